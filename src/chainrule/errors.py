@@ -1,0 +1,67 @@
+"""Errors that say what happened, where, and what to do next.
+
+Every error a user can cause is one of these classes. ``str(error)`` reads like a compiler message::
+
+    shapes (32, 30) and (10, 5) cannot be multiplied
+      where: Linear `0` at train.py:12
+      help:  the layer expects 10 features, the batch has 30
+"""
+
+from __future__ import annotations
+
+
+class ChainruleError(Exception):
+    """Base of all errors. ``what`` is one sentence, ``where`` a place, ``help`` the next action."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", help: str = "") -> None:
+        self.what, self.where, self.help = what, where, help
+        lines = [what]
+        if where:
+            lines.append(f"  where: {where}")
+        if help:
+            lines.append(f"  help:  {help}")
+        super().__init__("\n".join(lines))
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes that do not fit one another."""
+
+
+class DTypeError(ChainruleError, TypeError):
+    """A dtype that an operation does not take."""
+
+
+class TraceError(ChainruleError, RuntimeError):
+    """Python that cannot be recorded into one compiled step."""
+
+
+class GradientError(ChainruleError, RuntimeError):
+    """A derivative that does not exist or was not kept."""
+
+
+class VerifyError(ChainruleError, RuntimeError):
+    """A graph, nest or program that breaks a rule of its stage: a defect of the compiler."""
+
+
+class CompileError(ChainruleError, RuntimeError):
+    """A graph that cannot be turned into native code."""
+
+
+class DataError(ChainruleError, ValueError):
+    """Data that cannot be read or used."""
+
+
+class ConfigError(ChainruleError, ValueError):
+    """A setting that does not exist or has a wrong value."""
+
+
+class StateError(ChainruleError, ValueError):
+    """A state dict, file or run folder that does not fit the model."""
+
+
+class TrainingError(ChainruleError, RuntimeError):
+    """Training that failed, for example by diverging."""
+
+    exit_code = 3
