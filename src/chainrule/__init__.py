@@ -1,0 +1,1 @@
+"""Chainrule trains neural networks by compiled backpropagation."""

@@ -1,0 +1,1 @@
+"""Level 1: the graph of tensors, its types, verifier, text form and rewriting."""

@@ -1,0 +1,68 @@
+"""Data types of the graph: what one element is, and how NumPy spells it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DTypeError
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class DType(Enum):
+    """Element types. ``f64`` is native for 0-d values only (scalars of a step)."""
+
+    f32 = "f32"
+    f64 = "f64"
+    i32 = "i32"
+    u32 = "u32"
+    u8 = "u8"
+    bool = "bool"
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The NumPy dtype of this element type."""
+        return _NUMPY[self]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.numpy.itemsize
+
+    @property
+    def is_float(self) -> bool:
+        """Whether values are real numbers, so that derivatives exist."""
+        return self in (DType.f32, DType.f64)
+
+    @classmethod
+    def of(cls, dtype: npt.DTypeLike) -> DType:
+        """The element type that NumPy calls ``dtype``; `DTypeError` if there is none."""
+        found = _FROM_NUMPY.get(np.dtype(dtype))
+        if found is None:
+            raise DTypeError(
+                f"dtype {np.dtype(dtype)} is not supported",
+                help="use float32, int32, uint32, uint8 or bool; convert with array.astype(...)",
+            )
+        return found
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+_NUMPY: dict[DType, np.dtype[Any]] = {
+    DType.f32: np.dtype(np.float32),
+    DType.f64: np.dtype(np.float64),
+    DType.i32: np.dtype(np.int32),
+    DType.u32: np.dtype(np.uint32),
+    DType.u8: np.dtype(np.uint8),
+    DType.bool: np.dtype(np.bool_),
+}
+_FROM_NUMPY = {v: k for k, v in _NUMPY.items()}
+
+f32, f64, i32, u32, u8 = DType.f32, DType.f64, DType.i32, DType.u32, DType.u8
+boolean = DType.bool
