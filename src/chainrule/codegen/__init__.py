@@ -1,0 +1,1 @@
+"""Level 7: from nests to LLVM text. Sees nests only, never graph nodes."""

@@ -1,0 +1,1 @@
+"""Level 6: from the graph to nests, phases and memory."""

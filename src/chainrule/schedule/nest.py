@@ -1,0 +1,261 @@
+"""Nests: loops over an iteration space, with scalar expressions inside.
+
+    Nest   := dims parallel source stores vector split
+    source := none | Reduce(op, value) | Product(a, b)       what the leaf `Acc` stands for
+    Store  := buffer[offset] = value                          for every point of the parallel dims
+    Expr   := Load | Const | Index | Apply(op, args) | Acc
+
+``dims`` are loop extents: the parallel dims first, then the reduced ones. All offsets are affine in the loop
+indices, in elements of the buffer. Three shapes of nest exist:
+
+* map:      no source; every point of ``dims`` stores.
+* reduce:   ``Acc`` is the sum (or maximum) of ``value`` over the reduced dims.
+* product:  dims are (*batch, m, n, k); ``Acc`` is the sum over k of a[.., m, k] * b[.., k, n], one FMA
+  chain in the order of k. ``b`` has stride 1 along n. Stores are its epilogue.
+
+The order of every floating-point reduction is fixed by the nest alone, never by threads or vector width:
+
+* reduced over the vector dim (``vector`` is the last dim): sixteen partial results, lane l takes the elements
+  l, l+16, l+32, ... of the innermost dim in order (outer reduced dims outermost, all into the same
+  sixteen lanes); then lanes combine as a tree: l with l+8, then l+4, l+2, l+1.
+* reduced over other dims (``vector`` is a parallel dim): sequential, in loop order, one chain per element.
+* absent elements of a tail contribute nothing (0 for sums, -inf for maxima).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..ir.types import Array, DType
+
+LANES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """A contiguous range of memory. Identity is equality.
+
+    kind ``arena``: temporary of one step; ``external``: memory of the caller or of a state, found in
+    slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step; ``const``: ``data``.
+    ``aligned``: the start is 64-byte aligned (else only aligned to one element).
+    """
+
+    name: str
+    dtype: DType
+    size: int
+    kind: str = "arena"
+    slot: int = -1
+    step_stride: int = 0
+    aligned: bool = True
+    data: Array | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one step's range."""
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """``const + sum(coeffs[d] * index[d])`` over the loop dims of a nest."""
+
+    const: int
+    coeffs: tuple[int, ...]
+
+    def __add__(self, other: Affine) -> Affine:
+        pairs = zip(self.coeffs, other.coeffs, strict=True)
+        return Affine(self.const + other.const, tuple(a + b for a, b in pairs))
+
+    def __mul__(self, factor: int) -> Affine:
+        return Affine(self.const * factor, tuple(c * factor for c in self.coeffs))
+
+    def shift(self, amount: int) -> Affine:
+        """This plus a constant."""
+        return Affine(self.const + amount, self.coeffs)
+
+
+@dataclass(frozen=True)
+class Expr:
+    """A scalar value at one point of the iteration space."""
+
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Indirect:
+    """Adds ``index * stride`` to an offset, where 0 <= index < extent.
+
+    A load clamps the index into range; a store outside the range is dropped.
+    """
+
+    index: Expr
+    stride: int
+    extent: int
+
+
+@dataclass(frozen=True)
+class Access:
+    """A place in a buffer."""
+
+    buffer: Buffer
+    offset: Affine
+    indirect: tuple[Indirect, ...] = ()
+
+
+@dataclass(frozen=True)
+class Load(Expr):
+    """The element at ``access``."""
+
+    access: Access
+
+
+@dataclass(frozen=True)
+class Const(Expr):
+    """A number."""
+
+    value: float | int | bool
+
+
+@dataclass(frozen=True)
+class Index(Expr):
+    """An affine function of the loop indices, as i32 (or u32, wrapping)."""
+
+    affine: Affine
+
+
+@dataclass(frozen=True)
+class Apply(Expr):
+    """An element-wise primitive applied to scalars.
+
+    ``op`` is the name of an element-wise primitive (`neg exp ... select cast`); operand dtypes tell
+    the variant; or ``rng_bits`` with args (key0 u32, key1 u32, element index u32, count u32).
+    """
+
+    op: str
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Acc(Expr):
+    """The finished value of the nest's source at this point of the parallel dims."""
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """``op`` is ``sum`` or ``max`` (NaN wins); ``value`` is evaluated at all dims."""
+
+    op: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Product:
+    """The operands of a batch-reduce GEMM; dims of the nest are (*batch, m, n, k)."""
+
+    a: Access
+    b: Access
+
+
+@dataclass(frozen=True)
+class Store:
+    """``buffer[offset] = value``; with ``add``, += in loop order (then the nest is sequential
+    along every dim that the indirect index depends on)."""
+
+    access: Access
+    value: Expr
+    add: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Nest:
+    """Loops with a body; see the head of this module.
+
+    vector: the dim whose neighbours share one vector (stride-1 in most accesses).
+    split:  the parallel dim that threads share out in ranges [lo, hi); None: one thread does all.
+            A range starts at a multiple of 16 when split == vector; for products at multiples of the tile.
+    """
+
+    dims: tuple[int, ...]
+    parallel: int
+    stores: tuple[Store, ...]
+    source: Reduce | Product | None = None
+    vector: int = -1
+    split: int | None = None
+    name: str = ""
+
+    @property
+    def reads(self) -> tuple[Access, ...]:
+        """Every access that loads, in first-use order (loads of indices included)."""
+        found: dict[Access, None] = {}
+        roots: list[Expr] = []
+        if isinstance(self.source, Reduce):
+            roots.append(self.source.value)
+        elif isinstance(self.source, Product):
+            for access in (self.source.a, self.source.b):
+                found[access] = None
+                roots.extend(i.index for i in access.indirect)
+        for store in self.stores:
+            roots.append(store.value)
+            roots.extend(i.index for i in store.access.indirect)
+            if store.add:
+                found[store.access] = None
+        for expr in walk(roots):
+            if isinstance(expr, Load):
+                found[expr.access] = None
+        return tuple(found)
+
+    @property
+    def writes(self) -> tuple[Access, ...]:
+        """Every access that stores."""
+        return tuple(s.access for s in self.stores)
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions that ``expr`` is made of."""
+    if isinstance(expr, Apply):
+        return expr.args
+    if isinstance(expr, Load):
+        return tuple(i.index for i in expr.access.indirect)
+    return ()
+
+
+def walk(roots: list[Expr]) -> list[Expr]:
+    """All expressions below ``roots``, each object once, parts before wholes."""
+    seen: dict[int, None] = {}
+    order: list[Expr] = []
+
+    def visit(expr: Expr) -> None:
+        if id(expr) in seen:
+            return
+        seen[id(expr)] = None
+        for child in children(expr):
+            visit(child)
+        order.append(expr)
+
+    for root in roots:
+        visit(root)
+    return order
+
+
+@dataclass(frozen=True)
+class Task:
+    """A nest in a phase. ``owner``: None when threads share it, else which thread (modulo their number)."""
+
+    nest: Nest
+    owner: int | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """What one step does: phases, run one after the other with a barrier between.
+
+    ``offsets`` places arena buffers in bytes; ``slots`` names the pointer table, in order.
+    """
+
+    phases: tuple[tuple[Task, ...], ...]
+    offsets: dict[Buffer, int] = field(default_factory=dict)
+    arena_bytes: int = 0
+    slots: tuple[str, ...] = ()
