@@ -1,0 +1,271 @@
+"""The house rules of the source tree, read from the syntax trees of all modules.
+
+A module imports only from lower layers and from its own folder, without cycles. Some libraries may
+appear in one folder only. Files and functions stay small enough to read.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "src" / "chainrule"
+
+# Files of one level at the top of the package count as one folder; folders of one level do not
+# import one another.
+LAYERS: dict[str, int] = {
+    "errors": 0, "config": 0,
+    "ir": 1,
+    "ops": 2,
+    "interpret": 3,
+    "autodiff": 4,
+    "frontend": 5, "passes": 5,
+    "schedule": 6,
+    "codegen": 7,
+    "runtime": 8,
+    "driver": 9, "debug": 9, "testing": 9,
+    "nn": 10, "optim": 10, "data": 10,
+    "train": 11,
+    "sklearn": 12, "interop": 12, "dash": 12,
+    "cli": 13, "__main__": 13,
+    "__init__": 14,  # the public face: it may name anything, and only cli may name it
+}  # fmt: skip
+
+# Where a library may be imported, as module prefixes below chainrule.
+HOME_OF: dict[str, tuple[str, ...]] = {
+    "llvmlite": ("codegen", "runtime.link"),
+    "duckdb": ("data",),
+    "sklearn": ("sklearn",),
+    "starlette": ("dash",),
+    "uvicorn": ("dash",),
+    "click": ("cli",),
+    "rich": ("cli", "train"),
+    "PIL": ("data",),
+    "soundfile": ("data",),
+    "tokenizers": ("data",),
+    "onnx": ("interop",),
+    "matplotlib": ("interop", "sklearn", "train"),
+    "mpi4py": ("interop", "runtime"),
+    "socket": ("dash",),
+    "http": ("dash",),
+    # Never: peers are measured outside the package, data frames are taken as they come,
+    # nothing is fetched, and no file can carry code.
+    "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
+    "requests": (), "urllib": (), "pickle": (), "shelve": (), "marshal": (), "dill": (),
+}  # fmt: skip
+
+FORBIDDEN_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module: where it is written, and how."""
+
+    target: str
+    line: int
+    in_function: bool
+    typing_only: bool
+
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if len(parts) > 1 and parts[-1] == "__init__":
+            parts = parts[:-1]
+        found[".".join(parts)] = path
+    return found
+
+
+@functools.cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(modules()[module].read_text(encoding="utf-8"))
+
+
+def is_typing_guard(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def walk_imports(
+    node: ast.AST, package: list[str], in_function: bool = False, typing_only: bool = False
+) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(alias.name, child.lineno, in_function, typing_only)
+        elif isinstance(child, ast.ImportFrom):
+            base = child.module or ""
+            if child.level:
+                above = ["chainrule", *package][: len(package) + 2 - child.level]
+                base = ".".join([*above, *([child.module] if child.module else [])])
+            for alias in child.names:
+                submodule = f"{base}.{alias.name}"
+                known = submodule.removeprefix("chainrule.") in modules()
+                named = submodule if base.startswith("chainrule") and known else base
+                yield Import(named, child.lineno, in_function, typing_only)
+        function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from walk_imports(
+            child, package, in_function or function, typing_only or is_typing_guard(child)
+        )
+
+
+@functools.cache
+def imports_of(module: str) -> tuple[Import, ...]:
+    parts = module.split(".")
+    package = parts if modules()[module].name == "__init__.py" else parts[:-1]
+    return tuple(walk_imports(tree_of(module), [p for p in package if p != "__init__"]))
+
+
+def own_imports() -> Iterator[tuple[str, str, Import]]:
+    """(importing module, imported module, import), both names below chainrule."""
+    for module in modules():
+        for found in imports_of(module):
+            if found.target == "chainrule":
+                yield module, "__init__", found
+            elif found.target.startswith("chainrule."):
+                yield module, found.target.removeprefix("chainrule."), found
+
+
+def folder_of(module: str) -> str:
+    top = module.split(".")[0]
+    return top if (PACKAGE / top).is_dir() else f"level {LAYERS[top]}"
+
+
+def place(module: str, line: int) -> str:
+    return f"{modules()[module].relative_to(PACKAGE.parent)}:{line}"
+
+
+def report(problems: list[str]) -> None:
+    assert not problems, "\n  " + "\n  ".join(problems)
+
+
+def test_every_module_has_a_layer() -> None:
+    report([f"{m} stands in no layer" for m in modules() if m.split(".")[0] not in LAYERS])
+
+
+def test_imports_point_downwards() -> None:
+    problems = []
+    for module, target, found in own_imports():
+        mine, theirs = LAYERS[module.split(".")[0]], LAYERS[target.split(".")[0]]
+        if folder_of(module) != folder_of(target) and theirs >= mine:
+            problems.append(
+                f"{place(module, found.line)}: layer {mine} imports {target} of layer {theirs}"
+            )
+    report(problems)
+
+
+def test_imported_modules_exist() -> None:
+    report(
+        [
+            f"{place(module, found.line)}: there is no module chainrule.{target}"
+            for module, target, found in own_imports()
+            if target not in modules()
+        ]
+    )
+
+
+def test_no_cycles() -> None:
+    """Imports for annotations alone (TYPE_CHECKING) make no cycle at run time."""
+    edges: dict[str, set[str]] = {m: set() for m in modules()}
+    for module, target, found in own_imports():
+        if not found.typing_only:
+            edges[module].add(target)
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, "cycle: " + " -> ".join([*path, module])
+        if module not in done:
+            for target in sorted(edges.get(module, ())):
+                visit(target, (*path, module))
+            done.add(module)
+
+    for module in edges:
+        visit(module, ())
+
+
+def test_no_hidden_imports() -> None:
+    """Only the command line, which must start fast, imports the package inside functions."""
+    problems = [
+        f"{place(module, found.line)}: imports {target} inside a function"
+        for module, target, found in own_imports()
+        if found.in_function and not module.startswith("cli")
+    ]
+    for module in modules():
+        if module == "__init__" or module.startswith("cli"):
+            continue
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                text = ast.unparse(node)
+                if "chainrule" in text or "'." in text:
+                    problems.append(f"{place(module, node.lineno)}: {text}")
+    report(problems)
+
+
+def test_libraries_stay_in_their_folder() -> None:
+    problems = []
+    for module in modules():
+        for found in imports_of(module):
+            homes = HOME_OF.get(found.target.split(".")[0])
+            at_home = homes is None or any(
+                module == home or module.startswith(home + ".") for home in homes
+            )
+            if not at_home and not found.target.startswith("chainrule"):
+                problems.append(f"{place(module, found.line)}: imports {found.target}")
+    report(problems)
+
+
+def test_the_face_of_the_package_is_lazy() -> None:
+    """`chainrule --help` must not load NumPy: the root module imports nothing of weight."""
+    light = {"__future__", "importlib", "typing", "chainrule.errors", "chainrule.config"}
+    report(
+        [
+            f"{place('__init__', found.line)}: imports {found.target} eagerly"
+            for found in imports_of("__init__")
+            if not (found.typing_only or found.in_function or found.target in light)
+        ]
+    )
+
+
+def test_no_code_from_text() -> None:
+    problems = []
+    for module in modules():
+        for node in ast.walk(tree_of(module)):
+            called = isinstance(node, ast.Call) and ast.unparse(node.func)
+            if called in {"eval", "exec", "__import__", "builtins.eval", "builtins.exec"}:
+                problems.append(f"{place(module, node.lineno)}: {called}")
+    report(problems)
+
+
+def test_no_broad_except() -> None:
+    problems = []
+    for module in modules():
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.ExceptHandler):
+                caught = "everything" if node.type is None else ast.unparse(node.type)
+                reraises = any(isinstance(n, ast.Raise) and n.exc is None for n in node.body)
+                broad = caught in {"everything", "Exception", "BaseException"}
+                if broad and not reraises:
+                    problems.append(f"{place(module, node.lineno)}: catches {caught}")
+    report(problems)
+
+
+def test_files_and_functions_stay_small() -> None:
+    problems = []
+    for module, path in modules().items():
+        if path.name in FORBIDDEN_NAMES:
+            problems.append(f"{path.name} says nothing about what it holds")
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > FILE_LINES:
+            problems.append(f"{place(module, lines)}: {lines} lines, at most {FILE_LINES}")
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > FUNCTION_LINES:
+                    problems.append(f"{place(module, node.lineno)}: {node.name} has {length} lines")
+    report(problems)
