@@ -1,0 +1,262 @@
+"""Starts the workers, interleaves their bursts, and keeps the peak beside every pair.
+
+For each group (workload, mode, threads) every form is paired with the first one that is present:
+Chainrule when it is there. A pair is A B A B ... with the FMA peak measured before and after it;
+when the two peaks differ by more than 5 % the machine's clock moved and the pair is repeated, a
+bounded number of times. Ratios are taken inside a pair, never between pairs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.machine import Machine
+from benchmarks.peers import Mode, Peer
+from benchmarks.workloads import Workload
+
+ROOT = Path(__file__).resolve().parents[1]
+STEADY = 0.05  # how far the peaks around a pair may lie apart
+LOSS_STEPS, LOSS_TOLERANCE = 10, 1e-3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long to measure: seconds of one burst, interleavings per pair, tries per pair."""
+
+    seconds: float = 0.25
+    interleavings: int = 3
+    tries: int = 4
+
+
+QUICK = Settings(seconds=0.06, interleavings=2, tries=2)
+
+
+@dataclass
+class Row:
+    """What was found for one form. Times are seconds; lists hold one number per burst or pair."""
+
+    peer: str
+    absent: str = ""
+    notes: list[str] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)  # seconds per step, each burst
+    relative: list[float] = field(default_factory=list)  # to the reference, inside pairs
+    peaks: list[float] = field(default_factory=list)  # GFLOP/s beside each pair
+    of_peak: list[float] = field(default_factory=list)
+    imported: float = 0.0
+    first_cold: float = 0.0
+    first_warm: float | None = None
+    memory: int = 0
+    losses: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Group:
+    """One table: the rows of a workload in one mode with a number of threads."""
+
+    workload: str
+    mode: Mode
+    threads: int
+    reference: str
+    rows: list[Row]
+    flops: int
+    peak: float
+    bandwidth: float
+
+
+class WorkerError(Exception):
+    """A worker ended without an answer; the text holds the last line it wrote."""
+
+
+class Worker:
+    """One process with one peer; see ``worker.py`` for what it understands."""
+
+    def __init__(
+        self, number: int, workload: Workload, mode: Mode, cpus: tuple[int, ...], cache: Path
+    ) -> None:
+        threads, where = str(len(cpus)), ",".join(map(str, cpus))
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        paths = ("CHAINRULE_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "BENCH_CACHE")
+        environment = os.environ | dict.fromkeys(names, threads) | dict.fromkeys(paths, str(cache))
+        environment["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+        )
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the worker)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", str(number), workload.name, mode, where],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+            text=True,
+        )
+
+    def ask(self, do: str, **arguments: int) -> dict[str, object]:
+        to, answers = self._process.stdin, self._process.stdout
+        try:
+            print(json.dumps({"do": do, **arguments}), file=to, flush=True)
+        except BrokenPipeError as error:
+            raise WorkerError(self._last_words()) from error
+        line = answers.readline() if answers else ""
+        if not line:
+            raise WorkerError(self._last_words())
+        return dict(json.loads(line))
+
+    def burst(self, steps: int) -> float:
+        """Seconds per step."""
+        return float(str(self.ask("burst", steps=steps)["seconds"])) / steps
+
+    def _last_words(self) -> str:
+        self._process.wait()
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log if line.strip()]
+        return lines[-1] if lines else f"exit status {self._process.returncode}"
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._log):
+            if stream:
+                stream.close()
+
+
+Say = Callable[[str], None]
+
+
+class GroupRun:
+    """Measures one group; ``run`` gives its table."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        mode: Mode,
+        threads: int,
+        machine: Machine,
+        settings: Settings,
+        say: Say,
+    ) -> None:
+        self.workload, self.mode, self.threads = workload, mode, threads
+        self.machine, self.settings, self.say = machine, settings, say
+        self.cpus = machine.cpus[:threads]
+
+    def run(self, peers: list[tuple[int, Peer]]) -> Group:
+        with tempfile.TemporaryDirectory() as folder, self._workers() as workers:
+            rows = [self._start(n, p, workers, Path(folder) / str(n)) for n, p in peers]
+            for row in rows:
+                if row.peer in workers:
+                    self._prepare(row, workers[row.peer])
+            present = [row for row in rows if row.peer in workers]
+            if present:
+                reference = present[0]
+                self._compare_losses(present)
+                for row in present[1:] or present:
+                    self._pair(reference, row, workers)
+                for row in present:
+                    row.memory = int(str(workers[row.peer].ask("memory")["bytes"]))
+        peak = statistics.median([p for r in present for p in r.peaks] or [0.0])
+        bandwidth = self.machine.bandwidth(self.threads)
+        self.machine.release()
+        name = present[0].peer if present else ""
+        flops = self.workload.flops
+        return Group(
+            self.workload.name, self.mode, self.threads, name, rows, flops, peak, bandwidth
+        )
+
+    @contextmanager
+    def _workers(self) -> Iterator[dict[str, Worker]]:
+        workers: dict[str, Worker] = {}
+        try:
+            yield workers
+        finally:
+            for worker in workers.values():
+                worker.close()
+
+    def _start(self, number: int, peer: Peer, workers: dict[str, Worker], cache: Path) -> Row:
+        """Cold start, and for forms with a disk cache a second process that starts warm."""
+        row = Row(peer.name, absent=peer.absent())
+        if row.absent:
+            return row
+        self.say(f"starting {peer.name}")
+        cache.mkdir(parents=True, mode=0o700)
+        worker = Worker(number, self.workload, self.mode, self.cpus, cache)
+        try:
+            reply = worker.ask("open")
+        except WorkerError as failure:
+            worker.close()
+            row.absent = f"failed: {failure}"
+            return row
+        if "absent" in reply:
+            worker.close()
+            row.absent = str(reply["absent"])
+            return row
+        workers[peer.name] = worker
+        row.imported, row.first_cold = float(str(reply["import"])), float(str(reply["first"]))
+        if peer.cached:
+            again = Worker(number, self.workload, self.mode, self.cpus, cache)
+            row.first_warm = float(str(again.ask("open")["first"]))
+            again.close()
+        return row
+
+    def _prepare(self, row: Row, worker: Worker) -> None:
+        """Losses to compare, and a first burst that fills caches."""
+        losses = worker.ask("losses", steps=LOSS_STEPS)["losses"]
+        row.losses = [float(v) for v in losses] if isinstance(losses, list) else []
+        worker.burst(self._unit)
+
+    @property
+    def _unit(self) -> int:
+        """Bursts are whole multiples of this many steps."""
+        return self.workload.loop_steps if self.mode == "loop" else 8
+
+    def _steps(self, worker: Worker) -> int:
+        estimate = min(worker.burst(self._unit) for _ in range(2))
+        units = round(self.settings.seconds / (estimate * self._unit))
+        return max(1, min(units, 4096 // self._unit or 1)) * self._unit
+
+    def _compare_losses(self, rows: list[Row]) -> None:
+        """A form that computes something else must not win: its losses are compared."""
+        told = [row for row in rows if row.losses]
+        for row in rows:
+            if not row.losses:
+                row.notes.append("losses not compared: this form tells none per step")
+        for row in told[1:]:
+            pairs = zip(told[0].losses, row.losses, strict=True)
+            worst = max(abs(a - b) / abs(a) for a, b in pairs)
+            if not worst <= LOSS_TOLERANCE:
+                row.notes.append(f"losses differ from {told[0].peer} by {worst:.1e} in 10 steps")
+
+    def _pair(self, a: Row, b: Row, workers: dict[str, Worker]) -> None:
+        """A B A B between two measurements of the peak, repeated until the clock stood still."""
+        self.say(f"{a.peer} against {b.peer}")
+        both = [(row, workers[row.peer]) for row in ([a] if a is b else [a, b])]
+        counts = [self._steps(worker) for _, worker in both]
+        for _ in range(self.settings.tries):
+            before = self.machine.peak(self.threads)
+            times: list[list[float]] = [[] for _ in both]
+            for _ in range(self.settings.interleavings):
+                for found, (_, worker), steps in zip(times, both, counts, strict=True):
+                    found.append(worker.burst(steps))
+            after = self.machine.peak(self.threads)
+            steady = abs(before - after) <= STEADY * max(before, after)
+            if steady:
+                break
+        if not steady:
+            span = f"{before:.0f} to {after:.0f} GFLOP/s"
+            b.notes.append(f"peak moved from {span} in each of {self.settings.tries} tries")
+        peak = (before + after) / 2
+        for (row, _), found in zip(both, times, strict=True):
+            row.steps += found
+            row.peaks.append(peak)
+            rate = self.workload.flops / statistics.median(found) / 1e9
+            row.of_peak.append(rate / peak)
+        if a is not b:
+            b.relative += [y / x for x, y in zip(*times, strict=True)]

@@ -1,0 +1,123 @@
+"""JAX in two forms: parameters as a tree of arrays, or as one flat vector.
+
+The flat form gives XLA one fused update instead of one per array, which pays for small models.
+``call`` is a jitted step with donated state, never waited for until the burst ends; ``loop`` is
+``lax.scan`` over many steps, gathering each batch by index inside.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.peers import Mode, Session
+from benchmarks.workloads import Workload
+
+State = Any  # a tree of arrays: (parameters, first moment, second moment, count)
+
+
+def loss_from_logits(workload: Workload, z: jax.Array, y: jax.Array) -> jax.Array:
+    """Mean loss; the stable forms used by every peer."""
+    if workload.loss == "bce_with_logits":
+        return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
+    picked = jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1)
+    return -jnp.mean(picked)
+
+
+class JaxSession:
+    """The state lives in ``self.state`` and is donated to every call."""
+
+    def __init__(self, workload: Workload, form: str, mode: Mode) -> None:
+        if cache := os.environ.get("BENCH_CACHE"):
+            jax.config.update("jax_compilation_cache_dir", cache)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        self.workload, self.flat, self.mode = workload, form == "flat", mode
+        x, y = workload.data()
+        y = y if workload.loss == "bce_with_logits" else y.astype(np.int32)
+        self.x, self.y = jnp.asarray(x), jnp.asarray(y)
+        epochs = max(1, workload.loop_steps // workload.steps_per_epoch)
+        order = workload.order(epochs)
+        self.order = jnp.asarray(order)
+        self.batches = [
+            (jnp.asarray(x[rows]), jnp.asarray(y[rows]))
+            for rows in order[: workload.steps_per_epoch]
+        ]
+        self.step = jax.jit(self.train, donate_argnums=0)
+        self.scan = jax.jit(self.train_many, donate_argnums=0)
+        self.reset()
+
+    def layers(self, parameters: Any) -> list[tuple[jax.Array, jax.Array]]:
+        """(weight of shape (in, out), bias) per layer, cut from the vector in the flat form."""
+        if not self.flat:
+            return parameters
+        layers, start = [], 0
+        for fan_in, fan_out in self.workload.model.pairs:
+            middle, end = start + fan_in * fan_out, start + fan_in * fan_out + fan_out
+            weight = parameters[start:middle].reshape(fan_in, fan_out)
+            layers.append((weight, parameters[middle:end]))
+            start = end
+        return layers
+
+    def objective(self, parameters: Any, x: jax.Array, y: jax.Array) -> jax.Array:
+        *hidden, (last, bias) = self.layers(parameters)
+        for w, b in hidden:
+            x = jax.nn.relu(x @ w + b)
+        return loss_from_logits(self.workload, x @ last + bias, y)
+
+    def train(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, jax.Array]:
+        parameters, first, second, count = state
+        loss, gradients = jax.value_and_grad(self.objective)(parameters, x, y)
+        count = count + 1
+        rate = self.workload.lr / (1 - 0.9**count)
+        scale = jax.lax.rsqrt(1 - 0.999**count)
+        each = jax.tree.map
+        first = each(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
+        second = each(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
+        parameters = each(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v) * scale + 1e-8), parameters, first, second
+        )
+        return (parameters, first, second, count), loss
+
+    def train_many(
+        self, state: State, x: jax.Array, y: jax.Array, order: jax.Array
+    ) -> tuple[State, jax.Array]:
+        return jax.lax.scan(lambda s, rows: self.train(s, x[rows], y[rows]), state, order)
+
+    def reset(self) -> None:
+        parameters: Any = [(jnp.array(w.T), jnp.array(b)) for w, b in self.workload.weights()]
+        if self.flat:
+            parameters = jnp.concatenate([a.ravel() for pair in parameters for a in pair])
+        zeros = jax.tree.map(jnp.zeros_like, parameters)
+        again = jax.tree.map(jnp.zeros_like, parameters)
+        self.state = jax.block_until_ready((parameters, zeros, again, jnp.float32(0)))
+
+    def run(self, steps: int) -> None:
+        state = self.state
+        if self.mode == "call":
+            step, batches = self.step, self.batches
+            for i in range(steps):
+                state, _ = step(state, *batches[i % len(batches)])
+        else:
+            for _ in range(max(1, steps // len(self.order))):
+                state, _ = self.scan(state, self.x, self.y, self.order)
+        self.state = jax.block_until_ready(state)
+
+    def losses(self, steps: int) -> list[float]:
+        self.reset()
+        if self.mode == "loop":
+            self.state, losses = self.scan(self.state, self.x, self.y, self.order)
+            return [float(v) for v in losses[:steps]]
+        found = []
+        for x, y in self.batches[:steps]:
+            self.state, loss = self.step(self.state, x, y)
+            found.append(float(loss))
+        return found
+
+
+def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    return JaxSession(workload, form, mode)

@@ -1,0 +1,149 @@
+"""PyTorch in four forms.
+
+=============  ==============================================================================
+eager foreach  modules, ``Adam(foreach=True)``
+eager fused    modules, ``Adam(fused=True)``
+compile        forward and loss under ``torch.compile``, ``Adam(fused=True)``
+compile step   forward, backward and a hand-written Adam as one ``torch.compile`` graph
+=============  ==============================================================================
+
+There is no loop below Python, so ``loop`` is a Python loop that gathers each batch by index.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.peers import Mode, Session
+from benchmarks.workloads import Dense, Workload
+
+Step = Callable[[Tensor, Tensor], Tensor]
+
+
+def build(model: Dense) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in model.pairs:
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def loss_function(workload: Workload) -> Step:
+    if workload.loss == "bce_with_logits":
+        return F.binary_cross_entropy_with_logits
+    return F.cross_entropy
+
+
+class TorchSession:
+    """Batches as tensors; ``step`` trains on one of them."""
+
+    def __init__(self, workload: Workload, form: str, mode: Mode) -> None:
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_flush_denormal(True)
+        self.workload, self.mode = workload, mode
+        x, y = (torch.from_numpy(a) for a in workload.data())
+        epochs = max(1, workload.loop_steps // workload.steps_per_epoch)
+        self.order = list(torch.from_numpy(workload.order(epochs)).long())
+        self.x, self.y = x, y
+        self.batches = [(x[rows], y[rows]) for rows in self.order[: workload.steps_per_epoch]]
+        self.stepper: Any = (
+            WholeStep(workload) if form == "compile step" else ModuleStep(workload, form)
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        with torch.no_grad():
+            self.stepper.load([torch.from_numpy(a) for p in self.workload.weights() for a in p])
+
+    def run(self, steps: int) -> None:
+        step = self.stepper.step
+        if self.mode == "call":
+            batches = self.batches
+            for i in range(steps):
+                step(*batches[i % len(batches)])
+            return
+        order, x, y = self.order, self.x, self.y
+        for i in range(steps):
+            rows = order[i % len(order)]
+            step(x.index_select(0, rows), y.index_select(0, rows))
+
+    def losses(self, steps: int) -> list[float]:
+        self.reset()
+        return [float(self.stepper.step(*self.batches[i])) for i in range(steps)]
+
+
+class ModuleStep:
+    """The usual loop body on ``nn.Module`` and ``torch.optim.Adam``."""
+
+    def __init__(self, workload: Workload, form: str) -> None:
+        self.model, self.lr = build(workload.model), workload.lr
+        self.kind = {"foreach": True} if form == "eager foreach" else {"fused": True}
+        model, criterion = self.model, loss_function(workload)
+
+        def forward(x: Tensor, y: Tensor) -> Tensor:
+            return criterion(model(x), y)
+
+        self.forward = torch.compile(forward, dynamic=False) if form == "compile" else forward
+
+    def load(self, arrays: list[Tensor]) -> None:
+        for parameter, array in zip(self.model.parameters(), arrays, strict=True):
+            parameter.copy_(array)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.lr, **self.kind)
+
+    def step(self, x: Tensor, y: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.forward(x, y)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+class WholeStep:
+    """Everything in one compiled graph; parameters and moments are updated in place."""
+
+    def __init__(self, workload: Workload) -> None:
+        names = [name for name, _ in build(workload.model).named_parameters()]
+        shapes = [p.shape for p in build(workload.model).parameters()]
+        self.state = [[torch.zeros(s) for s in shapes] for _ in range(3)]
+        self.count = torch.zeros(1, dtype=torch.float64)
+        model, criterion, lr = build(workload.model), loss_function(workload), workload.lr
+
+        def objective(parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
+            named = dict(zip(names, parameters, strict=True))
+            return criterion(torch.func.functional_call(model, named, (x,)), y)
+
+        gradient = torch.func.grad_and_value(objective)
+
+        @torch.compile(dynamic=False, fullgraph=True)
+        def train(state: list[list[Tensor]], count: Tensor, x: Tensor, y: Tensor) -> Tensor:
+            gradients, loss = gradient(state[0], x, y)
+            count.add_(1)
+            rate = (lr / (1 - 0.9**count)).float()
+            scale = (1 - 0.999**count).rsqrt().float()
+            for p, m, v, g in zip(*state, gradients, strict=True):
+                m.mul_(0.9).add_(g, alpha=0.1)
+                v.mul_(0.999).addcmul_(g, g, value=0.001)
+                p.sub_(rate * m / (v.sqrt() * scale + 1e-8))
+            return loss
+
+        self.train = train
+
+    def load(self, arrays: list[Tensor]) -> None:
+        for p, m, v, array in zip(*self.state, arrays, strict=True):
+            p.copy_(array)
+            m.zero_()
+            v.zero_()
+        self.count.zero_()
+
+    @torch.no_grad()
+    def step(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.train(self.state, self.count, x, y)
+
+
+def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    return TorchSession(workload, form, mode)

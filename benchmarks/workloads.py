@@ -1,0 +1,126 @@
+"""The workloads: model, data, batch and optimizer, said once for every peer.
+
+Nothing here imports a framework. Data and first weights come from NumPy's PCG64, so every peer
+starts from the same numbers and sees the same batches in the same order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Fully connected layers with ReLU between; ``widths`` from the features to the outputs."""
+
+    widths: tuple[int, ...]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of each layer."""
+        return list(zip(self.widths, self.widths[1:], strict=False))
+
+    def weights(self, seed: int) -> list[tuple[Array, Array]]:
+        """(weight of shape (out, in), bias) per layer, uniform within 1/sqrt(in)."""
+        rng = np.random.default_rng(seed)
+        layers: list[tuple[Array, Array]] = []
+        for fan_in, fan_out in self.pairs:
+            bound = fan_in**-0.5
+            weight = (rng.random((fan_out, fan_in)) * 2 - 1) * bound
+            bias = (rng.random(fan_out) * 2 - 1) * bound
+            layers.append((weight.astype(np.float32), bias.astype(np.float32)))
+        return layers
+
+    def flops(self, batch: int) -> int:
+        """Of one step's products: forward, dW, and dX of all layers but the first."""
+        products = [i * o for i, o in self.pairs]
+        return 2 * batch * (3 * sum(products) - products[0])
+
+
+Loss = Literal["bce_with_logits", "cross_entropy"]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the benchmark. ``loop_steps``: how many steps one Python call of a loop holds."""
+
+    name: str
+    model: Dense
+    loss: Loss
+    samples: int
+    batch: int
+    lr: float
+    loop_steps: int
+    seed: int = 20240
+
+    @cached_property
+    def steps_per_epoch(self) -> int:
+        """Whole batches only, so that no peer needs a second program for a short last batch."""
+        return self.samples // self.batch
+
+    @property
+    def rows(self) -> int:
+        """Rows that fill whole batches."""
+        return self.steps_per_epoch * self.batch
+
+    @property
+    def flops(self) -> int:
+        return self.model.flops(self.batch)
+
+    def data(self) -> tuple[Array, Array]:
+        """Standard normal features; labels from a noisy linear teacher.
+
+        Labels are float32 of shape (rows, 1) for ``bce_with_logits``, int64 of shape (rows,)
+        for ``cross_entropy``.
+        """
+        rng = np.random.default_rng(self.seed)
+        features, outputs = self.model.widths[0], self.model.widths[-1]
+        x = rng.standard_normal((self.samples, features)).astype(np.float32)
+        teacher = rng.standard_normal((features, outputs)) / features**0.5
+        scores = x @ teacher + 0.5 * rng.standard_normal((self.samples, outputs))
+        if self.loss == "bce_with_logits":
+            y: Array = (scores > 0).astype(np.float32)
+        else:
+            y = scores.argmax(axis=1).astype(np.int64)
+        return x[: self.rows], y[: self.rows]
+
+    def order(self, epochs: int) -> NDArray[np.int32]:
+        """Row indices, (epochs * steps_per_epoch, batch): a new permutation every epoch."""
+        rng = np.random.default_rng(self.seed + 2)
+        rows = [rng.permutation(self.rows) for _ in range(epochs)]
+        return np.concatenate(rows).reshape(-1, self.batch).astype(np.int32)
+
+    def weights(self) -> list[tuple[Array, Array]]:
+        return self.model.weights(self.seed + 1)
+
+
+WORKLOADS: dict[str, Workload] = {
+    w.name: w
+    for w in (
+        Workload(
+            name="tabular",
+            model=Dense((30, 32, 16, 1)),
+            loss="bce_with_logits",
+            samples=569,
+            batch=32,
+            lr=1e-3,
+            loop_steps=17 * 60,
+        ),
+        Workload(
+            name="mlp",
+            model=Dense((784, 512, 256, 10)),
+            loss="cross_entropy",
+            samples=8192,
+            batch=128,
+            lr=1e-3,
+            loop_steps=64,
+        ),
+    )
+}
