@@ -1,0 +1,141 @@
+"""The processor that code is generated for, and the way from IR text to an object file.
+
+Only `parse_assembly`, `verify` and `emit_object` of LLVM are used, and a target machine is made
+anew for every object: an engine takes ownership of the one it is given.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import llvmlite.binding as llvm
+
+from ..errors import CompileError
+
+COMPILING = threading.RLock()
+_initialized = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor: LLVM's names for it, and what kernels need to know.
+
+    ``vector_bytes`` is the width of a register and ``registers`` the number of vector registers.
+    """
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+    has_fma: bool
+
+    @property
+    def is_x86(self) -> bool:
+        """Whether this is an x86-64 processor."""
+        return self.triple.startswith("x86_64")
+
+    @property
+    def vector_floats(self) -> int:
+        """float32 elements of one vector register."""
+        return self.vector_bytes // 4
+
+
+# Processors that can be asked for by name: vector bytes, vector registers, fused multiply-add.
+_NAMED = {
+    "x86-64": (16, 16, False),
+    "x86-64-v2": (16, 16, False),
+    "x86-64-v3": (32, 16, True),
+    "haswell": (32, 16, True),
+    "skylake": (32, 16, True),
+    "znver3": (32, 16, True),
+    "x86-64-v4": (64, 32, True),
+    "skylake-avx512": (64, 32, True),
+    "cascadelake": (64, 32, True),
+    "sapphirerapids": (64, 32, True),
+    "znver4": (64, 32, True),
+    "apple-m1": (16, 32, True),
+    "neoverse-n1": (16, 32, True),
+}
+
+
+def initialize() -> None:
+    """Load LLVM's code generators, once."""
+    global _initialized
+    with COMPILING:
+        if not _initialized:
+            llvm.initialize_all_targets()
+            llvm.initialize_all_asmprinters()
+            _initialized = True
+
+
+def host_target() -> Target:
+    """This machine's processor."""
+    initialize()
+    triple = llvm.get_default_triple()
+    features = llvm.get_host_cpu_features()
+    if triple.startswith("x86_64"):
+        wide = features.get("avx512f", False) and features.get("avx512vl", False)
+        vector_bytes = 64 if wide else 32 if features.get("avx2", False) else 16
+        registers, fma = 32 if wide else 16, features.get("fma", False)
+    else:
+        vector_bytes, registers, fma = 16, 32, True
+    return Target(
+        triple, llvm.get_host_cpu_name(), features.flatten(), vector_bytes, registers, fma
+    )
+
+
+def target_for(cpu: str | None = None, triple: str | None = None) -> Target:
+    """The target named ``cpu``; this machine's when None. `CompileError` if it is not known."""
+    if cpu is None or cpu == "host":
+        return host_target()
+    if cpu not in _NAMED:
+        raise CompileError(
+            f"no processor called {cpu!r} is known",
+            help=f"use one of: host, {', '.join(sorted(_NAMED))}",
+        )
+    initialize()
+    vector_bytes, registers, fma = _NAMED[cpu]
+    return Target(triple or llvm.get_default_triple(), cpu, "", vector_bytes, registers, fma)
+
+
+def target_machine(target: Target) -> llvm.TargetMachine:
+    """A new code generator for ``target``; give it to one compile only."""
+    initialize()
+    return llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
+    )
+
+
+def emit_object(text: str, target: Target) -> bytes:
+    """Verify a module's text and compile it to an object file.
+
+    `CompileError` if the text is not valid IR, which is a defect of the compiler.
+    """
+    with COMPILING:
+        machine = target_machine(target)
+        module = _parse(text, target, machine)
+        return bytes(machine.emit_object(module))
+
+
+def emit_assembly(text: str, target: Target) -> str:
+    """The processor's instructions for a module's text, to read."""
+    with COMPILING:
+        machine = target_machine(target)
+        module = _parse(text, target, machine)
+        return str(machine.emit_assembly(module))
+
+
+def _parse(text: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    try:
+        module = llvm.parse_assembly(text)
+        module.triple = target.triple
+        module.data_layout = str(machine.target_data)
+        module.verify()
+    except RuntimeError as error:
+        raise CompileError(
+            f"the generated code is not valid: {error}",
+            help="this is a defect of chainrule; please report it with the program that caused it",
+        ) from error
+    return module
