@@ -1,0 +1,166 @@
+"""Which operands of products must be laid out anew.
+
+A product reads its left operand by scalars, so any strides will do. Its right operand is read in vectors along n and must
+have stride 1 there. Where it has not, a ``fence`` node asks for a copy in row-major order; the
+scheduler gives every fence memory of its own.
+"""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph, Node, bind, topological
+from ..ir.types import Shape
+
+Strides = tuple[int, ...]
+
+
+def materialize_operands(graph: Graph) -> Graph:
+    """Insert a ``fence`` wherever a product cannot read its operand in place."""
+    new: dict[Node, Node] = {}
+    copies: dict[Node, Node] = {}
+    for node in topological(graph.inputs + graph.roots):
+        inputs = tuple(new[i] for i in node.inputs)
+        if node.op == "dot":
+            a, b = inputs
+            a = a if view_strides(a) is not None else _copy(a, copies)
+            b = b if _rows_contiguous(b) else _copy(b, copies)
+            inputs = (a, b)
+        elif node.op == "reshape" and reads_scattered_state(node):
+            inputs = (_copy(inputs[0], copies),)
+        changed = any(a is not b for a, b in zip(inputs, node.inputs, strict=True))
+        new[node] = (
+            bind(node.op, *inputs, location=node.location, **node.params) if changed else node
+        )
+    return graph.with_roots(new[r] for r in graph.roots)
+
+
+def _copy(node: Node, copies: dict[Node, Node]) -> Node:
+    if node not in copies:
+        copies[node] = bind("fence", node, location=node.location)
+    return copies[node]
+
+
+def _rows_contiguous(node: Node) -> bool:
+    strides = view_strides(node)
+    if strides is None:
+        return False
+    return strides[-1] == 1 or node.shape[-1] == 1
+
+
+def row_major(shape: Shape) -> Strides:
+    """Strides in elements of a C-contiguous array."""
+    strides: list[int] = []
+    step = 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))
+
+
+def input_strides(node: Node) -> Strides:
+    """Element strides of an ``input``: as given, or row-major."""
+    given = node.params.get("strides")
+    return tuple(given) if given is not None else row_major(node.shape)
+
+
+def is_scalar_fill(node: Node) -> bool:
+    """Whether a node has no memory to point at: a number or an index."""
+    return node.op == "iota" or (node.op == "const" and node.size == 1)
+
+
+def view_strides(node: Node) -> Strides | None:
+    """Strides with which ``node`` can be read from the memory of the array it views, or None.
+
+    Nodes that compute something get row-major memory of their own.
+    """
+    if node.op == "input":
+        return input_strides(node)
+    if is_scalar_fill(node):
+        return None
+    if node.op == "transpose":
+        inner = view_strides(node.inputs[0])
+        return None if inner is None else tuple(inner[p] for p in node.params["perm"])
+    if node.op == "broadcast":
+        inner = view_strides(node.inputs[0])
+        if inner is None:
+            return None
+        strides = [0] * node.ndim
+        for axis, stride in zip(node.params["axes"], inner, strict=True):
+            strides[axis] = stride
+        return tuple(strides)
+    if node.op == "slice":
+        inner = view_strides(node.inputs[0])
+        if inner is None:
+            return None
+        return tuple(s * k for s, k in zip(inner, node.params["step"], strict=True))
+    if node.op == "reshape":
+        return _reshaped_strides(node)
+    return row_major(node.shape)
+
+
+def _reshaped_strides(node: Node) -> Strides | None:
+    source = node.inputs[0]
+    inner = view_strides(source)
+    if inner is None:
+        return None
+    if inner == row_major(source.shape):
+        return row_major(node.shape)
+    groups = matching_groups(source.shape, node.shape)
+    strides = [0] * node.ndim
+    for sources, targets in groups:
+        wide = [i for i in sources if source.shape[i] != 1]
+        if len(wide) > 1:
+            merged = _merged_stride([(source.shape[i], inner[i]) for i in wide])
+            if merged is None:
+                return None
+            step = merged
+        else:
+            step = inner[wide[0]] if wide else 0
+        for t in reversed(targets):
+            strides[t] = step
+            step *= node.shape[t]
+    return tuple(strides)
+
+
+def _merged_stride(dims: list[tuple[int, int]]) -> int | None:
+    """The stride of adjacent dims seen as one, if they lie without gaps."""
+    for (_, outer), (extent, inner) in zip(dims, dims[1:], strict=False):
+        if outer != inner * extent:
+            return None
+    return dims[-1][1]
+
+
+def reads_scattered_state(node: Node) -> bool:
+    """A reshape whose source lies in memory in an order that no strides of the result describe."""
+    return view_strides(node.inputs[0]) is not None and _reshaped_strides(node) is None
+
+
+def matching_groups(source: Shape, target: Shape) -> list[tuple[list[int], list[int]]]:
+    """Cut two shapes of equal size into the shortest runs of axes with equal products.
+
+    >>> matching_groups((6, 4), (2, 3, 4))
+    [([0], [0, 1]), ([1], [2])]
+    """
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(source) or j < len(target):
+        left, right = [], []
+        p = q = 1
+        if i < len(source):
+            left.append(i)
+            p = source[i]
+            i += 1
+        if j < len(target):
+            right.append(j)
+            q = target[j]
+            j += 1
+        while p != q:
+            if p < q:
+                left.append(i)
+                p *= source[i]
+                i += 1
+            else:
+                right.append(j)
+                q *= target[j]
+                j += 1
+        groups.append((left, right))
+    return groups

@@ -1,0 +1,72 @@
+"""Long reductions in two stages, in blocks that depend on the shape alone.
+
+A sum over many elements in one chain loses digits and can use one thread only. A reduced extent of more than
+``LIMIT`` elements is cut into blocks of ``BLOCK``; the partial results are reduced by a second node.
+"""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph, Node, bind, constant, topological
+
+LIMIT = 8192
+BLOCK = 1024
+
+
+def split_reductions(graph: Graph) -> Graph:
+    """Cut every reduction whose reduced extent exceeds `LIMIT`."""
+    new: dict[Node, Node] = {}
+    for node in topological(graph.inputs + graph.roots):
+        inputs = tuple(new[i] for i in node.inputs)
+        changed = any(a is not b for a, b in zip(inputs, node.inputs, strict=True))
+        now = bind(node.op, *inputs, location=node.location, **node.params) if changed else node
+        if now.op in ("reduce_sum", "reduce_max"):
+            now = split_reduction(now)
+        new[node] = now
+    return graph.with_roots(new[r] for r in graph.roots)
+
+
+def split_reduction(node: Node) -> Node:
+    """reduce(x, axes) -> reduce(reduce(x in blocks)), if the reduced extent is long"""
+    x = node.inputs[0]
+    axes = node.params["axes"]
+    extent = 1
+    for axis in axes:
+        extent *= x.shape[axis]
+    if extent <= LIMIT or not axes:
+        return node
+    longest = max(axes, key=lambda a: (x.shape[a], a))
+    if x.shape[longest] <= BLOCK:
+        return _by_axis(node, longest)
+    blocked = _block_axis(node, longest)
+    partial_axes = tuple(a if a < longest else a + 1 for a in axes if a != longest)
+    partial = bind(node.op, blocked, axes=tuple(sorted((*partial_axes, longest + 1))))
+    partial = split_reduction(partial)
+    kept_before = sum(1 for a in range(longest) if a not in axes)
+    return split_reduction(bind(node.op, partial, axes=(kept_before,), location=node.location))
+
+
+def _by_axis(node: Node, longest: int) -> Node:
+    """Several short axes: reduce all but the longest first."""
+    axes = node.params["axes"]
+    rest = tuple(a for a in axes if a != longest)
+    if not rest:
+        return node
+    inner = split_reduction(bind(node.op, node.inputs[0], axes=rest))
+    position = longest - sum(1 for a in rest if a < longest)
+    return split_reduction(bind(node.op, inner, axes=(position,), location=node.location))
+
+
+def _block_axis(node: Node, axis: int) -> Node:
+    """Cut ``axis`` into (blocks, BLOCK), filling the end with the neutral element."""
+    x = node.inputs[0]
+    extent = x.shape[axis]
+    blocks = -(-extent // BLOCK)
+    missing = blocks * BLOCK - extent
+    if missing:
+        neutral = 0 if node.op == "reduce_sum" else float("-inf")
+        zeros = (0,) * x.ndim
+        high = tuple(missing if a == axis else 0 for a in range(x.ndim))
+        fill = constant(neutral, x.dtype)
+        x = bind("pad", x, fill, low=zeros, high=high, interior=zeros)
+    shape = (*x.shape[:axis], blocks, BLOCK, *x.shape[axis + 1 :])
+    return bind("reshape", x, shape=shape)

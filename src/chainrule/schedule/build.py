@@ -1,0 +1,42 @@
+"""The whole level in one function: an optimised graph becomes a program."""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph, Node
+from .fuse import Cluster, fuse
+from .lower import lower_cluster
+from .memory import plan_memory
+from .nest import Program
+from .phases import make_phases, phase_levels
+from .tile import tile
+from .units import Doors, Plan, make_plan
+
+
+def schedule(graph: Graph, doors: Doors, *, fusion: bool = True) -> Program:
+    """Plan units, fuse them into clusters, lower those to nests, order phases, place memory.
+
+    ``graph`` has been through `passes.optimize`. With ``fusion=False`` every unit is a nest of its own;
+    the numbers are the same.
+    """
+    plan = make_plan(graph, doors)
+    clusters, before = fuse(plan, enabled=fusion)
+    needed = values_read_elsewhere(clusters, plan)
+    levels = phase_levels(clusters, before)
+    nests = [tile(lower_cluster(c, plan, needed)) for c in clusters]
+    phases = make_phases(nests, levels)
+    offsets, arena = plan_memory(phases)
+    return Program(phases, offsets, arena, tuple(b.name for b in plan.slots))
+
+
+def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:
+    """Values that must go to memory because a nest other than their own reads them."""
+    home = {u: c for c in clusters for u in c.units}
+    needed: set[Node] = set()
+    for cluster in clusters:
+        for unit in cluster.units:
+            for leaf, _ in unit.reads:
+                if any(home[w] is not cluster for w in plan.writers.get(leaf, ())):
+                    needed.add(leaf)
+            for earlier in unit.after:
+                needed.add(earlier.node)
+    return needed

@@ -1,0 +1,47 @@
+"""The arena: where temporaries of one step lie, so that dead ones make room.
+
+Greedy by size: the largest buffer is placed first, each at the lowest offset where it meets no buffer that
+lives in a common phase. (Pisarchyk and Lee 2020, arXiv:2001.03288.)
+"""
+
+from __future__ import annotations
+
+from .nest import Buffer, Task
+
+ALIGN = 64
+#: consecutive buffers are shifted by a line more, so that equal sizes do not share cache sets
+SKEW = 64
+
+
+def lifetimes(phases: tuple[tuple[Task, ...], ...]) -> dict[Buffer, tuple[int, int]]:
+    """For each arena buffer the first and last phase that touches it."""
+    found: dict[Buffer, tuple[int, int]] = {}
+    for number, phase in enumerate(phases):
+        for task in phase:
+            for access in (*task.nest.reads, *task.nest.writes):
+                if access.buffer.kind == "arena":
+                    first = found.get(access.buffer, (number, number))[0]
+                    found[access.buffer] = (first, number)
+    return found
+
+
+def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int], int]:
+    """Offsets in bytes of all arena buffers, and the size of the arena."""
+    lives = lifetimes(phases)
+    placed: list[tuple[int, int, Buffer]] = []
+    offsets: dict[Buffer, int] = {}
+    order = list(lives)
+    for buffer in sorted(order, key=lambda b: (-b.nbytes, order.index(b))):
+        size = -(-buffer.nbytes // ALIGN) * ALIGN + SKEW
+        first, last = lives[buffer]
+        position = 0
+        for start, end, other in sorted(placed, key=lambda p: p[0]):
+            born, died = lives[other]
+            if died < first or last < born:
+                continue
+            if position + size <= start:
+                break
+            position = max(position, end)
+        offsets[buffer] = position
+        placed.append((position, position + size, buffer))
+    return offsets, max((end for _, end, _ in placed), default=0)

@@ -1,0 +1,68 @@
+"""Which realized values a unit reads, and at which index.
+
+The walk mirrors that of `inline.Builder`, which makes scalar expressions on the way; here only the leaves are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from ..ir.graph import Node
+from .index import Idx, input_index, loops, zero
+from .nest import Affine
+from .realize import MOVEMENT, has_memory
+
+#: the index of a leaf that is read as flat memory, in an order no per-axis index describes
+FLAT: Idx = (Affine(-1, ()),)
+#: (leaf, index over the unit's axes); None: read inside a reduction, product or scatter
+Reads = list[tuple[Node, Idx | None]]
+
+
+def unit_reads(kind: str, value: Node, realized: AbstractSet[Node]) -> Reads:
+    """The leaves that computing ``value`` reads, with indices over its own axes."""
+    if kind == "identity":
+        return [(value, loops(value.ndim))]
+    recorder = _Recorder(realized, value.ndim)
+    if kind == "map":
+        recorder.visit(value, loops(value.ndim), root=True)
+        return recorder.found
+    for source in value.inputs[1:] if kind == "scatter" else value.inputs:
+        inner = _Recorder(realized, source.ndim)
+        inner.visit(source, loops(source.ndim))
+        recorder.found.extend((leaf, FLAT if idx is FLAT else None) for leaf, idx in inner.found)
+    return recorder.found
+
+
+class _Recorder:
+    """Walks from a node to the leaves below it."""
+
+    def __init__(self, realized: AbstractSet[Node], count: int) -> None:
+        self.realized = realized
+        self.count = count
+        self.found: Reads = []
+        self.seen: set[tuple[Node, Idx]] = set()
+
+    def visit(self, node: Node, idx: Idx, *, root: bool = False) -> None:
+        if (node, idx) in self.seen:
+            return
+        self.seen.add((node, idx))
+        if has_memory(node) or (node in self.realized and not root):
+            self.found.append((node, idx))
+        elif node.op in MOVEMENT:
+            below = input_index(node, idx, self.count)
+            if below is None:
+                self.found.append((node.inputs[0], FLAT))
+            else:
+                self.visit(node.inputs[0], below)
+        elif node.op == "gather":
+            axis = node.params["axis"]
+            self.found.append((node.inputs[0], None))
+            self.visit(node.inputs[1], idx[axis : axis + node.inputs[1].ndim])
+        elif node.op == "rng_bits":
+            key, count = node.inputs
+            for word in range(2):
+                self.visit(key, (zero(self.count).shift(word),))
+            self.visit(count, ())
+        else:
+            for source in node.inputs:
+                self.visit(source, idx if source.ndim else ())

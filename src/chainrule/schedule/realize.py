@@ -1,0 +1,98 @@
+"""Which values get memory, and which are computed again where they are read.
+
+Realized are: results of products, reductions, scatters, pads and concatenations; what a product reads; what leaves the graph;
+and whatever several readers share that is not cheap to compute twice. All else is inlined into its reader.
+"""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph, Node, topological, users
+from ..ir.primitive import Primitive
+from .index import input_index, loops
+
+HEAVY = frozenset({"dot", "reduce_sum", "reduce_max", "scatter_add", "pad", "concat", "fence"})
+MOVEMENT = frozenset({"reshape", "transpose", "broadcast", "slice"})
+#: rough cost of an element-wise operation, in additions
+COST = {
+    "exp": 12,
+    "log": 14,
+    "log1p": 16,
+    "tanh": 16,
+    "erf": 20,
+    "sqrt": 8,
+    "div": 5,
+    "rng_bits": 70,
+}
+CHEAP = 4
+#: an expression never grows beyond this cost; its parts get memory instead
+LARGEST = 400
+
+
+def has_memory(node: Node) -> bool:
+    """Whether a node needs no computing: an input, or a constant array."""
+    return node.op == "input" or (node.op == "const" and node.size > 1)
+
+
+def cost_of(primitive: Primitive) -> int:
+    """Cost of one element in additions; movement and sources are free."""
+    if primitive.name in MOVEMENT or primitive.name in ("const", "iota", "input"):
+        return 0
+    return COST.get(primitive.name, 1)
+
+
+def realized_nodes(graph: Graph) -> list[Node]:
+    """The nodes that get memory and a nest each, in topological order."""
+    order = [n for n in topological(graph.roots)]
+    chosen = _demanded(graph, order)
+    costs = _inline_costs(order, chosen)
+    readers = users(order)
+    sinks: dict[Node, frozenset[Node]] = {}
+    for node in reversed(order):
+        found: set[Node] = set()
+        for reader in readers[node]:
+            found |= {reader} if reader in chosen or reader.op == "assign" else sinks[reader]
+        shared = len(found) > 1 and costs[node] > CHEAP and node.op not in MOVEMENT
+        if shared and not has_memory(node):
+            chosen.add(node)
+        sinks[node] = frozenset(found)
+    return [n for n in order if n in chosen]
+
+
+def _demanded(graph: Graph, order: list[Node]) -> set[Node]:
+    """What must be realized whatever it costs."""
+    chosen: set[Node] = {n for n in order if n.op in HEAVY}
+    chosen.update(graph.outputs)
+    chosen.update(u.inputs[1] for u in graph.updates)
+    for node in order:
+        if node.op == "dot":
+            chosen.update(view_base(i) for i in node.inputs)
+        elif node.op in ("gather", "scatter_add"):
+            chosen.add(node.inputs[0])
+        elif node.op == "reshape" and not _affine(node):
+            chosen.add(node.inputs[0])
+    return {n for n in chosen if not has_memory(n) and n.op != "assign"}
+
+
+def view_base(node: Node) -> Node:
+    """The array whose memory a chain of movements reads."""
+    while node.op in MOVEMENT and (node.op != "reshape" or _affine(node)):
+        node = node.inputs[0]
+    return node
+
+
+def _affine(node: Node) -> bool:
+    return input_index(node, loops(node.ndim), node.ndim) is not None
+
+
+def _inline_costs(order: list[Node], chosen: set[Node]) -> dict[Node, int]:
+    """Cost of computing one element of each node from what is realized."""
+    costs: dict[Node, int] = {}
+    for node in order:
+        own = cost_of(node.primitive)
+        parts = sum(0 if i in chosen else costs[i] for i in node.inputs)
+        if node.op == "rng_bits":
+            parts = 0
+        if own + parts > LARGEST and own and node.op != "rng_bits":
+            chosen.add(node)
+        costs[node] = own + parts
+    return costs

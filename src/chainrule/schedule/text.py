@@ -1,0 +1,103 @@
+"""Programs as text, for people: ``CHAINRULE_DUMP`` and `show` print this."""
+
+from __future__ import annotations
+
+from .nest import (
+    Access,
+    Acc,
+    Affine,
+    Apply,
+    Const,
+    Expr,
+    Index,
+    Load,
+    Nest,
+    Product,
+    Program,
+    Reduce,
+    walk,
+)
+
+
+def program_text(program: Program) -> str:
+    """Phases, nests and expressions of ``program``, one statement a line."""
+    lines = [f"slots {' '.join(program.slots)}", f"arena {program.arena_bytes} bytes"]
+    lines += [f"  {b.name}: {b.dtype!r}[{b.size}] at {o}" for b, o in program.offsets.items()]
+    for number, phase in enumerate(program.phases):
+        lines.append(f"phase {number}")
+        for task in phase:
+            owner = "all threads" if task.owner is None else f"thread {task.owner}"
+            lines += ["  " + line for line in nest_text(task.nest, owner).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def nest_text(nest: Nest, note: str = "") -> str:
+    """One nest: loops, then assignments."""
+    kinds = ["reduce" if d >= nest.parallel else "for" for d in range(len(nest.dims))]
+    loops = []
+    for d, (kind, extent) in enumerate(zip(kinds, nest.dims, strict=True)):
+        marks = ("*16" if d == nest.vector else "") + (" split" if d == nest.split else "")
+        loops.append(f"{kind} i{d}<{extent}{marks}")
+    lines = [f"nest {nest.name}: {', '.join(loops)}  ({note})"]
+    names: dict[int, str] = {}
+    if isinstance(nest.source, Product):
+        left, right = access_text(nest.source.a, names), access_text(nest.source.b, names)
+        lines.append(f"  acc = sum {left} * {right}")
+    if isinstance(nest.source, Reduce):
+        lines += _bindings([nest.source.value], names)
+        lines.append(f"  acc = {nest.source.op} {names[id(nest.source.value)]}")
+    lines += _bindings([s.value for s in nest.stores], names)
+    for store in nest.stores:
+        sign = "+=" if store.add else "="
+        lines.append(f"  {access_text(store.access, names)} {sign} {names[id(store.value)]}")
+    return "\n".join(lines)
+
+
+def _bindings(roots: list[Expr], names: dict[int, str]) -> list[str]:
+    lines = []
+    for expr in walk(roots):
+        if id(expr) in names:
+            continue
+        text = _expression(expr, names)
+        if isinstance(expr, Apply):
+            names[id(expr)] = f"v{len(names)}"
+            lines.append(f"  {names[id(expr)]} = {text}")
+        else:
+            names[id(expr)] = text
+    return lines
+
+
+def _expression(expr: Expr, names: dict[int, str]) -> str:
+    if isinstance(expr, Load):
+        return access_text(expr.access, names)
+    if isinstance(expr, Const):
+        return f"{expr.value!r}"
+    if isinstance(expr, Index):
+        return affine_text(expr.affine)
+    if isinstance(expr, Acc):
+        return "acc"
+    if isinstance(expr, Apply):
+        args = ", ".join(names[id(a)] for a in expr.args)
+        return f"{expr.op}({args}) : {expr.dtype!r}"
+    raise AssertionError(type(expr).__name__)
+
+
+def access_text(access: Access, names: dict[int, str]) -> str:
+    """``buffer[offset]``."""
+    parts = [affine_text(access.offset)]
+    for item in access.indirect:
+        index = names.get(id(item.index), _index_text(item.index, names))
+        parts.append(f"{index}*{item.stride}<{item.extent}>")
+    return f"{access.buffer.name}[{' + '.join(parts)}]"
+
+
+def _index_text(expr: Expr, names: dict[int, str]) -> str:
+    return "; ".join(_bindings([expr], names)) or names[id(expr)]
+
+
+def affine_text(affine: Affine) -> str:
+    """``const + coefficient*loop + ...``."""
+    terms = [f"{c}*i{d}" if c != 1 else f"i{d}" for d, c in enumerate(affine.coeffs) if c]
+    if affine.const or not terms:
+        terms.append(str(affine.const))
+    return " + ".join(terms)

@@ -1,0 +1,210 @@
+"""The loops of a nest: which are dropped, merged, vectorised and shared out among threads.
+
+Decisions that could change the order of a floating-point sum depend only on the shapes of the
+graph, never on fusion, memory layout, threads or the processor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .nest import (
+    Access,
+    Affine,
+    Apply,
+    Expr,
+    Index,
+    Indirect,
+    Load,
+    Nest,
+    Product,
+    Reduce,
+    Store,
+    walk,
+)
+
+#: below this many scalar operations a nest is done by one thread
+SMALL = 16384
+
+
+def tile(nest: Nest) -> Nest:
+    """Simplify the loops of ``nest`` and choose its vector and split dims."""
+    nest = _reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
+    nest = _merge(nest)
+    vector = _vector_dim(nest)
+    return replace(nest, vector=vector, split=_split_dim(nest, vector))
+
+
+def work(nest: Nest) -> int:
+    """Scalar operations of one run, roughly."""
+    points = 1
+    for extent in nest.dims:
+        points *= extent
+    if isinstance(nest.source, Product):
+        return 2 * points
+    roots = [s.value for s in nest.stores]
+    if isinstance(nest.source, Reduce):
+        roots.append(nest.source.value)
+    return points * (1 + sum(isinstance(e, Apply) for e in walk(roots)))
+
+
+def _scatters(nest: Nest) -> bool:
+    return any(s.add for s in nest.stores)
+
+
+def affines(nest: Nest) -> list[Affine]:
+    """Every affine function of the nest."""
+    found: list[Affine] = []
+    accesses = [*nest.reads, *nest.writes]
+    found.extend(a.offset for a in accesses)
+    roots = [s.value for s in nest.stores]
+    roots += [i.index for a in accesses for i in a.indirect]
+    if isinstance(nest.source, Reduce):
+        roots.append(nest.source.value)
+    found.extend(e.affine for e in walk(roots) if isinstance(e, Index))
+    return found
+
+
+def _reorder_map(nest: Nest) -> Nest:
+    """Loops by falling stride of the first store, so that memory is written in order."""
+    if not nest.stores:
+        return nest
+    strides = nest.stores[0].access.offset.coeffs
+    order = sorted(range(len(nest.dims)), key=lambda d: -abs(strides[d]))
+    return regroup(nest, [[d] for d in order], len(order))
+
+
+def _merge(nest: Nest) -> Nest:
+    """Drop loops of extent 1 and merge neighbours that no access tells apart."""
+    fixed = len(nest.dims) - 3 if isinstance(nest.source, Product) else len(nest.dims)
+    row = _is_row_reduction(nest)
+    functions = affines(nest)
+    groups: list[list[int]] = []
+    parallel = 0
+    for d, extent in enumerate(nest.dims):
+        reduced = d >= nest.parallel
+        if d >= fixed:
+            groups.append([d])
+        elif extent == 1:
+            continue
+        elif groups and _mergeable(nest, functions, groups[-1], d, row):
+            groups[-1].append(d)
+            continue
+        else:
+            groups.append([d])
+        parallel += not reduced
+    return regroup(nest, groups, parallel)
+
+
+def _mergeable(nest: Nest, functions: list[Affine], group: list[int], d: int, row: bool) -> bool:
+    last = group[-1]
+    if (last < nest.parallel) != (d < nest.parallel):
+        return False
+    if row and d >= nest.parallel:
+        return False  # lanes count along the innermost dim of the shape
+    if _scatters(nest):
+        return False
+    return all(f.coeffs[last] == f.coeffs[d] * nest.dims[d] for f in functions)
+
+
+def _is_row_reduction(nest: Nest) -> bool:
+    """Whether lanes run along a reduced dim (lowering decides from the shape)."""
+    return isinstance(nest.source, Reduce) and nest.vector >= nest.parallel
+
+
+def _vector_dim(nest: Nest) -> int:
+    if isinstance(nest.source, Product):
+        return len(nest.dims) - 2
+    return nest.vector if isinstance(nest.source, Reduce) else len(nest.dims) - 1
+
+
+def _split_dim(nest: Nest, vector: int) -> int | None:
+    if not nest.parallel or work(nest) < SMALL:
+        return None
+    candidates = list(range(nest.parallel))
+    if _scatters(nest):
+        moving = {
+            d
+            for s in nest.stores
+            for i in s.access.indirect
+            for d in range(nest.parallel)
+            if _depends(i.index, d)
+        }
+        candidates = [d for d in candidates if d not in moving]
+    if isinstance(nest.source, Product):
+        return _split_product(nest)
+    if not candidates:
+        return None
+    return max(candidates, key=lambda d: (nest.dims[d] // (16 if d == vector else 1), -d))
+
+
+def _split_product(nest: Nest) -> int:
+    """Batches if there are many, otherwise the longer side of the result in tiles."""
+    batches = nest.dims[: nest.parallel - 2]
+    if batches and max(batches) >= 8:
+        return max(range(len(batches)), key=lambda d: batches[d])
+    m, n = nest.dims[nest.parallel - 2], nest.dims[nest.parallel - 1]
+    return nest.parallel - 1 if n // 64 >= m // 8 or n >= 256 else nest.parallel - 2
+
+
+def _depends(expr: Expr, d: int) -> bool:
+    for e in walk([expr]):
+        if isinstance(e, Load) and e.access.offset.coeffs[d]:
+            return True
+        if isinstance(e, Index) and e.affine.coeffs[d]:
+            return True
+    return False
+
+
+def regroup(nest: Nest, groups: list[list[int]], parallel: int) -> Nest:
+    """The nest over new loops: each group of old loops (outer to inner) becomes one."""
+    if groups == [[d] for d in range(len(nest.dims))]:
+        return nest
+    dims = []
+    for group in groups:
+        extent = 1
+        for d in group:
+            extent *= nest.dims[d]
+        dims.append(extent)
+    chosen = [group[-1] for group in groups]
+    if not dims:
+        dims, chosen, parallel = [1], [], 1
+
+    def affine(old: Affine) -> Affine:
+        return Affine(old.const, tuple(old.coeffs[d] for d in chosen) or (0,))
+
+    rebuilt = map_nest(nest, affine)
+    vector = next((i for i, g in enumerate(groups) if nest.vector in g), len(dims) - 1)
+    return replace(rebuilt, dims=tuple(dims), parallel=parallel, vector=vector)
+
+
+def map_nest(nest: Nest, affine: Callable[[Affine], Affine]) -> Nest:
+    """``nest`` with every affine function replaced; expressions stay shared."""
+    memo: dict[int, Expr] = {}
+
+    def access(old: Access) -> Access:
+        indirect = tuple(Indirect(expr(i.index), i.stride, i.extent) for i in old.indirect)
+        return Access(old.buffer, affine(old.offset), indirect)
+
+    def expr(old: Expr) -> Expr:
+        if id(old) not in memo:
+            memo[id(old)] = rebuild(old)
+        return memo[id(old)]
+
+    def rebuild(old: Expr) -> Expr:
+        if isinstance(old, Load):
+            return Load(old.dtype, access(old.access))
+        if isinstance(old, Index):
+            return Index(old.dtype, affine(old.affine))
+        if isinstance(old, Apply):
+            return Apply(old.dtype, old.op, tuple(expr(a) for a in old.args))
+        return old
+
+    source = nest.source
+    if isinstance(source, Reduce):
+        source = Reduce(source.op, expr(source.value))
+    elif isinstance(source, Product):
+        source = Product(access(source.a), access(source.b))
+    stores = tuple(Store(access(s.access), expr(s.value), s.add) for s in nest.stores)
+    return replace(nest, stores=stores, source=source)

@@ -1,0 +1,243 @@
+"""Units: for each realized value, what computes it and where it is stored.
+
+A unit is one future nest or a part of one. Most realized nodes have one unit; a pad has two (fill, then copy) and a
+concatenation one for each piece. An update of a state is stored straight into the state's memory
+by the unit that computes it, once every reader of the old value is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..ir.graph import Graph, Node, bind
+from ..ir.types import Shape
+from ..passes.layout import input_strides, row_major
+from .index import Idx
+from .nest import Buffer
+from .reads import FLAT, Reads, unit_reads
+from .realize import realized_nodes
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a value lies: ``buffer[offset + sum(index * strides)]``."""
+
+    buffer: Buffer
+    strides: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Unit:
+    """Computes ``value`` at every point of ``shape`` and stores it in a region of ``node``'s places."""
+
+    kind: str  # map reduce product scatter
+    node: Node
+    value: Node
+    shape: Shape
+    start: tuple[int, ...]
+    step: tuple[int, ...]
+    places: list[Place] = field(default_factory=list)
+    writes: list[Node] = field(default_factory=list)
+    reads: Reads = field(default_factory=list)
+    after: list[Unit] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the unit stores the whole of its node, element by element."""
+        return self.shape == self.node.shape and not any(self.start) and set(self.step) <= {1}
+
+
+@dataclass(eq=False)
+class Plan:
+    """All units of a graph with their places, in an order that respects every dependence."""
+
+    graph: Graph
+    places: dict[Node, Place]
+    units: list[Unit]
+    slots: list[Buffer]
+    writers: dict[Node, list[Unit]]
+
+
+@dataclass(frozen=True)
+class Doors:
+    """How the graph's inputs and outputs lie in the caller's memory.
+
+    ``stepped``: positions of inputs of which each step takes the next row; ``unaligned``: positions
+    of inputs that need not start at a multiple of 64 bytes.
+    """
+
+    stepped: frozenset[int] = frozenset()
+    unaligned: frozenset[int] = frozenset()
+
+
+def make_plan(graph: Graph, doors: Doors) -> Plan:
+    """Decide places and units for ``graph``."""
+    places, slots = _input_places(graph, doors)
+    realized = realized_nodes(graph)
+    units: list[Unit] = []
+    writers: dict[Node, list[Unit]] = {}
+    for node in realized:
+        writers[node] = node_units(node)
+        units.extend(writers[node])
+    computed = set(realized)
+    for unit in units:
+        unit.reads = unit_reads(unit.kind, unit.value, computed)
+    linear = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
+    plan = Plan(graph, places, units, slots, writers)
+    _bind_outputs(plan)
+    _bind_updates(plan, linear)
+    for number, node in enumerate(realized):
+        if node not in places:
+            buffer = Buffer(f"t{number}", node.dtype, node.size)
+            places[node] = Place(buffer, row_major(node.shape))
+            for unit in writers[node]:
+                unit.places.append(places[node])
+    plan.units = ordered(plan.units, dependences(plan))
+    return plan
+
+
+def node_units(node: Node) -> list[Unit]:
+    """The units that compute a realized node."""
+    zeros, ones = (0,) * node.ndim, (1,) * node.ndim
+    if node.op == "pad":
+        x, value = node.inputs
+        fill = bind("broadcast", value, shape=node.shape, axes=()) if node.ndim else value
+        step = tuple(i + 1 for i in node.params["interior"])
+        first = Unit("map", node, fill, node.shape, zeros, ones)
+        second = Unit("map", node, x, x.shape, tuple(node.params["low"]), step, after=[first])
+        return [first, second]
+    if node.op == "concat":
+        return _concat_units(node)
+    if node.op == "scatter_add":
+        first = Unit("map", node, node.inputs[0], node.shape, zeros, ones)
+        return [first, Unit("scatter", node, node, node.shape, zeros, ones, after=[first])]
+    kinds = {"dot": "product", "reduce_sum": "reduce", "reduce_max": "reduce"}
+    return [Unit(kinds.get(node.op, "map"), node, node, node.shape, zeros, ones)]
+
+
+def _concat_units(node: Node) -> list[Unit]:
+    axis = node.params["axis"]
+    units, position = [], 0
+    for piece in node.inputs:
+        start = tuple(position if a == axis else 0 for a in range(node.ndim))
+        units.append(Unit("map", node, piece, piece.shape, start, (1,) * node.ndim))
+        position += piece.shape[axis]
+    return units
+
+
+def _copy_unit(node: Node, value: Node) -> Unit:
+    return Unit("map", node, value, value.shape, (0,) * value.ndim, (1,) * value.ndim)
+
+
+def _input_places(graph: Graph, doors: Doors) -> tuple[dict[Node, Place], list[Buffer]]:
+    places: dict[Node, Place] = {}
+    slots: list[Buffer] = []
+    for i, node in enumerate(graph.inputs):
+        scalar = node.params["kind"] == "scalar"
+        step_stride = node.size if scalar or i in doors.stepped else 0
+        aligned = not scalar and i not in doors.unaligned and not step_stride
+        name = f"in{i}"
+        buffer = Buffer(name, node.dtype, node.size, "external", i, step_stride, aligned)
+        slots.append(buffer)
+        places[node] = Place(buffer, input_strides(node))
+    for number, node in enumerate(n for n in graph.nodes() if n.op == "const" and n.size > 1):
+        data = node.params["value"]
+        buffer = Buffer(f"c{number}", node.dtype, node.size, "const", data=data)
+        places[node] = Place(buffer, row_major(node.shape))
+    return places, slots
+
+
+def _bind_outputs(plan: Plan) -> None:
+    """Each output gets a slot; a value that leaves twice, or an input, is copied."""
+    for i, node in enumerate(plan.graph.outputs):
+        slot = len(plan.slots)
+        buffer = Buffer(f"out{i}", node.dtype, node.size, "external", slot, node.size, False)
+        plan.slots.append(buffer)
+        place = Place(buffer, row_major(node.shape))
+        if node in plan.writers and node not in plan.places:
+            plan.places[node] = place
+            for unit in plan.writers[node]:
+                unit.places.append(place)
+        else:
+            _add_copy(plan, node, place)
+
+
+def _add_copy(plan: Plan, node: Node, place: Place) -> Unit:
+    unit = _copy_unit(node, node)
+    unit.places.append(place)
+    unit.reads = [(node, _identity(node))]
+    plan.units.append(unit)
+    return unit
+
+
+def _identity(node: Node) -> Idx:
+    from_loops = unit_reads("identity", node, set())
+    return from_loops[0][1] or ()
+
+
+def _bind_updates(plan: Plan, linear: set[Node]) -> None:
+    """Let units write states in place where no reader of the old value could come after."""
+    for update in plan.graph.updates:
+        state, value = update.inputs
+        place = plan.places[state]
+        direct = value in plan.writers and value not in plan.places and value not in linear
+        if direct and len(plan.writers[value]) == 1:
+            unit = plan.writers[value][0]
+            unit.writes.append(state)
+            unit.places.append(place)
+            plan.places[value] = place
+            if _acyclic(plan):
+                continue
+            unit.writes.remove(state)
+            unit.places.remove(place)
+            del plan.places[value]
+        copy = _add_copy(plan, value, place)
+        copy.writes.append(state)
+
+
+def dependences(plan: Plan) -> dict[Unit, set[Unit]]:
+    """For each unit, the units that must be done before it.
+
+    Those whose values it reads, those it names itself (``after``), and, if it overwrites a state, every
+    reader of the state's old value.
+    """
+    before: dict[Unit, set[Unit]] = {u: set(u.after) for u in plan.units}
+    readers: dict[Node, list[Unit]] = {}
+    for unit in plan.units:
+        for leaf, _ in unit.reads:
+            before[unit].update(w for w in plan.writers.get(leaf, ()) if w is not unit)
+            readers.setdefault(leaf, []).append(unit)
+    for unit in plan.units:
+        for state in unit.writes:
+            before[unit].update(r for r in readers.get(state, ()) if r is not unit)
+    return before
+
+
+def _acyclic(plan: Plan) -> bool:
+    return len(ordered(plan.units, dependences(plan), strict=False)) == len(plan.units)
+
+
+def ordered(
+    units: Sequence[Unit], before: dict[Unit, set[Unit]], *, strict: bool = True
+) -> list[Unit]:
+    """Units after everything they depend on, otherwise in the given order."""
+    waiting = {u: len(before[u]) for u in units}
+    followers: dict[Unit, list[Unit]] = {u: [] for u in units}
+    for unit in units:
+        for other in before[unit]:
+            followers[other].append(unit)
+    position = {u: i for i, u in enumerate(units)}
+    ready = sorted((position[u] for u in units if not waiting[u]), reverse=True)
+    done: list[Unit] = []
+    while ready:
+        unit = units[ready.pop()]
+        done.append(unit)
+        for follower in followers[unit]:
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                ready.append(position[follower])
+        ready.sort(reverse=True)
+    if strict and len(done) != len(units):
+        raise AssertionError("units depend on each other in a circle")
+    return done
