@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from enum import Enum
 from typing import Any
 
@@ -35,7 +36,7 @@ class DType(Enum):
         return self.numpy.itemsize
 
     @property
-    def is_float(self) -> bool:
+    def is_float(self) -> builtins.bool:
         """Whether values are real numbers, so that derivatives exist."""
         return self in (DType.f32, DType.f64)
 

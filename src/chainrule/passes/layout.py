@@ -1,11 +1,13 @@
 """Which operands of products must be laid out anew.
 
-A product reads its left operand by scalars, so any strides will do. Its right operand is read in vectors along n and must
-have stride 1 there. Where it has not, a ``fence`` node asks for a copy in row-major order; the
-scheduler gives every fence memory of its own.
+A product reads its left operand by scalars, so any strides will do. Its right operand is read in
+vectors along n and must have stride 1 there. Where it has not, a ``fence`` node asks for a copy in
+row-major order; the scheduler gives every fence memory of its own.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.types import Shape
@@ -123,7 +125,7 @@ def _reshaped_strides(node: Node) -> Strides | None:
 
 def _merged_stride(dims: list[tuple[int, int]]) -> int | None:
     """The stride of adjacent dims seen as one, if they lie without gaps."""
-    for (_, outer), (extent, inner) in zip(dims, dims[1:], strict=False):
+    for (_, outer), (extent, inner) in pairwise(dims):
         if outer != inner * extent:
             return None
     return dims[-1][1]

@@ -1,7 +1,8 @@
 """Long reductions in two stages, in blocks that depend on the shape alone.
 
-A sum over many elements in one chain loses digits and can use one thread only. A reduced extent of more than
-``LIMIT`` elements is cut into blocks of ``BLOCK``; the partial results are reduced by a second node.
+A sum over many elements in one chain loses digits and can use one thread only. A reduced extent of
+more than ``LIMIT`` elements is cut into blocks of ``BLOCK``; the partial results are reduced by a
+second node.
 """
 
 from __future__ import annotations

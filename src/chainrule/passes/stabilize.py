@@ -1,6 +1,7 @@
 """Formulas that keep fewer values, or more digits, and mean the same.
 
-These rewrites change which arithmetic is done, so they always run: fusion on top of them only schedules.
+These rewrites change which arithmetic is done, so they always run: fusion on top of them only
+schedules.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def log_one_plus(node: Node) -> Node | None:
 def mask_from_output(
     now: Node, old: Node, outputs: dict[Node, Node], new: dict[Node, Node]
 ) -> Node | None:
-    """select(x <= 0, a, b) -> select(relu(x) <= 0, a, b): the backward pass keeps one array, not two"""
+    """select(x <= 0, a, b) -> select(relu(x) <= 0, a, b): the backward pass keeps one array, not
+    two
+    """
     if old.op != "select" or old.inputs[0] not in outputs:
         return None
     relu = outputs[old.inputs[0]]

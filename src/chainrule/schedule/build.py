@@ -15,8 +15,8 @@ from .units import Doors, Plan, make_plan
 def schedule(graph: Graph, doors: Doors, *, fusion: bool = True) -> Program:
     """Plan units, fuse them into clusters, lower those to nests, order phases, place memory.
 
-    ``graph`` has been through `passes.optimize`. With ``fusion=False`` every unit is a nest of its own;
-    the numbers are the same.
+    ``graph`` has been through `passes.optimize`. With ``fusion=False`` every unit is a nest of its
+    own; the numbers are the same.
     """
     plan = make_plan(graph, doors)
     clusters, before = fuse(plan, enabled=fusion)

@@ -1,8 +1,8 @@
 """Which units share a nest.
 
-A map joins the nest that computes what it reads, if it reads it element by element: it becomes the epilogue of a
-product or reduction, or more stores of a map. It may not join if some other nest would have to run
-in between. Fusion only schedules; no value changes.
+A map joins the nest that computes what it reads, if it reads it element by element: it becomes the
+epilogue of a product or reduction, or more stores of a map. It may not join if some other nest
+would have to run in between. Fusion only schedules; no value changes.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _siblings(unit: Unit, clusters: list[Cluster], plan: Plan) -> list[Cluster]:
 
 
 def _placement(unit: Unit, cluster: Cluster, plan: Plan) -> Idx | None:
-    """The host loops for each axis of ``unit``, from the element-wise reads it has in the cluster."""
+    """The host loops for each axis of ``unit``, from its element-wise reads in the cluster."""
     count = len(cluster.shape)
     chosen: dict[int, Affine] = {}
     connected = False

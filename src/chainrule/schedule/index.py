@@ -33,7 +33,9 @@ def dot_strides(idx: Idx, strides: Sequence[int], count: int) -> Affine:
 
 
 def input_index(node: Node, idx: Idx, count: int) -> Idx | None:
-    """The index into ``node.inputs[0]`` that movement ``node`` reads at ``idx``; None if not affine."""
+    """The index into ``node.inputs[0]`` that movement ``node`` reads at ``idx``; None if not
+    affine.
+    """
     if node.op == "transpose":
         perm = node.params["perm"]
         source: list[Affine] = [zero(count)] * len(perm)
@@ -49,7 +51,7 @@ def input_index(node: Node, idx: Idx, count: int) -> Idx | None:
 
 
 def reshape_index(source: Shape, target: Shape, idx: Idx, count: int) -> Idx | None:
-    """Index into ``source`` for an index into ``target``; None where an axis would have to be cut."""
+    """Index into ``source`` for one into ``target``; None where an axis would have to be cut."""
     result: list[Affine] = [zero(count)] * len(source)
     for sources, targets in matching_groups(source, target):
         wide = [i for i in sources if source[i] != 1]

@@ -16,8 +16,8 @@ from .units import Place
 class Builder:
     """Builds expressions over ``count`` loops.
 
-    ``places`` says where realized values lie. ``members`` holds values that the nest under construction has
-    at hand, with the index at which it has them: they are used without a load.
+    ``places`` says where realized values lie. ``members`` holds values that the nest under
+    construction has at hand, with the index at which it has them: they are used without a load.
     """
 
     def __init__(self, places: Mapping[Node, Place], count: int) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..ir.graph import Node
-from ..ir.types import DType
 from .fuse import Cluster
-from .index import Affine, Idx, dot_strides, loops
+from .index import Idx, dot_strides, loops
 from .inline import Builder
-from .nest import Access, Acc, Expr, Indirect, Load, Nest, Product, Reduce, Store
+from .nest import Acc, Access, Affine, Expr, Indirect, Load, Nest, Product, Reduce, Store
 from .units import Place, Plan, Unit
 
 

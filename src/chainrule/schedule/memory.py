@@ -1,7 +1,7 @@
 """The arena: where temporaries of one step lie, so that dead ones make room.
 
-Greedy by size: the largest buffer is placed first, each at the lowest offset where it meets no buffer that
-lives in a common phase. (Pisarchyk and Lee 2020, arXiv:2001.03288.)
+Greedy by size: the largest buffer is placed first, each at the lowest offset where it meets no
+buffer that lives in a common phase. (Pisarchyk and Lee 2020, arXiv:2001.03288.)
 """
 
 from __future__ import annotations

@@ -5,20 +5,22 @@
     Store  := buffer[offset] = value                          for every point of the parallel dims
     Expr   := Load | Const | Index | Apply(op, args) | Acc
 
-``dims`` are loop extents: the parallel dims first, then the reduced ones. All offsets are affine in the loop
-indices, in elements of the buffer. Three shapes of nest exist:
+``dims`` are loop extents: the parallel dims first, then the reduced ones. All offsets are affine in
+the loop indices, in elements of the buffer. Three shapes of nest exist:
 
 * map:      no source; every point of ``dims`` stores.
 * reduce:   ``Acc`` is the sum (or maximum) of ``value`` over the reduced dims.
-* product:  dims are (*batch, m, n, k); ``Acc`` is the sum over k of a[.., m, k] * b[.., k, n], one FMA
-  chain in the order of k. ``b`` has stride 1 along n. Stores are its epilogue.
+* product:  dims are (*batch, m, n, k); ``Acc`` is the sum over k of a[.., m, k] * b[.., k, n], one
+  FMA chain in the order of k. ``b`` has stride 1 along n. Stores are its epilogue.
 
-The order of every floating-point reduction is fixed by the nest alone, never by threads or vector width:
+The order of every floating-point reduction is fixed by the nest alone, never by threads or vector
+width:
 
-* reduced over the vector dim (``vector`` is the last dim): sixteen partial results, lane l takes the elements
-  l, l+16, l+32, ... of the innermost dim in order (outer reduced dims outermost, all into the same
-  sixteen lanes); then lanes combine as a tree: l with l+8, then l+4, l+2, l+1.
-* reduced over other dims (``vector`` is a parallel dim): sequential, in loop order, one chain per element.
+* reduced over the vector dim (``vector`` is the last dim): sixteen partial results, lane l takes
+  the elements l, l+16, l+32, ... of the innermost dim in order (outer reduced dims outermost, all
+  into the same sixteen lanes); then lanes combine as a tree: l with l+8, then l+4, l+2, l+1.
+* reduced over other dims (``vector`` is a parallel dim): sequential, in loop order, one chain per
+  element.
 * absent elements of a tail contribute nothing (0 for sums, -inf for maxima).
 """
 
@@ -35,9 +37,10 @@ LANES = 16
 class Buffer:
     """A contiguous range of memory. Identity is equality.
 
-    kind ``arena``: temporary of one step; ``external``: memory of the caller or of a state, found in
-    slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step; ``const``: ``data``.
-    ``aligned``: the start is 64-byte aligned (else only aligned to one element).
+    kind ``arena``: temporary of one step; ``external``: memory of the caller or of a state, found
+    in slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step;
+    ``const``: ``data``. ``aligned``: the start is 64-byte aligned (else only aligned to one
+    element).
     """
 
     name: str
@@ -175,7 +178,8 @@ class Nest:
 
     vector: the dim whose neighbours share one vector (stride-1 in most accesses).
     split:  the parallel dim that threads share out in ranges [lo, hi); None: one thread does all.
-            A range starts at a multiple of 16 when split == vector; for products at multiples of the tile.
+            A range starts at a multiple of 16 when split == vector; for products at multiples of
+            the tile.
     """
 
     dims: tuple[int, ...]
@@ -242,7 +246,9 @@ def walk(roots: list[Expr]) -> list[Expr]:
 
 @dataclass(frozen=True)
 class Task:
-    """A nest in a phase. ``owner``: None when threads share it, else which thread (modulo their number)."""
+    """A nest in a phase. ``owner``: None when threads share it, else which thread (modulo their
+    number).
+    """
 
     nest: Nest
     owner: int | None = None

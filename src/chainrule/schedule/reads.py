@@ -1,6 +1,7 @@
 """Which realized values a unit reads, and at which index.
 
-The walk mirrors that of `inline.Builder`, which makes scalar expressions on the way; here only the leaves are recorded.
+The walk mirrors that of `inline.Builder`, which makes scalar expressions on the way; here only the
+leaves are recorded.
 """
 
 from __future__ import annotations

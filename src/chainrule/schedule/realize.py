@@ -1,7 +1,8 @@
 """Which values get memory, and which are computed again where they are read.
 
-Realized are: results of products, reductions, scatters, pads and concatenations; what a product reads; what leaves the graph;
-and whatever several readers share that is not cheap to compute twice. All else is inlined into its reader.
+Realized are: results of products, reductions, scatters, pads and concatenations; what a product
+reads; what leaves the graph; and whatever several readers share that is not cheap to compute twice.
+All else is inlined into its reader.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def cost_of(primitive: Primitive) -> int:
 
 def realized_nodes(graph: Graph) -> list[Node]:
     """The nodes that get memory and a nest each, in topological order."""
-    order = [n for n in topological(graph.roots)]
+    order = list(topological(graph.roots))
     chosen = _demanded(graph, order)
     costs = _inline_costs(order, chosen)
     readers = users(order)
@@ -66,9 +67,7 @@ def _demanded(graph: Graph, order: list[Node]) -> set[Node]:
     for node in order:
         if node.op == "dot":
             chosen.update(view_base(i) for i in node.inputs)
-        elif node.op in ("gather", "scatter_add"):
-            chosen.add(node.inputs[0])
-        elif node.op == "reshape" and not _affine(node):
+        elif node.op in ("gather", "scatter_add") or (node.op == "reshape" and not _affine(node)):
             chosen.add(node.inputs[0])
     return {n for n in chosen if not has_memory(n) and n.op != "assign"}
 

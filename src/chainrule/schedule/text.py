@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .nest import (
-    Access,
     Acc,
+    Access,
     Affine,
     Apply,
     Const,

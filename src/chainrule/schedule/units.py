@@ -1,8 +1,8 @@
 """Units: for each realized value, what computes it and where it is stored.
 
-A unit is one future nest or a part of one. Most realized nodes have one unit; a pad has two (fill, then copy) and a
-concatenation one for each piece. An update of a state is stored straight into the state's memory
-by the unit that computes it, once every reader of the old value is done.
+A unit is one future nest or a part of one. Most realized nodes have one unit; a pad has two (fill,
+then copy) and a concatenation one for each piece. An update of a state is stored straight into the
+state's memory by the unit that computes it, once every reader of the old value is done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class Place:
 
 @dataclass(eq=False)
 class Unit:
-    """Computes ``value`` at every point of ``shape`` and stores it in a region of ``node``'s places."""
+    """Computes ``value`` at every point of ``shape`` and stores it in a region of ``node``'s
+    places.
+    """
 
     kind: str  # map reduce product scatter
     node: Node
@@ -199,8 +201,8 @@ def _bind_updates(plan: Plan, linear: set[Node]) -> None:
 def dependences(plan: Plan) -> dict[Unit, set[Unit]]:
     """For each unit, the units that must be done before it.
 
-    Those whose values it reads, those it names itself (``after``), and, if it overwrites a state, every
-    reader of the state's old value.
+    Those whose values it reads, those it names itself (``after``), and, if it overwrites a state,
+    every reader of the state's old value.
     """
     before: dict[Unit, set[Unit]] = {u: set(u.after) for u in plan.units}
     readers: dict[Node, list[Unit]] = {}
