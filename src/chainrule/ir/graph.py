@@ -11,6 +11,8 @@ all updates take effect together at its end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,9 +125,12 @@ class Graph:
         return Graph(self.inputs, new[:count], new[count:])
 
 
-def topological(roots: Iterable[Node]) -> Iterator[Node]:
-    """Nodes reachable from ``roots``, every node after its inputs, in a fixed order."""
-    done: set[Node] = set()
+def topological(roots: Iterable[Node], known: Iterable[Node] = ()) -> Iterator[Node]:
+    """Nodes reachable from ``roots``, every node after its inputs, in a fixed order.
+
+    ``known`` nodes and what only they need are left out.
+    """
+    done: set[Node] = set(known)
     stack: list[tuple[Node, bool]] = [(r, False) for r in reversed(tuple(roots))]
     while stack:
         node, expanded = stack.pop()
@@ -149,13 +154,25 @@ def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
     return table
 
 
-def bind(name: str, *inputs: Node, location: Location | None = None, **params: Any) -> Node:
+def bind(name: str, /, *inputs: Node, location: Location | None = None, **params: Any) -> Node:
     """Apply the primitive called ``name``: check its inputs and compute the type of its result."""
     from_registry = _registry[name]
     shape, dtype = from_registry.type_rule(*inputs, **params)
     if location is None:
+        location = _current_location.get()
+    if location is None:
         location = next((i.location for i in inputs if i.location is not None), None)
     return Node(from_registry, inputs, params, shape, dtype, location)
+
+
+@contextmanager
+def at(location: Location | None) -> Iterator[None]:
+    """Nodes bound inside belong to ``location`` (None: to the location of their inputs)."""
+    token = _current_location.set(location)
+    try:
+        yield
+    finally:
+        _current_location.reset(token)
 
 
 def constant(value: Any, dtype: DType | None = None) -> Node:
@@ -184,3 +201,4 @@ def _binary(name: str, a: Node | float, b: Node | float) -> Node:
 
 
 _registry: dict[str, Primitive] = {}
+_current_location: ContextVar[Location | None] = ContextVar("location", default=None)

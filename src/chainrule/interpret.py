@@ -1,0 +1,64 @@
+"""Runs graphs with NumPy, one primitive after the other: the oracle, and eager mode.
+
+``precision=f64`` widens every real number to double (inputs, constants and casts), which is what
+finite differences and tight comparisons with compiled code need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import ShapeError
+from .ir.graph import Graph, Node, topological
+from .ir.types import Array, DType
+
+
+def interpret(
+    graph: Graph, values: Sequence[Array], precision: DType | None = None
+) -> tuple[list[Array], list[Array]]:
+    """Outputs of ``graph`` and new values of its updated states, for ``values`` of its inputs.
+
+    All states are read before any is written, because updates are returned, not applied. Results
+    may share memory with ``values``.
+    """
+    if len(values) != len(graph.inputs):
+        raise ShapeError(f"the graph has {len(graph.inputs)} inputs, {len(values)} values came")
+    for node, value in zip(graph.inputs, values, strict=True):
+        if np.shape(value) != node.shape:
+            raise ShapeError(
+                f"input {node.params['name']!r} has shape {node.shape}, its value {np.shape(value)}"
+            )
+    env = dict(zip(graph.inputs, values, strict=True))
+    results = evaluate(graph.roots, env, precision)
+    return results[: len(graph.outputs)], results[len(graph.outputs) :]
+
+
+def evaluate(
+    nodes: Iterable[Node], env: Mapping[Node, Array], precision: DType | None = None
+) -> list[Array]:
+    """Values of ``nodes``, given those in ``env``, which may hold any nodes of the graph."""
+    roots = tuple(nodes)
+    values = {node: _widened(value, precision) for node, value in env.items()}
+    for node in topological(roots, known=env):
+        arrays = [values[i] for i in node.inputs]
+        values[node] = _widened(_apply(node, arrays, precision), precision)
+    return [values[node] for node in roots]
+
+
+def _apply(node: Node, arrays: list[Array], precision: DType | None) -> Array:
+    """One primitive on arrays."""
+    params: Mapping[str, Any] = node.params
+    if node.op == "cast" and precision is not None and node.dtype.is_float:
+        params = {"dtype": precision}
+    return node.primitive.reference(*arrays, **params)
+
+
+def _widened(value: Array, precision: DType | None) -> Array:
+    """``value``, with real numbers in ``precision``."""
+    array = np.asarray(value)
+    if precision is None or array.dtype.kind != "f":
+        return array
+    return array.astype(precision.numpy, copy=False)

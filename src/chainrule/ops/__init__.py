@@ -1,0 +1,84 @@
+"""Level 2: the primitives. Importing this package declares all of them.
+
+Each is callable on nodes, arrays positional and parameters by keyword: ``add(a, b)``,
+``reshape(x, shape=(2, 3))``. A trailing underscore (``and_``) keeps clear of Python's keywords.
+"""
+
+from .contract import dot
+from .control import assign, fence
+from .elementwise import (
+    add,
+    and_,
+    cast,
+    div,
+    eq,
+    erf,
+    exp,
+    le,
+    log,
+    log1p,
+    lt,
+    mul,
+    neg,
+    not_,
+    or_,
+    select,
+    shl,
+    shr,
+    sqrt,
+    sub,
+    tanh,
+    xor,
+)
+from .elementwise import max_ as max
+from .indexing import gather, scatter_add
+from .movement import broadcast, concat, pad, reshape, transpose
+from .movement import slice_ as slice
+from .random import rng_bits, threefry2x32
+from .reduce import reduce_max, reduce_sum
+from .sources import const, iota
+from .sources import input_ as input
+
+__all__ = [
+    "add",
+    "and_",
+    "assign",
+    "broadcast",
+    "cast",
+    "concat",
+    "const",
+    "div",
+    "dot",
+    "eq",
+    "erf",
+    "exp",
+    "fence",
+    "gather",
+    "input",
+    "iota",
+    "le",
+    "log",
+    "log1p",
+    "lt",
+    "max",
+    "mul",
+    "neg",
+    "not_",
+    "or_",
+    "pad",
+    "reduce_max",
+    "reduce_sum",
+    "reshape",
+    "rng_bits",
+    "scatter_add",
+    "select",
+    "shl",
+    "shr",
+    "slice",
+    "sqrt",
+    "sub",
+    "tanh",
+    "threefry2x32",
+    "transpose",
+    "xor",
+]

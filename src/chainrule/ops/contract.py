@@ -1,0 +1,57 @@
+"""Primitives that multiply and sum: matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..ir.graph import Node
+from ..ir.primitive import Primitive, Sample
+from ..ir.types import DType, Shape
+from .examples import draw
+from .movement import transpose
+from .rules import FLOATS, describe, need_dtype, quiet, shape_error
+
+
+def dot_type(a: Node, b: Node) -> tuple[Shape, DType]:
+    """a [*B, M, K] times b [*B, K, N] is [*B, M, N]."""
+    need_dtype("dot", FLOATS, a, b)
+    fits = a.ndim == b.ndim >= 2 and a.shape[:-2] == b.shape[:-2] and a.dtype is b.dtype
+    if not fits or a.shape[-1] != b.shape[-2]:
+        raise shape_error(
+            f"`dot` cannot multiply {describe(a, b)}",
+            a,
+            b,
+            help="[*B, M, K] times [*B, K, N]: equal leading axes, and the K of both equal",
+        )
+    return (*a.shape[:-1], b.shape[-1]), a.dtype
+
+
+def mt(x: Node) -> Node:
+    """The last two axes exchanged."""
+    return transpose(x, perm=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def dot_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Matrices, vectors as matrices, batches, one and many."""
+    cases: tuple[tuple[Shape, int, int, int], ...] = (
+        ((), 3, 5, 7),
+        ((), 1, 17, 1),
+        ((), 16, 33, 31),
+        ((), 8, 1, 15),
+        ((2,), 3, 8, 5),
+        ((3, 2), 2, 5, 3),
+    )
+    for batch, m, k, n in cases:
+        a, b = draw(rng, (*batch, m, k), DType.f32), draw(rng, (*batch, k, n), DType.f32)
+        yield Sample((a, b))
+
+
+dot = Primitive(
+    "dot",
+    dot_type,
+    quiet(np.matmul),
+    lambda g, y, a, b: (dot(g, mt(b)), dot(mt(a), g)),
+    dot_samples,
+)

@@ -1,0 +1,132 @@
+"""Primitives that read and write where another array points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..ir.graph import Node, full_like
+from ..ir.primitive import Primitive, Sample
+from ..ir.types import Array, DType, Shape
+from .elementwise import and_, le, lt, max_, select
+from .examples import draw
+from .movement import broadcast
+from .rules import NUMBERS, describe, need_axes, need_dtype, quiet, shape_error
+
+
+def indexed(shape: Shape, indices: Shape, axis: int) -> Shape:
+    """``shape`` with ``axis`` replaced by the axes of ``indices``."""
+    return shape[:axis] + indices + shape[axis + 1 :]
+
+
+def gather_type(x: Node, indices: Node, *, axis: int) -> tuple[Shape, DType]:
+    """``axis`` of x is replaced by the axes of ``indices``."""
+    need_axes("gather", (axis,), x.ndim, x)
+    need_dtype("gather", (DType.i32,), indices)
+    if x.shape[axis] == 0 and indices.size:
+        raise shape_error(f"`gather` has nothing to read along axis {axis} of {describe(x)}", x)
+    return indexed(x.shape, indices.shape, axis), x.dtype
+
+
+def clamped(indices: Node, length: int) -> Node:
+    """``indices`` moved into 0 ... length - 1."""
+    last = full_like(indices, length - 1)
+    return select(lt(last, indices), last, max_(indices, full_like(indices, 0)))
+
+
+def gather_vjp(g: Node, y: Node, x: Node, indices: Node, *, axis: int) -> tuple[Node, None]:
+    """What was read several times collects several cotangents, clamped reads at the border."""
+    places = clamped(indices, x.shape[axis])
+    return scatter_add(full_like(x, 0.0), places, g, axis=axis), None
+
+
+def gather_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Repeated and out-of-range indices, each axis, 0-d to 2-d indices."""
+    cases: tuple[tuple[Shape, Shape, int], ...] = (
+        ((7,), (5,), 0),
+        ((5, 3), (17,), 0),
+        ((3, 5), (2, 3), 1),
+        ((2, 5, 3), (), 1),
+        ((2, 3, 5), (7,), 2),
+    )
+    for shape, index_shape, axis in cases:
+        indices = draw(rng, index_shape, DType.i32, -2, shape[axis] + 1)
+        yield Sample((draw(rng, shape, DType.f32), indices), {"axis": axis})
+
+
+gather = Primitive(
+    "gather",
+    gather_type,
+    quiet(lambda x, indices, *, axis: np.take(x, indices, axis, mode="clip")),
+    gather_vjp,
+    gather_samples,
+)
+
+
+def scatter_add_type(x: Node, indices: Node, updates: Node, *, axis: int) -> tuple[Shape, DType]:
+    """The type of x. ``updates`` has the shape that ``gather(x, indices)`` would have."""
+    need_axes("scatter_add", (axis,), x.ndim, x)
+    need_dtype("scatter_add", NUMBERS, x)
+    need_dtype("scatter_add", (DType.i32,), indices)
+    expected = indexed(x.shape, indices.shape, axis)
+    if updates.shape != expected or updates.dtype is not x.dtype:
+        raise shape_error(
+            f"`scatter_add` into {describe(x)} at indices of shape {indices.shape} needs updates "
+            f"{x.dtype!r}{list(expected)}, not {describe(updates)}",
+            x,
+            indices,
+            updates,
+        )
+    return x.shape, x.dtype
+
+
+def scatter_add_reference(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
+    """One addition after the other, in the order of the indices."""
+    result = np.array(x, order="C")
+    rows = np.moveaxis(result, axis, 0)
+    flat = indices.ravel()
+    shape = x.shape[:axis] + (flat.size,) + x.shape[axis + 1 :]
+    parts = np.moveaxis(updates.reshape(shape), axis, 0)
+    valid = (flat >= 0) & (flat < x.shape[axis])
+    np.add.at(rows, flat[valid], parts[valid])
+    return result
+
+
+def scatter_add_vjp(
+    g: Node, y: Node, x: Node, indices: Node, updates: Node, *, axis: int
+) -> tuple[Node, None, Node]:
+    """Each update gets the cotangent of its place; dropped ones get zero."""
+    if x.shape[axis] == 0:
+        return g, None, full_like(updates, 0.0)
+    inside = and_(
+        le(full_like(indices, 0), indices), lt(indices, full_like(indices, x.shape[axis]))
+    )
+    mask = broadcast(inside, shape=updates.shape, axes=tuple(range(axis, axis + indices.ndim)))
+    read = gather(g, indices, axis=axis)
+    return g, None, select(mask, read, full_like(updates, 0.0))
+
+
+def scatter_add_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Colliding and out-of-range indices, each axis, 0-d to 2-d indices, integers too."""
+    cases: tuple[tuple[Shape, Shape, int, DType], ...] = (
+        ((7,), (17,), 0, DType.f32),
+        ((5, 3), (8,), 0, DType.f32),
+        ((3, 5), (2, 3), 1, DType.f32),
+        ((2, 5, 3), (), 1, DType.f32),
+        ((2, 3, 5), (7,), 2, DType.f32),
+        ((5,), (33,), 0, DType.i32),
+    )
+    for shape, index_shape, axis, dtype in cases:
+        indices = draw(rng, index_shape, DType.i32, -2, shape[axis] + 1)
+        updates = draw(rng, indexed(shape, index_shape, axis), dtype)
+        yield Sample((draw(rng, shape, dtype), indices, updates), {"axis": axis})
+
+
+scatter_add = Primitive(
+    "scatter_add",
+    scatter_add_type,
+    quiet(scatter_add_reference),
+    scatter_add_vjp,
+    scatter_add_samples,
+)

@@ -1,0 +1,100 @@
+"""Primitives that fold axes away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..ir.graph import Node, bind
+from ..ir.primitive import Primitive, Sample
+from ..ir.types import Array, DType, Shape
+from .elementwise import cast, eq
+from .examples import apart, draw
+from .rules import NUMBERS, describe, need_axes, need_dtype, quiet, shape_error
+
+_CASES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
+    ((), ()),
+    ((17,), (0,)),
+    ((3, 33), (0,)),
+    ((3, 33), (1,)),
+    ((3, 33), (0, 1)),
+    ((2, 5, 7), (1,)),
+    ((2, 5, 7), (0, 2)),
+    ((1, 64), (0,)),
+    ((5, 3), ()),
+)
+
+
+def remaining(shape: Shape, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of ``shape`` that are not in ``axes``."""
+    return tuple(a for a in range(len(shape)) if a not in axes)
+
+
+def spread(node: Node, like: Node, axes: tuple[int, ...]) -> Node:
+    """``node``, reduced over ``axes``, repeated to the shape of ``like``."""
+    return bind("broadcast", node, shape=like.shape, axes=remaining(like.shape, axes))
+
+
+def reduce_sum_type(x: Node, *, axes: tuple[int, ...]) -> tuple[Shape, DType]:
+    """The axes disappear."""
+    need_axes("reduce_sum", axes, x.ndim, x)
+    need_dtype("reduce_sum", NUMBERS, x)
+    return tuple(x.shape[a] for a in remaining(x.shape, axes)), x.dtype
+
+
+def reduce_sum_reference(x: Array, *, axes: tuple[int, ...]) -> Array:
+    """The sum, accumulated in double for real numbers and wrapped for integers."""
+    wide = np.float64 if x.dtype.kind == "f" else x.dtype
+    return np.asarray(np.sum(x, axis=axes, dtype=wide)).astype(x.dtype)
+
+
+def reduce_sum_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Leading, trailing, middle, all and no axes; integers that wrap."""
+    for shape, axes in _CASES:
+        yield Sample((draw(rng, shape, DType.f32),), {"axes": axes})
+    for dtype in (DType.i32, DType.u32, DType.u8):
+        yield Sample((draw(rng, (3, 17), dtype, -(2**31), 2**32),), {"axes": (1,)})
+
+
+reduce_sum = Primitive(
+    "reduce_sum",
+    reduce_sum_type,
+    quiet(reduce_sum_reference),
+    lambda g, y, x, *, axes: (spread(g, x, axes),),
+    reduce_sum_samples,
+)
+
+
+def reduce_max_type(x: Node, *, axes: tuple[int, ...]) -> tuple[Shape, DType]:
+    """The axes disappear; none of them may be empty."""
+    need_axes("reduce_max", axes, x.ndim, x)
+    need_dtype("reduce_max", NUMBERS, x)
+    if any(x.shape[a] == 0 for a in axes):
+        raise shape_error(f"`reduce_max` finds no largest element in {describe(x)}", x)
+    return tuple(x.shape[a] for a in remaining(x.shape, axes)), x.dtype
+
+
+def reduce_max_vjp(g: Node, y: Node, x: Node, *, axes: tuple[int, ...]) -> tuple[Node]:
+    """Shared equally among the largest elements."""
+    largest = cast(eq(x, spread(y, x, axes)), dtype=g.dtype)
+    return (spread(g / reduce_sum(largest, axes=axes), x, axes) * largest,)
+
+
+def reduce_max_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """No near ties among real numbers; integers; NaN."""
+    for shape, axes in _CASES:
+        yield Sample((apart(rng, shape),), {"axes": axes})
+    for dtype in (DType.i32, DType.u32, DType.u8):
+        yield Sample((draw(rng, (3, 17), dtype, -(2**31), 2**32),), {"axes": (1,)})
+    edges = np.array([[np.nan, 1.0], [2.0, np.nan], [-np.inf, np.inf]], np.float32)
+    yield Sample((edges,), {"axes": (1,)}, wrt=())
+
+
+reduce_max = Primitive(
+    "reduce_max",
+    reduce_max_type,
+    quiet(lambda x, *, axes: np.max(x, axis=axes)),
+    reduce_max_vjp,
+    reduce_max_samples,
+)
