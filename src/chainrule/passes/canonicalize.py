@@ -18,34 +18,43 @@ FOLD_LIMIT = 1024
 
 def canonicalize(graph: Graph) -> Graph:
     """Apply `RULES` bottom-up until nothing changes, sharing equal nodes."""
-    shared: dict[Any, Node] = {}
-    new: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
-        inputs = tuple(new[i] for i in node.inputs)
-        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
-            node_now = bind(node.op, *inputs, location=node.location, **node.params)
-        else:
-            node_now = node
-        new[node] = _settle(node_now, shared)
-    return graph.with_roots(new[r] for r in graph.roots)
+    settler = _Settler()
+    return graph.with_roots(settler.settle(graph.roots))
 
 
-def _settle(node: Node, shared: dict[Any, Node]) -> Node:
-    """Rewrite ``node`` until no rule fits, then return its shared representative."""
-    while True:
+class _Settler:
+    """Maps nodes to their canonical form."""
+
+    def __init__(self) -> None:
+        self.shared: dict[Any, Node] = {}
+        self.form: dict[Node, Node] = {}
+
+    def settle(self, roots: tuple[Node, ...]) -> list[Node]:
+        """The canonical forms of ``roots``."""
+        for node in topological(roots):
+            if node not in self.form:
+                self.form[node] = self._settle(_with_inputs(node, self.form))
+        return [self.form[r] for r in roots]
+
+    def _settle(self, node: Node) -> Node:
+        """The canonical form of a node whose inputs are canonical."""
         if node.op in ("input", "assign"):
             return node
         key = node_key(node)
-        if key in shared:
-            return shared[key]
+        if key in self.shared:
+            return self.shared[key]
         found = next((r for r in (rule(node) for rule in RULES) if r is not None), None)
-        if found is None:
-            shared[key] = node
-            return node
-        for part in topological((found,)):
-            if part is not found and part.op != "input":
-                shared.setdefault(node_key(part), part)
-        node = found
+        result = node if found is None else self.settle((found,))[0]
+        self.shared[key] = self.form[node] = result
+        return result
+
+
+def _with_inputs(node: Node, form: dict[Node, Node]) -> Node:
+    """``node`` applied to the new forms of its inputs; itself if none is new."""
+    inputs = tuple(form[i] for i in node.inputs)
+    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+        return node
+    return bind(node.op, *inputs, location=node.location, **node.params)
 
 
 def node_key(node: Node) -> Any:

@@ -28,6 +28,8 @@ def materialize_operands(graph: Graph) -> Graph:
             inputs = (a, b)
         elif node.op == "reshape" and reads_scattered_state(node):
             inputs = (_copy(inputs[0], copies),)
+        elif node.op == "assign" and inputs[1].op == "input":
+            inputs = (inputs[0], _copy(inputs[1], copies))  # states may trade places
         changed = any(a is not b for a, b in zip(inputs, node.inputs, strict=True))
         new[node] = (
             bind(node.op, *inputs, location=node.location, **node.params) if changed else node

@@ -1,0 +1,63 @@
+"""Fusion: the number of nests is what fusion is for, so it is asserted."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainrule import ops
+from chainrule.ir.graph import Graph
+from chainrule.passes import optimize
+from chainrule.schedule import Doors, schedule
+from chainrule.schedule.nest import Product, Program
+from steps import door, perceptron_step
+
+
+def kinds(program: Program) -> list[str]:
+    return [task.nest.name for phase in program.phases for task in phase]
+
+
+@pytest.mark.parametrize(("sizes", "batch", "nests"), [((30, 32, 16, 1), 32, 13)])
+def test_a_step_of_tabular_has_few_nests(sizes: tuple[int, ...], batch: int, nests: int) -> None:
+    program = schedule(optimize(perceptron_step(sizes, batch)), Doors())
+    assert len(kinds(program)) == nests
+
+
+def test_adam_and_activation_are_epilogues_of_products() -> None:
+    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), Doors())
+    products = [t.nest for p in program.phases for t in p if isinstance(t.nest.source, Product)]
+    stores = sorted(len(nest.stores) for nest in products)
+    assert stores == [1, 1, 1, 3, 3]  # forward, forward, dX; dW with Adam's three
+
+
+def test_without_fusion_every_value_has_its_nest() -> None:
+    graph = optimize(perceptron_step((20, 24, 10), 8))
+    fused, alone = schedule(graph, Doors()), schedule(graph, Doors(), fusion=False)
+    assert len(kinds(alone)) > len(kinds(fused))
+
+
+def test_swapped_states_go_through_a_copy() -> None:
+    a, b = door("state", "a", (8,)), door("state", "b", (8,))
+    graph = Graph((a, b), (), (ops.assign(a, b), ops.assign(b, a)))
+    program = schedule(optimize(graph), Doors())
+    written: set[str] = set()
+    for phase in program.phases:
+        for task in phase:
+            stale = {r.buffer.name for r in task.nest.reads} & written
+            assert not {"in0", "in1"} & stale
+        written |= {w.buffer.name for task in phase for w in task.nest.writes}
+
+
+def test_a_product_is_not_overwritten_while_it_is_read() -> None:
+    """dX reads the weights that dW's epilogue updates: it must come in an earlier phase."""
+    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), Doors())
+    weight = "in4"  # the second layer's weight
+    reads = [
+        n for n, p in enumerate(program.phases) for t in p for r in t.nest.reads
+        if r.buffer.name == weight and not any(w.buffer.name == weight for w in t.nest.writes)
+    ]  # fmt: skip
+    writes = [
+        n for n, p in enumerate(program.phases) for t in p for w in t.nest.writes
+        if w.buffer.name == weight
+    ]  # fmt: skip
+    assert len(writes) == 1
+    assert max(reads) < writes[0]
