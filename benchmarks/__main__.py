@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.driver import QUICK, Group, GroupRun, Settings
 from benchmarks.machine import Machine, processor_name
-from benchmarks.peers import PEERS, Peer
+from benchmarks.peers import BOTH, PEERS, Peer
 from benchmarks.workloads import WORKLOADS
 
 
@@ -87,7 +87,7 @@ def measure(options: argparse.Namespace, settings: Settings) -> list[Group]:
     show = report.markdown if options.markdown else report.text
     print(f"{facts['processor']}, {facts['processors']} processors, {facts['versions']}\n")
     peers = chosen_peers(options.peer)
-    modes = names(options.mode, ["call", "loop"], "mode")
+    modes = [m for m in BOTH if m in names(options.mode, list(BOTH), "mode")]
     for workload in names(options.workload, list(WORKLOADS), "workload"):
         for threads in thread_counts(options.threads, machine):
             for mode in modes:

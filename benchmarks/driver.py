@@ -14,12 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.machine import Machine
+from benchmarks.machine import SETTLE, Machine
 from benchmarks.peers import Mode, Peer
 from benchmarks.workloads import Workload
 
@@ -112,7 +113,8 @@ class Worker:
         return dict(json.loads(line))
 
     def burst(self, steps: int) -> float:
-        """Seconds per step."""
+        """Seconds per step, once the previous worker's threads have gone to sleep."""
+        time.sleep(SETTLE)
         return float(str(self.ask("burst", steps=steps)["seconds"])) / steps
 
     def _last_words(self) -> str:

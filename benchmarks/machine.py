@@ -25,6 +25,10 @@ import numpy as np
 
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
+SETTLE = (
+    0.13  # seconds; OpenBLAS threads spin 2**28 cycles after a call, on a processor others need
+)
+
 Kernel = Callable[[int, int], None]
 
 
@@ -161,6 +165,7 @@ class Machine:
 
     def peak(self, threads: int, seconds: float = 0.01, repeats: int = 5) -> float:
         """GFLOP/s of ``threads`` threads doing nothing but FMA; the best of some short runs."""
+        time.sleep(SETTLE)
         (kernel, _), vector = self._fma, self.vector
         size = vector.lanes * (vector.chains + 2)
         data = [np.full(size, 0.5, np.float32) for _ in range(threads)]

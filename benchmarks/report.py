@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -87,11 +86,10 @@ def text(group: Group) -> str:
     """Columns aligned for a terminal."""
     rows = _rows(group)
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-    pads: list[Callable[[str, int], str]] = [str.ljust] + [str.rjust] * (len(HEADER) - 1)
-    lines = [
-        "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True))
-        for row in rows
-    ]
+    lines = []
+    for first, *others in rows:
+        aligned = [c.rjust(w) for c, w in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *aligned]))
     lines.insert(1, "-" * len(lines[0]))
     return "\n".join([title(group), *lines, *(f"  note: {r}" for r in remarks(group))]) + "\n"
 

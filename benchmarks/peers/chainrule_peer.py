@@ -31,8 +31,8 @@ class ChainruleSession:
         self.model = build(workload.model)
         self.optimizer = optim.Adam(self.model.parameters(), lr=workload.lr)
         self.first = self.optimizer.state_dict()
-        self.step = self.compiled() if mode == "call" else None
-        self.trainer = self.new_trainer() if mode == "loop" else None
+        self.step: Any = self.compiled() if mode == "call" else None
+        self.trainer: Any = self.new_trainer() if mode == "loop" else None
         self.reset()
 
     def compiled(self) -> Any:
@@ -56,7 +56,7 @@ class ChainruleSession:
         return cr.Trainer(self.model, loss=loss, optimizer=self.optimizer)
 
     def reset(self) -> None:
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for i, (weight, bias) in enumerate(self.workload.weights()):
             arrays |= {f"{2 * i}.weight": weight, f"{2 * i}.bias": bias}
         self.model.load_state_dict(arrays)
