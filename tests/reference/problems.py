@@ -48,7 +48,8 @@ class Words:
         return 2 * 3.0**0.5 * (self.uniform(*shape) - 0.5)
 
     def permutation(self, count: int) -> NDArray[np.int64]:
-        return np.argsort(self._bits.random_raw(count), kind="stable")
+        words: NDArray[np.uint64] = self._bits.random_raw(count)
+        return np.argsort(words, kind="stable")
 
 
 @dataclass(frozen=True)
