@@ -41,7 +41,8 @@ class Words:
     def uniform(self, *shape: int) -> NDArray[np.float64]:
         """float64 in [0, 1)."""
         words: NDArray[np.uint64] = self._bits.random_raw(int(np.prod(shape)))
-        return (words >> np.uint64(11)).astype(np.float64).reshape(shape) * 2.0**-53
+        top: NDArray[np.float64] = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return top.reshape(shape)
 
     def unit(self, *shape: int) -> NDArray[np.float64]:
         """Uniform with mean 0 and variance 1."""
