@@ -49,8 +49,8 @@ def cotangents(
         contribute(y, g)
     for y in reversed(path):
         if y in total:
-            for x, g in zip(y.inputs, _vjp(total[y], y), strict=True):
-                contribute(x, g)
+            for x, part in zip(y.inputs, _vjp(total[y], y), strict=True):
+                contribute(x, part)
     return [total.get(x) for x in xs]
 
 

@@ -48,7 +48,7 @@ def dot_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((a, b))
 
 
-dot = Primitive(
+dot: Primitive = Primitive(
     "dot",
     dot_type,
     quiet(np.matmul),

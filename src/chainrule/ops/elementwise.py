@@ -116,7 +116,8 @@ def cast_reference(x: Array, *, dtype: DType) -> Array:
     if x.dtype.kind == "f" and dtype in INTEGERS:
         limits = np.iinfo(dtype.numpy)
         whole = np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0.0)
-        return np.clip(whole, limits.min, limits.max).astype(dtype.numpy)
+        whole = np.clip(whole, limits.min, limits.max)
+        return np.asarray(whole, dtype=dtype.numpy)
     return x.astype(dtype.numpy)
 
 

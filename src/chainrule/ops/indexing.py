@@ -86,7 +86,7 @@ def scatter_add_reference(x: Array, indices: Array, updates: Array, *, axis: int
     result = np.array(x, order="C")
     rows = np.moveaxis(result, axis, 0)
     flat = indices.ravel()
-    shape = x.shape[:axis] + (flat.size,) + x.shape[axis + 1 :]
+    shape = indexed(x.shape, flat.shape, axis)
     parts = np.moveaxis(updates.reshape(shape), axis, 0)
     valid = (flat >= 0) & (flat < x.shape[axis])
     np.add.at(rows, flat[valid], parts[valid])

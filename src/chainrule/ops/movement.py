@@ -43,7 +43,7 @@ def reshape_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((draw(rng, old, DType.f32),), {"shape": new})
 
 
-reshape = Primitive(
+reshape: Primitive = Primitive(
     "reshape",
     reshape_type,
     quiet(np.reshape),
@@ -81,7 +81,7 @@ def transpose_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((draw(rng, shape, DType.f32),), {"perm": perm})
 
 
-transpose = Primitive(
+transpose: Primitive = Primitive(
     "transpose",
     transpose_type,
     quiet(lambda x, *, perm: np.transpose(x, perm)),

@@ -1,4 +1,4 @@
-"""Checks that type rules share, so that every error names the operation, both types and a way out."""
+"""Checks that type rules share: every error names the operation, the types and a way out."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def need_axes(op: str, axes: Sequence[int], ndim: int, *nodes: Node) -> None:
     """`ShapeError` unless ``axes`` are different axes of an array with ``ndim`` axes."""
     if len(set(axes)) != len(axes) or any(not 0 <= a < ndim for a in axes):
         raise shape_error(
-            f"`{op}` got axes {tuple(axes)}, which are not different axes of {ndim}-d {describe(*nodes)}",
+            f"`{op}` of {describe(*nodes)}: {tuple(axes)} are not different axes out of {ndim}",
             *nodes,
             help=f"axes count from 0 to {ndim - 1}, each at most once",
         )
