@@ -1,0 +1,138 @@
+"""What is legal in a graph at each stage, as a table. A violation is a defect of the compiler.
+
+That graphs have no cycles needs no check: a node is made after its inputs and never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import ChainruleError, VerifyError
+from .graph import Graph, Node
+from .primitive import primitives
+from .text import node_text, type_text
+from .types import DType
+
+NodeRule = Callable[[Node], str | None]
+GraphRule = Callable[[Graph], Iterator[tuple[Node, str]]]
+
+
+def verify(graph: Graph, stage: str) -> None:
+    """`VerifyError` that names stage, node and the user's line unless ``graph`` is legal."""
+    node_rules, graph_rules = STAGES[stage]
+    nodes = graph.nodes()
+    for node in nodes:
+        for rule in node_rules:
+            problem = rule(node)
+            if problem is not None:
+                raise _error(stage, nodes, node, problem)
+    for check in graph_rules:
+        for node, problem in check(graph):
+            raise _error(stage, nodes, node, problem)
+
+
+def _error(stage: str, nodes: list[Node], node: Node, problem: str) -> VerifyError:
+    numbers = {n: i for i, n in enumerate(nodes)}
+    where = str(node.location) if node.location else "no line of the program is known"
+    line = f"%{numbers[node]} = {node_text(node, numbers, locations=False)}"
+    return VerifyError(
+        f"after stage `{stage}`: {problem}\n    {line}",
+        where=where,
+        help="this is a defect of the compiler, not of your program; please report it",
+    )
+
+
+# ------------------------------------------------------------------------------- each node
+
+
+def is_declared(node: Node) -> str | None:
+    """The primitive is the registered one of its name."""
+    known = primitives().get(node.op) is node.primitive
+    return None if known else f"primitive `{node.op}` is not declared"
+
+
+def has_plain_params(node: Node) -> str | None:
+    """Params are Python values that hash; only ``const`` holds an array, which nobody can write."""
+    for name, value in node.params.items():
+        if node.op == "const" and name == "value":
+            if not isinstance(value, np.ndarray) or value.flags.writeable:
+                return "the value of a constant must be an array that is read-only"
+        elif not _is_plain(value):
+            return f"param {name}={value!r} of type {type(value).__name__} is no plain value"
+    return None
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return type(value) in (int, str, float, bool, DType)
+
+
+def has_derived_type(node: Node) -> str | None:
+    """Shape and dtype are what the type rule says."""
+    try:
+        shape, dtype = node.primitive.type_rule(*node.inputs, **node.params)
+    except (ChainruleError, TypeError, ValueError) as error:
+        return f"the type rule refuses its inputs: {error}"
+    if (shape, dtype) != (node.shape, node.dtype):
+        return f"the type rule says {type_text(shape, dtype)}"
+    if not _is_plain(node.shape):
+        return f"shape {node.shape!r} is not a tuple of Python integers"
+    return None
+
+
+def has_native_type(node: Node) -> str | None:
+    """f64 is native for 0-d values only."""
+    if node.dtype is DType.f64 and node.shape:
+        return "arrays of f64 run in the interpreter only; native code takes 0-d f64"
+    return None
+
+
+def reads_no_effect(node: Node) -> str | None:
+    """An ``assign`` is an end, not a value."""
+    if any(i.op == "assign" for i in node.inputs):
+        return "reads the result of an assign"
+    return None
+
+
+# -------------------------------------------------------------------------- the whole graph
+
+
+def declares_inputs(graph: Graph) -> Iterator[tuple[Node, str]]:
+    """``inputs`` are different ``input`` nodes, and no other is reached."""
+    for i, node in enumerate(graph.inputs):
+        if node.op != "input":
+            yield node, "stands among the inputs but is none"
+        if node in graph.inputs[:i]:
+            yield node, "stands among the inputs twice"
+    for node in graph.nodes():
+        if node.op == "input" and node not in graph.inputs:
+            yield node, f"input {node.params['name']!r} is used but not declared"
+
+
+def updates_states_once(graph: Graph) -> Iterator[tuple[Node, str]]:
+    """``updates`` are assigns to different states of the graph; outputs hold none."""
+    written: set[Node] = set()
+    for node in graph.updates:
+        if node.op != "assign":
+            yield node, "stands among the updates but is no assign"
+            continue
+        state = node.inputs[0]
+        if state in written:
+            yield node, f"state {state.params.get('name')!r} is assigned twice"
+        written.add(state)
+    for node in graph.outputs:
+        if node.op == "assign":
+            yield node, "an assign stands among the outputs"
+
+
+_NODES: tuple[NodeRule, ...] = (is_declared, has_plain_params, has_derived_type, reads_no_effect)
+_GRAPH: tuple[GraphRule, ...] = (declares_inputs, updates_states_once)
+
+STAGES: dict[str, tuple[tuple[NodeRule, ...], tuple[GraphRule, ...]]] = {
+    "trace": (_NODES, _GRAPH),
+    "graph": ((*_NODES, has_native_type), _GRAPH),
+}
