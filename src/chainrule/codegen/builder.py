@@ -123,8 +123,9 @@ class Fold:
 class Builder:
     """The body of one function, and the declarations it needs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_fma: bool = True) -> None:
         self.lines: Place = []
+        self.has_fma = has_fma
         self.declarations: set[str] = set()
         self.block = "entry"
         self._out = self.lines
@@ -241,8 +242,8 @@ class Builder:
         return self.intrinsic(f"{name}.{suffix(args[0].type)}", args[0].type, *args)
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
-        """a * b + c rounded once."""
-        return self.overloaded("fma", a, b, c)
+        """a * b + c rounded once; twice on processors without the instruction."""
+        return self.overloaded("fma" if self.has_fma else "fmuladd", a, b, c)
 
     # ------------------------------------------------------------------------------ vectors
 
