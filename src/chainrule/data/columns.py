@@ -1,0 +1,185 @@
+"""Columns of Python data as NumPy arrays that DuckDB takes without guessing.
+
+Each value of an object column is looked at: a column of mixed types is an error with the row, where
+a database would turn it into text without a word.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.errors import DataError
+
+__all__ = ["is_frame", "numpy_columns"]
+
+Column = tuple[str, NDArray[Any], str]  # name, values, SQL type to cast to ("" for as it is)
+
+
+def is_frame(value: object, library: str, names: Sequence[str]) -> TypeGuard[Any]:
+    """Whether ``value`` is of a class of ``library``, told by name so that it is not imported."""
+    kind = type(value)
+    return kind.__module__.split(".")[0] == library and kind.__name__ in names
+
+
+def numpy_columns(source: object, names: Sequence[str] | None) -> list[Column]:
+    """The columns of a data frame, dict, structured array or 2-D array."""
+    pairs = _pairs(source, names)
+    lengths = {name: len(values) for name, values in pairs}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{n}: {k}" for n, k in lengths.items())
+        raise DataError("the columns have different lengths", where=listed)
+    return [_column(name, values) for name, values in pairs]
+
+
+def _pairs(source: object, names: Sequence[str] | None) -> list[tuple[str, NDArray[Any]]]:
+    if is_frame(source, "pandas", ("DataFrame",)):
+        frame = [source.iloc[:, i] for i in range(source.shape[1])]
+        return [(str(n), _pandas_values(s)) for n, s in zip(source.columns, frame, strict=True)]
+    if is_frame(source, "polars", ("DataFrame",)):
+        return [(s.name, _polars_values(s)) for s in source.get_columns()]
+    if isinstance(source, Mapping):
+        return [(str(name), _as_array(str(name), values)) for name, values in source.items()]
+    if isinstance(source, np.ndarray) and source.dtype.names:
+        return [(name, source[name]) for name in source.dtype.names]
+    if isinstance(source, np.ndarray) and source.ndim == 2:
+        width = source.shape[1]
+        names = list(names) if names is not None else [f"x{i}" for i in range(width)]
+        if len(names) != width:
+            raise DataError(f"{len(names)} column names were given for {width} columns")
+        return [(name, source[:, i]) for i, name in enumerate(names)]
+    shape = f" of shape {source.shape}" if isinstance(source, np.ndarray) else ""
+    raise DataError(
+        f"a {type(source).__name__}{shape} is not a table",
+        help="give a path, a data frame of polars or pandas, a pyarrow table, a dict of columns or "
+        "a 2-D array",
+    )
+
+
+def _pandas_values(series: Any) -> NDArray[Any]:
+    if isinstance(series.dtype, np.dtype):
+        return np.asarray(series.to_numpy())
+    return np.asarray(series.to_numpy(dtype=object), dtype=object)
+
+
+def _polars_values(series: Any) -> NDArray[Any]:
+    if series.null_count() and not (series.dtype.is_float() or series.dtype.is_temporal()):
+        return _as_array(series.name, series.to_list())
+    return np.asarray(series.to_numpy())
+
+
+def _as_array(name: str, values: Any) -> NDArray[Any]:
+    if isinstance(values, np.ndarray):
+        return values
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+        raise DataError(f"column `{name}` is one value, not a list of them")
+    if is_frame(values, "pandas", ("Series",)):
+        return _pandas_values(values)
+    if is_frame(values, "polars", ("Series",)):
+        return _polars_values(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = [v.item() if isinstance(v, np.generic) else v for v in values]
+    return array
+
+
+def _column(name: str, values: NDArray[Any]) -> Column:
+    if values.ndim != 1:
+        raise DataError(
+            f"column `{name}` has shape {values.shape}",
+            help="a column is one-dimensional; give each of its parts a name of its own",
+        )
+    if isinstance(values, np.ma.MaskedArray):
+        plain = values.data.astype(object)
+        plain[np.ma.getmaskarray(values)] = None
+        return _object_column(name, plain)
+    kind = values.dtype.kind
+    if kind in "iu":
+        return name, np.ascontiguousarray(values), ""
+    if kind == "f":
+        return name, np.ascontiguousarray(values, dtype=np.float64), ""
+    if kind == "b":
+        return name, np.ascontiguousarray(values), "BOOLEAN"
+    if kind == "M":
+        return name, np.ascontiguousarray(values.astype("M8[us]")), "TIMESTAMP"
+    if kind == "m":
+        seconds = values / np.timedelta64(1, "s")
+        return name, np.ascontiguousarray(seconds, dtype=np.float64), ""
+    if kind in "USO":
+        return _object_column(name, values.astype(object))
+    raise DataError(f"column `{name}` has dtype {values.dtype}, which is not a table's")
+
+
+def _is_missing(value: object) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, float | np.floating | decimal.Decimal):
+        return math.isnan(value)
+    return isinstance(value, np.datetime64) and bool(np.isnat(value))
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "a truth value"
+    if isinstance(value, numbers.Real | decimal.Decimal):
+        return "a number"
+    if isinstance(value, str | bytes):
+        return "text"
+    if isinstance(value, datetime.date | np.datetime64):
+        return "a date"
+    return f"a {type(value).__name__}"
+
+
+def _object_column(name: str, values: NDArray[Any]) -> Column:
+    missing = np.fromiter((_is_missing(v) for v in values), bool, len(values))
+    kinds = [_kind(v) for v in values[~missing]]
+    if not kinds:
+        return name, values.copy(), "VARCHAR"
+    if len(set(kinds)) > 1:
+        odd = next(i for i, k in enumerate(kinds) if k != kinds[0])
+        row = int(np.flatnonzero(~missing)[odd])
+        raise DataError(
+            f"column `{name}` mixes types: it starts with {kinds[0]} and then has {kinds[odd]}",
+            where=f"row {row + 1}: {values[row]!r}",
+            help="give every value of a column the same type, and None where there is none",
+        )
+    if kinds[0] == "a number":
+        present = [v for v, m in zip(values, missing, strict=True) if not m]
+        whole = not missing.any() and all(isinstance(v, numbers.Integral) for v in present)
+        if whole and all(-(2**63) <= v < 2**63 for v in present):
+            return name, np.array(present, dtype=np.int64), ""
+        floats = [math.nan if m else float(v) for v, m in zip(values, missing, strict=True)]
+        return name, np.array(floats, dtype=np.float64), ""
+    if kinds[0] == "a date":
+        moments = [None if m else _moment(v) for v, m in zip(values, missing, strict=True)]
+        return name, np.array(moments, dtype="M8[us]"), "TIMESTAMP"
+    if kinds[0] not in ("text", "a truth value"):
+        raise DataError(
+            f"column `{name}` holds {kinds[0]} in each cell",
+            help="a cell holds a number, a truth value, text or a date",
+        )
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = [None if m else _text(name, v) for v, m in zip(values, missing, strict=True)]
+    return name, texts, "VARCHAR" if kinds[0] == "text" else "BOOLEAN"
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise DataError(f"column `{name}` holds bytes that are not UTF-8: {value!r}") from None
+    return str(value)
+
+
+def _moment(value: Any) -> Any:
+    """A moment in UTC without a time zone, as the database stores it."""
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return np.datetime64(value.astimezone(datetime.UTC).replace(tzinfo=None), "us")
+    return np.datetime64(value, "us")

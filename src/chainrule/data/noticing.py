@@ -1,0 +1,87 @@
+"""Things worth saying about columns that are kept: likely missing values, words, copies."""
+
+from __future__ import annotations
+
+from chainrule.data.finding import Finding
+from chainrule.data.table import Table
+
+__all__ = ["notice_missing_spike", "notice_repeated_rows", "notice_words"]
+
+# A number that means `not measured` stands alone: many rows have it, the others keep away.
+SPIKE_SHARE = 0.01
+SPIKE_ROWS = 5
+CANDIDATES = (0.0, -1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)
+MAX_ROWS_FOR_COPIES = 1_000_000
+SOME_DISTINCT = 10
+
+
+def notice_words(table: Table, column: str, kind: str, findings: list[Finding]) -> None:
+    """Words read as missing, and infinities, in a column of numbers or dates."""
+    facts = table.facts(column)
+    if facts.words and kind in ("number", "boolean", "datetime"):
+        findings.append(
+            Finding(
+                "D107",
+                "info",
+                f"words such as NA or ? in column `{column}` were read as missing",
+                f"{facts.words} of {facts.rows} cells",
+            )
+        )
+    if facts.infinite and kind == "number":
+        row = table.first_row(column, "isinf({x})") + 1
+        findings.append(
+            Finding(
+                "D108",
+                "warning",
+                f"infinite numbers in column `{column}` are treated as missing",
+                f"{facts.infinite} of {facts.rows} cells, the first in row {row}",
+                "correct the cells if they should be finite numbers",
+            )
+        )
+
+
+def notice_missing_spike(table: Table, column: str, findings: list[Finding]) -> None:
+    """Suggests ``missing`` when one telling value lies far outside all others of a column.
+
+    The value must be the smallest or the largest, occur in 1 % of the rows (and five), and lie
+    further from its neighbour than 1 and than a tenth of the range of all others.
+    """
+    facts = table.facts(column)
+    if facts.distinct < SOME_DISTINCT or not {facts.minimum, facts.maximum} & set(CANDIDATES):
+        return
+    for value in CANDIDATES:
+        if value not in (facts.minimum, facts.maximum):
+            continue
+        rows, low, high = table.count_and_rest(column, value)
+        if rows < max(SPIKE_ROWS, SPIKE_SHARE * facts.rows):
+            continue
+        gap = low - value if value == facts.minimum else value - high
+        if gap > 0.1 * (high - low) and gap > 1.0:
+            shown = f"{value:g}"
+            findings.append(
+                Finding(
+                    "D106",
+                    "warning",
+                    f"{shown} in column `{column}` may mean that nothing was measured",
+                    f"{rows} of {facts.rows} rows are {shown}, all others lie between {low:g} "
+                    f"and {high:g}",
+                    f"missing = {{ {column} = [{shown}] }}",
+                )
+            )
+
+
+def notice_repeated_rows(table: Table, findings: list[Finding]) -> None:
+    """Copies of rows leak from the training rows into the test rows."""
+    if table.n_rows > MAX_ROWS_FOR_COPIES:
+        return
+    copies = table.count_repeated_rows()
+    if copies:
+        findings.append(
+            Finding(
+                "D118",
+                "warning" if copies > 0.02 * table.n_rows else "info",
+                f"{copies} of {table.n_rows} rows are exact copies of earlier rows",
+                "a random split puts copies on both sides, which makes the test too easy",
+                '--query "SELECT DISTINCT * FROM data"',
+            )
+        )

@@ -1,0 +1,93 @@
+"""A user's SQL over one table, in a database that can reach nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import duckdb
+
+from chainrule.data.sql import name_of, number_of, time_of, trimmed, truth_of
+from chainrule.data.table import Table
+from chainrule.errors import DataError
+
+__all__ = ["first_line", "refuse_bad_names", "select"]
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a message of DuckDB, without the name of its class."""
+    line = str(error).strip().split("\n")[0]
+    return re.sub(r"^([A-Z][A-Za-z]* )+Error: ", "", line)
+
+
+def refuse_bad_names(names: Sequence[str], where: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(
+                f"two columns are named `{name}`", where=where, help="rename one of them"
+            )
+        seen.add(name)
+    if not names:
+        raise DataError("the table has no columns", where=where)
+
+
+def select(table: Table, query: str) -> Table:
+    """The answer of a user's SQL as a table of its own, in the same locked database."""
+    database = table._database
+    help = f"the table is called data; its columns are {', '.join(table.columns[:12])}"
+    lowered = [n.lower() for n in table.columns]
+    twice = [n for n in table.columns if lowered.count(n.lower()) > 1]
+    if twice:
+        raise DataError(
+            f"columns {', '.join(twice)} differ only in case, which SQL cannot tell",
+            where="query",
+            help="rename one of them",
+        )
+    cells = ", ".join(f"{_typed(table, n)} AS {name_of(n)}" for n in table.columns)
+    database.execute(f"CREATE VIEW data AS SELECT {cells} FROM raw")
+    try:
+        kinds = database.kinds_of_statements(query)
+        if kinds != ["SELECT"]:
+            raise DataError("the query must be one SELECT", where="query", help=help)
+        body = query.strip().rstrip(";")
+        names = [n for n, _ in database.columns(body)]
+        refuse_bad_names(names, "query")
+        aliases = ", ".join(f"c{i}" for i in range(len(names)))
+        database.execute(f"CREATE TABLE answer AS SELECT * FROM ({body}\n) AS answer({aliases})")
+    except duckdb.Error as error:
+        raise DataError(first_line(error), where="query", help=help) from None
+    database.execute("DROP VIEW data")
+    database.execute("DROP TABLE raw")
+    database.execute("ALTER TABLE answer RENAME TO raw")
+    n_rows = database.count()
+    if not n_rows:
+        raise DataError("the query selects no rows", where="query", help=help)
+    return dataclasses.replace(
+        table,
+        columns=tuple(names),
+        n_rows=n_rows,
+        types=tuple(type for _, type in database.columns()),
+        from_text=False,
+        _facts={},
+    )
+
+
+def _typed(table: Table, column: str) -> str:
+    """The SQL of a column with the type that was inferred for it."""
+    facts = table.facts(column)
+    index = table.index(column)
+    cell, type = f"c{index}", table.types[index]
+    if not table.from_text:
+        return cell
+    if facts.storage == "number":
+        exact = facts.whole and not facts.infinite
+        exact = exact and max(-facts.minimum, facts.maximum) < 2**53
+        number = number_of(cell, type)
+        return f"CAST({number} AS BIGINT)" if exact else number
+    if facts.storage == "boolean":
+        return f"CAST({truth_of(cell, type)} AS BOOLEAN)"
+    if facts.storage == "datetime":
+        return time_of(cell, type, facts.date_format)
+    return trimmed(cell, type)

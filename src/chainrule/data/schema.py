@@ -1,0 +1,250 @@
+"""What each column is and what the target asks for, inferred from exact facts.
+
+Every rule that leaves a column out or changes how it is read says so in a finding, and every choice
+can be overruled by ``kinds``, ``ignore``, ``missing`` and ``task``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from chainrule.data.facts import Facts
+from chainrule.data.finding import Finding
+from chainrule.data.noticing import notice_missing_spike, notice_repeated_rows, notice_words
+from chainrule.data.table import Cell, Table
+from chainrule.data.target import Target, Task, infer_target
+from chainrule.errors import ConfigError, DataError
+
+__all__ = ["Column", "Kind", "Schema", "infer_schema"]
+
+Kind = Literal["number", "boolean", "category", "datetime", "ignored"]
+
+MAX_TEXT_CATEGORIES = 50_000
+SOME_ROWS = 20  # below this, a column that differs in every row proves nothing
+FREE_TEXT_LENGTH = 40
+ID_NAME = re.compile(
+    r"(^|_|\b)(id|ids|uuid|guid|index|row|rownum|unnamed: 0|identifier)$", re.IGNORECASE
+)
+CODE_NAME = re.compile(r"(^|_|\b)(zip|zipcode|postcode|postal_code|code)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input column. ``as_number``: categories that are numbers, so that 1 and 1.0 are one."""
+
+    name: str
+    kind: Kind
+    as_number: bool = False
+    date_format: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns in table order without the target, the target, and what counts as missing."""
+
+    columns: tuple[Column, ...]
+    target: Target | None = None
+    missing: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The columns that the model sees."""
+        return tuple(c for c in self.columns if c.kind != "ignored")
+
+    @property
+    def task(self) -> Task | None:
+        return self.target.task if self.target else None
+
+
+def infer_schema(
+    table: Table,
+    target: str | None = None,
+    *,
+    task: Task | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    missing: Mapping[str, Sequence[Cell]] | None = None,
+    ignore: Collection[str] = (),
+) -> tuple[Schema, list[Finding]]:
+    """The schema of ``table`` and what was noticed on the way.
+
+    ``kinds`` fixes the kind of columns by name, ``missing`` lists values that mean `not measured`,
+    ``ignore`` names columns to leave out, ``task`` overrules binary, multiclass or regression.
+    Raises DataError when a name is no column, when no column is left, or when the target cannot be
+    learned (see ``infer_target``).
+    """
+    kinds, missing = dict(kinds or {}), dict(missing or {})
+    for name in (*kinds, *missing, *ignore):
+        table.index(name)
+    for name, kind in kinds.items():
+        if kind not in get_args(Kind):
+            raise ConfigError(
+                f"column `{name}` cannot be `{kind}`",
+                help=f"use one of {', '.join(get_args(Kind))}",
+            )
+    table = table.with_missing(missing)
+    findings: list[Finding] = list(table.findings)
+    goal = infer_target(table, target, task, findings) if target is not None else None
+    columns = []
+    for name in table.columns:
+        if name == target:
+            continue
+        if name in ignore:
+            columns.append(Column(name, "ignored"))
+        elif name in kinds:
+            columns.append(_forced(table, name, kinds[name]))
+        else:
+            columns.append(_infer_column(table, name, findings))
+    if all(c.kind == "ignored" for c in columns):
+        raise DataError(
+            "no column is left to learn from",
+            where=table.name,
+            help="; ".join(f.message for f in findings) or "the table has the target only",
+        )
+    schema = Schema(tuple(columns), goal, {c: tuple(v) for c, v in missing.items()})
+    for column in schema.inputs:
+        notice_words(table, column.name, column.kind, findings)
+        if column.kind == "number" and column.name not in missing:
+            notice_missing_spike(table, column.name, findings)
+    notice_repeated_rows(table, findings)
+    return schema, findings
+
+
+def _forced(table: Table, name: str, kind: Kind) -> Column:
+    facts = table.facts(name)
+    if kind == "category":
+        return Column(name, kind, as_number=facts.storage == "number")
+    if kind == "datetime":
+        table.require(name, "time", facts.date_format)
+        return Column(name, kind, date_format=facts.date_format)
+    if kind in ("number", "boolean"):
+        table.require(name, "number" if kind == "number" else "truth")
+    return Column(name, kind)
+
+
+def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
+    facts = table.facts(name)
+    reason = _reason_to_ignore(name, facts)
+    if reason:
+        findings.append(reason)
+        return Column(name, "ignored")
+    if facts.storage == "number":
+        if facts.whole and CODE_NAME.search(name) and facts.distinct <= MAX_TEXT_CATEGORIES:
+            findings.append(
+                Finding(
+                    "D119",
+                    "info",
+                    f"column `{name}` looks like a code and is treated as a category",
+                    f"whole numbers, {facts.distinct} different",
+                    f'columns.{name} = {{ type = "number" }}',
+                )
+            )
+            return Column(name, "category", as_number=True)
+        return Column(name, "number")
+    if facts.storage == "boolean":
+        return Column(name, "boolean")
+    if facts.storage == "datetime":
+        if facts.other_date_format:
+            findings.append(_uncertain_dates(name, facts))
+        return Column(name, "datetime", date_format=facts.date_format)
+    _notice_number_like(table, name, facts, findings)
+    return Column(name, "category")
+
+
+def _reason_to_ignore(name: str, facts: Facts) -> Finding | None:
+    keep = f'columns.{name} = {{ type = "category" }}'
+    if facts.storage == "empty":
+        return Finding("D102", "info", f"column `{name}` is empty and is left out")
+    if facts.storage == "nested":
+        return Finding(
+            "D105",
+            "warning",
+            f"column `{name}` holds lists or objects and is left out",
+            fix=f"select its parts with a query, for example {name}[1] or {name}.part",
+        )
+    if facts.distinct == 1 and facts.present == facts.rows:
+        return Finding("D101", "info", f"column `{name}` has one value only and is left out")
+    unique = facts.distinct == facts.present and facts.present >= SOME_ROWS
+    if facts.storage == "number":
+        if unique and facts.whole and (ID_NAME.search(name) or name == "column1"):
+            return Finding(
+                "D103",
+                "info",
+                f"column `{name}` numbers the rows and is left out",
+                f"{facts.distinct} whole numbers, all different",
+                f'columns.{name} = {{ type = "number" }}',
+            )
+        return None
+    if facts.storage != "text":
+        return None
+    mostly_unique = facts.distinct > 0.9 * facts.present and facts.present >= SOME_ROWS
+    counted = f"{facts.distinct} different values in {facts.present} rows"
+    long = facts.text_length > FREE_TEXT_LENGTH * facts.present
+    if facts.distinct > MAX_TEXT_CATEGORIES or (long and mostly_unique):
+        code, what = ("D104", "is free text") if long else ("D103", "has too many values")
+        return Finding(code, "warning", f"column `{name}` {what} and is left out", counted, keep)
+    if mostly_unique:
+        message = f"column `{name}` names the rows and is left out"
+        return Finding("D103", "info", message, counted, keep)
+    return None
+
+
+def _uncertain_dates(name: str, facts: Facts) -> Finding:
+    return Finding(
+        "D115",
+        "warning",
+        f"the dates of column `{name}` fit two orders of day and month",
+        f"read as {facts.date_format}; {facts.other_date_format} fits every row too",
+        f"--query \"SELECT * REPLACE (strptime({name}, '{facts.other_date_format}') AS {name}) "
+        'FROM data"',
+    )
+
+
+def _notice_number_like(table: Table, name: str, facts: Facts, findings: list[Finding]) -> None:
+    if facts.numbers == facts.present and not table.from_text and not facts.zero_padded:
+        findings.append(
+            Finding(
+                "D116",
+                "info",
+                f"column `{name}` is stored as text but reads as numbers; it stays a category",
+                f"{facts.distinct} different values",
+                f'columns.{name} = {{ type = "number" }}',
+            )
+        )
+    elif facts.numbers >= 0.9 * facts.present and facts.numbers < facts.present:
+        odd = [v for v in table.count_values(name) if not _reads_as_number(v)]
+        findings.append(
+            Finding(
+                "D120",
+                "warning",
+                f"column `{name}` is almost all numbers but was read as categories",
+                f"{facts.present - facts.numbers} of {facts.present} cells are not, "
+                f"such as {', '.join(map(repr, odd[:3]))}",
+                f"missing = {{ {name} = [{', '.join(map(_toml, odd[:10]))}] }}",
+            )
+        )
+    elif facts.comma_numbers and facts.comma_numbers + facts.numbers == facts.present:
+        findings.append(
+            Finding(
+                "D114",
+                "warning",
+                f"column `{name}` holds numbers with commas and was read as categories",
+                f"{facts.comma_numbers} of {facts.present} cells have a comma",
+                f"--query \"SELECT * REPLACE (CAST(replace({name}, ',', '.') AS DOUBLE) "
+                f'AS {name}) FROM data" for decimal commas',
+            )
+        )
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def _toml(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

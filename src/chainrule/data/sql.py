@@ -1,0 +1,237 @@
+"""The SQL that is sent to DuckDB, and the locked database it is sent to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.errors import DataError
+
+__all__ = ["CHUNK_ROWS", "Database"]
+
+# Part of the meaning of fitted statistics: sums run over chunks of this many rows.
+CHUNK_ROWS = 16384
+# Words that stand for a missing number or date in a text file.
+MISSING_WORDS = ("na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing")
+NUMBER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
+                "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
+WORDS = "(" + ", ".join(f"'{w}'" for w in MISSING_WORDS) + ")"
+ISO_DATE = r"'\d{4}-\d{1,2}-\d{1,2}([ T].*)?'"
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name_of(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def family(type: str) -> str:
+    """number, boolean, datetime, text or nested: what a DuckDB type can be read as."""
+    base = type.split("(")[0]
+    if type.endswith("]"):
+        return "nested"
+    if base in NUMBER_TYPES:
+        return "number"
+    if base == "BOOLEAN":
+        return "boolean"
+    if base == "DATE" or base.startswith("TIMESTAMP"):
+        return "datetime"
+    return "text" if base in ("VARCHAR", "ENUM", "UUID", "TIME", "JSON", '"NULL"') else "nested"
+
+
+def trimmed(cell: str, type: str) -> str:
+    """The text of a cell without blanks around it; NULL when nothing is left."""
+    text = f"({cell} ->> '$')" if type == "JSON" else f"CAST({cell} AS VARCHAR)"
+    return f"NULLIF(trim({text}, E' \\t\\n\\r'), '')"
+
+
+def is_word(text: str) -> str:
+    return f"(lower({text}) IN {WORDS})"
+
+
+def cast_number(text: str) -> str:
+    # DuckDB also reads 1_000 as a number; a table that says so means something else.
+    return f"TRY_CAST(replace({text}, '_', 'x') AS DOUBLE)"
+
+
+def cast_time(text: str, date_format: str | None) -> str:
+    """A moment in UTC. A plain TIMESTAMP would drop an offset such as +02 without a word."""
+    if date_format:
+        return f"CAST(try_strptime({text}, {quoted(date_format)}) AS TIMESTAMP)"
+    moment = f"(TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+    return f"(CASE WHEN regexp_full_match({text}, {ISO_DATE}) THEN {moment} END)"
+
+
+def without(cell: str, type: str, missing: Sequence[str | float | int | bool]) -> str:
+    """``cell``, or NULL where it is one of ``missing``; text is compared as text and as number."""
+    text = trimmed(cell, type)
+    tests = []
+    for value in missing:
+        if isinstance(value, bool | str):
+            tests.append(f"lower({text}) = {quoted(str(value).strip().lower())}")
+        number = None if isinstance(value, bool) else _as_float(value)
+        if number is not None and family(type) in ("number", "text"):
+            tests.append(f"{number_of(cell, type)} = CAST('{number!r}' AS DOUBLE)")
+    if not tests:
+        return cell
+    return f"(CASE WHEN {' OR '.join(tests)} THEN NULL ELSE {cell} END)"
+
+
+def _as_float(value: str | float) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def number_of(cell: str, type: str) -> str:
+    if family(type) == "number":
+        number = f"CAST({cell} AS DOUBLE)"
+    elif family(type) == "boolean":
+        return f"CAST(CAST({cell} AS TINYINT) AS DOUBLE)"
+    else:
+        number = cast_number(trimmed(cell, type))
+    return f"NULLIF({number}, CAST('nan' AS DOUBLE))"
+
+
+def truth_of(cell: str, type: str) -> str:
+    """1.0 for true, 0.0 for false, in any writing of them; NULL for everything else."""
+    text = f"lower({trimmed(cell, type)})"
+    return (
+        f"(CASE WHEN {text} IN ('true', '1', '1.0') THEN 1.0 "
+        f"WHEN {text} IN ('false', '0', '0.0') THEN 0.0 END)"
+    )
+
+
+def time_of(cell: str, type: str, date_format: str | None) -> str:
+    if family(type) == "datetime":
+        zone = " AT TIME ZONE 'UTC'" if "WITH TIME ZONE" in type else ""
+        return f"CAST({cell}{zone} AS TIMESTAMP)"
+    return cast_time(trimmed(cell, type), date_format)
+
+
+def text_of(cell: str, type: str, as_number: bool = False) -> str:
+    """The text of a cell; of numbers the shortest form, so that 1 and 1.0 are one category."""
+    if as_number or family(type) == "number":
+        # Adding zero makes -0.0 and 0.0 one text as well.
+        return f"regexp_replace(CAST({number_of(cell, type)} + 0.0 AS VARCHAR), '\\.0$', '')"
+    return trimmed(cell, type)
+
+
+def unreadable(cell: str, type: str, value: str, families: Sequence[str]) -> str:
+    """A condition that finds cells which hold something but not ``value``; empty for ``families``,
+    whose cells can always be read."""
+    if family(type) in families:
+        return ""
+    text = trimmed(cell, type)
+    return f"{text} IS NOT NULL AND NOT {is_word(text)} AND {value} IS NULL"
+
+
+class Database:
+    """A private DuckDB with one relation ``raw``, locked once it is loaded.
+
+    Nothing outside can be read then: no files, no network, no extensions, no Python variables, and
+    the lock itself cannot be undone by SQL.
+    """
+
+    def __init__(self, on_disk: bool) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="chainrule-"))
+        path = str(self.folder / "table.duckdb") if on_disk else ":memory:"
+        memory = min(2 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+        self._connection = duckdb.connect(
+            path,
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "allow_community_extensions": "false",
+                "python_enable_replacements": "false",
+                "temp_directory": str(self.folder),
+                "memory_limit": f"{memory >> 20}MiB",
+            },
+        )
+        self._finalizer = weakref.finalize(self, _discard, self._connection, self.folder)
+        self.execute("SET enable_progress_bar = false")
+        self.execute("SET TimeZone = 'UTC'")
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of the answer. Raises duckdb.Error."""
+        answer = self._connection.execute(sql, list(parameters)).fetchall()
+        return list(answer)
+
+    def register(self, name: str, columns: object) -> None:
+        self._connection.register(name, columns)
+
+    def unregister(self, name: str) -> None:
+        self._connection.unregister(name)
+
+    def kinds_of_statements(self, sql: str) -> list[str]:
+        return [str(s.type).rsplit(".", 1)[-1] for s in self._connection.extract_statements(sql)]
+
+    def lock(self) -> None:
+        """From now on, SQL can reach the rows of this database and nothing else."""
+        self.execute("SET enable_external_access = false")
+        self.execute("SET lock_configuration = true")
+
+    def one_thread(self) -> None:
+        """A fixed order of rows and of sums for a user's own SQL, and a fixed ``random()``."""
+        self.execute("SET threads = 1")
+        self.execute("SELECT setseed(0.5)")
+
+    def columns(self, relation: str = "raw") -> list[tuple[str, str]]:
+        """Names and types in order."""
+        return [(str(r[0]), str(r[1])) for r in self.execute(f"DESCRIBE {relation}")]
+
+    def count(self) -> int:
+        return int(self.execute("SELECT count(*) FROM raw")[0][0])
+
+    def rows(self, expressions: Sequence[str], start: int, stop: int) -> list[NDArray[Any]]:
+        """The values of rows ``start`` to ``stop - 1``, in order."""
+        if not expressions:
+            return []
+        listed = ", ".join(f"{e} AS v{i}" for i, e in enumerate(expressions))
+        found = self._connection.execute(
+            f"SELECT {listed} FROM raw WHERE rowid >= ? AND rowid < ? ORDER BY rowid", [start, stop]
+        ).fetchnumpy()
+        arrays: list[NDArray[Any]] = [
+            np.ma.asarray(found[f"v{i}"]) for i in range(len(expressions))
+        ]
+        if any(len(a) != stop - start for a in arrays):
+            raise DataError("the temporary table changed while it was read", where=str(self.folder))
+        return arrays
+
+    def first(self, condition: str, value: str) -> tuple[int, Any] | None:
+        """Row number and ``value`` of the first row where ``condition`` holds."""
+        found = self.execute(
+            f"SELECT rowid, {value} FROM raw WHERE {condition} ORDER BY rowid LIMIT 1"
+        )
+        return (int(found[0][0]), found[0][1]) if found else None
+
+    def count_values(self, expression: str) -> dict[str, int]:
+        rows = self.execute(
+            f"SELECT {expression} AS v, count(*) AS n FROM raw GROUP BY v HAVING v IS NOT NULL "
+            "ORDER BY n DESC, v"
+        )
+        return {str(v): int(n) for v, n in rows}
+
+    def count_repeated_rows(self) -> int:
+        rows = self.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM raw)")
+        return self.count() - int(rows[0][0])
+
+    def close(self) -> None:
+        self._finalizer()
+
+
+def _discard(connection: Any, folder: Path) -> None:
+    connection.close()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,202 @@
+"""A table that has been read: exact facts about its columns, and their values in chunks.
+
+The rows lie in a private DuckDB database (in memory, or in a temporary file when the source is
+large) as columns ``c0, c1, ...``; nothing but NumPy arrays of one chunk ever reaches Python. DuckDB
+selects, casts and counts. It never adds up numbers: its parallel sums differ from run to run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.facts import Facts, collect_facts
+from chainrule.data.finding import Finding
+from chainrule.data.sql import (
+    CHUNK_ROWS,
+    Database,
+    number_of,
+    text_of,
+    time_of,
+    truth_of,
+    unreadable,
+    without,
+)
+from chainrule.errors import DataError
+
+__all__ = ["ReadAs", "Table", "nearest"]
+
+ReadAs = Literal["number", "truth", "text", "number text", "time"]
+SHOWN: dict[ReadAs, str] = {
+    "number": "a number",
+    "number text": "a number",
+    "truth": "true or false",
+    "time": "a date",
+}
+Cell = str | float | int | bool
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """A help sentence: the nearest of ``names``, or all of them."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if not close:
+        lower = {n.lower(): n for n in names}
+        close = [lower[m] for m in difflib.get_close_matches(name.lower(), list(lower), n=1)]
+    if close:
+        return f"did you mean `{close[0]}`?"
+    listed = ", ".join(f"`{n}`" for n in names[:12])
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"the columns are {listed}{more}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows and named columns, read only. Made by ``read_table``.
+
+    ``name`` is the file name, for messages; ``findings`` is what reading noticed.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    n_rows: int
+    types: tuple[str, ...]
+    from_text: bool
+    findings: tuple[Finding, ...]
+    _database: Database = field(repr=False)
+    _missing: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict, repr=False)
+    _facts: dict[str, Facts] = field(default_factory=dict, repr=False, compare=False)
+
+    def index(self, column: str) -> int:
+        """The position of ``column``; DataError with the nearest name when there is none."""
+        try:
+            return self.columns.index(column)
+        except ValueError:
+            raise DataError(
+                f"there is no column `{column}`",
+                where=self.name,
+                help=nearest(column, self.columns),
+            ) from None
+
+    def with_missing(self, missing: Mapping[str, Sequence[Cell]]) -> Table:
+        """The same rows, with the listed values of each column counted as missing."""
+        for column in missing:
+            self.index(column)
+        wanted = {c: tuple(values) for c, values in missing.items()}
+        return dataclasses.replace(self, _missing={**self._missing, **wanted}, _facts={})
+
+    def facts(self, column: str) -> Facts:
+        """Exact counts over all rows of one column; computed once."""
+        if column not in self._facts:
+            cell, type = self._cell(column)
+            self._facts[column] = collect_facts(self._database, cell, type, self.from_text)
+        return self._facts[column]
+
+    def _cell(self, column: str) -> tuple[str, str]:
+        """The SQL of one cell with missing values as NULL, and its DuckDB type."""
+        index = self.index(column)
+        type = self.types[index]
+        return without(f"c{index}", type, self._missing.get(column, ())), type
+
+    def read(
+        self, wanted: Mapping[str, ReadAs], formats: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
+        """Chunks of at most ``CHUNK_ROWS`` rows in table order: (first row, values by column).
+
+        ``number`` gives float64 with NaN where missing (infinities stay), ``truth`` 1.0, 0.0 or
+        NaN, ``text`` objects with None, ``number text`` the same for numbers printed shortly (``1``
+        for 1.0), ``time`` datetime64[us] with NaT. ``formats``: strptime formats of other dates.
+        """
+        expressions = [
+            self._expression(c, how, (formats or {}).get(c)) for c, how in wanted.items()
+        ]
+        for start in range(0, self.n_rows, CHUNK_ROWS):
+            arrays = self._database.rows(expressions, start, min(start + CHUNK_ROWS, self.n_rows))
+            yield (
+                start,
+                {
+                    column: _plain_array(array, how)
+                    for (column, how), array in zip(wanted.items(), arrays, strict=True)
+                },
+            )
+
+    def _expression(self, column: str, how: ReadAs, date_format: str | None) -> str:
+        cell, type = self._cell(column)
+        if how == "number":
+            return number_of(cell, type)
+        if how == "truth":
+            return truth_of(cell, type)
+        if how == "time":
+            return time_of(cell, type, date_format)
+        return text_of(cell, type, as_number=how == "number text")
+
+    def require(self, column: str, how: ReadAs, date_format: str | None = None) -> None:
+        """Raises DataError with the first row whose cell cannot be read ``how`` it should."""
+        if how == "text":
+            return
+        cell, type = self._cell(column)
+        if how == "time":
+            bad = unreadable(cell, type, time_of(cell, type, date_format), ("datetime",))
+        elif how == "truth":
+            bad = unreadable(cell, type, truth_of(cell, type), ("boolean",))
+        else:
+            bad = unreadable(cell, type, number_of(cell, type), ("number", "boolean"))
+        found = self._database.first(bad, text_of(cell, type)) if bad else None
+        if found:
+            row, value = found
+            raise DataError(
+                f"`{value}` in column `{column}` is not {SHOWN[how]}",
+                where=f"{self.name}, row {row + 1}",
+                help="correct the cell, or count the value as missing: "
+                f"missing = {{ {column} = [{value!r}] }}",
+            )
+
+    def first_row(self, column: str, condition: str) -> int:
+        """The first row (from 0) where SQL ``condition`` on ``{x}``, the cell's number, holds."""
+        cell, type = self._cell(column)
+        found = self._database.first(condition.format(x=number_of(cell, type)), "NULL")
+        return found[0] if found else -1
+
+    def count_and_rest(self, column: str, value: float) -> tuple[int, float, float]:
+        """How many cells are ``value``, and the least and greatest finite number of the others."""
+        cell, type = self._cell(column)
+        x = number_of(cell, type)
+        rest = f"CASE WHEN isfinite(x) AND x <> {value!r} THEN x END"
+        sql = (
+            f"SELECT count(*) FILTER (WHERE x = {value!r}), min({rest}), max({rest}) "
+            f"FROM (SELECT {x} AS x FROM raw)"
+        )
+        rows, low, high = self._database.execute(sql)[0]
+        return int(rows), float(low or 0.0), float(high or 0.0)
+
+    def count_values(self, column: str, how: ReadAs = "text") -> dict[str, int]:
+        """How many rows hold each value, most frequent first, then in order of the text."""
+        return self._database.count_values(self._expression(column, how, None))
+
+    def count_repeated_rows(self) -> int:
+        """Rows that equal an earlier row in every column."""
+        return self._database.count_repeated_rows()
+
+    def close(self) -> None:
+        """Gives back the memory and any temporary file; also done at garbage collection."""
+        self._database.close()
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+
+def _plain_array(array: NDArray[Any], how: ReadAs) -> NDArray[Any]:
+    """The masked arrays of DuckDB as plain ones: NaN, NaT or None where there is no value."""
+    data, mask = np.ma.getdata(array), np.ma.getmaskarray(array)
+    if how in ("number", "truth"):
+        return np.where(mask, np.nan, data).astype(np.float64)
+    if how == "time":
+        return np.where(mask, np.datetime64("NaT"), data).astype("M8[us]")
+    texts = data.astype(object)
+    texts[mask] = None
+    return texts

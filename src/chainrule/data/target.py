@@ -1,0 +1,155 @@
+"""The target column: which task it sets, and its classes with their own types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from chainrule.data.facts import Facts
+from chainrule.data.finding import Finding
+from chainrule.data.table import ReadAs, Table
+from chainrule.errors import ConfigError, DataError
+
+__all__ = ["Label", "Target", "Task", "infer_target"]
+
+Task = Literal["binary", "multiclass", "regression"]
+Label = str | int | float | bool
+
+MAX_NUMBER_CLASSES = 10
+MAX_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Target:
+    """``classes`` are in order: class i of the model is ``classes[i]``; none for regression.
+
+    Numbers ascend, False comes before True, text is in order of its code points; in a binary task
+    the second class is the one whose probability is predicted.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[Label, ...] = ()
+
+    @property
+    def read_as(self) -> ReadAs:
+        """How the cells of the target are read."""
+        if self.classes and isinstance(self.classes[0], str):
+            return "text"
+        return "truth" if self.classes and isinstance(self.classes[0], bool) else "number"
+
+
+def infer_target(table: Table, name: str, task: Task | None, findings: list[Finding]) -> Target:
+    """The task that column ``name`` sets. Appends to ``findings`` what was decided for the user.
+
+    Two values make a binary task; more values of text, or up to ten different whole numbers, a
+    multiclass one; other numbers a regression. Raises DataError when the target has no value, one
+    value, or a different text in every row.
+    """
+    facts = table.facts(name)
+    if task is not None and task not in ("binary", "multiclass", "regression"):
+        raise ConfigError(f"there is no task `{task}`", help="use binary, multiclass or regression")
+    _refuse_unusable(table, name, facts)
+    if facts.present < facts.rows or facts.infinite:
+        _note_left_out(name, facts, findings)
+    if facts.storage == "number" and (task == "regression" or _is_regression(facts, task)):
+        return Target(name, "regression")
+    if task == "regression":
+        raise DataError(
+            f"the target `{name}` is not numeric, so it cannot be a regression",
+            where=table.name,
+            help="leave the task out, or convert the column to numbers with a query",
+        )
+    classes = _classes(table, name, facts)
+    if task == "binary" and len(classes) != 2:
+        raise DataError(
+            f"the target `{name}` has {len(classes)} classes, a binary task needs 2",
+            where=table.name,
+            help=f"the classes are {', '.join(map(repr, classes[:10]))}",
+        )
+    if facts.storage == "number" and len(classes) > 2 and task is None:
+        findings.append(
+            Finding(
+                "D110",
+                "warning",
+                f"the target `{name}` is read as {len(classes)} classes, not as an amount",
+                f"whole numbers from {classes[0]} to {classes[-1]}",
+                'task = "regression"',
+            )
+        )
+    return Target(name, task or ("binary" if len(classes) == 2 else "multiclass"), classes)
+
+
+def _refuse_unusable(table: Table, name: str, facts: Facts) -> None:
+    usable = facts.present - facts.infinite
+    if facts.storage == "empty" or usable <= 0:
+        raise DataError(
+            f"the target `{name}` is missing in every row",
+            where=table.name,
+            help="choose another target column, or check how the file was made",
+        )
+    if facts.storage in ("datetime", "nested"):
+        raise DataError(
+            f"the target `{name}` holds {'dates' if facts.storage == 'datetime' else 'lists'}",
+            where=table.name,
+            help="a target is a number or a class; convert it with a query",
+        )
+    if facts.distinct - (1 if facts.infinite else 0) < 2:
+        raise DataError(
+            f"the target `{name}` has one value only, so there is nothing to learn",
+            where=table.name,
+            help="choose another target column",
+        )
+    if facts.storage == "text" and facts.distinct == facts.present and facts.present > 2:
+        raise DataError(
+            f"the target `{name}` is different in every row, so it names rows, not classes",
+            where=table.name,
+            help="choose another target column",
+        )
+    if facts.storage == "text" and facts.distinct > MAX_CLASSES:
+        raise DataError(
+            f"the target `{name}` has {facts.distinct} classes, at most {MAX_CLASSES} can be told "
+            "apart",
+            where=table.name,
+            help="group them with a query",
+        )
+
+
+def _note_left_out(name: str, facts: Facts, findings: list[Finding]) -> None:
+    absent = facts.rows - facts.present
+    parts = [f"{absent} without a value"] if absent else []
+    parts += [f"{facts.infinite} infinite"] if facts.infinite else []
+    parts += [f"{facts.words} of them words such as NA"] if facts.words and absent else []
+    findings.append(
+        Finding(
+            "D109",
+            "warning",
+            f"{absent + facts.infinite} of {facts.rows} rows have no target `{name}` and are left "
+            "out",
+            ", ".join(parts),
+        )
+    )
+
+
+def _is_regression(facts: Facts, task: Task | None) -> bool:
+    if task is not None or facts.distinct == 2:
+        return False
+    # As many different numbers as half the rows are no classes, however few they are.
+    few = facts.distinct <= MAX_NUMBER_CLASSES and 2 * facts.distinct <= facts.present
+    return not (facts.whole and few)
+
+
+def _classes(table: Table, name: str, facts: Facts) -> tuple[Label, ...]:
+    if facts.storage == "boolean":
+        return (False, True)
+    if facts.storage == "text":
+        return tuple(sorted(table.count_values(name)))
+    if facts.distinct > MAX_CLASSES:
+        raise DataError(
+            f"the target `{name}` has {facts.distinct} different numbers, too many for classes",
+            where=table.name,
+            help='task = "regression"',
+        )
+    values = sorted(float(v) for v in table.count_values(name, "number text"))
+    finite = [v for v in values if v not in (float("inf"), float("-inf"))]
+    return tuple(int(v) if v.is_integer() and abs(v) < 2**53 else v for v in finite)
