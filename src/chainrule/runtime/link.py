@@ -1,0 +1,73 @@
+"""Loading an object file into this process: one JIT per program, alive as long as its owner."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import llvmlite.binding as llvm
+
+from ..codegen.target import COMPILING, initialize
+from ..errors import CompileError
+
+__all__ = ["Linked", "link"]
+
+
+class Linked:
+    """Machine code in memory. ``addresses`` gives each exported symbol's address.
+
+    An address is valid until `close`, or until this object is collected: whoever calls the code
+    keeps this object.
+    """
+
+    def __init__(
+        self, jit: llvm.LLJIT, tracker: llvm.ResourceTracker, addresses: Mapping[str, int]
+    ) -> None:
+        self.addresses = MappingProxyType(dict(addresses))
+        # Not at exit: a thread may still be inside the code, and the process ends anyway.
+        self._release = weakref.finalize(self, _release, jit, tracker)
+        self._release.atexit = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the code is gone."""
+        return not self._release.alive
+
+    def close(self) -> None:
+        """Free the code now. Nobody may be inside it, or call it later."""
+        self._release()
+
+
+def link(object_bytes: bytes, symbols: Iterable[str]) -> Linked:
+    """Load an object file and find ``symbols`` in it.
+
+    Objects come from `codegen.target.emit_object` or, checked by their digest, from the cache. An
+    object that is cut short, is none, refers to anything outside or lacks a symbol is a
+    `CompileError`. (An object with altered bytes can end the process inside LLVM.)
+    """
+    names = tuple(symbols)
+    with COMPILING:
+        initialize()
+        builder = llvm.JITLibraryBuilder().add_object_img(object_bytes)
+        for name in names:
+            builder.export_symbol(name)
+        jit = None
+        try:
+            # JITLink lays code and constants in one slab, as the small code model demands.
+            jit = llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
+            tracker = builder.link(jit, "program")
+        except RuntimeError as error:
+            if jit is not None:
+                jit.close()
+            raise CompileError(
+                f"the compiled object cannot be loaded: {str(error).strip()}",
+                help="clear the cache of compiled programs, or set CHAINRULE_CACHE=0",
+            ) from error
+        return Linked(jit, tracker, {name: int(tracker[name]) for name in names})
+
+
+def _release(jit: llvm.LLJIT, tracker: llvm.ResourceTracker) -> None:
+    with COMPILING:
+        tracker.close()
+        jit.close()

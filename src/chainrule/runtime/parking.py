@@ -1,0 +1,230 @@
+"""The native code in which idle threads wait, as LLVM text.
+
+A thread that waits in Python needs the interpreter's lock to wake: 12 us, or many milliseconds when
+another Python thread is busy. A thread that waits here sees new work in a microsecond.
+
+The box (64-byte lines) holds, at byte offsets:
+
+    0     hold i32       a job is about to come: nobody leaves
+    64    done i32       workers that finished the job
+    128   closing i32    everybody leaves
+    192   the job: entry, control, externals, arena (pointers), threads i64, steps i64
+    256   yield, sleep (pointers), spins i32
+    320 + 64 tid         worker's line: +0 go i32 (a job is there), +4 away i32 (waits in Python)
+
+``park(box, tid)`` runs jobs until there was none for about 100 ms, or the box closes. ``lead(box,
+entry, control, externals, arena, threads, steps)`` returns how many workers are away; with none, it
+has run the job on all threads. ``lead_now`` runs it in any case: those who are away must be on
+their way. A worker says that it is away and then looks at ``hold``; the leader sets ``hold`` and
+then looks who is away: with sequential consistency one of the two sees the other.
+"""
+
+from __future__ import annotations
+
+from ..codegen.target import Target
+
+__all__ = ["CLOSING", "FUNCTIONS", "HOLD", "SLEEP", "SPINS", "WORKERS", "YIELD", "parking_text"]
+
+HOLD, CLOSING, YIELD, SLEEP, SPINS, WORKERS = 0, 128, 256, 264, 272, 320
+FUNCTIONS = ("park", "lead", "lead_now")
+
+_YIELDS = 4000  # 1 to 2 ms when nobody else wants the processor
+_SLEEPS = 950  # of 50 us, about 100 us each with the timer's slack
+_NAP = 50
+
+
+def parking_text(target: Target) -> str:
+    """The module for ``target``."""
+    if target.is_x86:
+        pause, declaration = "call void @llvm.x86.sse2.pause()", "void @llvm.x86.sse2.pause()"
+    elif target.triple.startswith(("aarch64", "arm64")):
+        pause = "call void @llvm.aarch64.hint(i32 1)"
+        declaration = "void @llvm.aarch64.hint(i32)"
+    else:
+        pause, declaration = "fence seq_cst", "void @llvm.donothing()"
+    return _TEXT.format(
+        pause=pause,
+        declaration=declaration,
+        yields=_YIELDS,
+        patience=_YIELDS + _SLEEPS,
+        nap=_NAP,
+    )
+
+
+# `rest` waits a little, the longer the more often it was called: n counts the calls of this wait.
+_TEXT = """
+declare {declaration}
+
+define internal void @rest(ptr %box, i64 %n) noinline nounwind {{
+  %spins.at = getelementptr i8, ptr %box, i64 272
+  %spins32 = load i32, ptr %spins.at
+  %spins = sext i32 %spins32 to i64
+  %spinning = icmp slt i64 %n, %spins
+  br i1 %spinning, label %spin, label %slow
+spin:
+  {pause}
+  ret void
+slow:
+  %yields = add i64 %spins, {yields}
+  %yielding = icmp slt i64 %n, %yields
+  br i1 %yielding, label %yield, label %sleep
+yield:
+  %yield.at = getelementptr i8, ptr %box, i64 256
+  %yield.fn = load ptr, ptr %yield.at
+  call void %yield.fn()
+  ret void
+sleep:
+  %sleep.at = getelementptr i8, ptr %box, i64 264
+  %sleep.fn = load ptr, ptr %sleep.at
+  call void %sleep.fn(i32 {nap})
+  ret void
+}}
+
+define void @park(ptr %box, i64 %tid) nounwind {{
+entry:
+  %done = getelementptr i8, ptr %box, i64 64
+  %closing = getelementptr i8, ptr %box, i64 128
+  %entry.at = getelementptr i8, ptr %box, i64 192
+  %control.at = getelementptr i8, ptr %box, i64 200
+  %externals.at = getelementptr i8, ptr %box, i64 208
+  %arena.at = getelementptr i8, ptr %box, i64 216
+  %threads.at = getelementptr i8, ptr %box, i64 224
+  %steps.at = getelementptr i8, ptr %box, i64 232
+  %spins.at = getelementptr i8, ptr %box, i64 272
+  %spins32 = load i32, ptr %spins.at
+  %spins = sext i32 %spins32 to i64
+  %limit = add i64 %spins, {patience}
+  %lines = getelementptr i8, ptr %box, i64 320
+  %offset = shl i64 %tid, 6
+  %go = getelementptr i8, ptr %lines, i64 %offset
+  %away = getelementptr i8, ptr %go, i64 4
+  br label %back
+
+back:                                             ; also: somebody is about to post, so stay
+  store atomic i32 0, ptr %away seq_cst, align 4
+  br label %wait
+
+wait:
+  %n = phi i64 [ 0, %back ], [ %n.next, %idle ], [ 0, %work ]
+  %go.now = load atomic i32, ptr %go acquire, align 4
+  %posted = icmp ne i32 %go.now, 0
+  br i1 %posted, label %work, label %look
+
+look:
+  %closing.now = load atomic i32, ptr %closing acquire, align 4
+  %closed = icmp ne i32 %closing.now, 0
+  br i1 %closed, label %end, label %count
+
+count:
+  %tired = icmp sge i64 %n, %limit
+  br i1 %tired, label %leave, label %idle
+
+idle:
+  call void @rest(ptr %box, i64 %n)
+  %n.next = add i64 %n, 1
+  br label %wait
+
+leave:
+  store atomic i32 1, ptr %away seq_cst, align 4
+  %hold.now = load atomic i32, ptr %box seq_cst, align 4
+  %held = icmp ne i32 %hold.now, 0
+  br i1 %held, label %back, label %gone
+
+work:
+  store atomic i32 0, ptr %go monotonic, align 4
+  %fn = load ptr, ptr %entry.at
+  %control = load ptr, ptr %control.at
+  %externals = load ptr, ptr %externals.at
+  %arena = load ptr, ptr %arena.at
+  %threads = load i64, ptr %threads.at
+  %steps = load i64, ptr %steps.at
+  call void %fn(ptr %control, ptr %externals, ptr %arena, i64 %tid, i64 %threads, i64 %steps)
+  %before = atomicrmw add ptr %done, i32 1 release
+  br label %wait
+
+end:
+  store atomic i32 1, ptr %away seq_cst, align 4
+  br label %gone
+gone:
+  ret void
+}}
+
+define i64 @lead(ptr %box, ptr %fn, ptr %control, ptr %externals, ptr %arena, i64 %threads,
+                 i64 %steps) nounwind {{
+entry:
+  %lines = getelementptr i8, ptr %box, i64 320
+  store atomic i32 1, ptr %box seq_cst, align 4
+  br label %loop
+loop:
+  %tid = phi i64 [ 1, %entry ], [ %tid.next, %body ]
+  %sum = phi i64 [ 0, %entry ], [ %sum.next, %body ]
+  %more = icmp slt i64 %tid, %threads
+  br i1 %more, label %body, label %decide
+body:
+  %offset = shl i64 %tid, 6
+  %go = getelementptr i8, ptr %lines, i64 %offset
+  %away = getelementptr i8, ptr %go, i64 4
+  %away.now = load atomic i32, ptr %away seq_cst, align 4
+  %one = sext i32 %away.now to i64
+  %sum.next = add i64 %sum, %one
+  %tid.next = add i64 %tid, 1
+  br label %loop
+decide:
+  %complete = icmp eq i64 %sum, 0
+  br i1 %complete, label %run, label %exit
+run:
+  call void @lead_now(ptr %box, ptr %fn, ptr %control, ptr %externals, ptr %arena, i64 %threads,
+                      i64 %steps)
+  ret i64 0
+exit:
+  ret i64 %sum
+}}
+
+define void @lead_now(ptr %box, ptr %fn, ptr %control, ptr %externals, ptr %arena, i64 %threads,
+                      i64 %steps) nounwind {{
+entry:
+  %done = getelementptr i8, ptr %box, i64 64
+  %entry.at = getelementptr i8, ptr %box, i64 192
+  %control.at = getelementptr i8, ptr %box, i64 200
+  %externals.at = getelementptr i8, ptr %box, i64 208
+  %arena.at = getelementptr i8, ptr %box, i64 216
+  %threads.at = getelementptr i8, ptr %box, i64 224
+  %steps.at = getelementptr i8, ptr %box, i64 232
+  %lines = getelementptr i8, ptr %box, i64 320
+  store ptr %fn, ptr %entry.at
+  store ptr %control, ptr %control.at
+  store ptr %externals, ptr %externals.at
+  store ptr %arena, ptr %arena.at
+  store i64 %threads, ptr %threads.at
+  store i64 %steps, ptr %steps.at
+  store atomic i32 0, ptr %done monotonic, align 4
+  br label %loop
+loop:
+  %tid = phi i64 [ 1, %entry ], [ %tid.next, %body ]
+  %more = icmp slt i64 %tid, %threads
+  br i1 %more, label %body, label %run
+body:
+  %offset = shl i64 %tid, 6
+  %go = getelementptr i8, ptr %lines, i64 %offset
+  store atomic i32 1, ptr %go release, align 4
+  %tid.next = add i64 %tid, 1
+  br label %loop
+run:
+  call void %fn(ptr %control, ptr %externals, ptr %arena, i64 0, i64 %threads, i64 %steps)
+  %workers64 = sub i64 %threads, 1
+  %workers = trunc i64 %workers64 to i32
+  br label %wait
+wait:
+  %n = phi i64 [ 0, %run ], [ %n.next, %idle ]
+  %finished = load atomic i32, ptr %done acquire, align 4
+  %complete = icmp sge i32 %finished, %workers
+  br i1 %complete, label %exit, label %idle
+idle:
+  call void @rest(ptr %box, i64 %n)
+  %n.next = add i64 %n, 1
+  br label %wait
+exit:
+  store atomic i32 0, ptr %box release, align 4
+  ret void
+}}
+"""

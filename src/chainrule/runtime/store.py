@@ -1,0 +1,68 @@
+"""Tables of pointers and words that Python and native code share, made once per program."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+import numpy as np
+
+from .buffer import address, aligned_empty
+
+__all__ = ["Control", "PointerTable", "sleep_address", "yield_address"]
+
+
+class PointerTable:
+    """An array of pointers at ``address``; ``entries[i]`` reads and writes one."""
+
+    def __init__(self, length: int) -> None:
+        self.entries: Any = (ctypes.c_size_t * max(length, 1))()
+        self.address = ctypes.addressof(self.entries)
+
+
+def _system_functions() -> tuple[Any, Any]:
+    if sys.platform == "win32":
+        # Sleep counts milliseconds, too long a nap: give way to another thread instead.
+        switch = ctypes.WinDLL("kernel32").SwitchToThread
+        return switch, switch
+    system = ctypes.CDLL(None)
+    return system.sched_yield, system.usleep
+
+
+_yield, _sleep = _system_functions()
+
+
+def yield_address() -> int:
+    """The address of a ``void()`` that gives the processor to another thread."""
+    return ctypes.cast(_yield, ctypes.c_void_p).value or 0
+
+
+def sleep_address() -> int:
+    """The address of a ``void(i32 microseconds)`` that sleeps."""
+    return ctypes.cast(_sleep, ctypes.c_void_p).value or 0
+
+
+class Control:
+    """The control block of a program: see "ctl" in docs/architecture.md.
+
+    ``stop.value = 1`` ends the running slice at the next step; ``done.value`` counts its steps.
+    """
+
+    NBYTES = 384
+
+    def __init__(self) -> None:
+        self._memory = aligned_empty((self.NBYTES,), np.uint8)
+        self._memory.fill(0)
+        self.address: int = address(self._memory)
+        self.stop = ctypes.c_int32.from_address(self.address + 128)
+        self.done = ctypes.c_int64.from_address(self.address + 192)
+        self._leave = ctypes.c_int32.from_address(self.address + 320)
+        ctypes.c_size_t.from_address(self.address + 256).value = yield_address()
+        ctypes.c_size_t.from_address(self.address + 264).value = sleep_address()
+
+    def reset(self) -> None:
+        """Withdraw a stop and start counting again."""
+        self.stop.value = 0
+        self._leave.value = 0
+        self.done.value = 0
