@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..ir.graph import Node
 from ..ir.types import Shape
-from .index import Idx, loop_of, loops, zero
+from .index import Idx, axes_of, loop_of, zero
 from .nest import Affine
 from .reads import FLAT
 from .units import Plan, Unit, dependences
@@ -40,7 +40,7 @@ def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit,
         found = _join(unit, clusters, home, before, plan) if enabled else None
         if found is None:
             found = Cluster(unit, [], {})
-            found.index[unit] = loops(len(unit.shape))
+            found.index[unit] = axes_of(unit.shape)
             clusters.append(found)
         found.units.append(unit)
         home[unit] = found
@@ -98,7 +98,6 @@ def _siblings(unit: Unit, clusters: list[Cluster], plan: Plan) -> list[Cluster]:
 
 def _placement(unit: Unit, cluster: Cluster, plan: Plan) -> Idx | None:
     """The host loops for each axis of ``unit``, from its element-wise reads in the cluster."""
-    count = len(cluster.shape)
     chosen: dict[int, Affine] = {}
     connected = False
     for leaf, idx in unit.reads:
@@ -117,7 +116,7 @@ def _placement(unit: Unit, cluster: Cluster, plan: Plan) -> Idx | None:
             elif chosen.setdefault(axis, there) != there:
                 return None
     if not connected:
-        return loops(count) if unit.shape == cluster.shape else None
+        return axes_of(unit.shape) if unit.shape == cluster.shape else None
     return _complete(unit.shape, cluster.shape, chosen)
 
 

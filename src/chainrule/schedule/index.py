@@ -18,6 +18,16 @@ def loops(count: int, axes: Sequence[int] | None = None) -> Idx:
     return tuple(Affine(0, tuple(int(d == a) for d in range(count))) for a in chosen)
 
 
+def axes_of(shape: Shape) -> Idx:
+    """The index that is one loop for each axis of ``shape``; 0 for axes of extent 1.
+
+    So equal elements have equal indices, whichever way unit axes came and went.
+    """
+    found = loops(len(shape))
+    none = zero(len(shape))
+    return tuple(none if e == 1 else part for e, part in zip(shape, found, strict=True))
+
+
 def zero(count: int) -> Affine:
     """The constant 0."""
     return Affine(0, (0,) * count)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from ..ir.graph import Node
-from .index import Idx, input_index, loops, zero
+from .index import Idx, axes_of, input_index, zero
 from .nest import Affine
 from .realize import MOVEMENT, has_memory
 
@@ -19,17 +19,20 @@ FLAT: Idx = (Affine(-1, ()),)
 Reads = list[tuple[Node, Idx | None]]
 
 
-def unit_reads(kind: str, value: Node, realized: AbstractSet[Node]) -> Reads:
-    """The leaves that computing ``value`` reads, with indices over its own axes."""
+def unit_reads(kind: str, value: Node, realized: AbstractSet[Node], *, own: bool = True) -> Reads:
+    """The leaves that computing ``value`` reads, with indices over its own axes.
+
+    ``own``: the unit is the one that computes ``value``; otherwise a realized value is itself read.
+    """
     if kind == "identity":
-        return [(value, loops(value.ndim))]
+        return [(value, axes_of(value.shape))]
     recorder = _Recorder(realized, value.ndim)
     if kind == "map":
-        recorder.visit(value, loops(value.ndim), root=True)
+        recorder.visit(value, axes_of(value.shape), root=own)
         return recorder.found
     for source in value.inputs[1:] if kind == "scatter" else value.inputs:
         inner = _Recorder(realized, source.ndim)
-        inner.visit(source, loops(source.ndim))
+        inner.visit(source, axes_of(source.shape))
         recorder.found.extend((leaf, FLAT if idx is FLAT else None) for leaf, idx in inner.found)
     return recorder.found
 

@@ -18,7 +18,6 @@ from ..ops import elementwise
 from ..ops.random import threefry2x32
 from .nest import (
     LANES,
-    Acc,
     Access,
     Affine,
     Apply,
@@ -208,7 +207,7 @@ def _in_order(op: str, dtype: DType, values: Array, nest: Nest) -> Array:
     """One chain for each element, in loop order."""
     total = np.full(nest.dims[: nest.parallel], _identity(op, dtype))
     for index in itertools.product(*(range(n) for n in nest.dims[nest.parallel :])):
-        total = _combine(op, total, values[(..., *index)])
+        total = _combine(op, total, values[(slice(None),) * nest.parallel + index])
     return total
 
 

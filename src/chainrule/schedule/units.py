@@ -84,7 +84,7 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
         units.extend(writers[node])
     computed = set(realized)
     for unit in units:
-        unit.reads = unit_reads(unit.kind, unit.value, computed)
+        unit.reads = unit_reads(unit.kind, unit.value, computed, own=unit.value is unit.node)
     linear = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
     plan = Plan(graph, places, units, slots, writers)
     _bind_outputs(plan)
