@@ -1,15 +1,193 @@
-"""Nests as kernels, and a program as one module of LLVM IR."""
+"""Nests as kernels, and a program as one module of LLVM IR.
+
+The module has no external symbols. Its text depends on the program and the target alone, so that
+it can name an entry of a cache.
+
+    kernels          one function for each distinct body
+    @barrier         where threads meet
+    @run             steps; in each its phases; in each the tasks of this thread, then the barrier
+"""
 
 from __future__ import annotations
 
-from ..schedule.nest import Nest, Product
+from collections.abc import Sequence
+
+from ..errors import VerifyError
+from ..schedule.nest import Buffer, Nest, Product, Program, Task
+from .brgemm import emit_product
+from .builder import Builder, Value, const, i64
 from .kernel import Kernel
 from .nests import emit_loops
+from .spmd import (
+    DONE,
+    LEAVE,
+    STOP,
+    barrier_text,
+    flush_subnormals,
+    restore_mode,
+)
 from .target import Target
+
+RUN = "run"
+_CTL, _EXTERNALS, _ARENA = (Value(f"%{n}", "ptr") for n in ("ctl", "externals", "arena"))
+_TID, _THREADS, _STEPS = (Value(f"%{n}", "i64") for n in ("tid", "threads", "steps"))
 
 
 def emit_nest(nest: Nest, target: Target) -> Kernel:
     """The kernel of ``nest``."""
     if isinstance(nest.source, Product):
-        raise NotImplementedError
+        return emit_product(nest, target)
     return emit_loops(nest, target)
+
+
+def emit_program(program: Program, target: Target) -> str:
+    """The module of ``program`` with the entry `@run`."""
+    return _Module(program, target).text()
+
+
+class _Module:
+    """A module while it is written."""
+
+    def __init__(self, program: Program, target: Target):
+        self.program, self.target = program, target
+        self.kernels: dict[tuple[int, str, str], str] = {}  # parameters, attributes, body -> name
+        self.functions: list[str] = []
+        self.declarations: set[str] = set()
+        self.constants: dict[Buffer, str] = {}
+        self.b = Builder(has_fma=target.has_fma)
+        self.ranges: dict[tuple[int, int], tuple[Value, Value]] = {}
+        self.step = Value("%step", "i64")
+
+    def text(self) -> str:
+        barrier, needed = barrier_text(self.target)
+        run = self._run()
+        self.declarations |= {needed, *self.b.declarations}
+        data = [constant_text(name, buffer) for buffer, name in self.constants.items()]
+        parts = [*sorted(self.declarations), *data, *self.functions, barrier, run]
+        return "\n".join(parts)
+
+    # ------------------------------------------------------------------------------ the entry
+
+    def _run(self) -> str:
+        b = self.b
+        saved = flush_subnormals(b, self.target)
+        self.top = b.hook()
+        before, head, latch, out = b.block, "begin", "again", "end"
+        b.branch_if(b.compare("sgt", _STEPS, i64(0)), head, out)
+        b.label(head)
+        b.emit(f"{self.step.name} = phi i64 [0, %{before}], [%following, %{latch}]")
+        phases = [p for p in self.program.phases if p]
+        for number, phase in enumerate(phases):
+            for task in phase:
+                self._task(task)
+            if number + 1 < len(phases) and not _same_thread(phase, phases[number + 1]):
+                self._barrier()
+        self._end_of_step(latch, head, out)
+        b.label(out)
+        restore_mode(b, self.target, saved)
+        b.ret()
+        params = [_CTL, _EXTERNALS, _ARENA, _TID, _THREADS, _STEPS]
+        return b.function(RUN, params, "nounwind", linkage="")
+
+    def _barrier(self) -> None:
+        self.b.emit(f"call void @barrier({_CTL}, {_THREADS})")
+
+    def _end_of_step(self, latch: str, head: str, out: str) -> None:
+        """Thread 0 decides whether all leave; the decision has two words in turn, because a slow
+        thread may read that of one step while thread 0 writes that of the next."""
+        b = self.b
+        b.emit(f"%following = add i64 {self.step.name}, 1")
+        following = Value("%following", "i64")
+        parity = b.bits("and", self.step, i64(1))
+        leave = b.gep(b.gep(_CTL, LEAVE, "i8"), parity, "i32")
+        with b.when(b.compare("eq", _TID, i64(0))):
+            b.store(following, b.gep(_CTL, DONE, "i8"), 8)
+            stop = b.op("i32", f"load atomic i32, {b.gep(_CTL, STOP, 'i8')} monotonic, align 4")
+            b.store(stop, leave, 4)
+        self._barrier()
+        go = b.compare("eq", b.load("i32", leave, 4), const("i32", 0))
+        more = b.compare("slt", following, _STEPS)
+        again = b.bits("and", go, more)
+        b.branch(latch)
+        b.label(latch)
+        b.branch_if(again, head, out)
+
+    # ---------------------------------------------------------------------------------- tasks
+
+    def _task(self, task: Task) -> None:
+        b, nest = self.b, task.nest
+        kernel = emit_nest(nest, self.target)
+        name = self._named(kernel)
+        if nest.split is None or task.owner is not None:
+            extent = nest.dims[nest.split] if nest.split is not None else 0
+            with b.when(self._owned(task.owner or 0)):
+                self._call(name, kernel, i64(0), i64(extent))
+            return
+        lo, hi = self._range(nest.dims[nest.split], kernel.grain)
+        with b.when(b.compare("slt", lo, hi)):
+            self._call(name, kernel, lo, hi)
+
+    def _named(self, kernel: Kernel) -> str:
+        """The function of a kernel; one for all kernels of equal text."""
+        key = (len(kernel.buffers), kernel.attributes, kernel.body)
+        if key not in self.kernels:
+            self.kernels[key] = f"kernel_{len(self.kernels)}"
+            self.functions.append(kernel.text(self.kernels[key]))
+            self.declarations |= kernel.declarations
+        return self.kernels[key]
+
+    def _call(self, name: str, kernel: Kernel, lo: Value, hi: Value) -> None:
+        pointers = [self._pointer(buffer) for buffer in kernel.buffers]
+        self.b.emit(f"call void @{name}({', '.join(map(str, (*pointers, lo, hi)))})")
+
+    def _owned(self, owner: int) -> Value:
+        """Whether this thread is number ``owner`` modulo the number of threads."""
+        b = self.b
+        if owner == 0:
+            return b.compare("eq", _TID, i64(0))
+        turn = b.op("i64", f"urem i64 {owner}, {_THREADS.name}")
+        return b.compare("eq", _TID, turn)
+
+    def _range(self, extent: int, grain: int) -> tuple[Value, Value]:
+        """This thread's part of a split dim, in whole grains."""
+        found = self.ranges.get((extent, grain))
+        if found is None:
+            b, grains = self.b, i64(-(-extent // grain))
+            with b.at(self.top):
+                first = b.div(b.mul(grains, _TID), _THREADS)
+                end = b.div(b.mul(grains, b.add(_TID, i64(1))), _THREADS)
+                lo, hi = b.mul(first, i64(grain)), b.mul(end, i64(grain))
+                found = lo, b.overloaded("smin", hi, i64(extent))
+            self.ranges[extent, grain] = found
+        return found
+
+    def _pointer(self, buffer: Buffer) -> Value:
+        b = self.b
+        if buffer.kind == "arena":
+            return b.gep(_ARENA, self.program.offsets[buffer], "i8")
+        if buffer.kind == "const":
+            name = self.constants.setdefault(buffer, f"const_{len(self.constants)}")
+            return Value(f"@{name}", "ptr")
+        start = b.load("ptr", b.gep(_EXTERNALS, buffer.slot, "ptr"), 8)
+        if not buffer.step_stride:
+            return start
+        stride = buffer.step_stride * buffer.dtype.itemsize
+        return b.gep(start, b.mul(self.step, i64(stride)), "i8")
+
+
+def constant_text(name: str, buffer: Buffer) -> str:
+    """A constant buffer's bytes, 64-byte aligned."""
+    if buffer.data is None:
+        raise VerifyError(f"constant {buffer} has no data")
+    data = buffer.data.astype(buffer.dtype.numpy, order="C").tobytes()
+    if not any(data):
+        return f"@{name} = internal constant [{len(data)} x i8] zeroinitializer, align 64"
+    text = "".join(f"\\{byte:02X}" for byte in data)
+    return f'@{name} = internal constant [{len(data)} x i8] c"{text}", align 64'
+
+
+def _same_thread(phase: Sequence[Task], following: Sequence[Task]) -> bool:
+    """Whether one thread does all of both phases, so that nobody waits between them."""
+    tasks = (*phase, *following)
+    alone = all(t.nest.split is None or t.owner is not None for t in tasks)
+    return alone and len({t.owner or 0 for t in tasks}) == 1

@@ -1,0 +1,297 @@
+"""Product nests as kernels: a batch-reduce GEMM with a fused epilogue.
+
+    for each batch
+      for each panel of n, ``vectors`` * 16 wide
+        for each strip of m                 (one, unless accumulators wait between blocks of k)
+          for each block of k
+            for each tile of ``rows`` rows: accumulators in registers
+              for each k: load a row of B, broadcast a column of A, multiply and add
+          epilogue
+
+A is read by scalars, so its strides are free. B is read by vectors along n. The first tile of a
+panel copies the rows of B it meets into dense, aligned scratch, which serves the tiles below it:
+power-of-two strides would otherwise share few cache sets, and vectors that straddle two cache lines
+cost twice. Reading memory and arithmetic overlap in that tile.
+
+Each element of the result is one chain of fused multiply-adds in the order of k that starts from 0:
+tiles, blocks, vector width and threads leave its bits alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from ..errors import CompileError
+from ..schedule.nest import Access, Nest, Product
+from .brgemm_epilogue import Epilogue, Region, is_short
+from .brgemm_tile import Extents, Tile, choose_tile, product_granule
+from .builder import LANES, Builder, Value, const, i64, vector_of
+from .expression import load_lanes, scaled
+from .kernel import HI, LO, Kernel, finish, pointers_of
+from .target import Target
+
+VECTOR = vector_of("float")
+ZERO = const(VECTOR, 0.0)
+#: rows of B that the copying tile asks for in advance: rows lie too far apart for the processor's
+#: own prefetching
+AHEAD = 12
+
+Bound = Value | int
+#: first, last and step of a loop
+Piece = tuple[Bound, Bound, int]
+
+
+def emit_product(nest: Nest, target: Target) -> Kernel:
+    """The kernel of a product nest."""
+    if not isinstance(nest.source, Product):
+        raise CompileError(f"nest {nest.name!r} is not a product")
+    if nest.source.a.indirect or nest.source.b.indirect:
+        raise CompileError(f"product {nest.name!r} reads an operand through an index")
+    emitter = _Emitter(nest, nest.source, target)
+    if 0 not in nest.dims[: nest.parallel]:
+        emitter.batches()
+    return finish(emitter.b, nest, target, product_granule(nest, target))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Where a tile finds rows of B: the first, and elements from row to row."""
+
+    first: Value
+    step: Bound
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Columns from ``n`` on; ``lanes`` of each vector exist. ``index`` are the batch indices."""
+
+    index: tuple[Value, ...]
+    n: Value
+    lanes: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Columns of a row of scratch."""
+        return LANES * len(self.lanes)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Steps of k from ``start`` on. ``waiting``: accumulators of row ``top`` on, between blocks."""
+
+    start: Value
+    length: Bound
+    waiting: Value | None
+    top: Bound
+
+
+class _Emitter:
+    """State while one nest is emitted."""
+
+    def __init__(self, nest: Nest, source: Product, target: Target):
+        self.nest, self.source = nest, source
+        self.b = Builder(has_fma=target.has_fma)
+        self.x = Extents.of(nest)
+        self.tile: Tile = choose_tile(nest, target)
+        self.pointers = pointers_of(nest)
+        self.epilogue = Epilogue(self.b, nest, self.pointers)
+        self.blocked = self.tile.block < self.x.k
+        self.short = is_short(nest) and not self.blocked
+        t = self.tile
+        self.packed = self._scratch(t.block * t.width) if t.pack else None
+        waiting_rows = t.strip if self.blocked else 0 if self.short else t.rows
+        self.waiting = self._scratch(waiting_rows * t.width)
+
+    def _scratch(self, floats: int) -> Value:
+        return self.b.op("ptr", f"alloca [{max(floats, 1)} x float], align 64")
+
+    def _bounds(self, dim: int) -> tuple[Bound, Bound]:
+        """The range of a parallel dim that this call does."""
+        return (LO, HI) if dim == self.nest.split else (0, self.nest.dims[dim])
+
+    # ------------------------------------------------------------------------ batches, panels
+
+    def batches(self) -> None:
+        """All loops."""
+        with ExitStack() as loops:
+            ranges = [self._bounds(d) for d in range(self.nest.parallel - 2)]
+            index = tuple(loops.enter_context(self.b.loop(*r)) for r in ranges)
+            lo, hi = self._bounds(self.nest.parallel - 1)
+            for first, last, width in self._pieces(lo, hi, self.x.n, self.tile.width):
+                vectors, rest = divmod(width, LANES)
+                lanes = (LANES,) * vectors + ((rest,) if rest else ())
+                with self.b.loop(first, last, width) as n:
+                    self._panel(_Panel(index, n, lanes))
+
+    def _pieces(self, lo: Bound, hi: Bound, extent: int, size: int) -> list[Piece]:
+        """``range(lo, hi)`` in full steps of ``size``, then what remains before ``extent``."""
+        full = extent // size * size
+        pieces: list[Piece] = []
+        if full:
+            pieces.append((lo, self._smaller(hi, full) if full < extent else hi, size))
+        if full < extent:
+            pieces.append((self._larger(lo, full), hi, extent - full))
+        return pieces
+
+    def _panel(self, panel: _Panel) -> None:
+        lo, hi = self._bounds(self.nest.parallel - 2)
+        if not self.blocked:
+            self._rows(panel, _Block(i64(0), self.x.k, None, lo), lo, hi)
+            return
+        with self.b.loop(lo, hi, self.tile.strip) as top:
+            end = self._smaller(hi, self._plus(top, self.tile.strip))
+            self._strip(panel, top, end)
+
+    def _strip(self, panel: _Panel, top: Value, end: Bound) -> None:
+        """Blocks of k one after another, accumulators waiting in scratch."""
+        b, tile = self.b, self.tile
+        count = b.sub(_value(end), top)
+        with b.loop(0, b.mul(count, i64(panel.width)), LANES) as i:
+            b.store(ZERO, b.gep(self.waiting, i, "float"), 64)
+        with b.loop(0, self.x.k, tile.block) as k:
+            length = self._smaller(self.x.k, self._plus(k, tile.block))
+            steps = b.sub(_value(length), k)
+            self._rows(panel, _Block(k, steps, self.waiting, top), top, end)
+        region = Region(panel.index, top, panel.n, panel.lanes)
+        self.epilogue.from_memory(region, count, self.waiting)
+
+    # --------------------------------------------------------------------------------- tiles
+
+    def _rows(self, panel: _Panel, block: _Block, lo: Bound, hi: Bound) -> None:
+        """Every tile of ``range(lo, hi)``."""
+        inner = self._address(self.source.b, panel.index, panel.n, block.start)
+        raw = _Rows(inner, self.source.b.offset.coeffs[-1])
+        packed = _Rows(self.packed, panel.width) if self.packed else raw
+        for first, last, rows in self._pieces(lo, hi, self.x.m, self.tile.rows):
+            if self.packed and rows == self.tile.rows:
+                with self.b.loop(first, self._smaller(last, self._plus(first, 1)), rows) as m:
+                    self._tile(panel, block, m, rows, raw, copy=True)
+                first = self._plus(first, rows)
+            elif self.packed:
+                packed = self._either(self._below(lo, first), packed, raw)
+            with self.b.loop(first, last, rows) as m:
+                self._tile(panel, block, m, rows, packed)
+
+    def _either(self, c: Value | bool, yes: _Rows, no: _Rows) -> _Rows:
+        if isinstance(c, bool):
+            return yes if c else no
+        step = self.b.select(c, _value(yes.step), _value(no.step))
+        return _Rows(self.b.select(c, yes.first, no.first), step)
+
+    def _tile(
+        self, panel: _Panel, block: _Block, m: Value, rows: int, source: _Rows, copy: bool = False
+    ) -> None:
+        """``rows`` rows from ``m`` on, through one block of k."""
+        b, count = self.b, rows * len(panel.lanes)
+        waiting: list[Value] = []
+        sums = [ZERO] * count
+        if block.waiting:
+            offset = b.mul(b.sub(m, _value(block.top)), i64(panel.width))
+            first = b.gep(block.waiting, offset, "float")
+            waiting = [b.gep(first, i * LANES, "float") for i in range(count)]
+            sums = [b.load(VECTOR, w, 64) for w in waiting]
+        sums = self._steps(panel, block, m, rows, source, copy, sums)
+        region = Region(panel.index, m, panel.n, panel.lanes)
+        if self.short:
+            self.epilogue.from_registers(region, rows, sums)
+            return
+        if not block.waiting:
+            waiting = [b.gep(self.waiting, i * LANES, "float") for i in range(count)]
+        for address, total in zip(waiting, sums, strict=True):
+            b.store(total, address, 64)
+        if not block.waiting:
+            self.epilogue.from_memory(region, rows, self.waiting)
+
+    def _steps(
+        self,
+        panel: _Panel,
+        block: _Block,
+        m: Value,
+        rows: int,
+        source: _Rows,
+        copy: bool,
+        sums: list[Value],
+    ) -> list[Value]:
+        """``sums`` after the steps of one block."""
+        b, a, unroll = self.b, self.source.a, self.tile.unroll
+        along = a.offset.coeffs[-1]
+        start = [self._address(a, panel.index, m, block.start), source.first]
+        start += [self.packed] if copy and self.packed else []
+        with b.fold(0, block.length, unroll, [*start, *sums]) as fold:
+            column, row, *rest = fold.values
+            place, totals = (rest[0], rest[1:]) if copy else (None, rest)
+            for u in range(unroll):
+                vectors = [
+                    load_lanes(b, "float", b.gep(row, j * LANES, "float"), lanes, 4)
+                    for j, lanes in enumerate(panel.lanes)
+                ]
+                if place is not None:
+                    self._copy(place, row, source.step, vectors)
+                    place = b.gep(place, panel.width, "float")
+                totals = self._column(b.gep(column, u * along, "float"), rows, vectors, totals)
+                row = b.gep(row, source.step, "float")
+            moved = [b.gep(column, unroll * along, "float"), row]
+            fold.update(*moved, *([place] if place else []), *totals)
+        return list(fold.results[len(start) :])
+
+    def _column(
+        self, column: Value, rows: int, vectors: list[Value], sums: list[Value]
+    ) -> list[Value]:
+        """``sums`` after one step of k."""
+        b, down = self.b, self.source.a.offset.coeffs[-3]
+        found = []
+        for i in range(rows):
+            x = b.splat(b.load("float", b.gep(column, i * down, "float"), 4))
+            for j, vector in enumerate(vectors):
+                found.append(b.fma(x, vector, sums[i * len(vectors) + j]))
+        return found
+
+    def _copy(self, place: Value, row: Value, step: Bound, vectors: list[Value]) -> None:
+        """Keep a row of B, and ask for one that will be met soon."""
+        b = self.b
+        later = b.gep(row, self._times(step, AHEAD), "float")
+        b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for j, vector in enumerate(vectors):
+            b.store(vector, b.gep(place, j * LANES, "float"), 64)
+            address = b.gep(later, j * LANES, "float")
+            b.emit(f"call void @llvm.prefetch.p0({address}, i32 0, i32 3, i32 1)")
+
+    def _address(self, access: Access, index: Sequence[Value], row: Value, k: Value) -> Value:
+        """The element at (batch, row, k), where ``row`` is m for A and n for B."""
+        offset = access.offset
+        inner = self.nest.parallel - (2 if access is self.source.a else 1)
+        pointer = self.pointers[access.buffer]
+        loops = [*enumerate(index), (inner, row), (self.nest.parallel, k)]
+        for dim, value in loops:
+            if offset.coeffs[dim]:
+                pointer = self.b.gep(pointer, scaled(self.b, value, offset.coeffs[dim]), "float")
+        return self.b.gep(pointer, offset.const, "float")
+
+    # ------------------------------------------------------------------------------- bounds
+
+    def _smaller(self, x: Bound, y: Bound) -> Bound:
+        if isinstance(x, int) and isinstance(y, int):
+            return min(x, y)
+        return self.b.overloaded("smin", _value(x), _value(y))
+
+    def _larger(self, x: Bound, y: Bound) -> Bound:
+        if isinstance(x, int) and isinstance(y, int):
+            return max(x, y)
+        return self.b.overloaded("smax", _value(x), _value(y))
+
+    def _plus(self, x: Bound, y: int) -> Bound:
+        return x + y if isinstance(x, int) else self.b.add(x, i64(y))
+
+    def _times(self, x: Bound, y: int) -> Bound:
+        return x * y if isinstance(x, int) else self.b.mul(x, i64(y))
+
+    def _below(self, x: Bound, y: Bound) -> Value | bool:
+        if isinstance(x, int) and isinstance(y, int):
+            return x < y
+        return self.b.compare("slt", _value(x), _value(y))
+
+
+def _value(x: Bound) -> Value:
+    return i64(x) if isinstance(x, int) else x

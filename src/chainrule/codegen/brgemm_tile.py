@@ -1,0 +1,170 @@
+"""Sizes of a product's tiles, from its shape and the processor.
+
+Nothing here can change a result: every element is one chain in the order of k, whatever the tile.
+
+The costs are cycles for each step of k on a core that starts two multiply-adds and two loads a
+cycle, four cycles after one another when they depend; that is so on every x86-64 core with AVX2 and
+nearly so on big AArch64 cores. They only choose among tiles that are all good for large products.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..schedule.nest import Nest, Product
+from .builder import LANES
+from .target import Target
+
+#: bytes of B kept for one panel and one block of k: half in L1, the rest streams from L2
+PANEL_BYTES = 64 << 10
+#: bytes of accumulators that wait between blocks of k
+WAITING_BYTES = 40 << 10
+#: more rows than this need no further reuse of B
+MOST_ROWS, MOST_VECTORS = 28, 8
+LATENCY = 4
+#: cycles in which L2 delivers sixteen floats, sustained
+L2_CYCLES = 64 / 24
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How the loops of a product are cut.
+
+    rows, vectors: the accumulators held in registers, ``rows`` x ``vectors`` of sixteen lanes.
+    block:  steps of k between which accumulators wait in memory (all of k: they never do).
+    unroll: copies of the innermost loop; divides ``block`` and k.
+    strip:  rows that one block of B serves before the next one is loaded; a multiple of ``rows``.
+    pack:   the first tile copies its panel of B to aligned, dense memory for those below it.
+    """
+
+    rows: int
+    vectors: int
+    block: int
+    unroll: int
+    strip: int
+    pack: bool
+
+    @property
+    def width(self) -> int:
+        """Columns of a full tile."""
+        return self.vectors * LANES
+
+
+@dataclass(frozen=True)
+class Extents:
+    """The last three dims of a product, and which of m and n threads share out (or neither)."""
+
+    m: int
+    n: int
+    k: int
+    split: str = ""
+
+    @staticmethod
+    def of(nest: Nest) -> Extents:
+        """Those of ``nest``."""
+        m, n, k = nest.dims[-3:]
+        names = {nest.parallel - 2: "m", nest.parallel - 1: "n"}
+        return Extents(m, n, k, names.get(-1 if nest.split is None else nest.split, ""))
+
+
+def choose_tile(nest: Nest, target: Target) -> Tile:
+    """The tile of a product nest."""
+    x = Extents.of(nest)
+    rows, vectors = choose_registers(x, target)
+    unroll = _unroll(x.k, rows * vectors)
+    serves = x.m // rows // (4 if x.split == "m" else 1)
+    longest = PANEL_BYTES // (4 * LANES * vectors) // unroll * unroll
+    block = x.k
+    if x.k > longest and serves > 1:
+        parts = math.ceil(x.k / longest)
+        block = math.ceil(x.k / parts / unroll) * unroll
+    strip = max(1, WAITING_BYTES // (4 * LANES * vectors * rows)) * rows
+    return Tile(rows, vectors, block, unroll, strip, serves > 2 and not _tidy(nest, x))
+
+
+def product_granule(nest: Nest, target: Target) -> int:
+    """Ranges of the split dim start at multiples of this."""
+    rows, vectors = choose_registers(Extents.of(nest), target)
+    return {"m": rows, "n": vectors * LANES}.get(Extents.of(nest).split, 1)
+
+
+def choose_split(m: int, n: int) -> str:
+    """Which of "m" and "n" threads should share out when both can be.
+
+    Sharing n lets every thread load its own part of B alone, so it is better while there are
+    enough panels; a wide B that few rows meet is bound by just that.
+    """
+    return "n" if n >= 256 else "m"
+
+
+def registers_of(vectors: int, target: Target) -> int:
+    """Rows of a tile with ``vectors``: all registers but those of one row of B and one of A."""
+    each = 4 * LANES // target.vector_bytes * vectors
+    return (target.registers - 1 - each) // each
+
+
+def choose_registers(x: Extents, target: Target) -> tuple[int, int]:
+    """(rows, vectors) of the cheapest tile."""
+    best, found = math.inf, (1, 1)
+    for vectors in range(1, min(MOST_VECTORS, math.ceil(x.n / LANES)) + 1):
+        for rows in range(1, min(MOST_ROWS, x.m, registers_of(vectors, target)) + 1):
+            cost = _cost(x, rows, vectors, 4 * LANES // target.vector_bytes)
+            if cost <= best:
+                best, found = cost, (rows, vectors)
+    return found
+
+
+def _cost(x: Extents, rows: int, vectors: int, parts: int) -> float:
+    """Cycles for each k: tiles; A again for each panel; waiting for B in the first tile.
+
+    Rests of other sizes are code of their own, so even divisions are worth a little.
+    """
+    columns = math.ceil(x.n / LANES)
+    lower, narrower = x.m % rows, columns % vectors
+    heights = [(rows, x.m // rows), (lower, 1)]
+    widths = [(vectors, columns // vectors), (narrower, 1)]
+    total = sum(
+        _step(height, width, parts) * times * across
+        for height, times in heights
+        for width, across in widths
+        if height and width
+    )
+    total *= 1 + 0.03 * lower / rows + 0.03 * narrower / vectors
+    if x.split == "m":
+        total *= _imbalance(x.m, rows)
+    elif x.split == "n":
+        total *= _imbalance(columns, vectors)
+    again = math.ceil(columns / vectors) * x.m / LANES
+    waiting = max(0.0, 6 - rows * parts / 2) * columns
+    return total + again + waiting
+
+
+def _step(height: int, vectors: int, parts: int) -> float:
+    """Cycles of one tile for each k: arithmetic, loads, dependence, or B from L2."""
+    width = vectors * parts
+    loads = (height + width) / 2
+    return max(height * width / 2, loads, LATENCY, vectors * L2_CYCLES) + loads / 10
+
+
+def _imbalance(extent: int, size: int) -> float:
+    """How much longer the largest share is than an even one, over 1, 2 and 4 threads."""
+    tiles = math.ceil(extent / size)
+    shares = [max(1.0, math.ceil(tiles / t) * size * t / extent) for t in (1, 2, 4)]
+    return sum(shares) / len(shares)
+
+
+def _unroll(k: int, chains: int) -> int:
+    """Copies of the innermost loop: what divides k, more for small bodies."""
+    wanted = (4, 2, 3) if chains <= 8 else (2, 3)
+    return next((u for u in wanted if k % u == 0), 1)
+
+
+def _tidy(nest: Nest, x: Extents) -> bool:
+    """Whether B is read best where it lies: short, aligned rows, or too few of them to matter."""
+    assert isinstance(nest.source, Product)
+    b = nest.source.b
+    row = b.offset.coeffs[-1]
+    steps = (*b.offset.coeffs[:-2], row, b.offset.const, b.buffer.step_stride)
+    aligned = b.buffer.aligned and all(s % LANES == 0 for s in steps)
+    return x.k < LANES or (aligned and row <= 4 * LANES)
