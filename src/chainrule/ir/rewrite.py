@@ -35,7 +35,7 @@ def map_nodes(graph: Graph, change: Callable[[Node], Node]) -> Graph:
 
 
 def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
-    """Apply the first rule that fits to every node, and to what comes out of it, until none does."""
+    """Apply to every node, and to what comes out of it, the first rule that fits."""
     settled: dict[Node, Node] = {}
 
     def settle(roots: Sequence[Node], depth: int) -> list[Node]:

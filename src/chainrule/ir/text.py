@@ -3,7 +3,7 @@
     text    := node* "inputs" refs "\\n" "outputs" refs "\\n" "updates" refs "\\n"
     node    := ref " = " primitive "(" refs ")" [" {" params "}"] " : " type [" @ " file ":" line]
     refs    := (ref (", " ref)*)?
-    ref     := "%" integer                                   numbered from 0, inputs of the graph first
+    ref     := "%" integer                  numbered from 0, inputs of the graph first
     params  := name "=" value (", " name "=" value)*
     value   := integer | real | string | dtype | "(" value* ")" | array
     array   := type "<" number* ">" | type "<" string ">"    few numbers as such, many in base64
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Graph, Location, Node, bind
+from .primitive import primitives
 from .types import Array, DType, Shape
 
 #: constants with more elements than this are written in base64
@@ -159,6 +160,8 @@ def _parse_node(reader: _Reader, nodes: list[Node]) -> Node:
         raise reader.error(f"nodes are numbered in order, here %{len(nodes)}")
     reader.expect("=")
     op = reader.match(_WORD)
+    if op not in primitives():
+        raise ValueError(f"line {reader.number}: there is no primitive `{op}`")
     reader.expect("(")
     inputs = [_ref(reader, nodes) for _ in reader.items(")")]
     params: dict[str, Any] = {}
@@ -170,7 +173,10 @@ def _parse_node(reader: _Reader, nodes: list[Node]) -> Node:
     reader.expect(":")
     declared = reader.match(_TYPE)
     location = _parse_location(reader.line[reader.at :])
-    node = bind(op, *inputs, location=location, **params)
+    try:
+        node = bind(op, *inputs, location=location, **params)
+    except TypeError as error:  # a param that is missing, too much or of the wrong dtype
+        raise ValueError(f"line {reader.number}: {op}: {error}") from error
     if type_text(node.shape, node.dtype) != declared:
         found = type_text(node.shape, node.dtype)
         raise ValueError(f"line {reader.number}: {op} has type {found}, not {declared}")

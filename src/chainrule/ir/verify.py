@@ -68,7 +68,7 @@ def has_plain_params(node: Node) -> str | None:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(_is_plain, value))
-    return type(value) in (int, str, float, bool, DType)
+    return type(value) in (int, str, float, DType)
 
 
 def has_derived_type(node: Node) -> str | None:

@@ -152,9 +152,7 @@ broadcast = Primitive(
 def slice_type(x: Node, *, start: Shape, stop: Shape, step: Shape) -> tuple[Shape, DType]:
     """ceil((stop - start) / step) elements of each axis; bounds are checked, never clipped."""
     if not len(start) == len(stop) == len(step) == x.ndim:
-        raise shape_error(
-            f"`slice` of {describe(x)} needs {x.ndim} bounds for each of its params", x
-        )
+        raise shape_error(f"`slice` of {describe(x)} needs {x.ndim} starts, stops and steps", x)
     for n, a, b, s in zip(x.shape, start, stop, step, strict=True):
         forward = s > 0 and 0 <= a <= b <= n
         backward = s < 0 and -1 <= b < a < n
@@ -225,7 +223,7 @@ def pad_type(
     """``low`` and ``high`` elements around, ``interior`` ones between neighbours."""
     if value.shape != () or value.dtype is not x.dtype:
         raise shape_error(
-            f"`pad` needs one number of the operand's dtype, not {describe(x, value)}", x
+            f"`pad` needs a 0-d value of the operand's dtype, not {describe(x, value)}", x
         )
     if not len(low) == len(high) == len(interior) == x.ndim or min((*low, *high, *interior, 0)) < 0:
         raise shape_error(f"`pad` of {describe(x)} needs {x.ndim} widths >= 0 for each param", x)

@@ -1,0 +1,373 @@
+"""Random graphs over all primitives, with awkward sizes: food for whatever eats graphs.
+
+`random_graph` keeps every value finite and moderate. What decides between branches (comparisons,
+casts to integers) is computed from exact numbers only, so that rounding differences between two
+ways to run the graph stay small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.ir.graph import Graph, Location, Node, constant, full
+from chainrule.ir.types import Array, DType, Shape, boolean, f32, f64, i32, u8, u32
+
+SIZES = (1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100)
+MOST_ELEMENTS = 6400
+#: absolute values of real numbers, unless they are 0
+SMALLEST, LARGEST = 1e-12, 100.0
+WHERE = Location("graphs.py", 1)
+
+Maker = Callable[["Grower"], Node]
+
+
+def random_graph(rng: np.random.Generator, size: int) -> tuple[Graph, list[Array]]:
+    """About ``size`` applications of random primitives, and values of the inputs."""
+    grower = Grower(rng)
+    names = list(MAKERS)
+    for step in range(size):
+        name = names[step % len(names)] if size >= len(names) else str(rng.choice(names))
+        grower.offer(MAKERS[name](grower), name)
+    return grower.graph()
+
+
+class Grower:
+    """A growing graph and the values of all its nodes."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.values: dict[Node, Array] = {}
+        self.pool: list[Node] = []
+        self.inexact: set[Node] = set()
+        self.inputs: list[Node] = []
+        self.read: set[Node] = set()
+
+    # ------------------------------------------------------------------------------- growth
+
+    def value(self, node: Node) -> Array:
+        if node not in self.values:
+            arrays = [self.value(i) for i in node.inputs]
+            self.values[node] = node.primitive.reference(*arrays, **node.params)
+        return self.values[node]
+
+    def is_tame(self, node: Node) -> bool:
+        """Whether the values of ``node`` and of everything it was made of are moderate."""
+        value = self.value(node)
+        if not node.dtype.is_float or value.size == 0:
+            return True
+        size = np.abs(value[value != 0])
+        return bool(np.isfinite(value).all() and np.all((size > SMALLEST) & (size < LARGEST)))
+
+    def offer(self, node: Node, name: str) -> None:
+        """Take ``node`` into the pool if its values are tame."""
+        if node.size > MOST_ELEMENTS or not self.is_tame(node):
+            return
+        rounds = node.dtype.is_float and not (node.primitive.movement or name in ("select", "max"))
+        if rounds or any(i in self.inexact for i in node.inputs):
+            self.inexact.add(node)
+        self.read.update(node.inputs)
+        self.pool.append(node)
+
+    def graph(self) -> tuple[Graph, list[Array]]:
+        """Outputs are the nodes nobody reads; every second state is updated."""
+        states = [n for n in self.inputs if n.params["kind"] == "state"][::2]
+        updates = []
+        for state in states:
+            same = [n for n in self.pool if (n.shape, n.dtype) == (state.shape, state.dtype)]
+            updates.append(ops.assign(state, same[-1]))
+        outputs = tuple(n for n in self.pool if n not in self.read and n.op != "input")
+        graph = Graph(tuple(self.inputs), outputs, tuple(updates))
+        return graph, [self.values[n] for n in self.inputs]
+
+    # ----------------------------------------------------------------------------- operands
+
+    def shape(self, ndim: int | None = None) -> Shape:
+        """Awkward sizes; the more axes, the smaller."""
+        if ndim is None:
+            ndim = int(self.rng.integers(0, 5))
+        while True:
+            shape = tuple(int(n) for n in self.rng.choice(SIZES, ndim))
+            if np.prod(shape) <= MOST_ELEMENTS:
+                return shape
+
+    def fresh(self, dtype: DType, shape: Shape, low: float = -3.0, high: float = 3.0) -> Node:
+        """A new input, or a constant; states may be stored with permuted axes."""
+        if dtype is boolean:
+            value: Array = np.asarray(self.rng.random(shape) < 0.5)
+        elif dtype.is_float:
+            value = np.asarray(self.rng.uniform(low, high, shape), dtype.numpy)
+        else:
+            low = max(low, 0) if dtype is not i32 else low
+            value = np.asarray(self.rng.integers(int(low), int(high) + 1, shape), dtype.numpy)
+        if self.rng.random() < 0.2:
+            node = constant(value)
+        else:
+            kind = "state" if self.rng.random() < 0.4 else "arg"
+            node = self.door(kind, dtype, shape)
+        self.values[node] = value
+        self.pool.append(node)
+        return node
+
+    def door(self, kind: str, dtype: DType, shape: Shape) -> Node:
+        order = self.rng.permutation(len(shape)) if kind == "state" else np.arange(len(shape))
+        strides, step = [0] * len(shape), 1
+        for axis in reversed(order):
+            strides[axis] = step
+            step *= shape[axis]
+        name = f"{kind}{len(self.inputs)}"
+        node = ops.input(kind=kind, name=name, shape=shape, dtype=dtype, strides=tuple(strides))
+        node = Node(node.primitive, (), node.params, shape, dtype, WHERE)
+        self.inputs.append(node)
+        return node
+
+    def pick(
+        self,
+        dtype: DType = f32,
+        fits: Callable[[Node], bool] = lambda n: True,
+        shape: Shape | None = None,
+        exact: bool = False,
+    ) -> Node:
+        """A node of the pool that ``fits``, or a new one."""
+        found = [
+            n
+            for n in self.pool
+            if n.dtype is dtype
+            and fits(n)
+            and (shape is None or n.shape == shape)
+            and not (exact and n in self.inexact)
+        ]
+        if found and self.rng.random() < 0.8:
+            return found[int(self.rng.integers(len(found)))]
+        if shape is None:
+            shape = self.shape()
+            while not fits(full(0, shape, dtype)):
+                shape = self.shape()
+        return self.fresh(dtype, shape)
+
+    def axis(self, x: Node) -> int:
+        return int(self.rng.integers(x.ndim))
+
+    def axes(self, x: Node) -> tuple[int, ...]:
+        return tuple(a for a in range(x.ndim) if self.rng.random() < 0.5)
+
+    def ints(self, low: int, high: int, count: int) -> tuple[int, ...]:
+        return tuple(int(n) for n in self.rng.integers(low, high + 1, count))
+
+    def at_least(self, low: float) -> Node:
+        """A node whose values are ``low`` or more: a node of the pool, moved up."""
+        x = self.pick()
+        smallest = float(self.value(x).min(initial=low))
+        return x if smallest >= low else x + round(low - smallest + 0.1, 3)
+
+
+# --------------------------------------------------------------------------------- makers
+
+
+def has_axes(x: Node) -> bool:
+    return x.ndim > 0
+
+
+def two(grower: Grower, dtype: DType, exact: bool = False) -> tuple[Node, Node]:
+    a = grower.pick(dtype, exact=exact)
+    return a, grower.pick(dtype, shape=a.shape, exact=exact)
+
+
+def any_number(grower: Grower) -> DType:
+    return (f32, f32, f32, i32, u32, u8)[int(grower.rng.integers(6))]
+
+
+def make_unary(op: Callable[[Node], Node]) -> Maker:
+    return lambda grower: op(grower.pick())
+
+
+def make_arithmetic(op: Callable[[Node, Node], Node]) -> Maker:
+    return lambda grower: op(*two(grower, any_number(grower)))
+
+
+def make_comparison(op: Callable[[Node, Node], Node]) -> Maker:
+    return lambda grower: op(*two(grower, any_number(grower), exact=True))
+
+
+def make_bits(op: Callable[[Node, Node], Node]) -> Maker:
+    def make(grower: Grower) -> Node:
+        return op(*two(grower, (boolean, i32, u32, u8)[int(grower.rng.integers(4))]))
+
+    return make
+
+
+def make_shift(op: Callable[[Node, Node], Node]) -> Maker:
+    def make(grower: Grower) -> Node:
+        x = grower.pick(u32)
+        return op(x, grower.fresh(u32, x.shape, 0, 34))
+
+    return make
+
+
+def make_div(grower: Grower) -> Node:
+    b = grower.at_least(0.5)
+    return grower.pick(shape=b.shape) / b
+
+
+def make_cast(grower: Grower) -> Node:
+    source = (f32, i32, u32, u8, boolean)[int(grower.rng.integers(5))]
+    target = (f32, i32, u32, u8, boolean)[int(grower.rng.integers(5))]
+    if source is u32 and target is f32:
+        source = u8  # random bits would be large numbers
+    return ops.cast(grower.pick(source, exact=True), dtype=target)
+
+
+def make_scalar(grower: Grower) -> Node:
+    """Arithmetic of 0-d f64, as learning rates do it, and the way into arrays."""
+    node = grower.door("scalar", f64, ())
+    grower.values[node] = np.asarray(grower.rng.uniform(0.5, 2.0))
+    narrow = ops.cast(node * node + 0.25, dtype=f32)
+    shape = grower.shape()
+    return ops.broadcast(narrow, shape=shape, axes=()) * grower.pick(shape=shape)
+
+
+def make_select(grower: Grower) -> Node:
+    a, b = two(grower, any_number(grower))
+    return ops.select(grower.pick(boolean, shape=a.shape), a, b)
+
+
+def make_reshape(grower: Grower) -> Node:
+    x = grower.pick()
+    rest, shape = x.size, []
+    for n in grower.rng.permutation((2, 3, 5, 7, 8)):
+        if rest % n == 0:
+            shape.append(int(n))
+            rest //= int(n)
+    return ops.reshape(x, shape=(*shape, rest))
+
+
+def make_transpose(grower: Grower) -> Node:
+    x = grower.pick(fits=has_axes)
+    return ops.transpose(x, perm=tuple(int(p) for p in grower.rng.permutation(x.ndim)))
+
+
+def make_broadcast(grower: Grower) -> Node:
+    x = grower.pick(fits=lambda n: n.ndim < 4 and n.size <= MOST_ELEMENTS // 8)
+    ndim = x.ndim + int(grower.rng.integers(0, 3))
+    axes = tuple(int(a) for a in grower.rng.permutation(ndim)[: x.ndim])
+    shape = [int(n) for n in grower.rng.choice((1, 2, 3, 5), ndim)]
+    for n, a in zip(x.shape, axes, strict=True):
+        shape[a] = n
+    return ops.broadcast(x, shape=tuple(shape), axes=axes)
+
+
+def make_slice(grower: Grower) -> Node:
+    x = grower.pick(fits=has_axes)
+    start, stop, step = [], [], []
+    for n in x.shape:
+        a, b = sorted(grower.ints(0, n, 2))
+        b = max(b, a + 1) if a < n else n
+        a = min(a, n - 1)
+        s = int(grower.rng.integers(1, 4))
+        backwards = bool(grower.rng.random() < 0.3)
+        start.append(b - 1 if backwards else a)
+        stop.append(a - 1 if backwards else b)
+        step.append(-s if backwards else s)
+    return ops.slice(x, start=tuple(start), stop=tuple(stop), step=tuple(step))
+
+
+def make_pad(grower: Grower) -> Node:
+    x = grower.pick(fits=has_axes)
+    low, high = grower.ints(0, 3, x.ndim), grower.ints(0, 3, x.ndim)
+    return ops.pad(x, grower.pick(shape=()), low=low, high=high, interior=grower.ints(0, 1, x.ndim))
+
+
+def make_concat(grower: Grower) -> Node:
+    x = grower.pick(fits=has_axes)
+    axis = grower.axis(x)
+    others = [
+        grower.fresh(f32, (*x.shape[:axis], int(n), *x.shape[axis + 1 :]))
+        for n in grower.rng.choice((1, 3, 8), int(grower.rng.integers(0, 3)))
+    ]
+    return ops.concat(*others, x, axis=axis)
+
+
+def make_gather(grower: Grower) -> Node:
+    x = grower.pick(fits=has_axes)
+    axis = grower.axis(x)
+    shape = grower.shape(int(grower.rng.integers(0, 2)))
+    return ops.gather(x, grower.fresh(i32, shape, -2, x.shape[axis] + 1), axis=axis)
+
+
+def make_scatter_add(grower: Grower) -> Node:
+    x = grower.pick(fits=has_axes)
+    axis = grower.axis(x)
+    indices = grower.fresh(i32, grower.shape(1), -2, x.shape[axis] + 1)
+    updates = grower.fresh(f32, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+    return ops.scatter_add(x, indices, updates, axis=axis)
+
+
+def make_reduce(op: Callable[..., Node]) -> Maker:
+    def make(grower: Grower) -> Node:
+        x = grower.pick(any_number(grower))
+        return op(x, axes=grower.axes(x))
+
+    return make
+
+
+def make_dot(grower: Grower) -> Node:
+    a = grower.pick(fits=lambda n: n.ndim >= 2 and n.shape[-1] <= 33)
+    b = grower.pick(shape=(*a.shape[:-2], a.shape[-1], int(grower.rng.choice(SIZES))))
+    return ops.dot(a, b * (1.0 / a.shape[-1]))
+
+
+def make_rng_bits(grower: Grower) -> Node:
+    key = grower.fresh(u32, (2,), 0, 2**32 - 1)
+    count = grower.fresh(u32, (), 0, 1000)
+    return ops.rng_bits(key, count, shape=grower.shape())
+
+
+def make_iota(grower: Grower) -> Node:
+    shape = grower.shape(int(grower.rng.integers(1, 4)))
+    return ops.iota(shape=shape, axis=int(grower.rng.integers(len(shape))))
+
+
+MAKERS: dict[str, Maker] = {
+    "input": lambda grower: grower.fresh(f32, grower.shape()),
+    "const": lambda grower: constant(grower.rng.uniform(-2, 2, grower.shape(2)), f32),
+    "iota": make_iota,
+    "rng_bits": make_rng_bits,
+    "neg": make_unary(ops.neg),
+    "exp": lambda grower: ops.exp(ops.tanh(grower.pick()) * 2),
+    "log": lambda grower: ops.log(grower.at_least(0.5)),
+    "log1p": lambda grower: ops.log1p(grower.at_least(-0.5)),
+    "tanh": make_unary(ops.tanh),
+    "erf": make_unary(ops.erf),
+    "sqrt": lambda grower: ops.sqrt(grower.at_least(0.1)),
+    "not": lambda grower: ops.not_(grower.pick(boolean)),
+    "cast": make_cast,
+    "scalar": make_scalar,
+    "add": make_arithmetic(ops.add),
+    "sub": make_arithmetic(ops.sub),
+    "mul": make_arithmetic(ops.mul),
+    "div": make_div,
+    "max": make_arithmetic(ops.max),
+    "lt": make_comparison(ops.lt),
+    "le": make_comparison(ops.le),
+    "eq": make_comparison(ops.eq),
+    "and": make_bits(ops.and_),
+    "or": make_bits(ops.or_),
+    "xor": make_bits(ops.xor),
+    "shl": make_shift(ops.shl),
+    "shr": make_shift(ops.shr),
+    "select": make_select,
+    "reshape": make_reshape,
+    "transpose": make_transpose,
+    "broadcast": make_broadcast,
+    "slice": make_slice,
+    "pad": make_pad,
+    "concat": make_concat,
+    "gather": make_gather,
+    "scatter_add": make_scatter_add,
+    "reduce_sum": make_reduce(ops.reduce_sum),
+    "reduce_max": make_reduce(ops.reduce_max),
+    "dot": make_dot,
+    "fence": make_unary(ops.fence),
+}
