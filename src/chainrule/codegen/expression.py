@@ -175,10 +175,14 @@ class Expressions(Placement):
         return b.gep(self.address(access, point), offsets, MEMORY[access.buffer.dtype])
 
     def alignment(self, access: Access, point: Point) -> int:
-        """Bytes that the address of lane 0 is a multiple of, as far as the nest tells."""
+        """Bytes that the address of lane 0 is a multiple of, as far as the nest tells.
+
+        Nothing is assumed of the caller's memory: aligned moves gain nothing on it and would
+        crash if it were not aligned.
+        """
         buffer = access.buffer
         size = buffer.dtype.itemsize
-        if not buffer.aligned:
+        if not buffer.aligned or buffer.kind == "external":
             return size
         known = [access.offset.const, buffer.step_stride, *(i.stride for i in access.indirect)]
         for d in affine_dims(access.offset):

@@ -64,6 +64,8 @@ class _LoopNest:
         if isinstance(source, Reduce):
             totals = self._reduce(source, points)
             points = moved(self.b, points)
+            if not self.nest.parallel:
+                self.e.top = self.b.hook()
             for point, total in zip(points, totals, strict=True):
                 self.e.preset(Acc(source.value.dtype), point, total)
         if self.turned is not None and len(points) == LANES:

@@ -1,0 +1,121 @@
+"""What all threads of a program share: the barrier, the control block, the floating-point mode."""
+
+from __future__ import annotations
+
+from .builder import Builder, Value, const, i64
+from .target import Target
+
+# Byte offsets in the control block; a cache line each, where threads meet.
+ARRIVALS, GENERATION, STOP, DONE, YIELD, SLEEP, LEAVE = 0, 64, 128, 192, 256, 264, 320
+
+SPINS = 2000  # pauses before a waiting thread gives its processor away
+YIELDS = 400  # yields before it sleeps
+NAP = 50  # microseconds
+
+FLUSH_X86 = 0x8040  # flush to zero, denormals are zero
+FLUSH_ARM = 1 << 24
+
+_BARRIER = """\
+define internal void @barrier(ptr %ctl, i64 %threads) noinline nounwind {{
+entry:
+  %alone = icmp ule i64 %threads, 1
+  br i1 %alone, label %out, label %arrive
+arrive:
+  %generation = getelementptr i8, ptr %ctl, i64 {generation}
+  %old = load atomic i32, ptr %generation acquire, align 4
+  %before = atomicrmw add ptr %ctl, i32 1 acq_rel
+  %count = trunc i64 %threads to i32
+  %others = sub i32 %count, 1
+  %last = icmp eq i32 %before, %others
+  br i1 %last, label %open, label %wait
+open:
+  store atomic i32 0, ptr %ctl monotonic, align 4
+  %new = add i32 %old, 1
+  store atomic i32 %new, ptr %generation release, align 4
+  br label %out
+wait:
+  %tries = phi i32 [0, %arrive], [%more, %again]
+  %now = load atomic i32, ptr %generation acquire, align 4
+  %moved = icmp ne i32 %now, %old
+  br i1 %moved, label %out, label %hold
+hold:
+  %more = add i32 %tries, 1
+  %busy = icmp ult i32 %tries, {spins}
+  br i1 %busy, label %spin, label %slow
+spin:
+  {pause}
+  br label %again
+slow:
+  %short = icmp ult i32 %tries, {naps}
+  br i1 %short, label %give, label %sleep
+give:
+  %yielder = getelementptr i8, ptr %ctl, i64 {yielder}
+  %yield = load ptr, ptr %yielder, align 8
+  call void %yield()
+  br label %again
+sleep:
+  %sleeper = getelementptr i8, ptr %ctl, i64 {sleeper}
+  %nap = load ptr, ptr %sleeper, align 8
+  call void %nap(i32 {nap})
+  br label %again
+again:
+  br label %wait
+out:
+  ret void
+}}
+"""
+
+
+def barrier_text(target: Target) -> tuple[str, str]:
+    """The function `@barrier(ctl, threads)`, and the declaration it needs.
+
+    Waiting threads spin, then yield, then sleep: with more threads than processors pure spinning
+    would wait for the end of a time slice.
+    """
+    if target.is_x86:
+        pause, declaration = "call void @llvm.x86.sse2.pause()", "void @llvm.x86.sse2.pause()"
+    else:
+        pause = "call void @llvm.aarch64.hint(i32 1)"
+        declaration = "void @llvm.aarch64.hint(i32)"
+    text = _BARRIER.format(
+        generation=GENERATION,
+        spins=SPINS,
+        naps=SPINS + YIELDS,
+        yielder=YIELD,
+        sleeper=SLEEP,
+        nap=NAP,
+        pause=pause,
+    )
+    return text, f"declare {declaration}"
+
+
+def flush_subnormals(b: Builder, target: Target) -> Value:
+    """Switch to flushing subnormal numbers to zero; returns what `restore_mode` needs."""
+    if not target.is_x86:
+        old = b.intrinsic("aarch64.get.fpcr", "i64")
+        _set_arm(b, b.bits("or", old, i64(FLUSH_ARM)))
+        return old
+    slot, scratch = b.op("ptr", "alloca i32, align 4"), b.op("ptr", "alloca i32, align 4")
+    _control_x86(b, "stmxcsr", slot)
+    old = b.load("i32", slot, 4)
+    b.store(b.bits("or", old, const("i32", FLUSH_X86)), scratch, 4)
+    _control_x86(b, "ldmxcsr", scratch)
+    return slot
+
+
+def restore_mode(b: Builder, target: Target, saved: Value) -> None:
+    """Back to the caller's floating-point mode."""
+    if target.is_x86:
+        _control_x86(b, "ldmxcsr", saved)
+    else:
+        _set_arm(b, saved)
+
+
+def _control_x86(b: Builder, name: str, slot: Value) -> None:
+    b.declare(f"void @llvm.x86.sse.{name}(ptr)")
+    b.emit(f"call void @llvm.x86.sse.{name}({slot})")
+
+
+def _set_arm(b: Builder, value: Value) -> None:
+    b.declare("void @llvm.aarch64.set.fpcr(i64)")
+    b.emit(f"call void @llvm.aarch64.set.fpcr({value})")
