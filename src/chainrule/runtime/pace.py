@@ -1,0 +1,85 @@
+"""How many threads run a program, and how many steps go into one slice: decided by measuring.
+
+The results are the same bits for any number of threads and any slices, so the choice is free.
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Pace"]
+
+CALL_SECONDS = 100e-6  # a shorter step, called alone, is not worth waking anybody
+LOOP_SECONDS = 20e-6  # a shorter step is not worth its barriers
+SLICE_SECONDS = 0.05  # Ctrl-C waits that long
+_TRIAL_SECONDS = 1e-3
+_TRIALS = 3
+_LONG_SECONDS = 0.1  # a step so long surely gains from threads, and is too long to try alone
+_FIRST_PATIENCE, _LAST_PATIENCE = 0.5, 30.0
+
+# A guess for the first slice only: a slow core's arithmetic and memory, per second.
+_FLOPS, _BYTES = 2e10, 5e9
+
+
+class Pace:
+    """Measures a program's steps; asked before each slice, told after it.
+
+    Alone and together are tried a few times each, the best times are compared, and the winner runs
+    on. As a neighbour may come or go, the trial is repeated, after 0.5 s at first, later 30 s.
+    """
+
+    def __init__(self, flops: int = 0, traffic_bytes: int = 0) -> None:
+        self._step_seconds = flops / _FLOPS + traffic_bytes / _BYTES
+        self._most = 1
+        self._patience = _FIRST_PATIENCE
+        self.alone = False  # whether a call of one step should be made on the caller alone
+        self._try()
+
+    def _try(self) -> None:
+        self._decided = 0
+        self._runs = {True: 0, False: 0}  # of the caller alone, of all
+        self._best = {True: math.inf, False: math.inf}
+        self._elapsed = 0.0
+
+    def threads(self, most: int) -> int:
+        """How many of ``most`` threads run the next slice."""
+        if most != self._most:
+            self._most = most
+            self._try()
+        if most == 1:
+            return 1
+        return self._decided or (1 if self._runs[True] < _TRIALS else most)
+
+    def steps(self, remaining: int) -> int:
+        """How many steps the next slice has, at most ``remaining``."""
+        if self._step_seconds == 0:
+            return 1
+        settled = self._decided or self._most == 1
+        budget = SLICE_SECONDS if settled else _TRIAL_SECONDS
+        return max(1, min(remaining, int(budget / self._step_seconds)))
+
+    def record(self, threads: int, steps: int, seconds: float) -> None:
+        """A slice of ``steps`` steps on ``threads`` threads took ``seconds``."""
+        step_seconds = seconds / max(steps, 1)
+        self._step_seconds = step_seconds
+        if self._decided:
+            self._elapsed += seconds
+            if self._elapsed > self._patience and step_seconds < SLICE_SECONDS:
+                self._patience = min(2 * self._patience, _LAST_PATIENCE)
+                self._try()
+            return
+        alone = threads == 1
+        self._runs[alone] += 1
+        self._best[alone] = min(self._best[alone], step_seconds)
+        if alone and self._runs[True] >= _TRIALS:
+            self.alone = self._best[True] < CALL_SECONDS
+        if self._most > 1:
+            self._decide()
+
+    def _decide(self) -> None:
+        if self._best[True] >= _LONG_SECONDS and self._runs[True]:
+            self._decided = self._most
+        elif self._runs[True] >= _TRIALS and self._best[True] < LOOP_SECONDS:
+            self._decided = 1
+        elif self._runs[False] >= _TRIALS:
+            self._decided = 1 if self._best[True] <= self._best[False] else self._most
