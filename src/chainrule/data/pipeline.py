@@ -1,0 +1,291 @@
+"""The fitted way from a table to arrays for a network, and from its outputs back to labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule.data.encode import FAR, CategoryEncoder, Encoder, Tally
+from chainrule.data.finding import Finding
+from chainrule.data.fit import FitOptions, fit_encoders, read_as, read_rows
+from chainrule.data.moments import Moments
+from chainrule.data.record import dump, load
+from chainrule.data.schema import Schema
+from chainrule.data.table import Table, nearest
+from chainrule.data.target import Label, Target
+from chainrule.errors import ConfigError, DataError
+
+__all__ = ["Features", "Pipeline", "read_target"]
+
+# Feature arrays larger than this are put into files of the run folder when there is one.
+MEMORY_BYTES = 1 << 30
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Inputs of a network: ``numeric`` float32 (n, d) and ``codes`` int32 (n, k).
+
+    ``names`` label the d columns, ``code_names`` the k columns; code column j holds values from 0
+    to ``cardinalities[j] - 1``, where 0 is `none of the known categories`. ``findings`` says what
+    was unusual in the table.
+    """
+
+    numeric: NDArray[np.float32]
+    codes: NDArray[np.int32]
+    names: tuple[str, ...]
+    code_names: tuple[str, ...]
+    cardinalities: tuple[int, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.numeric)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Preprocessing fitted on training rows. Make one with ``Pipeline.fit`` or ``from_json``."""
+
+    schema: Schema
+    encoders: tuple[Encoder, ...]
+    target_mean: float = 0.0
+    target_std: float = 1.0
+    fitted_rows: int = 0
+    findings: tuple[Finding, ...] = ()
+
+    @staticmethod
+    def fit(
+        table: Table, schema: Schema, rows: Rows | None = None, options: FitOptions | None = None
+    ) -> Pipeline:
+        """Fits on ``rows`` alone (ascending row numbers; None for all of the table).
+
+        A regression target is standardised with the mean and standard deviation of those rows.
+        """
+        encoders, findings = fit_encoders(table, schema, rows, options or FitOptions())
+        mean, std = 0.0, 1.0
+        if schema.target and schema.target.task == "regression":
+            mean, std = _fit_target(table.with_missing(schema.missing), schema.target, rows)
+        count = table.n_rows if rows is None else len(rows)
+        return Pipeline(schema, tuple(encoders), mean, std, count, tuple(findings))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of ``Features.numeric``."""
+        return tuple(n for e in self.encoders if not _is_coded(e) for n in e.names)
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """The columns of ``Features.codes``."""
+        return tuple(e.column for e in self.encoders if _is_coded(e))
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """The number of codes of each coded column, code 0 included."""
+        return tuple(
+            e.cardinality for e in self.encoders if isinstance(e, CategoryEncoder) and not e.one_hot
+        )
+
+    @property
+    def classes(self) -> tuple[Label, ...]:
+        """The labels of the target in order of their codes; empty for a regression."""
+        return self.schema.target.classes if self.schema.target else ()
+
+    def transform(
+        self, table: Table, rows: Rows | None = None, *, folder: Path | None = None
+    ) -> Features:
+        """The inputs of the chosen ``rows`` (ascending; None for all), in that order.
+
+        The order of the table's columns does not matter, and it may have more. A missing column or
+        a cell of the wrong type is a DataError. Arrays above 1 GiB become memory-mapped files of
+        ``folder``.
+        """
+        table = self._check(table)
+        count = table.n_rows if rows is None else len(rows)
+        numeric = _allocate((count, len(self.names)), np.float32, folder, "numeric.f32")
+        codes = _allocate((count, len(self.code_names)), np.int32, folder, "codes.i32")
+        tally = Tally()
+        wanted = {e.column: e.read_as for e in self.encoders}
+        formats = {c.name: c.date_format for c in self.schema.inputs if c.date_format}
+        for place, chunk in read_rows(table, wanted, formats, rows):
+            self._encode(chunk, place, numeric, codes, tally)
+        return Features(
+            numeric, codes, self.names, self.code_names, self.cardinalities,
+            tuple(_findings(tally, count)),
+        )  # fmt: skip
+
+    def _check(self, table: Table) -> Table:
+        used = {e.column for e in self.encoders}
+        for column in self.schema.columns:
+            if column.name in used and column.name not in table.columns:
+                raise DataError(
+                    f"the table lacks column `{column.name}`, which the model was trained on",
+                    where=table.name,
+                    help=nearest(column.name, table.columns),
+                )
+        known = {c: v for c, v in self.schema.missing.items() if c in table.columns}
+        table = table.with_missing(known)
+        for column in self.schema.inputs:
+            if column.name in used:
+                table.require(column.name, read_as(column), column.date_format)
+        return table
+
+    def _encode(
+        self,
+        chunk: dict[str, NDArray[Any]],
+        place: int,
+        numeric: NDArray[np.float32],
+        codes: NDArray[np.int32],
+        tally: Tally,
+    ) -> None:
+        at, coded = 0, 0
+        for encoder in self.encoders:
+            cells = chunk[encoder.column]
+            rows = slice(place, place + len(cells))
+            if isinstance(encoder, CategoryEncoder):
+                found = encoder.encode(cells, tally)
+                if not encoder.one_hot:
+                    codes[rows, coded] = found
+                    coded += 1
+                    continue
+                values = encoder.spread(found)
+            else:
+                values = encoder.encode(cells, tally)
+            width = len(encoder.names)
+            numeric[rows, at : at + width] = values
+            at += width
+
+    def target(self, table: Table) -> tuple[Rows, NDArray[np.int32] | NDArray[np.float32]]:
+        """Row numbers that have a target, and its values as the network is trained on them.
+
+        Class codes int32, or standardised float32 for a regression.
+        """
+        if self.schema.target is None:
+            raise ConfigError("the pipeline was fitted without a target")
+        target = self.schema.target
+        known = {c: v for c, v in self.schema.missing.items() if c == target.name}
+        rows, values = read_target(table.with_missing(known), target)
+        if target.task == "regression":
+            scaled = (values - self.target_mean) / self.target_std
+            return rows, scaled.astype(np.float32)
+        return rows, values.astype(np.int32)
+
+    def decode_target(self, values: ArrayLike) -> NDArray[Any]:
+        """Back to the target's own labels (from class codes) or units (from standardised numbers).
+
+        Labels come in their own type: text, whole numbers, numbers or truth values.
+        """
+        array = np.asarray(values)
+        if not self.classes:
+            return array.astype(np.float64) * self.target_std + self.target_mean
+        if isinstance(self.classes[0], str):
+            return np.asarray(np.array(self.classes, dtype=object)[array])
+        return np.asarray(np.array(self.classes)[array])
+
+    def to_json(self) -> str:
+        """Everything that was fitted, as text; ``from_json`` gives the same pipeline back."""
+        return dump(self.schema, self.encoders, self.target_mean, self.target_std, self.fitted_rows)
+
+    @staticmethod
+    def from_json(text: str, where: str = "pipeline.json") -> Pipeline:
+        """Raises StateError with the place when ``text`` is not exactly what ``to_json`` writes."""
+        schema, encoders, mean, std, rows = load(text, where)
+        return Pipeline(schema, encoders, mean, std, rows)
+
+
+def _is_coded(encoder: Encoder) -> bool:
+    return isinstance(encoder, CategoryEncoder) and not encoder.one_hot
+
+
+def _allocate(shape: tuple[int, int], dtype: Any, folder: Path | None, name: str) -> NDArray[Any]:
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    if folder is None or size <= MEMORY_BYTES:
+        return np.empty(shape, dtype=dtype)
+    return np.memmap(folder / name, dtype=dtype, mode="w+", shape=shape)
+
+
+def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float, float]:
+    moments = Moments(1)
+    for _, chunk in read_rows(table, {target.name: "number"}, {}, rows):
+        moments.add(chunk[target.name][:, None])
+    for _, chunk in read_rows(table, {target.name: "number"}, {}, rows):
+        moments.add_deviations(chunk[target.name][:, None])
+    mean, std = float(moments.mean[0]), float(moments.std[0])
+    if not np.isfinite([mean, std]).all():
+        raise DataError(
+            f"the numbers of the target `{target.name}` are too large to add up",
+            where=table.name,
+            help="scale the target with a query",
+        )
+    return mean, (std if moments.low[0] < moments.high[0] and std > 0 else 1.0)
+
+
+def read_target(table: Table, target: Target) -> tuple[Rows, NDArray[np.float64]]:
+    """Row numbers that have a target, and its values: class codes, or numbers of a regression.
+
+    Raises DataError with the row when a label is none of the known classes.
+    """
+    if target.name not in table.columns:
+        raise DataError(
+            f"the table lacks the target `{target.name}`",
+            where=table.name,
+            help=nearest(target.name, table.columns),
+        )
+    table.require(target.name, target.read_as)
+    values = np.empty(table.n_rows)
+    codes = {label: float(i) for i, label in enumerate(target.classes)}
+    for start, chunk in table.read({target.name: target.read_as}):
+        cells = chunk[target.name]
+        if target.classes:
+            values[start : start + len(cells)] = _class_codes(cells, codes, table, target, start)
+        else:
+            values[start : start + len(cells)] = np.where(np.isinf(cells), np.nan, cells)
+    rows = np.flatnonzero(~np.isnan(values)).astype(np.int64)
+    if not len(rows):
+        raise DataError(f"no row has a target `{target.name}`", where=table.name)
+    return rows, values[rows]
+
+
+def _class_codes(
+    cells: NDArray[Any], codes: dict[Label, float], table: Table, target: Target, start: int
+) -> list[float]:
+    found = []
+    for i, cell in enumerate(cells.tolist()):
+        absent = cell is None or (isinstance(cell, float) and not np.isfinite(cell))
+        code = float("nan") if absent else codes.get(cell)
+        if code is None:
+            labels: Sequence[str] = [str(c) for c in target.classes]
+            raise DataError(
+                f"`{cell}` is none of the classes of the target `{target.name}`",
+                where=f"{table.name}, row {start + i + 1}",
+                help=nearest(str(cell), labels).replace("the columns are", "the classes are"),
+            )
+        found.append(code)
+    return found
+
+
+def _findings(tally: Tally, rows: int) -> list[Finding]:
+    found = []
+    for column, count in tally.unseen.items():
+        if count:
+            message = f"column `{column}` has categories that did not occur in training"
+            evidence = f"{count} of {rows} rows, for example `{tally.examples[column]}`"
+            found.append(Finding("D201", "warning", message, evidence))
+    for column, count in tally.newly_missing.items():
+        if count:
+            message = f"values are missing in column `{column}`, which had all of them in training"
+            found.append(Finding("D202", "warning", message, f"{count} of {rows} rows"))
+    for column, count in tally.infinite.items():
+        if count:
+            message = f"infinite numbers in column `{column}` are treated as missing"
+            found.append(Finding("D108", "warning", message, f"{count} of {rows} rows"))
+    for column, count in tally.far.items():
+        if count:
+            message = f"numbers in column `{column}` lie far outside the training rows"
+            evidence = f"{count} of {rows} rows are more than {FAR:g} standard deviations away"
+            found.append(Finding("D203", "warning", message, evidence))
+    return found

@@ -1,0 +1,115 @@
+"""From a table to training, validation and test arrays in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.finding import Finding
+from chainrule.data.fit import FitOptions
+from chainrule.data.pipeline import Features, Pipeline
+from chainrule.data.schema import Kind, Schema, infer_schema
+from chainrule.data.split import Split, split_rows
+from chainrule.data.table import Cell, Table
+from chainrule.data.target import Task
+
+__all__ = ["Examples", "Prepared", "prepare"]
+
+FEW_ROWS = 100
+FEW_OF_A_CLASS = 5
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and encoded targets of the rows ``rows`` of the table, in that order."""
+
+    features: Features
+    target: NDArray[np.int32] | NDArray[np.float32]
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training needs: fitted on ``train`` alone, applied to all three parts."""
+
+    schema: Schema
+    pipeline: Pipeline
+    train: Examples
+    val: Examples
+    test: Examples
+    findings: tuple[Finding, ...]
+
+
+def prepare(
+    table: Table,
+    target: str,
+    *,
+    task: Task | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    missing: Mapping[str, Sequence[Cell]] | None = None,
+    ignore: Collection[str] = (),
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    options: FitOptions | None = None,
+    folder: Path | None = None,
+) -> Prepared:
+    """Infers the schema, splits (stratified for classes), fits on the training rows, transforms.
+
+    The same table and arguments give the same bits. Arrays that are too large for memory are put
+    below ``folder``. Raises DataError or ConfigError as ``infer_schema`` and ``split_rows`` do.
+    """
+    schema, findings = infer_schema(
+        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore
+    )
+    untargeted = Pipeline(schema, ())
+    usable, codes = untargeted.target(table)
+    classes = codes if schema.task != "regression" else None
+    parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
+    if classes is not None:
+        findings += _notice_classes(schema, classes, parts)
+    if len(usable) < FEW_ROWS:
+        message = f"{len(usable)} rows are few: results will vary from split to split"
+        findings.append(Finding("D112", "warning", message, fix="repeat with several seeds"))
+    pipeline = Pipeline.fit(table, schema, usable[parts.train], options)
+    _, encoded = pipeline.target(table)
+
+    def examples(name: str, chosen: NDArray[np.int64]) -> Examples:
+        place = folder / name if folder else None
+        if place:
+            place.mkdir(parents=True, exist_ok=True)
+        rows = usable[chosen]
+        return Examples(pipeline.transform(table, rows, folder=place), encoded[chosen], rows)
+
+    return Prepared(
+        schema,
+        pipeline,
+        examples("train", parts.train),
+        examples("val", parts.val),
+        examples("test", parts.test),
+        (*findings, *pipeline.findings),
+    )
+
+
+def _notice_classes(
+    schema: Schema, codes: NDArray[np.int32] | NDArray[np.float32], parts: Split
+) -> list[Finding]:
+    labels = schema.target.classes if schema.target else ()
+    found = []
+    counts = np.bincount(codes.astype(np.int64), minlength=len(labels))
+    rare = [f"{label}: {n}" for label, n in zip(labels, counts, strict=True) if n < FEW_OF_A_CLASS]
+    if rare:
+        message = f"{len(rare)} of {len(labels)} classes have very few rows and cannot be judged"
+        found.append(Finding("D111", "warning", message, ", ".join(rare[:8])))
+    trained = set(codes[parts.train].tolist())
+    absent = [str(label) for i, label in enumerate(labels) if counts[i] and i not in trained]
+    if absent:
+        message = "classes without a training row are never predicted"
+        found.append(Finding("D111", "warning", message, ", ".join(absent[:8])))
+    return found
