@@ -1,0 +1,279 @@
+"""The base of all optimizers: walks over parameters, keeps state, counts steps.
+
+An optimizer is two small methods: `Optimizer.initial_state`, and `Optimizer.update`, which is its
+formula for one parameter. Numbers that change from step to step (`Optimizer.rates`) are computed by
+the host in float64 and handed to the compiled step, so they never compile anything anew.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, StateError, TraceError
+from ..frontend import Tensor, host_effect, host_scalar
+from ..frontend.apply import from_array
+from ..frontend.memory import aligned_copy
+from ..frontend.modes import enable_grad, no_grad, paused, structure, thread, where
+from .group import Clock, Hyper, ParamGroup, lr_at, unknown
+
+__all__ = ["Optimizer", "Rates", "Slots", "Turn"]
+
+Array: TypeAlias = npt.NDArray[Any]
+Params: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
+Rates: TypeAlias = Mapping[str, Any]
+Slots: TypeAlias = Mapping[str, Tensor]
+Turn: TypeAlias = Callable[[int], int]
+
+
+class Optimizer(ABC):
+    """Updates parameters from their gradients.
+
+    ``param_groups``, ``zero_grad``, ``step``, ``state_dict`` and ``load_state_dict`` behave as in
+    PyTorch. ``params`` is an iterable of Tensors, or of dicts ``{"params": [...], "lr": ...}``
+    whose settings win over ``defaults``. Raises ConfigError for settings out of their range.
+    """
+
+    param_groups: list[ParamGroup]
+    state: dict[Tensor, dict[str, Tensor]]
+
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        self.defaults = dict(defaults)
+        self.param_groups, self.state = [], {}
+        self._clocks: dict[Tensor, Clock] = {}
+        given = [params] if isinstance(params, Tensor) else list(params)
+        if not given:
+            raise ConfigError(
+                "an optimizer got no parameters",
+                help="give model.parameters(); the model needs layers with weights",
+            )
+        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        for group in groups:
+            self.add_param_group(group)  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------------ what each one defines
+
+    def initial_state(self, group: Hyper) -> dict[str, float]:
+        """The state kept for each parameter: arrays of its shape, filled with these numbers."""
+        return {}
+
+    def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
+        """Numbers of the k-th coming step as functions of k; ``t(k)`` is its number from 1.
+
+        Settings are read when the function is called, so that a change of ``lr`` is seen.
+        """
+        return {"lr": lambda k: lr_at(group, t(k))}
+
+    @abstractmethod
+    def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
+        """The formula: assigns the new values of ``p`` and of its state from the gradient."""
+
+    # ----------------------------------------------------------------------------- one step
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients, or with ``set_to_none=False`` fills those present with zeros."""
+        for p in self._params():
+            if set_to_none or p.grad is None:
+                p.grad = None
+            else:
+                with no_grad():
+                    p.grad.assign_(p.grad * 0)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update of every parameter that has a gradient; the others are left as they are.
+
+        ``closure`` computes the loss and its gradients first; its result is returned.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for clock, members in self._together(group):
+                    functions = self.rates(group, clock.turn())
+                    rate = {name: host_scalar(f) for name, f in functions.items()}
+                    for p in members:
+                        g = -p.grad if group["maximize"] else p.grad
+                        self.update(p, g, self._state_of(p, group), group, rate)
+                    host_effect(clock.advance)
+        return loss
+
+    def _params(self) -> Iterator[Tensor]:
+        for group in self.param_groups:
+            yield from group["params"]
+
+    def _together(self, group: Hyper) -> list[tuple[Clock, list[Tensor]]]:
+        """The parameters of ``group`` with gradients, by their clocks."""
+        updated: dict[Clock, list[Tensor]] = {}
+        for p in group["params"]:
+            if p.grad is not None:
+                updated.setdefault(self._clocks[p], []).append(p)
+        return [(self._parted(clock, members), members) for clock, members in updated.items()]
+
+    def _parted(self, clock: Clock, members: list[Tensor]) -> Clock:
+        """``clock``, or one for ``members`` alone if it has others, which now stay behind."""
+        if len(members) == clock.members:
+            return clock
+        clock.members -= len(members)
+        own = Clock(len(members), clock.steps)
+        self._clocks.update(dict.fromkeys(members, own))
+        structure.touch()  # compiled steps that advance the shared clock are out of date
+        return own
+
+    def _state_of(self, p: Tensor, group: Hyper) -> dict[str, Tensor]:
+        """The slots of ``p``, created where a setting that was changed needs more of them."""
+        slots = self.state.setdefault(p, {})
+        for name, value in self.initial_state(group).items():
+            if name not in slots:
+                with paused():
+                    slots[name] = _filled(p, value)
+        return slots
+
+    # ------------------------------------------------------------------------ groups and state
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Adds parameters with settings of their own: ``{"params": layer.parameters(), "lr": 1}``.
+
+        Raises ConfigError for a setting that does not exist or a parameter that is there already.
+        """
+        params = group["params"]
+        members = [params] if isinstance(params, Tensor) else list(params)
+        for name in group:
+            if name not in ("params", "name", *self.defaults):
+                raise unknown(name, self.defaults)
+        known = set(self._params())
+        for p in members:
+            if not isinstance(p, Tensor):
+                raise ConfigError(
+                    f"an optimizer got {type(p).__name__} as a parameter",
+                    help="parameters are Tensors: give model.parameters()",
+                )
+            if p in known:
+                raise ConfigError(
+                    f"a parameter of shape {p.shape} is given to the optimizer twice",
+                    help="every parameter belongs to one group, once",
+                )
+            known.add(p)
+        added = ParamGroup({**self.defaults, **group, "params": members})
+        self.check_group(added)
+        self.param_groups.append(added)
+        self._clocks.update(dict.fromkeys(members, Clock(len(members))))
+        for p in members:
+            self._state_of(p, added)
+        structure.touch()
+
+    def check_group(self, group: Hyper) -> None:  # noqa: B027 - most have nothing to add
+        """ConfigError if settings that are legal alone contradict one another."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """``{"state": {i: {"step": n, slot: array}}, "param_groups": [...]}``, as in PyTorch.
+
+        ``i`` counts parameters through all groups. Arrays are copies. A schedule is not stored.
+        """
+        index = {p: i for i, p in enumerate(self._params())}
+        state = {
+            i: {"step": self._clocks[p].steps}
+            | {name: slot.numpy().copy() for name, slot in self.state[p].items()}
+            for p, i in index.items()
+        }
+        groups = [
+            {name: v for name, v in group.items() if name != "lr" or isinstance(v, float | int)}
+            | {"params": [index[p] for p in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Takes over what `state_dict` gave: settings, state and step counts, in place.
+
+        A parameter without an entry starts afresh. Raises StateError, before anything is changed,
+        if groups, names or shapes do not fit.
+        """
+        if not {"state", "param_groups"} <= set(state_dict):
+            raise StateError(
+                f"this is not the state of an optimizer: it has {', '.join(map(str, state_dict))}",
+                help="give what optimizer.state_dict() returned",
+            )
+        saved_groups, state = state_dict["param_groups"], state_dict["state"]
+        mine = [len(group["params"]) for group in self.param_groups]
+        theirs = [len(group["params"]) for group in saved_groups]
+        if mine != theirs:
+            raise StateError(
+                f"the state has groups of {theirs} parameters, the optimizer of {mine}",
+                help="make the optimizer with the same parameters in the same groups",
+            )
+        plan = []
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            names = self.initial_state({**group, **saved})
+            entries = [state.get(i, {}) for i in saved["params"]]
+            for p, i, entry in zip(group["params"], saved["params"], entries, strict=True):
+                _check_slots(p, entry, names, i)
+            plan.append((group, saved, names, entries))
+        for group, saved, names, entries in plan:
+            group.update({k: saved[k] for k in group if k in saved and k != "params"})
+            for p, entry in zip(group["params"], entries, strict=True):
+                slots = self._state_of(p, group)
+                for name, value in names.items():
+                    slots[name].assign_(from_array(_like(p, entry.get(name, value))))
+            self._set_clocks(group["params"], [int(entry.get("step", 0)) for entry in entries])
+
+    def _set_clocks(self, params: list[Tensor], steps: list[int]) -> None:
+        """Sets the counts; parameters with equal ones share a clock again where they did."""
+        by_clock: dict[Clock, set[int]] = {}
+        for p, count in zip(params, steps, strict=True):
+            by_clock.setdefault(self._clocks[p], set()).add(count)
+        if all(len(counts) == 1 for counts in by_clock.values()):
+            for clock, (count,) in by_clock.items():
+                clock.steps = count
+            return
+        clocks = {count: Clock(steps.count(count), count) for count in steps}
+        self._clocks.update({p: clocks[c] for p, c in zip(params, steps, strict=True)})
+        structure.touch()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if thread.trace is not None:
+            raise TraceError(
+                f"the attribute {name!r} of an optimizer is assigned inside a compiled function",
+                where=where(),
+                help="assign it outside, between calls",
+            )
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        settings = [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
+        shown = [", ".join(f"{k}={v!r}" for k, v in group.items()) for group in settings]
+        return f"{type(self).__name__}({'; '.join(shown)})"
+
+
+def _filled(p: Tensor, value: float) -> Tensor:
+    return from_array(_like(p, value))
+
+
+def _like(p: Tensor, values: Any) -> Array:
+    """``values`` in an array of the shape, dtype and memory layout of ``p``."""
+    array = aligned_copy(p.concrete)
+    array[...] = np.asarray(values)
+    return array
+
+
+def _check_slots(p: Tensor, loaded: Mapping[str, Any], names: Iterable[str], index: int) -> None:
+    if not loaded:
+        return
+    wanted, found = set(names), set(loaded) - {"step"}
+    if wanted != found:
+        raise StateError(
+            f"the state of parameter {index} has {sorted(found)}, "
+            f"the optimizer keeps {sorted(wanted)}",
+            help="load a state that was saved by the same optimizer with the same settings",
+        )
+    for name in wanted:
+        if np.shape(loaded[name]) != p.shape:
+            raise StateError(
+                f"{name} of parameter {index} has shape {np.shape(loaded[name])}, not {p.shape}",
+                help="the state belongs to another model",
+            )

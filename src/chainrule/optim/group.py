@@ -1,0 +1,131 @@
+"""Parameter groups: checked settings, and the count of steps that bias corrections need."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from ..errors import ConfigError, TraceError
+from ..frontend.modes import structure, thread, where
+from .schedule import Schedule
+
+if TYPE_CHECKING:
+    from ..frontend.tracer import Trace
+
+__all__ = ["Clock", "Hyper", "ParamGroup", "lr_at"]
+
+Hyper = Mapping[str, Any]
+
+#: what each setting may be, in words and as a test; a setting without a line here takes anything
+_NOT_NEGATIVE = ("a finite number of at least 0", lambda v: 0 <= v < math.inf)
+_FINITE = ("a finite number", lambda v: math.isfinite(v))
+_SHARE = ("a number in [0, 1)", lambda v: 0 <= v < 1)
+_SWITCH = ("True or False", lambda v: v in (True, False))
+_LEGAL: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "lr": _NOT_NEGATIVE,
+    "momentum": _NOT_NEGATIVE,
+    "dampening": _FINITE,
+    "weight_decay": _NOT_NEGATIVE,
+    "lr_decay": _NOT_NEGATIVE,
+    "initial_accumulator_value": _NOT_NEGATIVE,
+    "eps": _NOT_NEGATIVE,
+    "alpha": _SHARE,
+    "betas": ("two numbers in [0, 1)", lambda v: len(v) == 2 and all(0 <= b < 1 for b in v)),
+    "nesterov": _SWITCH,
+    "maximize": _SWITCH,
+    "amsgrad": _SWITCH,
+    "centered": _SWITCH,
+}
+
+
+def check(name: str, value: Any) -> None:
+    """ConfigError if ``value`` is not legal for the setting ``name``."""
+    if name not in _LEGAL or (name == "lr" and isinstance(value, Schedule)):
+        return
+    words, legal = _LEGAL[name]
+    try:
+        fine = not isinstance(value, str) and legal(value)
+    except TypeError:
+        fine = False
+    if not fine:
+        raise ConfigError(f"{name} is {value!r}", help=f"{name} must be {words}")
+
+
+class ParamGroup(dict[str, Any]):
+    """``params`` and the settings they are trained with, a dict as in PyTorch.
+
+    ``group["lr"] = 0.01`` holds from the next step on, in compiled steps too, and compiles nothing
+    anew. Other settings are part of the compiled formula: changing one compiles the step again.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        for name, value in settings.items():
+            check(name, value)
+            super().__setitem__(name, value)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if thread.trace is not None:
+            raise TraceError(
+                f"the setting {name!r} of an optimizer is changed inside a compiled function",
+                where=where(),
+                help="change it between calls; a learning rate that follows the steps is a "
+                "schedule: lr=optim.schedule.Exponential(...)",
+            )
+        if name not in self:
+            raise unknown(name, self)
+        check(name, value)
+        changed = name != "lr" and self[name] != value
+        super().__setitem__(name, value)
+        if changed:
+            structure.touch()
+
+    def update(self, *others: Any, **settings: Any) -> None:
+        """Sets several settings, each checked."""
+        for name, value in dict(*others, **settings).items():
+            self[name] = value
+
+
+def unknown(name: str, settings: Mapping[str, Any]) -> ConfigError:
+    """The error for a setting that does not exist."""
+    near = difflib.get_close_matches(name, settings, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    known = ", ".join(key for key in settings if key != "params")
+    return ConfigError(f"there is no optimizer setting {name!r}", help=f"{hint}known: {known}")
+
+
+def lr_at(group: Hyper, step: int) -> float:
+    """The learning rate of the ``step``-th step of the group, counted from 1."""
+    lr = group["lr"]
+    return lr.lr_at(step - 1) if isinstance(lr, Schedule) else lr
+
+
+class Clock:
+    """The number of steps done by ``members`` parameters that are always updated together.
+
+    PyTorch counts for each parameter. Here parameters share a clock until a step updates only
+    some of them: the host then computes each bias correction once, not once per parameter.
+    """
+
+    def __init__(self, members: int, steps: int = 0) -> None:
+        self.members, self.steps = members, steps
+        self._turns: WeakKeyDictionary[Trace, list[int]] = WeakKeyDictionary()
+
+    def turn(self) -> Callable[[int], int]:
+        """A function of k: the number, from 1, that this update has in the k-th coming execution.
+
+        A compiled function may update several times: its executions are then that many apart.
+        """
+        if thread.trace is None:
+            return lambda k: self.steps + 1 + k
+        turns = self._turns.setdefault(thread.trace, [0])
+        mine = turns[0] + 1
+        turns[0] += 1
+        return lambda k: self.steps + k * turns[0] + mine
+
+    def advance(self, executed: int) -> None:
+        """``executed`` updates were done."""
+        self.steps += executed

@@ -1,0 +1,103 @@
+"""Weights on disk: safetensors, written whole or not at all, and read strictly."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, StateError
+
+__all__ = ["HasState", "load", "save", "write_whole"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class HasState(Protocol):
+    """A model, or anything else with named arrays."""
+
+    def state_dict(self) -> Mapping[str, Any]: ...
+
+
+def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Writes a model's ``state_dict`` (or a dict of arrays) to a safetensors file.
+
+    Names and layouts are PyTorch's, and the file says ``{"format": "pt"}``, so that
+    ``torch_model.load_state_dict(safetensors.torch.load_file(path))`` reads it. An existing file is
+    replaced only when the new one is complete. Raises StateError when it cannot be written.
+    """
+    state = model if isinstance(model, Mapping) else model.state_dict()
+    # The format knows row-major only: a transposed view would be written in the wrong order.
+    arrays = {name: np.asarray(_array(value), order="C") for name, value in state.items()}
+    write_whole(Path(path), _library().numpy.save(arrays, metadata={"format": "pt"}))
+
+
+def _library() -> Any:
+    """safetensors, imported when a file is touched: training itself does without it."""
+    try:
+        import safetensors.numpy
+    except ImportError:
+        raise ConfigError(
+            "weight files need the package safetensors", help="pip install safetensors"
+        ) from None
+    return safetensors
+
+
+def _array(value: Any) -> npt.NDArray[Any]:
+    return np.asarray(value.numpy() if callable(getattr(value, "numpy", None)) else value)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes beside ``path``, flushes to disk, then renames: readers see the old or the new."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StateError(
+            f"{path} cannot be written: {error.strerror or error}",
+            help="nothing was changed there; check that the folder exists, may be written to, "
+            "and has room",
+        ) from None
+
+
+def load(path: str | os.PathLike[str]) -> Arrays:
+    """The arrays of a safetensors file, by name: ``model.load_state_dict(cr.load(path))``.
+
+    Raises StateError for a missing, truncated or foreign file. Nothing in the file is ever run.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise StateError(f"there is no file {place}", help="check the path")
+    library = _library()
+    try:
+        with library.safe_open(place, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except library.SafetensorError as error:
+        raise _unreadable(place, str(error)) from None
+    except (TypeError, AttributeError) as error:
+        raise _unreadable(place, f"it holds a dtype NumPy does not know ({error})") from None
+
+
+def _unreadable(path: Path, why: str) -> StateError:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith((b"PK", b"\x80")):
+        return StateError(
+            f"{path} is a pickle or zip archive, not safetensors",
+            help="such files can run code and are never opened; in PyTorch write it again with "
+            "safetensors.torch.save_file(model.state_dict(), path)",
+        )
+    return StateError(
+        f"{path} is not a complete safetensors file: {why}",
+        help="it may be truncated or of another kind; copy or save it again",
+    )

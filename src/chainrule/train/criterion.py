@@ -1,0 +1,155 @@
+"""The loss as a trainer sees it: a function, the targets it takes, what the outputs mean."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import nn
+from ..errors import ConfigError, DataError, ShapeError
+from .scores import Link
+
+__all__ = ["LOSSES", "Criterion"]
+
+Array = npt.NDArray[Any]
+Targets = Literal["classes", "like_outputs", "any"]
+
+LOSSES: dict[str, Callable[[], Any]] = {
+    "cross_entropy": nn.CrossEntropyLoss,
+    "nll": nn.NLLLoss,
+    "bce": nn.BCELoss,
+    "bce_with_logits": nn.BCEWithLogitsLoss,
+    "mse": nn.MSELoss,
+    "l1": nn.L1Loss,
+    "huber": nn.HuberLoss,
+    "smooth_l1": nn.SmoothL1Loss,
+}
+
+#: by the name of the loss's class or function: its targets, and the way to probabilities
+_KNOWN: dict[str, tuple[Targets, Link]] = {
+    "CrossEntropyLoss": ("classes", "softmax"),
+    "cross_entropy": ("classes", "softmax"),
+    "NLLLoss": ("classes", "exp"),
+    "nll_loss": ("classes", "exp"),
+    "BCELoss": ("like_outputs", "probability"),
+    "binary_cross_entropy": ("like_outputs", "probability"),
+    "BCEWithLogitsLoss": ("like_outputs", "sigmoid"),
+    "binary_cross_entropy_with_logits": ("like_outputs", "sigmoid"),
+    "MSELoss": ("like_outputs", "identity"),
+    "mse_loss": ("like_outputs", "identity"),
+    "L1Loss": ("like_outputs", "identity"),
+    "l1_loss": ("like_outputs", "identity"),
+    "HuberLoss": ("like_outputs", "identity"),
+    "huber_loss": ("like_outputs", "identity"),
+    "SmoothL1Loss": ("like_outputs", "identity"),
+    "smooth_l1_loss": ("like_outputs", "identity"),
+    "PoissonNLLLoss": ("like_outputs", "identity"),
+    "poisson_nll_loss": ("like_outputs", "identity"),
+}
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """``function(outputs, target)`` gives the loss; ``targets`` and ``link`` say what both mean."""
+
+    function: Callable[..., Any]
+    targets: Targets
+    link: Link
+
+    @classmethod
+    def of(cls, loss: str | Callable[..., Any]) -> Criterion:
+        """From a name (``"cross_entropy"``), a loss module, or any function of outputs and target.
+
+        Raises ConfigError for an unknown name.
+        """
+        if isinstance(loss, str):
+            if loss not in LOSSES:
+                near = difflib.get_close_matches(loss, LOSSES, n=1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise ConfigError(
+                    f"there is no loss {loss!r}",
+                    help=f"{hint}known: {', '.join(LOSSES)}; or give a loss of chainrule.nn",
+                )
+            loss = LOSSES[loss]()
+        if not callable(loss) or isinstance(loss, type):
+            raise ConfigError(
+                f"the loss is {loss!r}", help="give a name or an instance: nn.CrossEntropyLoss()"
+            )
+        name = getattr(loss, "__name__", type(loss).__name__)
+        return cls(loss, *_KNOWN.get(name, ("any", "identity")))
+
+    def fitted_target(self, target: Array, outputs: tuple[int, ...], name: str) -> Array:
+        """``target`` (rows first) as the loss wants it beside outputs of shape [rows, ...].
+
+        ``outputs`` is the shape without the rows. Raises ShapeError or DataError, naming ``name``.
+        """
+        if self.targets == "classes":
+            return self._fitted_classes(target, outputs, name)
+        if self.targets == "like_outputs":
+            return self._fitted_numbers(target, outputs, name)
+        return target
+
+    def _fitted_classes(self, target: Array, outputs: tuple[int, ...], name: str) -> Array:
+        if not outputs or outputs[0] == 1:
+            raise ShapeError(
+                f"the model has one output, but {self._name} needs one for each class",
+                help="give the last layer as many outputs as there are classes, or use "
+                "nn.BCEWithLogitsLoss() for two classes",
+            )
+        if target.dtype.kind == "f" and target.shape[1:] == outputs:
+            return target  # probabilities of the classes
+        target = _without_unit_axis(target, outputs[1:])
+        if target.shape[1:] != outputs[1:]:
+            raise ShapeError(
+                f"targets of shape {target.shape} do not fit outputs of shape {('rows', *outputs)}",
+                help="give one class index for each row, from 0",
+            )
+        whole = target.astype(np.int32)
+        if not np.array_equal(whole, target):
+            raise _bad(whole != target, target, name, "which is not a class index")
+        ignored = getattr(self.function, "ignore_index", -100)
+        outside = ((whole < 0) | (whole >= outputs[0])) & (whole != ignored)
+        if outside.any():
+            reason = f"but the model has {outputs[0]} outputs: classes are 0 to {outputs[0] - 1}"
+            raise _bad(outside, target, name, reason)
+        return whole
+
+    def _fitted_numbers(self, target: Array, outputs: tuple[int, ...], name: str) -> Array:
+        target = _without_unit_axis(target.astype(np.float32, copy=False), outputs)
+        if outputs == (1,) and target.ndim == 1:
+            target = target[:, None]
+        if target.shape[1:] != outputs:
+            raise ShapeError(
+                f"targets of shape {target.shape} do not fit outputs of shape {('rows', *outputs)}",
+                help="the last layer needs as many outputs as a row of the target has numbers"
+                + ("" if len(outputs) == 0 else f", here {int(np.prod(target.shape[1:]))}"),
+            )
+        if self.link in ("sigmoid", "probability") and not ((target >= 0) & (target <= 1)).all():
+            reason = f"but {self._name} needs numbers from 0 to 1"
+            raise _bad((target < 0) | (target > 1), target, name, reason)
+        return target
+
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+
+def _without_unit_axis(target: Array, shape: tuple[int, ...]) -> Array:
+    """[rows, 1] as [rows] where the outputs have no such axis."""
+    if target.shape[1:] == (*shape, 1):
+        return target.reshape(target.shape[:-1])
+    return target
+
+
+def _bad(where: Array, target: Array, name: str, reason: str) -> DataError:
+    row = tuple(int(i) for i in np.argwhere(where)[0])
+    return DataError(
+        f"the target of the {name} holds {target[row]}, {reason}",
+        where=f"row {row[0]}",
+        help="number the classes from 0 without gaps, and check the last layer and the loss",
+    )

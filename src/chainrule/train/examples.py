@@ -1,0 +1,136 @@
+"""The door for data: whatever the user has becomes checked arrays of the engine's dtypes, once.
+
+Data is ``(X, y)``. ``X`` is one array (anything NumPy reads, or a Tensor) or a tuple of several,
+one for each argument of the model, rows first. Numbers become float32, whole numbers int32 (uint8
+and bool stay), and nothing passes silently: NaN, infinity and overflow are errors with their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError, ShapeError
+
+__all__ = ["Examples", "inputs_of", "narrowed", "read_examples"]
+
+Array = npt.NDArray[Any]
+INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and target with the same number of rows."""
+
+    inputs: tuple[Array, ...]
+    target: Array
+
+    @property
+    def rows(self) -> int:
+        return len(self.target)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Inputs, then target: the arguments of a training step."""
+        return (*self.inputs, self.target)
+
+    def with_float_inputs(self) -> Examples:
+        """The same with whole-number inputs as float32."""
+        return replace(self, inputs=tuple(a.astype(np.float32, copy=False) for a in self.inputs))
+
+
+def read_examples(data: Any, name: str) -> Examples:
+    """``(X, y)`` as `Examples`; ``name`` is used in messages (``training data``)."""
+    if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
+        raise DataError(
+            f"the {name} is {type(data).__name__}, not a pair of inputs and targets",
+            help="give (X, y), or ((X1, X2), y) for a model with several inputs",
+        )
+    inputs = inputs_of(data[0], name)
+    target = narrowed(data[1], f"target of the {name}")
+    rows = len(inputs[0])
+    if target.ndim == 0 or len(target) != rows:
+        raise ShapeError(
+            f"the {name} has {rows} rows of inputs and a target of shape {target.shape}",
+            help="inputs and target need one row for each example",
+        )
+    return Examples(inputs, target)
+
+
+def inputs_of(x: Any, name: str) -> tuple[Array, ...]:
+    """One array, or a tuple of arrays with equal, non-zero numbers of rows."""
+    parts = tuple(x) if isinstance(x, tuple) else (x,)
+    if not parts:
+        raise DataError(f"the {name} has no inputs", help="give at least one array")
+    several = len(parts) > 1
+    arrays = tuple(
+        narrowed(part, f"input {i} of the {name}" if several else f"input of the {name}")
+        for i, part in enumerate(parts)
+    )
+    if any(a.ndim == 0 for a in arrays) or len({len(a) for a in arrays}) != 1:
+        shapes = " and ".join(str(a.shape) for a in arrays)
+        raise ShapeError(
+            f"the inputs of the {name} have shapes {shapes}",
+            help="every input needs one row for each example",
+        )
+    if len(arrays[0]) == 0:
+        raise DataError(f"the {name} is empty", help="give at least one row")
+    return arrays
+
+
+def narrowed(value: Any, name: str) -> Array:
+    """``value`` as a C-ordered array of float32, int32, uint8 or bool, checked."""
+    array = np.asarray(value.numpy() if callable(getattr(value, "numpy", None)) else value)
+    if array.dtype.kind == "f":
+        return _narrowed_floats(array, name)
+    if array.dtype.kind in "iu" and array.dtype != np.uint8:
+        return _narrowed_integers(array, name)
+    if array.dtype.kind not in "bu":
+        raise DataError(
+            f"the {name} holds {_kind(array)}, not numbers",
+            help="encode text and categories as numbers first; chainrule.fit does so for tables",
+        )
+    return np.asarray(array, order="C")
+
+
+def _kind(array: Array) -> str:
+    return {"O": "Python objects", "U": "text", "S": "bytes", "M": "dates", "c": "complex"}.get(
+        array.dtype.kind, str(array.dtype)
+    )
+
+
+def _narrowed_floats(array: Array, name: str) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        narrow = np.asarray(array, np.float32, order="C")
+        # One pass without a temporary: a NaN or infinity cannot leave the sum finite. A sum that
+        # overflows is only a reason to look closely.
+        if np.isfinite(np.add.reduce(narrow, axis=None)):
+            return narrow
+        bad = np.argwhere(~np.isfinite(narrow))
+    if len(bad) == 0:
+        return narrow
+    place = tuple(int(i) for i in bad[0])
+    where = f"row {place[0]}" if place else ""
+    where += f", column {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
+    found = array[place]
+    what = f"a value too large for float32 ({found})" if np.isfinite(found) else str(found)
+    raise DataError(
+        f"the {name} holds {what} ({len(bad)} such value{'s' if len(bad) > 1 else ''})",
+        where=where,
+        help="fill in or drop missing values, and scale large ones, before training",
+    )
+
+
+def _narrowed_integers(array: Array, name: str) -> Array:
+    if array.dtype.itemsize >= 4 and array.size and array.dtype != np.int32:
+        for extreme in (array.min(), array.max()):
+            if not INT32.min <= extreme <= INT32.max:
+                raise DataError(
+                    f"the {name} holds {extreme}, outside {INT32.min} to {INT32.max}",
+                    help="whole numbers must fit into 32 bits; number categories from 0",
+                )
+    return np.asarray(array, np.int32, order="C")

@@ -1,0 +1,62 @@
+"""What happened in each epoch of a training."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+from ..errors import ConfigError
+
+__all__ = ["History"]
+
+
+class History(Mapping[str, list[float]]):
+    """Numbers of every finished epoch: ``history["val_loss"][3]`` belongs to ``history.epoch[3]``.
+
+    ``history.history`` is the plain dict behind it, as in Keras.
+    """
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+
+    def append(self, epoch: int, logs: Mapping[str, float]) -> None:
+        """Adds one epoch. A name that is new, or missing this time, is NaN elsewhere."""
+        for name in logs:
+            self.history.setdefault(name, [float("nan")] * len(self.epoch))
+        self.epoch.append(epoch)
+        for name, values in self.history.items():
+            values.append(float(logs.get(name, float("nan"))))
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """A copy as a dict of lists, with ``epoch`` (counted from 0): a table by columns."""
+        epochs: list[float] = [*self.epoch]
+        return {"epoch": epochs, **{name: [*values] for name, values in self.history.items()}}
+
+    def best(self, monitor: str = "val_loss", mode: str = "min") -> int:
+        """Index of the best epoch. Raises ConfigError when no epoch has a number."""
+        values = self[monitor]
+        ranked = [(v if mode == "min" else -v, i) for i, v in enumerate(values) if v == v]
+        if not ranked:
+            raise ConfigError(f"no epoch has a number for {monitor!r}")
+        return min(ranked)[1]
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self.history:
+            near = difflib.get_close_matches(name, self.history, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise KeyError(f"no {name!r} in the history of {', '.join(self.history)}{hint}")
+        return self.history[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.history
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.history)
+
+    def __len__(self) -> int:
+        return len(self.history)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items())
+        return f"History({len(self.epoch)} epochs{'; last: ' if last else ''}{last})"

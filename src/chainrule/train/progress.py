@@ -1,0 +1,82 @@
+"""Progress of a training on stderr: one live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from typing import TextIO
+
+from .callbacks import Callback, Logs
+
+__all__ = ["Progress"]
+
+REDRAW_SECONDS = 0.1
+PLAIN_SECONDS = 2.0
+BAR = 18
+
+
+class Progress(Callback):
+    """Writes ``epoch 7/30  ########----------  loss 0.318  val_loss 0.332  eta 0:12``.
+
+    On a terminal the line is redrawn at most ten times a second. Elsewhere (a file, CI) a plain
+    line appears for the first epoch, at most every two seconds, and for the last one.
+    """
+
+    def __init__(self, epochs: int, stream: TextIO | None = None, live: bool | None = None) -> None:
+        self.epochs = epochs
+        self.stream = sys.stderr if stream is None else stream
+        dumb = os.environ.get("TERM") == "dumb"
+        self.live = (self.stream.isatty() and not dumb) if live is None else live
+
+    def on_train_begin(self, logs: Logs) -> None:
+        self._begun = time.monotonic()
+        self._written = float("-inf")
+        self._shown = ""
+        self._last: tuple[int, float, Logs] | None = None
+
+    def on_progress(self, epoch: int, share: float, logs: Logs) -> None:
+        """``share`` 1 is a finished epoch; ``logs`` are then those of the epoch."""
+        self._last = (epoch, share, logs)
+        wait = REDRAW_SECONDS if self.live else PLAIN_SECONDS
+        if time.monotonic() - self._written >= wait and (self.live or share == 1):
+            self._write(self.line(epoch, share, logs))
+
+    def on_train_end(self, logs: Logs) -> None:
+        if self._last is not None:
+            text = self.line(*self._last)
+            if self.live or text != self._shown:
+                self._write(text)
+        if self.live and self._shown:
+            print(file=self.stream, flush=True)
+
+    def line(self, epoch: int, share: float, logs: Logs) -> str:
+        """One line of progress."""
+        done = epoch + share
+        filled = round(BAR * done / self.epochs)
+        spent = time.monotonic() - self._begun
+        left = spent / done * (self.epochs - done) if done else 0.0
+        parts = [f"epoch {epoch + 1:{len(str(self.epochs))}}/{self.epochs}"]
+        if self.live:
+            parts.append("#" * filled + "-" * (BAR - filled))
+        parts += [f"{name} {value:.4g}" for name, value in logs.items()]
+        parts.append(f"eta {clock(left)}" if done < self.epochs else f"in {clock(spent)}")
+        return "  ".join(parts)
+
+    def _write(self, text: str) -> None:
+        self._written, self._shown = time.monotonic(), text
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{text[:width]}\x1b[K", end="", file=self.stream, flush=True)
+        else:
+            print(text, file=self.stream, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """``0:07``, ``12:30``, ``1:02:03``; below ten seconds ``3.2 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

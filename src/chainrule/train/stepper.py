@@ -1,0 +1,51 @@
+"""Many training steps in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CallStepper", "Pace", "Stepper"]
+
+Array = npt.NDArray[Any]
+
+
+class Stepper(Protocol):
+    """Runs a training step on many batches of rows.
+
+    ``run(arrays, rows)`` performs ``len(rows)`` steps in order, step s on ``array[rows[s]]`` of
+    each array, and returns the loss of each, float32. ``rows`` is int32 [steps, batch], in range.
+    When it raises, a whole number of steps was done.
+    """
+
+    def run(self, arrays: Sequence[Array], rows: npt.NDArray[np.int32]) -> Array: ...
+
+
+class CallStepper:
+    """Calls the compiled step once for each batch."""
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        self._step = step
+
+    def run(self, arrays: Sequence[Array], rows: npt.NDArray[np.int32]) -> Array:
+        losses = np.empty(len(rows), np.float32)
+        for s, batch in enumerate(rows):
+            losses[s] = self._step(*(array[batch] for array in arrays)).item()
+        return losses
+
+
+class Pace:
+    """How many steps make a slice of about ``seconds``: long enough to cost nothing, short
+    enough to show progress. Slices never change a result.
+    """
+
+    def __init__(self, seconds: float = 0.25, steps: int = 32) -> None:
+        self.seconds, self.steps = seconds, steps
+
+    def learn(self, steps: int, spent: float) -> None:
+        """``steps`` steps took ``spent`` seconds. Growth is bounded: the first may be slow."""
+        fitting = int(steps * self.seconds / max(spent, 1e-9))
+        self.steps = max(1, min(fitting, 4 * self.steps))

@@ -1,0 +1,82 @@
+"""Weight files: what is written comes back, and nothing else is let in."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.errors import StateError
+from chainrule.train.checkpoint import load, save
+
+WEIGHTS = {
+    "0.weight": np.arange(6, dtype=np.float32).reshape(3, 2).T,  # stored transposed
+    "0.bias": np.array([1.5, -2.5], np.float32),
+    "1.num_batches_tracked": np.array(7, np.int64),
+}
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    save(WEIGHTS, tmp_path / "m.safetensors")
+    back = load(tmp_path / "m.safetensors")
+    assert set(back) == set(WEIGHTS)
+    for name, array in WEIGHTS.items():
+        assert back[name].dtype == array.dtype
+        np.testing.assert_array_equal(back[name], array)
+        assert back[name].shape == array.shape
+
+
+def test_header_says_pytorch_layout(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save(WEIGHTS, path)
+    raw = path.read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8 : 8 + length])
+    assert header["__metadata__"] == {"format": "pt"}
+    assert header["0.weight"]["shape"] == [2, 3]
+
+
+def test_only_the_new_file_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save({"a": np.zeros(2, np.float32)}, path)
+    save({"a": np.ones(2, np.float32)}, path)
+    assert os.listdir(tmp_path) == ["m.safetensors"]
+    assert load(path)["a"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("cut", [0, 4, 40, -1])
+def test_truncated(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "m.safetensors"
+    save(WEIGHTS, path)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(StateError, match="not a complete safetensors file"):
+        load(path)
+
+
+def test_longer_than_its_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save(WEIGHTS, path)
+    path.write_bytes(path.read_bytes() + b"tail")
+    with pytest.raises(StateError):
+        load(path)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04rest of a zip", b"\x80\x04pickled"])
+def test_pickles_are_named_and_not_opened(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.pt"
+    path.write_bytes(content)
+    with pytest.raises(StateError, match="pickle or zip") as raised:
+        load(path)
+    assert "safetensors.torch.save_file" in raised.value.help
+
+
+def test_missing_file_and_unwritable_place(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="there is no file"):
+        load(tmp_path / "none.safetensors")
+    with pytest.raises(StateError, match="cannot be written"):
+        save(WEIGHTS, tmp_path / "no" / "folder.safetensors")
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,46 @@
+"""Progress: one live line on a terminal, few plain ones elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from chainrule.train.progress import Progress, clock
+
+
+def finished(live: bool, epochs: int = 3) -> str:
+    stream = io.StringIO()
+    progress = Progress(epochs, stream, live=live)
+    progress.on_train_begin({})
+    for epoch in range(epochs):
+        progress.on_progress(epoch, 0.5, {"loss": 0.5})
+        progress.on_progress(epoch, 1.0, {"loss": 1 / (epoch + 1), "val_loss": 0.25})
+    progress.on_train_end({})
+    return stream.getvalue()
+
+
+def test_plain_lines_are_the_first_and_the_last_of_a_fast_training() -> None:
+    lines = finished(live=False, epochs=50).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("epoch  1/50  loss 1  val_loss 0.25  eta")
+    assert lines[1].startswith("epoch 50/50  loss 0.02  val_loss 0.25  in")
+
+
+def test_live_line_is_redrawn_and_ended() -> None:
+    text = finished(live=True)
+    assert text.count("\n") == 1
+    assert text.startswith("\repoch 1/3  ###")
+    assert text.endswith("\x1b[K\n")
+    assert "epoch 3/3  ##################  loss 0.3333" in text
+
+
+def test_nothing_without_an_epoch() -> None:
+    assert finished(live=False, epochs=0) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.21, "3.2 s"), (65, "1:05"), (3725, "1:02:05"), (59.7, "1:00")]
+)
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
