@@ -70,6 +70,11 @@ def initialize() -> None:
             _initialized = True
 
 
+def llvm_version() -> str:
+    """The version of LLVM that generates code, for cache keys."""
+    return ".".join(map(str, llvm.llvm_version_info))
+
+
 def host_target() -> Target:
     """This machine's processor."""
     initialize()

@@ -1,0 +1,173 @@
+"""From a traced graph to a program that runs: the only file that knows all stages.
+
+    graph -> passes -> schedule -> codegen -> object -> link -> NativeProgram
+
+Compiled objects are kept on disk under a key made of the traced graph, the compiler's own source
+and the target, together with the description of the program: a warm start skips every stage but
+linking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from . import config
+from .codegen.emit import emit_program
+from .codegen.target import Target, emit_object, llvm_version, target_for
+from .debug import Dump
+from .errors import CompileError
+from .ir.graph import Graph
+from .ir.text import canonical
+from .ir.types import Array
+from .passes import optimize
+from .passes.layout import input_strides, row_major
+from .runtime.buffer import ALIGNMENT, address
+from .runtime.cache import default_cache
+from .runtime.description import ProgramMeta, Slot
+from .runtime.link import link
+from .runtime.program import STAGED_BYTES, NativeProgram
+from .schedule import Doors, schedule
+from .schedule.nest import Program
+from .schedule.text import program_text
+from .schedule.tile import work
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compile. All choices give the same numbers; they exist for tests and curiosity."""
+
+    fusion: bool = True
+    exclude: frozenset[str] = frozenset()
+    cpu: str | None = None
+    use_cache: bool = True
+
+
+DEFAULT = Options()
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An object file and what must be known to run it."""
+
+    object_bytes: bytes
+    meta: ProgramMeta
+
+
+def native_backend(graph: Graph, states: Sequence[Array]) -> NativeProgram:
+    """A program for one step of ``graph``; ``states`` are the arrays of its state inputs, in order.
+
+    The arrays are updated in place by each call and must not move.
+    """
+    return load(graph, states)
+
+
+def load(
+    graph: Graph,
+    states: Sequence[Array],
+    *,
+    stepped: frozenset[int] = frozenset(),
+    options: Options = DEFAULT,
+) -> NativeProgram:
+    """Compile (or find) ``graph`` and bind it to ``states``.
+
+    ``stepped`` are positions of inputs that have a row for each step in `NativeProgram.run_many`.
+    """
+    positions = [i for i, n in enumerate(graph.inputs) if n.params["kind"] == "state"]
+    if len(positions) != len(states):
+        raise CompileError(f"the graph has {len(positions)} states, {len(states)} arrays came")
+    loose = {i for i, a in zip(positions, states, strict=True) if address(a) % ALIGNMENT}
+    for i, node in enumerate(graph.inputs):
+        large = node.size * node.dtype.itemsize > STAGED_BYTES
+        if node.params["kind"] == "arg" and (large or i in stepped):
+            loose.add(i)
+    compiled = compile_graph(graph, Doors(stepped, frozenset(loose)), options)
+    names = [compiled.meta.slots[i].name for i in positions]
+    linked = link(compiled.object_bytes, [compiled.meta.entry])
+    return NativeProgram(linked, compiled.meta, dict(zip(names, states, strict=True)))
+
+
+def compile_graph(graph: Graph, doors: Doors, options: Options = DEFAULT) -> Compiled:
+    """Native code for ``graph``, from the cache on disk if it is there."""
+    target = target_for(options.cpu)
+    store = None
+    if options.use_cache and config.DUMP.read() is None:
+        store = default_cache()
+        key = cache_key(graph, doors, options, target)
+        found = store.get(key)
+        if found is not None:
+            return Compiled(found.object_bytes, ProgramMeta.from_json(found.meta))
+    compiled = _compile(graph, doors, options, target, Dump())
+    if store is not None:
+        store.put(key, compiled.meta.to_json(), compiled.object_bytes)
+    return compiled
+
+
+def stages(graph: Graph, doors: Doors, options: Options = DEFAULT) -> Dump:
+    """Every stage of compiling ``graph`` as text."""
+    target = target_for(options.cpu)
+    dump = Dump(keep=True)
+    _compile(graph, doors, options, target, dump)
+    return dump
+
+
+def _compile(graph: Graph, doors: Doors, options: Options, target: Target, dump: Dump) -> Compiled:
+    optimized = optimize(
+        graph, exclude=options.exclude, observe=dump.graph if dump.wanted else None
+    )
+    program = schedule(optimized, doors, fusion=options.fusion)
+    if dump.wanted:
+        dump.text("program", program_text(program))
+    text = emit_program(program, target)
+    if dump.wanted:
+        dump.text("llvm", text)
+    return Compiled(emit_object(text, target), describe(graph, doors, program))
+
+
+def describe(graph: Graph, doors: Doors, program: Program) -> ProgramMeta:
+    """The slots of ``program`` and what one step costs."""
+    slots = []
+    for i, node in enumerate(graph.inputs):
+        kind = node.params["kind"]
+        moves = kind == "scalar" or i in doors.stepped
+        aligned = kind != "scalar" and i not in doors.unaligned and not moves
+        strides = input_strides(node)
+        given = None if strides == row_major(node.shape) else strides
+        stride = node.size if moves else 0
+        slots.append(Slot(f"in{i}", kind, node.dtype, node.shape, stride, given, aligned))
+    for i, node in enumerate(graph.outputs):
+        slots.append(Slot(f"out{i}", "output", node.dtype, node.shape, node.size))
+    flops, traffic = 0, 0
+    for phase in program.phases:
+        for task in phase:
+            flops += work(task.nest)
+            touched = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
+            traffic += sum(b.nbytes for b in touched)
+    return ProgramMeta(tuple(slots), program.arena_bytes, flops, traffic)
+
+
+def cache_key(graph: Graph, doors: Doors, options: Options, target: Target) -> str:
+    """Everything that the object depends on, as text."""
+    lines = [
+        f"compiler {compiler_digest()}",
+        f"target {target!r}",
+        f"doors {sorted(doors.stepped)} {sorted(doors.unaligned)}",
+        f"options {options.fusion} {sorted(options.exclude)}",
+        canonical(graph),
+    ]
+    return "\n".join(lines)
+
+
+@cache
+def compiler_digest() -> str:
+    """A hash of the source of every stage, and of LLVM's version."""
+    digest = hashlib.sha256(llvm_version().encode())
+    root = Path(__file__).parent
+    for folder in ("ir", "ops", "passes", "schedule", "codegen"):
+        for file in sorted((root / folder).glob("*.py")):
+            digest.update(file.name.encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

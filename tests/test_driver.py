@@ -1,0 +1,132 @@
+"""Native programs against the interpreter, and the bits that must never change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.driver import Options, compile_graph, load, stages
+from chainrule.interpret import interpret
+from chainrule.ir.graph import Graph
+from chainrule.ir.types import Array
+from chainrule.runtime.buffer import aligned_empty
+from chainrule.runtime.processors import get_num_threads, set_num_threads
+from chainrule.schedule import Doors
+from graphs import random_graph
+from steps import perceptron_step, step_values
+
+FRESH = Options(use_cache=False)
+
+
+def memory(value: Array, strides: tuple[int, ...]) -> Array:
+    """``value`` in aligned memory of its own, with its axes in the order of ``strides``."""
+    order = sorted(range(value.ndim), key=lambda a: -strides[a])
+    flat = aligned_empty(tuple(value.shape[a] for a in order), value.dtype)
+    copy = flat.transpose(np.argsort(order).tolist())
+    copy[...] = value
+    return copy
+
+
+def run(
+    graph: Graph, values: list[Array], options: Options = FRESH, steps: int = 1
+) -> tuple[list[Array], list[Array]]:
+    """Outputs of the last step and the states after ``steps`` steps."""
+    kinds = [n.params["kind"] for n in graph.inputs]
+    args = [np.array(v, order="C") for v, k in zip(values, kinds, strict=True) if k == "arg"]
+    scalars = [float(v) for v, k in zip(values, kinds, strict=True) if k == "scalar"]
+    states = {
+        n: memory(np.asarray(v), n.params["strides"])
+        for n, v, k in zip(graph.inputs, values, kinds, strict=True)
+        if k == "state"
+    }
+    program = load(graph, list(states.values()), options=options)
+    outputs: tuple[Array, ...] = ()
+    for _ in range(steps):
+        outputs = program(*args, scalars=scalars)
+    return list(outputs), [states[u.inputs[0]] for u in graph.updates]
+
+
+def close(got: list[Array], want: list[Array]) -> None:
+    for a, b in zip(got, want, strict=True):
+        assert a.shape == b.shape
+        if np.asarray(b).dtype.kind == "f":
+            scale = float(np.max(np.abs(b), initial=1.0))
+            np.testing.assert_allclose(a, b, rtol=3e-5, atol=3e-6 * scale)
+        else:
+            np.testing.assert_array_equal(a, b)
+
+
+def same(got: list[Array], want: list[Array]) -> None:
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_graphs(seed: int) -> None:
+    graph, values = random_graph(np.random.default_rng(1000 + seed), 30)
+    want = interpret(graph, values)
+    got = run(graph, values)
+    close(got[0], want[0])
+    close(got[1], want[1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fusion_and_vector_width_leave_the_bits_alone(seed: int) -> None:
+    graph, values = random_graph(np.random.default_rng(2000 + seed), 30)
+    want = run(graph, values)
+    for options in (
+        Options(fusion=False, use_cache=False),
+        Options(cpu="haswell", use_cache=False),
+    ):
+        got = run(graph, values, options)
+        same(got[0], want[0])
+        same(got[1], want[1])
+
+
+@pytest.mark.parametrize(("sizes", "batch"), [((30, 32, 16, 1), 32), ((50, 70, 33, 10), 37)])
+def test_a_training_step(sizes: tuple[int, ...], batch: int) -> None:
+    graph = perceptron_step(sizes, batch)
+    values = step_values(graph)
+    want = interpret(graph, values)
+    got = run(graph, values)
+    close(got[0], want[0])
+    close(got[1], want[1])
+
+
+def test_any_number_of_threads_gives_the_same_bits() -> None:
+    graph = perceptron_step((200, 300, 120, 10), 96)
+    values = step_values(graph)
+    before = get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3, 7):
+            set_num_threads(threads)
+            found.append(run(graph, values, steps=12))
+    finally:
+        set_num_threads(before)
+    for other in found[1:]:
+        same(other[0], found[0][0])
+        same(other[1], found[0][1])
+
+
+def test_the_cache_gives_the_same_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path / "cache"))
+    graph = perceptron_step((8, 9, 3), 4)
+    fresh = compile_graph(graph, Doors())
+    again = compile_graph(perceptron_step((8, 9, 3), 4), Doors())
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert again == fresh
+    compile_graph(perceptron_step((8, 9, 4), 4), Doors())
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_every_stage_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dump = stages(perceptron_step((8, 9, 3), 4), Doors(), FRESH)
+    names = [name for name, _ in dump.stages]
+    assert names[0] == "trace"
+    assert names[-2:] == ["program", "llvm"]
+    monkeypatch.setenv("CHAINRULE_DUMP", str(tmp_path))
+    compile_graph(perceptron_step((8, 9, 3), 4), Doors())
+    assert {f.name[4:] for f in tmp_path.iterdir()} >= {"00_trace.txt", "07_llvm.ll"}
