@@ -16,7 +16,7 @@ from ..passes.layout import input_strides, row_major
 from .index import Idx
 from .nest import Buffer
 from .reads import FLAT, Reads, unit_reads
-from .realize import realized_nodes
+from .realize import realized_nodes, view_base
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +85,11 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
     computed = set(realized)
     for unit in units:
         unit.reads = unit_reads(unit.kind, unit.value, computed, own=unit.value is unit.node)
-    linear = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
+    rigid = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
+    rigid |= {view_base(i) for node in realized if node.op == "dot" for i in node.inputs}
     plan = Plan(graph, places, units, slots, writers)
     _bind_outputs(plan)
-    _bind_updates(plan, linear)
+    _bind_updates(plan, rigid)
     for number, node in enumerate(realized):
         if node not in places:
             buffer = Buffer(f"t{number}", node.dtype, node.size)
@@ -178,12 +179,16 @@ def _identity(node: Node) -> Idx:
     return from_loops[0][1] or ()
 
 
-def _bind_updates(plan: Plan, linear: set[Node]) -> None:
-    """Let units write states in place where no reader of the old value could come after."""
+def _bind_updates(plan: Plan, rigid: set[Node]) -> None:
+    """Let units write states in place where no reader of the old value could come after.
+
+    ``rigid`` values have readers that count on row-major memory.
+    """
     for update in plan.graph.updates:
         state, value = update.inputs
         place = plan.places[state]
-        direct = value in plan.writers and value not in plan.places and value not in linear
+        fits = value not in rigid or place.strides == row_major(value.shape)
+        direct = fits and value in plan.writers and value not in plan.places
         if direct and len(plan.writers[value]) == 1:
             unit = plan.writers[value][0]
             unit.writes.append(state)
