@@ -1,0 +1,117 @@
+"""One door for every operation on Tensors: run it now, or record it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir.graph import Node, bind, constant, topological
+from ..ir.primitive import Primitive
+from ..ir.types import Array, DType
+from ..ops.control import fence
+from .memory import aligned_copy, as_array
+from .modes import here, thread
+from .storage import Record, Storage
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+def apply(primitive: Primitive, *tensors: Tensor, **params: Any) -> Tensor:
+    """``primitive`` applied to ``tensors``.
+
+    Outside of a trace it runs at once through the primitive's reference, and the result remembers
+    how it came about if it requires a gradient. Inside, the result is a node with the user's line.
+    """
+    required = any(t._requires_grad for t in tensors)
+    trace = thread.trace
+    if trace is None:
+        return _run(primitive, tensors, params, required)
+    nodes = [trace.node(t) for t in tensors]
+    node = bind(primitive.name, *nodes, location=here(), **params)
+    required = required and node.dtype.is_float
+    if required and not thread.grad:
+        return from_node(fence(node))
+    return from_node(node, required)
+
+
+def _run(
+    primitive: Primitive, tensors: tuple[Tensor, ...], params: dict[str, Any], required: bool
+) -> Tensor:
+    records = tuple(t.record() for t in tensors)
+    node = bind(primitive.name, *(r.node for r in records), location=here(), **params)
+    array = primitive.reference(*(r.array for r in records), **params)
+    required = required and thread.grad and node.dtype.is_float
+    result = from_array(array, required)
+    if required:
+        result._record = Record(node, array, records, None)
+    for tensor in tensors:
+        if np.may_share_memory(array, tensor._array):
+            _separate(result, tensor)
+    return result
+
+
+def _separate(view: Tensor, base: Tensor) -> None:
+    """Make sure that writing ``base`` will not change ``view``, whose array lies in its memory."""
+    if not base._writers:
+        base.add_view(view)
+        return
+    assert view._array is not None
+    view._array = view._array.copy()  # a compiled program may write base without asking
+    if view._record is not None:
+        view._record.array = view._array
+
+
+def from_array(array: Array, requires_grad: bool = False) -> Tensor:
+    """A Tensor that holds ``array`` itself."""
+    tensor = Storage.tensor_type.__new__(Storage.tensor_type)
+    tensor._set(array, None, requires_grad)
+    return tensor
+
+
+def from_node(node: Node, requires_grad: bool = False) -> Tensor:
+    """A Tensor of the running trace."""
+    tensor = Storage.tensor_type.__new__(Storage.tensor_type)
+    tensor._set(None, node, requires_grad)
+    return tensor
+
+
+def scalar(value: bool | float, dtype: DType) -> Tensor:
+    """A 0-d constant."""
+    if thread.trace is not None:
+        return from_node(constant(value, dtype))
+    return from_array(np.asarray(value, dtype.numpy))
+
+
+def tensor_of(value: Any) -> Tensor:
+    """``value`` as a Tensor: itself, or an array-like in a dtype of the engine, not copied."""
+    if isinstance(value, Storage):
+        return value._as_tensor()
+    array = as_array(value)
+    if thread.trace is not None:
+        return from_node(thread.trace.constant(array))
+    # The owner of an array may write it again: history needs the numbers as they are now.
+    return from_array(array if isinstance(value, list | tuple | float) else array.copy())
+
+
+def new_tensor(value: Any, requires_grad: bool = False) -> Tensor:
+    """A Tensor with memory of its own that holds a copy of ``value``."""
+    if thread.trace is not None:
+        result = tensor_of(value)
+    else:
+        result = from_array(aligned_copy(as_array(value)))
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+def replay(roots: Iterable[Node], known: Mapping[Node, Tensor]) -> list[Tensor]:
+    """Tensors for ``roots``, computed by applying the nodes' primitives to ``known`` Tensors."""
+    values = dict(known)
+    wanted = tuple(roots)
+    for node in topological(wanted, known=known):
+        inputs = [values[i] for i in node.inputs]
+        values[node] = apply(node.primitive, *inputs, **node.params)
+    return [values[n] for n in wanted]

@@ -1,0 +1,128 @@
+"""``Tensor.backward()``: from one value to the ``.grad`` of everything it was computed from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..autodiff import cotangents
+from ..errors import GradientError, ShapeError
+from ..interpret import evaluate
+from ..ir.graph import Node
+from ..ir.types import Array
+from ..ops.control import fence
+from .apply import from_array, from_node, replay, scalar, tensor_of
+from .modes import enable_grad, no_grad, thread, where
+from .storage import Record
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+    from .tracer import Trace
+
+
+def backward(root: Tensor, gradient: Tensor | Array | None, create_graph: bool) -> None:
+    """Add d(root)/dx, multiplied by ``gradient`` (default 1), to ``x.grad`` of all leaves x."""
+    if not root.requires_grad:
+        raise GradientError(
+            "this Tensor does not depend on anything that requires a gradient",
+            where=where(),
+            help="set requires_grad=True on a Tensor it is computed from; results of a compiled "
+            "function carry no gradient, so call backward() inside it",
+        )
+    seed = _seed(root, gradient)
+    if thread.trace is not None:
+        _record_backward(thread.trace, root, seed, create_graph)
+    else:
+        _run_backward(root, seed, create_graph)
+
+
+def _seed(root: Tensor, gradient: Tensor | Array | None) -> Tensor:
+    if gradient is not None:
+        seed = tensor_of(gradient)
+        if seed.shape != root.shape:
+            raise ShapeError(
+                f"the gradient has shape {seed.shape}, the Tensor {root.shape}", where=where()
+            )
+        return seed
+    if root.shape not in ((), (1,)):
+        raise GradientError(
+            f"backward() starts from one number, not from shape {root.shape}",
+            where=where(),
+            help="reduce it first, for example loss.mean().backward(), or pass gradient=",
+        )
+    one = scalar(1.0, root.dtype)
+    return one if root.shape == () else one.reshape(1)
+
+
+def _record_backward(trace: Trace, root: Tensor, seed: Tensor, create_graph: bool) -> None:
+    start = trace.node(root)
+    trace.check_not_overwritten(start)
+    targets = trace.gradient_targets()
+    found = cotangents([start], [trace.node(seed)], [trace.node(t) for t in targets])
+    for target, g in zip(targets, found, strict=True):
+        if g is not None:
+            # Without the fence a second backward() would differentiate this gradient as well.
+            new = from_node(g, True) if create_graph else from_node(fence(g))
+            _accumulate(target, new, create_graph)
+
+
+def _run_backward(root: Tensor, seed: Tensor, create_graph: bool) -> None:
+    tape = _tape(root.record())
+    for record in tape.values():
+        if record.stale:
+            raise GradientError(
+                "a Tensor that backward() needs was changed in place after it was used",
+                where=where(),
+                help="call backward() first and change parameters after it",
+            )
+    owners = {n: r.owner() for n, r in tape.items() if r.owner is not None and not r.inputs}
+    targets = [(n, t._as_tensor()) for n, t in owners.items() if t is not None and t.requires_grad]
+    seed_node = seed.record().node
+    found = cotangents([root.record().node], [seed_node], [n for n, _ in targets])
+    pairs = [(t, g) for (_, t), g in zip(targets, found, strict=True) if g is not None]
+    nodes = [g for _, g in pairs]
+    tape[seed_node] = seed.record()
+    for (target, _), new in zip(pairs, _values(nodes, tape, create_graph), strict=True):
+        _accumulate(target, new, create_graph)
+
+
+def _values(nodes: list[Node], tape: dict[Node, Record], create_graph: bool) -> list[Tensor]:
+    """The numbers of ``nodes``; with their own history if ``create_graph``."""
+    if not create_graph:
+        arrays = evaluate(nodes, {n: r.array for n, r in tape.items()})
+        return [from_array(a.copy()) for a in arrays]  # cotangents may share memory
+    known = {}
+    for node, record in tape.items():
+        owner = None if record.owner is None else record.owner()
+        if owner is not None:
+            known[node] = owner._as_tensor()
+            continue
+        known[node] = from_array(record.array, bool(record.inputs))
+        known[node]._record = record
+    with enable_grad():
+        return replay(nodes, known)
+
+
+def _accumulate(target: Tensor, new: Tensor, create_graph: bool) -> None:
+    # A gradient that a compiled call kept to itself is gone; adding to it would be wrong.
+    old = target.grad
+    if old is None:
+        target.grad = new
+    elif create_graph:
+        target.grad = old + new
+    else:
+        with no_grad():
+            old.assign_(old + new)
+
+
+def _tape(root: Record) -> dict[Node, Record]:
+    """All records that ``root`` was computed from, by node."""
+    found: dict[Node, Record] = {}
+    stack = [root]
+    while stack:
+        record = stack.pop()
+        if record.node not in found:
+            found[record.node] = record
+            stack.extend(record.inputs)
+    return found
+
+

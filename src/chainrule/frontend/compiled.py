@@ -1,0 +1,273 @@
+"""``@compile``: a function recorded once per kind of arguments, then run as a program.
+
+Between calls the function must not change what it does in ways a recording cannot see; what it can
+see, through `structure`, arguments and gradients at entry, makes a new recording when it changes.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from types import MethodType
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+import numpy as np
+
+from ..ir.graph import Graph
+from ..ir.text import canonical
+from ..ir.types import Array
+from .interpreted import interpreter_backend
+from .modes import structure, thread
+from .storage import Storage, Writer, grad_clock
+from .tensor import Tensor
+from .traced import Traced, describe_call, flatten_call, trace_function
+from .tree import LEAF, Branch, Tree
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: more kinds of arguments than this are worth a warning: each costs a compilation
+MANY_SIGNATURES = 8
+#: recordings kept for one kind of arguments, so that train() and eval() may take turns
+KEPT = 4
+
+Key = tuple[Tree, tuple[tuple[tuple[int, ...], Any], ...], bool]
+
+
+class Executable(Protocol):
+    """A program for one graph, bound to its states, which it updates in place."""
+
+    @property
+    def steps_done(self) -> int:
+        """Whole steps that the latest call has done, also when it was interrupted."""
+
+    def __call__(self, *args: Array, scalars: Sequence[float] = ()) -> tuple[Array, ...]:
+        """One step: the graph's outputs as fresh arrays."""
+
+
+class Backend(Protocol):
+    """Makes an `Executable`; ``states`` are the arrays of the graph's state inputs, in order."""
+
+    def __call__(self, graph: Graph, states: Sequence[Array]) -> Executable: ...
+
+
+class _Engine:
+    """The backend that compiled functions use unless they are given another."""
+
+    backend: Backend = staticmethod(interpreter_backend)
+
+
+engine = _Engine()
+
+
+def install(backend: Backend) -> None:
+    """Let functions compiled from now on use ``backend``."""
+    engine.backend = backend
+
+
+class Call:
+    """A recording with the program that runs it."""
+
+    def __init__(self, traced: Traced, run: Executable, arrays: Sequence[Array]) -> None:
+        self.traced, self.run = traced, run
+        self.scalars, self.effects, self.epoch = traced.scalars, traced.effects, traced.epoch
+        self.grads_read = traced.grads_read
+        self.wants = _wants(traced, arrays)
+        self.single = traced.result is LEAF
+        self.grad_mode = thread.grad
+        self._writer = Writer()
+        self._keeps = any(isinstance(k, int) for _, k in traced.grads)
+        self._ticks = -1
+        for tensor in traced.updated:
+            tensor._writers = (*tensor._writers, self._writer)
+
+    def __call__(self, arrays: Sequence[Array]) -> Any:
+        """Run a step and hand out its result."""
+        try:
+            values = self.run(*arrays, scalars=[f(0) for f in self.scalars])
+        except KeyboardInterrupt:
+            if self.run.steps_done:
+                self.finish(1, None)
+            raise
+        self.finish(1, values)
+        if self.single:
+            return _tensor(values[0])
+        return self.traced.unpack(values)
+
+    @functools.cached_property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """Equal for recordings that one program can serve."""
+        return fingerprint(self.traced)
+
+    def finish(self, steps: int, outputs: Sequence[Array] | None) -> None:
+        """What remains to be done outside after ``steps`` executions."""
+        self._writer.runs += 1
+        for advance in self.effects:
+            advance(steps)
+        if self._keeps or self._ticks != grad_clock.ticks:
+            self._set_grads(outputs)
+            self._ticks = grad_clock.ticks
+
+    def _set_grads(self, outputs: Sequence[Array] | None) -> None:
+        for tensor, kept in self.traced.grads:
+            if isinstance(kept, int):
+                tensor._grad = None if outputs is None else _tensor(outputs[kept])
+            else:
+                tensor._grad = kept
+
+
+def _tensor(array: Array) -> Tensor:
+    tensor = Tensor.__new__(Tensor)
+    tensor._set(array, None, False)
+    return tensor
+
+
+def _wants(traced: Traced, arrays: Sequence[Array]) -> tuple[Any, ...] | None:
+    """(shape, dtype, cast) of each argument if all are positional arrays; None otherwise."""
+    call = traced.call
+    assert isinstance(call, Branch)
+    positional, named = call.children
+    assert isinstance(positional, Branch)
+    assert isinstance(named, Branch)
+    if named.children or any(c is not LEAF for c in positional.children):
+        return None
+    return tuple((a.shape, a.dtype, c) for a, c in zip(arrays, traced.casts, strict=True))
+
+
+def fingerprint(traced: Traced) -> tuple[Any, ...]:
+    """Equal for recordings that one program can serve."""
+    states = tuple(id(t) for t in traced.states)
+    grads = tuple((id(t), k) for t, k in traced.grads)
+    return canonical(traced.graph), states, grads, traced.result
+
+
+class CompiledFunction(Generic[P, R]):
+    """A function whose calls run as one native program each; made by `compile`.
+
+    ``function(*args)`` records the function the first time it meets arguments of these shapes and
+    dtypes, and compiles the recording. Tensors outside that the function reads or assigns are
+    updated in place. Results are new Tensors without history.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        keep_grads: bool = False,
+        backend: Backend | None = None,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._keep_grads = keep_grads
+        self._backend = backend
+        self._calls: dict[Key, list[Call]] = {}
+        self._descriptions: list[dict[str, str]] = []
+        self._last: Call | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if thread.trace is not None:
+            return self._function(*args, **kwargs)
+        last = self._last
+        if (
+            last is None
+            or kwargs
+            or last.wants is None
+            or len(args) != len(last.wants)
+            or last.epoch != structure.epoch
+            or last.grad_mode is not thread.grad
+            or (last.grads_read and not last.traced.gradients_fit())
+        ):
+            return self._general(args, kwargs)
+        arrays = []
+        for value, (shape, dtype, cast) in zip(args, last.wants):  # noqa: B905 (lengths agree)
+            array: Any = value
+            if type(array) is not np.ndarray:
+                if not isinstance(array, Storage):
+                    return self._general(args, kwargs)
+                array = array.concrete
+            if array.shape != shape or array.dtype is not dtype:
+                return self._general(args, kwargs)
+            arrays.append(array if cast is None else cast(array))
+        return last(arrays)  # type: ignore[no-any-return]
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """Find or make the program for any arguments, and run it."""
+        arrays, tree = flatten_call(args, kwargs)
+        call = self._find(args, kwargs, arrays, tree)
+        self._last = call
+        casts = call.traced.casts
+        ready = [a if c is None else c(a) for a, c in zip(arrays, casts, strict=True)]
+        return call(ready)  # type: ignore[no-any-return]
+
+    def _find(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array], tree: Tree
+    ) -> Call:
+        key = (tree, tuple((a.shape, a.dtype) for a in arrays), thread.grad)
+        known = self._calls.get(key, [])
+        for call in known:
+            if call.traced.is_current():
+                return call
+        traced = trace_function(self._function, args, kwargs, self._keep_grads)
+        call = self._bound(traced, known, arrays)
+        if not known:
+            self._remember_signature(tree, arrays)
+        self._calls[key] = [call, *(k for k in known if k.run is not call.run)][:KEPT]
+        return call
+
+    def _bound(self, traced: Traced, known: Sequence[Call], arrays: Sequence[Array]) -> Call:
+        """``traced`` with a program: one that serves an equal recording, or a new one."""
+        mark = fingerprint(traced) if known else None
+        for call in known:
+            if call.fingerprint == mark:
+                return Call(traced, call.run, arrays)
+        backend = self._backend or engine.backend
+        return Call(traced, backend(traced.graph, [t.settle() for t in traced.states]), arrays)
+
+    def _remember_signature(self, tree: Tree, arrays: Sequence[Array]) -> None:
+        self._descriptions.append(describe_call(tree, arrays))
+        if len(self._descriptions) == MANY_SIGNATURES + 1:
+            names = dict.fromkeys(name for d in self._descriptions for name in d)
+            seen = {n: {d.get(n, "absent") for d in self._descriptions} for n in names}
+            varied = [f"{n}: {', '.join(sorted(s))}" for n, s in seen.items() if len(s) > 1]
+            warnings.warn(
+                f"{getattr(self._function, '__name__', 'a function')} was compiled for "
+                f"{len(self._descriptions)} kinds of arguments. What varied: {'; '.join(varied)}. "
+                "Pad batches to one shape, and pass changing numbers as arrays.",
+                stacklevel=5,
+            )
+
+    def trace(self, *args: P.args, **kwargs: P.kwargs) -> Traced:
+        """A recording of the function for these arguments; nothing is compiled or run."""
+        return trace_function(self._function, args, kwargs, self._keep_grads)
+
+    @property
+    def signatures(self) -> int:
+        """For how many kinds of arguments the function has been compiled."""
+        return len(self._descriptions)
+
+
+@overload
+def compile(function: Callable[P, R], /) -> CompiledFunction[P, R]: ...
+@overload
+def compile(
+    *, keep_grads: bool = ..., backend: Backend | None = ...
+) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]: ...
+def compile(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    keep_grads: bool = False,
+    backend: Backend | None = None,
+) -> Any:
+    """Compile ``function``: ``@compile`` or ``@compile(keep_grads=True)``.
+
+    The function is run once, on Tensors without numbers, for each combination of shapes and dtypes
+    of its arguments. ``keep_grads`` leaves ``.grad`` of parameters readable after each call.
+    """
+    if function is None:
+        return lambda f: CompiledFunction(f, keep_grads=keep_grads, backend=backend)
+    return CompiledFunction(function, keep_grads=keep_grads, backend=backend)

@@ -1,0 +1,302 @@
+"""Losses of regression and classification, with PyTorch's names, reductions and conventions."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import ConfigError, DataError, ShapeError
+from ...ir.types import DType
+from ..modes import thread, where as user_line
+from ..operations import reductions
+from ..operations.arithmetic import (
+    absolute,
+    cast,
+    clamp,
+    equal,
+    exp,
+    floating,
+    less,
+    log,
+    log1p,
+    maximum,
+    not_equal,
+    square,
+    where,
+)
+from ..operations.creation import iota
+from ..operations.shaping import expand
+from .activations import log_softmax
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """``loss`` as it is ("none"), its sum, or its mean."""
+    if reduction == "mean":
+        return reductions.mean(loss)
+    if reduction == "sum":
+        return reductions.sum(loss)
+    if reduction == "none":
+        return loss
+    raise ConfigError(
+        f"reduction {reduction!r} does not exist", help="use 'mean', 'sum' or 'none'"
+    )
+
+
+def same_shape(name: str, x: Tensor, target: Tensor) -> None:
+    """`ShapeError` unless both have one shape: stretching a target hides mistakes."""
+    if x.shape != target.shape:
+        raise ShapeError(
+            f"{name} compares shapes {x.shape} and {target.shape}",
+            where=user_line(),
+            help="bring both to one shape, for example with target.reshape(x.shape)",
+        )
+
+
+# ------------------------------------------------------------------------------- regression
+
+
+def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(x - target)²."""
+    same_shape("mse_loss", x, target)
+    return reduced(square(x - target), reduction)
+
+
+def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """|x - target|."""
+    same_shape("l1_loss", x, target)
+    return reduced(absolute(x - target), reduction)
+
+
+def huber_loss(
+    x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """½ d² for |d| < delta, else delta (|d| - ½ delta), with d = x - target."""
+    same_shape("huber_loss", x, target)
+    d = x - target
+    size = absolute(d)
+    return reduced(
+        where(less(size, delta), 0.5 * square(d), delta * (size - 0.5 * delta)), reduction
+    )
+
+
+def smooth_l1_loss(
+    x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """½ d² / beta for |d| < beta, else |d| - ½ beta, with d = x - target."""
+    if beta == 0.0:
+        return l1_loss(x, target, reduction)
+    same_shape("smooth_l1_loss", x, target)
+    d = x - target
+    size = absolute(d)
+    return reduced(where(less(size, beta), square(d) * (0.5 / beta), size - 0.5 * beta), reduction)
+
+
+def poisson_nll_loss(
+    x: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Tensor:
+    """exp(x) - target · x, where x is the log of the expected count (``log_input``).
+
+    ``full`` adds Stirling's approximation of log(target!) where target > 1.
+    """
+    loss = exp(x) - target * x if log_input else x - target * log(x + eps)
+    if full:
+        above = less(1.0, target)
+        safe = where(above, target, 2.0)
+        stirling = safe * log(safe) - safe + 0.5 * log(2.0 * math.pi * safe)
+        loss = loss + where(above, stirling, 0.0)
+    return reduced(loss, reduction)
+
+
+def gaussian_nll_loss(
+    x: Tensor,
+    target: Tensor,
+    var: Tensor,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Tensor:
+    """½ (log v + (x - target)² / v), v = max(var, eps); ``full`` adds ½ log 2π.
+
+    As in PyTorch, the bound ``eps`` does not change the derivative.
+    """
+    if var.ndim == x.ndim - 1 and var.shape == x.shape[:-1]:
+        var = var.unsqueeze(-1)
+    v = var + (clamp(var, min=eps) - var).detach()
+    loss = 0.5 * (log(v) + square(x - target) / v)
+    return reduced(loss + 0.5 * math.log(2.0 * math.pi) if full else loss, reduction)
+
+
+# ------------------------------------------------------------------- yes or no, probabilities
+
+
+def binary_cross_entropy(
+    x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-(t log x + (1 - t) log(1 - x)) for probabilities x; logarithms end at -100."""
+    same_shape("binary_cross_entropy", x, target)
+    target = floating(target)
+    yes, no = clamp(log(x), min=-100.0), clamp(log1p(-x), min=-100.0)
+    loss = -(target * yes + (1.0 - target) * no)
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """p t softplus(-x) + (1 - t) softplus(x), p = ``pos_weight``: cross entropy of sigmoid(x).
+
+    Written with log1p(exp(-|x|)), so that it neither overflows nor loses the small losses of
+    confident right answers.
+    """
+    same_shape("binary_cross_entropy_with_logits", x, target)
+    target = floating(target)
+    tail = log1p(exp(-absolute(x)))
+    yes = target if pos_weight is None else target * pos_weight
+    loss = yes * (tail + maximum(-x, 0.0)) + (1.0 - target) * (tail + maximum(x, 0.0))
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def kl_div(
+    x: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """target · (log target - x) for log probabilities x; "batchmean" divides by the batch."""
+    same_shape("kl_div", x, target)
+    if log_target:
+        loss = exp(target) * (target - x)
+    else:
+        present = less(0.0, target)
+        loss = where(present, target * (log(where(present, target, 1.0)) - x), -(target * x))
+    if reduction == "batchmean":
+        return reductions.sum(loss) / (x.shape[0] if x.ndim else 1)
+    return reduced(loss, reduction)
+
+
+# ------------------------------------------------------------------------- one of many classes
+
+
+def cross_entropy(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-log softmax(x)[target] for logits x [N, C, ...] (or [C]).
+
+    ``target`` holds classes [N, ...] or probabilities [N, C, ...]. The mean divides by the sum of
+    the class weights of the targets, without those at ``ignore_index``.
+    """
+    if target.dtype.is_float:
+        return _soft_cross_entropy(x, target, weight, reduction, label_smoothing)
+    axis = 0 if x.ndim == 1 else 1
+    logp = log_softmax(x, axis)
+    if label_smoothing == 0.0:
+        return nll_loss(logp, target, weight, ignore_index, reduction)
+    picked, counts = _picked(logp, target, weight, ignore_index, axis)
+    every = logp if weight is None else logp * _along(weight, logp, axis)
+    smooth = where(not_equal(target, ignore_index), -reductions.sum(every, axis), 0.0)
+    even = label_smoothing / x.shape[axis]
+    return _class_mean((1.0 - label_smoothing) * picked + even * smooth, counts, reduction)
+
+
+def nll_loss(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """-x[target] for log probabilities x [N, C, ...] (or [C]) and classes [N, ...]."""
+    picked, counts = _picked(x, target, weight, ignore_index, 0 if x.ndim == 1 else 1)
+    return _class_mean(picked, counts, reduction)
+
+
+def _picked(
+    logp: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, axis: int
+) -> tuple[Tensor, Tensor]:
+    """-weight · logp at the target class, and that weight; both 0 at ``ignore_index``."""
+    target = cast(target, DType.i32)
+    if target.shape != logp.shape[:axis] + logp.shape[axis + 1 :]:
+        raise ShapeError(
+            f"classes of shape {target.shape} do not fit scores of shape {logp.shape}",
+            where=user_line(),
+            help=f"scores have the classes along axis {axis}; targets are without that axis",
+        )
+    classes = logp.shape[axis]
+    _check_classes(target, classes, ignore_index)
+    chosen = equal(expand(target.unsqueeze(axis), logp.shape), iota(logp.shape, axis))
+    kept = not_equal(target, ignore_index)
+    score = -reductions.sum(where(chosen, logp, 0.0), axis)
+    # Where nobody can be told, a class that does not exist makes the loss NaN instead of wrong.
+    known = less(-1, target) & less(target, classes)
+    score = where(known, score, where(kept, math.nan, 0.0))
+    score = where(kept, score, 0.0)
+    if weight is None:
+        return score, cast(kept, DType.f32)
+    at_class = reductions.sum(where(chosen, _along(weight, logp, axis), 0.0), axis)
+    at_class = where(kept, at_class, 0.0)
+    return score * at_class, at_class
+
+
+def _check_classes(target: Tensor, classes: int, ignore_index: int) -> None:
+    if thread.trace is not None:
+        return
+    labels = target.concrete
+    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
+    if wrong.any():
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise DataError(
+            f"class {labels[first]} does not exist: there are {classes}, from 0 to {classes - 1}",
+            where=f"target{list(first)} at {user_line()}",
+            help="count classes from 0 and give the last layer as many outputs as there are",
+        )
+
+
+def _along(weight: Tensor, like: Tensor, axis: int) -> Tensor:
+    """Class weights stretched to the shape of the scores."""
+    if weight.shape != (like.shape[axis],):
+        raise ShapeError(
+            f"there are {like.shape[axis]} classes and class weights of shape {weight.shape}",
+            where=user_line(),
+        )
+    lengths = [1] * like.ndim
+    lengths[axis] = like.shape[axis]
+    return expand(weight.reshape(*lengths), like.shape)
+
+
+def _class_mean(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return reductions.sum(loss) / reductions.sum(weights)
+    return reduced(loss, reduction)
+
+
+def _soft_cross_entropy(
+    x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+) -> Tensor:
+    same_shape("cross_entropy", x, target)
+    axis = 0 if x.ndim == 1 else 1
+    if label_smoothing:
+        target = target * (1.0 - label_smoothing) + label_smoothing / x.shape[axis]
+    logp = log_softmax(x, axis)
+    every = logp if weight is None else logp * _along(weight, logp, axis)
+    loss = -reductions.sum(every * target, axis)
+    if reduction == "mean":
+        return reductions.sum(loss) / max(1, math.prod(loss.shape))
+    return reduced(loss, reduction)
+
+

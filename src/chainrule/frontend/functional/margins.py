@@ -1,0 +1,128 @@
+"""Losses that ask for a margin, or compare directions and distances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...ir.types import DType
+from ..operations import reductions
+from ..operations.arithmetic import (
+    absolute,
+    cast,
+    equal,
+    exp,
+    log1p,
+    maximum,
+    minimum,
+    power,
+    sqrt,
+    square,
+    where,
+)
+from ..operations.creation import iota
+from ..operations.shaping import expand
+from .activations import logsigmoid, relu
+from .losses import reduced, same_shape
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def hinge_embedding_loss(
+    x: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """x where the target is 1, max(0, margin - x) where it is -1."""
+    loss = where(equal(target, 1), x, where(equal(target, -1), relu(margin - x), 0.0))
+    return reduced(loss, reduction)
+
+
+def soft_margin_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """log(1 + exp(-target · x)) for targets 1 and -1."""
+    same_shape("soft_margin_loss", x, target)
+    z = -(target * x)
+    return reduced(maximum(z, 0.0) + log1p(exp(-absolute(z))), reduction)
+
+
+def margin_ranking_loss(
+    first: Tensor, second: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """max(0, -target · (first - second) + margin): target 1 wants the first to be larger."""
+    return reduced(relu(-(target * (first - second)) + margin), reduction)
+
+
+def multi_margin_loss(
+    x: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C."""
+    classes = x.shape[1]
+    chosen = equal(expand(cast(target, DType.i32).unsqueeze(1), x.shape), iota(x.shape, 1))
+    score = reductions.sum(where(chosen, x, 0.0), 1, keepdim=True)
+    excess = power(relu(margin - score + x), p)
+    if weight is not None:
+        at_class = reductions.sum(where(chosen, weight, 0.0), 1, keepdim=True)
+        excess = excess * at_class
+    return reduced(reductions.sum(where(chosen, 0.0, excess), 1) / classes, reduction)
+
+
+def multilabel_soft_margin_loss(
+    x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """The mean over classes of -(t log sigmoid(x) + (1 - t) log sigmoid(-x))."""
+    loss = -(target * logsigmoid(x) + (1.0 - target) * logsigmoid(-x))
+    return reduced(reductions.mean(loss if weight is None else loss * weight, -1), reduction)
+
+
+def cosine_similarity(a: Tensor, b: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """a·b / (max(‖a‖, eps) max(‖b‖, eps)) along ``dim``."""
+    dot = reductions.sum(a * b, dim)
+    length_a = sqrt(maximum(reductions.sum(square(a), dim), eps * eps))
+    length_b = sqrt(maximum(reductions.sum(square(b), dim), eps * eps))
+    return dot / (length_a * length_b)
+
+
+def cosine_embedding_loss(
+    first: Tensor, second: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
+    # As in PyTorch, a constant keeps the root away from 0 here.
+    tiny = 1e-12
+    squares = (reductions.sum(square(t), -1) + tiny for t in (first, second))
+    length_a, length_b = squares
+    cos = reductions.sum(first * second, -1) / sqrt(length_a * length_b)
+    loss = where(equal(target, 1), 1.0 - cos, where(equal(target, -1), relu(cos - margin), 0.0))
+    return reduced(loss, reduction)
+
+
+def pairwise_distance(
+    a: Tensor, b: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    """‖a - b + eps‖ along the last axis."""
+    return reductions.norm(a - b + eps, p, -1, keepdim)
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin).
+
+    With ``swap``, d(positive, negative) counts instead where it is smaller.
+    """
+    near = pairwise_distance(anchor, positive, p, eps)
+    far = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = minimum(far, pairwise_distance(positive, negative, p, eps))
+    return reduced(relu(near - far + margin), reduction)
+
+

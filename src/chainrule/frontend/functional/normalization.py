@@ -1,0 +1,110 @@
+"""Layers that bring activations to mean 0 and variance 1, or to root mean square 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import ShapeError
+from ...ir.types import Shape
+from ..modes import no_grad, where
+from ..operations import reductions
+from ..operations.arithmetic import sqrt
+from ..operations.shaping import reshape
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+#: machine epsilon of f32, PyTorch's default for RMS normalisation
+F32_EPS = 2.0**-23
+
+
+def _last_axes(x: Tensor, normalized_shape: Sequence[int]) -> Shape:
+    shape = tuple(normalized_shape)
+    if not shape or x.shape[x.ndim - len(shape) :] != shape or len(shape) > x.ndim:
+        raise ShapeError(
+            f"an input of shape {x.shape} does not end with {shape}",
+            where=where(),
+            help=f"the last axes must be {shape}, which the layer was made for",
+        )
+    return tuple(range(x.ndim - len(shape), x.ndim))
+
+
+def layer_norm(
+    x: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) · weight + bias over the last axes; var divides by n."""
+    axes = _last_axes(x, normalized_shape)
+    centred = x - reductions.mean(x, axes, keepdim=True)
+    y = centred / sqrt(reductions.mean(centred * centred, axes, keepdim=True) + eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def rms_norm(
+    x: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """x / sqrt(mean x² + eps) · weight over the last axes."""
+    axes = _last_axes(x, normalized_shape)
+    mean_square = reductions.mean(x * x, axes, keepdim=True)
+    y = x / sqrt(mean_square + (F32_EPS if eps is None else eps))
+    return y if weight is None else y * weight
+
+
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float | Tensor = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) · weight + bias for each channel (axis 1).
+
+    In training, or without running statistics, mean and variance are those of the batch, and the
+    running ones move toward them by ``momentum`` (the variance there divides by n - 1). Otherwise
+    the running ones are used.
+    """
+    along = [1, x.shape[1]] + [1] * (x.ndim - 2)
+    if running_mean is None or running_var is None or training:
+        axes = [a for a in range(x.ndim) if a != 1]
+        count = x.shape[0] * _product(x.shape[2:])
+        if count < 2:
+            raise ShapeError(
+                f"batch statistics need more than one value per channel; the input is {x.shape}",
+                where=where(),
+                help="use a larger batch, or model.eval()",
+            )
+        mean = reductions.mean(x, axes)
+        centred = x - reshape(mean, along)
+        variance = reductions.mean(centred * centred, axes)
+        if training and running_mean is not None and running_var is not None:
+            with no_grad():
+                _move(running_mean, mean, momentum)
+                _move(running_var, variance * (count / (count - 1)), momentum)
+    else:
+        mean, variance = running_mean, running_var
+        centred = x - reshape(mean, along)
+    y = centred / reshape(sqrt(variance + eps), along)
+    y = y if weight is None else y * reshape(weight, along)
+    return y if bias is None else y + reshape(bias, along)
+
+
+def _move(running: Tensor, value: Tensor, momentum: float | Tensor) -> None:
+    running.assign_(running + momentum * (value.detach() - running))
+
+
+def _product(lengths: Sequence[int]) -> int:
+    result = 1
+    for n in lengths:
+        result *= n
+    return result

@@ -1,0 +1,101 @@
+"""Arrays as kernels want them: aligned to cache lines, dense, in a dtype of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError, DTypeError
+from ..ir.types import Array, DType, Shape
+
+#: bytes; one cache line, and the widest vector
+ALIGNMENT = 64
+
+
+def aligned_empty(shape: Sequence[int], dtype: npt.DTypeLike, order: str = "C") -> Array:
+    """An uninitialised array whose memory starts at a multiple of 64 bytes.
+
+    ``order`` "C" stores the last axis densely, "F" the first: a weight of shape (out, in) stored
+    "F" is an (in, out) matrix in memory, which is how the forward product reads it.
+    """
+    kind = np.dtype(dtype)
+    size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    flat = raw[start : start + size].view(kind)
+    if order == "C":
+        return flat.reshape(tuple(shape))
+    return flat.reshape(tuple(reversed(shape))).transpose()
+
+
+def aligned_copy(array: Array) -> Array:
+    """A dense aligned copy; axes lie in memory in the order of ``array`` where that is dense."""
+    order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    copy = aligned_empty(array.shape, array.dtype, order)
+    copy[...] = array
+    return copy
+
+
+def is_dense(array: Array) -> bool:
+    """Whether kernels can keep ``array`` as a state: own order of axes, no gaps, aligned."""
+    contiguous = array.flags.c_contiguous or array.flags.f_contiguous
+    return contiguous and array.flags.writeable and array.ctypes.data % ALIGNMENT == 0
+
+
+def element_strides(array: Array) -> Shape:
+    """Distances between neighbours along each axis, in elements."""
+    return tuple(s // array.itemsize for s in array.strides)
+
+
+_NARROWER: dict[str, DType] = {
+    "float16": DType.f32,
+    "float64": DType.f32,
+    "int8": DType.i32,
+    "int16": DType.i32,
+    "uint16": DType.i32,
+    "int64": DType.i32,
+    "uint64": DType.u32,
+}
+
+
+def target_dtype(dtype: np.dtype[Any]) -> DType:
+    """The engine's dtype for NumPy's ``dtype``; `DTypeError` for strings, objects and the like."""
+    found = _NARROWER.get(dtype.name)
+    return found if found is not None else DType.of(dtype)
+
+
+def narrowed(array: Array) -> Array:
+    """``array`` in a dtype of the engine: real numbers become f32, whole numbers 32 bits.
+
+    Raises `DataError` where an integer does not fit. Real 0-d double precision is narrowed too.
+    """
+    target = target_dtype(array.dtype).numpy
+    if array.dtype == target:
+        return array.astype(target, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        result: Array = array.astype(target)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and not (result == array).all():
+        wrong = np.argwhere(result != array)[0]
+        raise DataError(
+            f"the integer {array[tuple(wrong)]} does not fit into {target}",
+            where=f"index {tuple(map(int, wrong))}",
+            help="use values of at most 32 bits, or real numbers",
+        )
+    return result
+
+
+def as_array(value: Any) -> Array:
+    """Anything array-like as an array in a dtype of the engine."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"this is not a rectangular array: {error}") from None
+    if array.dtype.kind == "O":
+        raise DTypeError(
+            "an array of Python objects cannot become a Tensor",
+            help="convert it to numbers first, for example with array.astype(np.float32)",
+        )
+    return narrowed(array)

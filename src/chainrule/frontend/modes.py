@@ -1,0 +1,116 @@
+"""What holds for the running thread: the trace being recorded, and whether gradients are tracked."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from ..ir.graph import Location
+
+if TYPE_CHECKING:
+    from .tracer import Trace
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+
+
+class _Thread(threading.local):
+    trace: Trace | None = None
+    grad: bool = True
+
+
+thread = _Thread()
+
+
+class _Structure:
+    """``epoch`` counts changes after which an old trace may no longer say what the program says.
+
+    Whoever changes training mode, ``requires_grad``, attributes of modules or parameter groups
+    calls `touch`; compiled functions compare the number on each call.
+    """
+
+    epoch = 0
+
+    def touch(self) -> None:
+        """A change of structure happened."""
+        self.epoch += 1
+
+
+structure = _Structure()
+
+
+class grad_mode:  # noqa: N801 - a decorator and context manager, spelled as PyTorch does
+    """Base of `no_grad` and `enable_grad`: context manager and decorator."""
+
+    value = True
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(thread.grad)
+        thread.grad = self.value
+
+    def __exit__(self, *error: object) -> None:
+        thread.grad = self._before.pop()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+class no_grad(grad_mode):  # noqa: N801
+    """Inside, results do not require gradients: ``with no_grad(): ...`` or ``@no_grad()``."""
+
+    value = False
+
+
+class enable_grad(grad_mode):  # noqa: N801
+    """Inside a `no_grad`, track gradients again."""
+
+    value = True
+
+
+def is_grad_enabled() -> bool:
+    """Whether results of operations on tensors that require gradients require them too."""
+    return thread.grad
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Inside, operations run at once although a trace is being recorded.
+
+    For memory that outlives the step, such as an optimizer's slots at its first step.
+    """
+    trace, thread.trace = thread.trace, None
+    try:
+        yield
+    finally:
+        thread.trace = trace
+
+
+def here() -> Location | None:
+    """The line of the user's program that is running: the first one outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(_PACKAGE):
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    return Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def where() -> str:
+    """`here` as the text of an error."""
+    place = here()
+    return "" if place is None else str(place)

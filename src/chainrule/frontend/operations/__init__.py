@@ -1,0 +1,1 @@
+"""What Tensors can do, written in the primitives: arithmetic, shapes, indices, reductions."""

@@ -1,0 +1,159 @@
+"""Tensors from nothing: constants, counters, and copies of a shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import ops
+from ...errors import DTypeError
+from ...ir.types import DType, Shape
+from ..apply import apply, from_array, new_tensor, scalar, tensor_of
+from ..memory import aligned_empty
+from ..modes import thread, where
+from .arithmetic import broadcast_to, cast
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+DTypeLike = DType | npt.DTypeLike
+
+
+def dtype_of(dtype: DTypeLike) -> DType:
+    """The engine's dtype for ``dtype``: its own, or what NumPy calls so."""
+    return dtype if isinstance(dtype, DType) else DType.of(dtype)
+
+
+def shape_of(shape: tuple[Any, ...]) -> Shape:
+    """``f(2, 3)`` and ``f((2, 3))`` alike."""
+    if len(shape) == 1 and isinstance(shape[0], Sequence):
+        return tuple(shape[0])
+    return shape
+
+
+def tensor(
+    data: Any, dtype: DTypeLike | None = None, *, requires_grad: bool = False
+) -> Tensor:
+    """A Tensor that holds a copy of ``data`` (numbers, nested lists, arrays, Tensors).
+
+    Real numbers become float32, whole numbers int32 (`DataError` where one does not fit), bools
+    and bytes stay. float64 exists for single numbers only: ``tensor(0.1, dtype="float64")``.
+    """
+    wanted = None if dtype is None else dtype_of(dtype)
+    if wanted is DType.f64:
+        array = np.asarray(data, np.float64)
+        if array.ndim and thread.trace is None:
+            raise DTypeError(
+                f"a float64 Tensor must be a single number, not of shape {array.shape}",
+                where=where(),
+                help="use float32",
+            )
+        return scalar(array.item(), DType.f64)
+    result = new_tensor(data)
+    if wanted is not None and result.dtype is not wanted:
+        result = cast(result, wanted)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+def full(
+    shape: Sequence[int],
+    value: bool | float,
+    dtype: DTypeLike | None = None,
+    *,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``value`` everywhere; the dtype is that of the value unless given."""
+    wanted = tensor_of(value).dtype if dtype is None else dtype_of(dtype)
+    if thread.trace is not None:
+        result = broadcast_to(scalar(value, wanted), tuple(shape))
+    else:
+        array = aligned_empty(tuple(shape), wanted.numpy)
+        array[...] = value
+        result = from_array(array)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+def zeros(
+    *shape: Any, dtype: DTypeLike = DType.f32, requires_grad: bool = False
+) -> Tensor:
+    """Zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
+    return full(shape_of(shape), 0, dtype, requires_grad=requires_grad)
+
+
+def ones(*shape: Any, dtype: DTypeLike = DType.f32, requires_grad: bool = False) -> Tensor:
+    """Ones: ``ones(2, 3)`` or ``ones((2, 3))``."""
+    return full(shape_of(shape), 1, dtype, requires_grad=requires_grad)
+
+
+def full_like(x: Tensor, value: bool | float, dtype: DTypeLike | None = None) -> Tensor:
+    """``value`` in the shape, dtype and memory layout of ``x``."""
+    wanted = x.dtype if dtype is None else dtype_of(dtype)
+    if thread.trace is not None or x.is_traced:
+        return full(x.shape, value, wanted)
+    like = x.concrete
+    order = "F" if like.flags.f_contiguous and not like.flags.c_contiguous else "C"
+    array = aligned_empty(x.shape, wanted.numpy, order)
+    array[...] = value
+    return from_array(array)
+
+
+def zeros_like(x: Tensor, dtype: DTypeLike | None = None) -> Tensor:
+    """Zeros in the shape, dtype and memory layout of ``x``: what optimizers keep per parameter."""
+    return full_like(x, 0, dtype)
+
+
+def ones_like(x: Tensor, dtype: DTypeLike | None = None) -> Tensor:
+    """Ones in the shape, dtype and memory layout of ``x``."""
+    return full_like(x, 1, dtype)
+
+
+def arange(start: float, stop: float | None = None, step: float = 1) -> Tensor:
+    """start, start + step, … below ``stop``; ``arange(n)`` counts from 0."""
+    first, last = (0, start) if stop is None else (start, stop)
+    return tensor(np.arange(first, last, step))
+
+
+def linspace(start: float, stop: float, steps: int) -> Tensor:
+    """``steps`` numbers from ``start`` to ``stop``, both included."""
+    return tensor(np.linspace(start, stop, steps))
+
+
+def eye(n: int, m: int | None = None) -> Tensor:
+    """Ones on the diagonal."""
+    return cast(iota((n, m or n), 0) == iota((n, m or n), 1), DType.f32)
+
+
+def iota(shape: Shape, axis: int) -> Tensor:
+    """The index along ``axis`` at every place, i32."""
+    return apply(ops.iota, shape=shape, axis=axis)
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """i32: 1 where the new last axis equals the label, else 0."""
+    shape = (*labels.shape, num_classes)
+    wanted = broadcast_to(cast(labels, DType.i32).unsqueeze(-1), shape)
+    return cast(wanted == iota(shape, labels.ndim), DType.i32)
+
+
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """Zero above the diagonal of the last two axes."""
+    return _triangle(x, diagonal, lower=True)
+
+
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """Zero below the diagonal of the last two axes."""
+    return _triangle(x, diagonal, lower=False)
+
+
+def _triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
+    rows = iota(x.shape, x.ndim - 2) + diagonal
+    columns = iota(x.shape, x.ndim - 1)
+    kept = columns <= rows if lower else rows <= columns
+    return apply(ops.select, kept, x, broadcast_to(scalar(0, x.dtype), x.shape))

@@ -1,0 +1,158 @@
+"""``x[...]``: integers, slices, None, Ellipsis, and arrays of whole numbers.
+
+A bool mask would give a shape that depends on numbers; shapes here are known before anything runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import ops
+from ...errors import DTypeError, ShapeError
+from ...ir.types import DType
+from ..apply import apply, from_array, scalar, tensor_of
+from ..modes import thread, where
+from ..storage import Storage
+from . import shaping
+from .arithmetic import broadcast_to, cast, is_number, less
+from .arithmetic import where as choose
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+Key = tuple[Any, ...]
+
+
+def _is_index_array(item: Any) -> bool:
+    return isinstance(item, Storage | np.ndarray | list)
+
+
+def _items(key: Any, ndim: int) -> list[Any]:
+    """One item for each axis of the operand, and None for each new one."""
+    items = list(key) if isinstance(key, tuple) else [key]
+    used = sum(1 for i in items if i is not None and i is not Ellipsis)
+    if used > ndim:
+        raise ShapeError(f"{used} indices for a Tensor with {ndim} axes", where=where())
+    rest: list[Any] = [slice(None)] * (ndim - used)
+    dots = [n for n, i in enumerate(items) if i is Ellipsis]
+    if len(dots) > 1:
+        raise ShapeError("an index may contain `...` once", where=where())
+    if not dots:
+        return items + rest
+    return items[: dots[0]] + rest + items[dots[0] + 1 :]
+
+
+def _integer(item: Any, length: int, axis: int) -> int:
+    index = int(item)
+    if not -length <= index < length:
+        raise ShapeError(
+            f"index {index} is outside of axis {axis} with length {length}", where=where()
+        )
+    return index % length
+
+
+def get(x: Tensor, key: Any) -> Tensor:
+    """``x[key]``."""
+    items = _items(key, x.ndim)
+    bounds: list[slice] = []
+    shape: list[int] = []
+    arrays: list[tuple[int, Any]] = []
+    for item in items:
+        axis = len(bounds)
+        if item is None:
+            shape.append(1)
+        elif isinstance(item, slice):
+            start, stop, step = item.indices(x.shape[axis])
+            bounds.append(slice(start, stop, step))
+            shape.append(len(range(start, stop, step)))
+        elif _is_index_array(item):
+            arrays.append((len(shape), item))
+            bounds.append(slice(0, x.shape[axis], 1))
+            shape.append(x.shape[axis])
+        else:
+            index = _integer(item, x.shape[axis], axis)
+            bounds.append(slice(index, index + 1, 1))
+    result = shaping.reshape(_sliced(x, bounds), shape)
+    if len(arrays) > 1:
+        raise ShapeError(
+            "an index may contain one array", where=where(), help="index the axes one by one"
+        )
+    return take(result, arrays[0][1], arrays[0][0]) if arrays else result
+
+
+def _sliced(x: Tensor, bounds: list[slice]) -> Tensor:
+    if any(n == 0 for n in (len(range(b.start, b.stop, b.step)) for b in bounds)):
+        bounds = [b if range(b.start, b.stop, b.step) else slice(0, 0, 1) for b in bounds]
+    start = tuple(b.start for b in bounds)
+    stop = tuple(b.stop for b in bounds)
+    step = tuple(b.step for b in bounds)
+    if start == (0,) * x.ndim and stop == x.shape and step == (1,) * x.ndim:
+        return x
+    return apply(ops.slice, x, start=start, stop=stop, step=step)
+
+
+def take(x: Tensor, indices: Any, dim: int) -> Tensor:
+    """Slices of x along ``dim`` at ``indices``; negative ones count from the end.
+
+    Outside of a compiled function an index beyond the end is a `ShapeError`; inside, where nobody
+    can be told, it reads the border.
+    """
+    axis = shaping.axis_of(dim, x.ndim)
+    index, length = tensor_of(indices), x.shape[axis]
+    if index.dtype is DType.bool:
+        raise DTypeError(
+            "a bool mask cannot be an index: the shape of the result would depend on numbers",
+            where=where(),
+            help="use cr.where(mask, x, 0), or NumPy outside of the model",
+        )
+    if index.dtype.is_float:
+        raise DTypeError("an index must be whole numbers", where=where())
+    if thread.trace is None:
+        numbers = index.concrete
+        if numbers.size and not (-length <= numbers.min() and numbers.max() < length):
+            raise ShapeError(
+                f"indices from {numbers.min()} to {numbers.max()} leave axis {axis} of length "
+                f"{length}",
+                where=where(),
+            )
+        index = from_array(np.where(numbers < 0, numbers + length, numbers).astype(np.int32))
+    else:
+        index = cast(index, DType.i32)
+        index = choose(less(index, 0), index + length, index)
+    return apply(ops.gather, x, index, axis=axis)
+
+
+def put(x: Tensor, key: Any, value: Any) -> Tensor:
+    """``x`` with ``x[key]`` replaced by ``value``; key of integers, slices and ``...``."""
+    items = _items(key, x.ndim)
+    if any(i is None or _is_index_array(i) for i in items):
+        raise ShapeError(
+            "assignment takes integers and slices as index",
+            where=where(),
+            help="use cr.where(condition, a, b) for anything else",
+        )
+    ranges = [_range(item, x.shape[axis], axis) for axis, item in enumerate(items)]
+    shape = tuple(len(r) for r in ranges)
+    if 0 in shape:
+        return x
+    kept = tuple(len(r) for r, i in zip(ranges, items, strict=True) if isinstance(i, slice))
+    new = scalar(value, x.dtype) if is_number(value) else cast(tensor_of(value), x.dtype)
+    new = shaping.reshape(broadcast_to(new, kept), shape)
+    new = shaping.flip(new, [a for a, r in enumerate(ranges) if r.step < 0])
+    ranges = [r if r.step > 0 else r[::-1] for r in ranges]
+    widths: dict[str, Any] = {
+        "low": tuple(r[0] for r in ranges),
+        "high": tuple(n - 1 - r[-1] for r, n in zip(ranges, x.shape, strict=True)),
+        "interior": tuple(r.step - 1 if len(r) > 1 else 0 for r in ranges),
+    }
+    inside = shaping.pad(broadcast_to(scalar(True, DType.bool), shape), **widths)
+    return choose(inside, shaping.pad(new, **widths), x)
+
+
+def _range(item: Any, length: int, axis: int) -> range:
+    if isinstance(item, slice):
+        return range(*item.indices(length))
+    index = _integer(item, length, axis)
+    return range(index, index + 1)

@@ -1,0 +1,147 @@
+"""Random numbers: a pure function of a seed, a count of draws and the place in the result.
+
+A `Generator` is two Tensors, key and count. Every operation takes one count, so a compiled step
+and the same lines run one by one draw the same numbers, on any number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import ops
+from ..ir.types import DType, Shape
+from .apply import apply, from_array, scalar
+from .memory import aligned_empty
+from .modes import no_grad
+from .operations.arithmetic import broadcast_to, cast, less, log, sqrt, where
+from .operations.creation import shape_of
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class Generator:
+    """A source of random numbers with the state (key, count)."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.key = from_array(aligned_empty((2,), np.uint32))
+        self.count = from_array(aligned_empty((), np.uint32))
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again from ``seed`` (64 bits count); returns the generator."""
+        self.key.assign_(from_array(np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], "u4")))
+        self.count.assign_(from_array(np.zeros((), np.uint32)))
+        return self
+
+    def get_state(self) -> tuple[int, int, int]:
+        """The two words of the key, and the count."""
+        first, second = self.key.numpy().tolist()
+        return first, second, int(self.count.item())
+
+    def set_state(self, state: tuple[int, int, int]) -> None:
+        """Continue from what `get_state` gave."""
+        self.key.assign_(from_array(np.array(state[:2], np.uint32)))
+        self.count.assign_(from_array(np.array(state[2], np.uint32)))
+
+    def bits(self, shape: Shape) -> Tensor:
+        """32 random bits for each element, u32; takes one count."""
+        result = apply(ops.rng_bits, self.key, self.count, shape=shape)
+        with no_grad():
+            self.count.assign_(self.count + 1)
+        return result
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator, from which layers and random functions draw."""
+    return default_generator.manual_seed(seed)
+
+
+def rand(*shape: Any, generator: Generator | None = None) -> Tensor:
+    """Uniform in [0, 1): the upper 24 bits of a word, times 2^-24."""
+    bits = (generator or default_generator).bits(shape_of(shape))
+    upper = apply(ops.shr, bits, _word(8, bits.shape))
+    return cast(upper, DType.f32) * 2.0**-24
+
+
+def _word(value: int, shape: Shape) -> Tensor:
+    return broadcast_to(scalar(value, DType.u32), shape)
+
+
+def uniform(
+    shape: Shape, low: float = 0.0, high: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Uniform in [low, high)."""
+    return rand(shape, generator=generator) * (high - low) + low
+
+
+# log(4 u (1-u)) = -w; sqrt(2) erfinv(2u - 1) = (2u - 1) P(w). Coefficients for single precision
+# from M. Giles, "Approximating the erfinv function", GPU Computing Gems 2, 2010.
+_CENTRE = (
+    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+    -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
+)  # fmt: skip
+_TAIL = (
+    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
+)  # fmt: skip
+
+
+def _polynomial(w: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+    result: Any = coefficients[0]
+    for c in coefficients[1:]:
+        result = result * w + c
+    tensor: Tensor = result
+    return tensor
+
+
+def randn(*shape: Any, generator: Generator | None = None) -> Tensor:
+    """Normal with mean 0 and variance 1: sqrt(2) erfinv(2u - 1), u one of 2^23 midpoints.
+
+    One word makes one number; the largest is about 5.4.
+    """
+    bits = (generator or default_generator).bits(shape_of(shape))
+    upper = cast(apply(ops.shr, bits, _word(9, bits.shape)), DType.f32)
+    return normal_quantile((upper + 0.5) * 2.0**-23)
+
+
+def normal_quantile(u: Tensor) -> Tensor:
+    """The number below which a standard normal variable falls with probability u, 0 < u < 1."""
+    w = -log(4.0 * u * (1.0 - u))
+    centre = _polynomial(w - 2.5, _CENTRE)
+    tail = _polynomial(sqrt(where(less(w, 5.0), 9.0, w)) - 3.0, _TAIL)
+    return math.sqrt(2.0) * (2.0 * u - 1.0) * where(less(w, 5.0), centre, tail)
+
+
+def normal(
+    shape: Shape, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Normal with the given mean and standard deviation."""
+    return randn(shape, generator=generator) * std + mean
+
+
+def bernoulli(shape: Shape, p: float, generator: Generator | None = None) -> Tensor:
+    """bool: true with probability p (in steps of 2^-32)."""
+    bits = (generator or default_generator).bits(shape)
+    threshold = round(p * 2.0**32)
+    if threshold >= 2**32:
+        return broadcast_to(scalar(True, DType.bool), shape)
+    return less(bits, threshold)
+
+
+def dropout(
+    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+) -> Tensor:
+    """Each element 0 with probability p, else divided by 1 - p; x itself outside of training."""
+    if not training or p == 0.0:
+        return x
+    if p >= 1.0:
+        return x * 0.0
+    kept = bernoulli(x.shape, 1.0 - p, generator)
+    return where(kept, x * (1.0 / (1.0 - p)), 0.0)

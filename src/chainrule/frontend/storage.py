@@ -1,0 +1,307 @@
+"""What a Tensor holds, below its operators: an array, or a node of the trace being recorded."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..errors import GradientError, TraceError
+from ..ir.graph import Node
+from ..ir.types import Array, DType, Shape
+from ..ops.sources import input_
+from .memory import aligned_copy, element_strides, is_dense
+from .modes import structure, thread, where
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+    from .tracer import Trace
+
+
+class NotKept:
+    """The ``.grad`` of a parameter whose gradient stayed inside a compiled call."""
+
+
+NOT_KEPT = NotKept()
+
+
+class Writer:
+    """A compiled program that writes states; ``runs`` counts its executions."""
+
+    __slots__ = ("runs",)
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+
+class GradClock:
+    """``ticks`` counts gradients set outside of compiled programs."""
+
+    ticks = 0
+
+
+grad_clock = GradClock()
+
+
+class Record:
+    """One value of eager history: its node, its array, and the records it was computed from.
+
+    A chain of records is the tape. It is held by the tensors that were computed, so it goes when
+    they go. ``stale`` becomes true when the array was overwritten since.
+    """
+
+    __slots__ = ("_stamp", "_written", "array", "inputs", "node", "owner")
+
+    def __init__(
+        self, node: Node, array: Array, inputs: tuple[Record, ...], owner: Storage | None
+    ) -> None:
+        self.node = node
+        self.array = array
+        self.inputs = inputs
+        self.owner = None if owner is None else weakref.ref(owner)  # strong: a cycle
+        self._written = False
+        self._stamp = 0 if owner is None else owner.runs()
+
+    @property
+    def stale(self) -> bool:
+        """Whether ``array`` no longer holds the value that was recorded."""
+        owner = None if self.owner is None else self.owner()
+        return self._written or (owner is not None and owner.runs() != self._stamp)
+
+    def overwrite(self) -> None:
+        """The array is about to hold another value."""
+        self._written = True
+
+
+class Storage:
+    """The state of a Tensor. `Tensor` is its one concrete class."""
+
+    __slots__ = (
+        "__weakref__",
+        "_array",
+        "_grad",
+        "_is_view",
+        "_node",
+        "_pinned",
+        "_record",
+        "_requires_grad",
+        "_trace",
+        "_views",
+        "_writers",
+    )
+
+    tensor_type: ClassVar[type[Tensor]]
+
+    _array: Array | None
+    _node: Node | None
+    _trace: Trace | None
+    _record: Record | None
+    _requires_grad: bool
+    _grad: Tensor | NotKept | None
+    _writers: tuple[Writer, ...]
+    _is_view: bool
+    _pinned: bool
+    _views: weakref.WeakSet[Storage] | None
+
+    def _set(self, array: Array | None, node: Node | None, requires_grad: bool) -> None:
+        self._array = array
+        self._node = node
+        self._trace = None if node is None else thread.trace
+        self._record = None
+        self._requires_grad = requires_grad
+        self._grad = None
+        self._writers = ()
+        self._is_view = False
+        self._pinned = False
+        self._views = None
+
+    # ------------------------------------------------------------------------- what it is
+
+    @property
+    def shape(self) -> Shape:
+        """Lengths of the axes."""
+        return self.array_or_node.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        value = self.array_or_node
+        return value.dtype if isinstance(value, Node) else DType.of(value.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def array_or_node(self) -> Array | Node:
+        """The NumPy array, or the current node while traced."""
+        if self._array is not None:
+            return self._array
+        assert self._node is not None
+        return self._node
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether this is a value of a trace, without numbers."""
+        return self._array is None
+
+    @property
+    def concrete(self) -> Array:
+        """The array itself, not a copy; `TraceError` where there are no numbers to read."""
+        array = self._array
+        if array is None or thread.trace is not None:
+            raise self._no_numbers()
+        return array
+
+    def _no_numbers(self) -> TraceError:
+        if self._array is None and self._trace is not thread.trace:
+            return TraceError(
+                "this Tensor belongs to a compiled function that has ended",
+                where=where(),
+                help="return it from the function instead of storing it",
+            )
+        return TraceError(
+            "a Tensor has no numbers while its function is being compiled",
+            where=where(),
+            help="use cr.where(condition, a, b) instead of `if`, return the Tensor and read it "
+            "outside, or take this line out of the compiled function",
+        )
+
+    # ------------------------------------------------------------------------------ memory
+
+    def record(self) -> Record:
+        """This value on the eager tape."""
+        record = self._record
+        if record is None or (self._writers and record.stale):
+            array = self.concrete
+            node = input_(
+                kind="arg",
+                name="value",
+                shape=array.shape,
+                dtype=DType.of(array.dtype),
+                strides=element_strides(array),
+            )
+            record = self._record = Record(node, array, (), self)
+        return record
+
+    def runs(self) -> int:
+        """How often compiled programs have written this memory."""
+        return sum(w.runs for w in self._writers)
+
+    def settle(self) -> Array:
+        """Make the memory fit to be a state: dense, aligned, its own. From here it never moves."""
+        assert self._array is not None
+        if not self._pinned:
+            self.part_from_views()
+            if self._is_view or not is_dense(self._array):
+                self._move(aligned_copy(self._array))
+            self._pinned = True
+        return self._array
+
+    def _move(self, array: Array) -> None:
+        """The same value in other memory. The tape, if any, keeps the old."""
+        self._array = array
+        self._is_view = False
+        if self._record is not None and not self._record.inputs:
+            self._record = None
+
+    def add_view(self, view: Storage) -> None:
+        """``view`` shares this memory; it gets its own before this one is written."""
+        if self._views is None:
+            self._views = weakref.WeakSet()
+        self._views.add(view)
+        view._is_view = True
+
+    def part_from_views(self) -> None:
+        """Give every view of this memory memory of its own."""
+        views, self._views = self._views, None
+        for view in views or ():
+            if view._is_view and view._array is not None:
+                view.part_from_views()
+                view._array = view._array.copy()
+                view._is_view = False
+                if view._record is not None:
+                    view._record.array = view._array
+
+    def write(self, values: Array, record: Record | None) -> None:
+        """Make ``values`` the content; ``record`` is how they came about, if a tape needs it.
+
+        Tensors that share this memory keep their values. A result of other operations moves to
+        new memory instead, because its tape may still need the old numbers.
+        """
+        assert self._array is not None
+        old = self._record
+        if self._pinned or old is None or not old.inputs:
+            self.part_from_views()
+            if self._is_view or not self._array.flags.writeable:
+                self._move(aligned_copy(self._array))
+            elif old is not None:
+                old.overwrite()
+            self._array[...] = values
+        else:
+            self._array, self._is_view = aligned_copy(values), False
+        self._record = record
+
+    # --------------------------------------------------------------------------- gradients
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether ``backward()`` computes a gradient with respect to this Tensor."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        value = bool(value)
+        if value and not self.dtype.is_float:
+            raise GradientError(
+                f"a Tensor of dtype {self.dtype!r} cannot require a gradient",
+                where=where(),
+                help="derivatives exist for real numbers only: use dtype float32",
+            )
+        if value == self._requires_grad:
+            return
+        trace = thread.trace
+        if trace is None:
+            structure.touch()
+        else:
+            trace.remember_requires_grad(self._as_tensor())
+        self._requires_grad = value
+
+    def _as_tensor(self) -> Tensor:
+        assert isinstance(self, Storage.tensor_type)
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward()`` added up, or None."""
+        trace = thread.trace
+        value = self._grad
+        if trace is not None and self._array is not None:
+            value = trace.read_grad(self._as_tensor())
+        if isinstance(value, NotKept):
+            raise not_kept()
+        return value
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        trace = thread.trace
+        if trace is not None and self._array is not None:
+            trace.write_grad(self._as_tensor(), value)
+            return
+        grad_clock.ticks += 1
+        self._grad = value
+
+
+def not_kept() -> GradientError:
+    """The error of reading a gradient that a compiled function did not hand out."""
+    return GradientError(
+        "this gradient stayed inside a compiled function",
+        where=where(),
+        help="write @cr.compile(keep_grads=True) to keep gradients after each call, or call "
+        "zero_grad() before backward() inside the function if it should start from none",
+    )
+
+
+def value_of(tensor: Storage) -> Any:
+    """The array behind ``tensor`` without any check: for code that moves arrays around."""
+    return tensor._array

@@ -1,0 +1,397 @@
+"""The Tensor: an array of numbers that remembers how it was computed.
+
+Operations run at once, or are recorded while a compiled function is traced. Every operation gives
+a new value: unlike in PyTorch, a result never changes because the Tensor it was cut from does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from .. import ops
+from ..errors import GradientError
+from ..ir.types import Array, DType
+from .apply import apply, from_node, new_tensor, scalar, tensor_of
+from .backward import backward
+from .functional import activations
+from .modes import thread, where
+from .operations import arithmetic, indexing, products, reductions, shaping
+from .operations.creation import DTypeLike, dtype_of, shape_of, tril, triu
+from .storage import Storage
+
+Number = bool | float
+Whole = int
+
+
+class Tensor(Storage):
+    """An n-dimensional array that can be differentiated.
+
+    Made by `chainrule.tensor`, by operations, and by modules for their parameters.
+    ``Tensor(data)`` copies array-likes; real numbers become float32, whole numbers int32.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000  # ndarray + Tensor is a Tensor
+    __hash__ = object.__hash__  # by identity, although == compares elements
+
+    def __init__(self, data: Any, requires_grad: Number = False) -> None:
+        made = new_tensor(data)
+        self._set(made._array, made._node, False)
+        self.requires_grad = bool(requires_grad)
+
+    # ------------------------------------------------------------------------- out of here
+
+    def numpy(self) -> Array:
+        """The numbers, as an array of their own: later changes of this Tensor do not show."""
+        return self.concrete.copy()
+
+    def item(self) -> Number:
+        """The number of a Tensor that has one element."""
+        return cast(Number, self.concrete.item())
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.concrete.tolist()
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        array = self.concrete
+        return np.array(array, dtype=dtype or array.dtype)
+
+    def __bool__(self) -> Any:
+        return bool(self.concrete)
+
+    def __float__(self) -> Any:
+        return float(self.concrete)
+
+    def __int__(self) -> Whole:
+        return int(self.concrete)
+
+    def __index__(self) -> Whole:
+        return self.concrete.__index__()
+
+    def __len__(self) -> Whole:
+        if not self.shape:
+            raise TypeError("a single number has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return iter([self[i] for i in range(len(self))])
+
+    def __repr__(self) -> str:
+        if self.is_traced or thread.trace is not None:
+            return f"Tensor(traced, shape={self.shape}, dtype={self.dtype!r})"
+        text = np.array2string(self.concrete, separator=", ", prefix="Tensor(", threshold=200)
+        kind = "" if self.dtype in (DType.f32, DType.i32, DType.bool) else f", {self.dtype!r}"
+        return f"Tensor({text}{kind}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.shape == () else format(repr(self), spec)
+
+    def numel(self) -> Whole:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def size(self, dim: Whole | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[shaping.axis_of(dim, self.ndim)]
+
+    def dim(self) -> Whole:
+        """Number of axes."""
+        return self.ndim
+
+    # --------------------------------------------------------------------------- gradients
+
+    def backward(self, gradient: Tensor | Array | None = None, create_graph: Number = False) -> None:
+        """Add the derivatives of this Tensor to ``.grad`` of every leaf it was computed from.
+
+        A Tensor of several elements needs ``gradient``, the weights of its elements. With
+        ``create_graph`` the gradients can be differentiated again.
+        """
+        backward(self, gradient, bool(create_graph))
+
+    def requires_grad_(self, requires_grad: Number = True) -> Tensor:
+        """Set ``requires_grad``; returns the Tensor."""
+        self.requires_grad = bool(requires_grad)
+        return self
+
+    def detach(self) -> Tensor:
+        """The same value, through which no derivative passes."""
+        if thread.trace is None:
+            return apply(ops.fence, self) if self.requires_grad else self.clone()
+        node = thread.trace.node(self)
+        return from_node(ops.fence(node) if self.requires_grad else node)
+
+    @property
+    def is_leaf(self) -> Any:
+        """Whether no operation that tracks gradients made this Tensor."""
+        return self._record is None or not self._record.inputs
+
+    def clone(self) -> Tensor:
+        """A Tensor of its own with the same value; derivatives pass."""
+        return apply(ops.reshape, self, shape=self.shape)
+
+    # -------------------------------------------------------------------------- in place
+
+    def assign_(self, value: Any) -> Tensor:
+        """Make ``value`` (stretched and cast to this shape and dtype) the content; returns self.
+
+        Outside of compiled functions it is copied into the same memory. Inside, it is what this
+        Tensor holds from here on, and, if the Tensor exists outside, after the call.
+        """
+        if self.requires_grad and thread.grad and self.is_leaf:
+            raise GradientError(
+                "a Tensor that requires a gradient cannot be changed while gradients are tracked",
+                where=where(),
+                help="write `with cr.no_grad():` around the assignment",
+            )
+        if arithmetic.is_number(value):
+            value = scalar(value, self.dtype)
+        new = arithmetic.broadcast_to(arithmetic.cast(tensor_of(value), self.dtype), self.shape)
+        tracked = new.requires_grad and thread.grad
+        trace = thread.trace
+        if trace is not None:
+            node = trace.node(new)
+            trace.rebind(self, node if tracked or not new.requires_grad else ops.fence(node))
+        else:
+            self.write(new.concrete, new.record() if tracked else None)
+        if tracked or not self.is_leaf:
+            self._requires_grad = tracked
+        return self
+
+    def copy_(self, value: Any) -> Tensor:
+        """`assign_` by PyTorch's name."""
+        return self.assign_(value)
+
+    def zero_(self) -> Tensor:
+        """All elements 0."""
+        return self.assign_(0)
+
+    def fill_(self, value: Number) -> Tensor:
+        """All elements ``value``."""
+        return self.assign_(value)
+
+    def add_(self, other: Any, *, alpha: Number = 1) -> Tensor:
+        """self + alpha · other, in place."""
+        return self.assign_(self + (other if alpha == 1 else other * alpha))
+
+    def sub_(self, other: Any) -> Tensor:
+        """self - other, in place."""
+        return self.assign_(self - other)
+
+    def mul_(self, other: Any) -> Tensor:
+        """self · other, in place."""
+        return self.assign_(self * other)
+
+    def div_(self, other: Any) -> Tensor:
+        """self / other, in place."""
+        return self.assign_(self / other)
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """`clamp`, in place."""
+        return self.assign_(self.clamp(min, max))
+
+    __iadd__ = add_
+    __isub__ = sub_
+    __imul__ = mul_
+    __itruediv__ = div_
+
+    # -------------------------------------------------------------------------- operators
+
+    __add__ = arithmetic.add
+    __sub__ = arithmetic.sub
+    __mul__ = arithmetic.mul
+    __truediv__ = arithmetic.div
+    __pow__ = arithmetic.power
+    __matmul__ = matmul = products.matmul
+    __neg__ = arithmetic.negative
+    __abs__ = arithmetic.absolute
+    __and__ = arithmetic.bitwise_and
+    __or__ = arithmetic.bitwise_or
+    __xor__ = arithmetic.bitwise_xor
+    __radd__ = arithmetic.add
+    __rmul__ = arithmetic.mul
+    __lt__ = lt = arithmetic.less
+    __le__ = le = arithmetic.less_equal
+    __ne__ = ne = arithmetic.not_equal  # type: ignore[assignment]
+    __getitem__ = indexing.get
+
+    def __eq__(self, other: object) -> Any:
+        return arithmetic.equal(self, other)  # type: ignore[arg-type]
+
+    def __gt__(self, other: Any) -> Tensor:
+        return arithmetic.less(other, self)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return arithmetic.less_equal(other, self)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return arithmetic.sub(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return arithmetic.div(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return arithmetic.power(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return products.matmul(tensor_of(other), self)
+
+    def __invert__(self) -> Tensor:
+        if self.dtype is DType.bool:
+            return arithmetic.logical_not(self)
+        return arithmetic.bitwise_xor(self, -1)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.assign_(indexing.put(self, key, value))
+
+    # ------------------------------------------------------------- element by element
+
+    eq = arithmetic.equal
+    gt, ge = __gt__, __ge__
+    add = arithmetic.add
+    sub = arithmetic.sub
+    mul = arithmetic.mul
+    div = arithmetic.div
+    pow = arithmetic.power
+    maximum = arithmetic.maximum
+    minimum = arithmetic.minimum
+    neg = arithmetic.negative
+    abs = arithmetic.absolute
+    sign = arithmetic.sign
+    exp = arithmetic.exp
+    expm1 = arithmetic.expm1
+    log = arithmetic.log
+    log1p = arithmetic.log1p
+    sqrt = arithmetic.sqrt
+    square = arithmetic.square
+    reciprocal = arithmetic.reciprocal
+    erf = arithmetic.erf
+    tanh = arithmetic.tanh
+    sigmoid = arithmetic.sigmoid
+    clamp = arithmetic.clamp
+    isnan = arithmetic.isnan
+    isfinite = arithmetic.isfinite
+    logical_not = arithmetic.logical_not
+    relu = activations.relu
+    softmax = activations.softmax
+    log_softmax = activations.log_softmax
+
+    def rsqrt(self) -> Tensor:
+        """1 / sqrt(x)."""
+        return arithmetic.power(self, -0.5)
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """This where ``condition`` holds, else ``other``."""
+        return arithmetic.where(condition, self, other)
+
+    def masked_fill(self, mask: Any, value: Any) -> Tensor:
+        """``value`` where ``mask`` holds, else this."""
+        return arithmetic.where(mask, value, self)
+
+    # ------------------------------------------------------------------------- reductions
+
+    sum = reductions.sum
+    mean = reductions.mean
+    var = reductions.var
+    std = reductions.std
+    amax = reductions.amax
+    amin = reductions.amin
+    max = reductions.max
+    min = reductions.min
+    argmax = reductions.argmax
+    argmin = reductions.argmin
+    any = reductions.any
+    all = reductions.all
+    logsumexp = reductions.logsumexp
+    norm = reductions.norm
+    prod = reductions.prod
+    cumsum = reductions.cumsum
+
+    # ----------------------------------------------------------------------------- shapes
+
+    flatten = shaping.flatten
+    transpose = shaping.transpose
+    movedim = shaping.movedim
+    unsqueeze = shaping.unsqueeze
+    squeeze = shaping.squeeze
+    split = shaping.split
+    chunk = shaping.chunk
+    unbind = shaping.unbind
+    tril, triu = tril, triu
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape: ``x.reshape(2, -1)``."""
+        return shaping.reshape(self, shape_of(shape))
+
+    view = reshape
+
+    def permute(self, *dims: Any) -> Tensor:
+        """Axes in another order: ``x.permute(1, 0)``."""
+        return shaping.permute(self, shape_of(dims))
+
+    def expand(self, *shape: Any) -> Tensor:
+        """Axes of length 1 repeated: ``x.expand(3, -1)``."""
+        return shaping.expand(self, shape_of(shape))
+
+    def flip(self, *dims: Any) -> Tensor:
+        """In reverse order along ``dims``."""
+        return shaping.flip(self, shape_of(dims))
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Stretched to the shape of ``other``."""
+        return shaping.expand(self, other.shape)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """In the shape of ``other``."""
+        return shaping.reshape(self, other.shape)
+
+    def index_select(self, dim: Whole, index: Any) -> Tensor:
+        """Slices along ``dim`` at ``index``."""
+        return indexing.take(self, index, dim)
+
+    @property
+    def T(self) -> Tensor:
+        """Axes in reverse order."""
+        return shaping.permute(self, range(self.ndim)[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return shaping.transpose(self, -1, -2)
+
+    def contiguous(self) -> Tensor:
+        """This Tensor: layout in memory is the compiler's business."""
+        return self
+
+    # ----------------------------------------------------------------------------- dtypes
+    # From here on `float`, `int` and `bool` are methods in this class; annotations above
+    # use Number and Whole.
+
+    def to(self, dtype: DTypeLike) -> Tensor:
+        """In another dtype."""
+        return arithmetic.cast(self, dtype_of(dtype))
+
+    type = to
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """In the dtype of ``other``."""
+        return arithmetic.cast(self, other.dtype)
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return arithmetic.cast(self, DType.f32)
+
+    def int(self) -> Tensor:
+        """As int32."""
+        return arithmetic.cast(self, DType.i32)
+
+    long = int
+
+    def bool(self) -> Tensor:
+        """Whether elements are not zero."""
+        return arithmetic.cast(self, DType.bool)
+
+
+Storage.tensor_type = Tensor

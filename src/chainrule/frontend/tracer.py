@@ -1,0 +1,183 @@
+"""Recording: what a trace knows while a Python function runs under it.
+
+Tensors that exist outside and are read inside become *states*, by identity. The trace keeps the
+node that stands for each of them at this moment; assigning to a state only exchanges that node.
+Nothing outside is changed until the trace has succeeded, so a failed one leaves no mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from ..errors import GradientError, TraceError
+from ..ir.graph import Graph, Node, at, constant, topological
+from ..ir.types import Array, DType, Shape
+from ..ops.control import assign
+from ..ops.sources import input_
+from .memory import element_strides
+from .modes import here, thread, where
+from .storage import NotKept, Storage, not_kept
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+HostScalar = Callable[[int], float]
+HostEffect = Callable[[int], None]
+
+#: bytes; larger arrays of the closure would be copied into the program
+LARGEST_CONSTANT = 64 * 1024
+
+
+class Trace(AbstractContextManager["Trace"]):
+    """One recording. Inside ``with Trace() as trace`` operations bind nodes instead of running."""
+
+    def __init__(self) -> None:
+        self.arguments: list[Node] = []
+        self.states: list[Tensor] = []
+        self.doors: list[Node] = []
+        self.scalar_nodes: list[Node] = []
+        self.scalars: list[HostScalar] = []
+        self.effects: list[HostEffect] = []
+        #: gradients found at entry and read: (tensor, what was there)
+        self.grads_read: list[tuple[Tensor, Tensor | NotKept | None]] = []
+        self.leaves: list[Tensor] = []
+        self._current: dict[int, Node] = {}
+        self._grads: dict[int, tuple[Tensor, Tensor | NotKept | None]] = {}
+        self._requires: list[tuple[Tensor, bool]] = []
+        self._overwritten: set[Node] = set()
+
+    def __enter__(self) -> Trace:
+        if thread.trace is not None:
+            raise TraceError("a trace cannot start inside another", where=where())
+        thread.trace = self
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        thread.trace = None
+        if kind is not None:
+            for tensor, required in reversed(self._requires):
+                tensor._requires_grad = required
+
+    # -------------------------------------------------------------------------------- doors
+
+    def argument(self, name: str, shape: Shape, dtype: DType, strides: Shape) -> Node:
+        """A new ``arg`` input."""
+        node = input_(kind="arg", name=name, shape=shape, dtype=dtype, strides=strides)
+        self.arguments.append(node)
+        return node
+
+    def node(self, tensor: Storage) -> Node:
+        """The node that stands for ``tensor`` now."""
+        if tensor._array is None:
+            if tensor._trace is not self or tensor._node is None:
+                raise tensor._no_numbers()
+            return tensor._node
+        found = self._current.get(id(tensor))
+        return found if found is not None else self._capture(tensor._as_tensor())
+
+    def _capture(self, tensor: Tensor) -> Node:
+        """``tensor`` becomes a state of this trace, which keeps it alive."""
+        array = tensor.settle()
+        node = input_(
+            kind="state",
+            name=f"s{len(self.states)}",
+            shape=array.shape,
+            dtype=DType.of(array.dtype),
+            strides=element_strides(array),
+        )
+        self.states.append(tensor)
+        self.doors.append(node)
+        self._current[id(tensor)] = node
+        return node
+
+    def rebind(self, tensor: Storage, value: Node) -> None:
+        """From here on ``tensor`` stands for ``value``."""
+        before = self.node(tensor)
+        if tensor._requires_grad:
+            self._overwritten.add(before)
+        if tensor._array is None:
+            tensor._node = value
+        else:
+            self._current[id(tensor)] = value
+
+    def scalar(self, compute: HostScalar) -> Node:
+        """A new ``scalar`` input that the host computes before each step."""
+        name = f"h{len(self.scalars)}"
+        node = input_(kind="scalar", name=name, shape=(), dtype=DType.f64, strides=())
+        self.scalars.append(compute)
+        self.scalar_nodes.append(node)
+        return node
+
+    def constant(self, array: Array) -> Node:
+        """An array of the closure, copied into the program."""
+        if array.nbytes > LARGEST_CONSTANT:
+            raise TraceError(
+                f"an array of {array.nbytes // 1024} KiB would become a constant of the program",
+                where=where(),
+                help="pass it to the compiled function as an argument, or wrap it once outside: "
+                "t = cr.tensor(array)",
+            )
+        with at(here()):
+            return constant(array)
+
+    # ---------------------------------------------------------------------------- gradients
+
+    def remember_requires_grad(self, tensor: Tensor) -> None:
+        """``requires_grad`` of ``tensor`` is about to change; a traced one becomes a leaf."""
+        if tensor.is_traced:
+            self.leaves.append(tensor)
+        else:
+            self._requires.append((tensor, tensor._requires_grad))
+
+    def read_grad(self, tensor: Tensor) -> Tensor | None:
+        """The gradient of a state as the trace sees it."""
+        entry = self._grads.get(id(tensor))
+        if entry is None:
+            self.grads_read.append((tensor, tensor._grad))
+            entry = (tensor, tensor._grad)
+        value = entry[1]
+        if isinstance(value, NotKept):
+            raise not_kept()
+        return value
+
+    def write_grad(self, tensor: Tensor, value: Tensor | None) -> None:
+        """The gradient of a state from here on."""
+        self._grads[id(tensor)] = (tensor, value)
+
+    def final_grads(self) -> list[tuple[Tensor, Tensor | None]]:
+        """Gradients that were set, as the function left them."""
+        return [(t, g) for t, g in self._grads.values() if not isinstance(g, NotKept)]
+
+    def gradient_targets(self) -> list[Tensor]:
+        """Tensors with respect to which ``backward()`` computes gradients."""
+        return [t for t in (*self.states, *self.leaves) if t._requires_grad]
+
+    def check_not_overwritten(self, root: Node) -> None:
+        """`GradientError` if ``root`` depends on a value that was assigned over since."""
+        if not self._overwritten:
+            return
+        hit = next((n for n in topological((root,)) if n in self._overwritten), None)
+        if hit is not None:
+            raise GradientError(
+                "a Tensor that the loss depends on was changed before backward()",
+                where=where(),
+                help="call backward() first and update parameters after it",
+            )
+
+    # -------------------------------------------------------------------------------- result
+
+    def updates(self) -> tuple[Node, ...]:
+        """An ``assign`` for each state that stands for another value than at the start."""
+        changed = []
+        for tensor, door in zip(self.states, self.doors, strict=True):
+            value = self._current[id(tensor)]
+            if value is not door:
+                changed.append(assign(door, value))
+        return tuple(changed)
+
+    def graph(self, outputs: tuple[Node, ...]) -> Graph:
+        """The recording as a graph: inputs are arguments, states, scalars."""
+        inputs = (*self.arguments, *self.doors, *self.scalar_nodes)
+        return Graph(inputs, outputs, self.updates())
