@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.interpret import interpret
+from chainrule.ir.graph import Graph, Node
 from chainrule.ir.primitive import Primitive, primitives
+from chainrule.ir.types import Array, f64
+from compiled import run_native
 from gradients import application
 from graphs import MAKERS
 
@@ -57,6 +61,28 @@ def test_is_exported(primitive: Primitive) -> None:
 @every
 def test_is_fuzzed(primitive: Primitive) -> None:
     assert primitive.name in MAKERS or primitive.name == "assign"  # every graph has updates
+
+
+@every
+def test_compiles_to_the_same_numbers(primitive: Primitive) -> None:
+    """All samples as one native program, against the reference."""
+    inputs: list[Node] = []
+    values: list[Array] = []
+    results: list[Node] = []
+    for sample in primitive.samples(np.random.default_rng(6)):
+        if primitive.name == "assign":
+            return  # tests of whole steps write states
+        y, _, env = application(primitive, sample)
+        if any(n.dtype is f64 and n.shape for n in (y, *env)):
+            continue  # arrays of doubles are for the interpreter
+        inputs += env
+        values += env.values()
+        results.append(y)
+    graph = Graph(tuple(inputs), tuple(results))
+    expected, _ = interpret(graph, values)
+    found, _ = run_native(graph, values)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
 
 
 def test_the_table_of_the_architecture_lists_all_primitives() -> None:

@@ -134,8 +134,13 @@ def _merged_stride(dims: list[tuple[int, int]]) -> int | None:
 
 
 def reads_scattered_state(node: Node) -> bool:
-    """A reshape whose source lies in memory in an order that no strides of the result describe."""
-    return view_strides(node.inputs[0]) is not None and _reshaped_strides(node) is None
+    """A reshape that merges axes of an array which does not lie in row-major order."""
+    source = node.inputs[0]
+    inner = view_strides(source)
+    if inner is None or inner == row_major(source.shape):
+        return False
+    groups = matching_groups(source.shape, node.shape)
+    return any(sum(source.shape[i] != 1 for i in sources) > 1 for sources, _ in groups)
 
 
 def matching_groups(source: Shape, target: Shape) -> list[tuple[list[int], list[int]]]:
