@@ -215,16 +215,28 @@ class Expressions(Placement):
 
 
 def load_lanes(b: Builder, scalar: str, pointer: Value, lanes: int, align: int) -> Value:
-    """The first ``lanes`` of sixteen consecutive elements; the others are zero."""
+    """The first ``lanes`` of sixteen consecutive elements; the others are any number.
+
+    A single one is repeated in all lanes: when LLVM 22 sees that the others are zero, it takes the
+    quotient of two such vectors for zero there too, which it is not.
+    """
     if lanes == LANES:
         return b.load(vector_of(scalar), pointer, align)
+    if lanes == 1:
+        return b.splat(b.load(scalar, pointer, align))
     return b.masked_load(vector_of(scalar), pointer, lane_mask(lanes), align)
 
 
 def store_lanes(b: Builder, value: Value, pointer: Value, lanes: int, align: int) -> None:
-    """Store the first ``lanes`` of sixteen consecutive elements."""
+    """Store the first ``lanes`` of sixteen consecutive elements.
+
+    A single lane is stored as a scalar: LLVM 22 makes a masked store of one lane of a narrowed
+    vector (u8 from u32) as wide as before narrowing, and writes beside the buffer.
+    """
     if lanes == LANES:
         b.store(value, pointer, align)
+    elif lanes == 1:
+        b.store(b.extract(value, 0), pointer, align)
     else:
         b.masked_store(value, pointer, lane_mask(lanes), align)
 
