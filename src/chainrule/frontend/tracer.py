@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import GradientError, TraceError
 from ..ir.graph import Graph, Node, at, constant, topological
 from ..ir.types import Array, DType, Shape
-from ..ops.control import assign
+from ..ops.control import assign, fence
 from ..ops.sources import input_
 from .memory import element_strides
 from .modes import here, thread, where
@@ -158,8 +158,9 @@ class Trace(AbstractContextManager["Trace"]):
         """`GradientError` if ``root`` depends on a value that was assigned over since."""
         if not self._overwritten:
             return
-        hit = next((n for n in topological((root,)) if n in self._overwritten), None)
-        if hit is not None:
+        # No derivative passes a fence: an update of parameters may depend on their old values.
+        fences = [n for n in topological((root,)) if n.primitive is fence]
+        if any(n in self._overwritten for n in topological((root,), known=fences)):
             raise GradientError(
                 "a Tensor that the loss depends on was changed before backward()",
                 where=where(),

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, StateError, TraceError
-from ..frontend import Tensor, host_effect, host_scalar
+from ..frontend import Tensor, enable_grad, host_effect, host_scalar, no_grad, paused
 from ..frontend.apply import from_array
 from ..frontend.memory import aligned_copy
-from ..frontend.modes import enable_grad, no_grad, paused, structure, thread, where
+from ..frontend.modes import structure, thread, where
 from .group import Clock, Hyper, ParamGroup, lr_at, unknown
 
 __all__ = ["Optimizer", "Rates", "Slots", "Turn"]
@@ -178,7 +178,7 @@ class Optimizer(ABC):
         index = {p: i for i, p in enumerate(self._params())}
         state = {
             i: {"step": self._clocks[p].steps}
-            | {name: slot.numpy().copy() for name, slot in self.state[p].items()}
+            | {name: slot.numpy() for name, slot in self.state[p].items()}
             for p, i in index.items()
         }
         groups = [

@@ -8,7 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CallStepper", "Pace", "Stepper"]
+from .. import ops
+from ..frontend import Tensor, compile
+from ..frontend.apply import apply
+
+__all__ = ["CallStepper", "Pace", "Stepper", "make_stepper", "on_rows"]
 
 Array = npt.NDArray[Any]
 
@@ -27,14 +31,29 @@ class Stepper(Protocol):
 class CallStepper:
     """Calls the compiled step once for each batch."""
 
-    def __init__(self, step: Callable[..., Any]) -> None:
-        self._step = step
+    def __init__(self, step: Callable[..., Tensor]) -> None:
+        self._step = compile(step)
 
     def run(self, arrays: Sequence[Array], rows: npt.NDArray[np.int32]) -> Array:
         losses = np.empty(len(rows), np.float32)
         for s, batch in enumerate(rows):
             losses[s] = self._step(*(array[batch] for array in arrays)).item()
         return losses
+
+
+def on_rows(step: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``step`` as a function of row numbers and whole arrays: what one native call repeats."""
+
+    def step_on_rows(rows: Tensor, *arrays: Tensor) -> Tensor:
+        # The row numbers are in range: none of Python's negative indices, no check of each.
+        return step(*(apply(ops.gather, array, rows, axis=0) for array in arrays))
+
+    return step_on_rows
+
+
+def make_stepper(step: Callable[..., Tensor]) -> Stepper:
+    """The way steps are run: ``step`` takes one batch of each array and returns the loss."""
+    return CallStepper(step)
 
 
 class Pace:

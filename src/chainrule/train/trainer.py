@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, DTypeError, ShapeError, TrainingError
-from ..frontend import Tensor, compile
+from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import new_tensor
-from ..frontend.modes import no_grad
 from ..nn import Module
 from ..optim import Optimizer
 from ..optim.group import lr_at
@@ -30,7 +29,7 @@ from .metrics import Metric, resolve
 from .order import Order
 from .progress import Progress
 from .scores import Scores
-from .stepper import CallStepper, Pace, Stepper
+from .stepper import Pace, Stepper, make_stepper
 
 __all__ = ["Trainer"]
 
@@ -108,7 +107,7 @@ class Trainer:
 
     def make_stepper(self) -> Stepper:
         """What runs `train_step` on many batches."""
-        return CallStepper(compile(self.train_step))
+        return make_stepper(self.train_step)
 
     # ----------------------------------------------------------------------------- training
 
@@ -171,7 +170,8 @@ class Trainer:
 
     def train(self, run: Run) -> None:
         """All epochs, until done or `stop_training`."""
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         epoch = 0
         while epoch < run.epochs and not self.stop_training:
             together = self._epochs_together(run, epoch)
