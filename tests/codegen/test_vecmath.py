@@ -9,8 +9,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from chainrule.codegen.builder import Builder, Value
+from chainrule.codegen.builder import Builder
 from chainrule.codegen.target import target_for
+from chainrule.codegen.values import Value
 from chainrule.errors import CompileError
 from chainrule.ir.types import Array, DType
 from chainrule.schedule.nest import Access, Affine, Apply, Buffer, Load, Nest, Store

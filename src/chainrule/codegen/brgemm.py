@@ -27,10 +27,11 @@ from ..errors import CompileError
 from ..schedule.nest import Access, Nest, Product
 from .brgemm_epilogue import Epilogue, Region, is_short
 from .brgemm_tile import Extents, Tile, choose_tile, product_granule
-from .builder import LANES, Builder, Value, const, i64, vector_of
+from .builder import Builder
 from .expression import load_lanes, scaled
 from .kernel import HI, LO, Kernel, finish, pointers_of
 from .target import Target
+from .values import LANES, Value, const, i64, vector_of
 
 VECTOR = vector_of("float")
 ZERO = const(VECTOR, 0.0)

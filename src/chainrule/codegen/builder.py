@@ -18,91 +18,10 @@ straight-line code there.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-LANES = 16
-
-
-def vector_of(scalar: str) -> str:
-    """The vector type with elements ``scalar``."""
-    return f"<{LANES} x {scalar}>"
-
-
-def is_vector(type_: str) -> bool:
-    """Whether ``type_`` is a vector type."""
-    return type_.startswith("<")
-
-
-def scalar_of(type_: str) -> str:
-    """The element type of a vector type; a scalar type itself."""
-    return type_[1:-1].split(" x ")[1] if is_vector(type_) else type_
-
-
-def like(type_: str, scalar: str) -> str:
-    """``scalar``, as a vector if ``type_`` is one."""
-    return vector_of(scalar) if is_vector(type_) else scalar
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An SSA value or a constant: how it is written, and its type."""
-
-    name: str
-    type: str
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.name}"
-
-    @property
-    def is_vector(self) -> bool:
-        """Whether this has `LANES` elements."""
-        return is_vector(self.type)
-
-    @property
-    def is_float(self) -> bool:
-        """Whether elements are floating-point numbers."""
-        return scalar_of(self.type) in ("float", "double")
-
-
-def literal(scalar: str, value: float | int | bool) -> str:
-    """``value`` as written in LLVM IR; floats in hexadecimal, rounded to their type first."""
-    if scalar == "float":
-        try:
-            value = struct.unpack("f", struct.pack("f", value))[0]
-        except OverflowError:
-            value = float("inf") if value > 0 else float("-inf")
-    if scalar in ("float", "double"):
-        return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-    if scalar == "i1":
-        return "true" if value else "false"
-    return str(int(value))
-
-
-def const(type_: str, value: float | int | bool) -> Value:
-    """A constant; a splat when ``type_`` is a vector."""
-    scalar = scalar_of(type_)
-    text = literal(scalar, value)
-    return Value(f"splat ({scalar} {text})" if is_vector(type_) else text, type_)
-
-
-def const_vector(scalar: str, values: Sequence[float | int | bool]) -> Value:
-    """A vector constant of any length from its elements."""
-    items = ", ".join(f"{scalar} {literal(scalar, v)}" for v in values)
-    return Value(f"<{items}>", f"<{len(values)} x {scalar}>")
-
-
-def i64(value: int) -> Value:
-    """A 64-bit integer constant."""
-    return const("i64", value)
-
-
-def lane_mask(count: int) -> Value:
-    """The constant mask whose first ``count`` lanes are on."""
-    return const_vector("i1", [lane < count for lane in range(LANES)])
-
+from .values import Value, i64, like, scalar_of, suffix, vector_of
 
 Place = list["str | Place"]
 
@@ -398,14 +317,6 @@ class Builder:
                 self.op(a.type, f"phi {a.type} [{a.name}, %{before}], [{z.name}, %{latch}]")
                 for a, z in zip(start, fold.results, strict=True)
             )
-
-
-def suffix(type_: str) -> str:
-    """How an intrinsic's name spells a type: ``v16f32``, ``f64``, ``i32``, ``v16p0``."""
-    short = {"float": "f32", "double": "f64", "ptr": "p0"}
-    scalar = scalar_of(type_)
-    count = f"v{type_[1:-1].split(' x ')[0]}" if is_vector(type_) else ""
-    return count + short.get(scalar, scalar)
 
 
 def _index(lane: int | Value) -> Value:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from ..ir.types import DType
 from . import vecmath
-from .builder import Builder, Value, const, like, suffix
+from .builder import Builder
+from .values import Value, const, like, suffix
 
 REGISTER = {
     DType.f32: "float",

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from ..errors import VerifyError
 from ..schedule.nest import Buffer, Nest, Product, Program, Task
 from .brgemm import emit_product
-from .builder import Builder, Value, const, i64
+from .builder import Builder
 from .kernel import Kernel
 from .nests import emit_loops
 from .spmd import (
@@ -27,6 +27,7 @@ from .spmd import (
     restore_mode,
 )
 from .target import Target
+from .values import Value, const, i64
 
 RUN = "run"
 _CTL, _EXTERNALS, _ARENA = (Value(f"%{n}", "ptr") for n in ("ctl", "externals", "arena"))

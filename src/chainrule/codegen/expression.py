@@ -13,9 +13,10 @@ from functools import partial
 
 from ..ir.types import DType
 from ..schedule.nest import Access, Apply, Buffer, Const, Expr, Index, Indirect, Load, Nest
-from .builder import LANES, Builder, Place, Value, const, const_vector, i64, lane_mask, vector_of
+from .builder import Builder, Place
 from .elementwise import MEMORY, REGISTER, apply, threefry, threefry_parity
 from .placement import Dims, Placement, Point, affine_dims, bound
+from .values import LANES, Value, const, const_vector, i64, lane_mask, vector_of
 
 
 class Expressions(Placement):

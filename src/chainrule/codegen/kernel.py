@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..schedule.nest import Buffer, Nest
-from .builder import Builder, Value
+from .builder import Builder
 from .target import Target
+from .values import Value
 
 LO, HI = Value("%lo", "i64"), Value("%hi", "i64")
 

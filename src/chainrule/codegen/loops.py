@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ..schedule.nest import Nest
-from .builder import LANES, Builder, Fold, Value, i64
+from .builder import Builder, Fold
 from .kernel import HI, LO
 from .placement import Binding, Point
+from .values import LANES, Value, i64
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..schedule.nest import Acc, Access, Affine, Apply, Const, Expr, Index, Load, Nest
-from .builder import Builder, Place, Value, literal
+from .builder import Builder, Place
 from .elementwise import REGISTER
+from .values import Value, literal
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from ..ir.types import DType
-from .builder import LANES, Builder, Value, const, lane_mask
+from .builder import Builder
 from .elementwise import SIGNED, maximum
+from .values import LANES, Value, const, lane_mask
 
 
 def identity(op: str, dtype: DType, type_: str) -> Value:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .builder import Builder, Value, const, i64
+from .builder import Builder
 from .target import Target
+from .values import Value, const, i64
 
 # Byte offsets in the control block; a cache line each, where threads meet.
 ARRIVALS, GENERATION, STOP, DONE, YIELD, SLEEP, LEAVE = 0, 64, 128, 192, 256, 264, 320

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 
 from ..ir.types import DType
 from ..schedule.nest import Access, Store
-from .builder import Value, lane_mask
 from .elementwise import MEMORY
 from .expression import Expressions, load_lanes, store_lanes
 from .placement import Point
+from .values import Value, lane_mask
 
 
 def memory_form(e: Expressions, store: Store, point: Point) -> Value:

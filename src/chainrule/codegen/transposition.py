@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .builder import LANES, Builder, Value
+from .builder import Builder
+from .values import LANES, Value
 
 
 def transpose(b: Builder, rows: list[Value]) -> list[Value]:

@@ -23,7 +23,8 @@ import math
 from collections.abc import Sequence
 
 from ..errors import CompileError
-from .builder import Builder, Value, const, scalar_of
+from .builder import Builder
+from .values import Value, const, scalar_of
 
 EXP = (0.4999999403953552, 0.1666651964187622, 0.04166840389370918, 0.00836889911442995,
        0.001381422160193324)  # fmt: skip
