@@ -24,6 +24,7 @@ __all__ = ["Features", "Pipeline", "read_target"]
 
 # Feature arrays larger than this are put into files of the run folder when there is one.
 MEMORY_BYTES = 1 << 30
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 Rows = NDArray[np.int64]
 
 
@@ -171,6 +172,14 @@ class Pipeline:
         rows, values = read_target(table.with_missing(known), target)
         if target.task == "regression":
             scaled = (values - self.target_mean) / self.target_std
+            far = np.flatnonzero(np.abs(scaled) > FLOAT32_MAX)
+            if len(far):
+                raise DataError(
+                    f"the target `{target.name}` is {values[far[0]]:g}, too far from the training "
+                    "rows to compute with",
+                    where=f"{table.name}, row {rows[far[0]] + 1}",
+                    help="correct the cell, or leave the row out with a query",
+                )
             return rows, scaled.astype(np.float32)
         return rows, values.astype(np.int32)
 

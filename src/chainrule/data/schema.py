@@ -127,6 +127,9 @@ def _forced(table: Table, name: str, kind: Kind) -> Column:
 def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
     facts = table.facts(name)
     reason = _reason_to_ignore(name, facts)
+    # A column of prices with commas differs in every row as names do, but that is not its trouble.
+    if facts.storage == "text" and _notice_number_like(table, name, facts, findings):
+        return Column(name, "ignored" if reason else "category")
     if reason:
         findings.append(reason)
         return Column(name, "ignored")
@@ -149,7 +152,6 @@ def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
         if facts.other_date_format:
             findings.append(_uncertain_dates(name, facts))
         return Column(name, "datetime", date_format=facts.date_format)
-    _notice_number_like(table, name, facts, findings)
     return Column(name, "category")
 
 
@@ -202,13 +204,15 @@ def _uncertain_dates(name: str, facts: Facts) -> Finding:
     )
 
 
-def _notice_number_like(table: Table, name: str, facts: Facts, findings: list[Finding]) -> None:
+def _notice_number_like(table: Table, name: str, facts: Facts, findings: list[Finding]) -> bool:
+    """Adds a finding about text that was probably meant as numbers; whether there was one."""
+    before = len(findings)
     if facts.numbers == facts.present and not table.from_text and not facts.zero_padded:
         findings.append(
             Finding(
                 "D116",
                 "info",
-                f"column `{name}` is stored as text but reads as numbers; it stays a category",
+                f"column `{name}` is stored as text but reads as numbers; it stays text",
                 f"{facts.distinct} different values",
                 f'columns.{name} = {{ type = "number" }}',
             )
@@ -219,7 +223,7 @@ def _notice_number_like(table: Table, name: str, facts: Facts, findings: list[Fi
             Finding(
                 "D120",
                 "warning",
-                f"column `{name}` is almost all numbers but was read as categories",
+                f"column `{name}` is almost all numbers but was read as text",
                 f"{facts.present - facts.numbers} of {facts.present} cells are not, "
                 f"such as {', '.join(map(repr, odd[:3]))}",
                 f"missing = {{ {name} = [{', '.join(map(_toml, odd[:10]))}] }}",
@@ -230,12 +234,13 @@ def _notice_number_like(table: Table, name: str, facts: Facts, findings: list[Fi
             Finding(
                 "D114",
                 "warning",
-                f"column `{name}` holds numbers with commas and was read as categories",
+                f"column `{name}` holds numbers with commas and was read as text",
                 f"{facts.comma_numbers} of {facts.present} cells have a comma",
                 f"--query \"SELECT * REPLACE (CAST(replace({name}, ',', '.') AS DOUBLE) "
                 f'AS {name}) FROM data" for decimal commas',
             )
         )
+    return len(findings) > before
 
 
 def _reads_as_number(text: str) -> bool:
