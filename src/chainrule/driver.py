@@ -20,6 +20,7 @@ from .codegen.emit import emit_program
 from .codegen.target import Target, emit_object, llvm_version, target_for
 from .debug import Dump
 from .errors import CompileError
+from .frontend.compiled import install
 from .ir.graph import Graph
 from .ir.text import canonical
 from .ir.types import Array
@@ -171,3 +172,6 @@ def compiler_digest() -> str:
             digest.update(file.name.encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+install(native_backend)
