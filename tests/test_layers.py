@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "chainrule"
 # Files of one level at the top of the package count as one folder; folders of one level do not
 # import one another.
 LAYERS: dict[str, int] = {
-    "errors": 0, "config": 0,
+    "errors": 0, "config": 0, "version": 0,
     "ir": 1,
     "ops": 2,
     "interpret": 3,
@@ -29,7 +29,7 @@ LAYERS: dict[str, int] = {
     "driver": 9, "debug": 9, "testing": 9,
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
-    "sklearn": 12, "interop": 12, "dash": 12,
+    "sklearn": 12, "interop": 12, "dash": 12, "table": 12,
     "cli": 13, "__main__": 13,
     "__init__": 14,  # the public face: it may name anything, and only cli may name it
 }  # fmt: skip
@@ -37,7 +37,7 @@ LAYERS: dict[str, int] = {
 # Where a library may be imported, as module prefixes below chainrule.
 HOME_OF: dict[str, tuple[str, ...]] = {
     "llvmlite": ("codegen", "runtime.link"),
-    "duckdb": ("data",),
+    "duckdb": ("data", "table.writing"),
     "sklearn": ("sklearn",),
     "starlette": ("dash",),
     "uvicorn": ("dash",),

@@ -1,0 +1,158 @@
+"""The group of all commands, and what happens to their errors.
+
+stdout is data, stderr is talk. Exit codes:
+
+    0    done
+    1    a gate failed (``eval --min``)
+    2    wrong usage, settings or data; a file or folder that cannot be used
+    3    training failed, or Chainrule has a defect
+    130  interrupted (Ctrl-C), 143 ended by a signal; ``train`` saves what there is before
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, NoReturn
+
+import click
+
+from ..errors import ChainruleError
+from ..version import __version__
+from .evaluate import evaluate
+from .info import info
+from .predict import predict
+from .terminal import Terminated, error_text, say, state
+from .train import train
+
+__all__ = ["app", "main"]
+
+CLOSED_PIPE = 141  # what a shell reports when the reader of a pipe went away
+
+
+class Guard:
+    """Inside, every error becomes a message and an exit code; ``--traceback`` lets it through."""
+
+    code = 0
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> bool:
+        if error is None or isinstance(error, SystemExit):
+            return False
+        if state.traceback and not isinstance(error, click.exceptions.Exit | click.Abort):
+            return False
+        self.code = self.handle(error)
+        return True
+
+    def handle(self, error: BaseException) -> int:
+        """Says what happened; returns the exit code."""
+        if isinstance(error, click.exceptions.Exit):
+            return int(error.exit_code)
+        if isinstance(error, click.ClickException):
+            say(usage_text(error))
+            return error.exit_code
+        if isinstance(error, ChainruleError):
+            say(error_text(str(error)))
+            return error.exit_code
+        if isinstance(error, KeyboardInterrupt | click.Abort):
+            say("interrupted")
+            return Terminated.code if isinstance(error, Terminated) else 130
+        if isinstance(error, BrokenPipeError):
+            # What is left in the buffer must not raise again when Python closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return CLOSED_PIPE
+        if isinstance(error, MemoryError):
+            say(
+                error_text("the memory is full\n  help:  select fewer rows or columns with --query")
+            )
+            return 3
+        say(error_text(defect_text(error)))
+        return 3
+
+
+def usage_text(error: click.ClickException) -> str:
+    """A mistake in the command as our errors look, with the command that helps."""
+    text = error_text(error.format_message())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "chainrule"
+    return f"{text}\n  help:  {path} --help"
+
+
+def defect_text(error: BaseException) -> str:
+    """An error that nobody expected: how to see more and where to send it."""
+    return (
+        f"{type(error).__name__}: {error}\n"
+        "  where: inside Chainrule, so this is a defect of it and not your mistake\n"
+        "  help:  run the command again with --traceback, and report what it prints together "
+        "with the output of `chainrule info --json`"
+    )
+
+
+class Commands(click.Group):
+    """Commands in the order of their use; errors go through the `Guard`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        state.reset()
+        guard = Guard()
+        with guard:
+            given = list(sys.argv[1:] if args is None else args)
+            state.traceback = "--traceback" in given
+            result = super().main(given, prog_name or "chainrule", standalone_mode=False, **extra)
+            guard.code = result if isinstance(result, int) else 0
+            sys.stdout.flush()
+        sys.exit(guard.code)
+
+
+def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"chainrule {__version__}")
+        ctx.exit()
+
+
+EPILOG = """\b
+Examples:
+  chainrule train heart
+  chainrule train sales.parquet --target price
+  chainrule predict last new.csv -o out.csv
+"""
+
+
+@click.group(
+    cls=Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version,
+    help="Show the version and exit.",
+)  # fmt: skip
+@click.option("--traceback", is_flag=True, expose_value=False, help="Show where an error arose.")
+def app() -> None:
+    """Trains a neural network from a table, and predicts with it."""
+
+
+for command in (train, predict, evaluate, info):
+    app.add_command(command)
+
+
+def main() -> None:
+    """The entry point ``chainrule``."""
+    app.main()

@@ -1,0 +1,98 @@
+"""``chainrule eval RUN DATA [--min METRIC=VALUE]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .runs import find_run
+from .terminal import say, traceback_option
+
+__all__ = ["evaluate"]
+
+
+@click.command("eval", short_help="Judge a run on a table with known targets.")
+@click.argument("run")
+@click.argument("data")
+@click.option(
+    "--min",
+    "at_least",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    help="Exit with 1 when the metric is below. May be repeated.",
+)
+@click.option(
+    "--max",
+    "at_most",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    help="Exit with 1 when the metric is above. May be repeated.",
+)
+@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@click.option("--runs-dir", default="runs", show_default=True, help="Where run folders are.")
+@click.option("--threads", type=int, help="Results do not depend on it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@traceback_option
+def evaluate(
+    run: str,
+    data: str,
+    at_least: tuple[str, ...],
+    at_most: tuple[str, ...],
+    query: str | None,
+    runs_dir: str,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Metrics of RUN (a folder, the end of its name, or `last`) on the rows of DATA with a target.
+
+    The rows of the training table contain those that the model learned from: judge it on others.
+    """
+    place = find_run(run, Path(runs_dir).expanduser())
+    import chainrule
+
+    from ..table.runfolder import json_text
+    from ..table.scoring import metric_names
+    from ..table.watch import number
+
+    if threads is not None:
+        chainrule.set_num_threads(threads)
+    predictor = chainrule.load_run(place)
+    known = metric_names(predictor.task)
+    gates = [(*gate(text, known), 1) for text in at_least]
+    gates += [(*gate(text, known), -1) for text in at_most]
+    metrics = predictor.evaluate(data, query=query)
+    for finding in predictor.last_findings:
+        say(click.style(f"! {finding}", fg="yellow"))
+    failed = [
+        f"{name} is {metrics[name]:.6g}, wanted at {'least' if sign > 0 else 'most'} {limit:g}"
+        for name, limit, sign in gates
+        if not sign * metrics[name] >= sign * limit  # NaN fails too
+    ]
+    if as_json:
+        click.echo(json_text({"run": str(place), "metrics": metrics, "failed": failed}))
+    else:
+        for name, value in metrics.items():
+            click.echo(f"{name:<10} {number(value)}")
+    for text in failed:
+        say(f"{click.style('failed:', fg='red', bold=True)} {text}")
+    return 1 if failed else 0
+
+
+def gate(text: str, known: tuple[str, ...]) -> tuple[str, float]:
+    """``accuracy=0.9`` as a pair. ConfigError for a metric that is not computed."""
+    import difflib
+
+    from ..errors import ConfigError
+
+    name, _, limit = text.partition("=")
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ConfigError(
+            f"there is no metric {name!r} here", help=f"{hint}known: {', '.join(known)}"
+        )
+    try:
+        return name, float(limit)
+    except ValueError:
+        raise ConfigError(f"{text!r} is not METRIC=NUMBER", help=f"write {name}=0.9") from None

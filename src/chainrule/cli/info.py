@@ -1,0 +1,56 @@
+"""``chainrule info``: what a report of a defect needs to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..version import __version__
+from .terminal import traceback_option
+
+__all__ = ["info"]
+
+
+@click.command(short_help="Versions, processor, threads and folders.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@traceback_option
+def info(as_json: bool) -> None:
+    """Show versions, the processor's features, threads, and where compiled programs are kept."""
+    facts = gather()
+    if as_json:
+        import json
+
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {v}" for k, v in value.items())
+        elif isinstance(value, list):
+            value = " ".join(map(str, value))
+        click.echo(f"{name:<12} {value}")
+
+
+def gather() -> dict[str, Any]:
+    """All facts, in the order of interest."""
+    import platform
+
+    from .. import config
+    from ..codegen.target import host_target
+    from ..runtime.processors import available, get_num_threads
+    from ..table.fingerprint import versions
+
+    target = host_target()
+    folder = config.CACHE_DIR.read()
+    files = [p for p in folder.rglob("*") if p.is_file()] if folder.is_dir() else []
+    return {
+        "chainrule": __version__,
+        "versions": {k: v for k, v in versions().items() if k != "chainrule"},
+        "system": platform.platform(),
+        "processor": target.cpu,
+        "features": [f for f in target.features.split(",") if f.startswith("+")],
+        "processors": available(),
+        "threads": get_num_threads(),
+        "cache": str(folder) if config.CACHE.read() else f"{folder} (off)",
+        "cached": {"programs": len(files), "bytes": sum(p.stat().st_size for p in files)},
+    }

@@ -1,0 +1,101 @@
+"""``chainrule predict RUN DATA -o out.csv``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .runs import find_run
+from .terminal import say, traceback_option
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..data import Table
+    from ..table import Predictor
+
+__all__ = ["predict"]
+
+
+@click.command(short_help="Predict the rows of a table.")
+@click.argument("run")
+@click.argument("data")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="csv, tsv, jsonl or parquet by its ending; without it, csv on stdout.",
+)
+@click.option("--proba", is_flag=True, help="Also the probability of each class.")
+@click.option("--keep", multiple=True, metavar="COLUMN", help="Copy this column. May be repeated.")
+@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@click.option("--runs-dir", default="runs", show_default=True, help="Where run folders are.")
+@click.option("--threads", type=int, help="Results do not depend on it.")
+@traceback_option
+def predict(
+    run: str,
+    data: str,
+    output: Path | None,
+    proba: bool,
+    keep: tuple[str, ...],
+    query: str | None,
+    runs_dir: str,
+    threads: int | None,
+) -> None:
+    """Predict every row of DATA with RUN: a folder, the end of its name, or `last`.
+
+    One row comes out for each row that went in, in the same order.
+    """
+    place = find_run(run, Path(runs_dir).expanduser())
+    import chainrule
+
+    from ..table import open_table
+    from ..table.writing import format_of, write_file, write_text
+
+    to_stdout = output is None or str(output) == "-"
+    if output is not None and not to_stdout:
+        format_of(output)  # a wrong ending is told before the work
+    if threads is not None:
+        chainrule.set_num_threads(threads)
+    predictor = chainrule.load_run(place)
+    table = open_table(data, query)[0]
+    columns = kept(table, keep) + predicted(predictor, table, proba)
+    for finding in predictor.last_findings:
+        say(click.style(f"! {finding}", fg="yellow"))
+    if output is None or to_stdout:
+        write_text(columns, "csv", sys.stdout)
+        return
+    write_file(columns, output)
+    say(f"{table.n_rows} predictions of {predictor.target} in {output}")
+
+
+def kept(table: Table, names: tuple[str, ...]) -> list[tuple[str, npt.NDArray[Any]]]:
+    """The wanted columns of the table, as text."""
+    import numpy as np
+
+    for name in names:
+        table.index(name)
+    chunks: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+    if names:
+        for _, chunk in table.read(dict.fromkeys(names, "text")):
+            for name in names:
+                chunks[name].append(chunk[name])
+    return [(name, np.concatenate(parts)) for name, parts in chunks.items()]
+
+
+def predicted(
+    predictor: Predictor, table: Table, proba: bool
+) -> list[tuple[str, npt.NDArray[Any]]]:
+    """The prediction and, if wanted, ``probability_<class>`` for each class."""
+    scores = predictor.scores(table)
+    columns = [("prediction", predictor.decode(scores))]
+    if proba:
+        shares = predictor.probabilities(scores)
+        for i, label in enumerate(predictor.classes):
+            name = str(label).lower() if isinstance(label, bool) else label
+            columns.append((f"probability_{name}", shares[:, i]))
+    return columns

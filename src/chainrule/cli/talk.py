@@ -1,0 +1,108 @@
+"""How ``train`` speaks: in colour on a terminal, in plain lines elsewhere, or as JSON lines."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ..data import Finding
+from ..table import Listener, Predictor, Talk
+from ..table.runfolder import json_text
+from ..table.watch import closing, finding_text, result_rows
+from ..train import Callback
+from .terminal import colour, say
+
+__all__ = ["JsonTalk", "TerminalTalk", "as_options", "metric_table", "silent"]
+
+
+class TerminalTalk(Talk):
+    """Findings with the option that follows them, results as a table."""
+
+    def say(self, text: str) -> None:
+        say(text)
+
+    def findings(self, findings: tuple[Finding, ...]) -> None:
+        for finding in findings:
+            text = finding_text(replace(finding, fix=as_options(finding.fix)))
+            warned = finding.severity == "warning"
+            say(click.style(text, fg="yellow") if warned else text)
+
+    def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
+        if not sys.stderr.isatty() or colour() is False:
+            super().done(predictor, facts)
+            return
+        say(closing(facts))
+        Console(stderr=True, highlight=False).print(metric_table(facts))
+
+
+class JsonTalk(Listener):
+    """One JSON object a line on stdout: start, every epoch, done."""
+
+    def findings(self, findings: tuple[Finding, ...]) -> None:
+        for finding in findings:
+            self.write("finding", finding.to_dict())
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        self.write("start", {k: v for k, v in facts.items() if k != "findings"})
+
+    def callbacks(self, epochs: int) -> list[Callback]:
+        return [_Epochs(self)]
+
+    def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
+        keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")
+        self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys}})
+
+    def write(self, event: str, facts: Mapping[str, Any]) -> None:
+        click.echo(json_text({"event": event, **facts}))
+
+
+class _Epochs(Callback):
+    def __init__(self, talk: JsonTalk) -> None:
+        self.talk = talk
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
+        self.talk.write("epoch", {"epoch": epoch + 1, **logs})
+
+
+def silent() -> Listener:
+    """Says nothing."""
+    return Listener()
+
+
+def metric_table(facts: Mapping[str, Any]) -> Table:
+    """The metrics of the test rows beside those of a constant guess."""
+    (heading, ours, guess), *rows = result_rows(facts)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(heading)
+    table.add_column(ours, justify="right", style="bold")
+    table.add_column(guess, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def as_options(fix: str) -> str:
+    """A setting of ``run.toml`` as options of the command line; other advice stays as it is.
+
+    ``missing = { chol = [0] }`` becomes ``--missing chol=0``.
+    """
+    try:
+        document = tomllib.loads(fix)
+    except tomllib.TOMLDecodeError:
+        return fix
+    options = []
+    for column, values in document.get("missing", {}).items():
+        options.append("--missing " + shlex.quote(f"{column}={','.join(map(str, values))}"))
+    for column, kind in document.get("columns", {}).items():
+        options.append("--column " + shlex.quote(f"{column}={kind['type']}"))
+    if "task" in document:
+        options.append(f"--task {document['task']}")
+    return " ".join(options) or fix

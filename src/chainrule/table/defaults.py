@@ -1,0 +1,40 @@
+"""Settings that depend on the data. Chosen on splits that the published comparison does not use."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = [
+    "EPOCHS",
+    "LR",
+    "PATIENCE",
+    "WEIGHT_DECAY",
+    "batch_size_for",
+    "dropout_for",
+    "layers_for",
+]
+
+EPOCHS = 200  # an upper bound: early stopping ends almost every run before
+PATIENCE = 15
+LR = 1e-3
+WEIGHT_DECAY = 0.1
+
+SMALLEST_BATCH = 32
+LARGEST_BATCH = 1024
+
+
+def batch_size_for(rows: int) -> int:
+    """The power of two nearest to the root of the training rows: noise in small tables, speed in
+    large ones."""
+    nearest = 1 << round(math.log2(math.sqrt(max(rows, 1))))
+    return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
+
+
+def layers_for(rows: int) -> tuple[int, ...]:
+    """Two hidden layers, wider when there is more to learn from."""
+    return (64, 64) if rows < 10_000 else (128, 128) if rows < 100_000 else (256, 256)
+
+
+def dropout_for(rows: int) -> float:
+    """Half of the units for small tables, less as rows make up for it."""
+    return 0.5 if rows < 2_000 else 0.2 if rows < 20_000 else 0.1

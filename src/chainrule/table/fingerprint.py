@@ -1,0 +1,75 @@
+"""Where a run comes from: a hash of the data, versions, machine, commit of the working folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from ..data.table import Table
+from ..version import __version__
+
+__all__ = ["fingerprint_of", "git_commit", "machine", "versions"]
+
+PACKAGES = ("numpy", "llvmlite", "duckdb", "safetensors")
+
+
+def fingerprint_of(source: object, table: Table) -> str:
+    """``sha256:...`` of the file's bytes, or of every cell when the table came from Python."""
+    digest = hashlib.sha256()
+    if isinstance(source, str | os.PathLike) and Path(source).is_file():
+        with Path(source).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    else:
+        digest.update("\x00".join(table.columns).encode())
+        for _, chunk in table.read(dict.fromkeys(table.columns, "text")):
+            for name in table.columns:
+                # A length before each text: ("ab", "c") and ("a", "bc") must differ.
+                for cell in np.asarray(chunk[name]):
+                    data = b"" if cell is None else str(cell).encode("utf-8", "surrogatepass")
+                    digest.update(b"%d:" % (-1 if cell is None else len(data)))
+                    digest.update(data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of what it stands on."""
+    found = {"chainrule": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str | int]:
+    """The machine in a few words."""
+    return {
+        "host": platform.node(),
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "processors": os.cpu_count() or 1,
+    }
+
+
+def git_commit(folder: Path) -> str:
+    """The commit checked out in ``folder`` or above it; empty when there is none. Runs nothing."""
+    for place in (folder, *folder.parents):
+        head = place / ".git" / "HEAD"
+        try:
+            if not head.is_file():
+                continue
+            text = head.read_text(encoding="utf-8").strip()
+            if not text.startswith("ref: "):
+                return text
+            reference = place / ".git" / text.removeprefix("ref: ")
+            return reference.read_text(encoding="utf-8").strip() if reference.is_file() else ""
+        except (OSError, UnicodeDecodeError):
+            return ""
+    return ""

@@ -1,0 +1,151 @@
+"""The run folder: everything about one training, as text and safetensors that anybody can read.
+
+    run.toml           the resolved settings, every default written out
+    run.json           status, versions, seed, fingerprint of the data, final metrics
+    metrics.jsonl      numbers, one object for each epoch
+    events.jsonl       findings, changes of status
+    log.txt            what was said on the terminal
+    model.safetensors  the best weights
+    pipeline.json      the fitted preprocessing
+
+Lines are appended, whole files are replaced in one step: a reader never sees half of one. Weights
+and preprocessing are bound to the run by their hashes in ``run.json``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import StateError
+from ..train.checkpoint import write_whole
+
+__all__ = ["FILES", "RunFolder", "json_text", "sha256_of", "unwritable"]
+
+FILES = ("run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt")
+NAME_LETTERS = 40
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """``value`` as JSON without NaN: numbers that do not exist become null."""
+    return json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, float):
+        return value if abs(value) <= 1.7976931348623157e308 else None
+    return value
+
+
+def sha256_of(path: Path) -> str:
+    """``sha256:...`` of a file's bytes."""
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def now() -> datetime.datetime:
+    """The moment, with the offset of the local time zone."""
+    return datetime.datetime.now().astimezone()
+
+
+class RunFolder:
+    """One run being written; with ``path`` None nothing is, but ``facts`` are kept.
+
+    Every failure to write is a StateError that names the folder.
+    """
+
+    def __init__(self, path: Path | None, started: datetime.datetime) -> None:
+        self.path, self.started = path, started
+        self.facts: dict[str, Any] = {}
+
+    @classmethod
+    def create(cls, runs_dir: Path | None, data: str, model: str, name: str = "") -> RunFolder:
+        """A new folder ``YYYYMMDD-HHMMSS-<data>-<model>-<4 hex>``; ``name`` replaces the middle."""
+        started = now()
+        if runs_dir is None:
+            return cls(None, started)
+        middle = _plain(name) or "-".join(filter(None, (_plain(data), _plain(model)))) or "run"
+        try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            path = _new_folder(runs_dir, f"{started:%Y%m%d-%H%M%S}-{middle}")
+        except OSError as error:
+            raise unwritable(runs_dir, error) from None
+        folder = cls(path, started)
+        for file in ("metrics.jsonl", "events.jsonl", "log.txt"):
+            folder._append(file, "")
+        return folder
+
+    @property
+    def name(self) -> str:
+        return self.path.name if self.path else ""
+
+    def update(self, **facts: Any) -> None:
+        """Adds facts to ``run.json`` and replaces the file."""
+        self.facts.update(facts)
+        self.write("run.json", json_text(self.facts, indent=2) + "\n")
+
+    def write(self, file: str, text: str) -> None:
+        """Replaces one file in one step."""
+        if self.path:
+            write_whole(self.path / file, text.encode("utf-8"))
+
+    def metrics(self, values: Mapping[str, Any]) -> None:
+        """One line of ``metrics.jsonl``."""
+        self._append("metrics.jsonl", json_text(values) + "\n")
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """One line of ``events.jsonl`` with the time."""
+        line = {"time": now().isoformat(timespec="milliseconds"), "event": kind, **facts}
+        self._append("events.jsonl", json_text(line) + "\n")
+
+    def log(self, text: str) -> None:
+        """Lines of ``log.txt``."""
+        self._append("log.txt", text + "\n")
+
+    def seconds(self) -> float:
+        """Since the run began."""
+        return round((now() - self.started).total_seconds(), 3)
+
+    def _append(self, file: str, text: str) -> None:
+        if self.path is None:
+            return
+        try:
+            with (self.path / file).open("a", encoding="utf-8", newline="\n") as out:
+                out.write(text)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+
+def _plain(text: str) -> str:
+    """``text`` as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:NAME_LETTERS].strip("-.")
+
+
+def _new_folder(base: Path, stem: str) -> Path:
+    while True:
+        path = base / f"{stem}-{secrets.token_hex(2)}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not base.is_dir():
+                raise
+            continue
+        return path
+
+
+def unwritable(path: Path, error: OSError) -> StateError:
+    """The error that says so."""
+    return StateError(
+        f"the run folder cannot be written: {error.strerror or error}",
+        where=str(path),
+        help="choose another place with runs_dir (--runs-dir on the command line), or make room",
+    )

@@ -1,0 +1,118 @@
+"""Predictions as csv, tsv, jsonl or Parquet; a file appears whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, StateError
+
+__all__ = ["FORMATS", "format_of", "write_file", "write_text"]
+
+FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+           ".parquet": "parquet"}  # fmt: skip
+BLOCK_ROWS = 16384
+
+Column = tuple[str, npt.NDArray[Any]]
+
+
+def format_of(path: Path) -> tuple[str, bool]:
+    """The format that a file name asks for, and whether it is gzipped."""
+    gzipped = path.name.endswith(".gz")
+    ending = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if ending not in FORMATS or (gzipped and FORMATS[ending] == "parquet"):
+        raise ConfigError(
+            f"{path.name} does not end in a format that can be written",
+            help=f"use one of {', '.join(FORMATS)}, the text ones also with .gz",
+        )
+    return FORMATS[ending], gzipped
+
+
+def write_text(columns: Sequence[Column], format: str, out: IO[str]) -> None:
+    """Rows as csv, tsv or jsonl. Floats are written with the digits that read back to them."""
+    names = [name for name, _ in columns]
+    if format == "jsonl":
+        for row in _rows(columns):
+            pairs = dict(zip(names, row, strict=True))
+            out.write(json.dumps(pairs, ensure_ascii=False, allow_nan=False) + "\n")
+        return
+    writer = csv.writer(out, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
+    writer.writerow(names)
+    for row in _rows(columns):
+        writer.writerow([_cell(value) for value in row])
+
+
+def _rows(columns: Sequence[Column]) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(columns[0][1]), BLOCK_ROWS):
+        block = [values[start : start + BLOCK_ROWS].tolist() for _, values in columns]
+        yield from zip(*block, strict=True)
+
+
+def _cell(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def write_file(columns: Sequence[Column], path: Path) -> None:
+    """Writes beside ``path``, then renames. StateError when that is not possible."""
+    format, gzipped = format_of(path)
+    # The ending stays: DuckDB and people go by it.
+    temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    try:
+        if format == "parquet":
+            _write_parquet(columns, temporary)
+        else:
+            with _opened(temporary, gzipped) as out:
+                write_text(columns, format, out)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from None
+    except duckdb.Error as error:
+        raise _unwritable(path, str(error).split("\n")[0]) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _opened(path: Path, gzipped: bool) -> IO[str]:
+    if not gzipped:
+        return path.open("x", encoding="utf-8", newline="")
+    # Without a time in the header, equal predictions make equal files.
+    raw = gzip.GzipFile(path, "wb", mtime=0)
+    return io.TextIOWrapper(cast("IO[bytes]", raw), encoding="utf-8", newline="")
+
+
+def _write_parquet(columns: Sequence[Column], path: Path) -> None:
+    arrays = {f"c{i}": _plain(values) for i, (_, values) in enumerate(columns)}
+    quoted = [
+        f'c{i} AS "{name.replace(chr(34), chr(34) * 2)}"' for i, (name, _) in enumerate(columns)
+    ]
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.register("source", arrays)
+        place = str(path.absolute()).replace("'", "''")
+        connection.execute(
+            f"COPY (SELECT {', '.join(quoted)} FROM source) TO '{place}' (FORMAT parquet)"
+        )
+    finally:
+        connection.close()
+
+
+def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(values)
+
+
+def _unwritable(path: Path, reason: str) -> StateError:
+    return StateError(
+        f"{path} cannot be written: {reason}",
+        help="check that the folder exists, may be written to, and has room",
+    )
