@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Node
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
 from .rules import need_axes, quiet
@@ -76,9 +75,3 @@ const = Primitive(
     samples=const_samples,
 )
 iota = Primitive("iota", iota_type, quiet(iota_reference), vjp=None, samples=iota_samples)
-
-
-def new_input(kind: str, name: str, shape: Shape, dtype: DType) -> Node:
-    """An input in row-major layout."""
-    strides = tuple(int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape)))
-    return input_(kind=kind, name=name, shape=shape, dtype=dtype, strides=strides)
