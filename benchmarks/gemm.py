@@ -1,31 +1,43 @@
 """Matrix products of the workloads against the FMA peak measured beside them.
 
-    python -m benchmarks.gemm                                 NumPy's BLAS, all threads and one
+    python -m benchmarks.gemm                                 our kernels, all threads and one
+    python -m benchmarks.gemm --kernel numpy                  NumPy's BLAS
     python -m benchmarks.gemm --kernel package.module:make    other kernels
     python -m benchmarks.gemm --shapes mlp --threads 1
 
 ``make(shape, threads)`` gets a ``Gemm`` and returns a callable without arguments that computes the
 product once, on ``threads`` threads, operands prepared outside; or None where it has no kernel.
+Native kernels repeat themselves inside, so their times hold no calls. A product of 10 columns can
+reach 10 / 16 of the peak.
 A convolution is listed as the product it is, with its geometry for kernels that need it.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import importlib
 import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, cast
 
 import numpy as np
 
 from benchmarks.machine import Machine
 from benchmarks.workloads import WORKLOADS
+from chainrule.codegen.brgemm_tile import choose_split
+from chainrule.codegen.emit import emit_nest
+from chainrule.codegen.target import emit_object, target_for
+from chainrule.ir.types import f32
+from chainrule.runtime.link import link
+from chainrule.schedule.nest import Acc, Access, Affine, Buffer, Nest, Product, Store
 
 Pass = Literal["forward", "dX", "dW"]
 PASSES: tuple[Pass, ...] = ("forward", "dX", "dW")
@@ -122,6 +134,81 @@ Run = Callable[[], object]
 Make = Callable[[Gemm, int], Run | None]
 
 
+@dataclass(frozen=True)
+class Native:
+    """A compiled product that repeats itself in native code, so that calls cost nothing."""
+
+    call: Callable[..., None]
+    keep: object
+    memory: tuple[np.ndarray, ...]
+    cuts: tuple[int, ...]
+    repeats: int
+
+    def __call__(self) -> None:
+        pointers = [x.ctypes.data for x in self.memory]
+        parts = list(pairwise(self.cuts))
+        threads = [
+            threading.Thread(target=self.call, args=(*pointers, lo, hi, self.repeats))
+            for lo, hi in parts[1:]
+        ]
+        for thread in threads:
+            thread.start()
+        self.call(*pointers, *parts[0], self.repeats)
+        for thread in threads:
+            thread.join()
+
+
+def chainrule_kernel(shape: Gemm, threads: int) -> Run:
+    """The kernel that a training step would use; B is row-major, as lowering makes it."""
+    nest, target = nest_of(shape), target_for()
+    kernel = emit_nest(nest, target)
+    text = "\n".join([*sorted(kernel.declarations), kernel.text("kernel"), REPEAT])
+    linked = link(emit_object(text, target), ["repeat"])
+    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 3)
+    extent = nest.dims[nest.split or 0]
+    grains = -(-extent // kernel.grain)
+    cuts = tuple(min(extent, grains * t // threads * kernel.grain) for t in range(threads + 1))
+    rng = np.random.default_rng(0)
+    memory = tuple(aligned(rng.standard_normal(b.size, np.float32)) for b in kernel.buffers)
+    repeats = max(1, int(4e9 * threads / shape.flops))
+    return Native(call(linked.addresses["repeat"]), linked, memory, cuts, repeats)
+
+
+def nest_of(shape: Gemm) -> Nest:
+    """C = A B with a store and no other epilogue."""
+    m, n, k = shape.m, shape.n, shape.k
+    a, b, c = Buffer("a", f32, m * k), Buffer("b", f32, k * n), Buffer("c", f32, m * n)
+    left = Access(a, Affine(0, (1, 0, m) if shape.layout == "TN" else (k, 0, 1)))
+    right = Access(b, Affine(0, (0, 1, n)))
+    store = Store(Access(c, Affine(0, (n, 1, 0))), Acc(f32))
+    split = {"m": 0, "n": 1}[choose_split(m, n)]
+    return Nest((m, n, k), 2, (store,), Product(left, right), vector=1, split=split)
+
+
+def aligned(x: np.ndarray) -> np.ndarray:
+    """A copy that starts a cache line."""
+    raw = np.empty(x.size + 16, x.dtype)
+    start = -(raw.ctypes.data // 4) % 16
+    raw[start : start + x.size] = x
+    return raw[start : start + x.size]
+
+
+REPEAT = """
+define void @repeat(ptr %a, ptr %b, ptr %c, i64 %lo, i64 %hi, i64 %count) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [0, %entry], [%next, %loop]
+  call void @kernel(ptr %a, ptr %b, ptr %c, i64 %lo, i64 %hi)
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}
+"""
+
+
 def numpy_kernel(shape: Gemm, threads: int) -> Run:
     """NumPy's BLAS on the plain product; its threads come from the environment of the process."""
     rng = np.random.default_rng(0)
@@ -134,11 +221,14 @@ def numpy_kernel(shape: Gemm, threads: int) -> Run:
 
 
 def load_kernel(text: str) -> Make:
-    """``package.module:function``, or NumPy's without a name."""
-    if not text:
-        return numpy_kernel
+    """``package.module:function``, or one of the kernels here by name."""
+    if text in KERNELS:
+        return KERNELS[text]
     module, _, function = text.partition(":")
     return cast(Make, getattr(importlib.import_module(module), function))
+
+
+KERNELS: dict[str, Make] = {"chainrule": chainrule_kernel, "numpy": numpy_kernel}
 
 
 @dataclass(frozen=True)
@@ -159,6 +249,7 @@ def time_kernel(
     run: Run, machine: Machine, threads: int, *, seconds: float = 0.02, tries: int = 3
 ) -> Timing:
     """Bursts between two measurements of the peak; again while the peaks differ by over 5 %."""
+    repeats = run.repeats if isinstance(run, Native) else 1
     run()
     start = time.perf_counter()
     run()
@@ -169,7 +260,7 @@ def time_kernel(
             start = time.perf_counter()
             for _ in range(count):
                 run()
-            found.append((time.perf_counter() - start) / count)
+            found.append((time.perf_counter() - start) / count / repeats)
         after = machine.peak(threads, repeats=3)
         steady = abs(before - after) <= 0.05 * max(before, after)
         if steady:
@@ -203,7 +294,8 @@ def table(shapes: list[Gemm], make: Make, machine: Machine, threads: int) -> Non
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m benchmarks.gemm")
-    p.add_argument("--kernel", default="", metavar="MODULE:FUNCTION")
+    names = ", ".join(KERNELS)
+    p.add_argument("--kernel", default="chainrule", help=f"{names} or MODULE:FUNCTION")
     p.add_argument("--shapes", default="mlp,resnet", help="of " + ", ".join(FAMILIES))
     p.add_argument("--threads", default="", help="numbers such as 1,2; default: all and one")
     return p

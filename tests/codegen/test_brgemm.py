@@ -248,9 +248,9 @@ def test_scratch_is_bounded() -> None:
             assert tile.block % tile.unroll == 0
 
 
-def test_split_along_the_side_with_enough_panels() -> None:
+def test_threads_share_the_longer_side() -> None:
     assert choose_split(128, 512) == "n"
-    assert choose_split(784, 512) == "n"
+    assert choose_split(784, 512) == "m"
     assert choose_split(128, 10) == "m"
 
 

@@ -13,16 +13,18 @@ import math
 from dataclasses import dataclass
 
 from ..schedule.nest import Nest, Product
-from .builder import LANES
 from .target import Target
+from .values import LANES
 
 #: bytes of B kept for one panel and one block of k: half in L1, the rest streams from L2
 PANEL_BYTES = 64 << 10
+#: the same where lines of A must stay with them: about L1
+LINED_BYTES, LINE = 48 << 10, 64
 #: bytes of accumulators that wait between blocks of k
 WAITING_BYTES = 40 << 10
 #: more rows than this need no further reuse of B
 MOST_ROWS, MOST_VECTORS = 28, 8
-LATENCY = 4
+LATENCY = 5
 #: cycles in which L2 delivers sixteen floats, sustained
 L2_CYCLES = 64 / 24
 
@@ -73,14 +75,27 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
     x = Extents.of(nest)
     rows, vectors = choose_registers(x, target)
     unroll = _unroll(x.k, rows * vectors)
-    serves = x.m // rows // (4 if x.split == "m" else 1)
-    longest = PANEL_BYTES // (4 * LANES * vectors) // unroll * unroll
+    serves = x.m // rows // (2 if x.split == "m" else 1)
+    longest = _longest_block(nest, vectors) // unroll * unroll
     block = x.k
     if x.k > longest and serves > 1:
         parts = math.ceil(x.k / longest)
         block = math.ceil(x.k / parts / unroll) * unroll
     strip = max(1, WAITING_BYTES // (4 * LANES * vectors * rows)) * rows
     return Tile(rows, vectors, block, unroll, strip, serves > 2 and not _tidy(nest, x))
+
+
+def _longest_block(nest: Nest, vectors: int) -> int:
+    """Steps of k whose rows of B stay near while tiles pass over them.
+
+    Where A lies along m, each step of a tile uses a part of two cache lines that the next tile
+    needs again, so these should still be in L1 too.
+    """
+    assert isinstance(nest.source, Product)
+    row = 4 * LANES * vectors
+    if nest.source.a.offset.coeffs[-1] < LANES:
+        return PANEL_BYTES // row
+    return LINED_BYTES // (row + 2 * LINE)
 
 
 def product_granule(nest: Nest, target: Target) -> int:
@@ -90,12 +105,11 @@ def product_granule(nest: Nest, target: Target) -> int:
 
 
 def choose_split(m: int, n: int) -> str:
-    """Which of "m" and "n" threads should share out when both can be.
+    """Which of "m" and "n" threads should share out when both can be: the longer one.
 
-    Sharing n lets every thread load its own part of B alone, so it is better while there are
-    enough panels; a wide B that few rows meet is bound by just that.
+    The operand along it is the larger one; every thread then reads only its part of that.
     """
-    return "n" if n >= 256 else "m"
+    return "n" if n > m else "m"
 
 
 def registers_of(vectors: int, target: Target) -> int:
