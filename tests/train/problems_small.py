@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import chainrule
 from chainrule import nn, optim
+from chainrule.frontend import manual_seed
 from chainrule.train import Trainer
 
 Array = NDArray[Any]
@@ -30,14 +30,14 @@ def line(rows: int = 200, seed: int = 0) -> tuple[Array, Array]:
 
 
 def linear_trainer(**settings: Any) -> Trainer:
-    chainrule.manual_seed(0)
+    manual_seed(0)
     model = nn.Linear(2, 1)
     optimizer = optim.SGD(model.parameters(), lr=settings.pop("lr", 0.1))
     return Trainer(model, loss=settings.pop("loss", "mse"), optimizer=optimizer, **settings)
 
 
 def blob_trainer(classes: int = 3, **settings: Any) -> Trainer:
-    chainrule.manual_seed(0)
+    manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, classes))
     optimizer = optim.Adam(model.parameters(), lr=0.02)
     return Trainer(model, loss=nn.CrossEntropyLoss(), optimizer=optimizer, **settings)

@@ -51,7 +51,7 @@ class Adagrad(Optimizer):
         return {"sum": group["initial_accumulator_value"]}
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
-        return {"lr": lambda k: lr_at(group, t(k)) / (1 + (t(k) - 1) * group["lr_decay"])}
+        return {"lr": lambda k: lr_at(group, n := t(k)) / (1 + (n - 1) * group["lr_decay"])}
 
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         if group["weight_decay"]:
@@ -138,7 +138,7 @@ class _Moments(Optimizer):
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
         beta1, beta2 = group["betas"]
         found = {
-            "step_size": lambda k: lr_at(group, t(k)) / (1 - beta1 ** t(k)),
+            "step_size": lambda k: lr_at(group, n := t(k)) / (1 - beta1**n),
             # Its reciprocal: the step then multiplies each weight instead of dividing.
             "correction": lambda k: 1 / math.sqrt(1 - beta2 ** t(k)),
         }

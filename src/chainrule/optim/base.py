@@ -97,9 +97,9 @@ class Optimizer(ABC):
                 for clock, members in self._together(group):
                     functions = self.rates(group, clock.turn())
                     rate = {name: host_scalar(f) for name, f in functions.items()}
-                    for p in members:
-                        g = -p.grad if group["maximize"] else p.grad
-                        self.update(p, g, self._state_of(p, group), group, rate)
+                    for p, g in members:
+                        downhill = -g if group["maximize"] else g
+                        self.update(p, downhill, self._state_of(p, group), group, rate)
                     host_effect(clock.advance)
         return loss
 
@@ -107,13 +107,16 @@ class Optimizer(ABC):
         for group in self.param_groups:
             yield from group["params"]
 
-    def _together(self, group: Hyper) -> list[tuple[Clock, list[Tensor]]]:
-        """The parameters of ``group`` with gradients, by their clocks."""
-        updated: dict[Clock, list[Tensor]] = {}
+    def _together(self, group: Hyper) -> list[tuple[Clock, list[tuple[Tensor, Tensor]]]]:
+        """The parameters of ``group`` that have gradients, with them, by their clocks."""
+        updated: dict[Clock, list[tuple[Tensor, Tensor]]] = {}
         for p in group["params"]:
             if p.grad is not None:
-                updated.setdefault(self._clocks[p], []).append(p)
-        return [(self._parted(clock, members), members) for clock, members in updated.items()]
+                updated.setdefault(self._clocks[p], []).append((p, p.grad))
+        return [
+            (self._parted(clock, [p for p, _ in members]), members)
+            for clock, members in updated.items()
+        ]
 
     def _parted(self, clock: Clock, members: list[Tensor]) -> Clock:
         """``clock``, or one for ``members`` alone if it has others, which now stay behind."""

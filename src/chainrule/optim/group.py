@@ -100,7 +100,9 @@ def unknown(name: str, settings: Mapping[str, Any]) -> ConfigError:
 def lr_at(group: Hyper, step: int) -> float:
     """The learning rate of the ``step``-th step of the group, counted from 1."""
     lr = group["lr"]
-    return lr.lr_at(step - 1) if isinstance(lr, Schedule) else lr
+    if type(lr) is float:  # asked once for every step: isinstance of an abstract class is slow
+        return lr
+    return lr.lr_at(step - 1) if isinstance(lr, Schedule) else float(lr)
 
 
 class Clock:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..errors import ConfigError, DTypeError, ShapeError, TrainingError
 from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import new_tensor
+from ..frontend.modes import structure
 from ..nn import Module
 from ..optim import Optimizer
 from ..optim.group import lr_at
@@ -83,6 +84,7 @@ class Trainer:
         self._stepper = self.make_stepper()
         self._compiled_forward = compile(self.forward)
         self._pace = Pace()
+        self._shapes: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
     # --------------------------------------------------------------------- what is compiled
 
@@ -317,14 +319,17 @@ class Trainer:
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Inside, the model is in evaluation mode and no gradients are tracked."""
-        before = self.model.training
-        self.model.eval()
+        training = [module for module in self.model.modules() if module.training]
+        # Set without a word to compiled functions, whose recordings a change of mode makes out of
+        # date: the trainer's own run in one mode each, and all others see none but the old one.
+        for module in training:
+            module.__dict__["training"] = False
         try:
             with no_grad():
                 yield
         finally:
-            if before:
-                self.model.train()
+            for module in training:
+                module.__dict__["training"] = True
 
     # --------------------------------------------------------------------------- data checks
 
@@ -348,11 +353,14 @@ class Trainer:
     def _output_shape(
         self, inputs: tuple[Array, ...], final: bool = False
     ) -> tuple[int, ...] | None:
-        """The shape of one row's output, from an eager run of one row.
+        """The shape of one row's output, from an eager run of one row; remembered.
 
         None if the model refuses whole numbers, which then become float32; errors of the model
         itself pass through when ``final`` or when no input has whole numbers.
         """
+        kind = (structure.epoch, *((a.shape[1:], a.dtype) for a in inputs))
+        if kind in self._shapes:
+            return self._shapes[kind]
         whole = any(a.dtype.kind != "f" for a in inputs)
         try:
             with self.evaluating():
@@ -366,7 +374,8 @@ class Trainer:
                 f"the model turns 1 row into outputs of shape {shape}",
                 help="the first axis of the outputs must count the rows",
             )
-        return tuple(shape[1:])
+        self._shapes[kind] = tuple(shape[1:])
+        return self._shapes[kind]
 
 
 def _block(array: Array, start: int, size: int) -> Array:
