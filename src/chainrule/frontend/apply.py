@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,11 +107,13 @@ def new_tensor(value: Any, requires_grad: bool = False) -> Tensor:
     return result
 
 
-def replay(roots: Iterable[Node], known: Mapping[Node, Tensor]) -> list[Tensor]:
-    """Tensors for ``roots``, computed by applying the nodes' primitives to ``known`` Tensors."""
-    values = dict(known)
+def replay(roots: Iterable[Node], values: dict[Node, Tensor]) -> list[Tensor]:
+    """Tensors for ``roots``, computed by applying the nodes' primitives to those in ``values``.
+
+    What is computed is added to ``values``.
+    """
     wanted = tuple(roots)
-    for node in topological(wanted, known=known):
+    for node in topological(wanted, known=values):
         inputs = [values[i] for i in node.inputs]
         values[node] = apply(node.primitive, *inputs, **node.params)
     return [values[n] for n in wanted]

@@ -16,6 +16,7 @@ from ..ir.types import Array, DType
 from .apply import apply, from_node, new_tensor, scalar, tensor_of
 from .backward import backward
 from .functional import activations
+from .memory import aligned_copy
 from .modes import thread, where
 from .operations import arithmetic, indexing, products, reductions, shaping
 from .operations.creation import DTypeLike, dtype_of, shape_of, tril, triu
@@ -58,6 +59,9 @@ class Tensor(Storage):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         array = self.concrete
         return np.array(array, dtype=dtype or array.dtype)
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (type(self), self.concrete.copy(order="K"), self.requires_grad)
 
     def __bool__(self) -> Any:
         return bool(self.concrete)
@@ -392,6 +396,13 @@ class Tensor(Storage):
     def bool(self) -> Tensor:
         """Whether elements are not zero."""
         return arithmetic.cast(self, DType.bool)
+
+
+def _rebuilt(kind: Any, array: Array, requires_grad: Any) -> Tensor:
+    """A Tensor copied or read back."""
+    tensor: Tensor = kind.__new__(kind)
+    tensor._set(aligned_copy(array), None, requires_grad)
+    return tensor
 
 
 Storage.tensor_type = Tensor

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import TraceError
 from ..ir.graph import Graph, Node
-from ..ir.types import Array, Shape
+from ..ir.types import Array
 from .apply import from_node
-from .memory import narrowed, target_dtype
+from .memory import narrowed, row_major, target_dtype
 from .modes import structure, where
 from .storage import NOT_KEPT, NotKept, Storage
 from .tensor import Tensor
@@ -109,15 +109,7 @@ def flatten_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list
 
 def _argument(trace: Trace, name: str, array: Array) -> Tensor:
     dtype = target_dtype(array.dtype)
-    return from_node(trace.argument(name, array.shape, dtype, _row_major(array.shape)))
-
-
-def _row_major(shape: Shape) -> Shape:
-    strides, step = [], 1
-    for length in reversed(shape):
-        strides.append(step)
-        step *= max(length, 1)
-    return tuple(reversed(strides))
+    return from_node(trace.argument(name, array.shape, dtype, row_major(array.shape)))
 
 
 def _cast(array: Array) -> Callable[[Array], Array] | None:

@@ -1,0 +1,272 @@
+"""Derivatives of functions: ``grad(f)(x)`` and its relatives.
+
+The function is recorded, its derivative built as a graph, and the graph evaluated; inside a trace
+the nodes simply join it. So transforms nest: ``grad(grad(f))`` is the second derivative.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..autodiff import cotangents
+from ..errors import GradientError, ShapeError
+from ..ir.graph import Node, bind, full_like
+from ..ir.types import DType
+from .apply import from_node, replay, tensor_of
+from .memory import element_strides
+from .modes import no_grad, thread, where
+from .operations.arithmetic import broadcast_to, cast, equal
+from .operations.creation import iota
+from .operations.shaping import reshape, stack
+from .storage import Storage
+from .tensor import Tensor
+from .traced import is_array
+from .tracer import Trace
+from .tree import Tree, flatten, unflatten
+
+Function = Callable[..., Any]
+
+
+# ------------------------------------------------------------------------ functions as nodes
+
+
+class _Recording:
+    """Turns Tensors into nodes and back, inside the running trace or in one of its own."""
+
+    def __init__(self, trace: Trace, own: bool) -> None:
+        self._trace, self._own = trace, own
+        self._known: dict[Node, Tensor] = {}
+
+    def variable(self, value: Tensor) -> Node:
+        """A fresh node that stands for ``value`` and for nothing else."""
+        if not self._own:
+            # A node of its own: what the function reads from outside must not count as its argument.
+            return bind("reshape", self._trace.node(value), shape=value.shape)
+        array = value._array
+        assert array is not None
+        strides = element_strides(array)
+        node = self._trace.argument("x", array.shape, value.dtype, strides)
+        self._known[node] = value
+        return node
+
+    def tensors(self, nodes: Sequence[Node]) -> list[Tensor]:
+        """Values of ``nodes``; with history if states that they depend on require gradients."""
+        if not self._own:
+            return [from_node(n) for n in nodes]
+        for door, state in zip(self._trace.doors, self._trace.states, strict=True):
+            self._known.setdefault(door, state)
+        return replay(nodes, self._known)
+
+    def results(self, nodes: Sequence[Node]) -> list[Tensor]:
+        """Values of ``nodes``; what the function assigned to Tensors outside takes effect."""
+        if not self._own:
+            return self.tensors(nodes)
+        states = dict(zip(self._trace.doors, self._trace.states, strict=True))
+        pairs = [u.inputs for u in self._trace.updates()]
+        values = self.tensors([*nodes, *(value for _, value in pairs)])
+        with no_grad():
+            for (door, _), value in zip(pairs, values[len(nodes) :], strict=True):
+                self._known[door] = states[door].clone()  # what a later derivative starts from
+                states[door].assign_(value.detach())
+        return values[: len(nodes)]
+
+
+@contextmanager
+def _recording() -> Iterator[_Recording]:
+    if thread.trace is not None:
+        yield _Recording(thread.trace, own=False)
+        return
+    with Trace() as trace:
+        yield _Recording(trace, own=True)
+
+
+def _real_leaves(value: Any, what: str) -> tuple[list[Tensor], Tree]:
+    """The Tensors of an argument or result, which must be real."""
+    leaves, tree = flatten(value, lambda v: is_array(v) or isinstance(v, float | int))
+    tensors = [tensor_of(float(v) if isinstance(v, int) else v) for v in leaves]
+    for tensor in tensors:
+        if not tensor.dtype.is_float:
+            raise GradientError(
+                f"{what} of dtype {tensor.dtype!r} has no derivative",
+                where=where(),
+                help="use real numbers",
+            )
+    return tensors, tree
+
+
+def _nodes(tensors: Sequence[Tensor]) -> list[Node]:
+    assert thread.trace is not None
+    return [thread.trace.node(t) for t in tensors]
+
+
+def _filled(xs: Sequence[Node], found: Sequence[Node | None]) -> list[Node]:
+    return [full_like(x, 0.0) if g is None else g for x, g in zip(xs, found, strict=True)]
+
+
+# --------------------------------------------------------------------------- grad and vjp
+
+
+def value_and_grad(
+    function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Function:
+    """A function that gives ``function``'s value and its derivatives by arguments ``argnums``.
+
+    The value must be one number; with ``has_aux`` the function returns (value, anything).
+    Arguments may be nested lists, tuples and dicts.
+    """
+
+    def derived(*args: Any) -> Any:
+        chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        split = [_real_leaves(args[i], f"argument {i}") for i in chosen]
+        with _recording() as recording:
+            xs = [[recording.variable(t) for t in tensors] for tensors, _ in split]
+            called = list(args)
+            for i, nodes, (_, tree) in zip(chosen, xs, split, strict=True):
+                called[i] = unflatten(tree, [from_node(n, True) for n in nodes])
+            returned = function(*called)
+            value, aux = returned if has_aux else (returned, None)
+            y = _scalar_node(value)
+            flat = [x for nodes in xs for x in nodes]
+            grads = _filled(flat, cotangents([y], [full_like(y, 1.0)], flat))
+            aux_leaves, aux_tree = flatten(aux, lambda v: isinstance(v, Storage))
+            wanted = [y, *grads, *_nodes(aux_leaves)]
+        values = recording.results(wanted)
+        loss, rest = values[0], values[1:]
+        results = []
+        for nodes, (_, tree) in zip(xs, split, strict=True):
+            results.append(unflatten(tree, rest[: len(nodes)]))
+            rest = rest[len(nodes) :]
+        out = results[0] if isinstance(argnums, int) else tuple(results)
+        return ((loss, unflatten(aux_tree, rest)) if has_aux else loss), out
+
+    return derived
+
+
+def _scalar_node(value: Any) -> Node:
+    assert thread.trace is not None
+    y = thread.trace.node(tensor_of(value))
+    if math.prod(y.shape) != 1 or not y.dtype.is_float:
+        raise GradientError(
+            f"grad needs a function with one real number as value, not {y.dtype!r}{list(y.shape)}",
+            where=where(),
+            help="reduce it, for example with .sum(), or use jacobian or vjp",
+        )
+    return y
+
+
+def grad(
+    function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Function:
+    """The derivative of ``function`` by arguments ``argnums``, as a function."""
+    both = value_and_grad(function, argnums, has_aux)
+
+    def derived(*args: Any) -> Any:
+        value, gradient = both(*args)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return derived
+
+
+def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """(y, pull) for y = function(*primals); ``pull(g)`` is the tuple of (dy/dx)ᵀ g for each x.
+
+    The function runs once, so that random numbers in it are the same for y and its derivatives.
+    """
+    split = [_real_leaves(p, f"argument {i}") for i, p in enumerate(primals)]
+    with _recording() as recording:
+        xs, called = _variables(recording, split)
+        ys, tree = _real_leaves(function(*called), "the result")
+        y_nodes = _nodes(ys)
+    value = unflatten(tree, recording.results(y_nodes))
+
+    def pull(g: Any) -> tuple[Any, ...]:
+        seeds, _ = _real_leaves(g, "a cotangent")
+        gs = [recording.variable(s) for s in seeds]
+        found = _filled(xs, cotangents(y_nodes, gs, xs))
+        values = iter(recording.tensors(found))
+        return tuple(unflatten(t, [next(values) for _ in tensors]) for tensors, t in split)
+
+    return value, pull
+
+
+def _variables(
+    recording: _Recording, split: Sequence[tuple[list[Tensor], Tree]]
+) -> tuple[list[Node], list[Any]]:
+    """Nodes for all leaves of the arguments, and the arguments made of them."""
+    flat: list[Node] = []
+    called = []
+    for tensors, tree in split:
+        nodes = [recording.variable(t) for t in tensors]
+        flat += nodes
+        called.append(unflatten(tree, [from_node(n, True) for n in nodes]))
+    return flat, called
+
+
+# ------------------------------------------------------------------------------------- jvp
+
+
+def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """(y, dy/dx · tangents) for y = function(*primals): the derivative along a direction.
+
+    By transposing twice: g -> (dy/dx)ᵀ g is linear in g, and the cotangent of that map is the
+    product with dy/dx itself. No second table of rules is needed.
+    """
+    return _pushed(function, tuple(primals), tuple(tangents))
+
+
+def _pushed(
+    function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...] | None
+) -> tuple[Any, Any]:
+    split = [_real_leaves(p, f"argument {i}") for i, p in enumerate(primals)]
+    along = [t for i, v in enumerate(tangents or ()) for t in _real_leaves(v, f"tangent {i}")[0]]
+    if tangents is not None and [t.shape for t in along] != [t.shape for s in split for t in s[0]]:
+        raise ShapeError("tangents must have the shapes of the primals", where=where())
+    with _recording() as recording:
+        xs, called = _variables(recording, split)
+        ys, tree = _real_leaves(function(*called), "the result")
+        y_nodes = _nodes(ys)
+        directions = [recording.variable(t) for t in along]
+        pushed = [] if tangents is None else _push(y_nodes, xs, directions)
+    values = recording.results([*y_nodes, *pushed])
+    value = unflatten(tree, values[: len(ys)])
+    return value, (None if tangents is None else unflatten(tree, values[len(ys) :]))
+
+
+def _push(ys: Sequence[Node], xs: Sequence[Node], directions: Sequence[Node]) -> list[Node]:
+    dummies = [full_like(y, 0.0) for y in ys]
+    dummies = [d if d.op != "const" else bind("reshape", d, shape=()) for d in dummies]
+    pulled = cotangents(ys, dummies, xs)
+    pairs = [(p, t) for p, t in zip(pulled, directions, strict=True) if p is not None]
+    return _filled(ys, cotangents([p for p, _ in pairs], [t for _, t in pairs], dummies))
+
+
+# --------------------------------------------------------------------- jacobian and hessian
+
+
+def jacobian(function: Function, argnum: int = 0) -> Function:
+    """A function that gives dy/dx, of shape (*y.shape, *x.shape), for one array argument."""
+
+    def derived(*args: Any) -> Tensor:
+        def partial(x: Any) -> Any:
+            return function(*args[:argnum], x, *args[argnum + 1 :])
+
+        x = tensor_of(args[argnum])
+        y, pull = vjp(partial, x)
+        size = math.prod(y.shape)
+        flat = cast(equal(iota((size, size), 0), iota((size, size), 1)), DType.f32)
+        rows = [pull(reshape(flat[i], y.shape))[0] for i in range(size)]
+        if not rows:
+            return broadcast_to(tensor_of(0.0), (*y.shape, *x.shape))
+        return reshape(stack(rows), (*y.shape, *x.shape))
+
+    return derived
+
+
+def hessian(function: Function, argnum: int = 0) -> Function:
+    """A function that gives the matrix of second derivatives, (*x.shape, *x.shape)."""
+    return jacobian(grad(function, argnum), argnum)
+
+

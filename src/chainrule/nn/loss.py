@@ -1,0 +1,279 @@
+"""Losses as modules. All take ``reduction``: "mean", "sum" or "none"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..frontend.functional import losses as F
+from ..frontend.functional import margins as G
+from ..frontend.tensor import Tensor
+from .module import Module, as_tensor
+
+
+class _Loss(Module):
+    """A loss with a reduction."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def extra_repr(self) -> str:
+        """The reduction, where it is not the mean."""
+        return "" if self.reduction == "mean" else f"reduction={self.reduction!r}"
+
+
+class _WeightedLoss(_Loss):
+    """A loss with weights, kept as a buffer under ``weight``."""
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", None if weight is None else as_tensor(weight))
+
+
+class BCELoss(_WeightedLoss):
+    """-(t log x + (1 - t) log(1 - x)) for probabilities x."""
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.binary_cross_entropy(x, target, self.weight, self.reduction)
+
+
+class BCEWithLogitsLoss(_WeightedLoss):
+    """Cross entropy of sigmoid(x) and targets from 0 to 1; ``pos_weight`` weighs the 1s."""
+
+    pos_weight: Tensor | None
+
+    def __init__(
+        self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.register_buffer("pos_weight", None if pos_weight is None else as_tensor(pos_weight))
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.binary_cross_entropy_with_logits(
+            x, target, self.weight, self.reduction, self.pos_weight
+        )
+
+
+class CrossEntropyLoss(_WeightedLoss):
+    """-log softmax(x)[target] for logits [N, C, ...] and classes, or probabilities of classes.
+
+    ``weight`` holds one number for each class.
+    """
+
+    def __init__(
+        self,
+        weight: Any = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        return F.cross_entropy(
+            as_tensor(x),
+            as_tensor(target),
+            self.weight,
+            self.ignore_index,
+            self.reduction,
+            self.label_smoothing,
+        )
+
+
+class NLLLoss(_WeightedLoss):
+    """-x[target] for log probabilities [N, C, ...]."""
+
+    def __init__(
+        self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
+
+
+class MultiMarginLoss(_WeightedLoss):
+    """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C."""
+
+    def __init__(
+        self, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.p, self.margin = p, margin
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return G.multi_margin_loss(x, target, self.p, self.margin, self.weight, self.reduction)
+
+
+class MultiLabelSoftMarginLoss(_WeightedLoss):
+    """The mean over classes of the binary cross entropy of sigmoid(x)."""
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return G.multilabel_soft_margin_loss(x, target, self.weight, self.reduction)
+
+
+class MSELoss(_Loss):
+    """(x - target)²."""
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.mse_loss(x, target, self.reduction)
+
+
+class L1Loss(_Loss):
+    """|x - target|."""
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.l1_loss(x, target, self.reduction)
+
+
+class HuberLoss(_Loss):
+    """½ d² for |d| < delta, else delta (|d| - ½ delta), with d = x - target."""
+
+    def __init__(self, delta: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.huber_loss(x, target, self.reduction, self.delta)
+
+
+class SmoothL1Loss(_Loss):
+    """½ d² / beta for |d| < beta, else |d| - ½ beta, with d = x - target."""
+
+    def __init__(self, beta: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.smooth_l1_loss(x, target, self.reduction, self.beta)
+
+
+class PoissonNLLLoss(_Loss):
+    """exp(x) - target · x: counts, x the log of the expected one."""
+
+    def __init__(
+        self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
+    ) -> None:
+        super().__init__(reduction)
+        self.log_input, self.full, self.eps = log_input, full, eps
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.poisson_nll_loss(
+            x, target, self.log_input, self.full, self.eps, self.reduction
+        )
+
+
+class KLDivLoss(_Loss):
+    """target · (log target - x) for log probabilities x."""
+
+    def __init__(self, log_target: bool = False, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.log_target = log_target
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return F.kl_div(x, target, self.reduction, self.log_target)
+
+
+class HingeEmbeddingLoss(_Loss):
+    """x where the target is 1, max(0, margin - x) where it is -1."""
+
+    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return G.hinge_embedding_loss(x, target, self.margin, self.reduction)
+
+
+class SoftMarginLoss(_Loss):
+    """log(1 + exp(-target · x)) for targets 1 and -1."""
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        x, target = as_tensor(x), as_tensor(target)
+        return G.soft_margin_loss(x, target, self.reduction)
+
+
+class GaussianNLLLoss(_Loss):
+    """½ (log var + (x - target)² / var)."""
+
+    def __init__(self, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.full, self.eps = full, eps
+
+    def forward(self, x: Any, target: Any, var: Any) -> Tensor:
+        """The loss."""
+        x, target, var = as_tensor(x), as_tensor(target), as_tensor(var)
+        return F.gaussian_nll_loss(x, target, var, self.full, self.eps, self.reduction)
+
+
+class MarginRankingLoss(_Loss):
+    """max(0, -target · (first - second) + margin)."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, first: Any, second: Any, target: Any) -> Tensor:
+        """The loss."""
+        a, b = as_tensor(first), as_tensor(second)
+        return G.margin_ranking_loss(a, b, as_tensor(target), self.margin, self.reduction)
+
+
+class CosineEmbeddingLoss(_Loss):
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, first: Any, second: Any, target: Any) -> Tensor:
+        """The loss."""
+        a, b = as_tensor(first), as_tensor(second)
+        return G.cosine_embedding_loss(a, b, as_tensor(target), self.margin, self.reduction)
+
+
+class TripletMarginLoss(_Loss):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin)."""
+
+    def __init__(
+        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean"
+    ) -> None:
+        super().__init__(reduction)
+        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
+
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Tensor:
+        """The loss."""
+        a, b, c = as_tensor(anchor), as_tensor(positive), as_tensor(negative)
+        return G.triplet_margin_loss(
+            a, b, c, self.margin, self.p, self.eps, self.swap, self.reduction
+        )

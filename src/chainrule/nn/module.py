@@ -1,0 +1,380 @@
+"""Modules: layers and models, with the names and behaviour of PyTorch's."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError, StateError, TraceError
+from ..frontend.apply import from_array, tensor_of
+from ..frontend.memory import aligned_copy, as_array
+from ..frontend.modes import no_grad, structure, thread, where
+from ..frontend.tensor import Tensor
+from ..ir.types import Array
+
+M = TypeVar("M", bound="Module")
+
+
+class Parameter(Tensor):
+    """A Tensor that a module learns: it requires a gradient and is listed by ``parameters()``."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        source = data.concrete if isinstance(data, Tensor) else as_array(data)
+        self._set(aligned_copy(source), None, False)
+        self._requires_grad = requires_grad and self.dtype.is_float
+
+    def __repr__(self) -> str:
+        return f"Parameter({super().__repr__()})"
+
+
+class MismatchedKeys(NamedTuple):
+    """Keys of a state dict that the model lacks, and the other way round."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class _Calls(threading.local):
+    """The modules that are being called, outermost first, and the error already located."""
+
+    def __init__(self) -> None:
+        self.modules: list[Module] = []
+        self.located: BaseException | None = None
+
+
+_calls = _Calls()
+
+
+class Module(ABC):  # noqa: B024 - `forward` is not abstract: containers have none
+    """The base of all layers and models.
+
+    Assign parameters and other modules as attributes in ``__init__`` (after
+    ``super().__init__()``) and write ``forward``. Inside a compiled function attributes cannot be
+    assigned: `TraceError`; state that changes belongs in buffers, with ``assign_``.
+    """
+
+    training: bool
+
+    def __init__(self) -> None:
+        fresh: dict[str, Any] = {
+            "_parameters": {},
+            "_buffers": {},
+            "_modules": {},
+            "_transient": set(),
+            "training": True,
+        }
+        self.__dict__.update(fresh)
+
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _transient: set[str]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        _calls.modules.append(self)
+        try:
+            return self.forward(*args, **kwargs)
+        except (ShapeError, DTypeError) as error:
+            _locate(error)
+            raise
+        finally:
+            _calls.modules.pop()
+
+    # --------------------------------------------------------------------------- attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if thread.trace is not None:
+            raise TraceError(
+                f"the attribute {name!r} of a {type(self).__name__} is assigned inside a compiled "
+                "function",
+                where=where(),
+                help="keep numbers that change in a buffer (register_buffer) and use assign_",
+            )
+        if "_parameters" not in self.__dict__:
+            raise StateError(
+                f"{type(self).__name__} assigns {name!r} before super().__init__()",
+                where=where(),
+                help="call super().__init__() first",
+            )
+        structure.touch()
+        for table in (self._parameters, self._buffers, self._modules):
+            if name in table and not isinstance(value, Parameter | Module):
+                if value is not None and not isinstance(value, Tensor):
+                    raise StateError(
+                        f"{name!r} of {type(self).__name__} cannot become a {type(value).__name__}",
+                        where=where(),
+                    )
+                table[name] = value
+                return
+        if isinstance(value, Parameter):
+            self._forget(name)
+            self._parameters[name] = value
+        elif isinstance(value, Module):
+            self._forget(name)
+            self._modules[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        for table in ("_parameters", "_buffers", "_modules"):
+            found = self.__dict__.get(table, {})
+            if name in found:
+                return found[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        structure.touch()
+        if not self._forget(name):
+            super().__delattr__(name)
+
+    def _forget(self, name: str) -> bool:
+        """Remove ``name`` wherever it is registered."""
+        self._transient.discard(name)
+        self.__dict__.pop(name, None)
+        tables: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
+        return any([t.pop(name, self) is not self for t in tables])
+
+    def __dir__(self) -> list[str]:
+        tables = (*self._parameters, *self._buffers, *self._modules)
+        return sorted({*super().__dir__(), *tables})
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a Tensor that is state but not learned; persistent ones are in `state_dict`."""
+        structure.touch()
+        self._forget(name)
+        self._buffers[name] = tensor
+        if not persistent:
+            self._transient.add(name)
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Add a parameter; None keeps the name free (a layer without bias)."""
+        structure.touch()
+        self._forget(name)
+        self._parameters[name] = parameter
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a child."""
+        structure.touch()
+        self._forget(name)
+        self._modules[name] = module
+
+    add_module = register_module
+
+    # ------------------------------------------------------------------------------- walks
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below, each once, with paths such as ``encoder.0``."""
+        seen: set[int] = set()
+        yield from self._walk(prefix, seen)
+
+    def _walk(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child._walk(f"{prefix}.{name}" if prefix else name, seen)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below."""
+        return (m for _, m in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below."""
+        return ((n, m) for n, m in self._modules.items() if m is not None)
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below."""
+        return (m for _, m in self.named_children())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their paths; shared ones once."""
+        return self._members(prefix, lambda m: m._parameters)
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters; shared ones once."""
+        return (p for _, p in self.named_parameters())
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """All buffers with their paths."""
+        return self._members(prefix, lambda m: m._buffers)
+
+    def buffers(self) -> Iterator[Tensor]:
+        """All buffers."""
+        return (b for _, b in self.named_buffers())
+
+    def _members(
+        self, prefix: str, table: Callable[[Module], Mapping[str, Any]]
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix):
+            for name, member in table(module).items():
+                if member is not None and id(member) not in seen:
+                    seen.add(id(member))
+                    yield (f"{path}.{name}" if path else name), member
+
+    def get_submodule(self, path: str) -> Module:
+        """The module at ``encoder.0``; this one for an empty path. `StateError` if there is none."""
+        module = self
+        for name in path.split(".") if path else []:
+            child = module._modules.get(name)
+            if child is None:
+                raise StateError(f"{type(module).__name__} has no child {name!r} (in {path!r})")
+            module = child
+        return module
+
+    def apply(self: M, function: Callable[[Module], Any]) -> M:
+        """Call ``function`` on every module, children first; returns the module."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    # -------------------------------------------------------------------------------- modes
+
+    def train(self: M, mode: bool = True) -> M:
+        """Training behaviour (dropout drops, batch norm uses the batch); returns the module."""
+        changed = [m for m in self.modules() if m.training is not bool(mode)]
+        if changed and thread.trace is not None:
+            raise TraceError(
+                "train() and eval() cannot be called inside a compiled function",
+                where=where(),
+                help="call them between calls; the function is then recorded again",
+            )
+        for module in changed:
+            module.__dict__["training"] = bool(mode)
+        if changed:
+            structure.touch()
+        return self
+
+    def eval(self: M) -> M:
+        """Evaluation behaviour; returns the module."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Set ``requires_grad`` of all parameters; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    # -------------------------------------------------------------------------------- state
+
+    def _state(self) -> Iterator[tuple[str, Tensor]]:
+        """Parameters and persistent buffers with their paths, shared ones under every path."""
+        yield from self._own_state("")
+
+    def _own_state(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
+        for table in (self._parameters, self._buffers):
+            for name, tensor in table.items():
+                if tensor is not None and name not in self._transient:
+                    yield prefix + name, tensor
+        for name, child in self.named_children():
+            yield from child._own_state(f"{prefix}{name}.")
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters and persistent buffers, by path, as row-major arrays.
+
+        Names and shapes are PyTorch's.
+        """
+        return {name: tensor.numpy() for name, tensor in self._state()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> MismatchedKeys:
+        """Copy arrays or Tensors into the parameters and buffers of the same path.
+
+        Raises `StateError`, before anything is changed, for shapes that differ and, with
+        ``strict``, for keys that are missing or too many.
+        """
+        mine = dict(self._state())
+        missing = [k for k in mine if k not in state_dict]
+        unexpected = [k for k in state_dict if k not in mine]
+        arrays = {k: _array(v) for k, v in state_dict.items() if k in mine}
+        shapes = [
+            f"{k}: {a.shape} instead of {mine[k].shape}"
+            for k, a in arrays.items()
+            if a.shape != mine[k].shape
+        ]
+        problems = [f"shape of {s}" for s in shapes]
+        if strict:
+            problems += [f"missing {k}" for k in missing] + [f"unknown {k}" for k in unexpected]
+        if problems:
+            raise StateError(
+                f"this state does not fit {type(self).__name__}: {'; '.join(problems)}",
+                help="build the model as it was when the state was saved"
+                + ("" if shapes else ", or load with strict=False"),
+            )
+        with no_grad():
+            for name, array in arrays.items():
+                mine[name].assign_(from_array(array))
+        return MismatchedKeys(missing, unexpected)
+
+    # ----------------------------------------------------------------------------- as text
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of the module's own line."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [
+            f"({name}): " + repr(child).replace("\n", "\n  ")
+            for name, child in self.named_children()
+        ]
+        if not lines:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _array(value: Any) -> Array:
+    return value.concrete if isinstance(value, Tensor) else as_array(value)
+
+
+def _locate(error: ShapeError | DTypeError) -> None:
+    """Add the innermost module that is being called to the place of ``error``, once."""
+    if _calls.located is error:
+        return
+    _calls.located = error
+    path = calling_path()
+    name = type(_calls.modules[-1]).__name__ + (f" `{path}`" if path else "")
+    place = f"{name} at {error.where}" if error.where else name
+    type(error).__init__(error, error.what, where=place, help=error.help)
+
+
+def calling_path() -> str:
+    """The path, from the outermost module that is being called, of the innermost."""
+    parts = []
+    for outer, inner in zip(_calls.modules, _calls.modules[1:], strict=False):
+        names = [n for n, m in outer.named_modules() if m is inner]
+        parts += names[:1]
+    return ".".join(p for p in parts if p)
+
+
+def as_tensor(value: Any) -> Tensor:
+    """What a layer computes with: a Tensor, or an array-like made one."""
+    return value if isinstance(value, Tensor) else tensor_of(value)
+
+
+def new_parameter(array: Array) -> Parameter:
+    """A parameter that holds ``array`` itself, which must be dense and aligned."""
+    parameter = Parameter.__new__(Parameter)
+    parameter._set(array, None, True)
+    return parameter
+
+
+def zero_buffer(shape: tuple[int, ...], dtype: Any = np.float32) -> Tensor:
+    """A Tensor of zeros, always concrete."""
+    return from_array(aligned_copy(np.zeros(shape, dtype)))

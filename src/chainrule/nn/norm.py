@@ -1,0 +1,164 @@
+"""Layers that normalise activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..frontend.functional import normalization
+from ..frontend.memory import aligned_empty
+from ..frontend.modes import no_grad, where
+from ..frontend.tensor import Tensor
+from . import init
+from .module import Module, Parameter, as_tensor, new_parameter, zero_buffer
+
+
+def _learned(shape: tuple[int, ...], value: float) -> Parameter:
+    parameter = new_parameter(aligned_empty(shape, np.float32))
+    init.constant_(parameter, value)
+    return parameter
+
+
+class BatchNorm1d(Module):
+    """(x - mean) / sqrt(var + eps) · weight + bias per feature of x [N, C] or [N, C, L].
+
+    In training, with the statistics of the batch; running ones move toward them by ``momentum``
+    (None: their plain average over all batches) and are used in evaluation. Ioffe and Szegedy, 2015.
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self.register_parameter("weight", _learned((num_features,), 1.0) if affine else None)
+        self.register_parameter("bias", _learned((num_features,), 0.0) if affine else None)
+        buffers: dict[str, Tensor | None] = {
+            "running_mean": None, "running_var": None, "num_batches_tracked": None,
+        }  # fmt: skip
+        if track_running_stats:
+            buffers["running_mean"] = zero_buffer((num_features,))
+            buffers["running_var"] = init.ones_(zero_buffer((num_features,)))
+            buffers["num_batches_tracked"] = zero_buffer((), np.int32)
+        for name, buffer in buffers.items():
+            self.register_buffer(name, buffer)
+
+    def forward(self, x: Any) -> Tensor:
+        """The normalised Tensor."""
+        x = as_tensor(x)
+        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
+            raise ShapeError(
+                f"an input of shape {x.shape} does not fit {self.num_features} features",
+                where=where(),
+                help=f"give [batch, {self.num_features}] or [batch, {self.num_features}, length]",
+            )
+        return normalization.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=self.training,
+            momentum=self._momentum(),
+            eps=self.eps,
+        )
+
+    def _momentum(self) -> float | Tensor:
+        """Counts the batch, if one is learned from; the share it gets in the running statistics."""
+        if not self.training or self.num_batches_tracked is None:
+            return 0.0
+        with no_grad():
+            self.num_batches_tracked.assign_(self.num_batches_tracked + 1)
+        if self.momentum is not None:
+            return self.momentum
+        return 1.0 / self.num_batches_tracked
+
+    def extra_repr(self) -> str:
+        """Settings."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class LayerNorm(Module):
+    """(x - mean) / sqrt(var + eps) · weight + bias over the last axes (Ba et al., 2016)."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _shape(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        shape = self.normalized_shape
+        self.register_parameter("weight", _learned(shape, 1.0) if elementwise_affine else None)
+        with_bias = elementwise_affine and bias
+        self.register_parameter("bias", _learned(shape, 0.0) if with_bias else None)
+
+    def forward(self, x: Any) -> Tensor:
+        """The normalised Tensor."""
+        return normalization.layer_norm(
+            as_tensor(x), self.normalized_shape, self.weight, self.bias, self.eps
+        )
+
+    def extra_repr(self) -> str:
+        """Settings."""
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}"
+        )
+
+
+class RMSNorm(Module):
+    """x / sqrt(mean x² + eps) · weight over the last axes (Zhang and Sennrich, 2019)."""
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _shape(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        learned = _learned(self.normalized_shape, 1.0) if elementwise_affine else None
+        self.register_parameter("weight", learned)
+
+    def forward(self, x: Any) -> Tensor:
+        """The normalised Tensor."""
+        return normalization.rms_norm(as_tensor(x), self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """Settings."""
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}"
+        )
+
+
+def _shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    return (shape,) if isinstance(shape, int) else tuple(shape)
