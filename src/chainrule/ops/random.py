@@ -20,7 +20,7 @@ PARITY = 0x1BD11BDA
 #: rotation distances of rounds 0-3 and 4-7, alternating after every key injection
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 #: elements that the reference computes at a time
-BLOCK = 8192
+BLOCK = 32768
 
 
 def threefry2x32(key: tuple[Array, Array], counter: tuple[Array, Array]) -> tuple[Array, Array]:
