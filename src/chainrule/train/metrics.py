@@ -155,7 +155,7 @@ def mse(target: npt.ArrayLike, values: npt.ArrayLike) -> float:
 
 def rmse(target: npt.ArrayLike, values: npt.ArrayLike) -> float:
     """``sqrt(mean (y - f)^2)``, in the target's unit."""
-    return mse(target, values) ** 0.5
+    return float(np.sqrt(mse(target, values)))
 
 
 def _pair(
@@ -169,7 +169,7 @@ def _pair(
 
 
 def _numbers(target: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Floats, Floats]:
-    return _pair(np.asarray(target, np.float64), np.asarray(predicted, np.float64))  # type: ignore[return-value]
+    return _pair(np.asarray(target, np.float64), np.asarray(predicted, np.float64))
 
 
 def _unequal(t: npt.NDArray[Any], p: npt.NDArray[Any]) -> ShapeError:

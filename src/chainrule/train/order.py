@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,7 +63,7 @@ class Order:
         return generator.permutation(self.rows).astype(np.int32)
 
     @cached_property
-    def _source(self) -> tuple[np.random.PCG64, Mapping[str, Any], np.random.Generator]:
+    def _source(self) -> tuple[np.random.PCG64, Any, np.random.Generator]:
         # Advancing one generator takes 2 microseconds, making a new one 10.
         bits = np.random.PCG64(self.seed)
         return bits, bits.state, np.random.Generator(bits)

@@ -8,11 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import ops
 from ..frontend import Tensor, compile
-from ..frontend.apply import apply
+from .loop import LoopStepper
 
-__all__ = ["CallStepper", "Pace", "Stepper", "make_stepper", "on_rows"]
+__all__ = ["CallStepper", "Pace", "Stepper", "make_stepper"]
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +28,7 @@ class Stepper(Protocol):
 
 
 class CallStepper:
-    """Calls the compiled step once for each batch."""
+    """Calls the compiled step once for each batch: slower than a loop, and the same bits."""
 
     def __init__(self, step: Callable[..., Tensor]) -> None:
         self._step = compile(step)
@@ -41,19 +40,9 @@ class CallStepper:
         return losses
 
 
-def on_rows(step: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """``step`` as a function of row numbers and whole arrays: what one native call repeats."""
-
-    def step_on_rows(rows: Tensor, *arrays: Tensor) -> Tensor:
-        # The row numbers are in range: none of Python's negative indices, no check of each.
-        return step(*(apply(ops.gather, array, rows, axis=0) for array in arrays))
-
-    return step_on_rows
-
-
 def make_stepper(step: Callable[..., Tensor]) -> Stepper:
     """The way steps are run: ``step`` takes one batch of each array and returns the loss."""
-    return CallStepper(step)
+    return LoopStepper(step)
 
 
 class Pace:

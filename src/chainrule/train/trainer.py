@@ -82,7 +82,7 @@ class Trainer:
         self.history = History()
         self.stop_training = False
         self._stepper = self.make_stepper()
-        self._compiled_forward = compile(self.forward)
+        self._compiled_forward: Callable[..., Tensor] = compile(self.forward)
         self._pace = Pace()
         self._shapes: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
