@@ -22,10 +22,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..errors import CompileError
 from ..schedule.nest import Access, Nest, Product
-from .brgemm_epilogue import Epilogue, Region, is_short
+from .brgemm_epilogue import Epilogue, Region, far_accesses, is_short
 from .brgemm_tile import Extents, Tile, choose_tile, product_granule
 from .builder import Builder
 from .expression import load_lanes, scaled
@@ -99,6 +100,7 @@ class _Emitter:
         self.pointers = pointers_of(nest)
         self.epilogue = Epilogue(self.b, nest, self.pointers)
         self.blocked = self.tile.block < self.x.k
+        self.fetched = {} if self.blocked else far_accesses(nest)
         self.short = is_short(nest) and not self.blocked
         t = self.tile
         self.packed = self._scratch(t.block * t.width) if t.pack else None
@@ -216,11 +218,53 @@ class _Emitter:
         sums: list[Value],
     ) -> list[Value]:
         """``sums`` after the steps of one block."""
-        b, a, unroll = self.b, self.source.a, self.tile.unroll
-        along = a.offset.coeffs[-1]
+        a = self.source.a
         start = [self._address(a, panel.index, m, block.start), source.first]
         start += [self.packed] if copy and self.packed else []
-        with b.fold(0, block.length, unroll, [*start, *sums]) as fold:
+        values = [*start, *sums]
+        done = 0
+        if self.fetched and not block.waiting:
+            each = self.x.k // rows // self.tile.unroll * self.tile.unroll
+            done = rows * each
+            with self.b.fold(0, rows if each else 0, 1, values) as parts:
+                self._fetch(panel, self.b.add(m, parts.index))
+                inner = list(parts.values)
+                parts.update(*self._part(panel, rows, source, copy, (0, each), inner))
+            values = list(parts.results)
+        values = self._part(panel, rows, source, copy, (done, block.length), values)
+        return values[len(start) :]
+
+    def _fetch(self, panel: _Panel, m: Value) -> None:
+        """Ask for what the epilogue of row ``m`` reads or writes.
+
+        These lines come from far away, a few from each of many rows, which no processor foresees.
+        """
+        b, depth = self.b, self.nest.parallel
+        b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for access, written in self.fetched.items():
+            offset = access.offset
+            pointer = b.gep(self.pointers[access.buffer], offset.const, "float")
+            loops = [*enumerate(panel.index), (depth - 2, m), (depth - 1, panel.n)]
+            for dim, value in loops:
+                if offset.coeffs[dim]:
+                    pointer = b.gep(pointer, scaled(b, value, offset.coeffs[dim]), "float")
+            for j in range(len(panel.lanes)):
+                address = b.gep(pointer, j * LANES, "float")
+                b.emit(f"call void @llvm.prefetch.p0({address}, i32 {int(written)}, i32 3, i32 1)")
+
+    def _part(
+        self,
+        panel: _Panel,
+        rows: int,
+        source: _Rows,
+        copy: bool,
+        piece: tuple[int, Bound],
+        start: list[Value],
+    ) -> list[Value]:
+        """Some steps of k: addresses and sums as they are after them."""
+        b, unroll = self.b, self.tile.unroll
+        along = self.source.a.offset.coeffs[-1]
+        with b.fold(*piece, unroll, start) as fold:
             column, row, *rest = fold.values
             place, totals = (rest[0], rest[1:]) if copy else (None, rest)
             for u in range(unroll):
@@ -235,7 +279,7 @@ class _Emitter:
                 row = b.gep(row, source.step, "float")
             moved = [b.gep(column, unroll * along, "float"), row]
             fold.update(*moved, *([place] if place else []), *totals)
-        return list(fold.results[len(start) :])
+        return list(fold.results)
 
     def _column(
         self, column: Value, rows: int, vectors: list[Value], sums: list[Value]

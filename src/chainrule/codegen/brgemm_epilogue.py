@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.types import f32
-from ..schedule.nest import Acc, Apply, Buffer, Nest, walk
+from ..schedule.nest import Acc, Access, Apply, Buffer, Load, Nest, walk
 from .builder import Builder, Place
 from .expression import Expressions
 from .placement import Binding, Point
@@ -46,6 +46,19 @@ def is_short(nest: Nest) -> bool:
     plain = all(not s.add and not s.access.indirect for s in nest.stores)
     along = all(s.access.offset.coeffs[nest.parallel - 1] in (0, 1) for s in nest.stores)
     return plain and along and weight(nest) <= SHORT
+
+
+def far_accesses(nest: Nest) -> dict[Access, bool]:
+    """Arrays as large as the result that the epilogue reads, and whether it writes them too."""
+    m, n = nest.parallel - 2, nest.parallel - 1
+    loads = [e.access for e in walk([s.value for s in nest.stores]) if isinstance(e, Load)]
+    written = {s.access for s in nest.stores}
+    return {
+        a: a in written
+        for a in dict.fromkeys(loads)
+        if a.offset.coeffs[n] == 1 and a.offset.coeffs[m] and not a.indirect
+        and a.buffer.dtype is f32
+    }  # fmt: skip
 
 
 class Epilogue:
