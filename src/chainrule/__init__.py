@@ -1,1 +1,105 @@
-"""Chainrule trains neural networks by compiled backpropagation."""
+"""Chainrule trains neural networks by compiled backpropagation.
+
+    import chainrule as cr
+    from chainrule import nn, optim
+
+Nothing is loaded before it is used: ``import chainrule`` alone takes no time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+#: public names, by the module that they come from
+_HOMES: dict[str, tuple[str, ...]] = {
+    "errors": (
+        "ChainruleError",
+        "CompileError",
+        "ConfigError",
+        "DTypeError",
+        "DataError",
+        "GradientError",
+        "ShapeError",
+        "StateError",
+        "TraceError",
+        "TrainingError",
+    ),
+    "frontend.compiled": ("CompiledFunction", "compile"),
+    "frontend.modes": ("enable_grad", "is_grad_enabled", "no_grad"),
+    "frontend.operations.arithmetic": (
+        "clamp",
+        "erf",
+        "exp",
+        "isfinite",
+        "isnan",
+        "log",
+        "log1p",
+        "maximum",
+        "minimum",
+        "sigmoid",
+        "sqrt",
+        "square",
+        "tanh",
+        "where",
+    ),
+    "frontend.operations.creation": (
+        "arange",
+        "eye",
+        "full",
+        "full_like",
+        "linspace",
+        "ones",
+        "ones_like",
+        "tensor",
+        "tril",
+        "triu",
+        "zeros",
+        "zeros_like",
+    ),
+    "frontend.operations.products": ("matmul",),
+    "frontend.operations.shaping": ("cat", "flip", "stack"),
+    "frontend.random": ("Generator", "manual_seed", "rand", "randn"),
+    "frontend.tensor": ("Tensor",),
+    "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
+    "ir.types": ("DType",),
+    "runtime.processors": ("get_num_threads", "set_num_threads"),
+    "table": ("fit", "load_run"),
+    "testing": ("check_grads",),
+    "train": (
+        "Callback",
+        "EarlyStopping",
+        "History",
+        "Metric",
+        "Trainer",
+        "callbacks",
+        "load",
+        "save",
+    ),
+    "version": ("__version__",),
+}
+_MODULES = ("data", "nn", "optim", "train")
+_PLACES = {name: home for home, names in _HOMES.items() for name in names}
+
+#: needs no engine
+_LIGHT = ("errors", "version")
+
+__all__ = [*_PLACES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    home = _PLACES.get(name)
+    if home is None and name not in _MODULES:
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+    if home not in _LIGHT:
+        # From here on compiled functions run natively instead of in the interpreter.
+        importlib.import_module(".driver", __name__)
+    if home is None:
+        return importlib.import_module(f".{name}", __name__)
+    value = getattr(importlib.import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

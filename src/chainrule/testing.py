@@ -56,8 +56,10 @@ def _environment(traced: Traced, args: Sequence[Any]) -> dict[Node, Array]:
 
 def _leaves(traced: Traced, args: Sequence[Any]) -> list[Array]:
     arrays, _ = flatten_call(tuple(args), {})
-    whole = [c(a) if c is not None and a.dtype.kind != "f" else a for c, a in
-             zip(traced.casts, arrays, strict=True)]
+    whole = [
+        c(a) if c is not None and a.dtype.kind != "f" else a
+        for c, a in zip(traced.casts, arrays, strict=True)
+    ]
     return whole
 
 

@@ -124,5 +124,3 @@ def _tape(root: Record) -> dict[Node, Record]:
             found[record.node] = record
             stack.extend(record.inputs)
     return found
-
-

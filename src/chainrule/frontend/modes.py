@@ -1,4 +1,4 @@
-"""What holds for the running thread: the trace being recorded, and whether gradients are tracked."""
+"""What holds for the running thread: the trace being recorded, and tracking of gradients."""
 
 from __future__ import annotations
 

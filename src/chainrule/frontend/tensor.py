@@ -11,13 +11,13 @@ from typing import Any, cast
 import numpy as np
 
 from .. import ops
-from ..errors import GradientError
 from ..ir.types import Array, DType
-from .apply import apply, from_node, new_tensor, scalar, tensor_of
+from .apply import apply, from_node, new_tensor, tensor_of
+from .assign import assign
 from .backward import backward
 from .functional import activations
 from .memory import aligned_copy
-from .modes import thread, where
+from .modes import thread
 from .operations import arithmetic, indexing, products, reductions, shaping
 from .operations.creation import DTypeLike, dtype_of, shape_of, tril, triu
 from .storage import Storage
@@ -107,7 +107,9 @@ class Tensor(Storage):
 
     # --------------------------------------------------------------------------- gradients
 
-    def backward(self, gradient: Tensor | Array | None = None, create_graph: Number = False) -> None:
+    def backward(
+        self, gradient: Tensor | Array | None = None, create_graph: Number = False
+    ) -> None:
         """Add the derivatives of this Tensor to ``.grad`` of every leaf it was computed from.
 
         A Tensor of several elements needs ``gradient``, the weights of its elements. With
@@ -144,25 +146,7 @@ class Tensor(Storage):
         Outside of compiled functions it is copied into the same memory. Inside, it is what this
         Tensor holds from here on, and, if the Tensor exists outside, after the call.
         """
-        if self.requires_grad and thread.grad and self.is_leaf:
-            raise GradientError(
-                "a Tensor that requires a gradient cannot be changed while gradients are tracked",
-                where=where(),
-                help="write `with cr.no_grad():` around the assignment",
-            )
-        if arithmetic.is_number(value):
-            value = scalar(value, self.dtype)
-        new = arithmetic.broadcast_to(arithmetic.cast(tensor_of(value), self.dtype), self.shape)
-        tracked = new.requires_grad and thread.grad
-        trace = thread.trace
-        if trace is not None:
-            node = trace.node(new)
-            trace.rebind(self, node if tracked or not new.requires_grad else ops.fence(node))
-        else:
-            self.write(new.concrete, new.record() if tracked else None)
-        if tracked or not self.is_leaf:
-            self._requires_grad = tracked
-        return self
+        return assign(self, value)
 
     def copy_(self, value: Any) -> Tensor:
         """`assign_` by PyTorch's name."""

@@ -1,4 +1,4 @@
-"""A Python function as a graph, with all that must be known to run it again without the function."""
+"""A Python function as a graph, and what must be known to run it without the function."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Traced:
     @property
     def updated(self) -> tuple[Tensor, ...]:
         """The states that a step writes."""
-        doors = {n: t for n, t in zip(self.state_nodes, self.states, strict=True)}
+        doors = dict(zip(self.state_nodes, self.states, strict=True))
         return tuple(doors[u.inputs[0]] for u in self.graph.updates)
 
     @property

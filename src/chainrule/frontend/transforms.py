@@ -43,7 +43,7 @@ class _Recording:
     def variable(self, value: Tensor) -> Node:
         """A fresh node that stands for ``value`` and for nothing else."""
         if not self._own:
-            # A node of its own: what the function reads from outside must not count as its argument.
+            # What the function reads from outside must not count as its argument.
             return bind("reshape", self._trace.node(value), shape=value.shape)
         array = value._array
         assert array is not None
@@ -157,9 +157,7 @@ def _scalar_node(value: Any) -> Node:
     return y
 
 
-def grad(
-    function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Function:
+def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The derivative of ``function`` by arguments ``argnums``, as a function."""
     both = value_and_grad(function, argnums, has_aux)
 
@@ -268,5 +266,3 @@ def jacobian(function: Function, argnum: int = 0) -> Function:
 def hessian(function: Function, argnum: int = 0) -> Function:
     """A function that gives the matrix of second derivatives, (*x.shape, *x.shape)."""
     return jacobian(grad(function, argnum), argnum)
-
-

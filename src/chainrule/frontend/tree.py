@@ -21,7 +21,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Static:
-    """A value of the description itself. 1, 1.0 and True differ, although Python calls them equal."""
+    """A value of the description itself. 1, 1.0 and True differ, unlike in Python."""
 
     value: Any
 
@@ -89,13 +89,14 @@ def _build(tree: Tree, leaves: Iterator[Any]) -> Any:
     if isinstance(tree, Static):
         return tree.value
     children = [_build(child, leaves) for child in tree.children]
+    kind: Callable[..., Any] = tree.kind
     if issubclass(tree.kind, Mapping):
-        return tree.kind(zip(tree.keys, children, strict=True))
+        return kind(zip(tree.keys, children, strict=True))
     if dataclasses.is_dataclass(tree.kind):
-        return tree.kind(**dict(zip(tree.keys, children, strict=True)))
+        return kind(**dict(zip(tree.keys, children, strict=True)))
     if issubclass(tree.kind, tuple) and is_named_tuple(tree.kind):
-        return tree.kind(*children)
-    return tree.kind(children)
+        return kind(*children)
+    return kind(children)
 
 
 def is_named_tuple(kind: type) -> bool:

@@ -314,4 +314,4 @@ class RReLU(_Activation):
         if not self.training:
             return F.leaky_relu(x, (self.lower + self.upper) / 2.0)
         slope = random.uniform(x.shape, self.lower, self.upper)
-        return where(0.0 < x, x, x * slope)
+        return where(x > 0.0, x, x * slope)

@@ -159,6 +159,4 @@ class Unflatten(Module):
         """The split Tensor."""
         x = as_tensor(x)
         axis = shaping.axis_of(self.dim, x.ndim)
-        return shaping.reshape(
-            x, (*x.shape[:axis], *self.unflattened_size, *x.shape[axis + 1 :])
-        )
+        return shaping.reshape(x, (*x.shape[:axis], *self.unflattened_size, *x.shape[axis + 1 :]))

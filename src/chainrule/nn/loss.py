@@ -46,9 +46,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
     pos_weight: Tensor | None
 
-    def __init__(
-        self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
-    ) -> None:
+    def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(weight, reduction)
         self.register_buffer("pos_weight", None if pos_weight is None else as_tensor(pos_weight))
 
@@ -183,9 +181,7 @@ class PoissonNLLLoss(_Loss):
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
         x, target = as_tensor(x), as_tensor(target)
-        return F.poisson_nll_loss(
-            x, target, self.log_input, self.full, self.eps, self.reduction
-        )
+        return F.poisson_nll_loss(x, target, self.log_input, self.full, self.eps, self.reduction)
 
 
 class KLDivLoss(_Loss):
@@ -266,7 +262,12 @@ class TripletMarginLoss(_Loss):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin)."""
 
     def __init__(
-        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean"
+        self,
+        margin: float = 1.0,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        swap: bool = False,
+        reduction: str = "mean",
     ) -> None:
         super().__init__(reduction)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap

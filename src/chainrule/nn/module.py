@@ -51,7 +51,7 @@ class _Calls(threading.local):
 _calls = _Calls()
 
 
-class Module(ABC):  # noqa: B024 - `forward` is not abstract: containers have none
+class Module(ABC):
     """The base of all layers and models.
 
     Assign parameters and other modules as attributes in ``__init__`` (after
@@ -107,7 +107,8 @@ class Module(ABC):  # noqa: B024 - `forward` is not abstract: containers have no
                 help="call super().__init__() first",
             )
         structure.touch()
-        for table in (self._parameters, self._buffers, self._modules):
+        tables: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
+        for table in tables:
             if name in table and not isinstance(value, Parameter | Module):
                 if value is not None and not isinstance(value, Tensor):
                     raise StateError(
@@ -142,7 +143,8 @@ class Module(ABC):  # noqa: B024 - `forward` is not abstract: containers have no
         self._transient.discard(name)
         self.__dict__.pop(name, None)
         tables: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
-        return any([t.pop(name, self) is not self for t in tables])
+        found = [t.pop(name, self) is not self for t in tables]  # from all of them
+        return any(found)
 
     def __dir__(self) -> list[str]:
         tables = (*self._parameters, *self._buffers, *self._modules)
@@ -225,7 +227,7 @@ class Module(ABC):  # noqa: B024 - `forward` is not abstract: containers have no
                     yield (f"{path}.{name}" if path else name), member
 
     def get_submodule(self, path: str) -> Module:
-        """The module at ``encoder.0``; this one for an empty path. `StateError` if there is none."""
+        """The module at ``encoder.0``; this one for an empty path; else `StateError`."""
         module = self
         for name in path.split(".") if path else []:
             child = module._modules.get(name)

@@ -26,7 +26,8 @@ class BatchNorm1d(Module):
     """(x - mean) / sqrt(var + eps) · weight + bias per feature of x [N, C] or [N, C, L].
 
     In training, with the statistics of the batch; running ones move toward them by ``momentum``
-    (None: their plain average over all batches) and are used in evaluation. Ioffe and Szegedy, 2015.
+    (None: their plain average over all batches) and are used in evaluation.
+    Ioffe and Szegedy, 2015.
     """
 
     weight: Parameter | None
@@ -126,8 +127,7 @@ class LayerNorm(Module):
     def extra_repr(self) -> str:
         """Settings."""
         return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
 
 
@@ -155,8 +155,7 @@ class RMSNorm(Module):
     def extra_repr(self) -> str:
         """Settings."""
         return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ir.types import DType
-from ..modes import thread, where as user_line
+from ..modes import thread
+from ..modes import where as user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
     absolute,
@@ -42,9 +43,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
         return reductions.sum(loss)
     if reduction == "none":
         return loss
-    raise ConfigError(
-        f"reduction {reduction!r} does not exist", help="use 'mean', 'sum' or 'none'"
-    )
+    raise ConfigError(f"reduction {reduction!r} does not exist", help="use 'mean', 'sum' or 'none'")
 
 
 def same_shape(name: str, x: Tensor, target: Tensor) -> None:
@@ -72,9 +71,7 @@ def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduced(absolute(x - target), reduction)
 
 
-def huber_loss(
-    x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
-) -> Tensor:
+def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """½ d² for |d| < delta, else delta (|d| - ½ delta), with d = x - target."""
     same_shape("huber_loss", x, target)
     d = x - target
@@ -84,9 +81,7 @@ def huber_loss(
     )
 
 
-def smooth_l1_loss(
-    x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
-) -> Tensor:
+def smooth_l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """½ d² / beta for |d| < beta, else |d| - ½ beta, with d = x - target."""
     if beta == 0.0:
         return l1_loss(x, target, reduction)
@@ -170,9 +165,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
-def kl_div(
-    x: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
-) -> Tensor:
+def kl_div(x: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """target · (log target - x) for log probabilities x; "batchmean" divides by the batch."""
     same_shape("kl_div", x, target)
     if log_target:
@@ -298,5 +291,3 @@ def _soft_cross_entropy(
     if reduction == "mean":
         return reductions.sum(loss) / max(1, math.prod(loss.shape))
     return reduced(loss, reduction)
-
-

@@ -124,5 +124,3 @@ def triplet_margin_loss(
     if swap:
         far = minimum(far, pairwise_distance(positive, negative, p, eps))
     return reduced(relu(near - far + margin), reduction)
-
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from ..storage import Storage
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-    Operand = Tensor | Array | float
+Operand: TypeAlias = "Tensor | Array | float"
 
 _RANK = {DType.bool: 0, DType.u8: 1, DType.u32: 2, DType.i32: 3, DType.f64: 4, DType.f32: 5}
 
@@ -47,7 +47,7 @@ def common_dtype(a: DType, b: DType) -> DType:
     return a if _RANK[a] >= _RANK[b] else b
 
 
-def dtype_beside(value: bool | float, dtype: DType) -> DType:
+def dtype_beside(value: Any, dtype: DType) -> DType:
     """The dtype of ``dtype`` combined with a Python number."""
     if isinstance(value, bool) or dtype.is_float:
         return dtype
@@ -56,7 +56,7 @@ def dtype_beside(value: bool | float, dtype: DType) -> DType:
     return DType.i32 if dtype is DType.bool else dtype
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[bool | float]:
     """Whether ``value`` is a number of Python or NumPy, which takes the dtype it meets."""
     return isinstance(value, bool | int | float | np.generic)
 

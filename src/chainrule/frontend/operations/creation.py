@@ -34,9 +34,7 @@ def shape_of(shape: tuple[Any, ...]) -> Shape:
     return shape
 
 
-def tensor(
-    data: Any, dtype: DTypeLike | None = None, *, requires_grad: bool = False
-) -> Tensor:
+def tensor(data: Any, dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
     """A Tensor that holds a copy of ``data`` (numbers, nested lists, arrays, Tensors).
 
     Real numbers become float32, whole numbers int32 (`DataError` where one does not fit), bools
@@ -80,9 +78,7 @@ def full(
     return result
 
 
-def zeros(
-    *shape: Any, dtype: DTypeLike = DType.f32, requires_grad: bool = False
-) -> Tensor:
+def zeros(*shape: Any, dtype: DTypeLike = DType.f32, requires_grad: bool = False) -> Tensor:
     """Zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
     return full(shape_of(shape), 0, dtype, requires_grad=requires_grad)
 

@@ -96,9 +96,7 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 def expand(x: Tensor, shape: Sequence[int]) -> Tensor:
     """Axes of length 1 repeated; -1 keeps a length."""
     first = len(shape) - x.ndim
-    wanted = tuple(
-        x.shape[i - first] if n == -1 and i >= first else n for i, n in enumerate(shape)
-    )
+    wanted = tuple(x.shape[i - first] if n == -1 and i >= first else n for i, n in enumerate(shape))
     return broadcast_to(x, wanted)
 
 
@@ -134,9 +132,7 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
     if sum(sizes) != length:
         raise ShapeError(f"pieces {sizes} do not add up to {length}", where=where())
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(
-        slice_axis(x, axis, at, at + n) for at, n in zip(starts, sizes, strict=True)
-    )
+    return tuple(slice_axis(x, axis, at, at + n) for at, n in zip(starts, sizes, strict=True))
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
