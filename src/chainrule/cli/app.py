@@ -64,8 +64,10 @@ class Guard:
             say(error_text(str(error)))
             return error.exit_code
         if isinstance(error, KeyboardInterrupt | click.Abort):
-            say("interrupted")
-            return Terminated.code if isinstance(error, Terminated) else 130
+            # click turns the interrupt into an Abort and keeps it as the cause.
+            ended = isinstance(error.__cause__ or error, Terminated)
+            say("ended by a signal" if ended else "interrupted")
+            return Terminated.code if ended else 130
         if isinstance(error, BrokenPipeError):
             # What is left in the buffer must not raise again when Python closes stdout.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .engine import table_door
 from .runs import find_run
 from .terminal import say, traceback_option
 
@@ -49,15 +50,11 @@ def evaluate(
     The rows of the training table contain those that the model learned from: judge it on others.
     """
     place = find_run(run, Path(runs_dir).expanduser())
-    import chainrule
-
     from ..table.runfolder import json_text
     from ..table.scoring import metric_names
     from ..table.watch import number
 
-    if threads is not None:
-        chainrule.set_num_threads(threads)
-    predictor = chainrule.load_run(place)
+    predictor = table_door(threads).load_run(place)
     known = metric_names(predictor.task)
     gates = [(*gate(text, known), 1) for text in at_least]
     gates += [(*gate(text, known), -1) for text in at_most]

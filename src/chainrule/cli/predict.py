@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .engine import table_door
 from .runs import find_run
 from .terminal import say, traceback_option
 
@@ -51,17 +52,13 @@ def predict(
     One row comes out for each row that went in, in the same order.
     """
     place = find_run(run, Path(runs_dir).expanduser())
-    import chainrule
-
     from ..table import open_table
     from ..table.writing import format_of, write_file, write_text
 
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
         format_of(output)  # a wrong ending is told before the work
-    if threads is not None:
-        chainrule.set_num_threads(threads)
-    predictor = chainrule.load_run(place)
+    predictor = table_door(threads).load_run(place)
     table = open_table(data, query)[0]
     columns = kept(table, keep) + predicted(predictor, table, proba)
     for finding in predictor.last_findings:

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,6 +56,10 @@ class JsonTalk(Listener):
 
     def callbacks(self, epochs: int) -> list[Callback]:
         return [_Epochs(self)]
+
+    def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
+        keys = ("status", "seconds", "epochs", "best")
+        self.write("interrupted", {"run": str(run), **{k: facts[k] for k in keys}})
 
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
         keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .engine import table_door
 from .terminal import graceful, missing_values, say, traceback_option
 
 __all__ = ["train"]
@@ -94,14 +95,10 @@ def train(
     """
     given = {name: value for name, value in options.items() if value is not None}
     with graceful():
-        import chainrule
-
         from .talk import JsonTalk, TerminalTalk, silent
 
-        if threads is not None:
-            chainrule.set_num_threads(threads)
         listener = JsonTalk() if as_json else silent() if quiet else TerminalTalk()
-        predictor = chainrule.fit(
+        predictor = table_door(threads).fit(
             data,
             missing=missing_values(missing),
             columns=kinds_of(columns),

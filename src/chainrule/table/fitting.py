@@ -23,7 +23,7 @@ from .network import TableNet, build, inputs_of
 from .predictor import Predictor, new_trainer
 from .runfolder import RunFolder, sha256_of, unwritable
 from .settings import DataSettings, Settings
-from .watch import Listener, Recorder, TimeLimit
+from .watch import Listener, Recorder, TimeLimit, headline, result_lines
 
 __all__ = ["Fitting", "arrays_folder", "prepared_arrays", "task_of"]
 
@@ -83,6 +83,7 @@ class Fitting:
             model = build(self.prepared.pipeline, self.settings.model)
         trainer = new_trainer(model, self.prepared.pipeline, self.settings)
         folder = self._open_folder(model)
+        folder.log(headline(folder.facts))
         self.heard.begin(folder.facts)
         try:
             # Not the seed of the weights: dropout must not repeat the draws that made them.
@@ -90,6 +91,7 @@ class Fitting:
                 self._train(trainer, folder)
         except KeyboardInterrupt:
             self._save(trainer, folder, status="interrupted")
+            self.heard.interrupted(folder.facts, folder.path)
             raise
         except ChainruleError as error:
             with contextlib.suppress(ChainruleError):  # a full disk is told once
@@ -201,6 +203,7 @@ class Fitting:
         self._save(
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline
         )
+        folder.log("\n".join(result_lines(folder.facts)))
         self.heard.done(predictor, folder.facts)
         return predictor
 

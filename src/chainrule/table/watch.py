@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..data import Finding
@@ -33,6 +34,9 @@ class Listener:
         """Callbacks of its own for the trainer."""
         return []
 
+    def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
+        """Ctrl-C: what there was is saved in ``run``."""
+
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
         """The fitted predictor and the final ``run.json``."""
 
@@ -55,6 +59,11 @@ class Talk(Listener):
 
     def callbacks(self, epochs: int) -> list[Callback]:
         return [Progress(epochs, self.stream)]
+
+    def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
+        self.say(closing(facts))
+        if run is not None:
+            self.say(f"the weights of that epoch are in {run}")
 
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
         for line in result_lines(facts):
@@ -84,7 +93,7 @@ def closing(facts: Mapping[str, Any]) -> str:
     """How training ended, in one line."""
     best = facts["best"]
     return (
-        f"{facts['status']} in {facts['seconds']:.1f} s, best epoch {best['epoch']} of "
+        f"{facts['status']} after {facts['seconds']:.1f} s, best epoch {best['epoch']} of "
         f"{facts['epochs']} (val_loss {number(best['val_loss'])})"
     )
 
