@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import Any
 
 import numpy as np
@@ -152,3 +155,25 @@ def test_ctrl_c_keeps_the_history_and_lets_callbacks_finish() -> None:
         w, b = w - 0.2 * (residual @ x[rows]) / len(rows), b - 0.2 * residual.mean()
     np.testing.assert_allclose(weights(trainer)[0], w, rtol=1e-5)
     assert trainer.fit(line(), epochs=30, verbose=False)["loss"][-1] < 1e-6
+
+
+def test_ctrl_c_in_the_middle_of_a_native_loop_leaves_whole_steps() -> None:
+    trainer = blob_trainer()
+    data = blobs(320)
+    trainer.fit(data, epochs=1, verbose=False)  # compiled before the clock starts
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(data, epochs=10**7, verbose=False)
+    timer.join()
+    state = trainer.optimizer.state_dict()["state"]
+    (done,) = {entry["step"] for entry in state.values()}
+    again = blob_trainer()
+    again.fit(data, epochs=1, verbose=False)
+    again.fit(data, epochs=(done - 10) // 10, verbose=False)
+    order = Order.of(320, 32, seed=0, shuffle=True)
+    rest = order.batches((done - 10) // 10)[0][: done % 10]
+    if len(rest):
+        again.make_stepper().run(again.read(data)[0].arrays, rest)
+    for a, b in zip(weights(trainer), weights(again), strict=True):
+        np.testing.assert_array_equal(a, b)
