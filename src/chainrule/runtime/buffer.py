@@ -67,7 +67,8 @@ class Arena:
     """The temporaries of one program: ``nbytes`` at ``address``, page-aligned when large.
 
     ``guarded`` is for finding defects of the memory plan: `poison` fills the arena with NaN, so
-    that a value read before it is written shows, and `check` finds writes past either end.
+    that a value read before it is written shows, and `check` finds writes past either end. ``view``
+    is the arena as bytes.
     """
 
     def __init__(self, nbytes: int, guarded: bool = False) -> None:
@@ -77,7 +78,7 @@ class Arena:
         # A whole page in front keeps the alignment that the arena has without guards.
         front = PAGE if guarded else 0
         self._memory = aligned_empty((front + nbytes + guard,), np.uint8)
-        self._inside = self._memory[front : front + nbytes]
+        self.view = self._memory[front : front + nbytes]
         self._edges = (self._memory[front - guard : front], self._memory[front + nbytes :])
         self.address: int = address(self._memory) + front
         if guarded:
@@ -88,8 +89,8 @@ class Arena:
     def poison(self) -> None:
         """Fill the arena with quiet NaN (as f32; as f64 and as integers the bits are odd too)."""
         words = self.nbytes // 4
-        self._inside[: words * 4].view(np.uint32).fill(0x7FF8_7FF8)
-        self._inside[words * 4 :].fill(_CANARY)
+        self.view[: words * 4].view(np.uint32).fill(0x7FF8_7FF8)
+        self.view[words * 4 :].fill(_CANARY)
 
     def check(self) -> None:
         """Raise `VerifyError` if anything was written outside the arena."""

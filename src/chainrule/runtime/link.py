@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
+from typing import Any
 
 import llvmlite.binding as llvm
 
 from ..codegen.target import COMPILING, initialize
 from ..errors import CompileError
 
-__all__ = ["Linked", "link"]
+__all__ = ["LLVM", "Linked", "link"]
+
+# llvmlite's own lock around every call of LLVM, also those that free a finished module. It is not
+# public, and a child forked while another thread holds it could never call LLVM again.
+LLVM: AbstractContextManager[Any] = getattr(llvm.ffi.lib, "_lock", nullcontext())
 
 
 class Linked:

@@ -16,7 +16,7 @@ from ..ir.types import Array, DType
 from .buffer import ALIGNMENT, Arena, address, aligned_empty
 from .description import ProgramMeta, Slot
 from .link import Linked
-from .locks import run_lock
+from .locks import RunLock, let_fork_pass
 from .pace import Pace
 from .processors import get_num_threads
 from .store import Control, PointerTable
@@ -96,8 +96,8 @@ class NativeProgram:
     """Machine code with its memory. Calls from several threads are run one after the other.
 
     ``states`` gives each state slot's array by name; they are updated in place and their addresses
-    are fixed until `bind` is called again. Programs that share states are given one ``lock`` (of
-    `locks.run_lock`). ``guarded`` poisons the arena before each call and checks its edges after.
+    are fixed until `bind` is called again. Programs that share states are given one ``lock``.
+    ``guarded`` poisons the arena before each call and checks its edges after.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class NativeProgram:
         linked: Linked,
         meta: ProgramMeta,
         states: Mapping[str, Array] | None = None,
-        lock: threading.RLock | None = None,
+        lock: RunLock | None = None,
         guarded: bool = False,
     ) -> None:
         self.meta = meta
         self._linked = linked
-        self._lock = lock or run_lock()
+        self._lock = lock or RunLock()
         self._entry = linked.addresses[meta.entry]
         self._run = RUN(self._entry)
         self._control = Control()
@@ -156,7 +156,7 @@ class NativeProgram:
 
     def bind(self, states: Mapping[str, Array]) -> None:
         """Use ``states`` (slot name to array) from now on; every state slot must be there."""
-        with self._lock:
+        with self._lock.calls:
             for index, slot in enumerate(self.meta.slots):
                 if slot.kind == "state":
                     array = _checked_state(slot, states.get(slot.name))
@@ -174,14 +174,14 @@ class NativeProgram:
 
     def close(self) -> None:
         """Free the machine code; later calls are errors."""
-        with self._lock:
+        with self._lock.calls:
             self._linked.close()
 
     def __call__(self, *args: Array, scalars: Sequence[float] | Array = ()) -> tuple[Array, ...]:
         """Run one step. Arguments are arrays of exactly the slots' shapes and dtypes."""
         if len(args) != len(self._args) or len(scalars) != len(self._scalars):
             raise self._miscounted(len(args), len(scalars))
-        with self._lock:
+        with self._lock.calls:
             table = self._table
             for door, array in zip(self._args, args):  # noqa: B905 (compared above; strict is slow)
                 door.take(array, table)
@@ -191,7 +191,8 @@ class NativeProgram:
                 door.prepare(table)
             if self._pace.alone and not self._arena.guarded and self._ready():
                 self._offset = self._done.value = 0
-                self._run(self._ctl, self._table_at, self._arena_at, 0, 1, 1)
+                with self._lock.slices:
+                    self._run(self._ctl, self._table_at, self._arena_at, 0, 1, 1)
             else:
                 self._advance(1, ())
             return tuple([door.give() for door in self._outputs])
@@ -210,7 +211,7 @@ class NativeProgram:
             raise ShapeError(f"a program cannot run {steps} steps", help="give at least 1")
         if len(args) != len(self._args):
             raise self._miscounted(len(args), len(self._scalars))
-        with self._lock:
+        with self._lock.calls:
             columns = self._scalar_columns(steps, scalars)
             kept: list[Array] = [columns]
             stepped = [
@@ -254,15 +255,17 @@ class NativeProgram:
                 self._table[index] = start + self._offset * stride
             most = get_num_threads()
             threads, count = pace.threads(most), pace.steps(steps - self._offset)
-            begin = time.perf_counter()
-            if threads == 1:
-                self._run(self._ctl, self._table_at, self._arena_at, 0, 1, count)
-            else:
-                threads = pool().run(
-                    self._entry, self._ctl, self._table_at, self._arena_at, threads, count
-                )
-            seconds = time.perf_counter() - begin
-            # No call between these two, so that Ctrl-C finds `steps_done` right.
+            let_fork_pass()
+            with self._lock.slices:
+                begin = time.perf_counter()
+                if threads == 1:
+                    self._run(self._ctl, self._table_at, self._arena_at, 0, 1, count)
+                else:
+                    threads = pool().run(
+                        self._entry, self._ctl, self._table_at, self._arena_at, threads, count
+                    )
+                seconds = time.perf_counter() - begin
+            # No call between the last two, so that Ctrl-C finds `steps_done` right.
             done = self._done.value
             self._offset += done
             self._done.value = 0
@@ -344,7 +347,7 @@ def _freeze() -> None:
     _leaver = threading.get_ident()
     for program in list(_programs):
         program.stop()
-        program._lock.acquire(timeout=_EXIT_SECONDS)
+        program._lock.calls.acquire(timeout=_EXIT_SECONDS)
 
 
 # After the pool's own exit function was registered, so this one runs before it.

@@ -21,7 +21,7 @@ from ..codegen.target import emit_object, host_target
 from .buffer import address, aligned_empty
 from .cache import default_cache
 from .link import Linked, link
-from .locks import run_lock
+from .locks import RunLock
 from .parking import CLOSING, FUNCTIONS, HOLD, SLEEP, SPINS, WORKERS, YIELD, parking_text
 from .processors import MAX_THREADS, available, get_num_threads, set_num_threads
 from .store import sleep_address, yield_address
@@ -62,7 +62,8 @@ class Pool:
     """Threads that run one job at a time, made when first needed."""
 
     def __init__(self) -> None:
-        self.lock = run_lock()
+        # Made before all others, so a fork takes it after them, as callers do.
+        self._lock = RunLock()
         self._linked: Linked | None = None
         self._reset()
 
@@ -86,7 +87,7 @@ class Pool:
         All arguments are addresses or counts; the memory behind them belongs to the caller. Returns
         how many threads ran: fewer than asked for when the system gives no more, or at exit.
         """
-        with self.lock:
+        with self._lock.slices:
             if threads > len(self._workers) + 1:
                 threads = self._grow(threads)
             if threads == 1:
@@ -126,7 +127,7 @@ class Pool:
 
     def close(self) -> None:
         """End the workers and wait for them; programs then run on the caller alone."""
-        if not self.lock.acquire(timeout=_JOIN_SECONDS):
+        if not self._lock.slices.acquire(timeout=_JOIN_SECONDS):
             return  # a step longer than that: its threads die with the process
         try:
             self._full = True
@@ -137,7 +138,7 @@ class Pool:
             for worker in workers:
                 worker.thread.join(_JOIN_SECONDS)
         finally:
-            self.lock.release()
+            self._lock.slices.release()
 
 
 def _parking_object() -> bytes:

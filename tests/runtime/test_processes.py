@@ -1,0 +1,232 @@
+"""Programs survive fork, spawn, Ctrl-C and the end of the interpreter."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from chainrule.runtime.processors import set_num_threads
+from runtime.programs import axpy_program, counter, counting_program
+
+SECONDS = 60
+
+
+def run_script(text: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def in_child(work: Callable[[], bool]) -> int:
+    """The wait status of a forked child that returns 0 when ``work()`` is true."""
+    child = os.fork()
+    if child == 0:
+        code = 2
+        try:
+            code = 0 if work() else 1
+        finally:
+            os._exit(code)
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise AssertionError("the child hangs")
+
+
+def test_a_forked_child_makes_its_own_threads() -> None:
+    program = counter()
+    program.run(3, 10)
+
+    def work() -> bool:
+        program.run(3, 10)
+        program.run(7, 10)
+        fresh = counter()  # compiles or links in the child
+        fresh.run(2, 5)
+        return program.counts(3) == [90] * 3 and fresh.counts(2) == [15, 15]
+
+    for _ in range(5):
+        assert in_child(work) == 0
+    program.run(3, 10)
+    assert program.counts(3) == [60] * 3
+
+
+def test_fork_waits_for_the_running_step() -> None:
+    """The child finds whole steps and free locks, whatever other threads were doing."""
+    set_num_threads(3)
+    program, count = counting_program(phases=2, spin=2000)
+    runner = threading.Thread(target=program.run_many, args=(10**9,))
+    runner.start()
+    try:
+        for _ in range(5):
+            time.sleep(0.02)
+
+            def work() -> bool:
+                before = int(count[0])
+                own, own_count = counting_program(phases=2)
+                own.run_many(5)
+                return before > 0 and own_count[0] == 5
+
+            assert in_child(work) == 0
+    finally:
+        program.stop()
+        runner.join(SECONDS)
+    assert not runner.is_alive()
+    assert count[0] == program.steps_done
+
+
+def _job(steps: int) -> int:
+    set_num_threads(2)
+    program, count = counting_program(phases=2)
+    program.run_many(steps)
+    return int(count[0])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(method: str) -> None:
+    counter().run(3, 1)
+    with multiprocessing.get_context(method).Pool(2) as workers:
+        assert workers.map(_job, [3, 50, 700]) == [3, 50, 700]
+
+
+_LOOP = """
+import sys, time
+from chainrule.runtime.processors import set_num_threads
+from runtime.programs import counting_program
+set_num_threads(int(sys.argv[1]))
+program, count = counting_program(phases=2, spin=20_000)
+program.run_many(100)
+print("ready", flush=True)
+try:
+    program.run_many(10**9)
+except KeyboardInterrupt:
+    print(time.monotonic(), int(count[0]) == 100 + program.steps_done, flush=True)
+    program.run_many(5)
+    print(program.steps_done, flush=True)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_ctrl_c_is_seen_soon_and_leaves_whole_steps(
+    threads: int, python_path: dict[str, str]
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _LOOP, str(threads)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=python_path,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.5)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    seen, whole, again = out.split()
+    assert (whole, again, err, process.returncode) == ("True", "5", "", 0)
+    assert float(seen) - sent < 0.3
+
+
+_STORM = """
+import os, signal, threading, time
+from chainrule.runtime.processors import set_num_threads
+from runtime.programs import counting_program
+set_num_threads(3)
+program, count = counting_program(phases=2, spin=3000)
+total = seen = 0
+def storm():
+    for _ in range(60):
+        time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+thread = threading.Thread(target=storm)
+thread.start()
+while thread.is_alive():
+    try:
+        try:
+            before = int(count[0])
+            program.run_many(10**9)
+        finally:
+            assert int(count[0]) == before + program.steps_done
+    except KeyboardInterrupt:
+        seen += 1
+print(seen > 10)
+"""
+
+_EXITS = {
+    "at once after work": "counting.run_many(50)",
+    "while idle workers wait in Python": "counting.run_many(50); time.sleep(0.3)",
+    "with a daemon thread inside a loop": """
+threading.Thread(target=counting.run_many, args=(10**9,), daemon=True).start()
+time.sleep(0.3)""",
+    "with a daemon thread that calls again and again": """
+def forever():
+    while True:
+        counting()
+for _ in range(3):
+    threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.3)""",
+    "from an exit function": """
+import atexit
+atexit.register(counting.run_many, 20)""",
+    "from an exit function registered earlier": "",
+    "by an exception": "counting.run_many(50); sys.exit(0)",
+}
+
+_EXIT = """
+import atexit, sys, threading, time
+atexit.register(lambda: print("steps", counting.run_many(3), counting.steps_done))
+from chainrule.runtime.processors import set_num_threads
+from runtime.programs import counting_program
+set_num_threads(3)
+counting, count = counting_program(phases=2, spin=20_000)
+counting.run_many(300)
+"""
+
+
+@pytest.mark.parametrize("case", _EXITS)
+def test_the_interpreter_ends_cleanly(case: str, python_path: dict[str, str]) -> None:
+    begin = time.monotonic()
+    done = run_script(_EXIT + _EXITS[case], python_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "steps () 3\n"
+    assert time.monotonic() - begin < 15
+
+
+def test_a_storm_of_interrupts(python_path: dict[str, str]) -> None:
+    done = run_script(_STORM, python_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+def test_fork_while_others_compile() -> None:
+    """The child never finds the compiler's lock taken."""
+    stop = threading.Event()
+
+    def busy() -> None:
+        while not stop.is_set():
+            axpy_program()
+
+    linker = threading.Thread(target=busy)
+    linker.start()
+    try:
+        for _ in range(10):
+            assert in_child(lambda: axpy_program() is not None) == 0
+    finally:
+        stop.set()
+        linker.join(SECONDS)

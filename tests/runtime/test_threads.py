@@ -1,0 +1,177 @@
+"""The pool runs one native program on any number of threads, and gives the processor back."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from chainrule.codegen.target import emit_assembly, target_for
+from chainrule.runtime import threads as threads_module
+from chainrule.runtime.parking import parking_text
+from chainrule.runtime.threads import Pool, pool
+from runtime.programs import counter
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_every_thread_does_every_phase(threads: int) -> None:
+    program = counter(phases=3)
+    assert program.run(threads, 200) == threads
+    assert program.run(threads, 1) == threads
+    assert program.counts(8) == [603] * threads + [0] * (8 - threads)
+    assert program.broken == 0
+    assert program.steps[0] == 201
+    assert program.control.done.value == 1
+
+
+def test_changing_the_number_of_threads() -> None:
+    expected = [0] * 7
+    programs = [counter(phases=2) for _ in range(2)]
+    for threads in (3, 1, 7, 2, 2, 5, 7, 1, 3) * 10:
+        for program in programs:
+            program.run(threads, 2)
+        expected = [n + 4 * (t < threads) for t, n in enumerate(expected)]
+    for program in programs:
+        assert program.counts(7) == expected
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.001, 0.01, 0.25])
+def test_work_after_a_pause(pause: float) -> None:
+    """Workers are found spinning, sleeping, or waiting in Python."""
+    program = counter()
+    for n in range(1, 4):
+        time.sleep(pause)
+        program.run(3, 1)
+        assert program.counts(3) == [3 * n] * 3
+
+
+def test_idle_workers_return_to_python() -> None:
+    counter().run(3, 1)
+    workers = pool()._workers[:2]
+    assert [w.away.value for w in workers] == [0, 0]
+    deadline = time.monotonic() + 5
+    while not all(w.away.value for w in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    begin = time.process_time()
+    time.sleep(0.2)
+    assert time.process_time() - begin < 0.05
+
+
+def test_more_threads_than_processors_stay_usable() -> None:
+    """Pure spinning would take 4 ms a barrier when crowded; yielding takes microseconds."""
+    program = counter(phases=3)
+    program.run(7, 10)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        program.run(7, 100)
+        times.append((time.perf_counter() - begin) / 300)
+    assert min(times) < 1e-3
+
+
+def test_a_stop_ends_all_threads_at_the_same_step() -> None:
+    program = counter(phases=2, spin=2000)
+    timer = threading.Timer(0.05, lambda: setattr(program.control.stop, "value", 1))
+    timer.start()
+    program.run(3, 10**9)
+    timer.join()
+    done = program.control.done.value
+    assert 0 < done < 10**9
+    assert program.counts(3) == [2 * done] * 3
+    assert program.steps[0] == done
+
+
+def test_python_runs_on_while_native_code_does() -> None:
+    """The interpreter's lock is free during a run."""
+    program = counter(phases=1, spin=300_000_000)
+    ticks = 0
+    runner = threading.Thread(target=program.run, args=(1, 1))
+    runner.start()
+    while runner.is_alive():
+        time.sleep(0.001)
+        ticks += 1
+    assert ticks > 10
+
+
+def test_callers_from_several_threads_take_turns() -> None:
+    program = counter(phases=2)
+    callers = [
+        threading.Thread(target=lambda: [program.run(3, 5) for _ in range(40)]) for _ in range(4)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert program.counts(3) == [4 * 40 * 5 * 2] * 3
+    assert program.steps[0] == 4 * 40 * 5
+
+
+def test_a_closed_pool_runs_on_the_caller() -> None:
+    own = Pool()
+    program = counter()
+    places = (program.control.address, program.table.address, program.arena.address)
+    entry = program.linked.addresses["run"]
+    assert own.run(entry, *places, 3, 2) == 3
+    workers = list(own._workers)
+    own.close()
+    assert not any(w.thread.is_alive() for w in workers)
+    assert own.run(entry, *places, 3, 2) == 1
+    assert program.counts(3) == [12, 6, 6]
+
+
+def test_a_system_without_more_threads_gives_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = threads_module._Worker
+    count = 0
+
+    def limited(*args: object) -> object:
+        nonlocal count
+        count += 1
+        if count > 2:
+            raise RuntimeError("can't start new thread")
+        return made(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(threads_module, "_Worker", limited)
+    own = Pool()
+    program = counter()
+    places = (program.control.address, program.table.address, program.arena.address)
+    assert own.run(program.linked.addresses["run"], *places, 7, 2) == 3
+    assert program.counts(7) == [6, 6, 6, 0, 0, 0, 0]
+    own.close()
+
+
+def test_an_interrupt_before_the_start_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = Pool()
+    program = counter()
+    places = (program.control.address, program.table.address, program.arena.address)
+    entry = program.linked.addresses["run"]
+
+    def interrupted(threads: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own, "_wake", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            own.run(entry, *places, 3, 2)
+    assert program.counts(3) == [0, 0, 0]
+    assert own.run(entry, *places, 3, 2) == 3
+    assert program.counts(3) == [6, 6, 6]
+    own.close()
+
+
+@pytest.mark.parametrize(
+    ("cpu", "triple", "instruction"),
+    [
+        ("haswell", None, "pause"),
+        ("neoverse-n1", "aarch64-unknown-linux-gnu", "yield"),
+        ("apple-m1", "arm64-apple-darwin", "yield"),
+    ],
+)
+def test_parking_compiles_for_other_processors(
+    cpu: str, triple: str | None, instruction: str
+) -> None:
+    target = target_for(cpu, triple)
+    assert instruction in emit_assembly(parking_text(target), target)
