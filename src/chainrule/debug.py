@@ -14,8 +14,8 @@ _numbers = count()
 class Dump:
     """Collects the stages of one compilation; `CHAINRULE_DUMP` also writes them to files.
 
-    Files are called ``000_00_trace.txt``, ``000_01_canonicalize.txt``, ...: the number of the program,
-    the number of the stage, its name.
+    Files are called ``000_00_trace.txt``, ``000_01_canonicalize.txt``, ...: the number of the
+    program, the number of the stage, its name.
     """
 
     def __init__(self, *, keep: bool = False) -> None:

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 
 from ..errors import CompileError
 from ..schedule.nest import Access, Nest, Product
