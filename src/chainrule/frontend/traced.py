@@ -107,9 +107,10 @@ def flatten_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list
     return [array_of(leaf) for leaf in leaves], tree
 
 
-def _argument(trace: Trace, name: str, array: Array) -> Tensor:
+def _argument(trace: Trace, name: str, array: Array, varied: bool) -> Tensor:
     dtype = target_dtype(array.dtype)
-    return from_node(trace.argument(name, array.shape, dtype, row_major(array.shape)))
+    node = trace.argument(name, array.shape, dtype, row_major(array.shape))
+    return from_node(node, varied and dtype.is_float)
 
 
 def _cast(array: Array) -> Callable[[Array], Array] | None:
@@ -121,15 +122,17 @@ def trace_function(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     keep_grads: bool = False,
+    varied: bool = False,
 ) -> Traced:
     """Record ``function(*args, **kwargs)``. Arrays and Tensors in the arguments become inputs.
 
+    With ``varied`` real ones require gradients, so that `detach` and `no_grad` stop derivatives.
     Nothing outside is changed. Errors of the function pass through, with what it did undone.
     """
     arrays, call = flatten_call(args, kwargs)
     with Trace() as trace:
         names = [f"x{i}" for i in range(len(arrays))]
-        leaves = [_argument(trace, n, a) for n, a in zip(names, arrays, strict=True)]
+        leaves = [_argument(trace, n, a, varied) for n, a in zip(names, arrays, strict=True)]
         new_args, new_kwargs = unflatten(call, leaves)
         returned = function(*new_args, **new_kwargs)
         results, result = flatten(returned, lambda v: isinstance(v, Storage))

@@ -137,11 +137,20 @@ def gaussian_nll_loss(
 def binary_cross_entropy(
     x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """-(t log x + (1 - t) log(1 - x)) for probabilities x; logarithms end at -100."""
+    """-(t log x + (1 - t) log(1 - x)) for probabilities x.
+
+    As in PyTorch logarithms end at -100, and the derivative is (x - t) / max(x (1 - x), 1e-12).
+    """
     same_shape("binary_cross_entropy", x, target)
     target = floating(target)
-    yes, no = clamp(log(x), min=-100.0), clamp(log1p(-x), min=-100.0)
-    loss = -(target * yes + (1.0 - target) * no)
+    inside = less(1e-12, x * (1.0 - x))
+    safe = where(inside, x, 0.5)
+    loss = -(target * log(safe) + (1.0 - target) * log1p(-safe))
+    fixed = x.detach()
+    yes, no = clamp(log(fixed), min=-100.0), clamp(log1p(-fixed), min=-100.0)
+    slope = (fixed - target.detach()) * 1e12
+    edge = (x - fixed) * slope - (target * yes + (1.0 - target) * no)
+    loss = where(inside, loss, edge)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
