@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from types import ModuleType
 
-__all__ = ["table_door"]
+__all__ = ["engine"]
 
 
-def table_door(threads: int | None) -> ModuleType:
-    """`chainrule.table`, with compiled functions running natively on ``threads`` threads."""
-    from .. import driver as driver  # from here on, what is compiled runs natively
-    from .. import table
-    from ..runtime.processors import set_num_threads
+def engine(threads: int | None) -> ModuleType:
+    """`chainrule` itself, set to run programs on ``threads`` threads."""
+    import chainrule
 
     if threads is not None:
-        set_num_threads(threads)
-    return table
+        chainrule.set_num_threads(threads)
+    return chainrule

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .engine import table_door
+from .engine import engine
 from .runs import find_run
 from .terminal import say, traceback_option
 
@@ -54,7 +54,7 @@ def evaluate(
     from ..table.scoring import metric_names
     from ..table.watch import number
 
-    predictor = table_door(threads).load_run(place)
+    predictor = engine(threads).load_run(place)
     known = metric_names(predictor.task)
     gates = [(*gate(text, known), 1) for text in at_least]
     gates += [(*gate(text, known), -1) for text in at_most]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .engine import table_door
+from .engine import engine
 from .runs import find_run
 from .terminal import say, traceback_option
 
@@ -58,7 +58,7 @@ def predict(
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
         format_of(output)  # a wrong ending is told before the work
-    predictor = table_door(threads).load_run(place)
+    predictor = engine(threads).load_run(place)
     table = open_table(data, query)[0]
     columns = kept(table, keep) + predicted(predictor, table, proba)
     for finding in predictor.last_findings:

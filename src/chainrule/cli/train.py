@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .engine import table_door
+from .engine import engine
 from .terminal import graceful, missing_values, say, traceback_option
 
 __all__ = ["train"]
@@ -98,7 +98,7 @@ def train(
         from .talk import JsonTalk, TerminalTalk, silent
 
         listener = JsonTalk() if as_json else silent() if quiet else TerminalTalk()
-        predictor = table_door(threads).fit(
+        predictor = engine(threads).fit(
             data,
             missing=missing_values(missing),
             columns=kinds_of(columns),
