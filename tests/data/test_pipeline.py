@@ -208,7 +208,7 @@ class TestTarget:
 
     def test_a_target_beyond_float32(self) -> None:
         pipeline, table = fit({"x": range_list(30), "y": [*range(29), 1e300]}, "y", np.arange(20))
-        with pytest.raises(DataError, match=r"1e\+300, too far[^$]*row 30"):
+        with pytest.raises(DataError, match=r"1e\+300 is too far"):
             pipeline.target(table)
 
     def test_missing_targets_are_passed_over(self) -> None:

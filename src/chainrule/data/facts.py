@@ -87,22 +87,17 @@ def _number_facts(database: Database, x: str, storage: Storage, words: int = 0) 
 
 def _text_facts(database: Database, cell: str, type: str, from_text: bool) -> Facts:
     text = trimmed(cell, type)
-    rows, cells, words, numbers, truths, distinct, length = _row(
+    rows, cells, words, numbers, padded, truths, length = _row(
         database,
         f"count(*), count(t), count(*) FILTER (WHERE {is_word('t')}), "
         f"count(*) FILTER (WHERE {cast_number('t')} IS NOT NULL AND NOT {is_word('t')}), "
-        "count(*) FILTER (WHERE lower(t) IN ('true', 'false')), "
-        "count(DISTINCT t), sum(length(t))",
+        "count(*) FILTER (WHERE t[1] = '0' AND t[2] BETWEEN '0' AND '9'), "
+        "count(*) FILTER (WHERE lower(t) IN ('true', 'false')), sum(length(t))",
         text,
     )
     known = cells - words
-    if from_text and numbers == known and known:
-        padded = _row(database, "count(*) FILTER (WHERE regexp_matches(t, '^[+-]?0[0-9]'))", text)[
-            0
-        ]
-        if not padded:
-            return _number_facts(database, number_of(cell, type), "number", words)
-        return Facts("text", rows, cells, distinct, zero_padded=True, numbers=numbers)
+    if from_text and numbers == known and known and not padded:
+        return _number_facts(database, number_of(cell, type), "number", words)
     if from_text and truths == known and known:
         return _number_facts(database, truth_of(cell, type), "boolean", words)
     if from_text and known and not numbers:
@@ -114,14 +109,14 @@ def _text_facts(database: Database, cell: str, type: str, from_text: bool) -> Fa
                 "datetime", rows, present, different, words,
                 date_format=formats[0], other_date_format=formats[1],
             )  # fmt: skip
-    commas = 0
+    distinct, commas = _row(database, "count(DISTINCT t)", text)[0], 0
     if numbers < cells:
         with_comma = "regexp_full_match(t, '[+-]?[0-9][0-9.,]*,[0-9.,]*[0-9]')"
         commas = _row(database, f"count(*) FILTER (WHERE {with_comma})", text)[0]
     # Only in numbers and dates do words such as NA count as missing: here they are categories.
     return Facts(
-        "text", rows, cells, distinct, words=words, numbers=numbers,
-        comma_numbers=commas, text_length=length,
+        "text", rows, cells, distinct, words=words, numbers=numbers, text_length=length,
+        zero_padded=padded > 0 and numbers == known, comma_numbers=commas,
     )  # fmt: skip
 
 

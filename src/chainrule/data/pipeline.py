@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from chainrule.data.fit import FitOptions, fit_encoders, read_as, read_rows
 from chainrule.data.moments import Moments
 from chainrule.data.record import dump, load
 from chainrule.data.schema import Schema
-from chainrule.data.table import Table, nearest
+from chainrule.data.table import Cell, Table, nearest
 from chainrule.data.target import Label, Target
 from chainrule.errors import ConfigError, DataError
 
@@ -105,19 +106,21 @@ class Pipeline:
         a cell of the wrong type is a DataError. Arrays above 1 GiB become memory-mapped files of
         ``folder``.
         """
+        chosen = np.arange(table.n_rows, dtype=np.int64) if rows is None else rows
+        return self.transform_parts(table, {"": chosen}, folder=folder)[""]
+
+    def transform_parts(
+        self, table: Table, parts: Mapping[str, Rows], *, folder: Path | None = None
+    ) -> dict[str, Features]:
+        """``transform`` for several sets of rows in one pass over the table."""
         table = self._check(table)
-        count = table.n_rows if rows is None else len(rows)
-        numeric = _allocate((count, len(self.names)), np.float32, folder, "numeric.f32")
-        codes = _allocate((count, len(self.code_names)), np.int32, folder, "codes.i32")
-        tally = Tally()
         wanted = {e.column: e.read_as for e in self.encoders}
         formats = {c.name: c.date_format for c in self.schema.inputs if c.date_format}
-        for place, chunk in read_rows(table, wanted, formats, rows):
-            self._encode(chunk, place, numeric, codes, tally)
-        return Features(
-            numeric, codes, self.names, self.code_names, self.cardinalities,
-            tuple(_findings(tally, count)),
-        )  # fmt: skip
+        writers = {name: _Writer(self, rows, folder, name) for name, rows in parts.items()}
+        for start, chunk in table.read(wanted, formats):
+            for writer in writers.values():
+                writer.write(start, chunk)
+        return {name: writer.features() for name, writer in writers.items()}
 
     def _check(self, table: Table) -> Table:
         used = {e.column for e in self.encoders}
@@ -135,31 +138,6 @@ class Pipeline:
                 table.require(column.name, read_as(column), column.date_format)
         return table
 
-    def _encode(
-        self,
-        chunk: dict[str, NDArray[Any]],
-        place: int,
-        numeric: NDArray[np.float32],
-        codes: NDArray[np.int32],
-        tally: Tally,
-    ) -> None:
-        at, coded = 0, 0
-        for encoder in self.encoders:
-            cells = chunk[encoder.column]
-            rows = slice(place, place + len(cells))
-            if isinstance(encoder, CategoryEncoder):
-                found = encoder.encode(cells, tally)
-                if not encoder.one_hot:
-                    codes[rows, coded] = found
-                    coded += 1
-                    continue
-                values = encoder.spread(found)
-            else:
-                values = encoder.encode(cells, tally)
-            width = len(encoder.names)
-            numeric[rows, at : at + width] = values
-            at += width
-
     def target(self, table: Table) -> tuple[Rows, NDArray[np.int32] | NDArray[np.float32]]:
         """Row numbers that have a target, and its values as the network is trained on them.
 
@@ -167,21 +145,21 @@ class Pipeline:
         """
         if self.schema.target is None:
             raise ConfigError("the pipeline was fitted without a target")
-        target = self.schema.target
-        known = {c: v for c, v in self.schema.missing.items() if c == target.name}
-        rows, values = read_target(table.with_missing(known), target)
-        if target.task == "regression":
-            scaled = (values - self.target_mean) / self.target_std
-            far = np.flatnonzero(np.abs(scaled) > FLOAT32_MAX)
-            if len(far):
-                raise DataError(
-                    f"the target `{target.name}` is {values[far[0]]:g}, too far from the training "
-                    "rows to compute with",
-                    where=f"{table.name}, row {rows[far[0]] + 1}",
-                    help="correct the cell, or leave the row out with a query",
-                )
-            return rows, scaled.astype(np.float32)
-        return rows, values.astype(np.int32)
+        rows, values = read_target(table, self.schema.target, self.schema.missing)
+        return rows, self.encode_target(values)
+
+    def encode_target(self, values: NDArray[np.float64]) -> NDArray[np.int32] | NDArray[np.float32]:
+        """Targets as ``read_target`` gives them, as the network is trained on them."""
+        if self.classes:
+            return values.astype(np.int32)
+        scaled = (values - self.target_mean) / self.target_std
+        far = np.flatnonzero(np.abs(scaled) > FLOAT32_MAX)
+        if len(far):
+            raise DataError(
+                f"the target {values[far[0]]:g} is too far from the training rows to compute with",
+                help="correct the cell, or leave the row out with a query",
+            )
+        return scaled.astype(np.float32)
 
     def decode_target(self, values: ArrayLike) -> NDArray[Any]:
         """Back to the target's own labels (from class codes) or units (from standardised numbers).
@@ -204,6 +182,43 @@ class Pipeline:
         """Raises StateError with the place when ``text`` is not exactly what ``to_json`` writes."""
         schema, encoders, mean, std, rows = load(text, where)
         return Pipeline(schema, encoders, mean, std, rows)
+
+
+class _Writer:
+    """Encodes the chosen rows of each chunk and puts them in their place."""
+
+    def __init__(self, pipeline: Pipeline, rows: Rows, folder: Path | None, name: str) -> None:
+        self.pipeline, self.rows, self.tally = pipeline, rows, Tally()
+        prefix = f"{name}." if name else ""
+        numeric, codes = (len(rows), len(pipeline.names)), (len(rows), len(pipeline.code_names))
+        self.numeric = _allocate(numeric, np.float32, folder, f"{prefix}numeric.f32")
+        self.codes = _allocate(codes, np.int32, folder, f"{prefix}codes.i32")
+
+    def write(self, start: int, chunk: Mapping[str, NDArray[Any]]) -> None:
+        size = len(next(iter(chunk.values())))
+        low, high = np.searchsorted(self.rows, [start, start + size])
+        inner, outer = self.rows[low:high] - start, slice(low, high)
+        at, coded = 0, 0
+        for encoder in self.pipeline.encoders:
+            cells = chunk[encoder.column][inner]
+            if isinstance(encoder, CategoryEncoder):
+                found = encoder.encode(cells, self.tally)
+                if not encoder.one_hot:
+                    self.codes[outer, coded] = found
+                    coded += 1
+                    continue
+                values = encoder.spread(found)
+            else:
+                values = encoder.encode(cells, self.tally)
+            width = len(encoder.names)
+            self.numeric[outer, at : at + width] = values
+            at += width
+
+    def features(self) -> Features:
+        names, code_names = self.pipeline.names, self.pipeline.code_names
+        findings = tuple(_findings(self.tally, len(self.rows)))
+        sizes = self.pipeline.cardinalities
+        return Features(self.numeric, self.codes, names, code_names, sizes, findings)
 
 
 def _is_coded(encoder: Encoder) -> bool:
@@ -233,7 +248,9 @@ def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float,
     return mean, (std if moments.low[0] < moments.high[0] and std > 0 else 1.0)
 
 
-def read_target(table: Table, target: Target) -> tuple[Rows, NDArray[np.float64]]:
+def read_target(
+    table: Table, target: Target, missing: Mapping[str, Sequence[Cell]] | None = None
+) -> tuple[Rows, NDArray[np.float64]]:
     """Row numbers that have a target, and its values: class codes, or numbers of a regression.
 
     Raises DataError with the row when a label is none of the known classes.
@@ -244,15 +261,18 @@ def read_target(table: Table, target: Target) -> tuple[Rows, NDArray[np.float64]
             where=table.name,
             help=nearest(target.name, table.columns),
         )
+    table = table.with_missing({c: v for c, v in (missing or {}).items() if c == target.name})
     table.require(target.name, target.read_as)
     values = np.empty(table.n_rows)
-    codes = {label: float(i) for i, label in enumerate(target.classes)}
+    codes: dict[object, float] = {label: float(i) for i, label in enumerate(target.classes)}
+    codes[None] = math.nan
     for start, chunk in table.read({target.name: target.read_as}):
         cells = chunk[target.name]
+        if target.read_as != "text":
+            cells = np.where(np.isinf(cells), np.nan, cells)
         if target.classes:
-            values[start : start + len(cells)] = _class_codes(cells, codes, table, target, start)
-        else:
-            values[start : start + len(cells)] = np.where(np.isinf(cells), np.nan, cells)
+            cells = _class_codes(cells, codes, table, target, start)
+        values[start : start + len(cells)] = cells
     rows = np.flatnonzero(~np.isnan(values)).astype(np.int64)
     if not len(rows):
         raise DataError(f"no row has a target `{target.name}`", where=table.name)
@@ -260,21 +280,21 @@ def read_target(table: Table, target: Target) -> tuple[Rows, NDArray[np.float64]
 
 
 def _class_codes(
-    cells: NDArray[Any], codes: dict[Label, float], table: Table, target: Target, start: int
-) -> list[float]:
-    found = []
-    for i, cell in enumerate(cells.tolist()):
-        absent = cell is None or (isinstance(cell, float) and not np.isfinite(cell))
-        code = float("nan") if absent else codes.get(cell)
-        if code is None:
-            labels: Sequence[str] = [str(c) for c in target.classes]
-            raise DataError(
-                f"`{cell}` is none of the classes of the target `{target.name}`",
-                where=f"{table.name}, row {start + i + 1}",
-                help=nearest(str(cell), labels).replace("the columns are", "the classes are"),
-            )
-        found.append(code)
-    return found
+    cells: NDArray[Any], codes: Mapping[object, float], table: Table, target: Target, start: int
+) -> NDArray[np.float64]:
+    keys = cells.tolist()
+    if cells.dtype != object:
+        keys = [None if math.isnan(cell) else cell for cell in keys]
+    found = list(map(codes.get, keys))
+    if None in found:
+        row = found.index(None)
+        labels = [str(c) for c in target.classes]
+        raise DataError(
+            f"`{cells[row]}` is none of the classes of the target `{target.name}`",
+            where=f"{table.name}, row {start + row + 1}",
+            help=nearest(str(cells[row]), labels).replace("the columns are", "the classes are"),
+        )
+    return np.array(found, dtype=np.float64)
 
 
 def _findings(tally: Tally, rows: int) -> list[Finding]:

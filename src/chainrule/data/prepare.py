@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.finding import Finding
 from chainrule.data.fit import FitOptions
-from chainrule.data.pipeline import Features, Pipeline
+from chainrule.data.pipeline import Features, Pipeline, read_target
 from chainrule.data.schema import Kind, Schema, infer_schema
 from chainrule.data.split import Split, split_rows
 from chainrule.data.table import Cell, Table
@@ -65,12 +65,13 @@ def prepare(
     The same table and arguments give the same bits. Arrays that are too large for memory are put
     below ``folder``. Raises DataError or ConfigError as ``infer_schema`` and ``split_rows`` do.
     """
+    table = table.with_missing(missing or {})
     schema, findings = infer_schema(
         table, target, task=task, kinds=kinds, missing=missing, ignore=ignore
     )
-    untargeted = Pipeline(schema, ())
-    usable, codes = untargeted.target(table)
-    classes = codes if schema.task != "regression" else None
+    assert schema.target is not None  # it was asked for
+    usable, values = read_target(table, schema.target, schema.missing)
+    classes = values.astype(np.int64) if schema.task != "regression" else None
     parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
     if classes is not None:
         findings += _notice_classes(schema, classes, parts)
@@ -78,31 +79,21 @@ def prepare(
         message = f"{len(usable)} rows are few: results will vary from split to split"
         findings.append(Finding("D112", "warning", message, fix="repeat with several seeds"))
     pipeline = Pipeline.fit(table, schema, usable[parts.train], options)
-    _, encoded = pipeline.target(table)
+    encoded = pipeline.encode_target(values)
 
-    def examples(name: str, chosen: NDArray[np.int64]) -> Examples:
-        place = folder / name if folder else None
-        if place:
-            place.mkdir(parents=True, exist_ok=True)
-        rows = usable[chosen]
-        return Examples(pipeline.transform(table, rows, folder=place), encoded[chosen], rows)
-
-    return Prepared(
-        schema,
-        pipeline,
-        examples("train", parts.train),
-        examples("val", parts.val),
-        examples("test", parts.test),
-        (*findings, *pipeline.findings),
-    )
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    chosen: dict[str, NDArray[np.int64]] = vars(parts)
+    rows = {name: usable[part] for name, part in chosen.items()}
+    features = pipeline.transform_parts(table, rows, folder=folder)
+    found = {n: Examples(features[n], encoded[part], rows[n]) for n, part in chosen.items()}
+    return Prepared(schema, pipeline, **found, findings=(*findings, *pipeline.findings))
 
 
-def _notice_classes(
-    schema: Schema, codes: NDArray[np.int32] | NDArray[np.float32], parts: Split
-) -> list[Finding]:
+def _notice_classes(schema: Schema, codes: NDArray[np.int64], parts: Split) -> list[Finding]:
     labels = schema.target.classes if schema.target else ()
     found = []
-    counts = np.bincount(codes.astype(np.int64), minlength=len(labels))
+    counts = np.bincount(codes, minlength=len(labels))
     rare = [f"{label}: {n}" for label, n in zip(labels, counts, strict=True) if n < FEW_OF_A_CLASS]
     if rare:
         message = f"{len(rare)} of {len(labels)} classes have very few rows and cannot be judged"

@@ -33,6 +33,8 @@ from chainrule.errors import DataError
 __all__ = ["ReadAs", "Table", "nearest"]
 
 ReadAs = Literal["number", "truth", "text", "number text", "time"]
+CASTS = ("number", "truth", "time")
+READS: dict[str, ReadAs] = {"number": "number", "boolean": "truth"}
 SHOWN: dict[ReadAs, str] = {
     "number": "a number",
     "number text": "a number",
@@ -88,7 +90,10 @@ class Table:
         for column in missing:
             self.index(column)
         wanted = {c: tuple(values) for c, values in missing.items()}
-        return dataclasses.replace(self, _missing={**self._missing, **wanted}, _facts={})
+        if all(self._missing.get(c) == values for c, values in wanted.items()):
+            return self
+        facts = {c: known for c, known in self._facts.items() if c not in wanted}
+        return dataclasses.replace(self, _missing={**self._missing, **wanted}, _facts=facts)
 
     def facts(self, column: str) -> Facts:
         """Exact counts over all rows of one column; computed once."""
@@ -115,6 +120,9 @@ class Table:
         expressions = [
             self._expression(c, how, (formats or {}).get(c)) for c, how in wanted.items()
         ]
+        if self.n_rows > CHUNK_ROWS:
+            casts = [e for e, how in zip(expressions, wanted.values(), strict=True) if how in CASTS]
+            self._database.materialize(casts)
         for start in range(0, self.n_rows, CHUNK_ROWS):
             arrays = self._database.rows(expressions, start, min(start + CHUNK_ROWS, self.n_rows))
             yield (
@@ -137,7 +145,9 @@ class Table:
 
     def require(self, column: str, how: ReadAs, date_format: str | None = None) -> None:
         """Raises DataError with the first row whose cell cannot be read ``how`` it should."""
-        if how == "text":
+        known = self._facts.get(column)
+        # Facts say that every cell has been read so; only without them must all be tried.
+        if how == "text" or (known and READS.get(known.storage) == how and not date_format):
             return
         cell, type = self._cell(column)
         if how == "time":
