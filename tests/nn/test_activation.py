@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from precise import agree, in_double, parameters_of
-from reference.problems import load
 
 from chainrule import nn
+from precise import agree, in_double, parameters_of
+from reference.problems import load
 
 CASES = load("activations")["cases"]
 
@@ -45,4 +45,7 @@ def test_rrelu_draws_slopes_in_training() -> None:
 
 
 def test_relu_keeps_nan() -> None:
-    assert np.isnan(nn.ReLU()(np.array([np.nan, 1.0], np.float32)).numpy()).tolist() == [True, False]
+    assert np.isnan(nn.ReLU()(np.array([np.nan, 1.0], np.float32)).numpy()).tolist() == [
+        True,
+        False,
+    ]

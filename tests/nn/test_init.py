@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.problems import load
 
 import chainrule as cr
 from chainrule import nn
 from chainrule.nn import init
+from reference.problems import load
 
 REFERENCE = load("initializers")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from precise import agree, in_double, parameters_of
-from reference.problems import load
 
 import chainrule as cr
 from chainrule import nn
+from precise import agree, in_double, parameters_of
+from reference.problems import load
 
 CASES = load("layers")["cases"]
 
@@ -48,9 +48,7 @@ def test_compiled_batch_norm_moves_its_statistics() -> None:
     layers = [nn.BatchNorm1d(3), nn.BatchNorm1d(3)]
     compiled = cr.compile(layers[0])
     for _ in range(3):
-        np.testing.assert_allclose(
-            compiled(x).numpy(), layers[1](x).numpy(), rtol=1e-5, atol=1e-6
-        )
+        np.testing.assert_allclose(compiled(x).numpy(), layers[1](x).numpy(), rtol=1e-5, atol=1e-6)
     for (name, a), b in zip(
         layers[0].state_dict().items(), layers[1].state_dict().values(), strict=True
     ):

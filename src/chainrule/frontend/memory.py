@@ -73,7 +73,7 @@ _NARROWER: dict[str, DType] = {
 def target_dtype(dtype: np.dtype[Any]) -> DType:
     """The engine's dtype for NumPy's ``dtype``; `DTypeError` for strings, objects and the like."""
     found = _NARROWER.get(dtype.name)
-    return found if found is not None else DType.of(dtype)
+    return found if found is not None else DType.of(dtype.newbyteorder("="))
 
 
 def narrowed(array: Array) -> Array:

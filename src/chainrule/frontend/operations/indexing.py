@@ -79,7 +79,21 @@ def get(x: Tensor, key: Any) -> Tensor:
         raise ShapeError(
             "an index may contain one array", where=where(), help="index the axes one by one"
         )
-    return take(result, arrays[0][1], arrays[0][0]) if arrays else result
+    if not arrays:
+        return result
+    axis, index = arrays[0]
+    taken = take(result, index, axis)
+    if not _apart(items):
+        return taken
+    # As in NumPy: with a slice between it and an integer, what the array makes comes first.
+    made = range(axis, axis + taken.ndim - result.ndim + 1)
+    return shaping.permute(taken, [*made, *(a for a in range(taken.ndim) if a not in made)])
+
+
+def _apart(items: list[Any]) -> bool:
+    """Whether integers and the array of an index stand apart from one another."""
+    places = [n for n, i in enumerate(items) if i is not None and not isinstance(i, slice)]
+    return places[-1] - places[0] >= len(places)
 
 
 def _sliced(x: Tensor, bounds: list[slice]) -> Tensor:

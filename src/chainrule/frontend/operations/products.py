@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ... import ops
 from ...errors import ShapeError
-from ..apply import apply
+from ..apply import apply, tensor_of
 from ..modes import where
 from .arithmetic import broadcast_shapes, broadcast_to, cast, common_dtype
 from .shaping import reshape, transpose
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """a @ b as NumPy defines it: vectors, matrices, and stacks of them with broadcasting."""
+    a, b = tensor_of(a), tensor_of(b)
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError(
             f"shapes {a.shape} and {b.shape} cannot be multiplied as matrices",

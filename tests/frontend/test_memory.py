@@ -1,0 +1,52 @@
+"""Aligned arrays and narrowing of dtypes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.frontend.memory import (
+    aligned_copy,
+    aligned_empty,
+    element_strides,
+    narrowed,
+    row_major,
+)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (5, 7), (2, 3, 4)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_aligned(shape: tuple[int, ...], order: str) -> None:
+    array = aligned_empty(shape, np.float32, order)
+    assert array.shape == shape
+    assert array.ctypes.data % 64 == 0 or array.size == 0
+    assert array.flags.writeable
+    if order == "C":
+        assert element_strides(array) == row_major(shape) or 0 in shape
+    array[...] = 3
+    copy = aligned_copy(array)
+    assert (copy == 3).all()
+    assert copy.strides == array.strides or array.size < 2
+
+
+def test_a_strided_view_becomes_dense() -> None:
+    copy = aligned_copy(np.arange(12.0).reshape(3, 4)[:, ::2])
+    assert copy.flags.c_contiguous
+    assert copy.tolist() == [[0, 2], [4, 6], [8, 10]]
+
+
+def test_narrowing() -> None:
+    assert narrowed(np.array([1.5])).dtype == np.float32
+    assert narrowed(np.array([1], np.int16)).dtype == np.int32
+    assert narrowed(np.array([2**32 - 1], np.uint64)).dtype == np.uint32
+    big_endian = np.array([1.0, 2.0], ">f4")
+    assert narrowed(big_endian).dtype == np.dtype("float32")
+    assert narrowed(big_endian).tolist() == [1.0, 2.0]
+    with pytest.raises(cr.DataError) as caught:
+        narrowed(np.array([[0, 1], [2**31, 0]]))
+    assert "index (1, 0)" in str(caught.value)
+    with pytest.raises(cr.DTypeError):
+        narrowed(np.array(["a"]))
+    with pytest.raises(cr.DTypeError):
+        narrowed(np.array([1j]))
