@@ -168,6 +168,11 @@ class NativeProgram:
         """Whole steps that the latest call has done; also after Ctrl-C or `stop`, and meanwhile."""
         return self._offset + self._done.value
 
+    def forget_steps(self) -> None:
+        """`steps_done` is 0 from here on: Ctrl-C before the next call begins finds no old count."""
+        self._offset = 0
+        self._done.value = 0
+
     def stop(self) -> None:
         """End the running call after its present step; later calls are not affected."""
         self._control.stop.value = 1

@@ -41,6 +41,7 @@ class LoopStepper:
         call, program = self._program(arrays, rows.shape[1])
         steps = len(rows)
         scalars = np.array([[f(k) for f in call.scalars] for k in range(steps)], np.float64)
+        program.forget_steps()
         try:
             outputs = program.run_many(steps, *arrays, rows, scalars=scalars)
         except KeyboardInterrupt:
