@@ -80,7 +80,12 @@ def test_modes_and_epoch() -> None:
     m.train()
     assert structure.epoch == epoch
     m.eval()
-    assert structure.epoch == epoch + 1
+    assert structure.epoch != epoch
+    m.train()
+    assert structure.epoch == epoch
+    copy.deepcopy(m).eval()
+    m.eval()
+    assert structure.epoch != epoch
     assert not any(module.training for module in m.modules())
 
 

@@ -69,18 +69,25 @@ def install(backend: Backend) -> None:
 class Call:
     """A recording with the program that runs it."""
 
-    def __init__(self, traced: Traced, run: Executable, arrays: Sequence[Array]) -> None:
+    def __init__(
+        self,
+        traced: Traced,
+        run: Executable,
+        arrays: Sequence[Array],
+        writer: Writer | None = None,
+    ) -> None:
         self.traced, self.run = traced, run
         self.scalars, self.effects, self.epoch = traced.scalars, traced.effects, traced.epoch
         self.grads_read = traced.grads_read
         self.wants = _wants(traced, arrays)
         self.single = traced.result is LEAF
         self.grad_mode = thread.grad
-        self._writer = Writer()
+        self.writer = writer or Writer()
         self._keeps = any(isinstance(k, int) for _, k in traced.grads)
         self._ticks = -1
         for tensor in traced.updated:
-            tensor._writers = (*tensor._writers, self._writer)
+            if self.writer not in tensor._writers:
+                tensor._writers = (*tensor._writers, self.writer)
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
         """Run a step and hand out its result."""
@@ -102,7 +109,7 @@ class Call:
 
     def finish(self, steps: int, outputs: Sequence[Array] | None) -> None:
         """What remains to be done outside after ``steps`` executions."""
-        self._writer.runs += 1
+        self.writer.runs += 1
         for advance in self.effects:
             advance(steps)
         if self._keeps or self._ticks != grad_clock.ticks:
@@ -223,7 +230,7 @@ class CompiledFunction(Generic[P, R]):
         mark = fingerprint(traced) if known else None
         for call in known:
             if call.fingerprint == mark:
-                return Call(traced, call.run, arrays)
+                return Call(traced, call.run, arrays, call.writer)
         backend = self._backend or engine.backend
         return Call(traced, backend(traced.graph, [t.settle() for t in traced.states]), arrays)
 

@@ -37,10 +37,22 @@ class _Structure:
     """
 
     epoch = 0
+    _tokens = 0
 
     def touch(self) -> None:
-        """A change of structure happened."""
+        """A change of structure happened, for good."""
         self.epoch += 1
+
+    def new_token(self) -> int:
+        """Bits that stand for one switch: well mixed, above those that `touch` counts in."""
+        self._tokens += 1
+        return (hash((self._tokens, 0x9E3779B9)) & (2**64 - 1)) << 40
+
+    def flip(self, token: int) -> None:
+        """The switch of ``token`` changed sides. Flipping it back brings the old epoch back,
+        so that recordings of training are good again after an evaluation.
+        """
+        self.epoch ^= token
 
 
 structure = _Structure()

@@ -68,6 +68,7 @@ class Module(ABC):
             "_modules": {},
             "_transient": set(),
             "training": True,
+            "_token": structure.new_token(),
         }
         self.__dict__.update(fresh)
 
@@ -75,6 +76,7 @@ class Module(ABC):
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
     _transient: set[str]
+    _token: int
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes."""
@@ -89,6 +91,10 @@ class Module(ABC):
             raise
         finally:
             _calls.modules.pop()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A copy has a mode of its own to switch.
+        self.__dict__.update(state, _token=structure.new_token())
 
     # --------------------------------------------------------------------------- attributes
 
@@ -256,8 +262,7 @@ class Module(ABC):
             )
         for module in changed:
             module.__dict__["training"] = bool(mode)
-        if changed:
-            structure.touch()
+            structure.flip(module._token)
         return self
 
     def eval(self: M) -> M:
