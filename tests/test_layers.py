@@ -30,8 +30,9 @@ LAYERS: dict[str, int] = {
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
     "sklearn": 12, "interop": 12, "dash": 12, "table": 12,
-    "cli": 13, "__main__": 13,
-    "__init__": 14,  # the public face: it may name anything, and only cli may name it
+    "__init__": 13,  # the public face: it names anything, lazily; only cli names it
+    "cli": 14,
+    "__main__": 15,
 }  # fmt: skip
 
 # Where a library may be imported, as module prefixes below chainrule.
