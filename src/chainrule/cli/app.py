@@ -32,6 +32,10 @@ __all__ = ["app", "main"]
 CLOSED_PIPE = 141  # what a shell reports when the reader of a pipe went away
 
 
+class ClosedPipeError(Exception):
+    """BrokenPipeError under a name that click does not turn into exit code 1."""
+
+
 class Guard:
     """Inside, every error becomes a message and an exit code; ``--traceback`` lets it through."""
 
@@ -68,7 +72,7 @@ class Guard:
             ended = isinstance(error.__cause__ or error, Terminated)
             say("ended by a signal" if ended else "interrupted")
             return Terminated.code if ended else 130
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, ClosedPipeError):
             # What is left in the buffer must not raise again when Python closes stdout.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return CLOSED_PIPE
@@ -105,6 +109,14 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            raise ClosedPipeError from None
+
     def main(  # type: ignore[override]
         self,
         args: Sequence[str] | None = None,
@@ -119,7 +131,6 @@ class Commands(click.Group):
             state.traceback = "--traceback" in given
             result = super().main(given, prog_name or "chainrule", standalone_mode=False, **extra)
             guard.code = result if isinstance(result, int) else 0
-            sys.stdout.flush()
         sys.exit(guard.code)
 
 

@@ -62,6 +62,7 @@ def fit(
     table, known = open_table(source, query)
     data = _data_settings(source, table, known, target, task, columns, missing, query, split)
     wishes = _Wishes(layers, dropout, epochs, batch_size, lr, weight_decay, patience, time_limit)
+    wishes.resolved(1, "binary")  # a wrong setting is told before the table is taken apart
     place = None if runs_dir is None else Path(runs_dir).expanduser()
     heard = listener or (Talk() if verbose else Listener())
     with arrays_folder(place) as arrays:

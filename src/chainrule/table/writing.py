@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -80,15 +81,19 @@ def write_file(columns: Sequence[Column], path: Path) -> None:
     except duckdb.Error as error:
         raise _unwritable(path, str(error).split("\n")[0]) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the place itself may be what is wrong
+            temporary.unlink(missing_ok=True)
 
 
-def _opened(path: Path, gzipped: bool) -> IO[str]:
-    if not gzipped:
-        return path.open("x", encoding="utf-8", newline="")
-    # Without a time in the header, equal predictions make equal files.
-    raw = gzip.GzipFile(path, "wb", mtime=0)
-    return io.TextIOWrapper(cast("IO[bytes]", raw), encoding="utf-8", newline="")
+@contextlib.contextmanager
+def _opened(path: Path, gzipped: bool) -> Iterator[IO[str]]:
+    """A new text file; gzipped without a name and a time, so that equal rows make equal files."""
+    with contextlib.ExitStack() as stack:
+        raw: IO[bytes] = stack.enter_context(path.open("xb"))
+        if gzipped:
+            packed = gzip.GzipFile("", "wb", mtime=0, fileobj=raw)
+            raw = cast("IO[bytes]", stack.enter_context(packed))
+        yield stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
 
 
 def _write_parquet(columns: Sequence[Column], path: Path) -> None:

@@ -1,0 +1,106 @@
+"""The frame of the command line: help, errors, colour, the reports of defects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chainrule.cli import info, train
+from chainrule.cli.app import app
+from chainrule.cli.talk import as_options
+from chainrule.cli.terminal import missing_values
+from chainrule.version import __version__
+
+from .conftest import Command
+
+
+def test_help_names_every_command(command: Command) -> None:
+    result = command("--help")
+    assert result.exit_code == 0
+    for name in ("train", "predict", "eval", "info"):
+        assert name in result.stdout
+        assert command(name, "--help").exit_code == 0
+
+
+def test_version(command: Command) -> None:
+    assert command("--version").stdout == f"chainrule {__version__}\n"
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{__version__}"' in text or 'dynamic = ["version"]' in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["trian", "heart"], "train"), (["train"], "Missing argument"), ([], "Usage")],
+)
+def test_usage(arguments: list[str], message: str, command: Command) -> None:
+    result = command(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_info(command: Command) -> None:
+    facts = json.loads(command("info", "--json").stdout)
+    assert facts["chainrule"] == __version__
+    assert facts["threads"] >= 1
+    assert {"python", "numpy", "llvmlite", "duckdb"} <= set(facts["versions"])
+    assert facts["processor"] in command("info").stdout
+
+
+def test_a_defect_is_reported_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> dict[str, object]:
+        return {}["gone"]  # type: ignore[return-value]
+
+    monkeypatch.setattr(info, "gather", broken)
+    result = CliRunner().invoke(app, ["info"])
+    assert result.exit_code == 3
+    assert "KeyError" in result.stderr
+    assert "chainrule info --json" in result.stderr
+    assert "Traceback" not in result.stderr
+    shown = CliRunner().invoke(app, ["info", "--traceback"])
+    assert isinstance(shown.exception, KeyError)
+
+
+def test_traceback_shows_where_an_error_arose(folder: Path) -> None:
+    for arguments in (["--traceback", "train", "no.csv"], ["train", "no.csv", "--traceback"]):
+        result = CliRunner().invoke(app, arguments)
+        assert type(result.exception).__name__ == "DataError"
+
+
+def test_colour_can_be_switched_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = CliRunner().invoke(app, ["train", "no.csv"], color=True)
+    assert "\x1b[" in shown.stderr
+    for name, value in (("NO_COLOR", "1"), ("CHAINRULE_NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            plain = CliRunner().invoke(app, ["train", "no.csv"], color=True)
+        assert "\x1b[" not in plain.stderr
+
+
+@pytest.mark.parametrize(
+    ("fix", "shown"),
+    [
+        ("missing = { chol = [0] }", "--missing chol=0"),
+        ('missing = { "a b" = ["?", "x"] }', "--missing 'a b=?,x'"),
+        ('columns.zip = { type = "category" }', "--column zip=category"),
+        ('task = "regression"', "--task regression"),
+        ("save the file as UTF-8", "save the file as UTF-8"),
+        ("", ""),
+    ],
+)
+def test_settings_become_options(fix: str, shown: str) -> None:
+    assert as_options(fix) == shown
+
+
+def test_missing_values() -> None:
+    assert missing_values(("a=0,-1.5", "a=NA", "b=x=y")) == {"a": [0, -1.5, "NA"], "b": ["x=y"]}
+    assert missing_values(()) is None
+
+
+def test_kinds() -> None:
+    assert train.kinds_of(("a=b=category",)) == {"a=b": "category"}

@@ -1,0 +1,190 @@
+"""``predict`` and ``eval``: round trips through every format, and runs by every name."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chainrule.data import bundled
+from chainrule.table import Predictor, load_run
+
+from .conftest import Command
+
+
+@pytest.fixture(scope="session")
+def predictor(runs: Path) -> Predictor:
+    return load_run(next(runs.iterdir()))
+
+
+@pytest.fixture
+def last(runs: Path) -> list[str]:
+    return ["last", "--runs-dir", str(runs)]
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "jsonl", "jsonl.gz", "parquet"])
+def test_output_formats(
+    ending: str, command: Command, folder: Path, last: list[str], predictor: Predictor
+) -> None:
+    out = folder / f"out.{ending}"
+    result = command("predict", *last, "heart", "-o", out, "--proba", "--keep", "age")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    assert "918 predictions of disease" in result.stderr
+    if ending == "parquet":
+        frame = pd.read_parquet(out)
+    elif ending.startswith("jsonl"):
+        frame = pd.read_json(out, lines=True)
+    else:
+        frame = pd.read_csv(out, sep="\t" if ending == "tsv" else ",")
+    assert list(frame) == ["age", "prediction", "probability_no", "probability_yes"]
+    assert frame["prediction"].tolist() == predictor.predict("heart").tolist()
+    shares = frame[["probability_no", "probability_yes"]].to_numpy()
+    np.testing.assert_allclose(shares, predictor.predict_proba("heart"), rtol=1e-9)
+    assert [p.name for p in folder.iterdir()] == [out.name]
+
+
+def test_equal_predictions_make_equal_files(
+    command: Command, folder: Path, last: list[str]
+) -> None:
+    for name in ("a.csv.gz", "b.csv.gz"):
+        assert command("predict", *last, "heart", "-o", name).exit_code == 0
+    assert (folder / "a.csv.gz").read_bytes() == (folder / "b.csv.gz").read_bytes()
+    assert gzip.decompress((folder / "a.csv.gz").read_bytes()).startswith(b"prediction\n")
+
+
+def test_stdout_is_csv(command: Command, last: list[str], predictor: Predictor) -> None:
+    result = command("predict", *last, "heart")
+    rows = list(csv.reader(io.StringIO(result.stdout)))
+    assert rows[0] == ["prediction"]
+    assert [r[0] for r in rows[1:]] == predictor.predict("heart").tolist()
+    assert result.stderr == ""
+    shares = csv.DictReader(io.StringIO(command("predict", *last, "heart", "--proba").stdout))
+    written = [float(row["probability_yes"]) for row in shares]
+    assert written == predictor.predict_proba("heart")[:, 1].tolist()
+
+
+def test_the_table_may_be_turned_and_wider(command: Command, folder: Path, last: list[str]) -> None:
+    frame = pd.read_csv(bundled("heart").path).drop(columns="disease")
+    frame[list(reversed(frame.columns))].assign(extra=1).to_csv(folder / "turned.csv", index=False)
+    turned, plain = command("predict", *last, "turned.csv"), command("predict", *last, "heart")
+    assert turned.stdout == plain.stdout
+    assert turned.stderr == ""
+
+
+def test_a_missing_column_is_an_error(command: Command, folder: Path, last: list[str]) -> None:
+    frame = pd.read_csv(bundled("heart").path).rename(columns={"thalch": "thalach"})
+    frame.to_csv(folder / "less.csv", index=False)
+    result = command("predict", *last, "less.csv", "-o", "out.csv")
+    assert result.exit_code == 2
+    assert "lacks column `thalch`" in result.stderr
+    assert "did you mean `thalach`" in result.stderr
+    assert not (folder / "out.csv").exists()
+
+
+def test_what_was_never_seen_is_told(command: Command, folder: Path, last: list[str]) -> None:
+    frame = pd.read_csv(bundled("heart").path).assign(restecg="odd")
+    frame.loc[0, "age"] = np.nan
+    frame.to_csv(folder / "odd.csv", index=False)
+    result = command("predict", *last, "odd.csv", "-o", "out.csv")
+    assert result.exit_code == 0
+    assert "D201" in result.stderr
+    assert "D202" in result.stderr
+    assert len((folder / "out.csv").read_text().splitlines()) == 919
+
+
+def test_text_in_a_number_column_is_an_error(
+    command: Command, folder: Path, last: list[str]
+) -> None:
+    text = bundled("heart").path.read_text().replace("\n67,Male", "\nold,Male", 1)
+    (folder / "text.csv").write_text(text)
+    result = command("predict", *last, "text.csv")
+    assert result.exit_code == 2
+    assert "`old` in column `age` is not a number" in result.stderr
+    assert "row 2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "out.xlsx"], "does not end in a format"),
+        (["-o", "missing/out.csv"], "cannot be written"),
+        (["-o", "/dev/full/x.csv"], "cannot be written"),
+        (["-o", "missing/out.parquet"], "cannot be written"),
+        (["--keep", "agee"], "did you mean `age`"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str], message: str, command: Command, folder: Path, last: list[str]
+) -> None:
+    result = command("predict", *last, "heart", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_runs_are_found_by_path_name_and_end(command: Command, runs: Path) -> None:
+    [run] = runs.iterdir()
+    wanted = command("predict", "last", "heart", "--runs-dir", runs).stdout
+    assert command("predict", run, "heart").stdout == wanted
+    for name in (run.name, run.name[-4:], run.name[-6:]):
+        assert command("predict", name, "heart", "--runs-dir", runs).stdout == wanted
+
+
+def test_runs_that_are_none(command: Command, folder: Path, runs: Path) -> None:
+    result = command("predict", "last", "heart")
+    assert result.exit_code == 2
+    assert "no finished run" in result.stderr
+    result = command("predict", "zzzz", "heart", "--runs-dir", runs)
+    assert result.exit_code == 2
+    assert "did you mean" in result.stderr
+    result = command("predict", folder, "heart")
+    assert result.exit_code == 2
+    assert "no run.json" in result.stderr
+
+
+def test_an_end_that_two_runs_share(command: Command, folder: Path, runs: Path) -> None:
+    [run] = runs.iterdir()
+    for start in ("a", "b"):
+        shutil.copytree(run, folder / "runs" / f"{start}-heart-0000")
+    result = command("predict", "0000", "heart")
+    assert result.exit_code == 2
+    assert "2 runs end in '0000'" in result.stderr
+    assert command("predict", "a-heart-0000", "heart").exit_code == 0
+
+
+def test_eval_agrees_with_python(command: Command, last: list[str], predictor: Predictor) -> None:
+    expected = predictor.evaluate("heart")
+    assert expected["accuracy"] > 0.75
+    result = command("eval", *last, "heart", "--json")
+    assert json.loads(result.stdout)["metrics"] == expected
+    lines = command("eval", *last, "heart").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(expected)
+
+
+def test_gates(command: Command, last: list[str]) -> None:
+    passed = command("eval", *last, "heart", "--min", "accuracy=0.5", "--max", "log_loss=1")
+    assert passed.exit_code == 0
+    failed = command("eval", *last, "heart", "--min", "accuracy=0.99")
+    assert failed.exit_code == 1
+    assert "wanted at least 0.99" in failed.stderr
+    assert command("eval", *last, "heart", "--max", "log_loss=0.01").exit_code == 1
+    wrong = command("eval", *last, "heart", "--min", "acuracy=0.9")
+    assert wrong.exit_code == 2
+    assert "did you mean accuracy" in wrong.stderr
+    assert command("eval", *last, "heart", "--min", "accuracy=high").exit_code == 2
+
+
+def test_eval_needs_known_labels(command: Command, folder: Path, last: list[str]) -> None:
+    text = bundled("heart").path.read_text()
+    (folder / "labels.csv").write_text(text.replace(",no\n", ",none\n", 1))
+    result = command("eval", *last, "labels.csv")
+    assert result.exit_code == 2
+    assert "`none` is none of the classes" in result.stderr

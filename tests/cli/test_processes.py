@@ -1,0 +1,171 @@
+"""The command as the shell sees it: start-up time, exit codes, signals, pipes, a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHAINRULE = [sys.executable, "-m", "chainrule"]
+ENDLESS = ["train", "heart", "--epochs", "1000000", "--patience", "1000000"]
+
+
+@pytest.fixture
+def env() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+
+
+def quickest(arguments: list[str], env: dict[str, str], folder: Path) -> float:
+    """Processor seconds of the quickest of seven starts: a busy machine does not change them."""
+
+    def once() -> float:
+        process = subprocess.Popen(
+            [*CHAINRULE, *arguments], env=env, cwd=folder, stdout=subprocess.DEVNULL
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return used.ru_utime + used.ru_stime
+
+    return min(once() for _ in range(7))
+
+
+def test_help_and_version_start_fast(env: dict[str, str], tmp_path: Path) -> None:
+    assert quickest(["--help"], env, tmp_path) < 0.15
+    assert quickest(["--version"], env, tmp_path) < 0.1
+
+
+def test_help_loads_nothing_heavy(env: dict[str, str], tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom chainrule.cli.app import app\n"
+        "try:\n    app.main(['train', '--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'duckdb', 'llvmlite', 'rich', 'safetensors'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def start(arguments: list[str], env: dict[str, str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*CHAINRULE, *arguments],
+        env=env,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_epochs(folder: Path, process: subprocess.Popen[str]) -> Path:
+    """The run folder, once a few epochs are written there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        found = [p for p in folder.glob("runs/*/metrics.jsonl") if p.stat().st_size > 1000]
+        if found:
+            return found[0].parent
+        time.sleep(0.02)
+    raise AssertionError(process.communicate()[1])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_what_there_is(
+    number: signal.Signals, code: int, env: dict[str, str], tmp_path: Path
+) -> None:
+    process = start(ENDLESS, env, tmp_path)
+    run = wait_for_epochs(tmp_path, process)
+    begun = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 2
+    assert process.returncode == code
+    assert out == ""
+    assert str(run.name) in err
+    assert "Traceback" not in err
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["status"] == "interrupted"
+    assert facts["best"]["epoch"] >= 1
+    again = subprocess.run(
+        [*CHAINRULE, "eval", "last", "heart", "--min", "accuracy=0.7"],
+        env=env, cwd=tmp_path, capture_output=True, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_second_interrupt_ends_at_once(env: dict[str, str], tmp_path: Path) -> None:
+    program = (
+        "import time\nfrom chainrule.cli.terminal import graceful\n"
+        "with graceful():\n"
+        "    try:\n        print('ready', flush=True); time.sleep(30)\n"
+        "    except KeyboardInterrupt:\n        print('saving', flush=True); time.sleep(30)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], env=env, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "saving\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    process.stdout.close()
+
+
+def test_a_reader_that_goes_away_is_no_error(env: dict[str, str], tmp_path: Path) -> None:
+    for arguments in (["train", "heart", "--epochs", "1", "-q"], ["info"]):
+        subprocess.run([*CHAINRULE, *arguments], env=env, cwd=tmp_path, check=True,
+                       capture_output=True)  # fmt: skip
+    process = start(["predict", "last", "heart", "--proba"], env, tmp_path)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=30) == 141
+    process.stderr.close()
+
+
+def test_on_a_terminal_progress_is_one_live_line(env: dict[str, str], tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    live = {**env, "TERM": "xterm", "COLUMNS": "100"}
+    live.pop("NO_COLOR", None)
+    with subprocess.Popen(
+        [*CHAINRULE, "train", "heart", "--epochs", "30"],
+        env=live, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        shown = read_all(ours)
+        assert process.wait() == 0
+    assert "\r" in shown
+    assert "###" in shown
+    assert "accuracy" in shown
+
+
+def read_all(file: int) -> str:
+    """Everything until the other side closes."""
+    parts = []
+    while select.select([file], [], [], 30)[0]:
+        try:
+            part = os.read(file, 4096)
+        except OSError:  # Linux's way to say that the terminal is closed
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(file)
+    return b"".join(parts).decode()
+
+
+def test_python_m_chainrule_and_the_entry_point_are_one() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'chainrule = "chainrule.cli:main"' in text

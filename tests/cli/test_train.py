@@ -1,0 +1,159 @@
+"""``chainrule train``: what it prints where, what it leaves behind, which words it understands."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from chainrule.data import bundled
+from chainrule.table.loading import load_run
+
+from .conftest import Command
+
+FILES = {"run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt", "model.safetensors",
+         "pipeline.json"}  # fmt: skip
+
+
+def test_stdout_is_the_run_and_stderr_the_talk(command: Command, folder: Path) -> None:
+    result = command("train", "heart", "--epochs", 3)
+    assert result.exit_code == 0
+    run = Path(result.stdout.strip())
+    assert run.parent == Path("runs")
+    assert {p.name for p in run.iterdir()} == FILES
+    for part in ("918 rows", "epoch", "accuracy", "always the same guess", "next: chainrule"):
+        assert part in result.stderr
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["status"] == "done"
+    assert facts["task"] == "binary"
+    assert facts["data"]["rows"] == 918
+    assert facts["data"]["fingerprint"].startswith("sha256:")
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
+    assert "accuracy" in (run / "log.txt").read_text()
+
+
+def test_every_option_reaches_the_settings(command: Command, folder: Path) -> None:
+    result = command(
+        "train", "heart", "--epochs", 2, "--lr", 0.01, "--batch-size", 100, "--seed", 3,
+        "--layers", "8,4", "--dropout", 0.1, "--weight-decay", 0, "--patience", 2, "--name", "tiny",
+        "--missing", "chol=0,-9", "--missing", "sex=Unknown", "--column", "fbs=ignored",
+        "--threads", 1, "--quiet",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    run = Path(result.stdout.strip())
+    assert "-tiny-" in run.name
+    settings = tomllib.loads((run / "run.toml").read_text())
+    assert settings["seed"] == 3
+    assert settings["data"]["missing"] == {"chol": [0, -9], "sex": ["Unknown"]}
+    assert settings["data"]["columns"] == {"fbs": "ignored"}
+    assert settings["model"] == {"layers": [8, 4], "dropout": 0.1}
+    expected = {"epochs": 2, "lr": 0.01, "batch_size": 100, "weight_decay": 0.0, "patience": 2}
+    assert expected.items() <= settings["train"].items()
+    assert "fbs" not in load_run(run).pipeline.names
+
+
+def test_json_lines(command: Command, folder: Path) -> None:
+    result = command("train", "heart", "--epochs", 2, "--json")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [e["event"] for e in events] == ["start", "epoch", "epoch", "done"]
+    assert events[1]["epoch"] == 1
+    assert set(events[-1]["metrics"]) == {"accuracy", "f1", "roc_auc", "log_loss"}
+    assert Path(events[-1]["run"]).is_dir()
+    assert result.stderr == ""
+
+
+def test_the_same_command_twice_gives_the_same_bits(command: Command, folder: Path) -> None:
+    made = [command("train", "heart", "--epochs", 8, "-q", "--threads", n) for n in (1, 2, 3)]
+    weights = {(Path(r.stdout.strip()) / "model.safetensors").read_bytes() for r in made}
+    pipelines = {(Path(r.stdout.strip()) / "pipeline.json").read_bytes() for r in made}
+    assert len(weights) == len(pipelines) == 1
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "tsv", "parquet", "jsonl", "jsonl.gz"])
+def test_formats_agree(ending: str, command: Command, folder: Path) -> None:
+    frame = pd.read_csv(bundled("heart").path)
+    path = folder / f"table.{ending}"
+    if ending == "parquet":
+        frame.to_parquet(path)
+    elif ending.startswith("jsonl"):
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
+    options = ["--target", "disease", "--missing", "chol=0", "--epochs", 2, "-q"]
+    ours = command("train", path, *options)
+    assert ours.exit_code == 0, ours.stderr
+    theirs = command("train", bundled("heart").path, *options)
+    models = [(Path(r.stdout.strip()) / "model.safetensors").read_bytes() for r in (ours, theirs)]
+    assert models[0] == models[1]
+
+
+def test_a_file_named_like_a_bundled_table_wins(command: Command, folder: Path) -> None:
+    (folder / "heart").write_text("a,b\n" + "\n".join(f"{i},{i % 2}" for i in range(50)))
+    result = command("train", "heart", "--target", "b", "--epochs", 1)
+    assert "50 rows" in result.stderr
+
+
+def test_a_query_selects_rows_and_columns(command: Command, folder: Path) -> None:
+    query = "SELECT age, oldpeak, disease FROM data WHERE sex = 'Male'"
+    result = command("train", "heart", "--query", query, "--epochs", 1)
+    assert "725 rows, 2 columns" in result.stderr
+
+
+def test_findings_come_with_the_option_that_follows_them(command: Command, folder: Path) -> None:
+    path = bundled("heart").path
+    result = command("train", path, "--target", "disease", "--epochs", 1)
+    assert "D106" in result.stderr
+    assert "fix:  --missing chol=0" in result.stderr
+    assert "D106" in (Path(result.stdout.strip()) / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "diseas"], "did you mean `disease`"),
+        (["--targt", "disease"], "--target"),
+        (["--task", "binry"], "binary"),
+        (["--missing", "chol"], "not COLUMN=VALUE"),
+        (["--missing", "cholesterol=0"], "there is no column `cholesterol`"),
+        (["--column", "chol"], "not COLUMN=KIND"),
+        (["--column", "chol=numbr"], "did you mean 'number'"),
+        (["--layers", "big"], "not a list such as 64,64"),
+        (["--lr", "0"], "lr is 0.0"),
+        (["--lr", "fast"], "not a valid float"),
+        (["--epochs", "0"], "epochs is 0"),
+        (["--threads", "0"], "0 threads"),
+        (["--seed", "-1"], "seed is -1"),
+        (["--query", "SELEC 1"], "error: "),
+        (["--query", "SELECT * FROM '/etc/passwd'"], "error: "),
+        (["--query", "SELECT chol FROM data", "--target", "age"], "the columns are `chol`"),
+        (["--runs-dir", "/proc/none"], "run folder cannot be written"),
+    ],
+)
+def test_mistakes(arguments: list[str], message: str, command: Command, folder: Path) -> None:
+    result = command("train", "heart", *arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_training_that_diverges_exits_with_three(command: Command, folder: Path) -> None:
+    path = folder / "big.csv"
+    path.write_text("a,b\n" + "\n".join(f"{i},{i * i}" for i in range(100)))
+    layers = ",".join(["64"] * 20)
+    result = command("train", path, "--target", "b", "--lr", 1000, "--layers", layers,
+                     "--dropout", 0, "--epochs", 300, "--patience", 300)  # fmt: skip
+    assert result.exit_code == 3
+    assert "lower the learning rate" in result.stderr
+
+
+def test_gzip_by_content(command: Command, folder: Path) -> None:
+    path = folder / "heart.csv"
+    path.write_bytes(gzip.compress(bundled("heart").path.read_bytes()))
+    assert command("train", path, "--target", "disease", "--epochs", 1, "-q").exit_code == 0
