@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
@@ -120,6 +121,23 @@ def test_a_second_interrupt_ends_at_once(env: dict[str, str], tmp_path: Path) ->
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=5) == 130
     process.stdout.close()
+
+
+@pytest.mark.parametrize("room", [100, 3000, 10_000])
+def test_a_disk_without_room(room: int, env: dict[str, str], tmp_path: Path) -> None:
+    """A limit on the size of files, as the kernel's way to say that there is no more."""
+    done = subprocess.run(
+        [*CHAINRULE, "train", "heart", "--epochs", "30"], env=env, cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    [run] = (tmp_path / "runs").iterdir()
+    assert not (run / "model.safetensors").exists()
+    if room == 10_000:
+        assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 
 def test_a_reader_that_goes_away_is_no_error(env: dict[str, str], tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "run.json of something else": (lambda r: (r / "run.json").write_text("{}"), "not that of a"),
     "a newer version": (lambda r: facts(r, version=2), "version 2"),
     "still training": (lambda r: facts(r, status="running"), "status is running"),
-    "failed": (lambda r: facts(r, status="failed", error="the loss became nan"), "status is failed"),
+    "failed": (lambda r: facts(r, status="failed", error="loss nan"), "status is failed"),
     "a wrong type": (lambda r: facts(r, findings="none"), "`findings`"),
     "hashes gone": (lambda r: facts(r, files={}), "not the one that this run wrote"),
     "a task that is none": (lambda r: facts(r, task="ranking"), "'ranking' is not known"),

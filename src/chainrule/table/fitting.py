@@ -89,6 +89,7 @@ class Fitting:
             # Not the seed of the weights: dropout must not repeat the draws that made them.
             with _generator_at(2 * self.settings.seed + 1):
                 self._train(trainer, folder)
+            return self._finish(model, trainer, folder)
         except KeyboardInterrupt:
             self._save(trainer, folder, status="interrupted")
             self.heard.interrupted(folder.facts, folder.path)
@@ -98,7 +99,6 @@ class Fitting:
                 folder.event("failed", message=str(error))
                 folder.update(status="failed", error=str(error), seconds=folder.seconds())
             raise
-        return self._finish(model, trainer, folder)
 
     def _open_folder(self, model: TableNet) -> RunFolder:
         settings, prepared = self.settings, self.prepared
