@@ -91,7 +91,7 @@ class _Wishes:
         """Every setting, with the defaults for ``rows`` training rows."""
         model = ModelSettings(
             tuple(defaults.layers_for(rows) if self.layers is None else self.layers),
-            defaults.dropout_for(rows) if self.dropout is None else float(self.dropout),
+            defaults.dropout_for(rows, task) if self.dropout is None else float(self.dropout),
         )
         train = TrainSettings(
             epochs=self.epochs,
