@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
