@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import chainrule.nn.functional as F
-
 import chainrule as cr
+import chainrule.nn.functional as F
 from benchmarks.peers import Mode, Session
 from benchmarks.workloads import Dense, Workload
 from chainrule import nn, optim
