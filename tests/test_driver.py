@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.driver import Options, compile_graph, load, stages
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph
@@ -130,3 +131,21 @@ def test_every_stage_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CHAINRULE_DUMP", str(tmp_path))
     compile_graph(perceptron_step((8, 9, 3), 4), Doors())
     assert {f.name[4:] for f in tmp_path.iterdir()} >= {"00_trace.txt", "07_llvm.ll"}
+
+
+def test_show_prints_every_stage_of_a_function() -> None:
+    @cr.compile
+    def double(x: cr.Tensor) -> cr.Tensor:
+        return x * 2.0
+
+    text = str(cr.show(double, np.ones(3, np.float32)))
+    for part in ("=== trace ===", "mul(", "nest mul", "@run("):
+        assert part in text
+
+
+def test_empty_arrays_run_in_the_interpreter() -> None:
+    @cr.compile
+    def double(x: cr.Tensor) -> cr.Tensor:
+        return x * 2.0
+
+    assert double(np.ones((2, 0), np.float32)).shape == (2, 0)

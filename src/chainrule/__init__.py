@@ -13,6 +13,7 @@ from typing import Any
 
 #: public names, by the module that they come from
 _HOMES: dict[str, tuple[str, ...]] = {
+    "driver": ("show",),
     "errors": (
         "ChainruleError",
         "CompileError",

@@ -4,6 +4,9 @@ from . import data as data
 from . import nn as nn
 from . import optim as optim
 from . import train as train
+from .driver import (
+    show as show,
+)
 from .errors import (
     ChainruleError as ChainruleError,
 )

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from . import config
 from .codegen.emit import emit_program
 from .codegen.target import Target, emit_object, llvm_version, target_for
 from .debug import Dump
 from .errors import CompileError
-from .frontend.compiled import install
+from .frontend.compiled import CompiledFunction, Executable, install
+from .frontend.interpreted import interpreter_backend
 from .ir.graph import Graph
 from .ir.text import canonical
 from .ir.types import Array
@@ -58,12 +60,29 @@ class Compiled:
     meta: ProgramMeta
 
 
-def native_backend(graph: Graph, states: Sequence[Array]) -> NativeProgram:
+def native_backend(graph: Graph, states: Sequence[Array]) -> Executable:
     """A program for one step of ``graph``; ``states`` are the arrays of its state inputs, in order.
 
-    The arrays are updated in place by each call and must not move.
+    The arrays are updated in place by each call and must not move. Where an array is empty there is
+    nothing to be fast at, and the interpreter runs the step.
     """
+    if any(node.size == 0 for node in graph.nodes()):
+        return interpreter_backend(graph, states)
     return load(graph, states)
+
+
+def show(function: CompiledFunction[..., Any], *args: Any, **kwargs: Any) -> Dump:
+    """Every stage of compiling ``function`` for these arguments, to print or to search.
+
+    ``print(cr.show(step, x, y))`` prints the traced graph, the graph after each pass, the program
+    of nests and the LLVM text. ``.stages`` holds them as (name, text). Nothing is run.
+    """
+    if not isinstance(function, CompiledFunction):
+        raise CompileError(
+            f"show takes a compiled function, not {type(function).__name__}",
+            help="decorate it with @cr.compile",
+        )
+    return stages(function.trace(*args, **kwargs).graph, Doors())
 
 
 def load(
