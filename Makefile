@@ -11,7 +11,8 @@ demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

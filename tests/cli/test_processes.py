@@ -40,6 +40,7 @@ def quickest(arguments: list[str], env: dict[str, str], folder: Path) -> float:
     return min(once() for _ in range(7))
 
 
+@pytest.mark.alone
 def test_help_and_version_start_fast(env: dict[str, str], tmp_path: Path) -> None:
     assert quickest(["--help"], env, tmp_path) < 0.15
     assert quickest(["--version"], env, tmp_path) < 0.1

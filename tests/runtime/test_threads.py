@@ -59,6 +59,7 @@ def test_idle_workers_return_to_python() -> None:
     assert time.process_time() - begin < 0.05
 
 
+@pytest.mark.alone
 def test_more_threads_than_processors_stay_usable() -> None:
     """Pure spinning would take 4 ms a barrier when crowded; yielding takes microseconds."""
     program = counter(phases=3)
@@ -68,7 +69,7 @@ def test_more_threads_than_processors_stay_usable() -> None:
         begin = time.perf_counter()
         program.run(7, 100)
         times.append((time.perf_counter() - begin) / 300)
-    assert min(times) < 2e-3  # half of that, with the other core busy too
+    assert min(times) < 1e-3
 
 
 def test_a_stop_ends_all_threads_at_the_same_step() -> None:
