@@ -8,7 +8,7 @@ import pytest
 from chainrule import ops
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, Node, bind, constant, full_like, topological
-from chainrule.ir.types import f32
+from chainrule.ir.types import f32, i32
 from chainrule.passes.canonicalize import canonicalize
 from chainrule.passes.reductions import split_reductions
 from chainrule.passes.stabilize import stabilize
@@ -106,6 +106,13 @@ def test_long_reductions_are_cut_by_shape(shape: tuple[int, ...], op: str) -> No
     value = np.random.default_rng(2).normal(size=shape).astype(np.float32)
     got = interpret(after, [value])[0][0]
     np.testing.assert_allclose(got, interpret(graph, [value])[0][0], rtol=1e-4, atol=1e-3)
+
+
+def test_the_largest_of_many_integers() -> None:
+    x = door("arg", "x", (9000,), i32)
+    value = -np.arange(1, 9001, dtype=np.int32)
+    after = split_reductions(Graph((x,), (bind("reduce_max", x, axes=(0,)),)))
+    assert interpret(after, [value])[0][0] == -1
 
 
 def test_a_whole_step_means_the_same_after_canonicalizing() -> None:

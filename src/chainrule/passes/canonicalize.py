@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.graph import Graph, Node, bind, constant, topological
+from ..ir.rewrite import with_inputs
 
 Rule = Callable[[Node], Node | None]
 FOLD_LIMIT = 1024
@@ -33,7 +34,9 @@ class _Settler:
         """The canonical forms of ``roots``."""
         for node in topological(roots):
             if node not in self.form:
-                self.form[node] = self._settle(_with_inputs(node, self.form))
+                self.form[node] = self._settle(
+                    with_inputs(node, [self.form[i] for i in node.inputs])
+                )
         return [self.form[r] for r in roots]
 
     def _settle(self, node: Node) -> Node:
@@ -47,14 +50,6 @@ class _Settler:
         result = node if found is None else self.settle((found,))[0]
         self.shared[key] = self.form[node] = result
         return result
-
-
-def _with_inputs(node: Node, form: dict[Node, Node]) -> Node:
-    """``node`` applied to the new forms of its inputs; itself if none is new."""
-    inputs = tuple(form[i] for i in node.inputs)
-    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
-        return node
-    return bind(node.op, *inputs, location=node.location, **node.params)
 
 
 def node_key(node: Node) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ..ir.graph import Graph, Node, bind, topological
+from ..ir.rewrite import with_inputs
 from ..ir.types import Shape
 
 Strides = tuple[int, ...]
@@ -30,10 +31,7 @@ def materialize_operands(graph: Graph) -> Graph:
             inputs = (_copy(inputs[0], copies),)
         elif node.op == "assign" and inputs[1].op == "input":
             inputs = (inputs[0], _copy(inputs[1], copies))  # states may trade places
-        changed = any(a is not b for a, b in zip(inputs, node.inputs, strict=True))
-        new[node] = (
-            bind(node.op, *inputs, location=node.location, **node.params) if changed else node
-        )
+        new[node] = with_inputs(node, inputs)
     return graph.with_roots(new[r] for r in graph.roots)
 
 

@@ -7,7 +7,10 @@ second node.
 
 from __future__ import annotations
 
-from ..ir.graph import Graph, Node, bind, constant, topological
+import numpy as np
+
+from ..ir.graph import Graph, Node, bind, constant
+from ..ir.rewrite import map_nodes
 
 LIMIT = 8192
 BLOCK = 1024
@@ -15,15 +18,8 @@ BLOCK = 1024
 
 def split_reductions(graph: Graph) -> Graph:
     """Cut every reduction whose reduced extent exceeds `LIMIT`."""
-    new: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
-        inputs = tuple(new[i] for i in node.inputs)
-        changed = any(a is not b for a, b in zip(inputs, node.inputs, strict=True))
-        now = bind(node.op, *inputs, location=node.location, **node.params) if changed else node
-        if now.op in ("reduce_sum", "reduce_max"):
-            now = split_reduction(now)
-        new[node] = now
-    return graph.with_roots(new[r] for r in graph.roots)
+    reductions = ("reduce_sum", "reduce_max")
+    return map_nodes(graph, lambda n: split_reduction(n) if n.op in reductions else n)
 
 
 def split_reduction(node: Node) -> Node:
@@ -64,7 +60,8 @@ def _block_axis(node: Node, axis: int) -> Node:
     blocks = -(-extent // BLOCK)
     missing = blocks * BLOCK - extent
     if missing:
-        neutral = 0 if node.op == "reduce_sum" else float("-inf")
+        lowest = -np.inf if x.dtype.is_float else np.iinfo(x.dtype.numpy).min
+        neutral = 0 if node.op == "reduce_sum" else lowest
         zeros = (0,) * x.ndim
         high = tuple(missing if a == axis else 0 for a in range(x.ndim))
         fill = constant(neutral, x.dtype)

@@ -7,6 +7,7 @@ schedules.
 from __future__ import annotations
 
 from ..ir.graph import Graph, Node, bind, topological, users
+from ..ir.rewrite import with_inputs
 from .canonicalize import scalar_value
 
 
@@ -15,9 +16,7 @@ def stabilize(graph: Graph) -> Graph:
     outputs = _rectifiers(graph)
     new: dict[Node, Node] = {}
     for node in topological(graph.inputs + graph.roots):
-        inputs = tuple(new[i] for i in node.inputs)
-        changed = any(a is not b for a, b in zip(inputs, node.inputs, strict=True))
-        now = bind(node.op, *inputs, location=node.location, **node.params) if changed else node
+        now = with_inputs(node, [new[i] for i in node.inputs])
         new[node] = log_one_plus(now) or mask_from_output(now, node, outputs, new) or now
     return graph.with_roots(new[r] for r in graph.roots)
 
