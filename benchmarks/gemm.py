@@ -32,12 +32,12 @@ import numpy as np
 
 from benchmarks.machine import Machine
 from benchmarks.workloads import WORKLOADS
-from chainrule.codegen.brgemm_tile import choose_split
 from chainrule.codegen.emit import emit_nest
 from chainrule.codegen.target import emit_object, target_for
 from chainrule.ir.types import f32
 from chainrule.runtime.link import link
 from chainrule.schedule.nest import Acc, Access, Affine, Buffer, Nest, Product, Store
+from chainrule.schedule.tile import shares_columns
 
 Pass = Literal["forward", "dX", "dW"]
 PASSES: tuple[Pass, ...] = ("forward", "dX", "dW")
@@ -181,7 +181,7 @@ def nest_of(shape: Gemm) -> Nest:
     left = Access(a, Affine(0, (1, 0, m) if shape.layout == "TN" else (k, 0, 1)))
     right = Access(b, Affine(0, (0, 1, n)))
     store = Store(Access(c, Affine(0, (n, 1, 0))), Acc(f32))
-    split = {"m": 0, "n": 1}[choose_split(m, n)]
+    split = int(shares_columns(m, n))
     return Nest((m, n, k), 2, (store,), Product(left, right), vector=1, split=split)
 
 

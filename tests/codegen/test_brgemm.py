@@ -11,7 +11,6 @@ from chainrule.codegen.brgemm import emit_product
 from chainrule.codegen.brgemm_tile import (
     Extents,
     choose_registers,
-    choose_split,
     choose_tile,
     product_granule,
 )
@@ -246,12 +245,6 @@ def test_scratch_is_bounded() -> None:
             assert 4 * floats <= 128 << 10
             assert tile.strip % tile.rows == 0
             assert tile.block % tile.unroll == 0
-
-
-def test_threads_share_the_longer_side() -> None:
-    assert choose_split(128, 512) == "n"
-    assert choose_split(784, 512) == "m"
-    assert choose_split(128, 10) == "m"
 
 
 def test_an_operand_read_through_an_index_is_refused() -> None:

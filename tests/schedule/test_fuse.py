@@ -9,6 +9,7 @@ from chainrule.ir.graph import Graph
 from chainrule.passes import optimize
 from chainrule.schedule import Doors, schedule
 from chainrule.schedule.nest import Product, Program
+from chainrule.schedule.tile import shares_columns
 from steps import door, perceptron_step
 
 
@@ -61,3 +62,9 @@ def test_a_product_is_not_overwritten_while_it_is_read() -> None:
     ]  # fmt: skip
     assert len(writes) == 1
     assert max(reads) < writes[0]
+
+
+def test_threads_share_columns_unless_there_are_few() -> None:
+    assert shares_columns(128, 512)
+    assert shares_columns(784, 512)
+    assert not shares_columns(128, 10)

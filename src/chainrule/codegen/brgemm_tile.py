@@ -104,14 +104,6 @@ def product_granule(nest: Nest, target: Target) -> int:
     return {"m": rows, "n": vectors * LANES}.get(Extents.of(nest).split, 1)
 
 
-def choose_split(m: int, n: int) -> str:
-    """Which of "m" and "n" threads should share out when both can be: the longer one.
-
-    The operand along it is the larger one; every thread then reads only its part of that.
-    """
-    return "n" if n > m else "m"
-
-
 def registers_of(vectors: int, target: Target) -> int:
     """Rows of a tile with ``vectors``: all registers but those of one row of B and one of A."""
     each = 4 * LANES // target.vector_bytes * vectors

@@ -36,11 +36,6 @@ class Target:
         """Whether this is an x86-64 processor."""
         return self.triple.startswith("x86_64")
 
-    @property
-    def vector_floats(self) -> int:
-        """float32 elements of one vector register."""
-        return self.vector_bytes // 4
-
 
 # Processors that can be asked for by name: vector bytes, vector registers, fused multiply-add.
 _NAMED = {

@@ -92,24 +92,20 @@ def _stores(cluster: Cluster, builder: Builder, plan: Plan, needed: set[Node]) -
     stores: list[Store] = []
     for unit in cluster.units:
         idx = _widen(cluster.index[unit], builder.count)
+        mine = unit in plan.writers.get(unit.node, ())  # else it copies what others made
         if unit is cluster.host and unit.kind != "map":
             value: Expr = Acc(unit.node.dtype)
-        elif unit.value is unit.node and unit.node in plan.writers and _computes(unit, plan):
+        elif unit.value is unit.node and mine:
             value = builder.compute(unit.value, idx)
         else:
             value = builder.build(unit.value, idx)
-        if unit.whole and unit in plan.writers.get(unit.node, ()):
+        if unit.whole and mine:
             builder.members[unit.node] = (idx, value)
         for place in unit.places:
             if place.buffer.kind == "arena" and unit.node not in needed:
                 continue
             stores.append(Store(_target(unit, place, idx, builder.count), value))
     return tuple(stores)
-
-
-def _computes(unit: Unit, plan: Plan) -> bool:
-    """Whether this unit makes its value (a copy of a value made elsewhere loads it)."""
-    return unit in plan.writers[unit.node]
 
 
 def _target(unit: Unit, place: Place, idx: Idx, count: int) -> Access:

@@ -144,8 +144,13 @@ def _split_product(nest: Nest) -> int:
     batches = nest.dims[: nest.parallel - 2]
     if batches and max(batches) >= 8:
         return max(range(len(batches)), key=lambda d: batches[d])
-    m, n = nest.dims[nest.parallel - 2], nest.dims[nest.parallel - 1]
-    return nest.parallel - 1 if n // 64 >= m // 8 or n >= 256 else nest.parallel - 2
+    m, n = nest.dims[nest.parallel - 2 : nest.parallel]
+    return nest.parallel - (1 if shares_columns(m, n) else 2)
+
+
+def shares_columns(m: int, n: int) -> bool:
+    """Whether threads share out the columns of an m x n product, or its rows."""
+    return n // 64 >= m // 8 or n >= 256
 
 
 def _depends(expr: Expr, d: int) -> bool:
