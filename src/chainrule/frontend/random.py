@@ -13,11 +13,23 @@ import numpy as np
 
 from .. import ops
 from ..ir.types import DType, Shape
-from .apply import apply, from_array, scalar
+from .apply import apply, from_array, scalar, tensor_of
 from .memory import aligned_empty
-from .modes import no_grad
-from .operations.arithmetic import broadcast_to, cast, less, log, sqrt, where
-from .operations.creation import shape_of
+from .modes import no_grad, thread
+from .operations.arithmetic import (
+    broadcast_to,
+    cast,
+    equal,
+    exp,
+    floating,
+    less,
+    log,
+    maximum,
+    sigmoid,
+    sqrt,
+    where,
+)
+from .operations.creation import iota, shape_of
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -135,13 +147,58 @@ def bernoulli(shape: Shape, p: float, generator: Generator | None = None) -> Ten
     return less(bits, threshold)
 
 
-def dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+def randperm(n: int, generator: Generator | None = None) -> Tensor:
+    """A random order of 0 .. n-1, i32; takes one count.
+
+    Place i holds the rank of the i-th of n random words. Inside a compiled function ranks are
+    counted in n² comparisons, because the primitives do not sort: meant for the rows of a batch.
+    """
+    words = (generator or default_generator).bits((n,))
+    if thread.trace is None:
+        ranks = np.empty(n, np.int32)
+        ranks[np.argsort(words.concrete, kind="stable")] = np.arange(n, dtype=np.int32)
+        return from_array(ranks)
+    mine, other = broadcast_to(words.unsqueeze(1), (n, n)), broadcast_to(words, (n, n))
+    tie = equal(other, mine) & less(iota((n, n), 1), iota((n, n), 0))
+    return cast(less(other, mine) | tie, DType.i32).sum(1)
+
+
+#: normal numbers tried for each gamma number. One is accepted with probability above 0.95, so that
+#: all are refused once in 10^10 numbers; the last one is then taken.
+_TRIES = 8
+
+
+def log_gamma_variate(
+    shape: Shape, a: float | Tensor, generator: Generator | None = None
 ) -> Tensor:
-    """Each element 0 with probability p, else divided by 1 - p; x itself outside of training."""
-    if not training or p == 0.0:
-        return x
-    if p >= 1.0:
-        return x * 0.0
-    kept = bernoulli(x.shape, 1.0 - p, generator)
-    return where(kept, x * (1.0 / (1.0 - p)), 0.0)
+    """Logarithms of numbers with the Gamma(a, 1) distribution, a > 0; takes three counts.
+
+    Marsaglia and Tsang, "A simple method for generating gamma variables", 2000: with d = a + 2/3,
+    c = 1/sqrt(9d), x normal, v = (1 + c x)³ and u uniform, d v has the distribution Gamma(a + 1) if
+    v > 0 and log u < x²/2 + d (1 - v + log v). With another uniform w, d v w^(1/a) has Gamma(a).
+    The logarithm is what small a need: w^(1/a) itself would often be too small for a float.
+    """
+    d = a + 2.0 / 3.0
+    x = randn(*shape, _TRIES, generator=generator)
+    u, w = (1.0 - rand(*s, generator=generator) for s in ((*shape, _TRIES), shape))
+    cube_root = 1.0 + x / sqrt(floating(tensor_of(9.0 * d)))
+    log_v = 3.0 * log(maximum(cube_root, 2.0**-30))
+    accepted = less(0.0, cube_root) & less(log(u), 0.5 * x * x + d * (1.0 - exp(log_v) + log_v))
+    place = iota((*shape, _TRIES), len(shape))
+    first = where(accepted, place, _TRIES - 1).amin(-1, keepdim=True)
+    chosen = where(equal(place, first), log_v, 0.0).sum(-1)
+    return log(floating(tensor_of(d))) + chosen + log(w) / a
+
+
+def beta(
+    shape: Shape,
+    a: float | Tensor,
+    b: float | Tensor,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Numbers with the Beta(a, b) distribution, a, b > 0; takes six counts.
+
+    x / (x + y) for x of Gamma(a) and y of Gamma(b), written as sigmoid(log x - log y).
+    """
+    x, y = (log_gamma_variate(shape, parameter, generator) for parameter in (a, b))
+    return sigmoid(x - y)

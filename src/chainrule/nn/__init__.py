@@ -36,7 +36,14 @@ from .container import (
     Sequential,
 )
 from .dropout import (
+    AlphaDropout,
     Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    DropPath,
+    FeatureAlphaDropout,
+    WordDropout,
 )
 from .embedding import (
     Embedding,
@@ -72,6 +79,10 @@ from .module import (
     Module,
     Parameter,
 )
+from .noise import (
+    GaussianDropout,
+    GaussianNoise,
+)
 from .norm import (
     BatchNorm1d,
     LayerNorm,
@@ -84,16 +95,24 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
+    "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "Bilinear",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
+    "DropPath",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
+    "FeatureAlphaDropout",
     "Flatten",
+    "GaussianDropout",
     "GaussianNLLLoss",
+    "GaussianNoise",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -139,6 +158,7 @@ __all__ = [
     "Threshold",
     "TripletMarginLoss",
     "Unflatten",
+    "WordDropout",
     "functional",
     "init",
 ]

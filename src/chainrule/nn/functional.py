@@ -27,6 +27,18 @@ from ..frontend.functional.activations import (
     tanhshrink,
     threshold,
 )
+from ..frontend.functional.dropout import (
+    alpha_dropout,
+    drop_path,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    gaussian_dropout,
+    gaussian_noise,
+    word_dropout,
+)
 from ..frontend.functional.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -59,9 +71,9 @@ from ..frontend.functional.normalization import (
 from ..frontend.operations.arithmetic import sigmoid, tanh
 from ..frontend.operations.creation import one_hot
 from ..frontend.operations.products import bilinear, embedding, linear
-from ..frontend.random import dropout
 
 __all__ = [
+    "alpha_dropout",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
@@ -70,10 +82,17 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "drop_path",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embedding",
+    "feature_alpha_dropout",
+    "gaussian_dropout",
     "gaussian_nll_loss",
+    "gaussian_noise",
     "gelu",
     "glu",
     "hardshrink",
@@ -117,4 +136,5 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "triplet_margin_loss",
+    "word_dropout",
 ]
