@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..frontend import Tensor
 from ..frontend.operations.arithmetic import maximum, sqrt
-from .base import Optimizer, Params, Rates, Slots, Turn
+from .base import Initial, Optimizer, Params, Rates, Slots, Turn
 from .group import Hyper, lr_at
 from .schedule import Schedule
 
@@ -47,7 +47,7 @@ class Adagrad(Optimizer):
             },
         )
 
-    def initial_state(self, group: Hyper) -> dict[str, float]:
+    def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"sum": group["initial_accumulator_value"]}
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
@@ -99,7 +99,7 @@ class RMSprop(Optimizer):
             },
         )
 
-    def initial_state(self, group: Hyper) -> dict[str, float]:
+    def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         state = {"square_avg": 0.0}
         if group["momentum"]:
             state["momentum_buffer"] = 0.0
@@ -131,7 +131,7 @@ class _Moments(Optimizer):
 
     decoupled: bool
 
-    def initial_state(self, group: Hyper) -> dict[str, float]:
+    def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         state = {"exp_avg": 0.0, "exp_avg_sq": 0.0}
         return state | {"max_exp_avg_sq": 0.0} if group["amsgrad"] else state
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,12 @@ from ..frontend import Tensor, enable_grad, host_effect, host_scalar, no_grad, p
 from ..frontend.apply import from_array
 from ..frontend.memory import aligned_copy
 from ..frontend.modes import structure, thread, where
-from .group import Clock, Hyper, ParamGroup, lr_at, unknown
+from .group import Clock, Hyper, ParamGroup, Rule, lr_at, unknown
 
-__all__ = ["Optimizer", "Rates", "Slots", "Turn"]
+__all__ = ["Initial", "Optimizer", "Params", "Rates", "Slots", "Turn"]
 
 Array: TypeAlias = npt.NDArray[Any]
+Initial: TypeAlias = Mapping[str, float | Array]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 Rates: TypeAlias = Mapping[str, Any]
 Slots: TypeAlias = Mapping[str, Tensor]
@@ -37,6 +38,9 @@ class Optimizer(ABC):
     PyTorch. ``params`` is an iterable of Tensors, or of dicts ``{"params": [...], "lr": ...}``
     whose settings win over ``defaults``. Raises ConfigError for settings out of their range.
     """
+
+    #: what settings may be where that differs from the table in `group`
+    legal: ClassVar[Mapping[str, Rule]] = {}
 
     param_groups: list[ParamGroup]
     state: dict[Tensor, dict[str, Tensor]]
@@ -57,8 +61,11 @@ class Optimizer(ABC):
 
     # ------------------------------------------------------------------ what each one defines
 
-    def initial_state(self, group: Hyper) -> dict[str, float]:
-        """The state kept for each parameter: arrays of its shape, filled with these numbers."""
+    def initial_state(self, p: Tensor, group: Hyper) -> Initial:
+        """The state kept for ``p``, of which only the shape may be read.
+
+        A number is an array of the shape of ``p`` filled with it; an array is taken as it is.
+        """
         return {}
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
@@ -98,7 +105,7 @@ class Optimizer(ABC):
                     functions = self.rates(group, clock.turn())
                     rate = {name: host_scalar(f) for name, f in functions.items()}
                     for p, g in members:
-                        downhill = -g if group["maximize"] else g
+                        downhill = -g if group.get("maximize", False) else g
                         self.update(p, downhill, self._state_of(p, group), group, rate)
                     host_effect(clock.advance)
         return loss
@@ -131,7 +138,7 @@ class Optimizer(ABC):
     def _state_of(self, p: Tensor, group: Hyper) -> dict[str, Tensor]:
         """The slots of ``p``, created where a setting that was changed needs more of them."""
         slots = self.state.setdefault(p, {})
-        for name, value in self.initial_state(group).items():
+        for name, value in self.initial_state(p, group).items():
             if name not in slots:
                 with paused():
                     slots[name] = _filled(p, value)
@@ -162,7 +169,7 @@ class Optimizer(ABC):
                     help="every parameter belongs to one group, once",
                 )
             known.add(p)
-        added = ParamGroup({**self.defaults, **group, "params": members})
+        added = ParamGroup({**self.defaults, **group, "params": members}, self.legal)
         self.check_group(added)
         self.param_groups.append(added)
         self._clocks.update(dict.fromkeys(members, Clock(len(members))))
@@ -212,17 +219,19 @@ class Optimizer(ABC):
             )
         plan = []
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
-            names = self.initial_state({**group, **saved})
             entries = [state.get(i, {}) for i in saved["params"]]
-            for p, i, entry in zip(group["params"], saved["params"], entries, strict=True):
-                _check_slots(p, entry, names, i)
-            plan.append((group, saved, names, entries))
-        for group, saved, names, entries in plan:
+            fresh = [self.initial_state(p, {**group, **saved}) for p in group["params"]]
+            for p, i, entry, initial in zip(
+                group["params"], saved["params"], entries, fresh, strict=True
+            ):
+                _check_slots(p, entry, initial, i)
+            plan.append((group, saved, fresh, entries))
+        for group, saved, fresh, entries in plan:
             group.update({k: saved[k] for k in group if k in saved and k != "params"})
-            for p, entry in zip(group["params"], entries, strict=True):
+            for p, initial, entry in zip(group["params"], fresh, entries, strict=True):
                 slots = self._state_of(p, group)
-                for name, value in names.items():
-                    slots[name].assign_(from_array(_like(p, entry.get(name, value))))
+                for name, value in initial.items():
+                    slots[name].assign_(entry.get(name, value))
             self._set_clocks(group["params"], [int(entry.get("step", 0)) for entry in entries])
 
     def _set_clocks(self, params: list[Tensor], steps: list[int]) -> None:
@@ -253,30 +262,27 @@ class Optimizer(ABC):
         return f"{type(self).__name__}({'; '.join(shown)})"
 
 
-def _filled(p: Tensor, value: float) -> Tensor:
-    return from_array(_like(p, value))
+def _filled(p: Tensor, value: float | Array) -> Tensor:
+    """A slot: memory laid out like that of ``p``, or an array of a shape of its own."""
+    array = aligned_copy(p.concrete if isinstance(value, float | int) else value)
+    array[...] = value
+    return from_array(array)
 
 
-def _like(p: Tensor, values: Any) -> Array:
-    """``values`` in an array of the shape, dtype and memory layout of ``p``."""
-    array = aligned_copy(p.concrete)
-    array[...] = np.asarray(values)
-    return array
-
-
-def _check_slots(p: Tensor, loaded: Mapping[str, Any], names: Iterable[str], index: int) -> None:
+def _check_slots(p: Tensor, loaded: Mapping[str, Any], fresh: Initial, index: int) -> None:
     if not loaded:
         return
-    wanted, found = set(names), set(loaded) - {"step"}
+    wanted, found = set(fresh), set(loaded) - {"step"}
     if wanted != found:
         raise StateError(
             f"the state of parameter {index} has {sorted(found)}, "
             f"the optimizer keeps {sorted(wanted)}",
             help="load a state that was saved by the same optimizer with the same settings",
         )
-    for name in wanted:
-        if np.shape(loaded[name]) != p.shape:
+    for name, value in fresh.items():
+        shape = p.shape if isinstance(value, float | int) else value.shape
+        if np.shape(loaded[name]) != shape:
             raise StateError(
-                f"{name} of parameter {index} has shape {np.shape(loaded[name])}, not {p.shape}",
+                f"{name} of parameter {index} has shape {np.shape(loaded[name])}, not {shape}",
                 help="the state belongs to another model",
             )

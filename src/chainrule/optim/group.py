@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -15,39 +16,75 @@ from .schedule import Schedule
 if TYPE_CHECKING:
     from ..frontend.tracer import Trace
 
-__all__ = ["Clock", "Hyper", "ParamGroup", "lr_at"]
+__all__ = ["NOT_NEGATIVE", "SHARE", "Clock", "Hyper", "ParamGroup", "Rule", "lr_at"]
 
 Hyper = Mapping[str, Any]
+#: what a setting may be, in words and as a test
+Rule = tuple[str, Callable[[Any], bool]]
 
-#: what each setting may be, in words and as a test; a setting without a line here takes anything
-_NOT_NEGATIVE = ("a finite number of at least 0", lambda v: 0 <= v < math.inf)
-_FINITE = ("a finite number", lambda v: math.isfinite(v))
-_SHARE = ("a number in [0, 1)", lambda v: 0 <= v < 1)
-_SWITCH = ("True or False", lambda v: v in (True, False))
-_LEGAL: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "lr": _NOT_NEGATIVE,
-    "momentum": _NOT_NEGATIVE,
+NOT_NEGATIVE: Rule = ("a finite number of at least 0", lambda v: 0 <= v < math.inf)
+SHARE: Rule = ("a number in [0, 1)", lambda v: 0 <= v < 1)
+_FINITE: Rule = ("a finite number", lambda v: math.isfinite(v))
+_SWITCH: Rule = ("True or False", lambda v: v in (True, False))
+_COUNT: Rule = ("a whole number of at least 1", lambda v: _whole(v) and v >= 1)
+#: a setting without a line here takes anything
+_LEGAL: dict[str, Rule] = {
+    "lr": NOT_NEGATIVE,
+    "momentum": NOT_NEGATIVE,
     "dampening": _FINITE,
-    "weight_decay": _NOT_NEGATIVE,
-    "lr_decay": _NOT_NEGATIVE,
-    "initial_accumulator_value": _NOT_NEGATIVE,
-    "eps": _NOT_NEGATIVE,
-    "alpha": _SHARE,
+    "weight_decay": NOT_NEGATIVE,
+    "lr_decay": NOT_NEGATIVE,
+    "momentum_decay": NOT_NEGATIVE,
+    "initial_accumulator_value": NOT_NEGATIVE,
+    "eps": NOT_NEGATIVE,
+    "alpha": SHARE,
+    "rho": SHARE,
     "betas": ("two numbers in [0, 1)", lambda v: len(v) == 2 and all(0 <= b < 1 for b in v)),
+    "etas": (
+        "a factor in (0, 1) and one above 1",
+        lambda v: len(v) == 2 and 0 < v[0] < 1 < v[1] < math.inf,
+    ),
+    "step_sizes": (
+        "the smallest step, above 0, and the largest",
+        lambda v: len(v) == 2 and 0 < v[0] <= v[1] < math.inf,
+    ),
+    "beta2_decay": ("a finite number of at most 0", lambda v: -math.inf < v <= 0),
+    "d": ("a finite number of at least 1", lambda v: 1 <= v < math.inf),
+    "ns_coefficients": (
+        "three finite numbers",
+        lambda v: len(v) == 3 and all(math.isfinite(c) for c in v),
+    ),
+    "ns_steps": ("a whole number from 0 to 99", lambda v: _whole(v) and 0 <= v < 100),
+    "adjust_lr_fn": (
+        "None, 'original' or 'match_rms_adamw'",
+        lambda v: v in (None, "original", "match_rms_adamw"),
+    ),
+    "max_iter": _COUNT,
+    "max_eval": ("None or a whole number of at least 1", lambda v: v is None or _COUNT[1](v)),
+    "history_size": _COUNT,
+    "tolerance_grad": NOT_NEGATIVE,
+    "tolerance_change": NOT_NEGATIVE,
+    "line_search_fn": ("None or 'strong_wolfe'", lambda v: v in (None, "strong_wolfe")),
     "nesterov": _SWITCH,
     "maximize": _SWITCH,
     "amsgrad": _SWITCH,
     "centered": _SWITCH,
+    "decoupled_weight_decay": _SWITCH,
 }
 
 
-def check(name: str, value: Any) -> None:
-    """ConfigError if ``value`` is not legal for the setting ``name``."""
-    if name not in _LEGAL or (name == "lr" and isinstance(value, Schedule)):
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check(name: str, value: Any, own: Mapping[str, Rule] = MappingProxyType({})) -> None:
+    """ConfigError if ``value`` is not legal for ``name`` by ``own`` rules or the general ones."""
+    rule = own.get(name) or _LEGAL.get(name)
+    if rule is None or (name == "lr" and isinstance(value, Schedule)):
         return
-    words, legal = _LEGAL[name]
+    words, legal = rule
     try:
-        fine = not isinstance(value, str) and legal(value)
+        fine = legal(value)
     except TypeError:
         fine = False
     if not fine:
@@ -61,11 +98,18 @@ class ParamGroup(dict[str, Any]):
     anew. Other settings are part of the compiled formula: changing one compiles the step again.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], legal: Mapping[str, Rule] = MappingProxyType({})
+    ) -> None:
         super().__init__()
+        self._legal = legal
         for name, value in settings.items():
-            check(name, value)
-            super().__setitem__(name, value)
+            super().__setitem__(name, self._checked(name, value))
+
+    def _checked(self, name: str, value: Any) -> Any:
+        """``value`` if it is legal; a list, as files have it, becomes a tuple."""
+        check(name, value, self._legal)
+        return tuple(value) if isinstance(value, list) and name != "params" else value
 
     def __setitem__(self, name: str, value: Any) -> None:
         if thread.trace is not None:
@@ -77,7 +121,7 @@ class ParamGroup(dict[str, Any]):
             )
         if name not in self:
             raise unknown(name, self)
-        check(name, value)
+        value = self._checked(name, value)
         changed = name != "lr" and self[name] != value
         super().__setitem__(name, value)
         if changed:

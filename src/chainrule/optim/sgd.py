@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..errors import ConfigError
 from ..frontend import Tensor
-from .base import Optimizer, Params, Rates, Slots, Turn
+from .base import Initial, Optimizer, Params, Rates, Slots, Turn
 from .group import Hyper
 from .schedule import Schedule
 
@@ -54,7 +54,7 @@ class SGD(Optimizer):
                 help="Nesterov's form needs momentum above 0 and no dampening",
             )
 
-    def initial_state(self, group: Hyper) -> dict[str, float]:
+    def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"momentum_buffer": 0.0} if group["momentum"] else {}
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
