@@ -53,7 +53,7 @@ def adam(p: Node, g: Node, slots: Sequence[Node], lr: Node, c2: Node) -> list[No
     v_new = v * 0.999 + g * g * 0.001
     scale = ops.broadcast(ops.cast(c2, dtype=f32), shape=p.shape, axes=())
     rate = ops.broadcast(ops.cast(lr, dtype=f32), shape=p.shape, axes=())
-    p_new = p - rate * (m_new / (ops.sqrt(v_new) / scale + 1e-8))
+    p_new = p - rate * m_new / (ops.sqrt(v_new) * scale + 1e-8)
     return [ops.assign(p, p_new), ops.assign(m, m_new), ops.assign(v, v_new)]
 
 
@@ -96,7 +96,7 @@ def step_values(graph: Graph, seed: int = 0) -> list[Array]:
         elif name == "y":
             value = rng.integers(0, 2, node.shape).astype(np.float32)
         elif node.dtype is f64:
-            value = np.array({"lr": 1e-3, "c2": 0.0316}[name])
+            value = np.array({"lr": 1e-3, "c2": 31.6}[name])
         elif name.endswith((".m", ".v")):
             value = np.abs(rng.normal(0, 0.01, node.shape)).astype(np.float32)
         else:

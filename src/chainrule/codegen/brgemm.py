@@ -93,7 +93,7 @@ class _Emitter:
 
     def __init__(self, nest: Nest, source: Product, target: Target):
         self.nest, self.source = nest, source
-        self.b = Builder(has_fma=target.has_fma)
+        self.b = Builder.on(target)
         self.x = Extents.of(nest)
         self.tile: Tile = choose_tile(nest, target)
         self.pointers = pointers_of(nest)

@@ -18,10 +18,14 @@ straight-line code there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from .values import Value, i64, like, scalar_of, suffix, vector_of
+
+if TYPE_CHECKING:
+    from .target import Target
 
 Place = list["str | Place"]
 
@@ -42,13 +46,18 @@ class Fold:
 class Builder:
     """The body of one function, and the declarations it needs."""
 
-    def __init__(self, *, has_fma: bool = True) -> None:
+    def __init__(self, *, has_fma: bool = True, has_estimates: bool = False) -> None:
         self.lines: Place = []
-        self.has_fma = has_fma
+        self.has_fma, self.has_estimates = has_fma, has_estimates
         self.declarations: set[str] = set()
         self.block = "entry"
         self._out = self.lines
         self._count = 0
+
+    @classmethod
+    def on(cls, target: Target) -> Builder:
+        """A builder that uses the instructions of ``target``."""
+        return cls(has_fma=target.has_fma, has_estimates=target.has_estimates)
 
     # ------------------------------------------------------------------------ text and places
 
@@ -68,6 +77,11 @@ class Builder:
         outer, self._out = self._out, place
         yield
         self._out = outer
+
+    @property
+    def straight(self) -> bool:
+        """Whether code is being placed where there can be no branches."""
+        return self._out is not self.lines
 
     def fresh(self, prefix: str = "v") -> str:
         """A new name without sigil."""
@@ -267,6 +281,19 @@ class Builder:
         yield
         self.branch(after)
         self.label(after)
+
+    def unless(self, c: Value, value: Value, otherwise: Callable[[], Value]) -> Value:
+        """``value``; if ``c``, which should be seldom, what ``otherwise`` emits."""
+        seldom, after = self.fresh("seldom"), self.fresh("after")
+        before = self.block
+        self.branch_if(c, seldom, after)
+        self.label(seldom)
+        other = otherwise()
+        last = self.block
+        self.branch(after)
+        self.label(after)
+        edges = f"[{value.name}, %{before}], [{other.name}, %{last}]"
+        return self.op(value.type, f"phi {value.type} {edges}")
 
     @contextmanager
     def loop(self, lo: Value | int, hi: Value | int, step: int = 1) -> Iterator[Value]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ..ir.types import DType
 from . import vecmath
 from .builder import Builder
+from .root import sqrt
 from .values import Value, const, like, suffix
 
 REGISTER = {
@@ -150,7 +151,7 @@ _MATH: dict[str, Callable[[Builder, Value], Value]] = {
     "tanh": vecmath.tanh,
     "erf": vecmath.erf,
     "neg": Builder.neg,
-    "sqrt": lambda b, x: b.overloaded("sqrt", x),
+    "sqrt": sqrt,
     "not": lambda b, x: b.bits("xor", x, const(x.type, True)),
 }
 

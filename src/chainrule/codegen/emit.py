@@ -55,7 +55,7 @@ class _Module:
         self.functions: list[str] = []
         self.declarations: set[str] = set()
         self.constants: dict[Buffer, str] = {}
-        self.b = Builder(has_fma=target.has_fma)
+        self.b = Builder.on(target)
         self.ranges: dict[tuple[int, int], tuple[Value, Value]] = {}
         self.step = Value("%step", "i64")
 

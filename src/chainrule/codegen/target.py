@@ -36,6 +36,11 @@ class Target:
         """Whether this is an x86-64 processor."""
         return self.triple.startswith("x86_64")
 
+    @property
+    def has_estimates(self) -> bool:
+        """Whether it has instructions that estimate 16 inverse roots at once."""
+        return self.is_x86 and self.vector_bytes == 64
+
 
 # Processors that can be asked for by name: vector bytes, vector registers, fused multiply-add.
 _NAMED = {
