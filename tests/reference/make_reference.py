@@ -17,6 +17,7 @@ from make_layers import initializers, layers
 from make_losses import losses
 from make_optimizers import optimizers
 from make_pointwise import activations
+from make_stability import clipping, parametrized_layers
 from problems import FOLDER
 
 FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -25,6 +26,8 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "layers": layers,
     "initializers": initializers,
     "optimizers": optimizers,
+    "clipping": clipping,
+    "parametrized": parametrized_layers,
     "curves": curves,
 }
 

@@ -1,6 +1,6 @@
 """Level 10: layers, models, losses and initial values, with PyTorch's names."""
 
-from . import functional, init
+from . import functional, init, parametrize
 from .activation import (
     CELU,
     ELU,
@@ -75,6 +75,7 @@ from .loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
+from .mix import mixup
 from .module import (
     Module,
     Parameter,
@@ -161,4 +162,6 @@ __all__ = [
     "WordDropout",
     "functional",
     "init",
+    "mixup",
+    "parametrize",
 ]

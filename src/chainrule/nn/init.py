@@ -5,8 +5,11 @@ All numbers come from the default generator, so `chainrule.manual_seed` fixes th
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,11 +19,15 @@ from ..frontend.apply import from_array
 from ..frontend.modes import no_grad, paused
 from ..frontend.tensor import Tensor
 from ..ir.types import Array
+from .module import Module
+
+M = TypeVar("M", bound=Module)
 
 __all__ = [
-    "calculate_gain", "constant_", "dirac_", "eye_", "fan_in_and_fan_out", "kaiming_normal_",
-    "kaiming_uniform_", "lecun_normal_", "lecun_uniform_", "normal_", "ones_", "orthogonal_",
-    "sparse_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+    "apply", "calculate_gain", "constant_", "dirac_", "eye_", "fan_in_and_fan_out",
+    "kaiming_normal_", "kaiming_uniform_", "lecun_normal_", "lecun_uniform_", "normal_", "ones_",
+    "orthogonal_", "sparse_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_",
+    "zeros_",
 ]  # fmt: skip
 
 
@@ -31,18 +38,29 @@ def _fill(tensor: Tensor, make: Callable[[], Tensor]) -> Tensor:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which a layer before ``nonlinearity`` keeps the variance."""
+    """The factor on weights before ``nonlinearity`` that keeps the variance of signals.
+
+    1 for none and for sigmoid, 5/3 for tanh, √2 for relu, √(2 / (1 + param²)) for leaky_relu with
+    the slope ``param`` (0.01), 3/4 for selu: PyTorch's numbers. SELU's own theory asks for 1, which
+    is `lecun_normal_`.
+    """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         return math.sqrt(2.0 / (1.0 + slope**2))
     gains = {"tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75}
     same = ("linear", "sigmoid", "conv1d", "conv2d", "conv3d")
     if nonlinearity not in gains and nonlinearity not in same:
-        raise ConfigError(
-            f"there is no gain for {nonlinearity!r}",
-            help=f"use one of {', '.join([*gains, 'leaky_relu', *same])}",
-        )
+        known = [*gains, "leaky_relu", *same]
+        raise _unknown("gain for", nonlinearity, known)
     return gains.get(nonlinearity, 1.0)
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
+    """The error for a name that does not exist, with the nearest that does."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return ConfigError(f"there is no {what} {name!r}", help=f"{hint}known: {', '.join(names)}")
 
 
 def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
@@ -193,3 +211,94 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:
         return _of(values)
 
     return _fill(tensor, draw)
+
+
+# ------------------------------------------------------------------------------ whole models
+
+_SCHEMES: Mapping[str, Callable[..., Tensor]] = {
+    "glorot_uniform": xavier_uniform_,
+    "glorot_normal": xavier_normal_,
+    "he_uniform": kaiming_uniform_,
+    "he_normal": kaiming_normal_,
+    "lecun_uniform": lecun_uniform_,
+    "lecun_normal": lecun_normal_,
+    "orthogonal": orthogonal_,
+    "trunc_normal": trunc_normal_,
+    "sparse": sparse_,
+    "uniform": uniform_,
+    "normal": normal_,
+    "zeros": zeros_,
+}
+_ALIASES = {"xavier": "glorot", "kaiming": "he"}
+
+
+def apply(
+    model: M,
+    scheme: str,
+    nonlinearity: str = "relu",
+    *,
+    param: float | None = None,
+    bias: float | None = 0.0,
+    **options: Any,
+) -> M:
+    """Draws the weights of all layers of ``model`` anew by ``scheme``; returns the model::
+
+        init.apply(model, "he_normal", "relu")
+        init.apply(model, "lecun_normal", "selu")
+        init.apply(model, "sparse", sparsity=0.9, std=0.1)
+
+    Schemes are ``glorot_uniform``, ``glorot_normal``, ``he_uniform``, ``he_normal`` (also by their
+    first names, ``xavier_`` and ``kaiming_``), ``lecun_uniform``, ``lecun_normal``, ``orthogonal``,
+    ``trunc_normal``, ``sparse``, ``uniform``, ``normal`` and ``zeros``; ``options`` are those of
+    the function that fills one Tensor, ``param`` is the slope of leaky_relu.
+
+    What is drawn are parameters named weight… with two or more axes of layers that can have a bias,
+    so embeddings and normalisation stay. Their biases become ``bias`` (None: stay). Raises
+    ConfigError for an unknown scheme, nonlinearity or option, before anything is changed.
+    """
+    first, _, rest = scheme.partition("_")
+    name = "_".join(part for part in (_ALIASES.get(first, first), rest) if part)
+    if name not in _SCHEMES:
+        raise _unknown("scheme of initial values", scheme, _SCHEMES)
+    fill = _SCHEMES[name]
+    settings = _settings(fill, scheme, nonlinearity, param, options)
+    for module in model.modules():
+        slots = [(n, p) for n, p in module._parameters.items() if p is not None]
+        weights = [p for n, p in slots if "weight" in n and p.ndim >= 2]
+        if not weights or not any("bias" in n for n in module._parameters):
+            continue
+        for weight in weights:
+            fill(weight, **settings)
+        if bias is not None:
+            for parameter in (p for n, p in slots if "bias" in n):
+                constant_(parameter, bias)
+    return model
+
+
+def _settings(
+    fill: Callable[..., Tensor],
+    scheme: str,
+    nonlinearity: str,
+    param: float | None,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The arguments of ``fill``: ``options``, and what follows from the nonlinearity."""
+    gain = calculate_gain(nonlinearity, param)
+    slots = list(inspect.signature(fill).parameters.values())[1:]
+    known = [slot.name for slot in slots]
+    for name in options:
+        if name not in known:
+            raise _unknown(f"option of the scheme {scheme!r},", name, known)
+    settings: dict[str, Any] = {}
+    if "nonlinearity" in known:
+        settings = {"nonlinearity": nonlinearity, "a": 0.01 if param is None else param}
+    elif "gain" in known:
+        settings = {"gain": gain}
+    settings |= options
+    for slot in slots:
+        if slot.default is slot.empty and slot.name not in settings:
+            raise ConfigError(
+                f"the scheme {scheme!r} needs the option {slot.name!r}",
+                help=f"init.apply(model, {scheme!r}, {slot.name}=...)",
+            )
+    return settings
