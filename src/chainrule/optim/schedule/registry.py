@@ -61,7 +61,8 @@ def _halves(steps: int) -> tuple[int, ...]:
 def _third(steps: int, growth: int) -> int:
     """The first of three periods, each ``growth`` times as long as the one before, over a run."""
     check_whole("T_mult", growth)
-    return -(-steps // (1 + growth + growth * growth))
+    periods = 1 + growth + growth * growth
+    return (steps + periods - 1) // periods
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class _Run:
         if is_whole(value) and value >= 0:
             return int(value)
         if is_real(value) and 0 < value < 1:
-            return max(1, round(value * self.steps))
+            return max(1, round(float(value) * self.steps))
         match = _UNITS.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
             raise ConfigError(
