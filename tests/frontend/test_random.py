@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.frontend.random import bernoulli, normal_quantile, uniform
+from chainrule.frontend.random import (
+    bernoulli,
+    beta,
+    default_generator,
+    log_gamma_variate,
+    normal_quantile,
+    randperm,
+    uniform,
+)
 
 
 def test_uniform_moments_and_range() -> None:
@@ -59,3 +67,41 @@ def test_bernoulli() -> None:
         drawn = bernoulli((50_000,), p).numpy()
         assert drawn.mean() == pytest.approx(p, abs=0.01)
         assert drawn.dtype == np.bool_
+
+
+def test_permutations() -> None:
+    cr.manual_seed(3)
+    compiled = cr.compile(lambda: randperm(37))
+    state = default_generator.get_state()
+    native = [compiled().tolist() for _ in range(3)]
+    default_generator.set_state(state)
+    assert [randperm(37).tolist() for _ in range(3)] == native  # the same order, ties included
+    assert all(sorted(order) == list(range(37)) for order in native)
+    orders = [tuple(randperm(3).tolist()) for _ in range(1200)]
+    for order in set(orders):
+        assert orders.count(order) == pytest.approx(200, abs=60)
+    assert len(set(orders)) == 6
+
+
+@pytest.mark.parametrize("a", [0.1, 0.5, 1.0, 3.0])
+def test_gamma_and_beta_moments(a: float) -> None:
+    cr.manual_seed(4)
+    n = 100_000
+    x = np.exp(log_gamma_variate((n,), a).numpy().astype(np.float64))
+    fourth = 3 * a**2 + 6 * a  # central moment
+    assert x.mean() == pytest.approx(a, abs=5 * (a / n) ** 0.5)
+    assert x.var() == pytest.approx(a, abs=5 * ((fourth - a**2) / n) ** 0.5)
+    y = beta((n,), a, 2 * a).numpy().astype(np.float64)
+    assert np.isfinite(y).all()
+    variance = 2 / 9 / (3 * a + 1)
+    assert y.mean() == pytest.approx(1 / 3, abs=5 * (variance / n) ** 0.5)
+    assert y.var() == pytest.approx(variance, rel=0.03)
+
+
+def test_beta_takes_six_counts_and_is_the_same_compiled() -> None:
+    generator = cr.Generator(5)
+    eager = beta((1000,), 0.3, 0.3, generator).numpy()
+    assert generator.get_state() == (5, 0, 6)
+    generator.manual_seed(5)
+    native = cr.compile(lambda: beta((1000,), 0.3, 0.3, generator))().numpy()
+    np.testing.assert_allclose(native, eager, rtol=1e-4, atol=1e-7)

@@ -9,6 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.errors import ConfigError
 from chainrule.nn import init
 from reference.problems import load
 
@@ -78,3 +79,75 @@ def test_lecun() -> None:
     values = init.lecun_normal_(cr.zeros(200, 400)).numpy()
     assert values.std() == pytest.approx(0.05, rel=0.02)
     assert np.abs(init.lecun_uniform_(cr.zeros(200, 400)).numpy()).max() <= (3 / 400) ** 0.5
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Embedding(9, 200), nn.Linear(200, 300), nn.LayerNorm(300), nn.Linear(300, 100)
+    )
+
+
+@pytest.mark.parametrize(
+    ("scheme", "settings", "deviation"),
+    [
+        ("he_normal", {}, (2 / 200) ** 0.5),
+        ("kaiming_uniform", {"mode": "fan_out"}, (2 / 300) ** 0.5),
+        ("he_normal", {"nonlinearity": "leaky_relu", "param": 0.5}, (2 / 1.25 / 200) ** 0.5),
+        ("glorot_uniform", {"nonlinearity": "tanh"}, 5 / 3 * (2 / 500) ** 0.5),
+        ("xavier_normal", {"gain": 3.0}, 3 * (2 / 500) ** 0.5),
+        ("lecun_normal", {"nonlinearity": "selu"}, (1 / 200) ** 0.5),
+        ("lecun_uniform", {}, (1 / 200) ** 0.5),
+        ("orthogonal", {"nonlinearity": "linear"}, (1 / 300) ** 0.5),
+        ("trunc_normal", {"std": 0.1}, 0.1),
+        ("sparse", {"sparsity": 0.75, "std": 0.2}, 0.1),
+        ("normal", {"std": 0.3}, 0.3),
+        ("zeros", {}, 0.0),
+    ],
+)
+def test_a_whole_model(scheme: str, settings: dict[str, Any], deviation: float) -> None:
+    cr.manual_seed(3)
+    model = network()
+    before = model.state_dict()
+    init.apply(model, scheme, **settings)
+    after = model.state_dict()
+    assert after["1.weight"].std() == pytest.approx(deviation, rel=0.02)
+    assert (after["1.weight"] != before["1.weight"]).all()
+    for name in ("1.bias", "3.bias"):
+        assert (after[name] == 0).all()
+    for name in ("0.weight", "2.weight", "2.bias"):
+        np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_biases_may_stay() -> None:
+    model = network()
+    before = model.state_dict()["1.bias"]
+    init.apply(model, "he_normal", bias=None)
+    np.testing.assert_array_equal(model.state_dict()["1.bias"], before)
+    init.apply(model, "he_normal", bias=0.5)
+    assert (model.state_dict()["3.bias"] == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "message"),
+    [
+        (("he_norml",), {}, "did you mean 'he_normal'"),
+        (("glorot_normal", "leaky_rel"), {}, "did you mean 'leaky_relu'"),
+        (("sparse",), {}, "needs the option 'sparsity'"),
+        (("orthogonal",), {"gian": 1.0}, "did you mean 'gain'"),
+    ],
+)
+def test_names_that_cannot_be(args: tuple[Any, ...], options: dict[str, Any], message: str) -> None:
+    model = network()
+    before = model.state_dict()["1.weight"]
+    with pytest.raises(ConfigError, match=message):
+        init.apply(model, *args, **options)
+    np.testing.assert_array_equal(model.state_dict()["1.weight"], before)
+
+
+def test_truncated_normal_far_from_its_mean_stays_inside() -> None:
+    values = init.trunc_normal_(cr.zeros(300, 300), 0.0, 1.0, 1.0, 2.0).numpy()
+    assert (values.min(), values.max()) == (
+        pytest.approx(1.0, abs=1e-3),
+        pytest.approx(2.0, abs=0.01),
+    )
+    assert values.mean() == pytest.approx(1.3827, abs=0.002)  # (φ(1) - φ(2)) / (Φ(2) - Φ(1))
