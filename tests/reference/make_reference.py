@@ -17,6 +17,7 @@ from make_layers import initializers, layers
 from make_losses import losses
 from make_optimizers import optimizers
 from make_pointwise import activations
+from make_schedules import schedules
 from make_stability import clipping, parametrized_layers
 from problems import FOLDER
 
@@ -28,6 +29,7 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "optimizers": optimizers,
     "clipping": clipping,
     "parametrized": parametrized_layers,
+    "schedules": schedules,
     "curves": curves,
 }
 
