@@ -8,7 +8,8 @@ import pytest
 from chainrule import ops
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, Location, at, constant
-from chainrule.ir.text import canonical, parse, to_text
+from chainrule.ir.parse import parse
+from chainrule.ir.text import canonical, to_text
 from chainrule.ir.types import Array, DType, f32
 from gradients import variable
 from graphs import random_graph

@@ -29,7 +29,8 @@ class Sample:
     wrt: tuple[int, ...] | None = None
 
 
-Samples = Callable[[np.random.Generator], Iterator[Sample]]
+# In quotes: naming it would load numpy.random.
+Samples = Callable[["np.random.Generator"], Iterator[Sample]]
 
 
 @dataclass(frozen=True, eq=False)

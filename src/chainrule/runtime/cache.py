@@ -17,7 +17,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import stat
 import struct
 import time
@@ -186,13 +185,12 @@ def _read_own(folder: int, name: str) -> bytes | None:
 
 
 def _write(folder: int, name: str, content: bytes) -> None:
-    temporary = f"{secrets.token_hex(16)}.tmp"
+    temporary = f"{os.urandom(16).hex()}.tmp"
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
         with open(os.open(temporary, flags, 0o600, dir_fd=folder), "wb") as stream:
+            # Not flushed to the disk, which may take long: the digest finds what a crash cut short.
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
         os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
         _unlink(folder, temporary)
