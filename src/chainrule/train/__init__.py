@@ -1,20 +1,28 @@
-"""Training: the trainer, its callbacks, metrics, history, and weights on disk."""
+"""Training: the trainer, its callbacks, metrics, history, checkpoints, and weights on disk."""
 
 from . import callbacks, metrics
-from .callbacks import Callback, EarlyStopping
+from .callback import Callback
 from .checkpoint import load, save
+from .checkpoints import Checkpoint, Checkpoints
 from .history import History
+from .lrfinder import RateSearch
 from .metrics import Metric
+from .overfit import Overfit
 from .progress import Progress
 from .scores import Scores
+from .stopping import EarlyStopping
 from .trainer import Trainer
 
 __all__ = [
     "Callback",
+    "Checkpoint",
+    "Checkpoints",
     "EarlyStopping",
     "History",
     "Metric",
+    "Overfit",
     "Progress",
+    "RateSearch",
     "Scores",
     "Trainer",
     "callbacks",

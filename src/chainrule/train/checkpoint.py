@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, StateError
 
-__all__ = ["HasState", "load", "save", "write_whole"]
+__all__ = ["HasState", "flush_folder", "load", "packed", "save", "write_whole"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -32,9 +33,15 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
     replaced only when the new one is complete. Raises StateError when it cannot be written.
     """
     state = model if isinstance(model, Mapping) else model.state_dict()
+    write_whole(Path(path), packed({name: _array(value) for name, value in state.items()}))
+
+
+def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """The bytes of a safetensors file."""
     # The format knows row-major only: a transposed view would be written in the wrong order.
-    arrays = {name: np.asarray(_array(value), order="C") for name, value in state.items()}
-    write_whole(Path(path), _library().numpy.save(arrays, metadata={"format": "pt"}))
+    rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    content: bytes = _library().numpy.save(rows, metadata={"format": "pt"})
+    return content
 
 
 def _library() -> Any:
@@ -53,7 +60,9 @@ def _array(value: Any) -> npt.NDArray[Any]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes beside ``path``, flushes to disk, then renames: readers see the old or the new."""
+    """Writes beside ``path``, flushes to disk, then renames: readers see the old or the new, and so
+    does whoever comes after a power cut.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:
@@ -61,13 +70,24 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        flush_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            temporary.unlink(missing_ok=True)
         raise StateError(
             f"{path} cannot be written: {error.strerror or error}",
             help="nothing was changed there; check that the folder exists, may be written to, "
             "and has room",
         ) from None
+
+
+def flush_folder(folder: Path) -> None:
+    """Makes renamed and removed names of ``folder`` last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load(path: str | os.PathLike[str]) -> Arrays:

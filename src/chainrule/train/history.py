@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..errors import ConfigError
 
@@ -32,6 +33,19 @@ class History(Mapping[str, list[float]]):
         """A copy as a dict of lists, with ``epoch`` (counted from 0): a table by columns."""
         epochs: list[float] = [*self.epoch]
         return {"epoch": epochs, **{name: [*values] for name, values in self.history.items()}}
+
+    def last(self) -> dict[str, float]:
+        """The numbers of the last epoch."""
+        return {name: values[-1] for name, values in self.history.items()}
+
+    def state(self) -> dict[str, Any]:
+        """A copy, for checkpoints."""
+        return {"epoch": [*self.epoch], "values": {k: [*v] for k, v in self.history.items()}}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes back to what `state` gave."""
+        self.epoch = [*state["epoch"]]
+        self.history = {name: [*values] for name, values in state["values"].items()}
 
     def best(self, monitor: str = "val_loss", mode: str = "min") -> int:
         """Index of the best epoch. Raises ConfigError when no epoch has a number."""

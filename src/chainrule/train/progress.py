@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TextIO
 
-from .callbacks import Callback, Logs
+from .callback import Callback, Logs
 
 __all__ = ["Progress"]
 
@@ -32,6 +32,9 @@ class Progress(Callback):
 
     def on_train_begin(self, logs: Logs) -> None:
         self._begun = time.monotonic()
+        trainer = vars(self).get("trainer")
+        run = trainer.run if trainer is not None else None
+        self._before = 0 if run is None else run.epoch  # epochs done before it was resumed
         self._written = float("-inf")
         self._shown = ""
         self._last: tuple[int, float, Logs] | None = None
@@ -56,7 +59,8 @@ class Progress(Callback):
         done = epoch + share
         filled = round(BAR * done / self.epochs)
         spent = time.monotonic() - self._begun
-        left = spent / done * (self.epochs - done) if done else 0.0
+        mine = done - self._before
+        left = spent / mine * (self.epochs - done) if mine > 0 else 0.0
         parts = [f"epoch {epoch + 1:{len(str(self.epochs))}}/{self.epochs}"]
         if self.live:
             parts.append("#" * filled + "-" * (BAR - filled))

@@ -1,57 +1,39 @@
 """The trainer: a ladder of short steps, each of which a subclass may replace.
 
-fit → train → run_epoch → train_epoch → train_batches → (compiled) train_step → forward, loss
+fit → train → run_epoch → train_epoch → train_batches → (compiled) train_step → forward, update
                         ↘ validate → evaluate_examples → outputs → (compiled) forward
 """
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, DTypeError, ShapeError, TrainingError
-from ..frontend import Tensor, compile, no_grad
-from ..frontend.apply import new_tensor
-from ..frontend.modes import structure
-from ..nn import Module
-from ..optim import Optimizer
-from ..optim.group import lr_at
-from .callbacks import Callback, CallbackList
-from .criterion import Criterion
-from .examples import Examples, inputs_of, read_examples
+from ..errors import ConfigError, StateError, TrainingError
+from ..frontend import default_generator
+from .callback import Callback, CallbackList
+from .checkpoints import Checkpoint, Checkpoints
+from .evaluation import EVALUATION_ROWS
 from .history import History
-from .metrics import Metric, resolve
+from .learner import Learner
 from .order import Order
 from .progress import Progress
-from .scores import Scores
-from .stepper import Pace, Stepper, make_stepper
+from .rates import observing, rates_of
+from .recording import BackupAndRestore
+from .run import Run
 
 __all__ = ["Trainer"]
 
 Array = npt.NDArray[Any]
 
-#: rows of one evaluation call, unless a batch size is given
-EVALUATION_ROWS = 1024
 
-
-@dataclass(frozen=True)
-class Run:
-    """What one call of `Trainer.fit` works with."""
-
-    train: Examples
-    validation: Examples | None
-    order: Order
-    epochs: int
-    hooks: CallbackList
-
-
-class Trainer:
+class Trainer(Learner):
     """Trains a model::
 
         trainer = Trainer(model, loss=nn.CrossEntropyLoss(), optimizer=opt, metrics=["accuracy"])
@@ -61,55 +43,16 @@ class Trainer:
     ``loss`` is a name (``"cross_entropy"``), a loss module or a function of (outputs, target);
     ``metrics`` are names, functions of (target, outputs) or `Metric` objects. A model with several
     inputs gets them as ``X = (X1, X2)``. One training step (forward, loss, backward, update) is
-    compiled once and run many times in each call.
+    compiled once and run many times in each call. The rest is part of that step too:
+
+    * ``accumulate``: so many batches make one update, by the gradient of all their rows together;
+    * ``transform(*inputs, target)`` gives the batch that is trained instead: noise, mixup;
+    * ``penalty(parameters)`` is added to the loss that is differentiated, not to the one reported;
+    * ``clip(parameters)`` bounds the gradients before the update, or the settings of one of
+      `chainrule.optim.clip`: ``{"global_norm": 1.0}``;
+    * ``constraint(parameters)`` changes the weights in place after the update;
+    * ``average`` takes in the weights after each update; evaluation uses the averaged ones.
     """
-
-    def __init__(
-        self,
-        model: Module,
-        loss: str | Callable[..., Tensor],
-        optimizer: Optimizer,
-        metrics: Sequence[str | Metric | Callable[..., float]] = (),
-    ) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise ConfigError(
-                f"the optimizer is {optimizer!r}",
-                help="give an instance, for example optim.Adam(model.parameters(), lr=1e-3)",
-            )
-        self.model, self.optimizer = model, optimizer
-        self.criterion = Criterion.of(loss)
-        self.metrics = [resolve(metric) for metric in metrics]
-        self.history = History()
-        self.stop_training = False
-        self._stepper = self.make_stepper()
-        self._compiled_forward: Callable[..., Tensor] = compile(self.forward)
-        self._pace = Pace()
-        self._shapes: dict[tuple[Any, ...], tuple[int, ...]] = {}
-
-    # --------------------------------------------------------------------- what is compiled
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The model's outputs for one batch."""
-        outputs: Tensor = self.model(*inputs)
-        return outputs
-
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of one batch, a 0-d Tensor."""
-        loss: Tensor = self.criterion.function(outputs, target)
-        return loss
-
-    def train_step(self, *arrays: Tensor) -> Tensor:
-        """One step on one batch; ``arrays`` are the inputs, then the target."""
-        *inputs, target = arrays
-        self.optimizer.zero_grad()
-        loss = self.loss(self.forward(*inputs), target)
-        loss.backward()
-        self.optimizer.step()
-        return loss
-
-    def make_stepper(self) -> Stepper:
-        """What runs `train_step` on many batches."""
-        return make_stepper(self.train_step)
 
     # ----------------------------------------------------------------------------- training
 
@@ -124,6 +67,8 @@ class Trainer:
         seed: int = 0,
         shuffle: bool = True,
         verbose: bool = True,
+        checkpoints: Checkpoints | None = None,
+        resume: bool = False,
     ) -> History:
         """Trains on ``data = (X, y)`` and returns the numbers of every epoch.
 
@@ -137,72 +82,107 @@ class Trainer:
         after a whole step, lets callbacks finish and raises KeyboardInterrupt; `history` keeps
         the finished epochs.
 
-        Raises DataError or ShapeError, before the first step, for data that cannot be used, and
-        TrainingError when the loss is no longer finite.
+        With ``checkpoints``, SIGINT and SIGTERM save one more first. With ``resume``, training goes
+        on from the newest one, and ends with the bits of a training that never stopped; ``epochs``
+        counts all, those before included. Without any checkpoint it begins afresh.
+
+        Raises DataError or ShapeError, before the first step, for data that cannot be used;
+        StateError for checkpoints that do not fit or cannot be written; TrainingError when the loss
+        is no longer finite.
         """
-        if isinstance(epochs, bool) or int(epochs) != epochs or epochs < 0:
-            raise ConfigError(f"epochs is {epochs!r}", help="epochs is a whole number from 0")
+        _check_epochs(epochs)
+        for backup in (c for c in callbacks if isinstance(c, BackupAndRestore)):
+            checkpoints, resume = checkpoints or backup.checkpoints, True
+        if resume and checkpoints is None:
+            raise ConfigError(
+                "there are no checkpoints to resume from",
+                help="give fit(..., checkpoints=Checkpoints(folder), resume=True)",
+            )
         train, held = self.read(data, validation)
         shown = [Progress(epochs)] if verbose and epochs else []
-        hooks = CallbackList([*callbacks, *shown], self)
         order = Order.of(train.rows, batch_size, seed, shuffle)
-        self.history, self.stop_training = History(), False
-        try:
-            hooks("on_train_begin", {})
-            self.train(Run(train, held, order, int(epochs), hooks))
-        finally:
-            hooks("on_train_end", {name: v[-1] for name, v in self.history.items()})
+        hooks = CallbackList([*callbacks, *shown], self)
+        run = Run(train, held, order, int(epochs), hooks, checkpoints)
+        self.run, self.verbose = run, verbose
+        self.history, self.stop_training, self.messages = History(), False, []
+        with contextlib.ExitStack() as stack:
+            newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
+            self._begin(run, newest)
+            if checkpoints:
+                stack.enter_context(run.interrupts)
+            try:
+                self._begin_callbacks(run, newest)
+                self.train(run)
+                run.completed = True
+            finally:
+                hooks("on_train_end", self.history.last())
         return self.history
 
-    def read(self, data: Any, validation: Any = None) -> tuple[Examples, Examples | None]:
-        """Data as checked arrays that fit the model and the loss."""
-        train = self._fitted(read_examples(data, "training data"), "training data")
-        if validation is None:
-            return train, None
-        name = "validation data"
-        held = self._fitted(read_examples(validation, name), name)
-        for mine, theirs in zip(train.inputs, held.inputs, strict=True):
-            if mine.shape[1:] != theirs.shape[1:]:
-                raise ShapeError(
-                    f"rows of the training data have shape {mine.shape[1:]}, those of the "
-                    f"validation data {theirs.shape[1:]}",
-                    help="prepare both in the same way",
-                )
-        return train, held
+    def _begin(self, run: Run, newest: Checkpoint | None) -> None:
+        """Before the first step: the beginning, or where ``newest`` was written."""
+        self.accumulation.begin(run.order, 0)
+        self.accumulation.set_arrays(None)
+        if newest is None:
+            return
+        try:
+            self.set_state(newest.state())
+        except StateError as error:
+            where = error.where or str(newest.path)
+            raise type(error)(error.what, where=where, help=error.help) from None
+
+    def _begin_callbacks(self, run: Run, newest: Checkpoint | None) -> None:
+        run.hooks("on_train_begin", {})
+        if newest is not None:
+            state = newest.state()
+            run.hooks.set_state(state["callbacks"])
+            default_generator.set_state(state["random"])  # a callback may have drawn from it
 
     def train(self, run: Run) -> None:
-        """All epochs, until done or `stop_training`."""
+        """All epochs that are left, until done or `stop_training`."""
         if not self.model.training:
             self.model.train()
-        epoch = 0
-        while epoch < run.epochs and not self.stop_training:
-            together = self._epochs_together(run, epoch)
-            if together > 1:
-                self._run_epochs(run, epoch, together)
-            else:
-                self.run_epoch(run, epoch)
-            epoch += together
+        logs: dict[str, float] = {}
+        while run.epoch < run.epochs and not self.stop_training:
+            together = self._epochs_together(run, run.epoch)
+            after = run.epoch + together
+            try:
+                if together > 1:
+                    logs = self._run_epochs(run, run.epoch, together)
+                else:
+                    logs = self.run_epoch(run, run.epoch)
+            except TrainingError as error:
+                if not run.hooks.rescue(run.epoch, error):
+                    raise
+                continue
+            if run.epoch == after:  # else a callback went back to an earlier state
+                self._keep(run, logs, ended=True)
+        if run.step == 0:
+            run.save(self.state, logs)
 
-    def run_epoch(self, run: Run, epoch: int) -> None:
-        """One epoch: training, validation, history, callbacks."""
-        run.hooks("on_epoch_begin", epoch, {})
+    def run_epoch(self, run: Run, epoch: int) -> dict[str, float]:
+        """One epoch: training, validation, history, callbacks; its numbers."""
+        if run.step == 0:
+            run.hooks("on_epoch_begin", epoch, {})
         logs = {"loss": self.train_epoch(run, epoch), **self.validate(run)}
         self.history.append(epoch, logs)
+        for schedule in observing(self.optimizer):
+            schedule.observe(logs.get("val_loss", logs["loss"]))
+        # Whoever looks at the end of an epoch finds the training between two epochs.
+        run.begin_epoch(epoch + 1)
         run.hooks("on_epoch_end", epoch, logs)
         run.hooks("on_progress", epoch, 1.0, logs)
+        return logs
 
     def train_epoch(self, run: Run, epoch: int) -> float:
-        """All steps of an epoch; the mean loss over its rows."""
-        sums: list[npt.NDArray[np.float64]] = []
-        done = 0
+        """All steps of an epoch that are left; the mean loss over its rows."""
         for rows in self._slices(run, run.order.batches(epoch)):
-            losses = self.train_batches(run, rows, epoch, done)
-            sums.append(losses.astype(np.float64) * rows.shape[1])
-            done += len(rows)
-            if run.hooks.listens("on_progress") and done < run.order.steps:
-                mean = float(np.concatenate(sums).sum()) / (done * run.order.batch)
-                run.hooks("on_progress", epoch, done / run.order.steps, {"loss": mean})
-        return float(np.concatenate(sums).sum()) / run.order.rows
+            run.advance(self.train_batches(run, rows, epoch, run.step), rows.shape[1])
+            if run.step < run.order.steps:
+                if run.hooks.listens("on_progress"):
+                    mean = run.loss_sum / (run.step * run.order.batch)
+                    run.hooks("on_progress", epoch, run.step / run.order.steps, {"loss": mean})
+                self._keep(run, {}, ended=False)
+        return run.loss_sum / run.order.rows
 
     def train_batches(self, run: Run, rows: npt.NDArray[np.int32], epoch: int, first: int) -> Array:
         """Some steps in one call, from step ``first`` of the epoch; the loss of each."""
@@ -210,7 +190,7 @@ class Trainer:
         if each:
             run.hooks("on_train_batch_begin", first, {})
         begun = time.perf_counter()
-        losses = self._stepper.run(run.train.arrays, rows)
+        losses = self.stepper.run(run.train.arrays, rows)
         self._pace.learn(len(rows), time.perf_counter() - begun)
         self._check_finite(losses, run, epoch, first)
         if each:
@@ -220,15 +200,26 @@ class Trainer:
     def _slices(
         self, run: Run, blocks: Sequence[npt.NDArray[np.int32]]
     ) -> Iterator[npt.NDArray[np.int32]]:
-        """The batches of an epoch in pieces: all, a quarter of a second, or one step each."""
-        each = run.hooks.listens("on_train_batch_begin", "on_train_batch_end")
+        """The batches of an epoch from ``run.step`` on, in pieces: all, a quarter of a second, up
+        to the next checkpoint, or one step each.
+        """
+        first, begin = run.step, 0
         for block in blocks:
-            start = 0
+            start = max(first - begin, 0)
             while start < len(block):
-                limited = self._pace.steps if run.hooks.listens("on_progress") else len(block)
-                stop = start + (1 if each else limited)
+                stop = start + self._most_steps(run, run.epoch * run.order.steps + begin + start)
                 yield block[start:stop]
                 start = stop
+            begin += len(block)
+
+    def _most_steps(self, run: Run, done: int) -> int:
+        """How many steps the coming call may have, after ``done`` steps of the training."""
+        if run.hooks.listens("on_train_batch_begin", "on_train_batch_end"):
+            return 1
+        most = run.order.steps
+        if run.checkpoints is not None or run.hooks.listens("on_progress"):
+            most = self._pace.steps
+        return most if run.checkpoints is None else run.checkpoints.steps_left(done, most)
 
     def _epochs_together(self, run: Run, epoch: int) -> int:
         """How many epochs one call may hold: several if nobody looks at the end of each.
@@ -237,11 +228,14 @@ class Trainer:
         """
         looks = ("on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_train_batch_end")
         watched = run.validation is not None or self.metrics or run.hooks.listens(*looks)
-        if watched or not run.order.even:
+        if watched or run.step or not run.order.even or observing(self.optimizer):
             return 1
-        return max(1, min(self._pace.steps // run.order.steps, run.epochs - epoch))
+        most, store = self._pace.steps, run.checkpoints
+        if store is not None:
+            most = 1 if store.each_epoch else store.steps_left(run.steps, most)
+        return max(1, min(most // run.order.steps, run.epochs - epoch))
 
-    def _run_epochs(self, run: Run, first: int, count: int) -> None:
+    def _run_epochs(self, run: Run, first: int, count: int) -> dict[str, float]:
         """``count`` epochs in one call: the same steps and numbers as one after the other."""
         blocks = [run.order.batches(epoch)[0] for epoch in range(first, first + count)]
         losses = self.train_batches(run, np.concatenate(blocks), first, 0)
@@ -249,23 +243,32 @@ class Trainer:
         for i in range(count):
             logs = {"loss": float(sums[i].sum()) / run.order.rows}
             self.history.append(first + i, logs)
+        run.begin_epoch(first + count)
         run.hooks("on_progress", first + count - 1, 1.0, logs)
+        return logs
 
     def _check_finite(self, losses: Array, run: Run, epoch: int, first: int) -> None:
         if np.isfinite(losses).all():
             return
         bad = int(np.flatnonzero(~np.isfinite(losses))[0])
         later, step = divmod(first + bad, run.order.steps)
-        rates = {lr_at(group, 1) for group in self.optimizer.param_groups}
+        rates = sorted(set(rates_of(self.optimizer)))
         raise TrainingError(
             f"the loss became {losses[bad]}",
             where=f"epoch {epoch + later + 1}, step {step + 1} of {run.order.steps}",
-            help="lower the learning rate (it is "
-            f"{', '.join(f'{rate:g}' for rate in sorted(rates))}), standardise the inputs, "
-            "and scale a regression's target to about 1",
+            help=f"lower the learning rate (it is {', '.join(f'{rate:g}' for rate in rates)}), "
+            "standardise the inputs, and scale a regression's target to about 1",
         )
 
-    # --------------------------------------------------------------------------- evaluation
+    def _keep(self, run: Run, logs: Mapping[str, float], ended: bool) -> None:
+        """Writes a checkpoint if it is time, or if a signal waits, which is then let through."""
+        if run.checkpoints is None:
+            return
+        if run.checkpoints.due(run.steps, ended):
+            run.save(self.state, logs)
+        if run.interrupts.pending:
+            run.save(self.state, logs)
+            run.interrupts.deliver()
 
     def validate(self, run: Run) -> dict[str, float]:
         """The numbers after an epoch: with ``val_`` of the validation data, or plain metrics."""
@@ -281,106 +284,14 @@ class Trainer:
         run.hooks("on_test_end", logs)
         return logs
 
-    def evaluate(self, data: Any, batch_size: int | None = None) -> dict[str, float]:
-        """``{"loss": ..., metric: ...}`` on ``data = (X, y)``, in evaluation mode."""
-        examples = self._fitted(read_examples(data, "evaluation data"), "evaluation data")
-        return self.evaluate_examples(examples, batch_size or EVALUATION_ROWS)
-
-    def evaluate_examples(self, examples: Examples, batch_size: int) -> dict[str, float]:
-        """Loss and metrics from the outputs of all rows at once, so that batches do not matter."""
-        outputs = self.outputs(examples.inputs, batch_size)
-        with no_grad():
-            loss = float(self.loss(new_tensor(outputs), new_tensor(examples.target)).item())
-        scores = Scores(outputs, self.criterion.link)
-        return {"loss": loss} | {m.name: m(examples.target, scores) for m in self.metrics}
-
-    def predict(self, X: Any, batch_size: int | None = None) -> Array:
-        """The model's outputs for every row, float32, in evaluation mode."""
-        return self.outputs(self._read_inputs(X), batch_size or EVALUATION_ROWS)
-
-    def scores(self, X: Any, batch_size: int | None = None) -> Scores:
-        """`predict` with the meaning the loss gives it: ``.labels``, ``.probabilities``."""
-        return Scores(self.predict(X, batch_size), self.criterion.link)
-
-    def outputs(self, inputs: tuple[Array, ...], batch_size: int) -> Array:
-        """Outputs in blocks of one size (at most ``batch_size``), so that few programs serve all.
-
-        The last block is filled up with copies of its last row; their outputs are cut off.
-        """
-        rows = len(inputs[0])
-        block = min(batch_size, 1 << (rows - 1).bit_length())
-        with self.evaluating():
-            parts = [
-                np.asarray(self._compiled_forward(*(_block(a, i, block) for a in inputs)).numpy())
-                for i in range(0, rows, block)
-            ]
-        return np.concatenate(parts)[:rows]
-
-    @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Inside, the model is in evaluation mode and no gradients are tracked."""
-        training = [module for module in self.model.modules() if module.training]
-        # Set without a word to compiled functions, whose recordings a change of mode makes out of
-        # date: the trainer's own run in one mode each, and all others see none but the old one.
-        for module in training:
-            module.__dict__["training"] = False
-        try:
-            with no_grad():
-                yield
-        finally:
-            for module in training:
-                module.__dict__["training"] = True
-
-    # --------------------------------------------------------------------------- data checks
-
-    def _fitted(self, examples: Examples, name: str) -> Examples:
-        """``examples`` with a target that fits the model's outputs; tries one row first."""
-        shape = self._output_shape(examples.inputs)
-        if shape is None:
-            examples = examples.with_float_inputs()
-            shape = self._output_shape(examples.inputs, final=True)
-        assert shape is not None
-        target = self.criterion.fitted_target(examples.target, shape, name)
-        return Examples(examples.inputs, np.asarray(target, order="C"))
-
-    def _read_inputs(self, X: Any) -> tuple[Array, ...]:
-        inputs = inputs_of(X, "data")
-        if self._output_shape(inputs) is None:
-            inputs = tuple(a.astype(np.float32, copy=False) for a in inputs)
-            self._output_shape(inputs, final=True)
-        return inputs
-
-    def _output_shape(
-        self, inputs: tuple[Array, ...], final: bool = False
-    ) -> tuple[int, ...] | None:
-        """The shape of one row's output, from an eager run of one row; remembered.
-
-        None if the model refuses whole numbers, which then become float32; errors of the model
-        itself pass through when ``final`` or when no input has whole numbers.
-        """
-        kind = (structure.epoch, *((a.shape[1:], a.dtype) for a in inputs))
-        if kind in self._shapes:
-            return self._shapes[kind]
-        whole = any(a.dtype.kind != "f" for a in inputs)
-        try:
-            with self.evaluating():
-                shape = self.forward(*(new_tensor(a[:1]) for a in inputs)).shape
-        except DTypeError:
-            if final or not whole:
-                raise
-            return None
-        if not shape or shape[0] != 1:
-            raise ShapeError(
-                f"the model turns 1 row into outputs of shape {shape}",
-                help="the first axis of the outputs must count the rows",
-            )
-        self._shapes[kind] = tuple(shape[1:])
-        return self._shapes[kind]
+    def tell(self, text: str) -> None:
+        """What a callback has to say: kept in ``messages``, and on stderr if ``verbose``."""
+        self.messages.append(text)
+        if self.verbose:
+            live = "\r\x1b[K" if sys.stderr.isatty() else ""
+            print(f"{live}{text}", file=sys.stderr, flush=True)
 
 
-def _block(array: Array, start: int, size: int) -> Array:
-    """``size`` rows from ``start``, the last one repeated where there are no more."""
-    part = array[start : start + size]
-    if len(part) == size:
-        return part
-    return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+def _check_epochs(epochs: int) -> None:
+    if isinstance(epochs, bool) or int(epochs) != epochs or epochs < 0:
+        raise ConfigError(f"epochs is {epochs!r}", help="epochs is a whole number from 0")

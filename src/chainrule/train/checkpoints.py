@@ -1,0 +1,348 @@
+"""A folder of checkpoints: everything a training needs to go on, and nothing half-written.
+
+A checkpoint is two files named after the number of steps done: ``000420.safetensors`` with all
+arrays, and ``000420.json`` with the rest and the SHA-256 of the arrays' file. The JSON file is
+written last, so a checkpoint is there when both are, and their hash agrees. Each file is written
+beside its place, flushed to disk and renamed: whatever stops the process, the checkpoints before
+stay whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import ConfigError, StateError
+from .callback import Logs, Mode, direction
+from .checkpoint import flush_folder, load, packed, write_whole
+from .encoding import decoded, encoded
+
+__all__ = ["Checkpoint", "Checkpoints"]
+
+FORMAT, VERSION = "chainrule.checkpoint", 1
+_NAME = re.compile(r"(\d{6,})\.json")
+_OURS = re.compile(r"(\d{6,}\.(json|safetensors))|(\.\d{6,}\.(json|safetensors)\.[0-9a-f]{8})")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint on disk: ``step`` steps were done; ``score`` is the watched number, if any."""
+
+    path: Path
+    step: int
+    epoch: int
+    score: float | None
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """From the JSON file alone. Raises StateError if it is not whole or of another version."""
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise _unreadable(path, error.strerror or str(error)) from None
+        except ValueError as error:
+            raise _unreadable(path, str(error)) from None
+        if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+            raise _unreadable(path, "it is JSON of another kind")
+        if facts.get("version") != VERSION:
+            raise StateError(
+                f"the checkpoint has format version {facts.get('version')}, this is {VERSION}",
+                where=str(path),
+                help="read it with the release of chainrule that wrote it",
+            )
+        try:
+            score = facts["score"] and float(facts["score"]["value"])
+            return cls(path, int(facts["step"]), int(facts["epoch"]), score, facts)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _unreadable(path, f"a part is missing or of another kind: {error}") from None
+
+    @property
+    def arrays_path(self) -> Path:
+        return self.path.with_suffix(".safetensors")
+
+    def whole(self) -> bool:
+        """Whether the arrays are there as they were written."""
+        try:
+            content = self.arrays_path.read_bytes()
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == self.facts.get("sha256")
+
+    def state(self) -> Any:
+        """Everything, as `Trainer.set_state` takes it. Raises StateError for damaged files."""
+        if not self.whole():
+            raise _unreadable(self.arrays_path, "its contents are not those that were written")
+        return decoded(self.facts["state"], load(self.arrays_path))
+
+
+class Checkpoints:
+    """Checkpoints of a training in ``folder``: ``trainer.fit(..., checkpoints=Checkpoints("c"))``.
+
+    ``every`` is ``"epoch"``, a number of steps, or a time such as ``"30s"``, ``"5m"``, ``"1h"``;
+    the end of a training and SIGINT or SIGTERM make one more. The last ``keep`` stay, and the best
+    at the end of an epoch by ``monitor`` (``"auto"``: ``val_loss``, or ``loss`` without validation
+    data; None: no best one). One process at a time writes a folder.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every: str | int = "epoch",
+        keep: int = 3,
+        monitor: str | None = "auto",
+        mode: Mode = "auto",
+    ) -> None:
+        self.folder = Path(folder)
+        self.steps, self.seconds = _interval(every)
+        self.every = every
+        if isinstance(keep, bool) or int(keep) != keep or keep < 1:
+            raise ConfigError(f"keep is {keep!r}", help="keep is a whole number from 1")
+        self.keep, self.monitor = int(keep), monitor
+        known = monitor in (None, "auto")
+        self._sign = (
+            1.0 if known else direction("the choice of the best checkpoint", str(monitor), mode)
+        )
+        self._lock: IO[str] | None = None
+        self._kept: list[Checkpoint] = []
+        self._saved, self._written = -1, 0.0
+
+    # --------------------------------------------------------------------------------- reading
+
+    def found(self) -> list[Checkpoint]:
+        """Checkpoints whose JSON file can be read, by their steps; damaged ones are left out."""
+        names = (p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name))
+        kept = []
+        for path in names:
+            with contextlib.suppress(StateError):
+                kept.append(Checkpoint.read(path))
+        return sorted(kept, key=lambda c: c.step)
+
+    def newest(self) -> Checkpoint | None:
+        """The whole checkpoint with the most steps. The clock has no say in it.
+
+        None if there is no checkpoint. Raises StateError if there are some, but all are damaged.
+        """
+        kept = self.found()
+        for checkpoint in reversed(kept):
+            if checkpoint.whole():
+                return checkpoint
+        if any(c.arrays_path.exists() for c in kept):
+            raise StateError(
+                f"none of the {len(kept)} checkpoints in {self.folder} is whole",
+                help="they were changed or damaged after they were written; train from the start "
+                "in another folder",
+            )
+        return None
+
+    def best(self) -> Checkpoint | None:
+        """The whole checkpoint with the best score; the earliest of equal ones."""
+        ranked = [c for c in self.found() if c.score is not None and c.whole()]
+        return min(ranked, key=self._rank, default=None)
+
+    def _rank(self, checkpoint: Checkpoint) -> tuple[float, int]:
+        score = checkpoint.score
+        # A number that is none is worse than any.
+        worth = float("inf") if score is None or score != score else self._sign * score
+        return worth, checkpoint.step
+
+    # --------------------------------------------------------------------------------- writing
+
+    @contextlib.contextmanager
+    def writing(self, resume: bool) -> Iterator[Checkpoint | None]:
+        """Inside, the folder belongs to this process; gives the checkpoint to go on from.
+
+        Leftovers of a process that was killed are removed. Raises StateError if another process
+        writes the folder, if it cannot be written, or if it holds checkpoints and ``resume`` is
+        false.
+        """
+        self._acquire()
+        try:
+            newest = self.newest()
+            if newest is not None and not resume:
+                raise StateError(
+                    f"{self.folder} holds checkpoints of a training already, up to step "
+                    f"{newest.step}",
+                    help="go on with fit(..., resume=True), or choose another folder",
+                )
+            self._clear_leftovers(newest)
+            self._kept = self.found()
+            self._saved = newest.step if newest else -1
+            self._written = time.monotonic()
+            yield newest
+        finally:
+            self._release()
+
+    def _acquire(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / ".lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+        try:
+            # The system itself lets go of it when the process dies, however that happens.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            lock.close()
+            raise StateError(
+                f"{self.folder} is being written by process {owner}",
+                help="wait until it ends, or choose another folder; two trainings cannot share one",
+            ) from None
+        self._lock = lock
+        with contextlib.suppress(OSError):  # a full disk: the name of the owner is a courtesy
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+
+    def _release(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                lock.close()
+
+    def _clear_leftovers(self, newest: Checkpoint | None) -> None:
+        """Removes temporary files, halves of checkpoints, and damaged ones above the newest."""
+        names = {p.name for p in self.folder.iterdir() if _OURS.fullmatch(p.name)}
+        doomed = []
+        for name in names:
+            stem, _, ending = name.partition(".")
+            other = f"{stem}.{'json' if ending == 'safetensors' else 'safetensors'}"
+            later = stem and (newest is None or int(stem) > newest.step)
+            if not stem or other not in names or later:
+                doomed.append(name)
+        try:
+            for name in sorted(doomed):
+                (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+
+    def due(self, step: int, ended: bool) -> bool:
+        """Whether it is time for one, after ``step`` steps; ``ended`` at the end of an epoch."""
+        if step == self._saved:
+            return False
+        if self.seconds is not None:
+            return time.monotonic() - self._written >= self.seconds
+        if self.steps is not None:
+            return step // self.steps > max(self._saved, 0) // self.steps
+        return ended
+
+    def steps_left(self, step: int, most: int) -> int:
+        """At most ``most`` steps, and none beyond the next checkpoint, after ``step`` steps."""
+        return most if self.steps is None else min(most, self.steps - step % self.steps)
+
+    @property
+    def each_epoch(self) -> bool:
+        """Whether the end of every epoch makes one."""
+        return self.steps is None and self.seconds is None
+
+    def save(self, state: Callable[[], Any], step: int, epoch: int, logs: Logs) -> None:
+        """Writes a checkpoint, then removes those that are no longer kept.
+
+        ``logs`` are the numbers of the epoch that has just ended, else empty. A step that has one
+        already is left alone: equal steps of a training are equal. Raises StateError if it cannot
+        be written; the checkpoints before are then still there.
+        """
+        if any(c.step == step for c in self._kept):
+            return
+        path = self.folder / f"{step:06}.json"
+        tree, arrays = encoded(state())
+        content = packed(arrays)
+        facts = {
+            "format": FORMAT,
+            "version": VERSION,
+            "step": step,
+            "epoch": epoch,
+            "score": self._score(logs),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "state": tree,
+        }
+        text = json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=1)
+        write_whole(path.with_suffix(".safetensors"), content)
+        write_whole(path, text.encode("utf-8"))
+        self._kept.append(Checkpoint.read(path))
+        self._saved, self._written = step, time.monotonic()
+        last = self._kept[-self.keep :]
+        scored = [c for c in self._kept if c.score is not None]
+        best = min(scored, key=self._rank, default=None)
+        self._remove([c for c in self._kept if c not in last and c is not best])
+
+    def _score(self, logs: Logs) -> dict[str, Any] | None:
+        name = self.monitor
+        if name == "auto":
+            name = "val_loss" if "val_loss" in logs else "loss"
+        if name is None or not logs:
+            return None
+        if name not in logs:
+            raise ConfigError(
+                f"the best checkpoint is chosen by {name!r}, which is not computed",
+                help=f"computed are {', '.join(logs)}",
+            )
+        value = float(logs[name])
+        return {"name": name, "value": value if value - value == 0 else repr(value)}
+
+    def forget_after(self, step: int) -> None:
+        """Removes checkpoints of more than ``step`` steps: the training went back to there."""
+        self._remove([c for c in self._kept if c.step > step])
+        self._saved = min(self._saved, step)
+
+    def clear(self) -> None:
+        """Removes all checkpoints."""
+        self._remove(list(self._kept))
+        self._saved = -1
+
+    def _remove(self, doomed: list[Checkpoint]) -> None:
+        try:
+            # The newest first: what is left at any moment is what was there at an earlier one.
+            for checkpoint in sorted(doomed, key=lambda c: -c.step):
+                checkpoint.path.unlink(missing_ok=True)
+                checkpoint.arrays_path.unlink(missing_ok=True)
+            if doomed:
+                flush_folder(self.folder)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+        self._kept = [c for c in self._kept if c not in doomed]
+
+    def __repr__(self) -> str:
+        return f"Checkpoints({str(self.folder)!r}, every={self.every!r}, keep={self.keep})"
+
+
+def _interval(every: str | int) -> tuple[int | None, float | None]:
+    """(steps, seconds), at most one of them."""
+    if every == "epoch":
+        return None, None
+    if isinstance(every, int) and not isinstance(every, bool) and every > 0:
+        return every, None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", every) if isinstance(every, str) else None
+    if found is None:
+        raise ConfigError(
+            f"checkpoints every {every!r}",
+            help='give "epoch", a number of steps from 1, or a time such as "30s", "5m", "1h"',
+        )
+    return None, float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _unreadable(path: Path, why: str) -> StateError:
+    return StateError(
+        f"this checkpoint cannot be read: {why}",
+        where=str(path),
+        help="take an earlier one; the newest whole one is found by itself",
+    )
+
+
+def _unwritable(folder: Path, error: OSError) -> StateError:
+    return StateError(
+        f"checkpoints cannot be written: {error.strerror or error}",
+        where=str(folder),
+        help="check that the folder may be written to and has room",
+    )

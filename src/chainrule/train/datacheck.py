@@ -1,0 +1,93 @@
+"""Whether data fits a model and its loss: found out with one row, before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DTypeError, ShapeError
+from ..frontend import Tensor
+from ..frontend.apply import new_tensor
+from ..frontend.modes import structure
+from .criterion import Criterion
+from .examples import Examples, inputs_of, read_examples
+
+__all__ = ["DataCheck"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class DataCheck:
+    """Reads data for ``forward`` and ``criterion``; ``evaluating`` is the mode it tries rows in."""
+
+    forward: Callable[..., Tensor]
+    criterion: Criterion
+    evaluating: Callable[[], AbstractContextManager[None]]
+    _shapes: dict[tuple[Any, ...], tuple[int, ...]] = field(default_factory=dict)
+
+    def pair(self, data: Any, validation: Any = None) -> tuple[Examples, Examples | None]:
+        """Training and validation data as checked arrays whose rows look alike."""
+        train = self.examples(data, "training data")
+        if validation is None:
+            return train, None
+        held = self.examples(validation, "validation data")
+        for mine, theirs in zip(train.inputs, held.inputs, strict=True):
+            if mine.shape[1:] != theirs.shape[1:]:
+                raise ShapeError(
+                    f"rows of the training data have shape {mine.shape[1:]}, those of the "
+                    f"validation data {theirs.shape[1:]}",
+                    help="prepare both in the same way",
+                )
+        return train, held
+
+    def examples(self, data: Any, name: str) -> Examples:
+        """``data`` with a target that fits the model's outputs; tries one row first."""
+        examples = read_examples(data, name)
+        shape = self._output_shape(examples.inputs)
+        if shape is None:
+            examples = examples.with_float_inputs()
+            shape = self._output_shape(examples.inputs, final=True)
+        assert shape is not None
+        target = self.criterion.fitted_target(examples.target, shape, name)
+        return Examples(examples.inputs, np.asarray(target, order="C"))
+
+    def inputs(self, X: Any) -> tuple[Array, ...]:
+        """Inputs alone, for predictions."""
+        inputs = inputs_of(X, "data")
+        if self._output_shape(inputs) is None:
+            inputs = tuple(a.astype(np.float32, copy=False) for a in inputs)
+            self._output_shape(inputs, final=True)
+        return inputs
+
+    def _output_shape(
+        self, inputs: tuple[Array, ...], final: bool = False
+    ) -> tuple[int, ...] | None:
+        """The shape of one row's output, from an eager run of one row; remembered.
+
+        None if the model refuses whole numbers, which then become float32; errors of the model
+        itself pass through when ``final`` or when no input has whole numbers.
+        """
+        kind = (structure.epoch, *((a.shape[1:], a.dtype) for a in inputs))
+        if kind in self._shapes:
+            return self._shapes[kind]
+        whole = any(a.dtype.kind != "f" for a in inputs)
+        try:
+            with self.evaluating():
+                shape = self.forward(*(new_tensor(a[:1]) for a in inputs)).shape
+        except DTypeError:
+            if final or not whole:
+                raise
+            return None
+        if not shape or shape[0] != 1:
+            raise ShapeError(
+                f"the model turns 1 row into outputs of shape {shape}",
+                help="the first axis of the outputs must count the rows",
+            )
+        self._shapes[kind] = tuple(shape[1:])
+        return self._shapes[kind]

@@ -1,0 +1,57 @@
+"""The gradient of the mean loss over many rows, as large as the weights and no larger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..frontend import Tensor, no_grad
+from ..frontend.apply import from_array
+from ..frontend.memory import aligned_copy
+from .evaluation import EVALUATION_ROWS
+from .order import Order
+
+if TYPE_CHECKING:
+    from .learner import Learner
+
+__all__ = ["gradient_norm"]
+
+
+def gradient_norm(learner: Learner, data: Any = None) -> float:
+    """‖∇(mean loss + penalty)‖ over all rows of ``data``, in evaluation mode.
+
+    ``data`` None is the training data of the run. Sums are float32, their squares float64.
+    """
+    if data is None and learner.run is None:
+        raise ConfigError("there is no training data yet", help="give gradient_norm((X, y))")
+    examples = (
+        learner.data_check.examples(data, "data") if learner.run is None or data is not None
+        else learner.run.train
+    )  # fmt: skip
+    sums = {
+        p: from_array(aligned_copy(np.zeros(p.shape, np.float32))) for p in learner.parameters()
+    }
+    summed = learner.accumulation.summed
+
+    def add_gradients(*arrays: Tensor) -> Tensor:
+        *inputs, target = arrays
+        learner.optimizer.zero_grad()
+        loss = learner.loss(learner.forward(*inputs), target)
+        whole = loss if learner.penalty is None else loss + learner.penalty(learner.parameters())
+        whole.backward()
+        with no_grad():
+            for p, total in sums.items():
+                if p.grad is not None:
+                    total.assign_(total + p.grad * (1.0 if summed else target.shape[0]))
+        return loss
+
+    order = Order.of(examples.rows, EVALUATION_ROWS, 0, shuffle=False)
+    stepper = learner.stepper_of(add_gradients)
+    with learner.evaluation_mode():
+        for block in order.batches(0):
+            if len(block):
+                stepper.run(examples.arrays, block)
+    squares = [float(np.sum(np.square(t.numpy(), dtype=np.float64))) for t in sums.values()]
+    return float(np.sqrt(sum(squares))) / (1 if summed else examples.rows)

@@ -1,0 +1,102 @@
+"""A way back from divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import ConfigError, TrainingError
+from .callback import Callback, Logs, watched
+from .rates import rates_of, scale_rates
+
+__all__ = ["DivergenceGuard"]
+
+
+class DivergenceGuard(Callback):
+    """Goes back to the last good state when training diverges, with a lower learning rate.
+
+    Training diverges when the loss is no longer finite, or when ``monitor`` was above ``factor``
+    times its best in ``patience`` epochs one after the other. The state after the best epoch (the
+    first one before any) is held in memory: weights, optimizer, random numbers, history, other
+    callbacks. Each return multiplies the learning rate by ``lr_factor``; after ``most`` returns a
+    further divergence is an error. ``returns`` lists (epoch that diverged, epoch that is next).
+    """
+
+    in_snapshots: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        factor: float = 3.0,
+        patience: int = 3,
+        lr_factor: float = 0.5,
+        most: int = 3,
+        monitor: str = "loss",
+    ) -> None:
+        if not factor > 1 or patience < 1 or not 0 < lr_factor < 1 or most < 0:
+            raise ConfigError(
+                f"a guard with factor {factor!r}, patience {patience!r}, lr_factor {lr_factor!r}, "
+                f"most {most!r}",
+                help="factor is above 1, patience at least 1, lr_factor between 0 and 1",
+            )
+        self.factor, self.patience, self.monitor = factor, patience, monitor
+        self.lr_factor, self.most = lr_factor, most
+        self.returns: list[tuple[int, int]] = []
+
+    def on_train_begin(self, logs: Logs) -> None:
+        self.returns = []
+        self._best, self._bad, self._since = np.inf, 0, 0
+        self._good = self.trainer.state(snapshot=True)
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        value = watched("the guard", self.monitor, logs)
+        if value < self._best:
+            self._best, self._bad, self._since = value, 0, 0
+            self._good = self.trainer.state(snapshot=True)
+            return
+        limit = self._best + (self.factor - 1) * abs(self._best)
+        self._bad = 0 if value <= limit else self._bad + 1
+        if self._bad < self.patience:
+            return
+        what = f"{self.monitor} is {value:.4g}, after {self._best:.4g} at best"
+        if not self._go_back(epoch, what):
+            raise TrainingError(
+                f"training diverged for the {len(self.returns) + 1}. time: {what}",
+                where=f"epoch {epoch + 1}",
+                help=f"the learning rate is {rates_of(self.trainer.optimizer)[0]:g} by now; begin "
+                "with a lower one, or look for defects in the data",
+            )
+
+    def on_divergence(self, epoch: int, error: TrainingError) -> bool:
+        return self._go_back(epoch, error.what)
+
+    def _go_back(self, epoch: int, what: str) -> bool:
+        if len(self.returns) >= self.most:
+            return False
+        self.trainer.go_back(self._good)
+        self._bad, self._since = 0, self._since + 1
+        # The rate of the good state was not lowered yet by earlier returns to that state.
+        scale_rates(self.trainer.optimizer, self.lr_factor**self._since)
+        run = self.trainer.run
+        following = 0 if run is None else run.epoch
+        self.returns.append((epoch, following))
+        self.trainer.tell(
+            f"epoch {epoch + 1} diverged ({what}): back to the state before epoch {following + 1}, "
+            f"with learning rate {rates_of(self.trainer.optimizer)[0]:.3g} "
+            f"(return {len(self.returns)} of at most {self.most})"
+        )
+        return True
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "best": float(self._best),
+            "bad": self._bad,
+            "since": self._since,
+            "returns": [tuple(r) for r in self.returns],
+            "good": self._good,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._best, self._bad, self._since = state["best"], state["bad"], state["since"]
+        self.returns, self._good = [tuple(r) for r in state["returns"]], state["good"]

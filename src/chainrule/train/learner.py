@@ -1,0 +1,182 @@
+"""One step of learning: what is compiled, and all that it changes.
+
+train_step → transform, forward, loss, penalty, (accumulation) → update → clip, step, constraint,
+average
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import ConfigError
+from ..frontend import Tensor, no_grad
+from ..nn import Module
+from ..optim import Optimizer
+from ..optim import clip as clipping
+from .accumulate import Accumulation
+from .evaluation import Average, Evaluator
+from .examples import Examples
+from .gradient import gradient_norm
+from .history import History
+from .lrfinder import RateSearch, find_rate
+from .metrics import Metric
+from .overfit import Overfit, overfit
+from .run import Run
+from .state import gathered, put_back, set_weights_of, weights_of
+from .stepper import Pace, Stepper, make_stepper
+
+__all__ = ["Learner"]
+
+
+class Learner(Evaluator):
+    """The part of a `Trainer` that changes a model, without the loop around it."""
+
+    def __init__(
+        self,
+        model: Module,
+        loss: str | Callable[..., Tensor],
+        optimizer: Optimizer,
+        metrics: Sequence[str | Metric | Callable[..., float]] = (),
+        *,
+        accumulate: int = 1,
+        clip: Callable[[list[Tensor]], Any] | Mapping[str, Any] | None = None,
+        penalty: Callable[[list[Tensor]], Tensor] | None = None,
+        constraint: Callable[[list[Tensor]], Any] | None = None,
+        average: Average | None = None,
+        transform: Callable[..., Sequence[Tensor]] | None = None,
+    ) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise ConfigError(
+                f"the optimizer is {optimizer!r}",
+                help="give an instance, for example optim.Adam(model.parameters(), lr=1e-3)",
+            )
+        super().__init__(model, loss, metrics, average)
+        self.optimizer = optimizer
+        self.clip = clipping.make(clip) if isinstance(clip, Mapping) else clip
+        self.penalty, self.constraint, self.transform = penalty, constraint, transform
+        for name in ("clip", "penalty", "constraint", "transform"):
+            part = getattr(self, name)
+            if part is not None and not callable(part):
+                raise ConfigError(f"{name} is {part!r}", help="give a function, or leave it out")
+        summed = getattr(self.criterion.function, "reduction", "mean") == "sum"
+        self.accumulation = Accumulation(self.parameters(), accumulate, summed)
+        self.history = History()
+        self.stop_training = False
+        self.verbose = False
+        self.messages: list[str] = []
+        self.run: Run | None = None
+        self.stepper = self.make_stepper()
+        self._pace = Pace()
+
+    # --------------------------------------------------------------------- what is compiled
+
+    def train_step(self, *arrays: Tensor) -> Tensor:
+        """One step on one batch; ``arrays`` are the inputs, then the target."""
+        batch = arrays if self.transform is None else self.transform(*arrays)
+        *inputs, target = batch
+        self.optimizer.zero_grad()
+        loss = self.loss(self.forward(*inputs), target)
+        whole = loss if self.penalty is None else loss + self.penalty(self.parameters())
+        whole.backward()
+        if self.accumulation.every == 1:
+            self.update()
+        else:
+            self.accumulation.update(self.update)
+        return loss
+
+    def update(self) -> None:
+        """What happens once the gradients are there."""
+        if self.clip is not None:
+            self.clip(self.parameters())
+        self.optimizer.step()
+        with no_grad():
+            if self.constraint is not None:
+                self.constraint(self.parameters())
+            if self.average is not None:
+                self.average.update()
+
+    def parameters(self) -> list[Tensor]:
+        """The parameters that the optimizer updates."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def read(self, data: Any, validation: Any = None) -> tuple[Examples, Examples | None]:
+        """Data as checked arrays that fit the model and the loss."""
+        return self.data_check.pair(data, validation)
+
+    def make_stepper(self) -> Stepper:
+        """What runs `train_step` on many batches."""
+        return self.stepper_of(self.train_step)
+
+    def stepper_of(self, step: Callable[..., Tensor]) -> Stepper:
+        """What runs any step on many batches."""
+        return make_stepper(step)
+
+    # --------------------------------------------------------------------- state and trials
+
+    def state(self, snapshot: bool = False) -> dict[str, Any]:
+        """Everything the training depends on, as copies: weights, optimizer, schedules, random
+        numbers, place in the data, history, callbacks. See `chainrule.train.state`.
+        """
+        return gathered(self, self.run, snapshot)
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes back to what `state` gave; callbacks are left as they are.
+
+        Raises StateError, before anything is changed, if it belongs to another model.
+        """
+        put_back(self, state, self.run)
+
+    def go_back(self, state: Mapping[str, Any]) -> None:
+        """`set_state` within a training: callbacks too, and later checkpoints are removed."""
+        self.set_state(state)
+        if self.run is not None:
+            self.run.hooks.set_state(state.get("callbacks", ()))
+            if self.run.checkpoints is not None:
+                self.run.checkpoints.forget_after(self.run.steps)
+
+    def weights(self) -> dict[str, Any]:
+        """Copies of the model's weights, and of the averaged ones if there is an average."""
+        return weights_of(self)
+
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Takes over what `weights` gave."""
+        set_weights_of(self, weights)
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """Inside, the model may be trained on trial: afterwards all is as before, to the bit."""
+        before, at = self.state(), self.accumulation.place
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        evaluating = not self.model.training
+        if evaluating:
+            self.model.train()
+        try:
+            yield
+        finally:
+            if evaluating:
+                self.model.eval()
+            for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+                group["lr"] = lr
+            self.set_state(before)
+            self.accumulation.begin(*at)
+
+    def gradient_norm(self, data: Any = None) -> float:
+        """The Euclidean norm of the gradient of the mean loss (and penalty) over all rows of
+        ``data``, by default of the training data, in evaluation mode.
+        """
+        return gradient_norm(self, data)
+
+    def lr_find(self, data: Any, **settings: Any) -> RateSearch:
+        """Tries learning rates in an exponential ramp; see `chainrule.train.lrfinder.find_rate`,
+        which has the settings. Weights, optimizer and random numbers are as before afterwards.
+        """
+        return find_rate(self, data, **settings)
+
+    def overfit_batch(self, data: Any, steps: int = 200, batch_size: int = 32) -> Overfit:
+        """Trains on one batch alone: a network that cannot learn that has a defect somewhere.
+
+        See `chainrule.train.overfit.overfit`. All is as before afterwards.
+        """
+        return overfit(self, data, steps, batch_size)

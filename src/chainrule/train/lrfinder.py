@@ -1,0 +1,192 @@
+"""The learning-rate range test: one ramp through all rates tells which of them work.
+
+Smith 2017, "Cyclical learning rates for training neural networks", section 3.3; the exponential
+ramp and the smoothing follow Howard and Gugger 2020, "fastai: a layered API for deep learning".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError
+from ..optim.schedule import Schedule
+from .order import Order
+from .rates import rates_of, update_counts
+
+if TYPE_CHECKING:
+    from .learner import Learner
+
+__all__ = ["RateSearch", "find_rate"]
+
+#: how much of the past is in a smoothed loss
+SMOOTHING = 0.9
+#: a smoothed loss so many times the best one has diverged
+DIVERGED = 4.0
+#: a curve that never falls by this share of its start shows nothing
+LEAST_FALL = 0.02
+#: updates between two looks at the losses: diverged steps cost time, and nothing else
+SLICE = 10
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    """What a search found: ``losses`` and ``smoothed`` (float64) of the steps at ``rates``.
+
+    ``suggestion`` is the smaller of ``steepest``, the rate at which the smoothed loss fell fastest
+    against the logarithm of the rate, and a tenth of ``minimum``, the rate at which it was lowest.
+    All three are None if the loss never fell. ``reason`` says in words why.
+    """
+
+    rates: npt.NDArray[np.float64]
+    losses: npt.NDArray[np.float64]
+    smoothed: npt.NDArray[np.float64]
+    steepest: float | None
+    minimum: float | None
+    suggestion: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ramp(Schedule):
+    """``start * (end / start)**((step - first) / (steps - 1))``, times ``share``."""
+
+    name: ClassVar[str] = "ramp"
+    start: float
+    end: float
+    steps: int
+    first: int = 0
+    share: float = 1.0
+
+    def lr_at(self, step: int) -> float:
+        done = (step - self.first) / (self.steps - 1)
+        return float(self.share * self.start * (self.end / self.start) ** done)
+
+
+def find_rate(
+    learner: Learner,
+    data: Any,
+    *,
+    start: float = 1e-6,
+    end: float = 10.0,
+    steps: int = 100,
+    batch_size: int | None = 32,
+    seed: int = 0,
+) -> RateSearch:
+    """Trains ``steps`` updates while the rate rises from ``start`` to ``end``, then undoes them.
+
+    The ramp is a schedule, so the step is compiled once. The search ends early when the smoothed
+    loss is above four times its best, or no longer finite. Groups keep the ratios of their rates.
+    Weights, optimizer and random numbers are as before afterwards, to the bit. Raises ConfigError
+    for a ramp that does not rise.
+    """
+    if not 0 < start < end < math.inf or steps < 10:
+        raise ConfigError(
+            f"a ramp from {start!r} to {end!r} in {steps!r} steps",
+            help="0 < start < end, in at least 10 steps",
+        )
+    examples = learner.read(data)[0]
+    order = Order.of(examples.rows, batch_size, seed, shuffle=True)
+    each = min(learner.accumulation.every, order.rows // order.batch)
+    rates = start * (end / start) ** (np.arange(steps) / (steps - 1))
+    with learner.undone():
+        _set_ramps(learner, start, end, steps)
+        # The short last batch of an epoch is left out: it would need a program of its own.
+        even = Order(order.rows // order.batch * order.batch, order.batch, seed, True)
+        learner.accumulation.begin(even, 0)
+        found = _losses(learner, examples.arrays, _slices(order, steps * each), steps, each)
+    losses = np.array(found[:steps], np.float64)
+    smoothed = _smoothed(losses)
+    return _judged(rates[: len(losses)], losses, smoothed, stopped=len(losses) < steps)
+
+
+def _set_ramps(learner: Learner, start: float, end: float, steps: int) -> None:
+    groups = learner.optimizer.param_groups
+    usual = rates_of(learner.optimizer)
+    largest = max(usual) or 1.0
+    for group, rate, first in zip(groups, usual, update_counts(learner.optimizer), strict=True):
+        group["lr"] = Ramp(start, end, steps, first, rate / largest if max(usual) else 1.0)
+
+
+def _slices(order: Order, batches: int) -> Iterator[npt.NDArray[np.int32]]:
+    """Whole batches of as many epochs as are needed, epoch by epoch."""
+    epoch = 0
+    while batches > 0:
+        rows = order.batches(epoch)[0][:batches]
+        yield rows
+        batches -= len(rows)
+        epoch += 1
+
+
+def _losses(
+    learner: Learner,
+    arrays: tuple[npt.NDArray[Any], ...],
+    epochs: Iterator[npt.NDArray[np.int32]],
+    updates: int,
+    each: int,
+) -> list[float]:
+    """The mean loss of every update, until the curve has diverged."""
+    batches: list[float] = []
+    for epoch in epochs:
+        for i in range(0, len(epoch), SLICE * each):
+            batches += learner.stepper.run(arrays, epoch[i : i + SLICE * each]).tolist()
+            whole = len(batches) // each * each
+            losses = np.array(batches[:whole]).reshape(-1, each).mean(axis=1)
+            end = _diverged(losses)
+            if end is not None:
+                return [float(v) for v in losses[:end]]
+    return [float(v) for v in np.array(batches[: updates * each]).reshape(-1, each).mean(axis=1)]
+
+
+def _diverged(losses: npt.NDArray[np.float64]) -> int | None:
+    """The number of losses before the curve has diverged; None if it has not."""
+    bad = ~np.isfinite(losses)
+    if len(losses) > 1:
+        smoothed = _smoothed(np.where(bad, np.inf, losses))
+        with np.errstate(invalid="ignore"):
+            bad |= smoothed > DIVERGED * np.minimum.accumulate(smoothed)
+    return int(np.flatnonzero(bad)[0]) if bad.any() else None
+
+
+def _smoothed(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """An exponential moving mean, corrected for its start at zero."""
+    mean, found = 0.0, []
+    for k, loss in enumerate(losses.tolist()):
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
+        found.append(mean / (1 - SMOOTHING ** (k + 1)))
+    return np.array(found, np.float64)
+
+
+def _judged(
+    rates: npt.NDArray[np.float64],
+    losses: npt.NDArray[np.float64],
+    smoothed: npt.NDArray[np.float64],
+    stopped: bool,
+) -> RateSearch:
+    """The search with its suggestion."""
+    end = f"it diverged above {rates[-1]:.2g}" if stopped and len(rates) else "it did not diverge"
+    lowest = int(np.argmin(smoothed)) if len(smoothed) else 0
+    # Against the losses of the first steps, which tell how noisy a batch is.
+    first = float(np.median(smoothed[: max(len(smoothed) // 10, 3)])) if len(smoothed) else 0.0
+    fall = first - float(smoothed[lowest]) if len(smoothed) else 0.0
+    if lowest < 3 or not fall > LEAST_FALL * abs(first):
+        reason = (
+            f"the loss never fell by more than {LEAST_FALL:.0%} of its start, {first:.4g} ({end}): "
+            "the curve suggests no rate. Look at the data and the loss, or widen the ramp"
+        )
+        return RateSearch(rates, losses, smoothed, None, None, None, reason)
+    slopes = np.gradient(smoothed[: lowest + 1], np.log(rates[: lowest + 1]))
+    steepest, minimum = float(rates[int(np.argmin(slopes))]), float(rates[lowest])
+    suggestion = min(steepest, minimum / 10)
+    which = "the steepest descent" if steepest <= minimum / 10 else "a tenth of the minimum"
+    reason = (
+        f"the smoothed loss fell fastest at {steepest:.2g} and was lowest ({smoothed[lowest]:.4g}) "
+        f"at {minimum:.2g}, a tenth of which is {minimum / 10:.2g}; {end}. The smaller of the two "
+        f"is {which}"
+    )
+    return RateSearch(rates, losses, smoothed, steepest, minimum, suggestion, reason)

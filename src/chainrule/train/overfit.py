@@ -1,0 +1,69 @@
+"""Overfitting one batch: the shortest test that a network can learn at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError
+from .examples import Examples
+from .order import Order
+
+if TYPE_CHECKING:
+    from .learner import Learner
+
+__all__ = ["Overfit", "overfit"]
+
+#: the loss must fall to this share of what it was
+GOAL = 0.1
+
+
+@dataclass(frozen=True)
+class Overfit:
+    """``losses`` of the steps; ``before`` and ``after`` are the batch's loss in evaluation mode.
+
+    ``passed`` if ``after`` is at most a tenth of ``before``; ``reason`` says so in words.
+    """
+
+    losses: npt.NDArray[np.float64]
+    before: float
+    after: float
+    passed: bool
+    reason: str
+
+
+def overfit(learner: Learner, data: Any, steps: int = 200, batch_size: int = 32) -> Overfit:
+    """Trains ``steps`` steps on the first ``batch_size`` rows of ``data``, then undoes them.
+
+    A network with enough weights can learn a few rows by heart. If it does not, gradients do not
+    arrive, the learning rate is off, the target does not belong to the rows, or dropout, penalty or
+    label smoothing are too strong. Weights, optimizer and random numbers are as before afterwards.
+    """
+    if steps < 1 or batch_size < 1:
+        raise ConfigError(
+            f"{steps!r} steps on a batch of {batch_size!r}", help="both are at least 1"
+        )
+    examples = learner.read(data)[0]
+    few = Examples(tuple(a[:batch_size] for a in examples.inputs), examples.target[:batch_size])
+    order = Order.of(few.rows, None, 0, shuffle=False)
+    with learner.undone():
+        learner.accumulation.begin(order, 0)
+        before = learner.evaluate_examples(few, few.rows)["loss"]
+        rows = np.tile(np.arange(few.rows, dtype=np.int32), (steps, 1))
+        losses = learner.stepper.run(few.arrays, rows).astype(np.float64)
+        after = learner.evaluate_examples(few, few.rows)["loss"]
+    passed = bool(np.isfinite(losses).all() and after <= GOAL * before)
+    verdict = "it can learn" if passed else "that should be possible: look for a defect"
+    reason = (
+        f"{steps} steps on {few.rows} rows brought the loss from {before:.4g} to {after:.4g}; "
+        f"{verdict}"
+    )
+    if not passed:
+        reason += (
+            ". Try another learning rate first; then see whether every layer's weights move, "
+            "whether the targets belong to the rows, and train without dropout and penalty"
+        )
+    return Overfit(losses, before, after, passed, reason)

@@ -1,0 +1,98 @@
+"""One training: what it works with, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import StateError
+from .callback import CallbackList
+from .checkpoints import Checkpoints
+from .examples import Examples
+from .interrupts import Interrupts
+from .order import Order
+
+__all__ = ["Run", "check_settings"]
+
+
+@dataclass
+class Run:
+    """What one call of `Trainer.fit` works with, and how far it is: ``step`` steps of ``epoch``."""
+
+    train: Examples
+    validation: Examples | None
+    order: Order
+    epochs: int
+    hooks: CallbackList
+    checkpoints: Checkpoints | None = None
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    epoch: int = 0
+    step: int = 0
+    #: the sums of the losses of the rows, for each of those steps
+    sums: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    #: whether it came to its end, rather than to an error or Ctrl-C
+    completed: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Steps done since the beginning, in all epochs."""
+        return self.epoch * self.order.steps + self.step
+
+    def advance(self, losses: npt.NDArray[Any], batch: int) -> None:
+        """Steps on batches of ``batch`` rows were done, with these mean losses."""
+        self.sums.append(losses.astype(np.float64) * batch)
+        self.step += len(losses)
+
+    @property
+    def loss_sum(self) -> float:
+        """The sum of the losses of all rows of the epoch so far, however the steps were sliced."""
+        return float(np.concatenate(self.sums).sum())
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Nothing of ``epoch`` is done yet."""
+        self.epoch, self.step, self.sums = epoch, 0, []
+
+    def save(self, state: Callable[[], Any], logs: Mapping[str, float]) -> None:
+        """A checkpoint of this place, unless there is one already."""
+        if self.checkpoints is not None:
+            self.checkpoints.save(state, self.steps, self.epoch, logs)
+
+    def place(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        sums = np.concatenate(self.sums) if self.sums else np.empty(0)
+        return {"epoch": self.epoch, "step": self.step, "sums": sums}
+
+    def set_place(self, place: dict[str, Any]) -> None:
+        """Go on from what `place` gave."""
+        self.epoch, self.step = place["epoch"], place["step"]
+        self.sums = [place["sums"]] if self.step else []
+
+    def settings(self, accumulate: int) -> dict[str, Any]:
+        """What must be the same when a training goes on, because the order of rows comes of it."""
+        order = self.order
+        return {
+            "rows": order.rows,
+            "batch_size": order.batch,
+            "seed": order.seed,
+            "shuffle": order.shuffle,
+            "accumulate": accumulate,
+        }
+
+
+def check_settings(saved: dict[str, Any], mine: dict[str, Any]) -> None:
+    """StateError that names what differs."""
+    changed = [
+        f"{name} {saved.get(name)!r}, now {value!r}"
+        for name, value in mine.items()
+        if saved.get(name) != value
+    ]
+    if changed:
+        raise StateError(
+            f"the training that stopped had {'; '.join(changed)}",
+            help="resume with the same data and settings, or begin a new training in another "
+            "folder with the weights of this one",
+        )

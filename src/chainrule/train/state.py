@@ -1,0 +1,118 @@
+"""Everything a training depends on, gathered and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import StateError
+from ..frontend import default_generator, no_grad
+from ..frontend.apply import from_array
+from .rates import schedule_states, set_schedule_states
+from .run import Run, check_settings
+
+if TYPE_CHECKING:
+    from .learner import Learner
+
+__all__ = ["gathered", "put_back", "set_weights_of", "weights_of"]
+
+#: arguments of the trainer that may have a state of their own
+PARTS = ("average", "clip", "penalty", "constraint", "transform")
+
+
+def gathered(learner: Learner, run: Run | None, snapshot: bool = False) -> dict[str, Any]:
+    """All of it, as copies: numbers, text, lists, tuples, dicts and arrays.
+
+    A ``snapshot`` is for going back within a training: callbacks that hold snapshots themselves are
+    left out.
+    """
+    state: dict[str, Any] = {
+        "model": dict(learner.model.state_dict()),
+        "buffers": {name: buffer.numpy() for name, buffer in _transient(learner)},
+        "optimizer": learner.optimizer.state_dict(),
+        "schedules": schedule_states(learner.optimizer),
+        "parts": {name: part.state_dict() for name, part in _parts(learner)},
+        "accumulated": learner.accumulation.arrays(),
+        "random": default_generator.get_state(),
+        "history": learner.history.state(),
+    }
+    if run is not None:
+        state |= {
+            "settings": run.settings(learner.accumulation.every),
+            "place": run.place(),
+            "stop": learner.stop_training,
+            "callbacks": run.hooks.state(snapshot),
+        }
+    return state
+
+
+def put_back(learner: Learner, state: Mapping[str, Any], run: Run | None) -> None:
+    """Goes back to what `gathered` gave, the callbacks apart.
+
+    Raises StateError, before anything is changed, if it belongs to another model or optimizer, or
+    to a training with other settings.
+    """
+    _check_kind(state)
+    if run is not None and "settings" in state:
+        check_settings(state["settings"], run.settings(learner.accumulation.every))
+    before = learner.model.state_dict()
+    learner.model.load_state_dict(state["model"])
+    try:
+        learner.optimizer.load_state_dict(state["optimizer"])
+    except StateError:
+        learner.model.load_state_dict(before)
+        raise
+    buffers = dict(_transient(learner))
+    with no_grad():
+        for name, array in state["buffers"].items():
+            if name in buffers:
+                buffers[name].assign_(from_array(np.asarray(array)))
+    set_schedule_states(learner.optimizer, state["schedules"])
+    for name, part in _parts(learner):
+        if name in state["parts"]:
+            part.load_state_dict(state["parts"][name])
+    learner.accumulation.set_arrays(state["accumulated"] or None)
+    learner.history.set_state(state["history"])
+    default_generator.set_state(state["random"])
+    if run is not None and "place" in state:
+        run.set_place(state["place"])
+        learner.accumulation.begin(run.order, run.steps)
+        learner.stop_training = state["stop"]
+
+
+def weights_of(learner: Learner) -> dict[str, Any]:
+    """Copies of the model's weights, and of the averaged ones if there is an average."""
+    weights: dict[str, Any] = {"model": dict(learner.model.state_dict())}
+    average = [part.state_dict() for name, part in _parts(learner) if name == "average"]
+    return weights | ({"average": average[0]} if average else {})
+
+
+def set_weights_of(learner: Learner, weights: Mapping[str, Any]) -> None:
+    """Takes over what `weights_of` gave."""
+    learner.model.load_state_dict(weights["model"])
+    for name, part in _parts(learner):
+        if name == "average" and name in weights:
+            part.load_state_dict(weights[name])
+
+
+def _check_kind(state: Mapping[str, Any]) -> None:
+    wanted = {"model", "optimizer", "schedules", "random", "history", "accumulated", "parts"}
+    missing = sorted(wanted - set(state))
+    if missing:
+        raise StateError(
+            f"this is not the state of a trainer: it lacks {', '.join(missing)}",
+            help="give what learner.state() returned; weights alone are for model.load_state_dict",
+        )
+
+
+def _transient(learner: Learner) -> list[tuple[str, Any]]:
+    """Buffers that a state dict leaves out: a training goes on from their values all the same."""
+    kept = set(learner.model.state_dict())
+    return [(name, b) for name, b in learner.model.named_buffers() if name not in kept]
+
+
+def _parts(learner: Learner) -> list[tuple[str, Any]]:
+    parts = [(name, getattr(learner, name)) for name in PARTS]
+    return [(name, p) for name, p in parts if callable(getattr(p, "state_dict", None))]
