@@ -87,7 +87,7 @@ class Trainer(Learner):
         counts all, those before included. Without any checkpoint it begins afresh.
 
         Raises DataError or ShapeError, before the first step, for data that cannot be used;
-        StateError for checkpoints that do not fit or cannot be written; TrainingError when the loss
+        StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
         is no longer finite.
         """
         _check_epochs(epochs)
@@ -102,9 +102,8 @@ class Trainer(Learner):
         shown = [Progress(epochs)] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
         hooks = CallbackList([*callbacks, *shown], self)
-        run = Run(train, held, order, int(epochs), hooks, checkpoints)
-        self.run, self.verbose = run, verbose
-        self.history, self.stop_training, self.messages = History(), False, []
+        self.run = run = Run(train, held, order, int(epochs), hooks, checkpoints)
+        self._forget(verbose)
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
             self._begin(run, newest)
@@ -117,6 +116,11 @@ class Trainer(Learner):
             finally:
                 hooks("on_train_end", self.history.last())
         return self.history
+
+    def _forget(self, verbose: bool) -> None:
+        """What an earlier call of `fit` left behind."""
+        self.history, self.messages = History(), []
+        self.stop_training, self.verbose = False, verbose
 
     def _begin(self, run: Run, newest: Checkpoint | None) -> None:
         """Before the first step: the beginning, or where ``newest`` was written."""
