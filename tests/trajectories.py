@@ -7,7 +7,7 @@ float32 rounding alone would hide a wrong constant.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,14 @@ class _Program:
     """One graph, bound to states that it keeps to itself."""
 
     steps_done = 1
+    exclusive = nullcontext()
 
     def __init__(self, graph: Graph, states: Sequence[Array], exact: dict[Node, Array]) -> None:
         self.graph, self.exact, self.bound = graph, exact, states
         self.states = [state.astype(np.float64) for state in states]
+
+    def forget_steps(self) -> None:
+        """Nothing: each call does one step."""
 
     def __call__(self, *args: Array, scalars: Sequence[float] = ()) -> tuple[Array, ...]:
         values = [*args, *self.states, *(np.asarray(s) for s in scalars)]

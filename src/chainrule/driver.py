@@ -22,7 +22,7 @@ from .codegen.target import Target, emit_object, llvm_version, target_for
 from .debug import Dump
 from .errors import CompileError
 from .frontend.compiled import CompiledFunction, Executable, install
-from .frontend.interpreted import interpreter_backend
+from .frontend.interpreted import InterpretedProgram
 from .ir.graph import Graph
 from .ir.text import canonical
 from .ir.types import Array
@@ -32,6 +32,7 @@ from .runtime.buffer import ALIGNMENT, address
 from .runtime.cache import default_cache
 from .runtime.description import ProgramMeta, Slot
 from .runtime.link import link
+from .runtime.locks import lock_of
 from .runtime.program import STAGED_BYTES, NativeProgram
 from .schedule import Doors, schedule
 from .schedule.nest import Program
@@ -67,7 +68,8 @@ def native_backend(graph: Graph, states: Sequence[Array]) -> Executable:
     nothing to be fast at, and the interpreter runs the step.
     """
     if any(node.size == 0 for node in graph.nodes()):
-        return interpreter_backend(graph, states)
+        lock = lock_of(states)
+        return InterpretedProgram(graph, states, lambda: lock.calls)
     return load(graph, states)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from typing import Any, NamedTuple
@@ -270,6 +271,10 @@ def test_random_numbers_are_the_eager_ones() -> None:
 def test_the_python_side_of_a_call_is_short() -> None:
     class Nothing:
         steps_done = 1
+        exclusive = threading.RLock()
+
+        def forget_steps(self) -> None:
+            pass
 
         def __call__(self, *args: Any, scalars: Any = ()) -> tuple[Any, ...]:
             return (args[1],)

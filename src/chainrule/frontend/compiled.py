@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import MethodType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
@@ -22,10 +23,12 @@ from .modes import structure, thread
 from .storage import Storage, Writer, grad_clock
 from .tensor import Tensor
 from .traced import Traced, describe_call, flatten_call, trace_function
+from .tracer import HostEffect
 from .tree import LEAF, Branch, Tree
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Program = TypeVar("Program", bound="Executable")
 
 #: more kinds of arguments than this are worth a warning: each costs a compilation
 MANY_SIGNATURES = 8
@@ -39,8 +42,15 @@ class Executable(Protocol):
     """A program for one graph, bound to its states, which it updates in place."""
 
     @property
+    def exclusive(self) -> AbstractContextManager[Any]:
+        """Inside, no other thread runs a program that writes any of these states."""
+
+    @property
     def steps_done(self) -> int:
         """Whole steps that the latest call has done, also when it was interrupted."""
+
+    def forget_steps(self) -> None:
+        """`steps_done` is 0 until the next call has done some."""
 
     def __call__(self, *args: Array, scalars: Sequence[float] = ()) -> tuple[Array, ...]:
         """One step: the graph's outputs as fresh arrays."""
@@ -66,23 +76,24 @@ def install(backend: Backend) -> None:
     engine.backend = backend
 
 
-class Call:
+class Call(Generic[Program]):
     """A recording with the program that runs it."""
 
     def __init__(
         self,
         traced: Traced,
-        run: Executable,
+        run: Program,
         arrays: Sequence[Array],
         writer: Writer | None = None,
     ) -> None:
         self.traced, self.run = traced, run
-        self.scalars, self.effects, self.epoch = traced.scalars, traced.effects, traced.epoch
+        self.scalars, self.epoch = traced.scalars, traced.epoch
         self.grads_read = traced.grads_read
         self.wants = _wants(traced, arrays)
         self.single = traced.result is LEAF
         self.grad_mode = thread.grad
         self.writer = writer or Writer()
+        self._last_first = traced.effects[::-1]
         self._keeps = any(isinstance(k, int) for _, k in traced.grads)
         self._ticks = -1
         for tensor in traced.updated:
@@ -91,13 +102,8 @@ class Call:
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
         """Run a step and hand out its result."""
-        try:
-            values = self.run(*arrays, scalars=[f(0) for f in self.scalars])
-        except KeyboardInterrupt:
-            if self.run.steps_done:
-                self.finish(1, None)
-            raise
-        self.finish(1, values)
+        run = self.run
+        values = self.perform(lambda: run(*arrays, scalars=[f(0) for f in self.scalars]))
         if self.single:
             return _tensor(values[0])
         return self.traced.unpack(values)
@@ -107,11 +113,33 @@ class Call:
         """Equal for recordings that one program can serve."""
         return fingerprint(self.traced)
 
-    def finish(self, steps: int, outputs: Sequence[Array] | None) -> None:
-        """What remains to be done outside after ``steps`` executions."""
+    def perform(self, execute: Callable[[], tuple[Array, ...]]) -> tuple[Array, ...]:
+        """``execute()``, which computes the scalars and runs the program, and what follows outside.
+
+        The steps done are counted, also if Ctrl-C ends it, before another thread can run the next.
+        """
+        run = self.run
+        with run.exclusive:
+            owed = list(self._last_first)
+            run.forget_steps()
+            try:
+                values = execute()
+                self._finish(run.steps_done, owed, values)
+            except KeyboardInterrupt:
+                if run.steps_done:
+                    self._finish(run.steps_done, owed, None)
+                raise
+            return values
+
+    def _finish(self, steps: int, owed: list[HostEffect], outputs: Sequence[Array] | None) -> None:
+        """What remains to be done outside after ``steps`` executions: the effects ``owed``, from
+        last to first. A Ctrl-C finds in ``owed`` those that have not happened.
+        """
         self.writer.runs += 1
-        for advance in self.effects:
-            advance(steps)
+        while owed:
+            # Python looks for signals at calls and jumps: not from the effect's end to here.
+            owed[-1](steps)
+            del owed[-1]
         if self._keeps or self._ticks != grad_clock.ticks:
             self._set_grads(outputs)
             self._ticks = grad_clock.ticks
@@ -149,6 +177,33 @@ def fingerprint(traced: Traced) -> tuple[Any, ...]:
     return canonical(traced.graph), states, grads, traced.result
 
 
+class Recordings(Generic[Program]):
+    """The latest recordings for one kind of arguments, each with a program that can serve it."""
+
+    def __init__(self) -> None:
+        self._calls: list[Call[Program]] = []
+
+    def current(self) -> Call[Program] | None:
+        """One that still says what the function says, if there is any."""
+        return next((c for c in self._calls if c.traced.is_current()), None)
+
+    def add(
+        self,
+        traced: Traced,
+        arrays: Sequence[Array],
+        backend: Callable[[Graph, Sequence[Array]], Program],
+    ) -> Call[Program]:
+        """``traced`` with the program of an equal recording, or with a new one of ``backend``."""
+        mark = fingerprint(traced) if self._calls else None
+        call = next((c for c in self._calls if c.fingerprint == mark), None)
+        if call is None:
+            new = Call(traced, backend(traced.graph, [t.settle() for t in traced.states]), arrays)
+        else:
+            new = Call(traced, call.run, arrays, call.writer)
+        self._calls = [new, *(c for c in self._calls if c.run is not new.run)][:KEPT]
+        return new
+
+
 class CompiledFunction(Generic[P, R]):
     """A function whose calls run as one native program each; made by `compile`.
 
@@ -168,9 +223,9 @@ class CompiledFunction(Generic[P, R]):
         self._function = function
         self._keep_grads = keep_grads
         self._backend = backend
-        self._calls: dict[Key, list[Call]] = {}
+        self._calls: dict[Key, Recordings[Executable]] = {}
         self._descriptions: list[dict[str, str]] = []
-        self._last: Call | None = None
+        self._last: Call[Executable] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if thread.trace is not None:
@@ -212,27 +267,19 @@ class CompiledFunction(Generic[P, R]):
 
     def _find(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array], tree: Tree
-    ) -> Call:
+    ) -> Call[Executable]:
         key = (tree, tuple((a.shape, a.dtype) for a in arrays), thread.grad)
-        known = self._calls.get(key, [])
-        for call in known:
-            if call.traced.is_current():
-                return call
+        known = self._calls.get(key)
+        call = None if known is None else known.current()
+        if call is not None:
+            return call
         traced = trace_function(self._function, args, kwargs, self._keep_grads)
-        call = self._bound(traced, known, arrays)
-        if not known:
+        found: Recordings[Executable] = known or Recordings()
+        call = found.add(traced, arrays, self._backend or engine.backend)
+        if known is None:
+            self._calls[key] = found
             self._remember_signature(tree, arrays)
-        self._calls[key] = [call, *(k for k in known if k.run is not call.run)][:KEPT]
         return call
-
-    def _bound(self, traced: Traced, known: Sequence[Call], arrays: Sequence[Array]) -> Call:
-        """``traced`` with a program: one that serves an equal recording, or a new one."""
-        mark = fingerprint(traced) if known else None
-        for call in known:
-            if call.fingerprint == mark:
-                return Call(traced, call.run, arrays, call.writer)
-        backend = self._backend or engine.backend
-        return Call(traced, backend(traced.graph, [t.settle() for t in traced.states]), arrays)
 
     def _remember_signature(self, tree: Tree, arrays: Sequence[Array]) -> None:
         self._descriptions.append(describe_call(tree, arrays))

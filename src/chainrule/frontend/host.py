@@ -28,7 +28,11 @@ def host_scalar(compute: HostScalar) -> Tensor | float:
 
 
 def host_effect(advance: HostEffect) -> None:
-    """``advance(1)`` now, or inside a trace ``advance(n)`` after each n executions."""
+    """``advance(1)`` now, or inside a trace ``advance(n)`` after each n executions.
+
+    ``advance`` is one assignment, such as ``self.count += n``: then a Ctrl-C comes before it or
+    after it, and every execution is counted once.
+    """
     if thread.trace is None:
         advance(1)
     else:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +15,34 @@ from ..ir.types import Array
 
 
 class InterpretedProgram:
-    """One step of ``graph`` on ``states``, which are updated in place."""
+    """One step of ``graph`` on ``states``, which are updated in place.
 
-    def __init__(self, graph: Graph, states: Sequence[Array]) -> None:
+    ``exclusive`` gives the lock of the states, where other programs share them.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        states: Sequence[Array],
+        exclusive: Callable[[], AbstractContextManager[Any]] | None = None,
+    ) -> None:
+        own = threading.RLock()
+        self._exclusive = exclusive or (lambda: own)
         self.graph = graph
         self.states = list(states)
         self.steps_done = 0
         doors = [n for n in graph.inputs if n.params["kind"] == "state"]
         by_door = dict(zip(doors, states, strict=True))
         self._targets = [by_door[u.inputs[0]] for u in graph.updates]
+
+    @property
+    def exclusive(self) -> AbstractContextManager[Any]:
+        """Inside, this thread alone runs programs that write any of these states."""
+        return self._exclusive()
+
+    def forget_steps(self) -> None:
+        """`steps_done` is 0 until the next call is over."""
+        self.steps_done = 0
 
     def __call__(self, *args: Array, scalars: Sequence[float] | Array = ()) -> tuple[Array, ...]:
         """Run one step: fresh outputs, updated states."""

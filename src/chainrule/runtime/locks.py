@@ -3,6 +3,10 @@
 A call holds ``calls`` from its first to its last step, and ``slices`` only while native code runs.
 The thread that forks takes every ``slices`` lock, so it waits for the running slice (about 50 ms)
 and the child finds whole steps. Locks made later are taken first; the compiler's come last.
+
+Every state has a lock, found by the memory it lies in; a program takes those of all its states. So
+two programs that share any state never run at once, whichever threads call them, and programs that
+share none do not wait for one another.
 """
 
 from __future__ import annotations
@@ -11,14 +15,23 @@ import itertools
 import os
 import threading
 import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy as np
 
 from ..codegen.target import COMPILING
+from ..ir.types import Array
+from .buffer import address
 from .link import LLVM
 
-__all__ = ["RunLock", "let_fork_pass"]
+__all__ = ["JointLock", "RunLock", "let_fork_pass", "lock_of"]
 
 _serial = itertools.count()
 _locks: weakref.WeakValueDictionary[int, RunLock] = weakref.WeakValueDictionary()
+#: by the address of the allocation; an entry lives as long as a program that uses it
+_by_memory: weakref.WeakValueDictionary[int, RunLock] = weakref.WeakValueDictionary()
 _gate = threading.RLock()
 _fork_waits = False
 _held: list[RunLock] = []
@@ -30,13 +43,71 @@ class RunLock:
     Whoever makes one must not hold the compiler's lock.
     """
 
-    __slots__ = ("__weakref__", "calls", "slices")
+    __slots__ = ("__weakref__", "calls", "serial", "slices")
 
     def __init__(self) -> None:
         self.calls = threading.RLock()
         self.slices = threading.RLock()
         with _gate:
-            _locks[next(_serial)] = self
+            self.serial = next(_serial)
+            _locks[self.serial] = self
+
+    @property
+    def parts(self) -> tuple[RunLock, ...]:
+        """The locks that are taken."""
+        return (self,)
+
+
+class JointLock:
+    """Several locks as one: for a program whose states had come under different locks before.
+
+    They are taken in the order in which they were made, so that nobody waits for each other.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Iterable[RunLock]) -> None:
+        self.parts = tuple(sorted(parts, key=lambda lock: lock.serial))
+
+    @property
+    def calls(self) -> AbstractContextManager[None]:
+        """Holds ``calls`` of all."""
+        return _nested(self.parts)
+
+    @property
+    def slices(self) -> AbstractContextManager[Any]:
+        """That of one: a fork takes all, so any one keeps it waiting."""
+        return self.parts[0].slices
+
+
+@contextmanager
+def _nested(parts: Sequence[RunLock]) -> Iterator[None]:
+    # A Ctrl-C may strike between two locks: `with` gives the first one back.
+    with parts[0].calls:
+        if len(parts) == 1:
+            yield
+        else:
+            with _nested(parts[1:]):
+                yield
+
+
+def lock_of(states: Iterable[Array]) -> RunLock | JointLock:
+    """The lock of a program that writes ``states``: held by nobody else who writes any of them."""
+    places = {_memory(array) for array in states}
+    with _gate:
+        found = {p: lock for p in places if (lock := _by_memory.get(p)) is not None}
+        parts = set(found.values()) or {RunLock()}
+        first = min(parts, key=lambda lock: lock.serial)
+        _by_memory.update(dict.fromkeys(places - found.keys(), first))
+    return first if len(parts) == 1 else JointLock(parts)
+
+
+def _memory(array: Array) -> int:
+    """Where the allocation that ``array`` is a part of begins."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    found: int = address(array)
+    return found
 
 
 def let_fork_pass() -> None:

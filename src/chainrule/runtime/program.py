@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..ir.types import Array, DType
 from .buffer import ALIGNMENT, Arena, address, aligned_empty
 from .description import ProgramMeta, Slot
 from .link import Linked
-from .locks import RunLock, let_fork_pass
+from .locks import let_fork_pass, lock_of
 from .pace import Pace
 from .processors import get_num_threads
 from .store import Control, PointerTable
@@ -93,11 +94,12 @@ class _Direct:
 
 
 class NativeProgram:
-    """Machine code with its memory. Calls from several threads are run one after the other.
+    """Machine code with its memory. Calls from several threads are run one after the other, also
+    those of other programs that share any of the states.
 
     ``states`` gives each state slot's array by name; they are updated in place and their addresses
-    are fixed until `bind` is called again. Programs that share states are given one ``lock``.
-    ``guarded`` poisons the arena before each call and checks its edges after.
+    are fixed until `bind` is called again. ``guarded`` poisons the arena before each call and
+    checks its edges after.
     """
 
     def __init__(
@@ -105,12 +107,10 @@ class NativeProgram:
         linked: Linked,
         meta: ProgramMeta,
         states: Mapping[str, Array] | None = None,
-        lock: RunLock | None = None,
         guarded: bool = False,
     ) -> None:
         self.meta = meta
         self._linked = linked
-        self._lock = lock or RunLock()
         self._entry = linked.addresses[meta.entry]
         self._run = RUN(self._entry)
         self._control = Control()
@@ -122,7 +122,6 @@ class NativeProgram:
         self._pace = Pace(meta.flops, meta.traffic_bytes)
         self._offset = 0
         self._make_doors()
-        self._states: dict[str, Array] = {}
         self.bind(states or {})
         _programs.add(self)
 
@@ -155,13 +154,21 @@ class NativeProgram:
             self._table[index] = start + 8 * column
 
     def bind(self, states: Mapping[str, Array]) -> None:
-        """Use ``states`` (slot name to array) from now on; every state slot must be there."""
-        with self._lock.calls:
-            for index, slot in enumerate(self.meta.slots):
-                if slot.kind == "state":
-                    array = _checked_state(slot, states.get(slot.name))
-                    self._states[slot.name] = array
-                    self._table[index] = address(array)
+        """Use ``states`` (slot name to array) from now on; every state slot must be there.
+
+        Other threads must not call the program meanwhile.
+        """
+        slots = [(i, s) for i, s in enumerate(self.meta.slots) if s.kind == "state"]
+        arrays = [_checked_state(slot, states.get(slot.name)) for _, slot in slots]
+        self._states = arrays
+        self._lock = lock_of(arrays)
+        for (index, _), array in zip(slots, arrays, strict=True):
+            self._table[index] = address(array)
+
+    @property
+    def exclusive(self) -> AbstractContextManager[Any]:
+        """Inside, this thread alone runs programs that write any of these states."""
+        return self._lock.calls
 
     @property
     def steps_done(self) -> int:
@@ -352,7 +359,8 @@ def _freeze() -> None:
     _leaver = threading.get_ident()
     for program in list(_programs):
         program.stop()
-        program._lock.calls.acquire(timeout=_EXIT_SECONDS)
+        for lock in program._lock.parts:
+            lock.calls.acquire(timeout=_EXIT_SECONDS)
 
 
 # After the pool's own exit function was registered, so this one runs before it.

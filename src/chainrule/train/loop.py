@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..driver import load
-from ..frontend.compiled import Call
+from ..frontend.compiled import Call, Recordings
+from ..frontend.modes import thread
 from ..frontend.traced import Traced, trace_function
 from ..ir.graph import Graph, Node, topological
 from ..ir.rewrite import with_inputs
@@ -22,45 +23,45 @@ from ..runtime.program import NativeProgram
 __all__ = ["LoopStepper"]
 
 Array = npt.NDArray[Any]
-Key = tuple[tuple[tuple[int, ...], str], ...]
+Key = tuple[tuple[tuple[tuple[int, ...], str], ...], int, bool]
 
 
 class LoopStepper:
     """A `Stepper` that runs all its steps in one program.
 
     The step is traced for one batch; its arguments are then replaced by rows gathered from the
-    whole arrays, at indices that move on with each step. There is one program for each batch size.
+    whole arrays, at indices that move on with each step. There is one program for each batch size,
+    and for each thing that the step does: in training and in evaluation mode, for example.
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:
         self._step = step
-        self._calls: dict[tuple[Key, int], tuple[Call, NativeProgram]] = {}
+        self._recordings: dict[Key, Recordings[NativeProgram]] = {}
 
     def run(self, arrays: Sequence[Array], rows: npt.NDArray[np.int32]) -> Array:
         """Perform ``len(rows)`` steps; the loss of each, float32."""
-        call, program = self._program(arrays, rows.shape[1])
-        steps = len(rows)
-        scalars = np.array([[f(k) for f in call.scalars] for k in range(steps)], np.float64)
-        program.forget_steps()
-        try:
-            outputs = program.run_many(steps, *arrays, rows, scalars=scalars)
-        except KeyboardInterrupt:
-            call.finish(program.steps_done, None)
-            raise
-        call.finish(steps, outputs)
-        return outputs[0]
+        call, steps = self._call(arrays, rows.shape[1]), len(rows)
 
-    def _program(self, arrays: Sequence[Array], batch: int) -> tuple[Call, NativeProgram]:
-        key = (tuple((a.shape, a.dtype.str) for a in arrays), batch)
-        found = self._calls.get(key)
-        if found is None or not found[0].traced.is_current():
-            examples = tuple(np.empty((batch, *a.shape[1:]), a.dtype) for a in arrays)
-            traced = trace_function(self._step, examples, {})
-            graph = gathered(traced, arrays, batch)
-            states = [t.settle() for t in traced.states]
-            program = load(graph, states, stepped=frozenset({len(arrays)}))
-            found = self._calls[key] = (Call(traced, program, examples), program)
-        return found
+        def execute() -> tuple[Array, ...]:
+            scalars = np.array([[f(k) for f in call.scalars] for k in range(steps)], np.float64)
+            return call.run.run_many(steps, *arrays, rows, scalars=scalars)
+
+        return call.perform(execute)[0]
+
+    def _call(self, arrays: Sequence[Array], batch: int) -> Call[NativeProgram]:
+        key = (tuple((a.shape, a.dtype.str) for a in arrays), batch, thread.grad)
+        recordings = self._recordings.setdefault(key, Recordings())
+        call = recordings.current()
+        if call is not None:
+            return call
+        examples = tuple(np.empty((batch, *a.shape[1:]), a.dtype) for a in arrays)
+        traced = trace_function(self._step, examples, {})
+
+        def program(graph: Graph, states: Sequence[Array]) -> NativeProgram:
+            stepped = frozenset({len(arrays)})
+            return load(gathered(traced, arrays, batch), states, stepped=stepped)
+
+        return recordings.add(traced, examples, program)
 
 
 def gathered(traced: Traced, arrays: Sequence[Array], batch: int) -> Graph:
