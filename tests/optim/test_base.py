@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from chainrule import optim
 from chainrule.errors import ConfigError, StateError, TraceError
 from chainrule.frontend import Tensor, compile, no_grad
 from chainrule.frontend.apply import from_array, new_tensor
+from chainrule.frontend.modes import structure
 from chainrule.optim.schedule import Exponential, Step
 
 
@@ -217,26 +219,48 @@ def test_nothing_of_an_optimizer_changes_inside_a_trace() -> None:
         attribute()
 
 
-def test_state_round_trip_continues_with_the_same_bits() -> None:
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_state_round_trip_continues_with_the_same_bits(name: str) -> None:
+    """Settings pass through JSON on the way, as they do in checkpoints."""
+    settings = {"amsgrad": True} if name in ("adam", "adamw") else {}
+
     def trained(steps: int) -> tuple[Tensor, optim.Optimizer]:
-        p = parameter(1.0, -2.0, 0.5)
-        optimizer = optim.Adam([p], lr=0.05, amsgrad=True)
+        p = new_tensor(np.array([[1.0, -2.0, 0.5]], np.float32), requires_grad=True)
+        optimizer = optim.make(name, [p], lr=0.05, **settings)
         more(p, optimizer, steps)
         return p, optimizer
 
     def more(p: Tensor, optimizer: optim.Optimizer, steps: int) -> None:
-        for _ in range(steps):
+        def closure() -> Tensor:
             optimizer.zero_grad()
-            (p * p * p).sum().backward()
-            optimizer.step()
+            loss = (p * p * p * p).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(steps):
+            optimizer.step(closure)
 
     whole, _ = trained(7)
     part, optimizer = trained(4)
     other = new_tensor(part.numpy(), requires_grad=True)
-    resumed = optim.Adam([other], lr=1.0, amsgrad=True)
-    resumed.load_state_dict(optimizer.state_dict())
+    resumed = optim.make(name, [other], lr=1.0, **settings)
+    saved = optimizer.state_dict()
+    saved["param_groups"] = json.loads(json.dumps(saved["param_groups"]))
+    resumed.load_state_dict(saved)
     more(other, resumed, 3)
     np.testing.assert_array_equal(other.numpy(), whole.numpy())
+    assert resumed.param_groups[0] == optimizer.param_groups[0] | {"params": [other]}
+
+
+def test_settings_that_a_file_gave_as_lists_are_no_change() -> None:
+    p = parameter(1.0)
+    optimizer = optim.Rprop([p])
+    step = descend(optimizer, p)
+    step()
+    saved = optimizer.state_dict()
+    epoch = structure.epoch
+    optimizer.load_state_dict(json.loads(json.dumps({**saved, "state": {}})))
+    assert structure.epoch == epoch
 
 
 def test_state_is_a_copy_and_can_be_reset_under_a_compiled_step() -> None:

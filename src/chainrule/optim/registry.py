@@ -41,7 +41,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 
-def make(name: str, params: Params, **settings: Any) -> Optimizer:
+def make(name: str, params: Params, /, **settings: Any) -> Optimizer:
     """The optimizer ``name`` for ``params``: ``make("adamw", model.parameters(), lr=3e-4)``.
 
     Capital letters, ``-`` and ``_`` in the name do not matter. Raises ConfigError, with the nearest
