@@ -61,10 +61,11 @@ def test_shared_parameters_are_listed_once_and_saved_twice() -> None:
 
 
 def test_copies_are_apart_and_keep_the_layout() -> None:
-    for copied in (copy.deepcopy(model()), pickle.loads(pickle.dumps(model()))):
-        assert copied[0].weight.requires_grad
-        assert copied[0].weight.concrete.flags.f_contiguous
-        assert copied[0].weight.concrete.ctypes.data % 64 == 0
+    wide = nn.Linear(4, 16)
+    for copied in (copy.deepcopy(wide), pickle.loads(pickle.dumps(wide))):
+        assert copied.weight.requires_grad
+        assert copied.weight.concrete.flags.f_contiguous
+        assert copied.weight.concrete.ctypes.data % 64 == 0
     a = model()
     b = copy.deepcopy(a)
     with cr.no_grad():

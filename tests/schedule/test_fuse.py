@@ -64,7 +64,14 @@ def test_a_product_is_not_overwritten_while_it_is_read() -> None:
     assert max(reads) < writes[0]
 
 
-def test_threads_share_columns_unless_there_are_few() -> None:
+def test_a_narrow_weight_gradient_has_its_vectors_along_the_rows() -> None:
+    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), Doors())
+    products = [t.nest for p in program.phases for t in p if isinstance(t.nest.source, Product)]
+    gradients = [nest.dims[:2] for nest in products if len(nest.stores) == 3]
+    assert sorted(gradients) == [(10, 24), (20, 24)]  # not 24 x 10: ten cannot fill a vector
+
+
+def test_threads_share_the_columns_of_wide_products_and_the_rows_of_tall_ones() -> None:
     assert shares_columns(128, 512)
     assert not shares_columns(784, 512)
     assert not shares_columns(128, 10)

@@ -16,6 +16,9 @@ from ..ir.types import DType
 from . import init
 from .module import Module, Parameter, as_tensor, new_parameter
 
+#: with fewer outputs than a vector has elements the weight is stored as (out, in)
+NARROW = 16
+
 
 class Identity(Module):
     """The input itself; takes and ignores any arguments."""
@@ -31,8 +34,9 @@ class Identity(Module):
 class Linear(Module):
     """y = x Wᵀ + b for x [..., in_features]; weight [out_features, in_features].
 
-    Both are uniform in ±1/sqrt(in_features) at first. In memory the weight is an
-    (in, out) matrix, which is how the forward product reads it.
+    Both are uniform in ±1/sqrt(in_features) at first. In memory the weight is an (in, out) matrix,
+    which is how the forward product reads it; with few outputs it lies as it is, which is how its
+    gradient is computed then.
     """
 
     weight: Parameter
@@ -41,7 +45,8 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = new_parameter(aligned_empty((out_features, in_features), np.float32, "F"))
+        order = "F" if out_features >= NARROW else "C"
+        self.weight = new_parameter(aligned_empty((out_features, in_features), np.float32, order))
         self.register_parameter("bias", None)
         if bias:
             self.bias = new_parameter(aligned_empty((out_features,), np.float32))

@@ -24,13 +24,18 @@ from .nest import (
     walk,
 )
 
+#: elements of a vector
+LANES = 16
 #: below this many scalar operations a nest is done by one thread
 SMALL = 16384
 
 
 def tile(nest: Nest) -> Nest:
     """Simplify the loops of ``nest`` and choose its vector and split dims."""
-    nest = _reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
+    if isinstance(nest.source, Product):
+        nest = _exchange(nest, nest.source)
+    elif nest.source is None and not _scatters(nest):
+        nest = _reorder_map(nest)
     nest = _merge(nest)
     vector = _vector_dim(nest)
     return replace(nest, vector=vector, split=_split_dim(nest, vector))
@@ -73,6 +78,25 @@ def _reorder_map(nest: Nest) -> Nest:
     strides = nest.stores[0].access.offset.coeffs
     order = sorted(range(len(nest.dims)), key=lambda d: -abs(strides[d]))
     return regroup(nest, [[d] for d in order], len(order))
+
+
+def _exchange(nest: Nest, product: Product) -> Nest:
+    """Rows for columns, where columns cannot fill a vector or lie apart in the result.
+
+    (A B)' = B' A', element by element the same chain. Vectors run along the columns of the second
+    operand, so the rows of A must lie side by side: they do in every weight gradient.
+    """
+    m, n = nest.parallel - 2, nest.parallel - 1
+    if product.a.offset.coeffs[m] != 1 or product.a.indirect:
+        return nest
+    steps = [s.access.offset.coeffs for s in nest.stores]
+    apart = all(c[n] != 1 for c in steps) and any(c[m] == 1 for c in steps)
+    if not (nest.dims[n] < LANES <= nest.dims[m] or (apart and nest.dims[m] >= LANES)):
+        return nest
+    order = [*range(m), n, m, *range(nest.parallel, len(nest.dims))]
+    turned = regroup(nest, [[d] for d in order], nest.parallel)
+    assert isinstance(turned.source, Product)
+    return replace(turned, source=Product(turned.source.b, turned.source.a))
 
 
 def _merge(nest: Nest) -> Nest:
@@ -136,7 +160,7 @@ def _split_dim(nest: Nest, vector: int) -> int | None:
         return _split_product(nest)
     if not candidates:
         return None
-    return max(candidates, key=lambda d: (nest.dims[d] // (16 if d == vector else 1), -d))
+    return max(candidates, key=lambda d: (nest.dims[d] // (LANES if d == vector else 1), -d))
 
 
 def _split_product(nest: Nest) -> int:
