@@ -225,9 +225,11 @@ def test_before_the_first_step() -> None:
     [
         {"temperature": -1.0},
         {"temperature": math.inf},
+        {"temperature": "hot"},
         {"cooling": "slow"},
         {"rate": 0.0},
         {"rate": 1.5},
+        {"rate": "slow"},
         {"steps": 0},
         {"scale": -0.1},
     ],
@@ -358,6 +360,7 @@ def test_langevin_dynamics_at_temperature_zero_is_descent() -> None:
     ("make", "named"),
     [
         (lambda x: optim.GradientNoise(optim.SGD([x]), eta=-1.0), r"eta is -1\.0"),
+        (lambda x: optim.GradientNoise(optim.SGD([x]), eta="much"), "eta is 'much'"),
         (lambda x: optim.GradientNoise(optim.SGD([x]), gamma=-1.0), r"gamma is -1\.0"),
         (lambda x: optim.GradientNoise([x]), "the optimizer to wrap"),
         (lambda x: optim.SGLD([x], lr=-1.0), r"lr is -1\.0"),

@@ -19,8 +19,10 @@ from ..frontend.operations.arithmetic import cast, less, less_equal, log, where
 from ..frontend.random import rand, randn
 from ..ir.types import DType
 from .base import Initial, Optimizer, Params, Rates, Slots, Turn
+from .checking import not_negative
 from .group import NOT_NEGATIVE, Clock, Hyper, Rule, lr_at
 from .schedule import Schedule
+from .schedule.base import check_factor, check_whole, require
 from .wrapper import Wrapper
 
 __all__ = ["SGLD", "GradientNoise", "SimulatedAnnealing"]
@@ -68,12 +70,12 @@ class SimulatedAnnealing(Optimizer):
         steps: int = 1000,
         seed: int = 0,
     ) -> None:
-        _check(temperature, "temperature", 0 <= temperature < math.inf, "a finite number from 0")
-        _check(cooling, "cooling", cooling in COOLINGS, " or ".join(COOLINGS))
-        _check(rate, "rate", 0 < rate <= 1, "in (0, 1]")
-        _check(steps, "steps", isinstance(steps, int) and steps >= 1, "a whole number from 1")
+        require(cooling in COOLINGS, "cooling", cooling, " or ".join(COOLINGS))
+        check_factor("rate", rate)
+        check_whole("steps", steps)
+        self.temperature = not_negative("temperature", temperature)
         super().__init__(params, {"scale": scale})
-        self.temperature, self.cooling, self.rate, self.steps = temperature, cooling, rate, steps
+        self.cooling, self.rate, self.steps = cooling, rate, steps
         self.generator = Generator(seed)
         self._clock = Clock(1)
         self._best_loss = from_array(aligned_copy(np.array(np.inf, np.float32)))
@@ -179,9 +181,7 @@ class GradientNoise(Wrapper):
         self, optimizer: Optimizer, eta: float = 0.3, gamma: float = 0.55, *, seed: int = 0
     ) -> None:
         super().__init__(optimizer)
-        for name, value in (("eta", eta), ("gamma", gamma)):
-            _check(value, name, 0 <= value < math.inf, "a finite number of at least 0")
-        self.eta, self.gamma = eta, gamma
+        self.eta, self.gamma = not_negative("eta", eta), not_negative("gamma", gamma)
         self.generator = Generator(seed)
         self._clock = Clock(1)
 
@@ -279,11 +279,6 @@ class SGLD(Optimizer):
 def _setting(group: Hyper, name: str) -> Tensor | float:
     """A setting that may change without compiling anything anew."""
     return host_scalar(lambda k: float(group[name]))
-
-
-def _check(value: Any, name: str, fine: bool, words: str) -> None:
-    if not fine:
-        raise ConfigError(f"{name} is {value!r}", help=f"{name} must be {words}")
 
 
 def _own(state_dict: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any]:

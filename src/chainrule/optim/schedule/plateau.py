@@ -96,5 +96,9 @@ class ReduceOnPlateau(Schedule):
                 help="make the schedule as it was when the state was saved",
             )
         check_rate("lr", state_dict["lr"])
+        best = state_dict["best"]
+        require(best is None or is_real(best), "best", best, "a number or nothing")
+        for key in ("bad", "resting"):
+            check_whole(key, state_dict[key], least=0)
         for key in _KEYS:
             setattr(self._seen, key, state_dict[key])
