@@ -65,7 +65,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
     "ir.types": ("DType",),
     "runtime.processors": ("get_num_threads", "set_num_threads"),
-    "table": ("fit", "load_run"),
+    "table": ("cross_validate", "fit", "load_run", "resume"),
     "testing": ("check_grads",),
     "train": (
         "Callback",

@@ -7,6 +7,7 @@ any time. ``python -m chainrule.config`` prints the table as Markdown: that is `
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Generic, TypeVar
 
 from chainrule.errors import ConfigError
 
-__all__ = ["CACHE", "CACHE_DIR", "DUMP", "NO_COLOR", "NUM_THREADS", "TABLE", "Variable", "markdown"]
+__all__ = ["CACHE", "CACHE_DIR", "DUMP", "NO_COLOR", "NUM_THREADS", "SETTINGS", "TABLE", "Variable",
+           "markdown"]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -83,6 +85,10 @@ def _parse_optional_count(text: str) -> int | None:
     return _parse_count(text)
 
 
+def _parse_words(text: str) -> tuple[str, ...]:
+    return tuple(shlex.split(text))
+
+
 CACHE: Variable[bool] = Variable(
     "CHAINRULE_CACHE",
     type="a switch (0 or 1)",
@@ -124,15 +130,29 @@ NUM_THREADS: Variable[int | None] = Variable(
     doc="How many threads run a compiled program. The results are the same bits for any number.",
     parse=_parse_optional_count,
 )
+SETTINGS: Variable[tuple[str, ...]] = Variable(
+    "CHAINRULE_SETTINGS",
+    type="words such as `train.lr=0.003`, divided as a shell does",
+    default=lambda: (),
+    default_text="none",
+    doc="Settings of every run that is started: they win over `run.toml` and lose against options.",
+    parse=_parse_words,
+)
 
 TABLE: tuple[
-    Variable[bool] | Variable[Path] | Variable[Path | None] | Variable[int | None], ...
+    Variable[bool]
+    | Variable[Path]
+    | Variable[Path | None]
+    | Variable[int | None]
+    | Variable[tuple[str, ...]],
+    ...,
 ] = (
     CACHE,
     CACHE_DIR,
     DUMP,
     NO_COLOR,
     NUM_THREADS,
+    SETTINGS,
 )
 
 

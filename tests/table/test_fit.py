@@ -175,15 +175,15 @@ def test_the_target_must_be_named(table: Any) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"lr": -1.0}, "lr is -1.0"),
-        ({"lr": float("nan")}, "lr is nan"),
-        ({"epochs": 0}, "epochs is 0"),
-        ({"batch_size": 0}, "batch_size is 0"),
-        ({"layers": (0,)}, "layers is [0]"),
-        ({"dropout": 1.0}, "dropout is 1.0"),
-        ({"seed": -1}, "seed is -1"),
+        ({"lr": -1.0}, "`train.lr` is -1.0"),
+        ({"lr": float("nan")}, "`train.lr` is nan"),
+        ({"epochs": 0}, "`train.epochs` is 0"),
+        ({"batch_size": -1}, "`train.batch_size` is -1"),
+        ({"layers": (0,)}, "`model.layers` is [0]"),
+        ({"dropout": 1.0}, "`model.dropout` is 1.0"),
+        ({"seed": -1}, "`seed` is -1"),
         ({"split": (0.5, 0.5, 0.0)}, "together they are 1"),
-        ({"task": "classify"}, "task is 'classify'"),
+        ({"task": "classify"}, "`data.task` is 'classify'"),
         ({"columns": {"age": "numbr"}}, "did you mean 'number'"),
     ],
 )

@@ -24,9 +24,11 @@ def test_round_trip(document: dict[str, Any]) -> None:
 
 
 def test_text() -> None:
-    document = {"version": 1, "data": {"missing": {"chol": [0], "a b": ["?"]}, "lr": 1e-3}}
-    assert toml.dumps(document) == (
-        'version = 1\n\n[data]\nmissing = { chol = [0], "a b" = ["?"] }\nlr = 0.001\n'
+    missing = {"chol": [0], "a b": [{"c": 1}]}
+    document = {"version": 1, "data": {"lr": 1e-3, "no": {}, "missing": missing}}
+    assert toml.dumps(document, {("data", "lr"): "rate"}) == (
+        "version = 1\n\n[data]\nlr = 0.001  # rate\nno = {}\n\n[data.missing]\nchol = [0]\n"
+        '"a b" = [{ c = 1 }]\n'
     )
 
 

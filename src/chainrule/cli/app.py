@@ -6,7 +6,7 @@ stdout is data, stderr is talk. Exit codes:
     1    a gate failed (``eval --min``)
     2    wrong usage, settings or data; a file or folder that cannot be used
     3    training failed, or Chainrule has a defect
-    130  interrupted (Ctrl-C), 143 ended by a signal; ``train`` saves what there is before
+    130  interrupted (Ctrl-C), 143 ended by a signal; ``train`` saves a checkpoint before
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ import click
 
 from ..errors import ChainruleError
 from ..version import __version__
+from .config import config
 from .evaluate import evaluate
 from .info import info
+from .init import init
 from .predict import predict
+from .resume import resume
+from .runs import runs
 from .terminal import Terminated, error_text, say, state
 from .train import train
 
@@ -143,6 +147,8 @@ def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> Non
 EPILOG = """\b
 Examples:
   chainrule train heart
+  chainrule init sales.parquet --target price
+  chainrule train run.toml train.lr=0.003
   chainrule train sales.parquet --target price
   chainrule predict last new.csv -o out.csv
 """
@@ -162,7 +168,7 @@ def app() -> None:
     """Trains a neural network from a table, and predicts with it."""
 
 
-for command in (train, predict, evaluate, info):
+for command in (init, train, resume, predict, evaluate, runs, config, info):
     app.add_command(command)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from .engine import engine
-from .runs import find_run
-from .terminal import say, traceback_option
+from .finding import find_run
+from .options import common, json_option, runs_dir_option, threads_option
+from .terminal import say
 
 __all__ = ["evaluate"]
 
@@ -31,10 +32,10 @@ __all__ = ["evaluate"]
     help="Exit with 1 when the metric is above. May be repeated.",
 )
 @click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
-@click.option("--runs-dir", default="runs", show_default=True, help="Where run folders are.")
-@click.option("--threads", type=int, help="Results do not depend on it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@traceback_option
+@runs_dir_option
+@threads_option
+@json_option()
+@common
 def evaluate(
     run: str,
     data: str,

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from ..version import __version__
-from .terminal import traceback_option
+from .options import common, json_option
 
 __all__ = ["info"]
 
 
 @click.command(short_help="Versions, processor, threads and folders.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@traceback_option
+@json_option()
+@common
 def info(as_json: bool) -> None:
     """Show versions, the processor's features, threads, and where compiled programs are kept."""
     facts = gather()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .engine import engine
-from .runs import find_run
-from .terminal import say, traceback_option
+from .finding import find_run
+from .options import common, runs_dir_option, threads_option
+from .terminal import say
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -34,9 +35,9 @@ __all__ = ["predict"]
 @click.option("--proba", is_flag=True, help="Also the probability of each class.")
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Copy this column. May be repeated.")
 @click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
-@click.option("--runs-dir", default="runs", show_default=True, help="Where run folders are.")
-@click.option("--threads", type=int, help="Results do not depend on it.")
-@traceback_option
+@runs_dir_option
+@threads_option
+@common
 def predict(
     run: str,
     data: str,

@@ -1,66 +1,125 @@
-"""Finding a run: by path, name, a unique end of its name, or ``last``."""
+"""``chainrule runs ls | show | compare | rm``."""
 
 from __future__ import annotations
 
-import difflib
-import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import StateError
+import click
 
-__all__ = ["find_run", "list_runs"]
+from .finding import find_run
+from .options import common, json_option, runs_dir_option
+from .terminal import colour, say
 
-
-def list_runs(runs_dir: Path) -> list[Path]:
-    """The run folders of ``runs_dir``, oldest first."""
-    if not runs_dir.is_dir():
-        return []
-    found = [p for p in runs_dir.iterdir() if (p / "run.json").is_file()]
-    return sorted(found, key=lambda p: (_started(p), p.name))
+__all__ = ["runs"]
 
 
-def _started(run: Path) -> str:
-    """The moment in ``run.json``: names tell seconds only."""
-    try:
-        return str(json.loads((run / "run.json").read_text(encoding="utf-8"))["started"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+@click.group(short_help="List, show, compare and remove runs.")
+def runs() -> None:
+    """Runs: one folder for each training."""
 
 
-def find_run(text: str, runs_dir: Path) -> Path:
-    """The folder that ``text`` means. StateError when there is none, or more than one."""
-    path = Path(text).expanduser()
-    if (path / "run.json").is_file() or path.is_absolute():
-        return path
-    runs = list_runs(runs_dir)
-    if text == "last":
-        usable = [r for r in runs if (r / "model.safetensors").is_file()]
-        if not usable:
-            raise StateError(
-                f"there is no finished run in {runs_dir}",
-                help="train one: chainrule train DATA --target COLUMN; or say where: --runs-dir",
-            )
-        return usable[-1]
-    matching = [r for r in runs if r.name == text] or [r for r in runs if r.name.endswith(text)]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        raise StateError(
-            f"{len(matching)} runs end in {text!r}",
-            where=str(runs_dir),
-            help=f"say more of the name: {', '.join(r.name for r in matching[-5:])}",
-        )
-    if path.is_dir():
-        raise StateError(
-            f"{path} is not a run folder: it has no run.json",
-            help="give a folder that chainrule train wrote",
-        )
-    raise StateError(f"there is no run {text!r}", where=str(runs_dir), help=_hint(text, runs))
+@runs.command("ls", short_help="A table of all runs.")
+@click.argument("place", metavar="[GROUP]", default="")
+@json_option("One JSON list on stdout.")
+@runs_dir_option
+@common
+def list_all(place: str, as_json: bool, runs_dir: str) -> None:
+    """All runs of the runs folder, or of GROUP (what --seeds and --folds leave), oldest first."""
+    base = Path(runs_dir).expanduser()
+    from ..table.overview import overview
+    from ..table.runfolder import json_text
+
+    found = overview(find_run(place, base) if place else base)
+    if as_json:
+        click.echo(json_text([run.to_dict() for run in found], indent=2))
+        return
+    if not found:
+        say(f"there are no runs in {base}")
+        return
+    print_rows(
+        ("run", "status", "data", "best", "metric", "seconds"),
+        [(r.path.name, r.status, r.data, r.best, r.metric, r.duration) for r in found],
+    )
+    for run in found:
+        if run.trouble:
+            say(click.style(f"! {run.path.name}: {run.trouble}", fg="yellow"))
 
 
-def _hint(text: str, runs: list[Path]) -> str:
-    names = [r.name for r in runs]
-    if not names:
-        return "there are no runs there; say where they are with --runs-dir"
-    near = difflib.get_close_matches(text, names, n=1) or names[-1:]
-    return f"did you mean {near[0]}? `last` is the latest one"
+@runs.command(short_help="Everything about one run.")
+@click.argument("run")
+@json_option()
+@runs_dir_option
+@common
+def show(run: str, as_json: bool, runs_dir: str) -> None:
+    """Status, data, model, metrics and curve of RUN: a folder, the end of its name, or `last`."""
+    place = find_run(run, Path(runs_dir).expanduser())
+    from ..table.overview import details, details_text
+    from ..table.runfolder import json_text
+
+    found = details(place)
+    click.echo(json_text(found, indent=2) if as_json else details_text(found, place))
+
+
+@runs.command(short_help="Metrics and settings that differ.")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@json_option()
+@runs_dir_option
+@common
+def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
+    """Metrics of runs A and B side by side, and every setting in which they differ."""
+    base = Path(runs_dir).expanduser()
+    places = [find_run(text, base) for text in (a, b)]
+    from ..table.overview import comparison
+    from ..table.runfolder import json_text
+    from ..table.watch import number
+
+    found = comparison(*places)
+    if as_json:
+        click.echo(json_text(found, indent=2))
+        return
+    rows = [(name, number(x), number(y)) for name, (x, y) in found["metrics"].items()]
+    rows += [(key, x or "-", y or "-") for key, (x, y) in found["settings"].items()]
+    print_rows(("", *(p.name for p in places)), rows)
+
+
+@runs.command("rm", short_help="Remove runs.")
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@runs_dir_option
+@common
+def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
+    """Remove run folders and everything in them. A run that is running is refused."""
+    base = Path(runs_dir).expanduser()
+    places = [find_run(name, base, broken=True) for name in names]
+    from ..table.overview import removable, remove_run
+
+    for place in places:
+        removable(place)
+    if not yes:
+        say("\n".join(str(place) for place in places))
+        if not sys.stdin.isatty() or not click.confirm("remove for good?", err=True):
+            say("nothing was removed; --yes removes without asking")
+            raise click.exceptions.Exit(1)
+    for place in places:
+        remove_run(place)
+        click.echo(place)
+
+
+def print_rows(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """A table on stdout: with rich on a terminal, else aligned columns that tools can cut."""
+    if sys.stdout.isatty() and colour() is not False:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*heads, box=None, padding=(0, 2, 0, 0))
+        for row in rows:
+            table.add_row(*row)
+        Console(highlight=False).print(table)
+        return
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

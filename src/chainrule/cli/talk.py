@@ -27,6 +27,9 @@ __all__ = ["JsonTalk", "TerminalTalk", "as_options", "metric_table", "silent"]
 class TerminalTalk(Talk):
     """Findings with the option that follows them, results as a table."""
 
+    def __init__(self, progress: str = "auto") -> None:
+        super().__init__(progress=progress)
+
     def say(self, text: str) -> None:
         say(text)
 
@@ -64,6 +67,12 @@ class JsonTalk(Listener):
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
         keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")
         self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys}})
+
+    def member(self, index: int, count: int, name: str) -> None:
+        self.write("member", {"name": name, "number": index + 1, "of": count})
+
+    def repeated(self, facts: Mapping[str, Any], group: Path | None) -> None:
+        self.write("repeated", {"run": str(group), "summary": facts["summary"]})
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
         click.echo(json_text({"event": event, **facts}))

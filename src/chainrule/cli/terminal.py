@@ -5,28 +5,30 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 import click
 
 from ..config import NO_COLOR
 
-__all__ = ["Terminated", "colour", "error_text", "graceful", "missing_values", "say", "state",
-           "traceback_option"]  # fmt: skip
-
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["Terminated", "colour", "error_text", "graceful", "missing_values", "say", "state"]
 
 
 class State:
     """What the command line said about the program itself."""
 
     traceback = False
+    colour = "auto"
+    quiet = False
+    verbose = False
+    progress = "auto"
 
     def reset(self) -> None:
-        self.traceback = False
+        for name in ("traceback", "colour", "quiet", "verbose", "progress"):
+            setattr(self, name, getattr(type(self), name))
 
 
 state = State()
@@ -39,8 +41,17 @@ class Terminated(KeyboardInterrupt):
 
 
 def colour() -> bool | None:
-    """False when colour is unwanted; None lets click look for a terminal."""
-    return False if NO_COLOR.read() or os.environ.get("TERM") == "dumb" else None
+    """Whether output is coloured; None lets click look for a terminal.
+
+    ``--color`` wins over NO_COLOR, that over FORCE_COLOR, that over TERM=dumb.
+    """
+    if state.colour != "auto":
+        return state.colour == "always"
+    if NO_COLOR.read():
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
 
 
 def say(text: str) -> None:
@@ -72,13 +83,6 @@ def graceful() -> Iterator[None]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
-
-
-def traceback_option(command: F) -> F:
-    """``--traceback`` after the command's name too; `Commands.main` reads it."""
-    return click.option(
-        "--traceback", is_flag=True, expose_value=False, help="Show where an error arose."
-    )(command)
 
 
 def missing_values(pairs: tuple[str, ...]) -> dict[str, list[str | int | float]] | None:

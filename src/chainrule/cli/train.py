@@ -1,4 +1,4 @@
-"""``chainrule train DATA --target COLUMN``."""
+"""``chainrule train DATA --target COLUMN`` and ``chainrule train RUN.toml``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from .engine import engine
-from .terminal import graceful, missing_values, say, traceback_option
+from .options import common, json_option, progress_option, quiet_option, threads_option
+from .starting import gathered, listener_for, setting_words, tell_origins
+from .terminal import graceful, missing_values, say, state
 
 __all__ = ["train"]
 
@@ -25,6 +27,29 @@ def whole_numbers(ctx: click.Context, param: click.Parameter, value: str | None)
         raise click.BadParameter(f"{value!r} is not a list such as 64,64") from None
 
 
+def count_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """``256`` as a number, ``all`` as it is."""
+    if value is None or value == "all":
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a whole number, nor all") from None
+
+
+def seed_list(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """``5`` as a count, ``1,2,7`` as a list of seeds."""
+    if value is None:
+        return None
+    try:
+        found = [int(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a number of seeds or a list 1,2,7") from None
+    if min(found) < 0 or (len(found) == 1 and "," not in value and found[0] < 1):
+        raise click.BadParameter("seeds are whole numbers from 0, their number is at least 1")
+    return found if "," in value else found[0]
+
+
 def kinds_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
     """``("zip=category",)`` as a dict."""
     found = {}
@@ -36,8 +61,9 @@ def kinds_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
     return found or None
 
 
-@click.command(short_help="Train a model from a table.")
-@click.argument("data")
+@click.command(short_help="Train a model from a table or a run.toml.")
+@click.argument("source", metavar="DATA|RUN.toml")
+@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
 @click.option("--target", metavar="COLUMN", help="The column to predict.")
 @click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
 @click.option(
@@ -66,53 +92,74 @@ def kinds_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
 )
 @click.option("--dropout", type=float, help="Share of units left out in each step.")
 @click.option("--epochs", type=int, help="At most so many.")
+@click.option("--optimizer", metavar="NAME", help="adamw, sgd, ...: `chainrule config schema`.")
+@click.option("--schedule", metavar="NAME", help="How the learning rate changes: cosine, ...")
 @click.option("--lr", type=float, help="Learning rate.")
-@click.option("--batch-size", type=int, help="Rows in one step.")
+@click.option("--batch-size", metavar="N|all", callback=count_or_all, help="Rows in one step.")
 @click.option("--weight-decay", type=float, help="Pull of the weights towards zero.")
 @click.option(
     "--patience", type=int, help="Epochs without a better validation loss before the end."
 )
 @click.option("--time-limit", type=float, metavar="SECONDS", help="End after this time.")
+@click.option("--seed", type=int, help="Fixes split, first weights and order.  [default: 0]")
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Fixes split, first weights and order."
+    "--seeds",
+    metavar="N|LIST",
+    callback=seed_list,
+    help="Train once for each seed: so many from --seed on, or a list 1,2,7.",
 )
-@click.option("--threads", type=int, help="Results do not depend on it.")
-@click.option("--name", default="", help="A name for the run folder.")
-@click.option("--runs-dir", default="runs", show_default=True, help="Where run folders go.")
-@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
-@click.option("-q", "--quiet", is_flag=True, help="No talk on stderr.")
-@traceback_option
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 1000),
+    metavar="K",
+    help="Cross-validation: train K times, each row is a test row once.",
+)
+@click.option("--name", help="A name for the run folder.")
+@click.option("--runs-dir", help="Where run folders go.  [default: runs]")
+@threads_option
+@json_option("Events as JSON lines on stdout.")
+@quiet_option
+@progress_option
+@common
 def train(
-    data: str, missing: tuple[str, ...], columns: tuple[str, ...], threads: int | None,
-    as_json: bool, quiet: bool, **options: Any,
+    source: str, words: tuple[str, ...], missing: tuple[str, ...], columns: tuple[str, ...],
+    seeds: int | list[int] | None, folds: int | None, threads: int | None, as_json: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
-    """Train on DATA (csv, tsv, parquet, jsonl; plain or gzipped) to predict a column.
+    """Train on DATA (csv, tsv, parquet, jsonl; plain or gzipped) to predict a column, or as
+    RUN.toml says (`chainrule init` writes one).
 
     The kinds of columns and the task are inferred; a part of the rows is kept apart to judge the
     result. Everything is written to a run folder, whose path is printed on stdout.
 
+    KEY=VALUE sets what run.toml can hold: `train.lr=0.003 train.clip.global_norm=1`.
+
     `heart` and `breast_cancer` are tables that come with Chainrule: `chainrule train heart`.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    options |= {"missing": missing_values(missing), "columns": kinds_of(columns)}
     with graceful():
-        from .talk import JsonTalk, TerminalTalk, silent
+        found = gathered(source, words, options)
+        tell_origins(found)
+        engine(threads)
+        from ..table import fit_settings, repeat
 
-        listener = JsonTalk() if as_json else silent() if quiet else TerminalTalk()
-        predictor = engine(threads).fit(
-            data,
-            missing=missing_values(missing),
-            columns=kinds_of(columns),
-            listener=listener,
-            **given,
-        )
+        listener = listener_for(as_json)
+        if seeds is None and folds is None:
+            run = fit_settings(found.settings, listener=listener).run
+        else:
+            run = repeat(found.settings, seeds=seeds, folds=folds, listener=listener).run
+    if run is None:
+        return
     if not as_json:
-        click.echo(predictor.run)
-    if not (as_json or quiet):
-        say(next_steps(predictor.run, options["runs_dir"], data))
+        click.echo(run)
+    if not (as_json or state.quiet):
+        data = found.settings.data.path
+        many = seeds is not None or folds is not None
+        say(f"next: chainrule runs show {run}" if many else next_steps(run, data))
 
 
-def next_steps(run: Path, runs_dir: str, data: str) -> str:
+def next_steps(run: Path, data: str) -> str:
     """Commands to paste."""
-    place = "" if runs_dir == "runs" else f" --runs-dir {runs_dir}"
+    place = "" if str(run.parent) == "runs" else f" --runs-dir {run.parent}"
     short = run.name.rpartition("-")[2]
     return f"next: chainrule predict {short} {data} -o out.csv{place}"

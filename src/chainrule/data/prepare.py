@@ -13,7 +13,7 @@ from chainrule.data.finding import Finding
 from chainrule.data.fit import FitOptions
 from chainrule.data.pipeline import Features, Pipeline, read_target
 from chainrule.data.schema import Kind, Schema, infer_schema
-from chainrule.data.split import Split, split_rows
+from chainrule.data.split import Split, fold_rows, split_rows
 from chainrule.data.table import Cell, Table
 from chainrule.data.target import Task
 
@@ -56,14 +56,17 @@ def prepare(
     missing: Mapping[str, Sequence[Cell]] | None = None,
     ignore: Collection[str] = (),
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    fold: tuple[int, int] | None = None,
     seed: int = 0,
     options: FitOptions | None = None,
     folder: Path | None = None,
 ) -> Prepared:
     """Infers the schema, splits (stratified for classes), fits on the training rows, transforms.
 
-    The same table and arguments give the same bits. Arrays that are too large for memory are put
-    below ``folder``. Raises DataError or ConfigError as ``infer_schema`` and ``split_rows`` do.
+    ``fold`` (2, 5) makes the second of five folds the test part (see ``fold_rows``); the validation
+    part then has its share of ``fractions`` among the other two. The same table and arguments give
+    the same bits. Arrays that are too large for memory are put below ``folder``. Raises DataError
+    or ConfigError as ``infer_schema`` and ``split_rows`` do.
     """
     table = table.with_missing(missing or {})
     schema, findings = infer_schema(
@@ -72,7 +75,11 @@ def prepare(
     assert schema.target is not None  # it was asked for
     usable, values = read_target(table, schema.target, schema.missing)
     classes = values.astype(np.int64) if schema.task != "regression" else None
-    parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
+    if fold is None:
+        parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
+    else:
+        share = fractions[1] / (fractions[0] + fractions[1])
+        parts = fold_rows(len(usable), *fold, classes=classes, validation=share, seed=seed)
     if classes is not None:
         findings += _notice_classes(schema, classes, parts)
     if len(usable) < FEW_ROWS:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["Split", "shuffled", "split_rows"]
+__all__ = ["Split", "fold_rows", "shuffled", "split_rows"]
 
 Rows = NDArray[np.int64]
 
@@ -70,6 +70,40 @@ def split_rows(
     # Lone members of a class come in the middle, which is where the training rows are taken.
     test, train, val = np.split(order, [n_test, n_test + n_train])
     return Split(np.sort(train), np.sort(val), np.sort(test))
+
+
+def fold_rows(
+    n: int,
+    fold: int,
+    folds: int,
+    *,
+    classes: ArrayLike | None = None,
+    validation: float = 0.15,
+    seed: int = 0,
+) -> Split:
+    """The ``fold``-th (from 1) of ``folds`` divisions of the rows 0 .. n-1 for cross-validation.
+
+    The test parts of all folds together are all rows, each once, and their sizes differ by at most
+    one. Of the other rows, the share ``validation`` is kept for validation. With ``classes``, every
+    part gets nearly the share of each class that the table has. All folds come from one ``seed``.
+    """
+    if not 1 <= fold <= folds or folds < 2:
+        raise ConfigError(f"fold {fold} of {folds}", help="folds are counted from 1; two or more")
+    if n < folds + 2:
+        raise DataError(
+            f"{n} row{'s' * (n != 1)} cannot be divided into {folds} folds",
+            help=f"at least {folds + 2} rows with a target are needed",
+        )
+    order = shuffled(n, seed)
+    if classes is not None:
+        order = _interleave(order, np.asarray(classes))
+    # Every folds-th row of an order in which the classes lie in proportion is in proportion too.
+    test = order[fold - 1 :: folds]
+    rest = np.delete(order, np.s_[fold - 1 :: folds])
+    n_val = min(max(1, round(len(rest) * validation)), len(rest) - 1)
+    chosen = (np.arange(n_val) * len(rest)) // n_val
+    train = np.delete(rest, chosen)
+    return Split(np.sort(train), np.sort(rest[chosen]), np.sort(test))
 
 
 def _interleave(order: Rows, classes: NDArray[np.generic]) -> Rows:

@@ -1,8 +1,25 @@
 """The table door: ``fit`` a table, get a predictor, find it again with ``load_run``."""
 
-from .fit import fit
+from .fit import fit, fit_settings
 from .loading import load_run
-from .predictor import Predictor, open_table
+from .opening import open_table
+from .predictor import Predictor
+from .repeating import Repeated, cross_validate, repeat
+from .resuming import resume
+from .settings import Settings
 from .watch import Listener, Talk
 
-__all__ = ["Listener", "Predictor", "Talk", "fit", "load_run", "open_table"]
+__all__ = [
+    "Listener",
+    "Predictor",
+    "Repeated",
+    "Settings",
+    "Talk",
+    "cross_validate",
+    "fit",
+    "fit_settings",
+    "load_run",
+    "open_table",
+    "repeat",
+    "resume",
+]

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from ..data import Task
 
 __all__ = [
     "EPOCHS",
-    "LR",
+    "OPTIMIZER",
+    "OPTIMIZER_SETTINGS",
     "PATIENCE",
-    "WEIGHT_DECAY",
     "batch_size_for",
     "dropout_for",
     "layers_for",
+    "lr_for",
 ]
 
 EPOCHS = 200  # an upper bound: early stopping ends almost every run before
 PATIENCE = 15
+OPTIMIZER = "adamw"
+
+#: where a table wants something else than the optimizer's own default
+OPTIMIZER_SETTINGS: Mapping[str, Mapping[str, Any]] = {"adamw": {"weight_decay": 0.1}}
+
 LR = 1e-3
-WEIGHT_DECAY = 0.1
+#: for optimizers whose steps are not of the size of their learning rate, or are larger or smaller
+LR_OF_OPTIMIZER: Mapping[str, float] = {
+    "sgd": 0.05,
+    "adagrad": 0.02,
+    "adadelta": 1.0,
+    "rprop": 1e-3,
+    "lion": 2e-4,
+    "muon": 0.01,
+    "lbfgs": 1.0,
+}
 
 SMALLEST_BATCH = 32
 LARGEST_BATCH = 1024
@@ -45,3 +62,8 @@ def dropout_for(rows: int, task: Task) -> float:
     if rows >= 20_000:
         return 0.1
     return 0.2 if rows >= 2_000 or task == "regression" else 0.5
+
+
+def lr_for(optimizer: str) -> float:
+    """A learning rate that this optimizer trains most tables with."""
+    return LR_OF_OPTIMIZER.get(optimizer, LR)

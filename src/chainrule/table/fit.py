@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..data import Bundled, Kind, Table, Task
 from ..data.table import Cell
 from ..errors import ConfigError
-from . import defaults
 from .fitting import Fitting, arrays_folder, prepared_arrays, task_of
-from .predictor import LOSS_OF_TASK, Predictor, open_table
-from .settings import DataSettings, ModelSettings, Settings, TrainSettings
+from .opening import open_table
+from .predictor import Predictor
+from .settings import Settings, Source, from_environment, from_words, gather
 from .watch import Listener, Talk
 
-__all__ = ["fit"]
+__all__ = ["KEYS", "completed", "fit", "fit_settings", "settings_for", "source_of"]
+
+#: where the arguments of ``fit`` and the options of ``chainrule train`` stand in ``run.toml``
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "path": ("data", "path"),
+    "target": ("data", "target"),
+    "query": ("data", "query"),
+    "task": ("data", "task"),
+    "split": ("data", "split"),
+    "fold": ("data", "fold"),
+    "columns": ("data", "columns"),
+    "missing": ("data", "missing"),
+    "layers": ("model", "layers"),
+    "dropout": ("model", "dropout"),
+    "epochs": ("train", "epochs"),
+    "batch_size": ("train", "batch_size"),
+    "lr": ("train", "lr"),
+    "optimizer": ("train", "optimizer", "name"),
+    "schedule": ("train", "schedule", "name"),
+    "weight_decay": ("train", "optimizer", "weight_decay"),
+    "patience": ("train", "early_stopping", "patience"),
+    "time_limit": ("train", "time_limit"),
+    "seed": ("seed",),
+    "name": ("name",),
+    "runs_dir": ("output", "runs_dir"),
+}
 
 
 def fit(
@@ -27,17 +53,20 @@ def fit(
     missing: Mapping[str, Sequence[Cell]] | None = None,
     columns: Mapping[str, Kind] | None = None,
     query: str | None = None,
-    split: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    split: tuple[float, float, float] | None = None,
     layers: Sequence[int] | None = None,
     dropout: float | None = None,
-    epochs: int = defaults.EPOCHS,
-    batch_size: int | None = None,
-    lr: float = defaults.LR,
-    weight_decay: float = defaults.WEIGHT_DECAY,
-    patience: int = defaults.PATIENCE,
-    time_limit: float = 0.0,
-    seed: int = 0,
-    name: str = "",
+    epochs: int | None = None,
+    batch_size: int | str | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    schedule: str | None = None,
+    weight_decay: float | None = None,
+    patience: int | None = None,
+    time_limit: float | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    settings: Sequence[str] = (),
     runs_dir: str | os.PathLike[str] | None = "runs",
     verbose: bool = True,
     listener: Listener | None = None,
@@ -50,95 +79,95 @@ def fit(
 
     ``split``: shares of train, validation and test rows. An MLP with hidden ``layers`` is trained
     with AdamW until the validation loss has not improved for ``patience`` epochs; the best weights
-    are kept. None for ``layers``, ``dropout``, ``batch_size`` chooses by the number of rows.
+    are kept. What is None is decided by the defaults of ``run.toml`` or by the number of rows.
     ``missing={"chol": [0]}`` lists values that mean `not measured`, ``columns={"zip": "category"}``
-    overrules a kind (``ignored`` leaves out), ``query`` is an SQL SELECT from ``data``. The run
-    folder goes to ``runs_dir`` (None: nothing is written). Equal data and ``seed``, equal bits.
+    overrules a kind (``ignored`` leaves out), ``query`` is an SQL SELECT from ``data``.
+    ``settings`` sets anything else that ``run.toml`` can hold: ``["train.clip.global_norm=1"]``.
+    The run folder goes to ``runs_dir`` (None: nothing is written). Equal data and ``seed``, equal
+    bits.
 
     Raises DataError or ConfigError for what cannot be learned from, StateError when the run folder
     cannot be written, TrainingError when training diverges. Ctrl-C saves the best weights so far
     with the status ``interrupted`` and raises KeyboardInterrupt.
     """
-    table, known = open_table(source, query)
-    data = _data_settings(source, table, known, target, task, columns, missing, query, split)
-    wishes = _Wishes(layers, dropout, epochs, batch_size, lr, weight_decay, patience, time_limit)
-    wishes.resolved(1, "binary")  # a wrong setting is told before the table is taken apart
-    place = None if runs_dir is None else Path(runs_dir).expanduser()
-    heard = listener or (Talk() if verbose else Listener())
+    given = {
+        "target": target, "task": task, "missing": missing, "columns": columns, "query": query,
+        "split": split, "layers": layers, "dropout": dropout, "epochs": epochs,
+        "batch_size": batch_size, "lr": lr, "optimizer": optimizer, "schedule": schedule,
+        "weight_decay": weight_decay, "patience": patience, "time_limit": time_limit,
+        "seed": seed, "name": name, "runs_dir": runs_dir,
+    }  # fmt: skip
+    found = settings_for(source, given, settings)
+    return fit_settings(found, source, listener=listener or (Talk() if verbose else Listener()))
+
+
+def settings_for(source: object, given: Mapping[str, Any], words: Sequence[str]) -> Settings:
+    """Settings from arguments of `fit`, None for those that were left out, and ``KEY=VALUE``."""
+    place = given.get("runs_dir")
+    given = {
+        **given,
+        "path": os.fspath(source) if isinstance(source, str | os.PathLike) else "",
+        "runs_dir": "" if place is None else os.fspath(place),
+    }
+    chosen = source_of({name: value for name, value in given.items() if value is not None})
+    return gather([from_environment(), chosen, from_words(words, "settings")]).settings
+
+
+def source_of(given: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Source:
+    """Settings from arguments of `fit` by name; ``places`` says where each was given."""
+    document: dict[str, Any] = {}
+    found: dict[tuple[str, ...], str] = {(): "Python"}
+    for name, value in given.items():
+        path = KEYS[name]
+        table = document
+        for part in path[:-1]:
+            table = table.setdefault(part, {})
+        table[path[-1]] = value
+        found[path] = (places or {}).get(name, f"argument {name}")
+    return Source.of(document, found)
+
+
+def fit_settings(
+    settings: Settings, source: object = None, *, listener: Listener | None = None
+) -> Predictor:
+    """`fit` with settings that are complete but for what the data decides.
+
+    ``source`` stands for the table of ``settings.data.path`` if it is given.
+    """
+    heard = listener or Listener()
+    origin = source if source is not None else settings.data.path
+    table, known = open_table(origin, settings.data.query or None)
+    named = bool(settings.name)
+    settings = completed(settings, origin, table, known)
+    where = settings.output.runs_dir
+    place = Path(where).expanduser() if where else None
     with arrays_folder(place) as arrays:
-        prepared = prepared_arrays(table, data, seed, arrays)
-        model, train = wishes.resolved(len(prepared.train), task_of(prepared))
-        settings = Settings(name or _name_of(table, known), seed, data, model, train)
+        prepared = prepared_arrays(table, settings.data, settings.seed, arrays)
+        settings = settings.resolved(len(prepared.train), task_of(prepared))
         heard.findings(prepared.findings)
-        origin = known.path if known else source
-        return Fitting(origin, table, prepared, settings, place, heard, bool(name)).run()
+        origin = known.path if known else origin
+        return Fitting(origin, table, prepared, settings, place, heard, named).run()
 
 
-@dataclass(frozen=True)
-class _Wishes:
-    """What the caller said about model and training; None where the data decides."""
-
-    layers: Sequence[int] | None
-    dropout: float | None
-    epochs: int
-    batch_size: int | None
-    lr: float
-    weight_decay: float
-    patience: int
-    time_limit: float
-
-    def resolved(self, rows: int, task: Task) -> tuple[ModelSettings, TrainSettings]:
-        """Every setting, with the defaults for ``rows`` training rows."""
-        model = ModelSettings(
-            tuple(defaults.layers_for(rows) if self.layers is None else self.layers),
-            defaults.dropout_for(rows, task) if self.dropout is None else float(self.dropout),
-        )
-        train = TrainSettings(
-            epochs=self.epochs,
-            batch_size=defaults.batch_size_for(rows)
-            if self.batch_size is None
-            else self.batch_size,
-            lr=float(self.lr),
-            weight_decay=float(self.weight_decay),
-            patience=self.patience,
-            time_limit=float(self.time_limit),
-            loss=LOSS_OF_TASK[task],
-        )
-        return model, train
-
-
-def _data_settings(
-    source: object,
-    table: Table,
-    known: Bundled | None,
-    target: str | None,
-    task: Task | None,
-    columns: Mapping[str, Kind] | None,
-    missing: Mapping[str, Sequence[Cell]] | None,
-    query: str | None,
-    split: tuple[float, float, float],
-) -> DataSettings:
-    """The settings of the data; a bundled table brings its target and what is missing in it."""
-    if target is None and known and known.target in table.columns:
-        target = known.target
-    if target is None:
+def completed(settings: Settings, origin: object, table: Table, known: Bundled | None) -> Settings:
+    """With what a bundled table knows about itself, a name, and a path that holds anywhere."""
+    data = settings.data
+    if not data.target and known and known.target in table.columns:
+        data = replace(data, target=known.target)
+    if not data.target:
         raise ConfigError(
             "the target column is not named",
             where=table.name,
             help=f"say which one to predict; the columns are {', '.join(table.columns[:12])}",
         )
-    if missing is None and known:
-        missing = {c: v for c, v in known.missing.items() if c in table.columns and c != target}
-    train, val, test = (float(part) for part in split)
-    return DataSettings(
-        path=str(source) if isinstance(source, str | os.PathLike) else "",
-        target=target,
-        query=query or "",
-        task=task or "auto",
-        columns=dict(columns or {}),
-        missing={c: tuple(v) for c, v in (missing or {}).items()},
-        split=(train, val, test),
-    )
+    if not data.missing and known:
+        usual = {c: v for c, v in known.missing.items() if c in table.columns and c != data.target}
+        data = replace(data, missing=usual)
+    if known:
+        data = replace(data, path=known.name)
+    elif isinstance(origin, str | os.PathLike):
+        data = replace(data, path=str(Path(origin).expanduser().absolute()))
+    return replace(settings, data=data, name=settings.name or _name_of(table, known))
 
 
 def _name_of(table: Table, known: Bundled | None) -> str:

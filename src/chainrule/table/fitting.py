@@ -14,16 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import Kind, Prepared, Table, Task, prepare, read_target
-from ..errors import ChainruleError, ConfigError
+from ..errors import ChainruleError
 from ..frontend import default_generator, manual_seed
-from ..train import EarlyStopping, Trainer, save
+from ..optim import EMA, SWA
+from ..train import Checkpoints, Trainer, save
 from . import scoring
 from .fingerprint import fingerprint_of, git_commit, machine, versions
 from .network import TableNet, build, inputs_of
-from .predictor import Predictor, new_trainer
+from .predictor import Predictor
 from .runfolder import RunFolder, sha256_of, unwritable
 from .settings import DataSettings, Settings
-from .watch import Listener, Recorder, TimeLimit, headline, result_lines
+from .trainer import callbacks_of, judging_trainer, new_trainer
+from .watch import Listener, Recorder, headline, result_lines
 
 __all__ = ["Fitting", "arrays_folder", "prepared_arrays", "task_of"]
 
@@ -36,8 +38,6 @@ def task_of(prepared: Prepared) -> Task:
 
 def prepared_arrays(table: Table, data: DataSettings, seed: int, arrays: Path | None) -> Prepared:
     """Schema, split, fitted preprocessing and arrays, as the settings say."""
-    if isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise ConfigError(f"seed is {seed!r}", help="seed is a whole number from 0")
     kinds: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
     try:
         return prepare(
@@ -48,6 +48,7 @@ def prepared_arrays(table: Table, data: DataSettings, seed: int, arrays: Path | 
             missing=data.missing,
             ignore=[c for c, k in data.columns.items() if k == "ignored"],
             fractions=data.split,
+            fold=(data.fold[0], data.fold[1]) if data.fold else None,
             seed=seed,
             folder=arrays,
         )
@@ -79,16 +80,37 @@ class Fitting:
     named: bool
 
     def run(self) -> Predictor:
+        """Trains in a new run folder."""
+        model, trainer = self._trainer()
+        return self._in(self._new_folder(model), model, trainer)
+
+    def go_on(self, folder: RunFolder) -> Predictor:
+        """Trains on from the newest checkpoint in ``folder``, or from the start without one."""
+        model, trainer = self._trainer()
+        kept = self._checkpoints(folder)
+        newest = kept.newest() if kept else None
+        done = newest.epoch if newest else 0
+        folder.cut_metrics(done)
+        folder.update(status="running", **self._sizes(model))
+        folder.write("run.toml", self.settings.to_toml())
+        folder.event("resume", epoch=done, status="running")
+        return self._in(folder, model, trainer, resume=True)
+
+    def _trainer(self) -> tuple[TableNet, Trainer]:
         with _generator_at(2 * self.settings.seed):
             model = build(self.prepared.pipeline, self.settings.model)
-        trainer = new_trainer(model, self.prepared.pipeline, self.settings)
-        folder = self._open_folder(model)
+        rows = len(self.prepared.train)
+        return model, new_trainer(model, self.prepared.pipeline, self.settings, rows)
+
+    def _in(
+        self, folder: RunFolder, model: TableNet, trainer: Trainer, resume: bool = False
+    ) -> Predictor:
         folder.log(headline(folder.facts))
         self.heard.begin(folder.facts)
         try:
             # Not the seed of the weights: dropout must not repeat the draws that made them.
             with _generator_at(2 * self.settings.seed + 1):
-                self._train(trainer, folder)
+                self._train(trainer, folder, resume)
             return self._finish(model, trainer, folder)
         except KeyboardInterrupt:
             self._save(trainer, folder, status="interrupted")
@@ -99,8 +121,10 @@ class Fitting:
                 folder.event("failed", message=str(error))
                 folder.update(status="failed", error=str(error), seconds=folder.seconds())
             raise
+        finally:
+            folder.close()
 
-    def _open_folder(self, model: TableNet) -> RunFolder:
+    def _new_folder(self, model: TableNet) -> RunFolder:
         settings, prepared = self.settings, self.prepared
         kind = "mlp" if settings.model.layers else "linear"
         folder = RunFolder.create(
@@ -139,42 +163,60 @@ class Fitting:
                 "validation": len(prepared.val),
                 "test": len(prepared.test),
             },
-            "model": {
-                "layers": list(settings.model.layers),
-                "columns": len({e.column for e in prepared.pipeline.encoders}),
-                "inputs": len(prepared.pipeline.names) + len(prepared.pipeline.code_names),
-                "parameters": sum(int(np.prod(p.shape)) for p in model.parameters()),
-            },
+            **self._sizes(model),
             "findings": [f.to_dict() for f in prepared.findings],
             "versions": versions(),
             "machine": machine(),
             "git": git_commit(Path.cwd()),
         }
 
-    def _train(self, trainer: Trainer, folder: RunFolder) -> None:
+    def _sizes(self, model: TableNet) -> dict[str, Any]:
+        pipeline = self.prepared.pipeline
+        return {
+            "model": {
+                "layers": list(self.settings.model.widths),
+                "columns": len({e.column for e in pipeline.encoders}),
+                "inputs": len(pipeline.names) + len(pipeline.code_names),
+                "parameters": sum(int(np.prod(p.shape)) for p in model.parameters()),
+            }
+        }
+
+    def _checkpoints(self, folder: RunFolder) -> Checkpoints | None:
+        chosen = self.settings.output.checkpoints
+        if folder.path is None or chosen.every == "none":
+            return None
+        return Checkpoints(folder.path / "checkpoints", chosen.every, chosen.keep, monitor=None)
+
+    def _train(self, trainer: Trainer, folder: RunFolder, resume: bool) -> None:
         train, val, chosen = self.prepared.train, self.prepared.val, self.settings.train
-        limit = [TimeLimit(chosen.time_limit)] if chosen.time_limit else []
-        trainer.fit(
-            (inputs_of(train.features), train.target),
-            validation=(inputs_of(val.features), val.target),
-            epochs=chosen.epochs,
-            batch_size=chosen.batch_size,
-            callbacks=[
-                Recorder(folder),
-                *limit,
-                EarlyStopping("val_loss", patience=chosen.patience),
-                *self.heard.callbacks(chosen.epochs),
-            ],
-            seed=self.settings.seed,
-            verbose=False,
-        )
+        checkpoints = self._checkpoints(folder)
+        try:
+            trainer.fit(
+                (inputs_of(train.features), train.target),
+                validation=(inputs_of(val.features), val.target),
+                epochs=chosen.epochs,
+                batch_size=chosen.batch,
+                callbacks=[
+                    Recorder(folder, self.heard),
+                    *callbacks_of(chosen),
+                    *self.heard.callbacks(chosen.epochs),
+                ],
+                seed=self.settings.seed,
+                verbose=False,
+                checkpoints=checkpoints,
+                resume=resume and checkpoints is not None,
+            )
+        finally:
+            # From here on the average is the model.
+            if isinstance(trainer.average, EMA | SWA) and trainer.average.updates:
+                trainer.average.copy_to(trainer.model)
 
     def _save(self, trainer: Trainer, folder: RunFolder, **facts: Any) -> None:
         """Weights first, then the ``run.json`` that vouches for them."""
         history = trainer.history
         best: dict[str, Any] = {"epoch": 0, "val_loss": None}
         if history.epoch:
-            at = history.best("val_loss")
+            at = history.best("val_loss") if self.settings.train.early_stopping.restore_best else -1
             best = {"epoch": history.epoch[at] + 1, "val_loss": history["val_loss"][at]}
         files = {}
         if folder.path is not None:
@@ -192,7 +234,7 @@ class Fitting:
             model,
             prepared.pipeline,
             self.settings,
-            trainer=trainer,
+            trainer=judging_trainer(model, prepared.pipeline, self.settings),
             history=trainer.history,
             findings=prepared.findings,
             run=folder.path,

@@ -14,9 +14,9 @@ from ..train import History, load
 from .network import build
 from .predictor import Predictor
 from .runfolder import sha256_of
-from .settings import Settings
+from .settings import Settings, from_text, gather
 
-__all__ = ["load_run", "read_facts"]
+__all__ = ["load_run", "read_facts", "read_settings"]
 
 # What run.json must hold, and of which type.
 FACTS: Mapping[str, type | tuple[type, ...]] = {
@@ -51,7 +51,7 @@ def load_run(path: str | os.PathLike[str]) -> Predictor:
         )
     _check_types(facts, WITH_MODEL, folder)
     _check_hashes(folder, facts["files"])
-    settings = Settings.from_toml(_text(folder, "run.toml"), str(folder / "run.toml"))
+    settings = read_settings(folder)
     pipeline = Pipeline.from_json(_text(folder, "pipeline.json"), str(folder / "pipeline.json"))
     target = pipeline.schema.target
     if target is None or target.name != settings.data.target or target.task != facts["task"]:
@@ -72,6 +72,19 @@ def load_run(path: str | os.PathLike[str]) -> Predictor:
         findings=[_finding(f, folder) for f in facts["findings"]],
         run=folder,
     )
+
+
+def read_settings(folder: Path) -> Settings:
+    """``run.toml``, which leaves nothing to decide."""
+    where = str(folder / "run.toml")
+    settings = gather([from_text(_text(folder, "run.toml"), where)]).settings
+    if "auto" in (settings.model.layers, settings.model.dropout, settings.train.loss):
+        raise StateError(
+            "the settings of the run are not complete",
+            where=where,
+            help="it was changed by hand; copy it again or train again",
+        )
+    return settings
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """The network of the table door: embeddings of the categories beside the numbers, then an MLP.
 
-z = [x, E_1[c_1], ..., E_k[c_k]],   h = dropout(relu(W h + b)) for each hidden layer,   W h + b
+z = [x, E_1[c_1], ..., E_k[c_k]],   h = dropout(f(norm(W h + b))) for each hidden layer,   W h + b
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .. import nn
 from ..data import Features, Pipeline
@@ -17,6 +17,36 @@ from .settings import ModelSettings
 __all__ = ["TableNet", "build", "embedding_width", "inputs_of"]
 
 MAX_EMBEDDING = 32
+
+ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "selu": nn.SELU, "gelu": nn.GELU,
+    "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
+}  # fmt: skip
+#: whose gain a scheme takes before an activation; those like ReLU take its own
+GAIN_OF: Mapping[str, str] = {
+    "leaky_relu": "leaky_relu", "selu": "linear", "tanh": "tanh", "sigmoid": "sigmoid",
+}  # fmt: skip
+NORMALISATIONS: Mapping[str, Callable[[int], list[nn.Module]]] = {
+    "none": lambda width: [],
+    "batch": lambda width: [nn.BatchNorm1d(width)],
+    "layer": lambda width: [nn.LayerNorm(width)],
+}
+
+
+def initialise(linear: nn.Linear, init: str, activation: str) -> None:
+    """First weights by the scheme ``init``, the bias 0; ``default`` leaves PyTorch's."""
+    if init == "default":
+        return
+    scheme: Callable[..., object] = getattr(nn.init, f"{init}_")
+    gain = GAIN_OF.get(activation, "relu")
+    if init.startswith("kaiming"):
+        scheme(linear.weight, nonlinearity=gain)
+    elif init.startswith("lecun"):
+        scheme(linear.weight)
+    else:
+        scheme(linear.weight, gain=nn.init.calculate_gain(gain))
+    if linear.bias is not None:
+        nn.init.zeros_(linear.bias)
 
 
 def embedding_width(cardinality: int) -> int:
@@ -38,6 +68,9 @@ class TableNet(nn.Module):
         outputs: int,
         layers: Sequence[int],
         dropout: float,
+        activation: str = "relu",
+        init: str = "default",
+        normalisation: str = "none",
     ) -> None:
         super().__init__()
         self.numeric, self.coded = numeric, len(cardinalities)
@@ -48,8 +81,12 @@ class TableNet(nn.Module):
         parts: list[nn.Module] = []
         width = numeric + sum(widths)
         for hidden in layers:
-            parts += [nn.Linear(width, hidden), nn.ReLU()]
-            parts += [nn.Dropout(dropout)] if dropout else []
+            linear = nn.Linear(width, hidden)
+            initialise(linear, init, activation)
+            parts += [linear, *NORMALISATIONS[normalisation](hidden), ACTIVATIONS[activation]()]
+            # SELU keeps mean and variance only if dropout does (Klambauer et al. 2017).
+            dropping = nn.AlphaDropout if activation == "selu" else nn.Dropout
+            parts += [dropping(dropout)] if dropout else []
             width = hidden
         self.body = nn.Sequential(*parts, nn.Linear(width, outputs))
 
@@ -67,8 +104,9 @@ def build(pipeline: Pipeline, settings: ModelSettings) -> TableNet:
     target = pipeline.schema.target
     outputs = len(pipeline.classes) if target and target.task == "multiclass" else 1
     return TableNet(
-        len(pipeline.names), pipeline.cardinalities, outputs, settings.layers, settings.dropout
-    )
+        len(pipeline.names), pipeline.cardinalities, outputs, settings.widths,
+        settings.share_dropped, settings.activation, settings.init, settings.normalisation,
+    )  # fmt: skip
 
 
 def inputs_of(features: Features) -> tuple[object, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,47 +10,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import optim
 from ..data import (
-    Bundled,
     Features,
     Finding,
     Pipeline,
     Table,
     Task,
-    read_table,
     read_target,
-    resolve_source,
 )
 from ..data.target import Label
 from ..errors import ConfigError
 from ..train import History, Scores, Trainer
 from . import scoring
 from .network import TableNet, inputs_of
-from .settings import Loss, Settings
+from .opening import open_table
+from .settings import Settings
+from .trainer import judging_trainer
 
-__all__ = ["LOSS_OF_TASK", "Predictor", "open_table"]
-
-LOSS_OF_TASK: Mapping[Task, Loss] = {
-    "binary": "bce_with_logits",
-    "multiclass": "cross_entropy",
-    "regression": "mse",
-}
-
-
-def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled | None]:
-    """A table from a path, the name of a bundled one, or Python data; and which bundled one."""
-    if isinstance(source, Table):
-        if query:
-            raise ConfigError(
-                "a table that was read already takes no query",
-                help="give the query to read_table, or the path here",
-            )
-        return source, None
-    found = resolve_source(source) if isinstance(source, str | os.PathLike) else source
-    if isinstance(found, Bundled):
-        return read_table(found.path, query=query, name=found.name), found
-    return read_table(found, query=query), None
+__all__ = ["Predictor"]
 
 
 class Predictor:
@@ -81,7 +57,7 @@ class Predictor:
         run: Path | None = None,
     ) -> None:
         self.model, self.pipeline, self.settings = model, pipeline, settings
-        self.trainer = trainer or new_trainer(model, pipeline, settings)
+        self.trainer = trainer or judging_trainer(model, pipeline, settings)
         self.history = history or History()
         self.metrics, self.baseline = dict(metrics or {}), dict(baseline or {})
         self.findings: tuple[Finding, ...] = tuple(findings)
@@ -164,14 +140,3 @@ class Predictor:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
         return f"Predictor({self.target}: {self.task}{'; test ' + shown if shown else ''})"
-
-
-def new_trainer(model: TableNet, pipeline: Pipeline, settings: Settings) -> Trainer:
-    """The trainer for a model of this task, with the optimizer of the settings."""
-    task = pipeline.schema.task
-    assert task is not None
-    optimizer = optim.AdamW(
-        model.parameters(), lr=settings.train.lr, weight_decay=settings.train.weight_decay
-    )
-    shown = ["r2"] if task == "regression" else ["accuracy"]
-    return Trainer(model, loss=LOSS_OF_TASK[task], optimizer=optimizer, metrics=shown)

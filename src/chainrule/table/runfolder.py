@@ -8,28 +8,37 @@
     model.safetensors  the best weights
     pipeline.json      the fitted preprocessing
 
+    checkpoints/       from which an ended run goes on
+
 Lines are appended, whole files are replaced in one step: a reader never sees half of one. Weights
-and preprocessing are bound to the run by their hashes in ``run.json``.
+and preprocessing are bound to the run by their hashes in ``run.json``. One process writes a run: it
+holds a lock on ``log.txt``, which the system takes back however the process ends.
 """
 
 from __future__ import annotations
 
 import datetime
+import fcntl
 import hashlib
 import json
+import os
 import re
 import secrets
-from collections.abc import Mapping
+import time
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import StateError
 from ..train.checkpoint import write_whole
 
-__all__ = ["FILES", "RunFolder", "json_text", "sha256_of", "unwritable"]
+__all__ = ["FILES", "RunFolder", "is_written", "json_text", "new_folder", "now", "plain",
+           "sha256_of", "unwritable"]  # fmt: skip
 
 FILES = ("run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt")
 NAME_LETTERS = 40
+LOCK_TRIES = 10
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -66,6 +75,9 @@ class RunFolder:
     def __init__(self, path: Path | None, started: datetime.datetime) -> None:
         self.path, self.started = path, started
         self.facts: dict[str, Any] = {}
+        self.before = 0.0  # seconds of earlier processes that worked on the run
+        self._begun = time.monotonic()  # the clock on the wall may be set back
+        self._unlock: Callable[[], object] | None = None
 
     @classmethod
     def create(cls, runs_dir: Path | None, data: str, model: str, name: str = "") -> RunFolder:
@@ -73,16 +85,69 @@ class RunFolder:
         started = now()
         if runs_dir is None:
             return cls(None, started)
-        middle = _plain(name) or "-".join(filter(None, (_plain(data), _plain(model)))) or "run"
+        middle = plain(name) or "-".join(filter(None, (plain(data), plain(model)))) or "run"
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
-            path = _new_folder(runs_dir, f"{started:%Y%m%d-%H%M%S}-{middle}")
+            path = new_folder(runs_dir, f"{started:%Y%m%d-%H%M%S}-{middle}")
         except OSError as error:
             raise unwritable(runs_dir, error) from None
         folder = cls(path, started)
+        folder._acquire()
         for file in ("metrics.jsonl", "events.jsonl", "log.txt"):
             folder._append(file, "")
         return folder
+
+    @classmethod
+    def open(cls, path: Path, facts: Mapping[str, Any]) -> RunFolder:
+        """A run that goes on, with the ``facts`` of its ``run.json``.
+
+        Raises StateError if another process writes it.
+        """
+        folder = cls(path, now())
+        folder._acquire()
+        folder.facts = dict(facts)
+        folder.before = float(facts.get("seconds", 0.0))
+        return folder
+
+    def close(self) -> None:
+        """Lets other processes write the run."""
+        if self._unlock is not None:
+            self._unlock()
+
+    def _acquire(self) -> None:
+        assert self.path is not None
+        try:
+            lock = os.open(self.path / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+        for _ in range(LOCK_TRIES):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                time.sleep(0.02)  # somebody may only be looking whether it is locked
+        else:
+            os.close(lock)
+            raise StateError(
+                "another process is writing this run",
+                where=str(self.path),
+                help="wait until it ends; `chainrule runs ls` shows which runs are running",
+            )
+        self._unlock = weakref.finalize(self, os.close, lock)
+
+    def cut_metrics(self, epochs: int) -> None:
+        """Leaves the first ``epochs`` epochs in ``metrics.jsonl``: what comes after is repeated."""
+        if self.path is None:
+            return
+        kept = []
+        for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(True):
+            try:
+                whole = line.endswith("\n") and json.loads(line)["epoch"] <= epochs
+            except (ValueError, KeyError, TypeError):
+                whole = False
+            if whole:
+                kept.append(line)
+        self.write("metrics.jsonl", "".join(kept))
 
     @property
     def name(self) -> str:
@@ -112,8 +177,8 @@ class RunFolder:
         self._append("log.txt", text + "\n")
 
     def seconds(self) -> float:
-        """Since the run began."""
-        return round((now() - self.started).total_seconds(), 3)
+        """Since the run began, without the time between one process and the next."""
+        return round(self.before + time.monotonic() - self._begun, 3)
 
     def _append(self, file: str, text: str) -> None:
         if self.path is None:
@@ -125,12 +190,13 @@ class RunFolder:
             raise unwritable(self.path, error) from None
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """``text`` as part of a file name."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:NAME_LETTERS].strip("-.")
 
 
-def _new_folder(base: Path, stem: str) -> Path:
+def new_folder(base: Path, stem: str) -> Path:
+    """A folder that nobody else has, ``<stem>-<4 hex>``."""
     while True:
         path = base / f"{stem}-{secrets.token_hex(2)}"
         try:
@@ -140,6 +206,18 @@ def _new_folder(base: Path, stem: str) -> Path:
                 raise
             continue
         return path
+
+
+def is_written(path: Path) -> bool:
+    """Whether a process is writing the run in this folder."""
+    try:
+        with (path / "log.txt").open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def unwritable(path: Path, error: OSError) -> StateError:

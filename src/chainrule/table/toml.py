@@ -1,8 +1,9 @@
 """Writing TOML: the standard library reads it, so this is the other half.
 
-    Document := (key, Value)* then tables; Value := str | bool | int | float | list | dict
+    Document := (key, Value)* then tables; Value := str | bool | int | float | list | {}
 
-A dict inside a table becomes an inline table. ``tomllib.loads(dumps(d)) == d``.
+Dicts become tables, ``[train.optimizer]``, wherever they stand; inside lists they are written
+inline. ``tomllib.loads(dumps(d)) == d``.
 """
 
 from __future__ import annotations
@@ -10,27 +11,35 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["dumps"]
+__all__ = ["dumps", "value_text"]
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 
-
-def dumps(document: Mapping[str, Any]) -> str:
-    """``document`` as TOML: plain values first, then one ``[table]`` for each dict."""
-    plain = {k: v for k, v in document.items() if not isinstance(v, Mapping)}
-    parts = ["\n".join(_line(k, v) for k, v in plain.items())] if plain else []
-    for name, table in document.items():
-        if isinstance(table, Mapping):
-            lines = [f"[{_key(name)}]", *(_line(k, v) for k, v in table.items())]
-            parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+Path = tuple[str, ...]
 
 
-def _line(key: str, value: Any) -> str:
-    return f"{_key(key)} = {_value(value)}"
+def dumps(document: Mapping[str, Any], comments: Mapping[Path, str] | None = None) -> str:
+    """``document`` as TOML: plain values first, then one ``[table]`` for each dict.
+
+    ``comments`` are written behind the values at these paths.
+    """
+    return "\n\n".join(_tables(document, (), comments or {})) + "\n"
+
+
+def _tables(table: Mapping[str, Any], path: Path, comments: Mapping[Path, str]) -> Iterator[str]:
+    inner = {k: v for k, v in table.items() if isinstance(v, Mapping) and v}
+    lines = [f"[{'.'.join(map(_key, path))}]"] if path else []
+    for key, value in table.items():
+        if key not in inner:
+            note = comments.get((*path, key), "")
+            lines.append(f"{_key(key)} = {value_text(value)}" + (f"  # {note}" if note else ""))
+    if len(lines) > bool(path) or not inner:
+        yield "\n".join(lines)
+    for key, value in inner.items():
+        yield from _tables(value, (*path, key), comments)
 
 
 def _key(key: str) -> str:
@@ -42,7 +51,8 @@ def _text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """One value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -53,8 +63,8 @@ def _value(value: Any) -> str:
         # repr is the shortest text that reads back to the same bits; 1e20 is a float in TOML too.
         return repr(value) if math.isfinite(value) else repr(value).replace("infinity", "inf")
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items())
+        inner = ", ".join(f"{_key(k)} = {value_text(v)}" for k, v in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, Sequence):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(value_text, value))}]"
     raise TypeError(f"TOML has no {type(value).__name__}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,7 +14,7 @@ from .runfolder import RunFolder
 if TYPE_CHECKING:
     from .predictor import Predictor
 
-__all__ = ["Listener", "Recorder", "Talk", "TimeLimit", "closing", "finding_text", "headline",
+__all__ = ["Listener", "Recorder", "Talk", "closing", "finding_text", "group_lines", "headline",
            "number", "result_lines", "result_rows"]  # fmt: skip
 
 Logs = Mapping[str, float]
@@ -34,18 +33,28 @@ class Listener:
         """Callbacks of its own for the trainer."""
         return []
 
+    def note(self, text: str) -> None:
+        """Something happened in training: it converged, or went back to an earlier state."""
+
     def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
         """Ctrl-C: what there was is saved in ``run``."""
 
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
         """The fitted predictor and the final ``run.json``."""
 
+    def member(self, index: int, count: int, name: str) -> None:
+        """Of several trainings, the one called ``name`` comes next; ``index`` counts from 0."""
+
+    def repeated(self, facts: Mapping[str, Any], group: Path | None) -> None:
+        """All of several trainings are done; ``facts`` are those of ``group.json``."""
+
 
 class Talk(Listener):
     """Says all of it in plain lines on stderr, with live progress on a terminal."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, progress: str = "auto") -> None:
         self.stream = sys.stderr if stream is None else stream
+        self.progress = progress
 
     def say(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
@@ -58,7 +67,13 @@ class Talk(Listener):
         self.say(headline(facts))
 
     def callbacks(self, epochs: int) -> list[Callback]:
-        return [Progress(epochs, self.stream)]
+        if self.progress == "none":
+            return []
+        live = None if self.progress == "auto" else self.progress == "bar"
+        return [Progress(epochs, self.stream, live)]
+
+    def note(self, text: str) -> None:
+        self.say(text)
 
     def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
         self.say(closing(facts))
@@ -67,6 +82,14 @@ class Talk(Listener):
 
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
         for line in result_lines(facts):
+            self.say(line)
+
+    def member(self, index: int, count: int, name: str) -> None:
+        self.say(f"\n{name}, {index + 1} of {count}" if index else f"{name}, 1 of {count}")
+
+    def repeated(self, facts: Mapping[str, Any], group: Path | None) -> None:
+        self.say(f"\n{len(facts['members'])} runs of {facts['name']}")
+        for line in group_lines(facts):
             self.say(line)
 
 
@@ -115,31 +138,53 @@ def result_lines(facts: Mapping[str, Any]) -> list[str]:
     return [closing(facts), *aligned]
 
 
+def group_lines(facts: Mapping[str, Any]) -> list[str]:
+    """Mean and standard deviation of each metric over the runs of a group, aligned."""
+    rows = [("metric", "mean", "std", "lowest", "highest")]
+    for name, s in facts["summary"].items():
+        rows.append((name, *(number(s[k]) for k in ("mean", "std", "min", "max"))))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    return [
+        f"{row[0]:<{widths[0]}}  "
+        + "  ".join(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    ]
+
+
 def number(value: float | None) -> str:
     """Four digits, or a dash for a number that does not exist."""
     return "-" if value is None or value != value else f"{value:.4g}"
 
 
 class Recorder(Callback):
-    """Writes every epoch to the run folder."""
+    """Writes every epoch to the run folder, and what the trainer has to tell."""
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+    def __init__(self, folder: RunFolder, heard: Listener) -> None:
+        self.folder, self.heard = folder, heard
+        self._epochs = self._told = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
+        self._tell()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self._tell()
+        if epoch < self._epochs:  # training went back to an earlier state
+            self.folder.cut_metrics(epoch)
+        self._epochs = epoch + 1
         self.folder.metrics({"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs})
 
+    def on_train_end(self, logs: Logs) -> None:
+        self._tell()
 
-class TimeLimit(Callback):
-    """Ends training after the epoch in which ``seconds`` have passed."""
+    def _tell(self) -> None:
+        for text in self.trainer.messages[self._told :]:
+            self.folder.event("note", message=text)
+            self.folder.log(text)
+            self.heard.note(text)
+        self._told = len(self.trainer.messages)
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.reached = False
+    def state(self) -> dict[str, int]:
+        return {"epochs": self._epochs}
 
-    def on_train_begin(self, logs: Logs) -> None:
-        self._begun = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        if time.monotonic() - self._begun >= self.seconds:
-            self.reached = self.trainer.stop_training = True
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._epochs = int(state["epochs"])

@@ -48,14 +48,14 @@ class Progress(Callback):
 
     def on_train_end(self, logs: Logs) -> None:
         if self._last is not None:
-            text = self.line(*self._last)
+            text = self.line(*self._last, ended=True)
             if self.live or text != self._shown:
                 self._write(text)
         if self.live and self._shown:
             print(file=self.stream, flush=True)
 
-    def line(self, epoch: int, share: float, logs: Logs) -> str:
-        """One line of progress."""
+    def line(self, epoch: int, share: float, logs: Logs, ended: bool = False) -> str:
+        """One line of progress; after the end, which may come early, there is nothing to wait for."""
         done = epoch + share
         filled = round(BAR * done / self.epochs)
         spent = time.monotonic() - self._begun
@@ -65,7 +65,8 @@ class Progress(Callback):
         if self.live:
             parts.append("#" * filled + "-" * (BAR - filled))
         parts += [f"{name} {value:.4g}" for name, value in logs.items()]
-        parts.append(f"eta {clock(left)}" if done < self.epochs else f"in {clock(spent)}")
+        waiting = done < self.epochs and not ended
+        parts.append(f"eta {clock(left)}" if waiting else f"in {clock(spent)}")
         return "  ".join(parts)
 
     def _write(self, text: str) -> None:

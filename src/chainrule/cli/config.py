@@ -1,0 +1,133 @@
+"""``chainrule config show | fill | diff | schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .finding import find_run
+from .options import common, json_option, runs_dir_option
+from .starting import gathered, setting_words
+from .terminal import say
+
+if TYPE_CHECKING:
+    from ..table.settings import Gathered
+
+__all__ = ["config"]
+
+
+@click.group(short_help="Show, complete, compare and describe settings.")
+def config() -> None:
+    """Settings: what a run.toml or a run says, with every default."""
+
+
+def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Gathered:
+    """The settings of a ``run.toml``, a run, or a table."""
+    path = Path(text).expanduser()
+    if text and path.suffix != ".toml" and not path.is_file():
+        from ..data.bundles import BUNDLED
+
+        if text not in BUNDLED:
+            return gathered(str(find_run(text, Path(runs_dir).expanduser()) / "run.toml"), words)
+    return gathered(text, words)
+
+
+@config.command(short_help="Print all settings, with defaults.")
+@click.argument("source", metavar="[RUN.toml|RUN|DATA]", default="")
+@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
+@click.option("--origin", is_flag=True, help="Behind each value, where it comes from.")
+@click.option("--schedule", is_flag=True, help="Draw the learning rate over the run.")
+@json_option()
+@runs_dir_option
+@common
+def show(
+    source: str, words: tuple[str, ...], origin: bool, schedule: bool, as_json: bool, runs_dir: str
+) -> None:
+    """The settings that `chainrule train` would use: defaults, RUN.toml, CHAINRULE_SETTINGS, and
+    KEY=VALUE, each winning over the ones before.
+    """
+    if "=" in source:
+        source, words = "", (source, *words)
+    found = settings_of(source, runs_dir, words)
+    from ..table.settings.display import flat
+
+    if as_json:
+        import json
+
+        document = found.settings.to_document()
+        if origin:
+            places = {".".join(k): found.origins.get(k, "default") for k in flat(found.settings)}
+            document = {"settings": document, "origin": places}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    notes = {key: found.origins.get(key, "default") for key in flat(found.settings)}
+    click.echo(found.settings.to_toml(notes if origin else {}), nl=False)
+    if schedule:
+        from ..table.planning import sketch
+
+        click.echo(f"\n{sketch(found.settings)}")
+
+
+@config.command(short_help="Write every default into a run.toml.")
+@click.argument("source", metavar="RUN.toml")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write there instead of stdout.",
+)
+@common
+def fill(source: str, output: Path | None) -> None:
+    """RUN.toml with every setting that it leaves out, and a comment behind each."""
+    from ..table.settings import Settings, from_file, gather
+    from ..table.starting import written
+
+    text = gather([from_file(Path(source).expanduser(), relative=True)]).settings.to_toml(
+        Settings.abouts()
+    )
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        written(output, text, replace=True)
+        say(f"settings in {output}")
+
+
+@config.command(short_help="What differs between two run.toml or runs.")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@json_option()
+@runs_dir_option
+@common
+def diff(a: str, b: str, as_json: bool, runs_dir: str) -> None:
+    """Each setting that differs between A and B (a run.toml, or a run), with both values."""
+    mine, theirs = (settings_of(text, runs_dir).settings for text in (a, b))
+    from ..table.settings.display import differences
+
+    found = {".".join(key): pair for key, pair in differences(mine, theirs).items()}
+    if as_json:
+        import json
+
+        click.echo(json.dumps({k: list(v) for k, v in found.items()}, indent=2))
+        return
+    width = max((len(key) for key in found), default=0)
+    for key, (left, right) in found.items():
+        click.echo(f"{key:<{width}}  {left or '-'} -> {right or '-'}")
+    if not found:
+        say("the settings are the same")
+
+
+@config.command(short_help="The JSON Schema of run.toml, or the keys of one section.")
+@click.argument("section", metavar="[SECTION]", default="")
+@common
+def schema(section: str) -> None:
+    """Without SECTION, the JSON Schema of run.toml, which editors use to complete and check. With
+    one, such as train or train.optimizer, the part of the schema for it.
+    """
+    import json
+
+    from ..table.settings.describing import section_schema
+
+    click.echo(json.dumps(section_schema(section), indent=2, ensure_ascii=False))

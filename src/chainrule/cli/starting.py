@@ -1,0 +1,71 @@
+"""From the words of a command line to settings: a run.toml or a table, overrides, options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .terminal import say, state
+
+if TYPE_CHECKING:
+    from ..table import Listener
+    from ..table.settings import Gathered
+
+__all__ = ["gathered", "listener_for", "setting_words", "tell_origins"]
+
+#: options whose names differ from those of `fit`'s arguments
+SPELT = {"columns": "--column"}
+
+
+def setting_words(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Refuses what is not KEY=VALUE: a second table, a forgotten option."""
+    for word in value:
+        if "=" not in word:
+            raise click.BadParameter(
+                f"{word!r} is not KEY=VALUE, such as train.lr=0.003", param_hint="SETTINGS"
+            )
+    return value
+
+
+def gathered(
+    source: str, words: Sequence[str] = (), options: Mapping[str, Any] | None = None
+) -> Gathered:
+    """Settings from a ``run.toml`` or a table, the environment, and the command line."""
+    from ..table.fit import source_of
+    from ..table.settings import from_environment, from_file, from_words, gather
+
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    places = {name: SPELT.get(name, "--" + name.replace("_", "-")) for name in given}
+    of_file = Path(source).suffix == ".toml"
+    if not of_file and source:
+        given["path"], places["path"] = source, "command line"
+    found = [from_file(Path(source).expanduser())] if of_file else []
+    return gather(
+        [
+            *found,
+            from_environment(),
+            source_of(given, places),
+            from_words(words, "command line"),
+        ]
+    )
+
+
+def listener_for(as_json: bool) -> Listener:
+    """Who hears of a training."""
+    from .talk import JsonTalk, TerminalTalk, silent
+
+    if as_json:
+        return JsonTalk()
+    return silent() if state.quiet else TerminalTalk(state.progress)
+
+
+def tell_origins(found: Gathered) -> None:
+    """With ``-v``: every setting that is not a default, and where it comes from."""
+    from ..table.settings.display import value_text
+
+    if state.verbose and not state.quiet:
+        for key, place in found.origins.items():
+            say(f"{'.'.join(key)} = {value_text(found.settings, key)}  ({place})")

@@ -1,0 +1,214 @@
+"""Looking at runs from outside: what there is, in which state, and how two of them differ.
+
+Nothing here raises for a folder that is damaged: it is listed with its trouble.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ChainruleError, StateError
+from .loading import read_facts, read_settings
+from .repeating import GROUP
+from .runfolder import is_written
+from .settings.display import differences
+from .watch import group_lines, headline, number, result_lines
+
+__all__ = ["RunLine", "comparison", "details", "details_text", "overview", "removable",
+           "remove_run", "run_folders"]  # fmt: skip
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One line of the list: texts, ready to be shown. ``trouble`` says what is wrong, if anything.
+
+    ``status`` is that of ``run.json``, but ``killed`` if that says running and no process writes
+    the run, and ``broken`` if the folder cannot be read.
+    """
+
+    path: Path
+    status: str
+    started: str = ""
+    data: str = "-"
+    best: str = "-"
+    metric: str = "-"
+    duration: str = "-"
+    trouble: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "path": str(self.path), "name": self.path.name}
+
+
+def run_folders(place: Path) -> list[Path]:
+    """Folders in ``place`` that are runs, were runs, or hold a group of runs."""
+    if not place.is_dir():
+        return []
+    names = ("run.json", "run.toml", "metrics.jsonl", "log.txt", "model.safetensors", GROUP)
+    return [
+        p
+        for p in place.iterdir()
+        if p.is_dir() and not p.name.startswith(".") and any((p / n).exists() for n in names)
+    ]
+
+
+def overview(place: Path) -> list[RunLine]:
+    """All runs in ``place``, oldest first."""
+    lines = [_group_line(p) if (p / GROUP).is_file() else line_of(p) for p in run_folders(place)]
+    return sorted(lines, key=lambda line: (line.started or line.path.name, line.path.name))
+
+
+def line_of(run: Path) -> RunLine:
+    """One run."""
+    try:
+        facts = read_facts(run)
+        status = status_of(run, facts)
+        data = str(facts["data"].get("name", "-"))
+        lost = [f for f in facts.get("files", {}) if not (run / f).is_file()]
+        trouble = str(facts.get("error", "")).split("\n")[0]
+        if lost:
+            status, trouble = "broken", f"{' and '.join(lost)} missing"
+        elif status == "killed":
+            trouble = f"it ended without saving; chainrule resume {run.name}"
+        return RunLine(run, status, facts["started"], data, _best(facts), _metric(facts),
+                       _seconds(facts), trouble)  # fmt: skip
+    except ChainruleError as error:
+        return RunLine(run, "broken", trouble=error.what)
+
+
+def status_of(run: Path, facts: Mapping[str, Any]) -> str:
+    """The status, as it is and not as the process that died last wrote it."""
+    if is_written(run):
+        return "running"
+    return "killed" if facts["status"] == "running" else str(facts["status"])
+
+
+def _group_line(place: Path) -> RunLine:
+    try:
+        facts = json.loads((place / GROUP).read_text(encoding="utf-8"))
+        means = [f"{name} {number(s['mean'])} ± {number(s['std'])}"
+                 for name, s in facts["summary"].items()][:1]  # fmt: skip
+        return RunLine(place, facts["status"], facts["started"], facts["name"],
+                       f"{len(facts['members'])} runs", (means or ["-"])[0])  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError):
+        return RunLine(place, "broken", trouble=f"{GROUP} cannot be read")
+
+
+def _best(facts: Mapping[str, Any]) -> str:
+    best = facts.get("best")
+    if not isinstance(best, dict) or not best.get("epoch"):
+        return "-"
+    return f"val_loss {_shown(best.get('val_loss'))} in epoch {best['epoch']}"
+
+
+def _metric(facts: Mapping[str, Any]) -> str:
+    metrics = facts.get("metrics")
+    if not isinstance(metrics, dict) or not metrics:
+        return "-"
+    name = next(iter(metrics))
+    return f"{name} {_shown(metrics[name])}"
+
+
+def _shown(value: object) -> str:
+    return number(value) if isinstance(value, int | float) else "-"
+
+
+def _seconds(facts: Mapping[str, Any]) -> str:
+    seconds = facts.get("seconds")
+    return f"{seconds:.1f}" if isinstance(seconds, int | float) else "-"
+
+
+# ------------------------------------------------------------------------------ one and two
+
+
+def details(run: Path) -> dict[str, Any]:
+    """``run.json`` with the true status, and the validation losses. StateError if unreadable."""
+    if (run / GROUP).is_file():
+        found: dict[str, Any] = json.loads((run / GROUP).read_text(encoding="utf-8"))
+        return found
+    facts = read_facts(run)
+    return {**facts, "status": status_of(run, facts), "curve": _curve(run)}
+
+
+def _curve(run: Path) -> list[float]:
+    """The validation loss of each epoch, as far as the lines can be read."""
+    found = []
+    try:
+        for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+            value = json.loads(line)
+            value = value.get("val_loss", value.get("loss"))
+            found.append(float("nan") if value is None else float(value))
+    except (OSError, ValueError, TypeError, AttributeError):
+        pass
+    return found
+
+
+def details_text(facts: Mapping[str, Any], run: Path) -> str:
+    """`details` for a reader."""
+    if "members" in facts:
+        return "\n".join([f"{facts['name']}: {facts['status']}", *group_lines(facts)])
+    lines = [str(run), headline(facts)]
+    if facts["curve"]:
+        lines.append(f"val_loss {sparkline(facts['curve'])}")
+    if facts["status"] == "done":
+        lines += result_lines(facts)
+    elif isinstance(facts.get("best"), dict):
+        lines.append(f"{facts['status']}: {_best(facts)}")
+    else:
+        lines.append(f"{facts['status']}{': ' + facts['error'] if facts.get('error') else ''}")
+    return "\n".join(lines)
+
+
+def sparkline(values: list[float], width: int = 60) -> str:
+    """Numbers as a row of bars; of many, evenly chosen ones."""
+    finite = [v for v in values if v - v == 0]
+    if not finite:
+        return ""
+    step = max(1, -(-len(values) // width))
+    low, high = min(finite), max(finite)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[round((v - low) * scale)] if v - v == 0 else "?" for v in values[::step])
+
+
+def comparison(a: Path, b: Path) -> dict[str, Any]:
+    """Metrics of both runs, and the settings that differ, as pairs."""
+    facts = [read_facts(run) for run in (a, b)]
+    names = list(dict.fromkeys(n for f in facts for n in f.get("metrics", {})))
+    metrics = {n: [f.get("metrics", {}).get(n) for f in facts] for n in names}
+    mine, theirs = read_settings(a), read_settings(b)
+    differing = differences(mine, theirs)
+    return {"runs": [str(a), str(b)], "metrics": metrics,
+            "settings": {".".join(k): list(pair) for k, pair in differing.items()}}  # fmt: skip
+
+
+# -------------------------------------------------------------------------------- removing
+
+
+def removable(run: Path) -> None:
+    """StateError for what is no run folder, and for one that is being written."""
+    if run not in run_folders(run.parent):
+        raise StateError(f"{run} is not a run folder", help="nothing was removed")
+    for place in (run, *run_folders(run)):
+        if is_written(place):
+            raise StateError(
+                "the run is running", where=str(place), help="end it first: Ctrl-C saves it"
+            )
+
+
+def remove_run(run: Path) -> None:
+    """Removes a run folder with all that is in it."""
+    removable(run)
+    try:
+        shutil.rmtree(run)
+    except OSError as error:
+        raise StateError(
+            f"the run cannot be removed: {error.strerror or error}", where=str(run),
+            help="check who owns the folder",
+        ) from None  # fmt: skip

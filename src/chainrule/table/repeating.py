@@ -1,0 +1,194 @@
+"""The same training several times: other seeds, or other folds of the rows, and what they say
+together."""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ..errors import ChainruleError, ConfigError
+from ..train.checkpoint import write_whole
+from .fit import KEYS, fit_settings, settings_for
+from .opening import open_table
+from .predictor import Predictor
+from .runfolder import json_text, new_folder, now, plain, unwritable
+from .settings import Settings
+from .watch import Listener, Talk, number
+
+__all__ = ["GROUP", "Repeated", "cross_validate", "repeat"]
+
+GROUP = "group.json"
+
+Summary = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Several trainings: their ``predictors``, the ``names`` of each (``seed-3``, ``fold-2``),
+    and for each metric of the test rows ``mean``, ``std``, ``min`` and ``max``.
+
+    The standard deviation is that of a sample, with n - 1; NaN for a single training. ``run`` is
+    the folder with the run folders, if there is one.
+    """
+
+    predictors: tuple[Predictor, ...]
+    names: tuple[str, ...]
+    summary: Summary
+    run: Path | None
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """The mean of each metric."""
+        return {name: s["mean"] for name, s in self.summary.items()}
+
+    @property
+    def std(self) -> dict[str, float]:
+        """The standard deviation of each metric."""
+        return {name: s["std"] for name, s in self.summary.items()}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name} {number(s['mean'])} ± {number(s['std'])}" for name, s in self.summary.items()
+        )
+        return f"Repeated({len(self.predictors)} runs; {shown})"
+
+
+def cross_validate(
+    source: object,
+    target: str | None = None,
+    *,
+    folds: int | None = 5,
+    seeds: int | Sequence[int] | None = None,
+    settings: Sequence[str] = (),
+    runs_dir: str | os.PathLike[str] | None = "runs",
+    verbose: bool = True,
+    listener: Listener | None = None,
+    **options: Any,
+) -> Repeated:
+    """Trains once for each of ``folds``, so that every row is a test row once (Stone 1974).
+
+    The folds are stratified for classes and come from the seed. ``seeds`` repeats it with other
+    seeds (so many from ``seed`` on, or a list), ``folds=None`` leaves the folds out. The other
+    arguments are those of `fit`. Each training has a run folder, all below one in ``runs_dir``.
+
+    Raises what `fit` raises, and ConfigError for an argument that `fit` does not have.
+    """
+    for name in options:
+        if name not in KEYS:
+            raise ConfigError(
+                f"cross_validate has no argument {name!r}",
+                help="it takes those of fit, folds and seeds",
+            )
+    chosen = settings_for(source, {"target": target, "runs_dir": runs_dir, **options}, settings)
+    heard = listener or (Talk() if verbose else Listener())
+    return repeat(chosen, source, seeds=seeds, folds=folds, listener=heard)
+
+
+def repeat(
+    settings: Settings,
+    source: object = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    folds: int | None = None,
+    listener: Listener | None = None,
+) -> Repeated:
+    """`fit_settings` for each of ``seeds`` and each of ``folds``."""
+    heard = listener or Listener()
+    members = _members(settings, seeds, folds)
+    open_table(settings.data.path if source is None else source, settings.data.query or None)
+    group = _Group.create(settings, list(members))
+    found: dict[str, Predictor] = {}
+    try:
+        for i, (name, member) in enumerate(members.items()):
+            heard.member(i, len(members), name)
+            found[name] = fit_settings(group.placed(member), source, listener=heard)
+            group.update("running", found)
+    except (ChainruleError, KeyboardInterrupt) as error:
+        group.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", found)
+        raise
+    facts = group.update("done", found)
+    heard.repeated(facts, group.path)
+    return Repeated(tuple(found.values()), tuple(found), facts["summary"], group.path)
+
+
+def _members(
+    settings: Settings, seeds: int | Sequence[int] | None, folds: int | None
+) -> dict[str, Settings]:
+    """The settings of each training, by its name."""
+    if isinstance(seeds, int):
+        seeds = range(settings.seed, settings.seed + seeds)
+    chosen = [settings.seed] if seeds is None else list(seeds)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ConfigError(f"seeds are {chosen}", help="give one or more, each once")
+    if folds is not None and (isinstance(folds, bool) or folds < 2):
+        raise ConfigError(f"folds is {folds!r}", help="folds is a whole number from 2")
+    parts = [()] if folds is None else [(k, folds) for k in range(1, folds + 1)]
+    found = {}
+    for seed, fold in product(chosen, parts):
+        names = [f"seed-{seed}"] if seeds is not None else []
+        names += [f"fold-{fold[0]}"] if fold else []
+        name = "-".join(names) or f"seed-{seed}"
+        data = replace(settings.data, fold=fold or settings.data.fold)
+        found[name] = replace(settings, name=name, seed=seed, data=data)
+    return found
+
+
+@dataclass
+class _Group:
+    """The folder around the run folders, and its ``group.json``."""
+
+    path: Path | None
+    facts: dict[str, Any]
+
+    @classmethod
+    def create(cls, settings: Settings, names: list[str]) -> _Group:
+        started = now()
+        stem = settings.name or Path(settings.data.path).name.split(".")[0] or "table"
+        facts = {"format": "chainrule.group", "version": 1, "name": stem, "planned": names,
+                 "started": started.isoformat(timespec="microseconds")}  # fmt: skip
+        if not settings.output.runs_dir:
+            return cls(None, facts)
+        base = Path(settings.output.runs_dir).expanduser()
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+            path = new_folder(base, f"{started:%Y%m%d-%H%M%S}-{plain(stem)}-x{len(names)}")
+        except OSError as error:
+            raise unwritable(base, error) from None
+        group = cls(path, facts)
+        group.update("running", {})
+        return group
+
+    def placed(self, member: Settings) -> Settings:
+        """The settings of a member, whose run folder lies in this one."""
+        place = str(self.path) if self.path else ""
+        return replace(member, output=replace(member.output, runs_dir=place))
+
+    def update(self, status: str, found: Mapping[str, Predictor]) -> dict[str, Any]:
+        """Writes what there is by now."""
+        members = {name: {"run": p.run.name if p.run else "", "metrics": p.metrics}
+                   for name, p in found.items()}  # fmt: skip
+        self.facts |= {
+            "status": status,
+            "members": members,
+            "summary": _summary([p.metrics for p in found.values()]),
+        }
+        if self.path:
+            text = json_text(self.facts, indent=2) + "\n"
+            write_whole(self.path / GROUP, text.encode("utf-8"))
+        return self.facts
+
+
+def _summary(metrics: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    found = {}
+    for name in metrics[0] if metrics else ():
+        values = [m[name] for m in metrics]
+        std = statistics.stdev(values) if len(values) > 1 else math.nan
+        found[name] = {"mean": statistics.fmean(values), "std": std, "min": min(values),
+                       "max": max(values)}  # fmt: skip
+    return found

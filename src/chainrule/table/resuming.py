@@ -1,0 +1,105 @@
+"""Going on with a run that was ended: by Ctrl-C, a signal, a full disk, or no more epochs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import StateError
+from .fingerprint import fingerprint_of
+from .fitting import Fitting, arrays_folder, prepared_arrays
+from .loading import read_facts, read_settings
+from .opening import open_table
+from .predictor import Predictor
+from .runfolder import RunFolder
+from .settings import Settings
+from .watch import Listener, Talk
+
+__all__ = ["resume"]
+
+
+def resume(
+    run: str | os.PathLike[str],
+    source: object = None,
+    *,
+    epochs: int | None = None,
+    verbose: bool = True,
+    listener: Listener | None = None,
+) -> Predictor:
+    """Goes on with a run where its newest checkpoint was written; without one, from the start.
+
+    The result has the bits of a training that never stopped. ``epochs`` is a new upper bound for
+    all epochs, those before included; only with more of them can a run that is done go on.
+    ``source`` is the table, if it came from Python or has moved.
+
+    Raises StateError for a folder that is no run or is being written, for data that is not the same
+    any more, and for a run that has nothing left to do; else what `fit` raises.
+    """
+    place = Path(run).expanduser()
+    facts = read_facts(place)
+    settings = read_settings(place)
+    if epochs is not None:
+        settings = replace(settings, train=replace(settings.train, epochs=epochs))
+    folder = RunFolder.open(place, facts)
+    try:
+        _check_unfinished(facts, settings, epochs, place)
+        return _resumed(folder, settings, source, listener or (Talk() if verbose else Listener()))
+    finally:
+        folder.close()
+
+
+def _resumed(folder: RunFolder, settings: Settings, source: object, heard: Listener) -> Predictor:
+    assert folder.path is not None
+    place = folder.path
+    if source is None and not settings.data.path:
+        raise StateError(
+            "the table of this run came from Python",
+            where=str(place),
+            help="give it: chainrule.resume(run, table)",
+        )
+    table, known = open_table(
+        settings.data.path if source is None else source, settings.data.query or None
+    )
+    origin = known.path if known else settings.data.path if source is None else source
+    found, wanted = fingerprint_of(origin, table), folder.facts["data"].get("fingerprint")
+    if found != wanted:
+        raise StateError(
+            "the data is not the same as when this run began",
+            where=table.name,
+            help=f"bring back the table ({wanted}; now {found}), or train anew: chainrule train "
+            f"{place / 'run.toml'}",
+        )
+    with arrays_folder(place) as arrays:
+        prepared = prepared_arrays(table, settings.data, settings.seed, arrays)
+        before = (place / "pipeline.json").read_text(encoding="utf-8")
+        if json.loads(prepared.pipeline.to_json()) != json.loads(before):
+            raise StateError(
+                "the preprocessing comes out differently than when this run began",
+                where=str(place / "pipeline.json"),
+                help="use the release of Chainrule that wrote the run, or train anew",
+            )
+        return Fitting(origin, table, prepared, settings, place.parent, heard, True).go_on(folder)
+
+
+def _check_unfinished(
+    facts: dict[str, Any], settings: Settings, epochs: int | None, place: Path
+) -> None:
+    """StateError for a run that has no more to do."""
+    if facts["status"] != "done":
+        return
+    done = int(facts.get("epochs", 0))
+    if done >= settings.train.epochs:
+        raise StateError(
+            f"the run is done after {done} epochs",
+            where=str(place),
+            help=f"give more of them, such as --epochs {2 * done}",
+        )
+    if epochs is None:
+        raise StateError(
+            f"the run is done: it was stopped early after {done} of {settings.train.epochs} epochs",
+            where=str(place),
+            help="train anew with more patience (train.early_stopping.patience)",
+        )

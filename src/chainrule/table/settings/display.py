@@ -1,0 +1,37 @@
+"""Settings for the eye: single values, differences of two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..toml import value_text as toml_text
+from .whole import Settings
+
+__all__ = ["differences", "flat", "value_text"]
+
+Key = tuple[str, ...]
+
+
+def flat(settings: Settings) -> dict[Key, Any]:
+    """Every value by its path."""
+    return dict(_leaves(settings.to_document(), ()))
+
+
+def _leaves(value: Any, path: Key) -> list[tuple[Key, Any]]:
+    if isinstance(value, Mapping) and (value or not path):
+        return [leaf for name, inner in value.items() for leaf in _leaves(inner, (*path, name))]
+    return [(path, value)]
+
+
+def value_text(settings: Settings, key: Key) -> str:
+    """One value as TOML; empty when there is none."""
+    found = flat(settings)
+    return toml_text(found[key]) if key in found else ""
+
+
+def differences(mine: Settings, theirs: Settings) -> dict[Key, tuple[str, str]]:
+    """The values that differ, as TOML; empty text stands for a setting that one side lacks."""
+    keys = {**flat(mine), **flat(theirs)}
+    pairs = {key: (value_text(mine, key), value_text(theirs, key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}

@@ -1,0 +1,49 @@
+"""The settings of optimizers, schedules and averages, with the table door's own defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ...optim import EMA, OPTIMIZERS, settings_of
+from ...optim.schedule import SCHEDULES
+from .. import defaults
+
+__all__ = ["averages", "optimizers", "schedules"]
+
+Options = Mapping[str, Mapping[str, Any]]
+
+#: not settings of ``run.toml``: ``train.lr`` is the rate of all, and a loss is always minimised
+NOT_HERE = ("lr", "base", "maximize")
+
+
+@functools.cache
+def optimizers() -> Options:
+    """Every optimizer with its settings, the learning rate left out."""
+    found = {}
+    for name in OPTIMIZERS:
+        known = {n: v for n, v in settings_of(name).items() if n not in NOT_HERE}
+        found[name] = {**known, **defaults.OPTIMIZER_SETTINGS.get(name, {})}
+    return found
+
+
+@functools.cache
+def schedules() -> Options:
+    """Every schedule with its settings; None for what suits the length of the run."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, kind in SCHEDULES.items():
+        fields = [f for f in dataclasses.fields(kind) if f.init and f.name not in NOT_HERE]
+        settings = {f.name: None if f.default is dataclasses.MISSING else f.default for f in fields}
+        found[name] = settings | {"warmup": None}
+    return found
+
+
+@functools.cache
+def averages() -> Options:
+    """Every average of weights with its settings; those of ``swa`` are counted in epochs."""
+    known = inspect.signature(EMA).parameters.values()
+    ema = {p.name: p.default for p in known if p.default is not inspect.Parameter.empty}
+    return {"none": {}, "ema": ema, "swa": {"start": 10, "every": 1}}

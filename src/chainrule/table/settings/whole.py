@@ -1,0 +1,140 @@
+"""All settings of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from ...data import Task
+from ...errors import ConfigError
+from .. import defaults, toml
+from .fields import About, SettingError, Within
+from .section import Section, unknown_key
+from .sections import DataSettings, ModelSettings, OutputSettings
+from .training import Loss, TrainSettings
+
+__all__ = ["LOSSES_OF_TASK", "VERSION", "Settings"]
+
+VERSION = 2
+READABLE = (1, VERSION)
+
+LOSSES_OF_TASK: Mapping[Task, tuple[Loss, ...]] = {
+    "binary": ("bce_with_logits",),
+    "multiclass": ("cross_entropy",),
+    "regression": ("mse", "l1", "huber", "smooth_l1"),
+}
+
+#: keys under which people look for a setting that is called otherwise
+ELSEWHERE = {
+    "learning_rate": "train.lr",
+    "max_epochs": "train.epochs",
+    "hidden_layers": "model.layers",
+    "hidden_layer_sizes": "model.layers",
+    "normalization": "model.normalisation",
+    "batch": "train.batch_size",
+    "clip_norm": "train.clip.global_norm",
+    "random_state": "seed",
+}
+
+
+@dataclass(frozen=True)
+class Settings(Section):
+    """The settings of a run. Equal settings and data give equal bits."""
+
+    name: Annotated[str, About("names the run folder")] = ""
+    seed: Annotated[
+        Annotated[int, Within(0, 2**63 - 1)], About("fixes split, first weights, order and dropout")
+    ] = 0
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Settings:
+        """From a whole document, aliases resolved (see `sources`). Raises SettingError."""
+        version = document.get("version", VERSION)
+        if isinstance(version, bool) or version not in READABLE:
+            raise SettingError(
+                "version",
+                f"version {version!r} of the settings is not known",
+                help=f"this Chainrule reads versions {' and '.join(map(str, READABLE))}",
+            )
+        try:
+            return cls.from_document({k: v for k, v in document.items() if k != "version"})
+        except SettingError as error:
+            raise _better_hint(error) from None
+
+    def resolved(self, rows: int, task: Task) -> Settings:
+        """The same without `auto`: decided by the number of training rows and the task.
+
+        Raises ConfigError for a loss that does not fit the task.
+        """
+        model, train = self.model, self.train
+        losses = LOSSES_OF_TASK[task]
+        if train.loss not in ("auto", *losses):
+            raise ConfigError(
+                f"the loss {train.loss} does not fit a {task} target",
+                help=f"use {' or '.join(losses)}, or another task",
+            )
+        if train.label_smoothing and task == "regression":
+            raise ConfigError(
+                "labels of a regression cannot be smoothed",
+                help="leave train.label_smoothing at 0",
+            )
+        found = replace(
+            self,
+            model=replace(
+                model,
+                layers=defaults.layers_for(rows) if model.layers == "auto" else model.layers,
+                dropout=defaults.dropout_for(rows, task)
+                if model.dropout == "auto"
+                else model.dropout,
+            ),
+            train=replace(
+                train,
+                batch_size=defaults.batch_size_for(rows)
+                if train.batch_size == "auto"
+                else train.batch_size,
+                lr=defaults.lr_for(train.optimizer.name) if train.lr == "auto" else train.lr,
+                loss=losses[0] if train.loss == "auto" else train.loss,
+            ),
+        )
+        return found
+
+    def to_toml(self, comments: Mapping[tuple[str, ...], str] | None = None) -> str:
+        """The text of ``run.toml``, every value written out; ``comments`` behind the values."""
+        return toml.dumps({"version": VERSION, **self.to_document()}, comments)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of ``run.toml``, for editors."""
+        found = cls.schema()
+        found["properties"] = {"version": {"enum": list(READABLE)}, **found["properties"]}
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "run.toml",
+                **found}  # fmt: skip
+
+
+def all_keys() -> dict[str, str]:
+    """Dotted keys of all settings by their last part; sections win over what is inside them."""
+    paths = sorted(Settings.abouts(), key=len, reverse=True)
+    found = {path[-1]: ".".join(path) for path in paths}
+    for section in TrainSettings.hints():
+        found[section] = f"train.{section}"
+    return ELSEWHERE | found
+
+
+def _better_hint(error: SettingError) -> SettingError:
+    """Names the section of a setting that was looked for in another one."""
+    last = error.key.rpartition(".")[2]
+    known = all_keys()
+    if not error.what.startswith("unknown key") or "did you mean" in error.help:
+        return error
+    if last in known:
+        return SettingError(error.key, error.what, help=f"did you mean `{known[last]}`?")
+    near = unknown_key(error.key, list(known))
+    if "did you mean" not in near.help:
+        return error
+    meant = near.help.split("`")[1]
+    return SettingError(error.key, error.what, help=f"did you mean `{known[meant]}`?")

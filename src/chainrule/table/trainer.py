@@ -1,0 +1,119 @@
+"""The trainer that the settings of a run describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from .. import optim
+from ..data import Pipeline
+from ..errors import ConfigError
+from ..frontend import Tensor
+from ..nn import functional as F
+from ..nn import mixup
+from ..optim.schedule import Schedule
+from ..train import Callback, EarlyStopping, Trainer
+from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
+from .network import TableNet
+from .planning import schedule_of, steps_of
+from .settings import Settings, TrainSettings
+
+__all__ = ["callbacks_of", "judging_trainer", "new_trainer"]
+
+Batch = tuple[Tensor, ...]
+
+
+def judging_trainer(model: TableNet, pipeline: Pipeline, settings: Settings) -> Trainer:
+    """A trainer that predicts and judges; what only training needs is left out."""
+    optimizer = optim.SGD(model.parameters(), lr=0.0)
+    return Trainer(model, settings.train.objective, optimizer, _shown(pipeline))
+
+
+def new_trainer(model: TableNet, pipeline: Pipeline, settings: Settings, rows: int) -> Trainer:
+    """A trainer for ``model`` on ``rows`` training rows, with all that the settings ask for.
+
+    Raises ConfigError for settings that do not fit one another, the run or the table.
+    """
+    chosen, kept = settings.train, settings.train.regularization
+    optimizer = _optimizer(model, chosen, schedule_of(chosen, rows))
+    parameters: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
+    return Trainer(
+        model,
+        chosen.objective,
+        optimizer,
+        _shown(pipeline),
+        accumulate=chosen.accumulate,
+        clip=chosen.clip.wanted or None,
+        penalty=optim.penalty.Penalty(kept.l1, kept.l2) if kept.l1 or kept.l2 else None,
+        constraint=parameters if kept.max_norm else None,
+        average=_average(model, chosen, steps_of(chosen, rows)),
+        transform=_transform(pipeline, chosen),
+    )
+
+
+def _shown(pipeline: Pipeline) -> list[str]:
+    return ["r2"] if pipeline.schema.task == "regression" else ["accuracy"]
+
+
+def _optimizer(model: TableNet, chosen: TrainSettings, rate: Schedule) -> optim.Optimizer:
+    constant = isinstance(rate, optim.schedule.Constant)
+    return optim.make(
+        chosen.optimizer.name,
+        model.parameters(),
+        lr=chosen.rate if constant else rate,
+        **chosen.optimizer.settings,
+    )
+
+
+def _average(model: TableNet, chosen: TrainSettings, steps: int) -> optim.EMA | optim.SWA | None:
+    settings = chosen.average.settings
+    if chosen.average.name == "ema":
+        return optim.EMA(model, **settings)
+    if chosen.average.name == "swa":
+        return optim.SWA(model, start=settings["start"] * steps, every=settings["every"] * steps)
+    return None
+
+
+def _transform(pipeline: Pipeline, chosen: TrainSettings) -> Callable[..., Batch] | None:
+    """What happens to a batch before it is trained: noise, smoothed labels, mixed rows."""
+    kept, smoothing = chosen.regularization, chosen.label_smoothing
+    if not (kept.input_noise or kept.mixup or smoothing):
+        return None
+    if kept.mixup and pipeline.code_names:
+        raise ConfigError(
+            "mixup mixes numbers, and the table has categories",
+            where=", ".join(pipeline.code_names[:5]),
+            help="leave train.regularization.mixup at 0, or those columns out",
+        )
+    classes = len(pipeline.classes) if pipeline.schema.task == "multiclass" else 0
+
+    def transform(*batch: Tensor) -> Batch:
+        *inputs, target = batch
+        if kept.input_noise and pipeline.names:
+            inputs[0] = F.gaussian_noise(inputs[0], kept.input_noise)
+        if classes and (smoothing or kept.mixup):
+            target = F.one_hot(target, classes).float()
+        if smoothing:
+            # Half of it for either of two classes: Szegedy et al. 2016, section 7.
+            target = target * (1 - smoothing) + smoothing / (classes or 2)
+        if kept.mixup:
+            mixed = mixup(inputs[0], target, kept.mixup)
+            return mixed.x, mixed.target
+        return (*inputs, target)
+
+    return transform
+
+
+def callbacks_of(chosen: TrainSettings) -> list[Callback]:
+    """What may end a training, and what brings it back."""
+    stopping, guard = chosen.early_stopping, chosen.guard
+    found: list[Callback] = [TimeLimit(chosen.time_limit)] if chosen.time_limit else []
+    if chosen.convergence.wanted:
+        found.append(Converged(**chosen.convergence.wanted, patience=chosen.convergence.patience))
+    best = stopping.restore_best
+    found.append(
+        EarlyStopping(stopping.monitor, stopping.patience, stopping.min_delta, restore_best=best)
+    )
+    if guard.most:
+        found.append(DivergenceGuard(guard.factor, guard.patience, guard.lr_factor, guard.most))
+    return found
