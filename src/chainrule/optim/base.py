@@ -264,7 +264,7 @@ class Optimizer(ABC):
 
 def _filled(p: Tensor, value: float | Array) -> Tensor:
     """A slot: memory laid out like that of ``p``, or an array of a shape of its own."""
-    array = aligned_copy(p.concrete if isinstance(value, float | int) else value)
+    array = aligned_copy(value if isinstance(value, np.ndarray) else p.concrete)
     array[...] = value
     return from_array(array)
 
@@ -280,7 +280,7 @@ def _check_slots(p: Tensor, loaded: Mapping[str, Any], fresh: Initial, index: in
             help="load a state that was saved by the same optimizer with the same settings",
         )
     for name, value in fresh.items():
-        shape = p.shape if isinstance(value, float | int) else value.shape
+        shape = value.shape if isinstance(value, np.ndarray) else p.shape
         if np.shape(loaded[name]) != shape:
             raise StateError(
                 f"{name} of parameter {index} has shape {np.shape(loaded[name])}, not {shape}",

@@ -50,13 +50,13 @@ class Rprop(Optimizer):
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         etaminus, etaplus = group["etas"]
         # Not the sign of the product, which is 0 where small gradients underflow.
-        agreement = sign(g) * sign(state["prev"])
+        direction = sign(g)
+        agreement = direction * sign(state["prev"])
         factor = where(agreement > 0, etaplus, where(agreement < 0, etaminus, 1.0))
         step = clamp(state["step_size"] * factor, *group["step_sizes"])
-        g = where(agreement < 0, 0.0, g)
         state["step_size"].assign_(step)
-        state["prev"].assign_(g)
-        p.assign_(p - step * sign(g))
+        state["prev"].assign_(where(agreement < 0, 0.0, g))
+        p.assign_(p - step * where(agreement < 0, 0.0, direction))
 
 
 class Lion(Optimizer):
