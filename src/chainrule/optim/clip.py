@@ -20,6 +20,7 @@ from ..frontend.operations import reductions
 from ..frontend.operations.arithmetic import absolute, add, maximum, minimum, where
 from ..frontend.operations.creation import tensor
 from .checking import not_negative, positive, unknown_key
+from .norms import norm_along, sum_all
 
 __all__ = [
     "Clip", "clip_grad_agc_", "clip_grad_norm_", "clip_grad_norm_per_parameter_",
@@ -51,10 +52,10 @@ def clip_grad_norm_(
     """
     _check_norm_type(norm_type)
     with no_grad():
-        gradients = [g for _, g in _with_gradients(params)]
-        total = _total_norm(gradients, norm_type)
+        members = _with_gradients(params)
+        total = _total_norm(members, norm_type)
         factor = minimum(max_norm / (total + _GUARD), 1.0)
-        for g in gradients:
+        for _, g in members:
             g.assign_(g * factor)
     return total
 
@@ -89,8 +90,8 @@ def clip_grad_agc_(
         members = members[: matrices[-1]] if matrices else members
     with no_grad():
         for p, g in _with_gradients(members):
-            most = maximum(_unit_norm(p), eps) * clipping
-            length = _unit_norm(g)
+            most = maximum(_unit_norm(p, p), eps) * clipping
+            length = _unit_norm(g, p)
             shorter = g * (most / maximum(length, _GUARD))
             g.assign_(where(most < length, shorter, g))
 
@@ -104,26 +105,25 @@ def _with_gradients(params: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Ten
     return [(p, p.grad) for p in _listed(params) if p.grad is not None]
 
 
-def _total_norm(gradients: list[Tensor], norm_type: float) -> Tensor:
+def _total_norm(members: list[tuple[Tensor, Tensor]], norm_type: float) -> Tensor:
     """The norm of all elements of all gradients: one number per gradient, then one of those.
 
-    Sums are made in an order that the shapes alone decide, so threads do not change a bit.
+    Sums are made in an order that shapes and layout decide, so threads do not change a bit.
     """
-    if not gradients:
+    if not members:
         return tensor(0.0)
     if norm_type == math.inf:
-        return reduce(maximum, (reductions.amax(absolute(g)) for g in gradients))
+        return reduce(maximum, (reductions.amax(absolute(g)) for _, g in members))
     if norm_type == 2.0:
-        powers = [g * g for g in gradients]
+        powers = [(p, g * g) for p, g in members]
     else:
-        powers = [absolute(g) ** norm_type for g in gradients]
-    return reduce(add, (reductions.sum(power) for power in powers)) ** (1.0 / norm_type)
+        powers = [(p, absolute(g) ** norm_type) for p, g in members]
+    return reduce(add, (sum_all(power, like=p) for p, power in powers)) ** (1.0 / norm_type)
 
 
-def _unit_norm(x: Tensor) -> Tensor:
+def _unit_norm(x: Tensor, p: Tensor) -> Tensor:
     """‖x_i‖ for each unit i along axis 0, or of the whole vector, with axes of length 1."""
-    axes = range(1, x.ndim) if x.ndim > 1 else range(x.ndim)
-    return reductions.norm(x, 2.0, tuple(axes), keepdim=True)
+    return norm_along(x, range(1, x.ndim) if x.ndim > 1 else range(x.ndim), like=p)
 
 
 def _check_norm_type(norm_type: float) -> None:

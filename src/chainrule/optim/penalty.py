@@ -13,10 +13,11 @@ from typing import Any, Literal, TypeAlias
 from ..errors import ConfigError
 from ..frontend import Tensor, host_scalar, no_grad
 from ..frontend.modes import structure
-from ..frontend.operations import reductions
 from ..frontend.operations.arithmetic import absolute, add, maximum
 from ..frontend.operations.creation import tensor
+from ..frontend.operations.shaping import axes_of
 from .checking import not_negative, unknown_key
+from .norms import norm_along, sum_all
 
 __all__ = ["Penalty", "elastic_net", "is_weight", "l1", "l2", "make", "max_norm_"]
 
@@ -35,7 +36,7 @@ def l1(params: Tensor | Iterable[Tensor], factor: Factor, choice: Choice = is_we
     Its derivative, factor · sign(w) (0 at 0), drives weights that do little to about 0: Tibshirani,
     1996, "Regression shrinkage and selection via the lasso".
     """
-    return _total((reductions.sum(absolute(p)) for p in _chosen(params, choice)), factor)
+    return _total((sum_all(absolute(p), like=p) for p in _chosen(params, choice)), factor)
 
 
 def l2(params: Tensor | Iterable[Tensor], factor: Factor, choice: Choice = is_weight) -> Tensor:
@@ -45,7 +46,7 @@ def l2(params: Tensor | Iterable[Tensor], factor: Factor, choice: Choice = is_we
     Hoerl and Kennard, 1970, "Ridge regression"; Krogh and Hertz, 1991, "A simple weight decay can
     improve generalization".
     """
-    return 0.5 * _total((reductions.sum(p * p) for p in _chosen(params, choice)), factor)
+    return 0.5 * _total((sum_all(p * p, like=p) for p in _chosen(params, choice)), factor)
 
 
 def elastic_net(
@@ -53,8 +54,8 @@ def elastic_net(
 ) -> Tensor:
     """l1 · sum |w| + l2/2 · sum w², 0-d (Zou and Hastie, 2005)."""
     members = _chosen(params, choice)
-    absolutes = _total((reductions.sum(absolute(p)) for p in members), l1)
-    return absolutes + 0.5 * _total((reductions.sum(p * p) for p in members), l2)
+    absolutes = _total((sum_all(absolute(p), like=p) for p in members), l1)
+    return absolutes + 0.5 * _total((sum_all(p * p, like=p) for p in members), l2)
 
 
 def _chosen(params: Tensor | Iterable[Tensor], choice: Choice) -> list[Tensor]:
@@ -81,8 +82,8 @@ def max_norm_(
     """
     with no_grad():
         for p in _chosen(params, choice):
-            axes = tuple(range(1, p.ndim)) if axis is None else axis
-            length = reductions.norm(p, 2.0, axes, keepdim=True)
+            axes = axes_of(range(1, p.ndim) if axis is None else axis, p.ndim)
+            length = norm_along(p, axes, like=p)
             p.assign_(p * (c / maximum(length, c)))
 
 
