@@ -26,7 +26,7 @@ LAYERS: dict[str, int] = {
     "schedule": 6,
     "codegen": 7,
     "runtime": 8,
-    "driver": 9, "debug": 9, "testing": 9,
+    "driver": 9, "debug": 9, "testing": 9, "nonfinite": 9,
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
     "sklearn": 12, "interop": 12, "dash": 12, "table": 12,

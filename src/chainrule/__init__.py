@@ -64,6 +64,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.tensor": ("Tensor",),
     "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
     "ir.types": ("DType",),
+    "nonfinite": ("find_nonfinite",),
     "runtime.processors": ("get_num_threads", "set_num_threads"),
     "table": ("cross_validate", "fit", "load_run", "resume"),
     "testing": ("check_grads",),

@@ -178,6 +178,9 @@ from .frontend.transforms import (
 from .ir.types import (
     DType as DType,
 )
+from .nonfinite import (
+    find_nonfinite as find_nonfinite,
+)
 from .runtime.processors import (
     get_num_threads as get_num_threads,
 )

@@ -24,6 +24,8 @@ _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 class _Thread(threading.local):
     trace: Trace | None = None
     grad: bool = True
+    #: the layer being called, while a trace is recorded
+    layer: str = ""
 
 
 thread = _Thread()
@@ -119,7 +121,7 @@ def here() -> Location | None:
         if frame.f_back is None:
             return None
         frame = frame.f_back
-    return Location(frame.f_code.co_filename, frame.f_lineno)
+    return Location(frame.f_code.co_filename, frame.f_lineno, thread.layer)
 
 
 def where() -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +28,11 @@ Params = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A line of the user's program."""
+    """A line of the user's program, and the layer of the model that was being called there."""
 
     file: str
     line: int
+    layer: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

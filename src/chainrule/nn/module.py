@@ -84,6 +84,9 @@ class Module(ABC):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         _calls.modules.append(self)
+        outer = thread.layer
+        if thread.trace is not None:
+            thread.layer = calling_name()
         try:
             return self.forward(*args, **kwargs)
         except (ShapeError, DTypeError) as error:
@@ -91,6 +94,7 @@ class Module(ABC):
             raise
         finally:
             _calls.modules.pop()
+            thread.layer = outer
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy has a mode of its own to switch.
@@ -355,10 +359,15 @@ def _locate(error: ShapeError | DTypeError) -> None:
     if _calls.located is error:
         return
     _calls.located = error
-    path = calling_path()
-    name = type(_calls.modules[-1]).__name__ + (f" `{path}`" if path else "")
+    name = calling_name()
     place = f"{name} at {error.where}" if error.where else name
     type(error).__init__(error, error.what, where=place, help=error.help)
+
+
+def calling_name() -> str:
+    """The kind and path of the innermost module that is being called."""
+    path = calling_path()
+    return type(_calls.modules[-1]).__name__ + (f" `{path}`" if path else "")
 
 
 def calling_path() -> str:

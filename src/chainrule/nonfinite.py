@@ -1,0 +1,231 @@
+"""Where a step stops being finite: the operation, the layer, the line, and the rows of the batch.
+
+A step that ended in NaN or infinity is computed once more with every intermediate value as an
+output. It is the same native arithmetic, so the same values appear. From the first root that is not
+finite the search goes back along operands that are not finite either, to a node all of whose
+operands are: there it began. What is infinite on purpose and masked later is never on that way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .driver import Options, load
+from .frontend.compiled import CompiledFunction
+from .frontend.tensor import Tensor
+from .frontend.traced import Traced, flatten_call
+from .ir.graph import Graph, Node, topological
+from .ir.types import Array
+from .passes import PIPELINE, optimize
+
+__all__ = ["NonFinite", "find_nonfinite", "first_nonfinite"]
+
+#: bytes of intermediate values that are held at once
+AT_ONCE = 512 << 20
+#: rows that are named
+NAMED = 8
+
+#: operations on elements, in words
+_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_SOURCES = ("input", "const", "assign")
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """The value at which a step stopped being finite.
+
+    ``kind`` is ``nan`` or ``inf``; ``part`` is ``forward``, ``backward`` or ``update``, or
+    ``data`` and ``state`` if it was there before the step; ``example`` is the first such
+    element with its operands, ``exp(91.3) = inf``; ``rows`` are the rows of the batch that hold
+    one, where the value has rows; ``state`` is the Tensor that was not finite.
+    """
+
+    kind: str
+    part: str
+    op: str
+    example: str
+    layer: str
+    where: str
+    rows: tuple[int, ...] = ()
+    state: Tensor | None = None
+
+    def __str__(self) -> str:
+        if self.part == "data":
+            return f"the batch holds {self.kind}{self.rows_text()}"
+        if self.part == "state":
+            return f"a parameter or buffer was {self.kind} before the step"
+        place = f" in {self.layer}" if self.layer else ""
+        line = f" at {self.where}" if self.where else ""
+        passing = {"forward": "forward pass", "backward": "backward pass", "update": "update"}
+        return f"{self.example}{place}{line}, in the {passing[self.part]}{self.rows_text()}"
+
+    def rows_text(self, names: Sequence[int] | None = None) -> str:
+        """``, rows 3, 7 of the batch``; ``names`` gives other numbers of its rows."""
+        if not self.rows:
+            return ""
+        shown = ", ".join(str(r) for r in self.rows[:NAMED])
+        more = len(self.rows) - NAMED
+        text = f", row{'s' if len(self.rows) > 1 else ''} {shown}"
+        text += f" and {more} more of the batch" if more > 0 else " of the batch"
+        if names is not None:
+            text += f" (of the data: {', '.join(str(int(names[r])) for r in self.rows[:NAMED])})"
+        return text
+
+
+def find_nonfinite(
+    function: CompiledFunction[..., Any], *args: Any, **kwargs: Any
+) -> NonFinite | None:
+    """Where one call of a compiled function stops being finite; None if it does not.
+
+    ``cr.find_nonfinite(step, x, y)`` computes the step with every intermediate value kept. Nothing
+    is updated: call it before the step, or on the state that was there before.
+    """
+    traced = function.trace(*args, **kwargs)
+    arrays, _ = flatten_call(args, kwargs)
+    scalars = [f(0) for f in traced.scalars]
+    return first_nonfinite(traced, arrays, scalars)
+
+
+def first_nonfinite(
+    traced: Traced, arrays: Sequence[Array], scalars: Sequence[float]
+) -> NonFinite | None:
+    """The same for a recording, its arguments and the numbers of the step."""
+    casts = traced.casts
+    ready = [a if c is None else c(a) for a, c in zip(arrays, casts, strict=True)]
+    return _Search(traced, ready, scalars).result()
+
+
+class _Search:
+    """All intermediate values of one step, as far as they are not finite."""
+
+    def __init__(self, traced: Traced, arrays: list[Array], scalars: Sequence[float]) -> None:
+        self.traced, self.scalars = traced, scalars
+        self.batch = len(arrays[0]) if arrays and arrays[0].ndim else 0
+        self.graph = optimize(traced.graph)
+        states = [t.settle() for t in traced.states]
+        given = [*arrays, *states, *(np.float64(s) for s in scalars)]
+        self.values: dict[Node, Array] = dict(
+            zip(self.graph.inputs, map(np.asarray, given), strict=True)
+        )
+        self.order = {node: i for i, node in enumerate(self.graph.nodes())}
+        self.arrays, self.states = arrays, states
+        self.forward = set(topological(self.graph.outputs))
+
+    def result(self) -> NonFinite | None:
+        for nodes in self._pieces():
+            self._compute(nodes)
+        for root in self._roots():
+            if _kind(self.values.get(root)):
+                return self._described(self._origin(root))
+        return None
+
+    def _roots(self) -> Iterable[Node]:
+        return [*self.graph.outputs, *(u.inputs[1] for u in self.graph.updates)]
+
+    def _pieces(self) -> Iterator[list[Node]]:
+        """The real values of the graph in their order, in pieces that fit in memory."""
+        piece: list[Node] = []
+        size = 0
+        for node in self.order:
+            if node.op in _SOURCES or not node.dtype.is_float or not node.size:
+                continue
+            piece.append(node)
+            size += node.size * node.dtype.itemsize
+            if size > AT_ONCE:
+                yield piece
+                piece, size = [], 0
+        if piece:
+            yield piece
+
+    def _compute(self, nodes: list[Node]) -> None:
+        """Keep the values of ``nodes`` that are not finite, with those of their operands."""
+        graph = Graph(self.graph.inputs, tuple(nodes))
+        options = Options(exclude=frozenset(p.name for p in PIPELINE), use_cache=False)
+        outputs = load(graph, self.states, options=options)(*self.arrays, scalars=self.scalars)
+        found = dict(zip(nodes, outputs, strict=True))
+        for node, value in found.items():
+            if _kind(value):
+                self.values[node] = value
+                self.values.update({i: found[i] for i in node.inputs if i in found})
+
+    def _origin(self, node: Node) -> Node:
+        """Back along what is not finite, NaN before infinity, to where it began."""
+        while True:
+            bad = [i for i in node.inputs if i.op != "const" and _kind(self.values.get(i))]
+            if _kind(self.values[node]) == "nan":
+                bad = [i for i in bad if _kind(self.values[i]) == "nan"] or bad
+            if not bad:
+                return node
+            node = min(bad, key=self.order.__getitem__)
+
+    # ----------------------------------------------------------------------------- in words
+
+    def _described(self, node: Node) -> NonFinite:
+        value = self.values[node]
+        kind = _kind(value)
+        location = node.location
+        state = None
+        if node.op == "input":
+            part = "data" if node.params["kind"] == "arg" else "state"
+            if part == "state":
+                doors = [n for n in self.graph.inputs if n.params["kind"] == "state"]
+                state = self.traced.states[doors.index(node)]
+        else:
+            part = "forward" if node in self.forward else self._later_part(node)
+        return NonFinite(
+            kind=kind,
+            part=part,
+            op=node.op,
+            example="" if node.op == "input" else self._example(node),
+            layer=location.layer if location else "",
+            where=str(location or ""),
+            rows=self._rows(value),
+            state=state,
+        )
+
+    def _later_part(self, node: Node) -> str:
+        """Whether a value outside of the forward pass is a gradient or belongs to the update."""
+        location = node.location
+        lines = {n.location for n in self.forward if n.location is not None}
+        return "backward" if location in lines else "update"
+
+    def _rows(self, value: Array) -> tuple[int, ...]:
+        if not self.batch or value.ndim == 0 or value.shape[0] != self.batch:
+            return ()
+        bad = ~np.isfinite(value).reshape(self.batch, -1).all(axis=1)
+        return tuple(int(i) for i in np.flatnonzero(bad))
+
+    def _example(self, node: Node) -> str:
+        """The first element that is not finite, with its operands."""
+        value = self.values[node]
+        place = np.unravel_index(int(np.argmax(~np.isfinite(value))), value.shape)
+        result = f"{float(value[place]):.4g}"
+        if node.op in ("reduce_sum", "dot"):
+            terms = node.inputs[0].size // max(value.size, 1) if node.op == "reduce_sum" else 0
+            terms = terms or node.inputs[0].shape[-1]
+            return f"a sum of {terms} terms = {result}"
+        same = [i for i in node.inputs if i.shape == node.shape]
+        if len(same) != len(node.inputs) or not same:
+            return f"{node.op} = {result}"
+        numbers = [f"{float(self._value(i)[place]):.4g}" for i in same]
+        if node.op in _SIGNS:
+            return f"{numbers[0]} {_SIGNS[node.op]} {numbers[1]} = {result}"
+        return f"{node.op}({', '.join(numbers)}) = {result}"
+
+    def _value(self, node: Node) -> Array:
+        """A value that was kept, or one that needs no computing."""
+        if node in self.values:
+            return self.values[node]
+        from_others = [self._value(i) for i in node.inputs]
+        return np.asarray(node.primitive.reference(*from_others, **node.params))
+
+
+def _kind(value: Array | None) -> str:
+    """``nan`` or ``inf`` if ``value`` holds one, NaN first."""
+    if value is None or value.dtype.kind != "f" or np.isfinite(value).all():
+        return ""
+    return "nan" if np.isnan(value).any() else "inf"
