@@ -33,7 +33,7 @@ class Pause(Callback):
 
 
 def new_trainer(**settings: Any) -> Trainer:
-    """Dropout, accumulated gradients, clipping, a schedule that observes, weights of other order."""
+    """Dropout, accumulated gradients, clipping, a schedule that observes."""
     manual_seed(3)
     model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
     rate = optim.schedule.Warmup(optim.schedule.ReduceOnPlateau(0.02, patience=1), steps=4)

@@ -140,8 +140,8 @@ def test_early_stopping_and_its_best_weights_survive(tmp_path: Path) -> None:
     history = run(plain)
     assert 3 < len(history.epoch) < 50
     store = Checkpoints(tmp_path)
+    after = len(history.epoch) - 1
     with pytest.raises(KeyboardInterrupt):
-        after = len(history.epoch) - 1
         run(blob_trainer(), SignalInEpoch(signal.SIGINT, after), checkpoints=store)
     again = blob_trainer()
     assert dict(run(again, checkpoints=store, resume=True)) == dict(history)

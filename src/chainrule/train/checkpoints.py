@@ -33,6 +33,10 @@ _NAME = re.compile(r"(\d{6,})\.json")
 _OURS = re.compile(r"(\d{6,}\.(json|safetensors))|(\.\d{6,}\.(json|safetensors)\.[0-9a-f]{8})")
 
 
+class OtherVersionError(StateError):
+    """A checkpoint that is whole, and not ours to read or remove."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint on disk: ``step`` steps were done; ``score`` is the watched number, if any."""
@@ -55,7 +59,7 @@ class Checkpoint:
         if not isinstance(facts, dict) or facts.get("format") != FORMAT:
             raise _unreadable(path, "it is JSON of another kind")
         if facts.get("version") != VERSION:
-            raise StateError(
+            raise OtherVersionError(
                 f"the checkpoint has format version {facts.get('version')}, this is {VERSION}",
                 where=str(path),
                 help="read it with the release of chainrule that wrote it",
@@ -119,12 +123,19 @@ class Checkpoints:
     # --------------------------------------------------------------------------------- reading
 
     def found(self) -> list[Checkpoint]:
-        """Checkpoints whose JSON file can be read, by their steps; damaged ones are left out."""
+        """Checkpoints whose JSON file can be read, by their steps; damaged ones are left out.
+
+        Raises StateError if one was written by another release.
+        """
         names = (p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name))
         kept = []
         for path in names:
-            with contextlib.suppress(StateError):
+            try:
                 kept.append(Checkpoint.read(path))
+            except OtherVersionError:
+                raise
+            except StateError:
+                continue
         return sorted(kept, key=lambda c: c.step)
 
     def newest(self) -> Checkpoint | None:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RateSearch", "find_rate"]
 
-#: how much of the past is in a smoothed loss
-SMOOTHING = 0.9
-#: a smoothed loss so many times the best one has diverged
+#: how much of the past is in a running loss
+MEMORY = 0.9
+#: a running loss so many times the best one has diverged
 DIVERGED = 4.0
+#: the part of a curve, to either side, that a smoothed loss is the mean of
+REACH = 1 / 20
 #: a curve that never falls by this share of its start shows nothing
 LEAST_FALL = 0.02
 #: updates between two looks at the losses: diverged steps cost time, and nothing else
@@ -36,7 +38,7 @@ SLICE = 10
 
 @dataclass(frozen=True)
 class RateSearch:
-    """What a search found: ``losses`` and ``smoothed`` (float64) of the steps at ``rates``.
+    """What a search found: ``losses`` of the steps at ``rates``, and their means over neighbours.
 
     ``suggestion`` is the smaller of ``steepest``, the rate at which the smoothed loss fell fastest
     against the logarithm of the rate, and a tenth of ``minimum``, the rate at which it was lowest.
@@ -80,7 +82,7 @@ def find_rate(
 ) -> RateSearch:
     """Trains ``steps`` updates while the rate rises from ``start`` to ``end``, then undoes them.
 
-    The ramp is a schedule, so the step is compiled once. The search ends early when the smoothed
+    The ramp is a schedule, so the step is compiled once. The search ends early when the running
     loss is above four times its best, or no longer finite. Groups keep the ratios of their rates.
     Weights, optimizer and random numbers are as before afterwards, to the bit. Raises ConfigError
     for a ramp that does not rise.
@@ -100,9 +102,7 @@ def find_rate(
         even = Order(order.rows // order.batch * order.batch, order.batch, seed, True)
         learner.accumulation.begin(even, 0)
         found = _losses(learner, examples.arrays, _slices(order, steps * each), steps, each)
-    losses = np.array(found[:steps], np.float64)
-    smoothed = _smoothed(losses)
-    return _judged(rates[: len(losses)], losses, smoothed, stopped=len(losses) < steps)
+    return _judged(rates[: len(found)], np.array(found, np.float64), steps)
 
 
 def _set_ramps(learner: Learner, start: float, end: float, steps: int) -> None:
@@ -146,42 +146,51 @@ def _losses(
 def _diverged(losses: npt.NDArray[np.float64]) -> int | None:
     """The number of losses before the curve has diverged; None if it has not."""
     bad = ~np.isfinite(losses)
-    if len(losses) > 1:
-        smoothed = _smoothed(np.where(bad, np.inf, losses))
-        with np.errstate(invalid="ignore"):
-            bad |= smoothed > DIVERGED * np.minimum.accumulate(smoothed)
+    running = _running(np.where(bad, np.inf, losses))
+    with np.errstate(invalid="ignore"):
+        bad |= running > DIVERGED * np.minimum.accumulate(running)
     return int(np.flatnonzero(bad)[0]) if bad.any() else None
 
 
-def _smoothed(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """An exponential moving mean, corrected for its start at zero."""
+def _running(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """An exponential moving mean of what came before, corrected for its start at zero."""
     mean, found = 0.0, []
     for k, loss in enumerate(losses.tolist()):
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-        found.append(mean / (1 - SMOOTHING ** (k + 1)))
+        mean = MEMORY * mean + (1 - MEMORY) * loss
+        found.append(mean / (1 - MEMORY ** (k + 1)))
     return np.array(found, np.float64)
 
 
+def _smoothed(losses: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:
+    """The mean over ``reach`` steps to either side, so that nothing moves along the curve.
+
+    Losses beyond twice the first ones count as that: a few of a diverging end would hide the rest.
+    """
+    start = float(np.median(losses[: reach + 1])) if len(losses) else 0.0
+    bounded = np.minimum(losses, start + abs(start))
+    spans = [bounded[max(i - reach, 0) : i + reach + 1] for i in range(len(losses))]
+    return np.array([span.mean() for span in spans], np.float64)
+
+
 def _judged(
-    rates: npt.NDArray[np.float64],
-    losses: npt.NDArray[np.float64],
-    smoothed: npt.NDArray[np.float64],
-    stopped: bool,
+    rates: npt.NDArray[np.float64], losses: npt.NDArray[np.float64], steps: int
 ) -> RateSearch:
-    """The search with its suggestion."""
-    end = f"it diverged above {rates[-1]:.2g}" if stopped and len(rates) else "it did not diverge"
+    """The search with its suggestion; ``steps`` were meant to be made."""
+    reach = max(2, round(REACH * steps))
+    smoothed = _smoothed(losses, reach)
+    end = "it did not diverge"
+    if len(losses) < steps:
+        end = f"it diverged above {rates[-1]:.2g}" if len(losses) else "it was not finite at once"
     lowest = int(np.argmin(smoothed)) if len(smoothed) else 0
-    # Against the losses of the first steps, which tell how noisy a batch is.
-    first = float(np.median(smoothed[: max(len(smoothed) // 10, 3)])) if len(smoothed) else 0.0
-    fall = first - float(smoothed[lowest]) if len(smoothed) else 0.0
-    if lowest < 3 or not fall > LEAST_FALL * abs(first):
+    first = float(smoothed[0]) if len(smoothed) else float("nan")
+    if lowest < 2 * reach or not first - smoothed[lowest] > LEAST_FALL * abs(first):
         reason = (
             f"the loss never fell by more than {LEAST_FALL:.0%} of its start, {first:.4g} ({end}): "
             "the curve suggests no rate. Look at the data and the loss, or widen the ramp"
         )
         return RateSearch(rates, losses, smoothed, None, None, None, reason)
-    slopes = np.gradient(smoothed[: lowest + 1], np.log(rates[: lowest + 1]))
-    steepest, minimum = float(rates[int(np.argmin(slopes))]), float(rates[lowest])
+    falls = smoothed[: lowest + 1 - 2 * reach] - smoothed[2 * reach : lowest + 1]
+    steepest, minimum = float(rates[int(np.argmax(falls)) + reach]), float(rates[lowest])
     suggestion = min(steepest, minimum / 10)
     which = "the steepest descent" if steepest <= minimum / 10 else "a tenth of the minimum"
     reason = (
