@@ -43,7 +43,8 @@ class LoopStepper:
         call, steps = self._call(arrays, rows.shape[1]), len(rows)
 
         def execute() -> tuple[Array, ...]:
-            scalars = np.array([[f(k) for f in call.scalars] for k in range(steps)], np.float64)
+            columns = np.array([[f(k) for k in range(steps)] for f in call.scalars], np.float64)
+            scalars = columns.reshape(-1, steps).T
             return call.run.run_many(steps, *arrays, rows, scalars=scalars)
 
         return call.perform(execute)[0]
