@@ -55,7 +55,7 @@ class Progress(Callback):
             print(file=self.stream, flush=True)
 
     def line(self, epoch: int, share: float, logs: Logs, ended: bool = False) -> str:
-        """One line of progress; after the end, which may come early, there is nothing to wait for."""
+        """One line of progress; after the end, which may come early, without an eta."""
         done = epoch + share
         filled = round(BAR * done / self.epochs)
         spent = time.monotonic() - self._begun
