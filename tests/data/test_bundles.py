@@ -30,6 +30,17 @@ def test_breast_cancer() -> None:
     assert prepare(table, spec.target).train.features.numeric.shape == (399, 30)
 
 
+def test_diabetes() -> None:
+    spec = bundled("diabetes")
+    table = read_table(spec.path)
+    assert (table.n_rows, len(table.columns)) == (442, 11)
+    assert table.count_values("sex", "number text") == {"1": 235, "2": 207}
+    data = prepare(table, spec.target, missing=spec.missing)
+    assert data.schema.task == spec.task == "regression"
+    assert data.train.features.numeric.shape == (310, 10)
+    assert data.findings == ()
+
+
 def test_each_is_in_the_notice() -> None:
     notice = (bundled("heart").path.parent / "NOTICE.md").read_text(encoding="utf-8")
     assert all(f"## {name}.csv" in notice for name in BUNDLED)

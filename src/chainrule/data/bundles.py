@@ -47,6 +47,12 @@ BUNDLED: dict[str, Bundled] = {
             task="binary",
             about="569 breast tumours, 30 measurements of cell nuclei (UCI)",
         ),
+        Bundled(
+            "diabetes",
+            target="progression",
+            task="regression",
+            about="progression of diabetes in 442 patients within a year (Efron et al.)",
+        ),
     )
 }
 
