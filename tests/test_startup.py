@@ -1,0 +1,91 @@
+"""What the first step of a process loads and does, which is what it takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(text: str, cache: Path) -> str:
+    """What a fresh process prints that runs ``text``."""
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "CHAINRULE_CACHE_DIR": str(cache)},
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+_LOADED = """
+import sys
+import chainrule as cr
+before = "numpy" in sys.modules
+from chainrule import nn
+cr.compile, nn.Linear
+print(before, *sorted(sys.modules))
+"""
+
+
+def test_the_engine_loads_nothing_that_a_step_does_not_need(tmp_path: Path) -> None:
+    numpy_before, *loaded = run(_LOADED, tmp_path).split()
+    assert numpy_before == "False"
+    assert "chainrule.driver" in loaded
+    # Each would cost some milliseconds at every start.
+    needless = {
+        "numpy.random", "secrets", "asyncio", "click", "duckdb", "rich", "safetensors",
+        "chainrule.ir.parse", "chainrule.optim", "chainrule.table", "chainrule.train",
+    }  # fmt: skip
+    assert needless & set(loaded) == set()
+
+
+_STEP = """
+import numpy as np
+import chainrule as cr
+import chainrule.driver, chainrule.runtime.threads
+from chainrule import nn, optim
+from chainrule.train.loop import LoopStepper
+
+made = []
+for module in (chainrule.driver, chainrule.runtime.threads):
+    def counted(text, target, emit=module.emit_object):
+        made.append(len(text))
+        return emit(text, target)
+    module.emit_object = counted
+
+cr.manual_seed(0)
+model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 1))
+opt = optim.Adam(model.parameters(), lr=0.1)
+
+def step(x, y):
+    opt.zero_grad()
+    loss = ((model(x) - y) ** 2).mean()
+    loss.backward()
+    opt.step()
+    return loss
+
+x, y = np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)
+losses = [cr.compile(step)(x, y).item()]
+losses += LoopStepper(step).run([x, y], np.zeros((2, 4), np.int32)).tolist()
+print(len(made), *losses)
+"""
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_a_warm_start_compiles_nothing_and_gives_the_same_bits(
+    threads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINRULE_NUM_THREADS", threads)
+    cold, warm = run(_STEP, tmp_path).split(), run(_STEP, tmp_path).split()
+    assert int(cold[0]) >= 2
+    assert warm[0] == "0"
+    assert warm[1:] == cold[1:]
