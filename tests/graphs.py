@@ -318,6 +318,35 @@ def make_dot(grower: Grower) -> Node:
     return ops.dot(a, b * (1.0 / a.shape[-1]))
 
 
+def make_conv(grower: Grower) -> Node:
+    """A convolution along one or two axes, of what may be a view or a padded array."""
+    count = int(grower.rng.integers(1, 3))
+    x = grower.pick(fits=lambda n: n.ndim >= count + 2 and max(n.shape[1 : 1 + count]) <= 17)
+    sizes = x.shape[1 : 1 + count]
+    rest = int(np.prod(x.shape[1 + count :]))
+    x = ops.reshape(x, shape=(x.shape[0], *sizes, 1, rest)) if rest <= 33 else None
+    if x is None:
+        return make_dot(grower)
+    kernel = tuple(int(grower.rng.integers(1, min(3, s) + 1)) for s in sizes)
+    strides = tuple(int(grower.rng.integers(1, 3)) for _ in sizes)
+    out = int(grower.rng.choice([1, 3, 16, 17]))
+    w = grower.pick(shape=(*kernel, 1, rest, out))
+    scale = 1.0 / (rest * int(np.prod(kernel)))
+    return ops.conv(x, w * scale, strides=strides, dilation=(1,) * count)
+
+
+def make_wgrad(grower: Grower) -> Node:
+    """The gradient of a convolution with respect to its weights."""
+    count = int(grower.rng.integers(1, 3))
+    sizes = tuple(int(grower.rng.integers(2, 8)) for _ in range(count))
+    kernel = tuple(int(grower.rng.integers(1, min(3, s) + 1)) for s in sizes)
+    n, c, o = (int(grower.rng.choice([1, 2, 3, 5, 16])) for _ in range(3))
+    out = tuple(s - k + 1 for s, k in zip(sizes, kernel, strict=True))
+    x, g = grower.pick(shape=(n, *sizes, 1, c)), grower.pick(shape=(n, *out, 1, o))
+    ones = (1,) * count
+    return ops.conv_wgrad(x, g * 0.05, kernel=kernel, strides=ones, dilation=ones)
+
+
 def make_rng_bits(grower: Grower) -> Node:
     key = grower.fresh(u32, (2,), 0, 2**32 - 1)
     count = grower.fresh(u32, (), 0, 1000)
@@ -369,5 +398,7 @@ MAKERS: dict[str, Maker] = {
     "reduce_sum": make_reduce(ops.reduce_sum),
     "reduce_max": make_reduce(ops.reduce_max),
     "dot": make_dot,
+    "conv": make_conv,
+    "conv_wgrad": make_wgrad,
     "fence": make_unary(ops.fence),
 }

@@ -5,7 +5,8 @@
         for each strip of m                 (one, unless accumulators wait between blocks of k)
           for each block of k
             for each tile of ``rows`` rows: accumulators in registers
-              for each k: load a row of B, broadcast a column of A, multiply and add
+              for each outer step of the sum                          (a convolution's taps)
+                for each k: load a row of B, broadcast a column of A, multiply and add
           epilogue
 
 A is read by scalars, so its strides are free. B is read by vectors along n. The first tile of a
@@ -219,6 +220,8 @@ class _Emitter:
         """``sums`` after the steps of one block."""
         a = self.source.a
         start = [self._address(a, panel.index, m, block.start), source.first]
+        if self.x.outer:
+            return self._outer(panel, rows, source, self.nest.parallel, [*start, *sums])
         start += [self.packed] if copy and self.packed else []
         values = [*start, *sums]
         done = 0
@@ -232,6 +235,22 @@ class _Emitter:
             values = list(parts.results)
         values = self._part(panel, rows, source, copy, (done, block.length), values)
         return values[len(start) :]
+
+    def _outer(
+        self, panel: _Panel, rows: int, source: _Rows, dim: int, values: list[Value]
+    ) -> list[Value]:
+        """Sums after the loops of the sum from ``dim`` on; ``values`` are addresses, then sums."""
+        if dim == len(self.nest.dims) - 1:
+            return self._part(panel, rows, source, False, (0, self.x.k), values)[2:]
+        b, (column, row, *sums) = self.b, values
+        with b.fold(0, self.nest.dims[dim], 1, sums) as fold:
+            starts = []
+            for access, start in ((self.source.a, column), (self.source.b, row)):
+                offset = scaled(b, fold.index, access.offset.coeffs[dim])
+                starts.append(b.gep(start, offset, "float"))
+            inner = [*starts, *fold.values]
+            fold.update(*self._outer(panel, rows, source, dim + 1, inner))
+        return list(fold.results)
 
     def _fetch(self, panel: _Panel, m: Value) -> None:
         """Ask for what the epilogue of row ``m`` reads or writes.
@@ -284,7 +303,7 @@ class _Emitter:
         self, column: Value, rows: int, vectors: list[Value], sums: list[Value]
     ) -> list[Value]:
         """``sums`` after one step of k."""
-        b, down = self.b, self.source.a.offset.coeffs[-3]
+        b, down = self.b, self.source.a.offset.coeffs[self.nest.parallel - 2]
         found = []
         for i in range(rows):
             x = b.splat(b.load("float", b.gep(column, i * down, "float"), 4))
@@ -307,7 +326,7 @@ class _Emitter:
         offset = access.offset
         inner = self.nest.parallel - (2 if access is self.source.a else 1)
         pointer = self.pointers[access.buffer]
-        loops = [*enumerate(index), (inner, row), (self.nest.parallel, k)]
+        loops = [*enumerate(index), (inner, row), (len(offset.coeffs) - 1, k)]
         for dim, value in loops:
             if offset.coeffs[dim]:
                 pointer = self.b.gep(pointer, scaled(self.b, value, offset.coeffs[dim]), "float")

@@ -128,7 +128,7 @@ class Epilogue:
         self, region: Region, m: Binding, n: Binding, scope: str, top: Place | None = None
     ) -> Point:
         batch = [Binding(x, d, scope, top) for d, x in enumerate(region.batch)]
-        return (*batch, m, n, None)
+        return (*batch, m, n, *[None] * (len(self.nest.dims) - self.nest.parallel))
 
     def _preset(self, e: Expressions, point: Point, source: Value, vector: int) -> None:
         address = self.b.gep(source, vector * LANES, "float")

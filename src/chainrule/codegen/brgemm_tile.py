@@ -55,19 +55,25 @@ class Tile:
 
 @dataclass(frozen=True)
 class Extents:
-    """The last three dims of a product, and which of m and n threads share out (or neither)."""
+    """m, n and k of a product, and which of m and n threads share out (or neither).
+
+    ``outer``: loops of the sum around that of k.
+    """
 
     m: int
     n: int
     k: int
     split: str = ""
+    outer: tuple[int, ...] = ()
 
     @staticmethod
     def of(nest: Nest) -> Extents:
         """Those of ``nest``."""
-        m, n, k = nest.dims[-3:]
+        m, n, *outer, k = nest.dims[nest.parallel - 2 :]
         names = {nest.parallel - 2: "m", nest.parallel - 1: "n"}
-        return Extents(m, n, k, names.get(-1 if nest.split is None else nest.split, ""))
+        return Extents(
+            m, n, k, names.get(-1 if nest.split is None else nest.split, ""), tuple(outer)
+        )
 
 
 def choose_tile(nest: Nest, target: Target) -> Tile:
@@ -78,11 +84,12 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
     serves = x.m // rows // (2 if x.split == "m" else 1)
     longest = _longest_block(nest, vectors) // unroll * unroll
     block = x.k
-    if x.k > longest and serves > 1:
+    if x.k > longest and serves > 1 and not x.outer:
         parts = math.ceil(x.k / longest)
         block = math.ceil(x.k / parts / unroll) * unroll
     strip = max(1, WAITING_BYTES // (4 * LANES * vectors * rows)) * rows
-    return Tile(rows, vectors, block, unroll, strip, serves > 2 and not _tidy(nest, x))
+    pack = serves > 2 and not x.outer and not _tidy(nest, x)
+    return Tile(rows, vectors, block, unroll, strip, pack)
 
 
 def _longest_block(nest: Nest, vectors: int) -> int:
@@ -171,6 +178,7 @@ def _tidy(nest: Nest, x: Extents) -> bool:
     assert isinstance(nest.source, Product)
     b = nest.source.b
     row = b.offset.coeffs[-1]
-    steps = (*b.offset.coeffs[:-2], row, b.offset.const, b.buffer.step_stride)
+    others = [c for d, c in enumerate(b.offset.coeffs) if d != nest.parallel - 1]
+    steps = (*others, b.offset.const, b.buffer.step_stride)
     aligned = b.buffer.aligned and all(s % LANES == 0 for s in steps)
     return x.k < LANES or (aligned and row <= 4 * LANES)

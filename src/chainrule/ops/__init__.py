@@ -6,6 +6,7 @@ Each is callable on nodes, arrays positional and parameters by keyword: ``add(a,
 
 from .contract import dot
 from .control import assign, fence
+from .convolution import conv, conv_wgrad
 from .elementwise import (
     add,
     and_,
@@ -47,6 +48,8 @@ __all__ = [
     "cast",
     "concat",
     "const",
+    "conv",
+    "conv_wgrad",
     "div",
     "dot",
     "eq",

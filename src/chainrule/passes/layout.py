@@ -1,7 +1,7 @@
 """Which operands of products must be laid out anew.
 
-A product reads its left operand by scalars, so any strides will do. Its right operand is read in
-vectors along n and must have stride 1 there. Where it has not, a ``fence`` node asks for a copy in
+A product reads one operand by scalars, so any strides will do. The other is read in vectors along
+its last axis and must have stride 1 there. Where it has not, a ``fence`` node asks for a copy in
 row-major order; the scheduler gives every fence memory of its own.
 """
 
@@ -15,6 +15,9 @@ from ..ir.types import Shape
 
 Strides = tuple[int, ...]
 
+#: primitives that become products, and which of their inputs is read in vectors
+PRODUCTS = {"dot": 1, "conv": 1, "conv_wgrad": 0}
+
 
 def materialize_operands(graph: Graph) -> Graph:
     """Insert a ``fence`` wherever a product cannot read its operand in place."""
@@ -22,11 +25,11 @@ def materialize_operands(graph: Graph) -> Graph:
     copies: dict[Node, Node] = {}
     for node in topological(graph.inputs + graph.roots):
         inputs = tuple(new[i] for i in node.inputs)
-        if node.op == "dot":
-            a, b = inputs
-            a = a if view_strides(a) is not None else _copy(a, copies)
-            b = b if _rows_contiguous(b) else _copy(b, copies)
-            inputs = (a, b)
+        if node.op in PRODUCTS:
+            inputs = tuple(
+                i if _readable(i, in_vectors=at == PRODUCTS[node.op]) else _copy(i, copies)
+                for at, i in enumerate(inputs)
+            )
         elif node.op == "reshape" and reads_scattered_state(node):
             inputs = (_copy(inputs[0], copies),)
         elif node.op == "assign" and inputs[1].op == "input":
@@ -41,11 +44,12 @@ def _copy(node: Node, copies: dict[Node, Node]) -> Node:
     return copies[node]
 
 
-def _rows_contiguous(node: Node) -> bool:
+def _readable(node: Node, *, in_vectors: bool) -> bool:
+    """Whether a product can read ``node`` in the memory of the array that it views."""
     strides = view_strides(node)
     if strides is None:
         return False
-    return strides[-1] == 1 or node.shape[-1] == 1
+    return not in_vectors or strides[-1] == 1 or node.shape[-1] == 1
 
 
 def row_major(shape: Shape) -> Strides:

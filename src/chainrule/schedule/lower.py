@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..ir.graph import Node
+from ..ir.types import Shape
 from .fuse import Cluster
 from .index import Idx, dot_strides, loops
 from .inline import Builder
 from .nest import Acc, Access, Affine, Expr, Indirect, Load, Nest, Product, Reduce, Store
+from .tile import regroup
 from .units import Place, Plan, Unit
 
 
@@ -42,17 +46,68 @@ def _reduce(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
 
 
 def _product(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
+    """The loops of the result's axes, then the reduced ones; then m and n moved to the end."""
     node = cluster.host.node
-    a, b = node.inputs
-    count = node.ndim + 1
-    batch = list(range(node.ndim - 2))
-    m, n, k = node.ndim - 2, node.ndim - 1, node.ndim
-    builder = Builder(plan.places, count)
-    left = _operand(builder.build(a, loops(count, [*batch, m, k])))
-    right = _operand(builder.build(b, loops(count, [*batch, k, n])))
+    read = {"dot": _dot, "conv": _conv, "conv_wgrad": _wgrad}[node.op](node)
+    builder = Builder(plan.places, node.ndim + len(read.reduced))
+    left = _operand(builder.build(*read.left))
+    right = _operand(builder.build(*read.right))
     stores = _stores(cluster, builder, plan, needed)
-    dims = (*node.shape, a.shape[-1])
-    return Nest(dims, node.ndim, stores, Product(left, right), vector=n, name="dot")
+    dims = (*node.shape, *read.reduced)
+    nest = Nest(dims, node.ndim, stores, Product(left, right), node.ndim - 1, name=node.op)
+    first = [d for d in range(node.ndim) if d not in (read.m, node.ndim - 1)]
+    order = [*first, read.m, *range(node.ndim - 1, len(dims))]
+    return regroup(nest, [[d] for d in order], node.ndim)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a product reads at each point: operands with their indices. ``m`` is an axis of the
+    result; n is its last one."""
+
+    left: tuple[Node, Idx]
+    right: tuple[Node, Idx]
+    m: int
+    reduced: Shape
+
+
+def _dot(node: Node) -> _Read:
+    a, b = node.inputs
+    m, n, k = node.ndim - 2, node.ndim - 1, node.ndim
+    batch = list(range(m))
+    left = a, loops(node.ndim + 1, [*batch, m, k])
+    right = b, loops(node.ndim + 1, [*batch, k, n])
+    return _Read(left, right, m, a.shape[-1:])
+
+
+def _conv(node: Node) -> _Read:
+    """y [N, *P, G, O]; reduced are the kernel's axes and C."""
+    x, w = node.inputs
+    count = node.ndim - 3
+    at = loops(node.ndim + count + 1)
+    n, places, (g, o) = at[0], at[1 : 1 + count], at[1 + count : 3 + count]
+    taps, c = at[node.ndim : -1], at[-1]
+    left = x, (n, *_slid(node, places, taps), g, c)
+    right = w, (*taps, g, c, o)
+    return _Read(left, right, count, (*w.shape[:count], w.shape[-2]))
+
+
+def _wgrad(node: Node) -> _Read:
+    """dw [G, O, *K, C]; reduced are N and the places of dy."""
+    x, dy = node.inputs
+    count = node.ndim - 3
+    at = loops(node.ndim + 1 + count)
+    g, o, taps, c = at[0], at[1], at[2 : 2 + count], at[2 + count]
+    n, places = at[node.ndim], at[node.ndim + 1 :]
+    left = dy, (n, *places, g, o)
+    right = x, (n, *_slid(node, places, taps), g, c)
+    return _Read(left, right, 1, dy.shape[: 1 + count])
+
+
+def _slid(node: Node, places: Idx, taps: Idx) -> Idx:
+    """Where the kernel's elements ``taps`` lie when it stands at ``places``."""
+    steps = zip(places, node.params["strides"], taps, node.params["dilation"], strict=True)
+    return tuple(p * s + k * d for p, s, k, d in steps)
 
 
 def _operand(expr: Expr) -> Access:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from ..ir.graph import Graph, Node, topological, users
 from ..ir.primitive import Primitive
+from ..passes.layout import PRODUCTS
 from .index import input_index, loops
 
-HEAVY = frozenset({"dot", "reduce_sum", "reduce_max", "scatter_add", "pad", "concat", "fence"})
+HEAVY = frozenset({*PRODUCTS, "reduce_sum", "reduce_max", "scatter_add", "pad", "concat", "fence"})
 MOVEMENT = frozenset({"reshape", "transpose", "broadcast", "slice"})
 #: rough cost of an element-wise operation, in additions
 COST = {
@@ -65,7 +66,7 @@ def _demanded(graph: Graph, order: list[Node]) -> set[Node]:
     chosen.update(graph.outputs)
     chosen.update(u.inputs[1] for u in graph.updates)
     for node in order:
-        if node.op == "dot":
+        if node.op in PRODUCTS:
             chosen.update(view_base(i) for i in node.inputs)
         elif node.op in ("gather", "scatter_add") or (node.op == "reshape" and not _affine(node)):
             chosen.add(node.inputs[0])

@@ -231,12 +231,14 @@ def _in_lanes(op: str, dtype: DType, values: Array, nest: Nest) -> Array:
 
 
 def _product(nest: Nest, source: Product, memory: Memory, functions: Functions) -> Array:
-    """One chain of fused multiply-adds for each element, in the order of k."""
+    """One chain of fused multiply-adds for each element, in loop order."""
     grid = _Grid(nest, memory, functions, len(nest.dims))
     a = memory[source.a.buffer][grid.offsets(source.a)]
     b = memory[source.b.buffer][grid.offsets(source.b)]
-    total = np.zeros(nest.dims[:-1], np.float32)
-    for k in range(nest.dims[-1]):
+    shape = nest.dims[: nest.parallel]
+    a, b = a.reshape(*shape, -1), b.reshape(*shape, -1)
+    total = np.zeros(shape, np.float32)
+    for k in range(a.shape[-1]):
         total = fma(a[..., k], b[..., k], total)
     return total
 

@@ -33,10 +33,11 @@ SMALL = 16384
 def tile(nest: Nest) -> Nest:
     """Simplify the loops of ``nest`` and choose its vector and split dims."""
     if isinstance(nest.source, Product):
-        nest = _exchange(nest, nest.source)
-    elif nest.source is None and not _scatters(nest):
-        nest = _reorder_map(nest)
-    nest = _merge(nest)
+        nest = _fold(nest)
+        nest = _exchange(nest, nest.source) if isinstance(nest.source, Product) else nest
+    else:
+        nest = _reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
+        nest = _merge(nest)
     vector = _vector_dim(nest)
     return replace(nest, vector=vector, split=_split_dim(nest, vector))
 
@@ -99,18 +100,38 @@ def _exchange(nest: Nest, product: Product) -> Nest:
     return replace(turned, source=Product(turned.source.b, turned.source.a))
 
 
+def _fold(nest: Nest) -> Nest:
+    """Loops of a product that are one loop to every access become one.
+
+    Batches of rows become more rows: a 1 x 1 convolution is a plain product. Taps of a kernel that
+    lie beside their channels in both operands become a longer k; in a weight gradient more columns.
+    """
+    m, n, k = nest.parallel - 2, nest.parallel - 1, len(nest.dims) - 1
+    kept = [d for d, extent in enumerate(nest.dims) if extent != 1 or d in (m, n, k)]
+    if len(kept) < len(nest.dims):
+        parallel = sum(d < nest.parallel for d in kept)
+        return _fold(regroup(nest, [[d] for d in kept], parallel))
+    pairs = [(d, t) for t in (m, n) for d in reversed(range(m))]
+    pairs += [(d, d + 1) for d in range(nest.parallel, k)]
+    functions = affines(nest)
+    for outer, inner in pairs:
+        if all(f.coeffs[outer] == f.coeffs[inner] * nest.dims[inner] for f in functions):
+            groups = [[d] for d in range(len(nest.dims))]
+            groups[inner].insert(0, outer)
+            del groups[outer]
+            return _fold(regroup(nest, groups, nest.parallel - (outer < nest.parallel)))
+    return nest
+
+
 def _merge(nest: Nest) -> Nest:
     """Drop loops of extent 1 and merge neighbours that no access tells apart."""
-    fixed = len(nest.dims) - 3 if isinstance(nest.source, Product) else len(nest.dims)
     row = _is_row_reduction(nest)
     functions = affines(nest)
     groups: list[list[int]] = []
     parallel = 0
     for d, extent in enumerate(nest.dims):
         reduced = d >= nest.parallel
-        if d >= fixed:
-            groups.append([d])
-        elif extent == 1:
+        if extent == 1:
             continue
         elif groups and _mergeable(nest, functions, groups[-1], d, row):
             groups[-1].append(d)
@@ -139,7 +160,7 @@ def _is_row_reduction(nest: Nest) -> bool:
 
 def _vector_dim(nest: Nest) -> int:
     if isinstance(nest.source, Product):
-        return len(nest.dims) - 2
+        return nest.parallel - 1
     return nest.vector if isinstance(nest.source, Reduce) else len(nest.dims) - 1
 
 

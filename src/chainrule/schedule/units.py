@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ..ir.graph import Graph, Node, bind
 from ..ir.types import Shape
-from ..passes.layout import input_strides, row_major
+from ..passes.layout import PRODUCTS, input_strides, row_major
 from .index import Idx
 from .nest import Buffer
 from .reads import FLAT, Reads, unit_reads
@@ -86,7 +86,7 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
     for unit in units:
         unit.reads = unit_reads(unit.kind, unit.value, computed, own=unit.value is unit.node)
     rigid = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
-    rigid |= {view_base(i) for node in realized if node.op == "dot" for i in node.inputs}
+    rigid |= {view_base(i) for node in realized if node.op in PRODUCTS for i in node.inputs}
     plan = Plan(graph, places, units, slots, writers)
     _bind_outputs(plan)
     _bind_updates(plan, rigid)
@@ -115,7 +115,7 @@ def node_units(node: Node) -> list[Unit]:
     if node.op == "scatter_add":
         first = Unit("map", node, node.inputs[0], node.shape, zeros, ones)
         return [first, Unit("scatter", node, node, node.shape, zeros, ones, after=[first])]
-    kinds = {"dot": "product", "reduce_sum": "reduce", "reduce_max": "reduce"}
+    kinds = dict.fromkeys(PRODUCTS, "product") | {"reduce_sum": "reduce", "reduce_max": "reduce"}
     return [Unit(kinds.get(node.op, "map"), node, node, node.shape, zeros, ones)]
 
 
