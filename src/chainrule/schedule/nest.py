@@ -10,9 +10,9 @@ the loop indices, in elements of the buffer. Three shapes of nest exist:
 
 * map:      no source; every point of ``dims`` stores.
 * reduce:   ``Acc`` is the sum (or maximum) of ``value`` over the reduced dims.
-* product:  dims are (*batch, m, n, *outer, k); ``Acc`` is the sum over outer and k of a * b, one FMA
-  chain in loop order. ``a`` stays along n and ``b`` along m; ``b`` has stride 1 along n. Stores are
-  its epilogue.
+* product:  dims are (*batch, m, n, *outer, k); ``Acc`` is the sum over outer and k of a * b, one
+  FMA chain in loop order. ``a`` stays along n and ``b`` along m; ``b`` has stride 1 along n. Stores
+  are its epilogue.
 
 The order of every floating-point reduction is fixed by the nest alone, never by threads or vector
 width:
