@@ -64,7 +64,7 @@ class DivergenceGuard(Callback):
             raise TrainingError(
                 f"training diverged for the {len(self.returns) + 1}. time: {what}",
                 where=f"epoch {epoch + 1}",
-                help=f"the learning rate is {rates_of(self.trainer.optimizer)[0]:g} by now; begin "
+                help=f"the learning rate is {self._rate():g} by now; begin "
                 "with a lower one, or look for defects in the data",
             )
 
@@ -83,10 +83,13 @@ class DivergenceGuard(Callback):
         self.returns.append((epoch, following))
         self.trainer.tell(
             f"epoch {epoch + 1} diverged ({what}): back to the state before epoch {following + 1}, "
-            f"with learning rate {rates_of(self.trainer.optimizer)[0]:.3g} "
+            f"with learning rate {self._rate():.3g} "
             f"(return {len(self.returns)} of at most {self.most})"
         )
         return True
+
+    def _rate(self) -> float:
+        return max(rates_of(self.trainer.optimizer), default=0.0)
 
     def state(self) -> dict[str, Any]:
         return {
