@@ -32,14 +32,7 @@ class Together(Optimizer):
             part.step()
         return loss
 
-    def update(
-        self,
-        p: Tensor,
-        g: Tensor,
-        state: Mapping[str, Tensor],
-        group: Hyper,
-        rate: Mapping[str, Any],
-    ) -> None:
+    def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         """Each part updates its own parameters."""
 
     def state_dict(self) -> dict[str, Any]:
