@@ -20,7 +20,7 @@ from .conftest import Command
 def test_help_names_every_command(command: Command) -> None:
     result = command("--help")
     assert result.exit_code == 0
-    for name in ("train", "predict", "eval", "info"):
+    for name in ("init", "train", "resume", "predict", "eval", "runs", "config", "info"):
         assert name in result.stdout
         assert command(name, "--help").exit_code == 0
 
@@ -80,6 +80,37 @@ def test_colour_can_be_switched_off(folder: Path, monkeypatch: pytest.MonkeyPatc
             patch.setenv(name, value)
             plain = CliRunner().invoke(app, ["train", "no.csv"], color=True)
         assert "\x1b[" not in plain.stderr
+
+
+def test_colour_can_be_forced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(*words: str, **variables: str) -> bool:
+        with monkeypatch.context() as patch:
+            for name in ("NO_COLOR", "FORCE_COLOR"):
+                patch.delenv(name, raising=False)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            return "\x1b[" in CliRunner().invoke(app, ["train", "no.csv", *words]).stderr
+
+    assert not shown()
+    assert shown(FORCE_COLOR="1")
+    assert shown("--color", "always", NO_COLOR="1")
+    assert not shown("--color", "never", FORCE_COLOR="1")
+    assert not shown(FORCE_COLOR="1", NO_COLOR="1")
+
+
+def test_progress(command: Command) -> None:
+    words = ["train", "heart", "--epochs", 2]
+    assert "eta" in command(*words, "--progress", "plain").stderr
+    assert "###" in command(*words, "--progress", "bar").stderr
+    assert "epoch 1/2" not in command(*words, "--progress", "none").stderr
+    assert command(*words, "--progress", "all").exit_code == 2
+
+
+def test_verbose_tells_what_is_not_as_by_default(command: Command) -> None:
+    told = command("train", "heart", "--epochs", 1, "train.clip.norm=2", "-v").stderr
+    assert "train.epochs = 1  (--epochs)" in told
+    assert "train.clip.norm = 2.0  (command line)" in told
+    assert "train.accumulate" not in told
 
 
 @pytest.mark.parametrize(

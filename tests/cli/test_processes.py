@@ -105,6 +105,39 @@ def test_a_signal_saves_what_there_is(
     assert again.returncode == 0, again.stderr
 
 
+def weights_of(run: Path) -> bytes:
+    return (run / "model.safetensors").read_bytes()
+
+
+STEADY = ["--epochs", "150", "--patience", "150", "-q", 'output.checkpoints.every="epoch"']
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_was_ended_goes_on_to_the_same_bits(
+    number: signal.Signals, env: dict[str, str], tmp_path: Path
+) -> None:
+    process = start(["train", "heart", *STEADY], env, tmp_path)
+    run = wait_for_epochs(tmp_path, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 143)
+    assert "Traceback" not in err
+    ls = subprocess.run([*CHAINRULE, "runs", "ls", "--json"], env=env, cwd=tmp_path,
+                        capture_output=True, text=True, check=True)  # fmt: skip
+    [line] = json.loads(ls.stdout)
+    assert line["status"] == ("killed" if number == signal.SIGKILL else "interrupted")
+    assert list((run / "checkpoints").glob("*.json"))
+    again = subprocess.run([*CHAINRULE, "resume", "last", "-q"], env=env, cwd=tmp_path,
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.strip() == str(run.relative_to(tmp_path))
+    whole = subprocess.run([*CHAINRULE, "train", "heart", *STEADY, "--runs-dir", "whole"], env=env,
+                           cwd=tmp_path, capture_output=True, text=True, check=True)  # fmt: skip
+    assert weights_of(run) == weights_of(tmp_path / whole.stdout.strip())
+    numbers = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [n["epoch"] for n in numbers] == list(range(1, 151))
+
+
 def test_a_second_interrupt_ends_at_once(env: dict[str, str], tmp_path: Path) -> None:
     program = (
         "import time\nfrom chainrule.cli.terminal import graceful\n"
@@ -168,6 +201,19 @@ def test_on_a_terminal_progress_is_one_live_line(env: dict[str, str], tmp_path: 
     assert "\r" in shown
     assert "###" in shown
     assert "accuracy" in shown
+
+
+def test_after_an_early_end_there_is_no_eta(env: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*CHAINRULE, "train", "heart", "--patience", "1", "--lr", "0.05", "--progress", "bar"],
+        env=env, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    drawn = [line for line in done.stderr.split("\n") if "epoch " in line and "#" in line]
+    last = drawn[-1]
+    assert "eta" in drawn[0]
+    assert "/200" in last
+    assert " in " in last
+    assert "eta" not in last
 
 
 def read_all(file: int) -> str:

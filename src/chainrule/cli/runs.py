@@ -28,7 +28,7 @@ def runs() -> None:
 def list_all(place: str, as_json: bool, runs_dir: str) -> None:
     """All runs of the runs folder, or of GROUP (what --seeds and --folds leave), oldest first."""
     base = Path(runs_dir).expanduser()
-    from ..table.overview import overview
+    from ..table.overview import HEADS, overview
     from ..table.runfolder import json_text
 
     found = overview(find_run(place, base) if place else base)
@@ -38,10 +38,7 @@ def list_all(place: str, as_json: bool, runs_dir: str) -> None:
     if not found:
         say(f"there are no runs in {base}")
         return
-    print_rows(
-        ("run", "status", "data", "best", "metric", "seconds"),
-        [(r.path.name, r.status, r.data, r.best, r.metric, r.duration) for r in found],
-    )
+    print_rows(HEADS, [run.cells() for run in found])
     for run in found:
         if run.trouble:
             say(click.style(f"! {run.path.name}: {run.trouble}", fg="yellow"))

@@ -63,9 +63,10 @@ def listener_for(as_json: bool) -> Listener:
 
 
 def tell_origins(found: Gathered) -> None:
-    """With ``-v``: every setting that is not a default, and where it comes from."""
-    from ..table.settings.display import value_text
+    """With ``-v``: every setting that is not as by default, and where it comes from."""
+    from ..table.settings import Settings
+    from ..table.settings.display import differences
 
     if state.verbose and not state.quiet:
-        for key, place in found.origins.items():
-            say(f"{'.'.join(key)} = {value_text(found.settings, key)}  ({place})")
+        for key, (_, value) in differences(Settings(), found.settings).items():
+            say(f"{'.'.join(key)} = {value or '-'}  ({found.origins.get(key, 'default')})")

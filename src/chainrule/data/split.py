@@ -96,8 +96,8 @@ def fold_rows(
         )
     order = shuffled(n, seed)
     if classes is not None:
-        order = _interleave(order, np.asarray(classes))
-    # Every folds-th row of an order in which the classes lie in proportion is in proportion too.
+        # Class after class: each stretch of equal rows is dealt out to all folds in turn.
+        order = order[np.argsort(np.asarray(classes)[order], kind="stable")]
     test = order[fold - 1 :: folds]
     rest = np.delete(order, np.s_[fold - 1 :: folds])
     n_val = min(max(1, round(len(rest) * validation)), len(rest) - 1)

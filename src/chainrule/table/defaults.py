@@ -9,6 +9,7 @@ from typing import Any
 from ..data import Task
 
 __all__ = [
+    "EMA_SETTINGS",
     "EPOCHS",
     "OPTIMIZER",
     "OPTIMIZER_SETTINGS",
@@ -24,7 +25,14 @@ PATIENCE = 15
 OPTIMIZER = "adamw"
 
 #: where a table wants something else than the optimizer's own default
-OPTIMIZER_SETTINGS: Mapping[str, Mapping[str, Any]] = {"adamw": {"weight_decay": 0.1}}
+OPTIMIZER_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "adamw": {"weight_decay": 0.1},
+    # Steps of AdamW's size, so that one rate serves matrices and the rest (Liu et al. 2025).
+    "muon": {"adjust_lr_fn": "match_rms_adamw"},
+}
+
+#: a table may have been learned before an average over a thousand steps has begun to move
+EMA_SETTINGS: dict[str, Any] = {"warmup": True}
 
 LR = 1e-3
 #: for optimizers whose steps are not of the size of their learning rate, or are larger or smaller
@@ -34,7 +42,6 @@ LR_OF_OPTIMIZER: Mapping[str, float] = {
     "adadelta": 1.0,
     "rprop": 1e-3,
     "lion": 2e-4,
-    "muon": 0.01,
     "lbfgs": 1.0,
 }
 

@@ -96,6 +96,11 @@ class Fitting:
         folder.event("resume", epoch=done, status="running")
         return self._in(folder, model, trainer, resume=True)
 
+    @property
+    def table_name(self) -> str:
+        """The table's name without folders and endings."""
+        return Path(self.table.name).name.split(".")[0] or "table"
+
     def _trainer(self) -> tuple[TableNet, Trainer]:
         with _generator_at(2 * self.settings.seed):
             model = build(self.prepared.pipeline, self.settings.model)
@@ -128,7 +133,7 @@ class Fitting:
         settings, prepared = self.settings, self.prepared
         kind = "mlp" if settings.model.layers else "linear"
         folder = RunFolder.create(
-            self.place, settings.name, kind, name=settings.name if self.named else ""
+            self.place, self.table_name, kind, name=settings.name if self.named else ""
         )
         folder.update(**self._facts(model, folder))
         folder.write("run.toml", settings.to_toml())
@@ -151,7 +156,7 @@ class Fitting:
             "task": task_of(prepared),
             "classes": list(prepared.pipeline.classes),
             "data": {
-                "name": settings.name,
+                "name": self.table_name,
                 "path": settings.data.path,
                 "fingerprint": fingerprint_of(self.source, self.table),
                 "rows": self.table.n_rows,

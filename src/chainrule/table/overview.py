@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +19,43 @@ from .runfolder import is_written
 from .settings.display import differences
 from .watch import group_lines, headline, number, result_lines
 
-__all__ = ["RunLine", "comparison", "details", "details_text", "overview", "removable",
+__all__ = ["HEADS", "RunLine", "comparison", "details", "details_text", "overview", "removable",
            "remove_run", "run_folders"]  # fmt: skip
 
 BARS = "▁▂▃▄▅▆▇█"
+HEADS = ("run", "status", "data", "best", "metric", "seconds")
 
 
 @dataclass(frozen=True)
 class RunLine:
-    """One line of the list: texts, ready to be shown. ``trouble`` says what is wrong, if anything.
+    """One line of the list. ``trouble`` says in words what is wrong, if anything.
 
     ``status`` is that of ``run.json``, but ``killed`` if that says running and no process writes
-    the run, and ``broken`` if the folder cannot be read.
+    the run, and ``broken`` if the folder cannot be read. A group of runs has ``runs``, their
+    number, and the means of their ``metrics``.
     """
 
     path: Path
     status: str
     started: str = ""
-    data: str = "-"
-    best: str = "-"
-    metric: str = "-"
-    duration: str = "-"
+    data: str = ""
+    epochs: int | None = None
+    best: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    seconds: float | None = None
+    runs: int | None = None
     trouble: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**asdict(self), "path": str(self.path), "name": self.path.name}
+        return {"name": self.path.name, **vars(self), "path": str(self.path)}
+
+    def cells(self) -> tuple[str, ...]:
+        """The line as texts, in the order of `HEADS`."""
+        metric = next((f"{n} {_shown(v)}" for n, v in self.metrics.items()), "-")
+        best = _best(self.best) if self.runs is None else f"{self.runs} runs"
+        seconds = "-" if self.seconds is None else f"{self.seconds:.1f}"
+        return (self.path.name, self.status, self.data or "-", best, metric, seconds)
 
 
 def run_folders(place: Path) -> list[Path]:
@@ -70,15 +81,24 @@ def line_of(run: Path) -> RunLine:
     try:
         facts = read_facts(run)
         status = status_of(run, facts)
-        data = str(facts["data"].get("name", "-"))
+        data = str(facts["data"].get("name", ""))
         lost = [f for f in facts.get("files", {}) if not (run / f).is_file()]
         trouble = str(facts.get("error", "")).split("\n")[0]
         if lost:
             status, trouble = "broken", f"{' and '.join(lost)} missing"
         elif status == "killed":
             trouble = f"it ended without saving; chainrule resume {run.name}"
-        return RunLine(run, status, facts["started"], data, _best(facts), _metric(facts),
-                       _seconds(facts), trouble)  # fmt: skip
+        return RunLine(
+            run,
+            status,
+            facts["started"],
+            data,
+            facts.get("epochs") if isinstance(facts.get("epochs"), int) else None,
+            _table(facts.get("best")),
+            _table(facts.get("metrics")),
+            _number(facts.get("seconds")),
+            trouble=trouble,
+        )
     except ChainruleError as error:
         return RunLine(run, "broken", trouble=error.what)
 
@@ -93,36 +113,32 @@ def status_of(run: Path, facts: Mapping[str, Any]) -> str:
 def _group_line(place: Path) -> RunLine:
     try:
         facts = json.loads((place / GROUP).read_text(encoding="utf-8"))
-        means = [f"{name} {number(s['mean'])} ± {number(s['std'])}"
-                 for name, s in facts["summary"].items()][:1]  # fmt: skip
-        return RunLine(place, facts["status"], facts["started"], facts["name"],
-                       f"{len(facts['members'])} runs", (means or ["-"])[0])  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
+        means = {name: _number(s["mean"]) for name, s in facts["summary"].items()}
+        status, started = str(facts["status"]), str(facts["started"])
+        if status == "running" and not any(is_written(run) for run in run_folders(place)):
+            status = "killed"
+        runs = len(facts["members"])
+        return RunLine(place, status, started, str(facts["name"]), metrics=means, runs=runs)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return RunLine(place, "broken", trouble=f"{GROUP} cannot be read")
 
 
-def _best(facts: Mapping[str, Any]) -> str:
-    best = facts.get("best")
-    if not isinstance(best, dict) or not best.get("epoch"):
+def _best(best: Mapping[str, Any]) -> str:
+    if not best.get("epoch"):
         return "-"
     return f"val_loss {_shown(best.get('val_loss'))} in epoch {best['epoch']}"
 
 
-def _metric(facts: Mapping[str, Any]) -> str:
-    metrics = facts.get("metrics")
-    if not isinstance(metrics, dict) or not metrics:
-        return "-"
-    name = next(iter(metrics))
-    return f"{name} {_shown(metrics[name])}"
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _shown(value: object) -> str:
     return number(value) if isinstance(value, int | float) else "-"
-
-
-def _seconds(facts: Mapping[str, Any]) -> str:
-    seconds = facts.get("seconds")
-    return f"{seconds:.1f}" if isinstance(seconds, int | float) else "-"
 
 
 # ------------------------------------------------------------------------------ one and two
@@ -131,10 +147,20 @@ def _seconds(facts: Mapping[str, Any]) -> str:
 def details(run: Path) -> dict[str, Any]:
     """``run.json`` with the true status, and the validation losses. StateError if unreadable."""
     if (run / GROUP).is_file():
-        found: dict[str, Any] = json.loads((run / GROUP).read_text(encoding="utf-8"))
-        return found
+        return group_facts(run)
     facts = read_facts(run)
     return {**facts, "status": status_of(run, facts), "curve": _curve(run)}
+
+
+def group_facts(group: Path) -> dict[str, Any]:
+    """``group.json``. StateError if it cannot be read."""
+    try:
+        found = json.loads((group / GROUP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not {"members", "summary", "name"} <= set(found):
+        raise StateError(f"{GROUP} cannot be read", where=str(group), help="copy it again")
+    return found
 
 
 def _curve(run: Path) -> list[float]:
@@ -160,7 +186,7 @@ def details_text(facts: Mapping[str, Any], run: Path) -> str:
     if facts["status"] == "done":
         lines += result_lines(facts)
     elif isinstance(facts.get("best"), dict):
-        lines.append(f"{facts['status']}: {_best(facts)}")
+        lines.append(f"{facts['status']}: {_best(facts['best'])}")
     else:
         lines.append(f"{facts['status']}{': ' + facts['error'] if facts.get('error') else ''}")
     return "\n".join(lines)

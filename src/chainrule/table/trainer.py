@@ -17,6 +17,7 @@ from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
 from .network import TableNet
 from .planning import schedule_of, steps_of
 from .settings import Settings, TrainSettings
+from .together import Together
 
 __all__ = ["callbacks_of", "judging_trainer", "new_trainer"]
 
@@ -55,13 +56,21 @@ def _shown(pipeline: Pipeline) -> list[str]:
     return ["r2"] if pipeline.schema.task == "regression" else ["accuracy"]
 
 
-def _optimizer(model: TableNet, chosen: TrainSettings, rate: Schedule) -> optim.Optimizer:
-    constant = isinstance(rate, optim.schedule.Constant)
-    return optim.make(
-        chosen.optimizer.name,
-        model.parameters(),
-        lr=chosen.rate if constant else rate,
-        **chosen.optimizer.settings,
+def _optimizer(model: TableNet, chosen: TrainSettings, schedule: Schedule) -> optim.Optimizer:
+    constant = isinstance(schedule, optim.schedule.Constant)
+    rate = chosen.rate if constant else schedule
+    name, settings = chosen.optimizer.name, chosen.optimizer.settings
+    members = list(model.parameters())
+    if name != "muon":
+        return optim.make(name, members, lr=rate, **settings)
+    # Muon is for matrices alone; an embedding is a table of vectors, and none (Jordan 2024).
+    tables = {id(p) for p in model.embeddings.parameters()}
+    matrices = [p for p in members if p.ndim == 2 and id(p) not in tables]
+    rest = [p for p in members if p.ndim != 2 or id(p) in tables]
+    decay = settings["weight_decay"]
+    return Together(
+        optim.Muon(matrices, lr=rate, **settings),
+        optim.AdamW(rest, lr=rate, weight_decay=decay),
     )
 
 

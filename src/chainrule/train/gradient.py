@@ -39,8 +39,7 @@ def gradient_norm(learner: Learner, data: Any = None) -> float:
         *inputs, target = arrays
         learner.optimizer.zero_grad()
         loss = learner.loss(learner.forward(*inputs), target)
-        whole = loss if learner.penalty is None else loss + learner.penalty(learner.parameters())
-        whole.backward()
+        learner.penalized(loss).backward()
         with no_grad():
             for p, total in sums.items():
                 if p.grad is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ConfigError, TrainingError
 from .callback import Callback, Logs, watched
+from .evaluation import EVALUATION_ROWS
 from .rates import rates_of, scale_rates
 
 __all__ = ["DivergenceGuard"]
@@ -18,10 +19,11 @@ class DivergenceGuard(Callback):
     """Goes back to the last good state when training diverges, with a lower learning rate.
 
     Training diverges when the loss is no longer finite, or when ``monitor`` was above ``factor``
-    times its best in ``patience`` epochs one after the other. The state after the best epoch (the
-    first one before any) is held in memory: weights, optimizer, random numbers, history, other
-    callbacks. Each return multiplies the learning rate by ``lr_factor``; after ``most`` returns a
-    further divergence is an error. ``returns`` lists (epoch that diverged, epoch that is next).
+    times its best (or the loss before the first step) in ``patience`` epochs one after the other.
+    The state after the best epoch is held in memory: weights, optimizer, random numbers, history,
+    other callbacks. Each return multiplies the learning rate by ``lr_factor``; after ``most``
+    returns a further divergence is an error. ``returns`` lists (epoch that diverged, epoch that is
+    next).
     """
 
     in_snapshots: ClassVar[bool] = False
@@ -46,8 +48,19 @@ class DivergenceGuard(Callback):
 
     def on_train_begin(self, logs: Logs) -> None:
         self.returns = []
-        self._best, self._bad, self._since = np.inf, 0, 0
+        self._best, self._bad, self._since = self._loss_now(), 0, 0
         self._good = self.trainer.state(snapshot=True)
+
+    def _loss_now(self) -> float:
+        """What there is to compare the first epoch with: it may have diverged already."""
+        run = self.trainer.run
+        if run is None or self.monitor not in ("loss", "val_loss"):
+            return np.inf
+        examples = run.train if self.monitor == "loss" else run.validation
+        if examples is None:
+            return np.inf
+        value = self.trainer.evaluate_examples(examples, EVALUATION_ROWS)["loss"]
+        return value if np.isfinite(value) else np.inf
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         value = watched("the guard", self.monitor, logs)
@@ -64,7 +77,7 @@ class DivergenceGuard(Callback):
             raise TrainingError(
                 f"training diverged for the {len(self.returns) + 1}. time: {what}",
                 where=f"epoch {epoch + 1}",
-                help=f"the learning rate is {rates_of(self.trainer.optimizer)[0]:g} by now; begin "
+                help=f"the learning rate is {self._rate():g} by now; begin "
                 "with a lower one, or look for defects in the data",
             )
 
@@ -83,10 +96,13 @@ class DivergenceGuard(Callback):
         self.returns.append((epoch, following))
         self.trainer.tell(
             f"epoch {epoch + 1} diverged ({what}): back to the state before epoch {following + 1}, "
-            f"with learning rate {rates_of(self.trainer.optimizer)[0]:.3g} "
+            f"with learning rate {self._rate():.3g} "
             f"(return {len(self.returns)} of at most {self.most})"
         )
         return True
+
+    def _rate(self) -> float:
+        return max(rates_of(self.trainer.optimizer), default=0.0)
 
     def state(self) -> dict[str, Any]:
         return {

@@ -13,9 +13,10 @@ from typing import Any
 from ..errors import ConfigError
 from ..frontend import Tensor, no_grad
 from ..nn import Module
-from ..optim import Optimizer
+from ..optim import LBFGS, Optimizer, SimulatedAnnealing
 from ..optim import clip as clipping
 from .accumulate import Accumulation
+from .closure import ClosureStepper
 from .evaluation import Average, Evaluator
 from .examples import Examples
 from .gradient import gradient_norm
@@ -28,6 +29,12 @@ from .state import gathered, put_back, set_weights_of, weights_of
 from .stepper import Pace, Stepper, make_stepper
 
 __all__ = ["Learner"]
+
+#: what optimizers that evaluate the loss themselves have no place for
+_REFUSED: dict[type[Optimizer], tuple[str, ...]] = {
+    LBFGS: ("accumulate", "clip"),
+    SimulatedAnnealing: ("accumulate", "clip", "penalty"),
+}
 
 
 class Learner(Evaluator):
@@ -56,10 +63,7 @@ class Learner(Evaluator):
         self.optimizer = optimizer
         self.clip = clipping.make(clip) if isinstance(clip, Mapping) else clip
         self.penalty, self.constraint, self.transform = penalty, constraint, transform
-        for name in ("clip", "penalty", "constraint", "transform"):
-            part = getattr(self, name)
-            if part is not None and not callable(part):
-                raise ConfigError(f"{name} is {part!r}", help="give a function, or leave it out")
+        self._check_parts(accumulate)
         summed = getattr(self.criterion.function, "reduction", "mean") == "sum"
         self.accumulation = Accumulation(self.parameters(), accumulate, summed)
         self.history = History()
@@ -70,27 +74,58 @@ class Learner(Evaluator):
         self.stepper = self.make_stepper()
         self._pace = Pace()
 
+    def _check_parts(self, accumulate: int) -> None:
+        for name in ("clip", "penalty", "constraint", "transform"):
+            part = getattr(self, name)
+            if part is not None and not callable(part):
+                raise ConfigError(f"{name} is {part!r}", help="give a function, or leave it out")
+        wanted = {"accumulate": accumulate != 1, "clip": self.clip, "penalty": self.penalty}
+        refused = _REFUSED.get(type(self.optimizer), ())
+        for name in refused:
+            if wanted[name]:
+                raise ConfigError(
+                    f"{type(self.optimizer).__name__} takes no {name}",
+                    help=f"it evaluates the loss itself; leave {name} out, or take another "
+                    "optimizer",
+                )
+
     # --------------------------------------------------------------------- what is compiled
 
     def train_step(self, *arrays: Tensor) -> Tensor:
         """One step on one batch; ``arrays`` are the inputs, then the target."""
-        batch = arrays if self.transform is None else self.transform(*arrays)
-        *inputs, target = batch
+        if isinstance(self.optimizer, SimulatedAnnealing):
+            # It compares losses of the same batch at two places, and needs no gradient.
+            loss: Tensor = self.optimizer.step(lambda: self.batch_loss(*arrays))
+            self.after_update()
+            return loss
         self.optimizer.zero_grad()
-        loss = self.loss(self.forward(*inputs), target)
-        whole = loss if self.penalty is None else loss + self.penalty(self.parameters())
-        whole.backward()
+        loss = self.batch_loss(*arrays)
+        self.penalized(loss).backward()
         if self.accumulation.every == 1:
             self.update()
         else:
             self.accumulation.update(self.update)
         return loss
 
+    def batch_loss(self, *arrays: Tensor) -> Tensor:
+        """The loss of one batch, transformed if that is wanted."""
+        batch = arrays if self.transform is None else self.transform(*arrays)
+        *inputs, target = batch
+        return self.loss(self.forward(*inputs), target)
+
+    def penalized(self, loss: Tensor) -> Tensor:
+        """What is differentiated."""
+        return loss if self.penalty is None else loss + self.penalty(self.parameters())
+
     def update(self) -> None:
         """What happens once the gradients are there."""
         if self.clip is not None:
             self.clip(self.parameters())
         self.optimizer.step()
+        self.after_update()
+
+    def after_update(self) -> None:
+        """What happens once the weights are new."""
         with no_grad():
             if self.constraint is not None:
                 self.constraint(self.parameters())
@@ -107,6 +142,8 @@ class Learner(Evaluator):
 
     def make_stepper(self) -> Stepper:
         """What runs `train_step` on many batches."""
+        if isinstance(self.optimizer, LBFGS):
+            return ClosureStepper(self)
         return self.stepper_of(self.train_step)
 
     def stepper_of(self, step: Callable[..., Tensor]) -> Stepper:
@@ -148,7 +185,7 @@ class Learner(Evaluator):
     def undone(self) -> Iterator[None]:
         """Inside, the model may be trained on trial: afterwards all is as before, to the bit."""
         before, at = self.state(), self.accumulation.place
-        rates = [group["lr"] for group in self.optimizer.param_groups]
+        rates = [group.get("lr") for group in self.optimizer.param_groups]
         evaluating = not self.model.training
         if evaluating:
             self.model.train()
@@ -158,7 +195,8 @@ class Learner(Evaluator):
             if evaluating:
                 self.model.eval()
             for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
-                group["lr"] = lr
+                if lr is not None:
+                    group["lr"] = lr
             self.set_state(before)
             self.accumulation.begin(*at)
 

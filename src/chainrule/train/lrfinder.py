@@ -108,6 +108,11 @@ def find_rate(
 def _set_ramps(learner: Learner, start: float, end: float, steps: int) -> None:
     groups = learner.optimizer.param_groups
     usual = rates_of(learner.optimizer)
+    if not usual:
+        raise ConfigError(
+            f"{type(learner.optimizer).__name__} has no learning rate to search for",
+            help="take an optimizer that follows gradients",
+        )
     largest = max(usual) or 1.0
     for group, rate, first in zip(groups, usual, update_counts(learner.optimizer), strict=True):
         group["lr"] = Ramp(start, end, steps, first, rate / largest if max(usual) else 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..optim import Optimizer
-from ..optim.group import lr_at
+from ..optim.group import ParamGroup, lr_at
 from ..optim.schedule import Schedule
 from .callback import Callback, Logs, Mode, direction, watched
 
@@ -53,12 +53,17 @@ class Scaled(Schedule):
         self.schedule.load_state_dict(state_dict)
 
 
+def _with_rates(optimizer: Optimizer) -> list[ParamGroup]:
+    """The groups that have a learning rate: all of them, or none (simulated annealing)."""
+    return [group for group in optimizer.param_groups if "lr" in group]
+
+
 def scale_rates(optimizer: Optimizer, factor: float, least: float = 0.0) -> None:
     """Multiplies every group's learning rate by ``factor``, down to ``least`` at the lowest.
 
     A schedule goes on, scaled. Nothing is compiled anew.
     """
-    for group in optimizer.param_groups:
+    for group in _with_rates(optimizer):
         lr = group["lr"]
         if isinstance(lr, Scaled):
             group["lr"] = Scaled(lr.schedule, lr.factor * factor, max(lr.least, least))
@@ -75,7 +80,7 @@ def schedule_states(optimizer: Optimizer) -> list[dict[str, Any]]:
     A rate that is a number is part of the optimizer's own state.
     """
     found = []
-    for group in optimizer.param_groups:
+    for group in _with_rates(optimizer):
         lr = group["lr"]
         factor, least = (lr.factor, lr.least) if isinstance(lr, Scaled) else (1.0, 0.0)
         seen = lr.state_dict() if isinstance(lr, Schedule) else {}
@@ -85,7 +90,7 @@ def schedule_states(optimizer: Optimizer) -> list[dict[str, Any]]:
 
 def set_schedule_states(optimizer: Optimizer, states: Sequence[Mapping[str, Any]]) -> None:
     """Takes over what `schedule_states` gave; groups whose rate is a number are left alone."""
-    for group, state in zip(optimizer.param_groups, states, strict=True):
+    for group, state in zip(_with_rates(optimizer), states, strict=True):
         lr = group["lr"]
         plain = lr.schedule if isinstance(lr, Scaled) else lr
         if isinstance(plain, Schedule):
@@ -96,7 +101,7 @@ def set_schedule_states(optimizer: Optimizer, states: Sequence[Mapping[str, Any]
 
 def observing(optimizer: Optimizer) -> list[Schedule]:
     """The schedules that depend on what they observe, each once."""
-    rates = {id(r): r for g in optimizer.param_groups if isinstance(r := g["lr"], Schedule)}
+    rates = {id(r): r for g in _with_rates(optimizer) if isinstance(r := g["lr"], Schedule)}
     return [r for r in rates.values() if r.state_dict()]
 
 
@@ -105,13 +110,13 @@ def update_counts(optimizer: Optimizer) -> list[int]:
     clocks = optimizer._clocks
     return [
         max((clocks[p].steps for p in group["params"]), default=0)
-        for group in optimizer.param_groups
+        for group in _with_rates(optimizer)
     ]
 
 
 def rates_of(optimizer: Optimizer) -> list[float]:
-    """Each group's learning rate in the coming update."""
-    counts = zip(optimizer.param_groups, update_counts(optimizer), strict=True)
+    """Each group's learning rate in the coming update; empty if the optimizer has none."""
+    counts = zip(_with_rates(optimizer), update_counts(optimizer), strict=True)
     return [lr_at(group, count + 1) for group, count in counts]
 
 
@@ -127,7 +132,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
         optimizer = self.trainer.optimizer
-        for group, rate in zip(optimizer.param_groups, rates_of(optimizer), strict=True):
+        for group, rate in zip(_with_rates(optimizer), rates_of(optimizer), strict=True):
             group["lr"] = float(self.schedule(epoch, rate))
 
 
@@ -185,7 +190,7 @@ class ReduceLROnPlateau(Callback):
                 self.reductions.append(epoch)
                 self.trainer.tell(
                     f"epoch {epoch + 1}: {self.monitor} rests at {self.best:.4g}; the learning "
-                    f"rate falls from {before[0]:.3g} to {after[0]:.3g}"
+                    f"rate falls from {max(before):.3g} to {max(after):.3g}"
                 )
 
     def state(self) -> dict[str, Any]:

@@ -256,11 +256,11 @@ class Trainer(Learner):
             return
         bad = int(np.flatnonzero(~np.isfinite(losses))[0])
         later, step = divmod(first + bad, run.order.steps)
-        rates = sorted(set(rates_of(self.optimizer)))
+        rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(self.optimizer)))) or "none"
         raise TrainingError(
             f"the loss became {losses[bad]}",
             where=f"epoch {epoch + later + 1}, step {step + 1} of {run.order.steps}",
-            help=f"lower the learning rate (it is {', '.join(f'{rate:g}' for rate in rates)}), "
+            help=f"lower the learning rate (it is {rates}), "
             "standardise the inputs, and scale a regression's target to about 1",
         )
 

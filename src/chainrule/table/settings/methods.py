@@ -12,12 +12,15 @@ from ...optim import EMA, OPTIMIZERS, settings_of
 from ...optim.schedule import SCHEDULES
 from .. import defaults
 
-__all__ = ["averages", "optimizers", "schedules"]
+__all__ = ["LENGTHS", "averages", "optimizers", "schedules"]
 
 Options = Mapping[str, Mapping[str, Any]]
 
 #: not settings of ``run.toml``: ``train.lr`` is the rate of all, and a loss is always minimised
 NOT_HERE = ("lr", "base", "maximize")
+#: settings of schedules that suit the length of the run unless they are given: a whole number of
+#: steps, a share of the run, or text such as "5 epochs"
+LENGTHS = ("every", "steps", "up", "down", "T_0", "milestones")
 
 
 @functools.cache
@@ -36,7 +39,8 @@ def schedules() -> Options:
     found: dict[str, Mapping[str, Any]] = {}
     for name, kind in SCHEDULES.items():
         fields = [f for f in dataclasses.fields(kind) if f.init and f.name not in NOT_HERE]
-        settings = {f.name: None if f.default is dataclasses.MISSING else f.default for f in fields}
+        known = {f.name: None if f.default is dataclasses.MISSING else f.default for f in fields}
+        settings = {n: None if n in LENGTHS else default for n, default in known.items()}
         found[name] = settings | {"warmup": None}
     return found
 
@@ -46,4 +50,4 @@ def averages() -> Options:
     """Every average of weights with its settings; those of ``swa`` are counted in epochs."""
     known = inspect.signature(EMA).parameters.values()
     ema = {p.name: p.default for p in known if p.default is not inspect.Parameter.empty}
-    return {"none": {}, "ema": ema, "swa": {"start": 10, "every": 1}}
+    return {"none": {}, "ema": ema | defaults.EMA_SETTINGS, "swa": {"start": 10, "every": 1}}

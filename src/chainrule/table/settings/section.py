@@ -112,8 +112,8 @@ class Choice(Section):
 
     WHAT: ClassVar[str] = ""
     KEY: ClassVar[str] = "name"
-    #: settings that may be a number or a text, whatever their default is
-    FREE: ClassVar[tuple[str, ...]] = ()
+    #: how a setting that is left out is written
+    LEFT_OUT: ClassVar[str] = "none"
 
     name: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -136,10 +136,7 @@ class Choice(Section):
                     [self.key(k) for k in (self.KEY, *known)],
                     f"{self.name} has {', '.join(known) or 'no settings'}",
                 )
-        chosen = {
-            n: _like(self.settings.get(n, d), None if n in self.FREE else d, self.key(n))
-            for n, d in known.items()
-        }
+        chosen = {n: _like(self.settings.get(n, d), d, self.key(n)) for n, d in known.items()}
         object.__setattr__(self, "settings", chosen)
         self.check_all()
 
@@ -165,16 +162,15 @@ class Choice(Section):
         return cls(name, settings)
 
     def to_document(self) -> dict[str, Any]:
-        return {self.KEY: self.name, **{n: _plain(v) for n, v in self.settings.items()}}
+        found = {n: _plain(v, self.LEFT_OUT) for n, v in self.settings.items()}
+        return {self.KEY: self.name, **found}
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """The name is one of the options; under each, its own settings and no others."""
         rules = []
         for name, settings in cls.options().items():
-            properties = {
-                n: _schema_like(None if n in cls.FREE else d) for n, d in settings.items()
-            }
+            properties = {n: _schema_like(d, cls.LEFT_OUT) for n, d in settings.items()}
             allowed = {"properties": {cls.KEY: {}, **properties}, "additionalProperties": False}
             condition: dict[str, Any] = {"properties": {cls.KEY: {"const": name}}}
             if name != cls().name:
@@ -200,13 +196,13 @@ def _table(value: object, place: str) -> Mapping[str, Any]:
     return value
 
 
-def _plain(value: Any) -> Any:
-    """As TOML writes it: lists, and the word none for what there is not."""
+def _plain(value: Any, left_out: str = "none") -> Any:
+    """As TOML writes it: lists, and a word for what there is not."""
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [_plain(v, left_out) for v in value]
     if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    return "none" if value is None else value
+        return {k: _plain(v, left_out) for k, v in value.items()}
+    return left_out if value is None else value
 
 
 def _like(value: Any, default: Any, key: str) -> Any:
@@ -219,7 +215,7 @@ def _like(value: Any, default: Any, key: str) -> Any:
 def _free(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_free(v) for v in value)
-    return None if value == "none" else value
+    return None if value in ("none", "auto") else value
 
 
 def _hint_of(default: Any) -> Any:
@@ -228,7 +224,8 @@ def _hint_of(default: Any) -> Any:
     return type(default)
 
 
-def _schema_like(default: Any) -> dict[str, Any]:
+def _schema_like(default: Any, left_out: str) -> dict[str, Any]:
     if default is None or (isinstance(default, tuple) and None in default):
-        return {"type": ["number", "string", "boolean", "array"], "default": _plain(default)}
+        kinds = ["number", "string", "boolean", "array"]
+        return {"type": kinds, "default": _plain(default, left_out)}
     return schema_of(_hint_of(default)) | {"default": _plain(default)}

@@ -60,7 +60,7 @@ class ScheduleSettings(Choice):
 
     PLACE: ClassVar[str] = "train.schedule"
     WHAT: ClassVar[str] = "schedule"
-    FREE: ClassVar[tuple[str, ...]] = ("every", "steps", "up", "down", "T_0", "milestones")
+    LEFT_OUT: ClassVar[str] = "auto"
 
     name: str = "constant"
 

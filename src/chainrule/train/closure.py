@@ -1,0 +1,60 @@
+"""Optimizers that ask for the loss themselves: L-BFGS, between compiled evaluations of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..frontend import Tensor, compile
+
+if TYPE_CHECKING:
+    from .learner import Learner
+
+__all__ = ["ClosureStepper"]
+
+
+class ClosureStepper:
+    """A `Stepper` for an optimizer whose ``step(closure)`` evaluates a batch as often as it likes.
+
+    Loss and gradients are one compiled program; the search along a line runs on the host. So there
+    is one call for each evaluation, and not one for many steps. The loss reported for a batch is
+    that of the weights the step began with, without penalty.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+        self._evaluate: Callable[..., tuple[Tensor, Tensor]] = compile(keep_grads=True)(
+            self._gradients
+        )
+
+    def _gradients(self, *arrays: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss with its penalty, whose gradients are kept, and the loss alone."""
+        learner = self._learner
+        learner.optimizer.zero_grad()
+        loss = learner.batch_loss(*arrays)
+        whole = learner.penalized(loss)
+        whole.backward()
+        return whole, loss
+
+    def run(
+        self, arrays: Sequence[npt.NDArray[Any]], rows: npt.NDArray[np.int32]
+    ) -> npt.NDArray[Any]:
+        losses = np.empty(len(rows), np.float32)
+        for s, batch in enumerate(rows):
+            losses[s] = self._step([array[batch] for array in arrays])
+        return losses
+
+    def _step(self, batch: list[npt.NDArray[Any]]) -> float:
+        found: list[float] = []
+
+        def closure() -> Tensor:
+            whole, loss = self._evaluate(*batch)
+            found.append(float(loss.item()))
+            return whole
+
+        self._learner.optimizer.step(closure)
+        self._learner.after_update()
+        return found[0]

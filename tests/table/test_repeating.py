@@ -1,0 +1,86 @@
+"""Seeds and folds: what each is trained on, and what they say together."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.data.split import fold_rows
+from chainrule.errors import ConfigError, DataError
+from chainrule.table import cross_validate, fit
+
+
+def test_folds_are_stratified_and_every_row_is_tested_once() -> None:
+    classes = np.array([0] * 70 + [1] * 25 + [2] * 8)
+    splits = [fold_rows(103, k, 5, classes=classes, seed=3) for k in range(1, 6)]
+    assert sorted(np.concatenate([s.test for s in splits])) == list(range(103))
+    for s in splits:
+        assert sorted(np.concatenate([s.train, s.val, s.test])) == list(range(103))
+        assert 20 <= len(s.test) <= 21
+        counts = np.bincount(classes[s.test], minlength=3)
+        assert abs(counts - np.array([14, 5, 1.6])).max() <= 1
+        assert (
+            abs(np.bincount(classes[s.val], minlength=3) / len(s.val) - [0.68, 0.24, 0.08]).max()
+            < 0.1
+        )
+    other = fold_rows(103, 1, 5, classes=classes, seed=4)
+    assert not np.array_equal(other.test, splits[0].test)
+
+
+@pytest.mark.parametrize(("n", "fold", "folds"), [(6, 1, 5), (100, 0, 5), (100, 6, 5), (9, 1, 1)])
+def test_folds_that_cannot_be(n: int, fold: int, folds: int) -> None:
+    with pytest.raises((ConfigError, DataError)):
+        fold_rows(n, fold, folds)
+
+
+def test_cross_validation(table: Any, tmp_path: Path) -> None:
+    found = cross_validate(
+        table, "ill", folds=3, epochs=3, layers=(8,), runs_dir=tmp_path, verbose=False
+    )
+    assert found.names == ("fold-1", "fold-2", "fold-3")
+    values = [p.metrics["accuracy"] for p in found.predictors]
+    assert len(set(values)) > 1
+    assert found.mean["accuracy"] == pytest.approx(sum(values) / 3)
+    assert found.std["accuracy"] == pytest.approx(statistics.stdev(values))
+    assert found.run is not None
+    facts = json.loads((found.run / "group.json").read_text())
+    assert facts["status"] == "done"
+    assert [m["metrics"]["accuracy"] for m in facts["members"].values()] == values
+    runs = [found.run / m["run"] for m in facts["members"].values()]
+    sizes = [json.loads((r / "run.json").read_text())["split"]["test"] for r in runs]
+    assert sizes == [80, 80, 80]
+    assert cr.load_run(runs[1]).settings.data.fold == (2, 3)
+    assert "accuracy" in repr(found)
+
+
+def test_seeds(table: Any) -> None:
+    options: dict[str, Any] = {"epochs": 2, "layers": (8,), "runs_dir": None, "verbose": False}
+    found = cross_validate(table, "ill", folds=None, seeds=[4, 7], **options)
+    assert found.names == ("seed-4", "seed-7")
+    alone = fit(table, "ill", seed=7, **options)
+    assert found.predictors[1].metrics == alone.metrics
+    counted = cross_validate(table, "ill", folds=None, seeds=1, seed=7, **options)
+    assert counted.predictors[0].metrics == alone.metrics
+    assert np.isnan(counted.std["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"folds": 1}, "folds is 1"),
+        ({"seeds": [1, 1]}, "each once"),
+        ({"seeds": []}, "one or more"),
+        ({"epoch": 1}, "no argument 'epoch'"),
+        ({"lr": -1.0}, "`train.lr` is -1.0"),
+    ],
+)
+def test_mistakes(table: Any, wrong: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        cross_validate(table, "ill", runs_dir=tmp_path, verbose=False, **wrong)
+    assert not list(tmp_path.iterdir())
