@@ -94,7 +94,8 @@ def conv_reference(x: Array, w: Array, *, strides: Steps, dilation: Steps) -> Ar
     windows = _windows(x, w.shape[:count], strides, dilation)
     places, taps = list(range(1 + count)), list(range(20, 20 + count))
     g, c, o = 30, 31, 32
-    return np.einsum(windows, [*places, g, c, *taps], w, [*taps, g, c, o], [*places, g, o])
+    result = np.einsum(windows, [*places, g, c, *taps], w, [*taps, g, c, o], [*places, g, o])
+    return np.asarray(result)
 
 
 def conv_transposed(g: Node, w: Node, sizes: Shape, strides: Steps, dilation: Steps) -> Node:
@@ -158,7 +159,8 @@ def wgrad_reference(x: Array, g: Array, *, kernel: Shape, strides: Steps, dilati
     windows = _windows(x, kernel, strides, dilation)
     places, taps = list(range(1 + count)), list(range(20, 20 + count))
     i, c, o = 30, 31, 32
-    return np.einsum(windows, [*places, i, c, *taps], g, [*places, i, o], [i, o, *taps, c])
+    result = np.einsum(windows, [*places, i, c, *taps], g, [*places, i, o], [i, o, *taps, c])
+    return np.asarray(result)
 
 
 def wgrad_vjp(
