@@ -71,7 +71,8 @@ class ScheduleSettings(Choice):
 
 @dataclass(frozen=True)
 class AverageSettings(Choice):
-    """Averages of the weights, which predict in place of the weights themselves."""
+    """Averages of the weights, which predict in place of the weights themselves. ``ema`` is updated
+    in each step; ``swa`` begins at the end of epoch ``start`` and takes in one of ``every``."""
 
     PLACE: ClassVar[str] = "train.average"
     WHAT: ClassVar[str] = "average"
