@@ -19,6 +19,7 @@ from .accumulate import Accumulation
 from .closure import ClosureStepper
 from .evaluation import Average, Evaluator
 from .examples import Examples
+from .explain import Trail
 from .gradient import gradient_norm
 from .history import History
 from .lrfinder import RateSearch, find_rate
@@ -53,6 +54,7 @@ class Learner(Evaluator):
         constraint: Callable[[list[Tensor]], Any] | None = None,
         average: Average | None = None,
         transform: Callable[..., Sequence[Tensor]] | None = None,
+        explain: bool = True,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ConfigError(
@@ -73,6 +75,9 @@ class Learner(Evaluator):
         self.run: Run | None = None
         self.stepper = self.make_stepper()
         self._pace = Pace()
+        # L-BFGS does not evaluate its loss in one step that could be looked into.
+        follow = explain and not isinstance(optimizer, LBFGS)
+        self._trail = Trail(self) if follow else None
 
     def _check_parts(self, accumulate: int) -> None:
         for name in ("clip", "penalty", "constraint", "transform"):
@@ -164,6 +169,8 @@ class Learner(Evaluator):
         Raises StateError, before anything is changed, if it belongs to another model.
         """
         put_back(self, state, self.run)
+        if self._trail is not None:
+            self._trail.begin()
 
     def go_back(self, state: Mapping[str, Any]) -> None:
         """`set_state` within a training: callbacks too, and later checkpoints are removed."""
