@@ -114,7 +114,7 @@ def test_copies_take_a_fixed_share_of_the_time(monkeypatch: pytest.MonkeyPatch) 
         trail._made, trail._cost = now[0], 0.1
 
     monkeypatch.setattr(trail, "_copy", copy)
-    while now[0] < 60.0:
+    while now[0] < 240.0:
         trail.before(np.zeros((1, 1), np.int32))
         now[0] += 0.25
     assert 11 <= len(copies) <= 13

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int32]
 
 #: copies of the state may take this share of the time
-SHARE = 0.02
+SHARE = 0.005
 
 
 class Trail:
@@ -30,7 +30,7 @@ class Trail:
 
     Steps are the same bits whenever they are done, so those that led to a NaN can be done again, up
     to the one where it arose. That one is then computed with every value in sight. The copy is
-    renewed as often as takes two hundredths of the time.
+    renewed as often as takes half a per cent of the time.
     """
 
     def __init__(self, learner: Learner) -> None:

@@ -54,7 +54,7 @@ class Trainer(Learner):
     * ``average`` takes in the weights after each update; evaluation uses the averaged ones.
 
     When the loss stops being finite, the error says where: operation, layer, line, rows. For that a
-    copy of the state is kept (at most 2 % of the time), unless ``explain`` is false.
+    copy of the state is kept (for half a per cent of the time), unless ``explain`` is false.
     """
 
     # ----------------------------------------------------------------------------- training
