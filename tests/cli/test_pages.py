@@ -59,7 +59,7 @@ def test_the_error_is_that_of_the_page(command: Command, folder: Path) -> None:
     text = blocks(page("configuration.md"), "toml")[0]
     (folder / "run.toml").write_text(text.replace("epochs = 30", "lerning_rate = 0.01"))
     result = command("train", "run.toml")
-    assert result.stderr == blocks(page("configuration.md"), "text")[1]
+    assert result.stderr == blocks(page("configuration.md"), "console")[0]
 
 
 def test_files_on_the_page_are_settings() -> None:
