@@ -159,16 +159,16 @@ class Learner(Evaluator):
 
     def state(self, snapshot: bool = False) -> dict[str, Any]:
         """Everything the training depends on, as copies: weights, optimizer, schedules, random
-        numbers, place in the data, history, callbacks. See `chainrule.train.state`.
+        numbers, history; within `fit` also the place in the data and the callbacks.
         """
-        return gathered(self, self.run, snapshot)
+        return gathered(self, self._active_run, snapshot)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes back to what `state` gave; callbacks are left as they are.
 
         Raises StateError, before anything is changed, if it belongs to another model.
         """
-        put_back(self, state, self.run)
+        put_back(self, state, self._active_run)
         if self._trail is not None:
             self._trail.begin()
 
@@ -179,6 +179,11 @@ class Learner(Evaluator):
             self.run.hooks.set_state(state.get("callbacks", ()))
             if self.run.checkpoints is not None:
                 self.run.checkpoints.forget_after(self.run.steps)
+
+    @property
+    def _active_run(self) -> Run | None:
+        """The training that is going on: outside of one a state has no place in the data."""
+        return self.run if self.run is not None and self.run.active else None
 
     def weights(self) -> dict[str, Any]:
         """Copies of the model's weights, and of the averaged ones if there is an average."""

@@ -117,7 +117,7 @@ class Trainer(Learner):
                 self.train(run)
                 run.completed = True
             finally:
-                hooks("on_train_end", self.history.last())
+                self._end(run)
         return self.history
 
     def _forget(self, verbose: bool) -> None:
@@ -144,6 +144,10 @@ class Trainer(Learner):
             run.hooks.set_state(state["callbacks"])
             default_generator.set_state(state["random"])  # a callback may have drawn from it
 
+    def _end(self, run: Run) -> None:
+        run.hooks("on_train_end", self.history.last())
+        run.active = False
+
     def train(self, run: Run) -> None:
         """All epochs that are left, until done or `stop_training`."""
         if self._trail is not None:
@@ -151,7 +155,7 @@ class Trainer(Learner):
         if not self.model.training:
             self.model.train()
         logs: dict[str, float] = {}
-        while run.epoch < run.epochs and not self.stop_training:
+        while self._goes_on(run):
             together = self._epochs_together(run, run.epoch)
             after = run.epoch + together
             try:
@@ -162,11 +166,16 @@ class Trainer(Learner):
             except TrainingError as error:
                 if not run.hooks.rescue(run.epoch, error):
                     raise
+                if self.stop_training:
+                    return  # nothing of this is worth a checkpoint
                 continue
             if run.epoch == after:  # else a callback went back to an earlier state
                 self._keep(run, logs, ended=True)
         if run.step == 0:
             run.save(self.state, logs)
+
+    def _goes_on(self, run: Run) -> bool:
+        return run.epoch < run.epochs and not self.stop_training
 
     def run_epoch(self, run: Run, epoch: int) -> dict[str, float]:
         """One epoch: training, validation, history, callbacks; its numbers."""
