@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from .reading import RunFiles, items, number, read, table, text, whole
-from .words import counted, duration, listed, model_words, quoted, result_words, shown, verdict
+from .words import (
+    counted,
+    duration,
+    listed,
+    model_words,
+    percent,
+    quoted,
+    result_words,
+    shown,
+    verdict,
+)
 
 __all__ = ["report_facts"]
 
@@ -246,12 +256,19 @@ def _treatment(encoder: Mapping[str, Any]) -> str:
         rare = len(items(encoder.get("known_rare")))
         rest = f"; {counted(rare, 'rare one')} together" if rare else ""
         return f"{counted(len(names), 'category', 'categories')}, {how}{shown_names}{rest}"
+    if encoder.get("read_as") == "truth" and (mean := number(encoder.get("mean"))) is not None:
+        return f"true in {percent(mean)} of the rows{_gaps(encoder)}"
     spread = f"mean {shown(encoder.get('mean'))}, std {shown(encoder.get('std'))}"
     if kind == "datetime":
         parts = [text(p) for p in items(encoder.get("parts"))]
         return f"as {listed(parts)}" if parts else "as a time"
-    gaps = f"; gaps become {shown(encoder.get('fill'))} and a mark of their own"
-    return f"{spread}{gaps if encoder.get('indicator') else ''}"
+    return f"{spread}{_gaps(encoder)}"
+
+
+def _gaps(encoder: Mapping[str, Any]) -> str:
+    if not encoder.get("indicator"):
+        return ""
+    return f"; gaps count as {shown(encoder.get('fill'))}, and an input of their own marks them"
 
 
 def _findings(facts: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ __all__ = ["page", "report_html", "write_report"]
 
 Facts = Mapping[str, Any]
 
+PARTS = {"train": "training", "test": "the test"}
 #: a sign for each status, so that it is not told by colour alone
 SIGNS = {"done": "✓", "running": "…", "interrupted": "‖", "failed": "✕", "killed": "✕"}
 
@@ -136,7 +137,7 @@ def _data(facts: Facts) -> Markup:
     if data["rows"] is not None:
         words = f"{counted(data['rows'], 'row')} of {counted(data['columns'], 'column')}"
         words += f", from {data['path']}" if data["path"] else ""
-        shares = [f"{counted(n, 'row')} for {name}" for name, n in split.items()]
+        shares = [f"{counted(n, 'row')} for {PARTS.get(k, k)}" for k, n in split.items()]
         parts.append(paragraph(f"{words}. {listed(shares)}." if shares else f"{words}."))
     if facts["columns"]:
         parts.append(_columns(facts))
@@ -192,7 +193,7 @@ def _details(facts: Facts) -> Markup:
     """Configuration and environment, folded."""
     parts = []
     if facts["config"]:
-        inner = element("pre", facts["config"])
+        inner = element("pre", facts["config"], class_="settings")
         parts.append(element("details", element("summary", "Settings (run.toml)"), inner))
     environment = [("run folder", facts["path"]), *facts["environment"].items()]
     if facts["data"]["fingerprint"]:

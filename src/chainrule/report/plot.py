@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from .markup import EMPTY, Markup, element, joined
 from .scales import Scale, log_is_useful
+from .words import shown
 
 __all__ = ["Series", "curves", "histogram", "scatter"]
 
@@ -45,7 +46,7 @@ def curves(
 ) -> Markup:
     """Curves over ``epochs``, with a mark at the epoch ``best`` on the first one that has it."""
     known = [v for s in series for v in s.values if v is not None]
-    x = Scale.tight(float(epochs[0]), float(epochs[-1]), LEFT, WIDTH - RIGHT)
+    x = Scale.tight(epochs[0], epochs[-1], LEFT, WIDTH - RIGHT)
     y = Scale.of(known, height - BOTTOM, TOP, log=log_is_useful(known))
     parts = [_grid(x, y, "epoch")]
     if best is not None and epochs[0] <= best <= epochs[-1]:
@@ -93,7 +94,7 @@ def _grid(x: Scale, y: Scale, below: str) -> Markup:
     for value, content in x.labels():
         parts.append(_line(x(value), floor, x(value), floor + 5, "axis"))
         parts.append(_word(x(value), floor + 19, content, "tick", "middle"))
-    parts.append(_word(x.stop + 12, floor + 19, below, "tick name"))
+    parts.append(_word(x.stop + 12, floor + 4, below, "tick"))
     return joined(*parts)
 
 
@@ -147,7 +148,7 @@ def _best_mark(
     value = None if at is None else series[0].values[at]
     if value is None:
         return None
-    text = f"best: epoch {best}, {value:.4g}"
+    text = f"best: epoch {best}, {shown(value)}"
     # Beside the line, on the side that has room, above the curve if it is in the lower half.
     right = x(best) < (x.start + x.stop) / 2
     above = y(value) > (y.start + y.stop) / 2
@@ -165,7 +166,7 @@ def _end_labels(x: Scale, y: Scale, epochs: Sequence[int], series: Sequence[Seri
         if runs := _known(epochs, s.values):
             ends.append((y(runs[-1][-1][1]), s))
     ends.sort(key=lambda end: end[0])
-    places = spread([place for place, _ in ends], y.stop + 4, y.start)
+    places = spread([place for place, _ in ends], y.stop + 4, y.start - LABEL_GAP)
     return joined(
         *(
             _word(x.stop + 12, place + 4, s.name, f"name {s.style}")
@@ -199,17 +200,11 @@ def scatter(
     x = Scale(y.ticks, y.low, y.high, LEFT, WIDTH - RIGHT)
     parts = [_grid(x, y, axes[0]), _line(x(x.low), y(y.low), x(x.high), y(y.high), "equal")]
     parts += [
-        _dot(x(a), y(b), 3.5, "point", f"true {label_of(a)}, predicted {label_of(b)}")
-        for a, b in points
+        _dot(x(a), y(b), 3.5, "point", f"true {shown(a)}, predicted {shown(b)}") for a, b in points
     ]
-    parts.append(_word(x.stop + 12, y(y.high) + 4, f"{axes[1]} =", "tick name"))
-    parts.append(_word(x.stop + 12, y(y.high) + 20, axes[0], "tick name"))
+    parts.append(_word(x.stop + 12, y(y.high) + 4, f"{axes[1]} =", "tick"))
+    parts.append(_word(x.stop + 12, y(y.high) + 20, axes[0], "tick"))
     return _svg(key, title, words, height, parts)
-
-
-def label_of(value: float) -> str:
-    """Four digits."""
-    return f"{value:.4g}"
 
 
 def histogram(
@@ -218,10 +213,10 @@ def histogram(
     """Bars between ``edges``, and a line at zero."""
     height = 240.0
     y = Scale.of([0, *counts], height - BOTTOM, TOP, count=4, whole=True)
-    x = Scale.of([0.0, *edges], LEFT, WIDTH - RIGHT, count=7)
+    x = Scale.tight(min(0.0, edges[0]), max(0.0, edges[-1]), LEFT, WIDTH - RIGHT, whole=False)
     parts = [_grid(x, y, below)]
     for (left, right), count in zip(pairwise(edges), counts, strict=True):
-        tip = element("title", f"{label_of(left)} to {label_of(right)}: {count}")
+        tip = element("title", f"{shown(left)} to {shown(right)}: {count}")
         wide = max(x(right) - x(left) - 1, 0.5)
         parts.append(
             element("rect", tip, x=_at(x(left) + 0.5), y=_at(y(count)), width=_at(wide),

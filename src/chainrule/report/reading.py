@@ -82,8 +82,9 @@ def _text(path: Path, troubles: list[str]) -> str:
 
 
 def _json(path: Path, troubles: list[str]) -> Table:
+    before = len(troubles)
     content = _text(path, troubles)
-    if not content:
+    if len(troubles) > before:
         return {}
     found = _parsed(content)
     if not isinstance(found, dict):

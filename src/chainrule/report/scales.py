@@ -86,11 +86,13 @@ class Scale:
         return cls(tuple(ticks), ticks[0], ticks[-1], start, stop, log)
 
     @classmethod
-    def tight(cls, low: float, high: float, start: float, stop: float, count: int = 6) -> Scale:
-        """One from ``low`` to ``high`` for whole numbers, with the ticks that lie between."""
+    def tight(
+        cls, low: float, high: float, start: float, stop: float, *, whole: bool = True
+    ) -> Scale:
+        """One from ``low`` to ``high`` exactly, with the ticks that lie between."""
         if high <= low:
             return cls((low,), low - 0.5, low + 0.5, start, stop)
-        ticks = [t for t in linear_ticks(low, high, count, whole=True) if low <= t <= high]
+        ticks = [t for t in linear_ticks(low, high, 6, whole) if low <= t <= high]
         return cls(tuple(ticks), low, high, start, stop)
 
     def __call__(self, value: float) -> float:
@@ -109,13 +111,15 @@ class Scale:
 
 
 def label(value: float, step: float | None = None) -> str:
-    """A tick as text: ``0.25``, ``1,000``, ``2e-05``; ``step`` decides how many digits."""
+    """A tick as text: ``0.25``, ``1,000``, ``2e−05``; ``step`` decides how many digits."""
     size = max(abs(value), step or 0.0)
     if value == 0 and step is None:
         return "0"
     if size >= 1e6 or size < 1e-4:
-        return f"{value:.3g}"
-    if step is None:
-        return f"{value:,.10g}" if size >= 1 else f"{value:.10g}"
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+        found = f"{value:.3g}"
+    elif step is None:
+        found = f"{value:,.10g}"
+    else:
+        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        found = f"{value:,.{digits}f}"
+    return found.replace("-", "\N{MINUS SIGN}")

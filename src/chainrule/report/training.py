@@ -16,6 +16,8 @@ __all__ = ["training"]
 
 ROWS = 40  # of the table below the curves
 RATES = ("lr", "learning_rate")
+TITLES = {"lr": "Learning rate", "roc_auc": "ROC AUC", "r2": "R²", "f1": "F1", "mae": "MAE",
+          "mse": "MSE", "rmse": "RMSE"}  # fmt: skip
 
 History = Mapping[str, Sequence[Any]]
 
@@ -47,7 +49,7 @@ def _chart(name: str, history: History, best: int | None) -> Markup:
         style = "second" if series else "main"
         series.append(Series(name if name in RATES else "training", history[name], style))
     known = [v for s in series for v in s.values if v is not None]
-    title = {"lr": "Learning rate", "roc_auc": "ROC AUC"}.get(name, _title(name))
+    title = _title(name)
     scale = " The scale is logarithmic." if log_is_useful(known) else ""
     height = 300.0 if name == "loss" else 150.0 if name in RATES else 220.0
     drawing = curves(
@@ -58,7 +60,7 @@ def _chart(name: str, history: History, best: int | None) -> Markup:
 
 
 def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize() if len(name) > 4 or name == "loss" else name.upper()
+    return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def _direction(name: str) -> str:
@@ -101,4 +103,4 @@ def _numbers(history: History, best: int | None) -> Markup:
     ]
     table = data_table("The numbers of the curves", ["epoch", *names], rows, range(len(names) + 1))
     what = "Numbers" if count <= ROWS else f"Numbers of {len(rows)} of {count:,} epochs"
-    return element("details", element("summary", what), table)
+    return element("details", element("summary", what), table, class_="numbers")

@@ -27,6 +27,7 @@ METRIC_WORDS: Mapping[str, str] = {
     "rmse": "root of the mean squared distance, in the unit of the target",
 }
 
+SPACE = "\N{NO-BREAK SPACE}"
 Z95 = 1.959963984540054  # 97.5 % of a normal distribution lie below
 
 
@@ -35,7 +36,8 @@ def shown(value: object) -> str:
     found = number(value)
     if found is None:
         return "\N{EN DASH}"
-    return f"{found:,.0f}" if 1e4 <= abs(found) < 1e15 else f"{found:.4g}"
+    digits = f"{found:,.0f}" if 1e4 <= abs(found) < 1e15 else f"{found:.4g}"
+    return digits.replace("-", "\N{MINUS SIGN}")
 
 
 def counted(value: object, noun: str, plural: str = "") -> str:
@@ -47,8 +49,8 @@ def counted(value: object, noun: str, plural: str = "") -> str:
 
 
 def percent(share: float) -> str:
-    """``81.2 %``."""
-    return f"{100 * share:.1f} %"
+    """``81.2 %``, which no line end divides."""
+    return f"{100 * share:.1f}{SPACE}%"
 
 
 def quoted(name: object) -> str:
@@ -76,12 +78,12 @@ def duration(seconds: object) -> str:
 
 
 def moment(started: object) -> str:
-    """``21 November 2026, 08:33 (UTC+00:00)``; what is no time stays as it is."""
+    """``21 Nov 2026, 08:33 UTC+01:00``; what is no time stays as it is."""
     try:
         found = datetime.datetime.fromisoformat(text(started))
     except ValueError:
         return text(started)
-    return f"{found.day} {found:%B %Y, %H:%M}" + (f" ({found.tzname()})" if found.tzinfo else "")
+    return f"{found.day} {found:%b %Y, %H:%M}" + (f" {found.tzname()}" if found.tzinfo else "")
 
 
 def interval(share: float, rows: int) -> tuple[float, float]:
@@ -124,7 +126,7 @@ def result_words(
     words = f"{on}, it is right for {percent(value)}"
     if rows and 0 <= value <= 1:
         low, high = interval(value, rows)
-        words += f" (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+        words += f" (95{SPACE}% interval {100 * low:.0f} to {100 * high:.0f}{SPACE}%)"
     if guess is None:
         return f"{words}."
     words += f"; always giving the most frequent answer would be right for {percent(guess)}."
