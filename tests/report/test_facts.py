@@ -83,11 +83,12 @@ def test_runs_that_did_not_end(
 ) -> None:
     run = copied(classes)
     facts = json.loads((run / "run.json").read_text())
-    facts |= {"status": status, "error": "it broke <b>"}
+    facts |= {"status": status, "error": "it broke <b>", "best": {"epoch": 1, "val_loss": 9.0}}
     (run / "run.json").write_text(json.dumps(facts))
     found = report_facts(run, running=running)
     assert found["status"] == expected
     assert found["status_words"].startswith(expected)
+    assert (found["best"]["epoch"] == 1) == (status == "interrupted")
     assert found["metrics"] == []  # those of an earlier end are not those of this model
     assert found["test"] == {}
     assert "no test result yet: 12 epochs are done" in found["result"]

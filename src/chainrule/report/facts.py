@@ -49,7 +49,8 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
     done = status == "done"
     metrics = _metrics(files) if done else []
     history = _history(files.epochs)
-    best = _best(facts, history)
+    # What an earlier end wrote does not hold for a run that went on.
+    best = _best(facts if status in ("done", "interrupted") else {}, history)
     return {
         "format": "chainrule.report",
         "version": 1,
@@ -307,9 +308,10 @@ def _troubles(files: RunFiles, done: bool) -> list[str]:
             "there are no validation metrics, no confusion matrix and no residuals"
         )
     for file in table(files.facts.get("files")):
-        if not (files.path / file).is_file():
+        known = any(words.startswith(file) for words in found)
+        if not known and not (files.path / file).is_file():
             found.append(f"{file} is gone, so the model cannot be used")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _commands(files: RunFiles, status: str) -> list[dict[str, str]]:
