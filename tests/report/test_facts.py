@@ -75,7 +75,7 @@ def test_the_document_is_json(classes: Path) -> None:
         ("running", True, "running", "report"),
         ("running", False, "killed", "resume"),
         ("interrupted", False, "interrupted", "resume"),
-        ("failed", False, "failed", "resume"),
+        ("failed", False, "failed", "train"),
     ],
 )
 def test_runs_that_did_not_end(
@@ -93,6 +93,8 @@ def test_runs_that_did_not_end(
     assert found["test"] == {}
     assert "no test result yet: 12 epochs are done" in found["result"]
     assert found["commands"][0]["command"].startswith(f"chainrule {command} ")
+    again = [c["command"] for c in found["commands"] if "run.toml train.lr=0.0001" in c["command"]]
+    assert bool(again) == (status == "failed")
     page = Page(report_html(run, running=running))
     assert "it broke <b>" in page.text()
     assert "Confusion" not in page.text()
