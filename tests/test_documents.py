@@ -7,6 +7,7 @@ lines that are left out, durations may differ. A command that fails shows its ``
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -90,6 +91,26 @@ def anchors(page: str) -> list[str]:
     """What links to the headings of a page are called."""
     heads = re.findall(r"^#+ (.*)$", ALL_PAGES[page], re.MULTILINE)
     return [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads]
+
+
+def test_the_numbers_by_hand_are_those_of_the_formulas() -> None:
+    """Every number with six decimals in the indented lines of the tutorial."""
+    x1, x2, v1, v2, c = 1.0, 2.0, 0.5, -0.4, 0.2
+    h1, h2 = (1 / (1 + math.exp(-z)) for z in (0.1 * x1 + 0.4 * x2 + 0.1, -0.5 * x1 + 0.25 * x2))
+    s = v1 * h1 + v2 * h2 + c
+    a = 1 / (1 + math.exp(-s))
+    delta = (a - 1) * a * (1 - a)
+    delta1, delta2 = delta * v1 * h1 * (1 - h1), delta * v2 * h2 * (1 - h2)
+    known = (
+        h1, 1 - h1, h1 * (1 - h1), s, a, a - 1, 1 - a, (a - 1) ** 2 / 2, a * (1 - a),
+        delta, delta * h1, delta * h2, delta1, delta2, delta1 * x2, delta2 * x2,
+        v1 - 0.5 * delta * h1, c - 0.5 * delta,
+    )  # fmt: skip
+    page = re.sub(r"```.*?```", "", ALL_PAGES["tutorial.md"], flags=re.DOTALL)
+    lines = re.findall(r"^    \S.*$", page, re.MULTILINE)
+    shown = re.findall(r"-?\d\.\d{6}", "\n".join(lines))
+    assert len(shown) > 40
+    assert set(shown) == {f"{number:.6f}" for number in known}
 
 
 def test_the_index_has_every_page() -> None:
