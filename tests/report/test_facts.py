@@ -62,6 +62,10 @@ def test_a_regression(numbers: Path) -> None:
     assert len(histogram["edges"]) == len(histogram["counts"]) + 1
     assert model.metrics["r2"] > 0.9
     assert "explains" in facts["result"]
+    rates = facts["history"]["lr"]
+    assert 0.015 < max(rates) <= 0.02
+    assert rates[-1] < rates[10]
+    assert "lr" not in model.history
 
 
 def test_the_document_is_json(classes: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..train.metrics import METRICS
 from .markup import EMPTY, Markup, element
-from .parts import data_table, figure, section
+from .parts import data_table, figure, paragraph, section
 from .plot import Series, curves
 from .scales import log_is_useful
 from .words import counted, shown
@@ -50,6 +50,8 @@ def _chart(name: str, history: History, best: int | None) -> Markup:
         series.append(Series(name if name in RATES else "training", history[name], style))
     known = [v for s in series for v in s.values if v is not None]
     title = _title(name)
+    if name in RATES and min(known) == max(known):
+        return paragraph(f"The learning rate is {shown(known[0])} in every epoch.", "quiet")
     # A share such as an accuracy is read on a linear scale.
     log = log_is_useful(known) and not (name in METRICS and METRICS[name].higher_is_better)
     scale = " The scale is logarithmic." if log else ""
