@@ -1,0 +1,20 @@
+"""Known networks for images, each on a page: ``from chainrule.nn import models``."""
+
+from .autoencoder import ConvAutoencoder
+from .lenet import LeNet5
+from .mobilenet import MobileNet
+from .resnet import BasicBlock, ResNet, resnet18, resnet20
+from .vgg import VGG, vgg11, vgg_small
+
+__all__ = [
+    "VGG",
+    "BasicBlock",
+    "ConvAutoencoder",
+    "LeNet5",
+    "MobileNet",
+    "ResNet",
+    "resnet18",
+    "resnet20",
+    "vgg11",
+    "vgg_small",
+]
