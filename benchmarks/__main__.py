@@ -3,12 +3,14 @@
 python -m benchmarks                          everything, all threads and one
 python -m benchmarks --workload mlp --mode loop --threads 2
 python -m benchmarks --peer torch,jax --quick --json results.json
+python -m benchmarks optim                    one update of 10 million parameters
 python -m benchmarks --read results.json --markdown
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import sys
@@ -16,16 +18,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import optim, report
 from benchmarks.driver import QUICK, Group, GroupRun, Settings
 from benchmarks.machine import Machine, processor_name
 from benchmarks.peers import BOTH, PEERS, Peer
 from benchmarks.workloads import WORKLOADS
 
+OPTIM = "optim"
+
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
-    p.add_argument("--workload", default=",".join(WORKLOADS), help="names separated by commas")
+    known = ", ".join((*WORKLOADS, OPTIM))
+    p.add_argument("names", nargs="*", metavar="WORKLOAD", help=f"of {known}; default: all")
+    p.add_argument("--workload", default="", help="the same, separated by commas")
+    p.add_argument("--optimizer", default="", help="for optim: such as Adam,LAMB; default: all")
     p.add_argument("--peer", default="", help="libraries or forms, such as torch,jax flat")
     p.add_argument("--mode", default="call,loop", help="call, loop or both")
     p.add_argument("--threads", default="", help="numbers such as 1,2; default: all and one")
@@ -81,23 +88,55 @@ def machine_facts(machine: Machine) -> dict[str, Any]:
     }
 
 
-def measure(options: argparse.Namespace, settings: Settings) -> list[Group]:
-    machine, groups = Machine(), []
+def measure(options: argparse.Namespace) -> None:
+    machine, groups = Machine(), list[Group]()
     facts = machine_facts(machine)
-    show = report.markdown if options.markdown else report.text
     print(f"{facts['processor']}, {facts['processors']} processors, {facts['versions']}\n")
+    known = [*WORKLOADS, OPTIM]
+    asked = names(",".join([*options.names, options.workload]), known, "workload") or known
+    counts = thread_counts(options.threads, machine)
+    settings = QUICK if options.quick else Settings()
+    show = report.markdown if options.markdown else report.text
     peers = chosen_peers(options.peer)
     modes = [m for m in BOTH if m in names(options.mode, list(BOTH), "mode")]
-    for workload in names(options.workload, list(WORKLOADS), "workload"):
-        for threads in thread_counts(options.threads, machine):
-            for mode in modes:
-                entries = [(i, p) for i, p in peers if workload in p.workloads and mode in p.modes]
-                run = GroupRun(WORKLOADS[workload], mode, threads, machine, settings, say)
-                groups.append(run.run(entries))
-                print(show(groups[-1]), flush=True)
-                if options.json:
-                    options.json.write_text(report.to_json(groups, facts))
-    return groups
+    for workload, threads, mode in itertools.product(asked, counts, modes):
+        if workload != OPTIM:
+            entries = [(i, p) for i, p in peers if workload in p.workloads and mode in p.modes]
+            run = GroupRun(WORKLOADS[workload], mode, threads, machine, settings, say)
+            groups.append(run.run(entries))
+            print(show(groups[-1]), flush=True)
+            save(options, groups, [], facts)
+    if OPTIM in asked:
+        updates = measure_optim(options, counts, machine)
+        print(report.optim_tables(updates, markdown=options.markdown))
+        save(options, groups, updates, facts)
+
+
+def measure_optim(
+    options: argparse.Namespace, counts: list[int], machine: Machine
+) -> list[optim.Update]:
+    """One update by each optimizer that was asked for."""
+    effort = optim.QUICK if options.quick else optim.Effort()
+    by_name = {subject.name: subject for subject in optim.SUBJECTS}
+    asked = names(options.optimizer, list(by_name), "optimizer") or list(by_name)
+    updates = []
+    for threads in counts:
+        os.sched_setaffinity(0, machine.cpus[:threads])
+        for name in asked:
+            say(f"{name}, {threads} threads")
+            updates.append(optim.measure(by_name[name], threads, machine, effort))
+    os.sched_setaffinity(0, machine.cpus)
+    return updates
+
+
+def save(
+    options: argparse.Namespace,
+    groups: list[Group],
+    updates: list[optim.Update],
+    facts: dict[str, Any],
+) -> None:
+    if options.json:
+        options.json.write_text(report.to_json(groups, updates, facts))
 
 
 def say(message: str) -> None:
@@ -110,11 +149,14 @@ def main() -> None:
     if options.read:
         show = report.markdown if options.markdown else report.text
         for path in options.read:
-            for group in report.from_json(path.read_text()):
-                print(show(group))
+            groups, updates = report.from_json(path.read_text())
+            print(
+                "\n".join(map(show, groups))
+                + report.optim_tables(updates, markdown=options.markdown)
+            )
         return
     os.environ.pop("CHAINRULE_DUMP", None)  # writing every stage would be timed as compilation
-    measure(options, QUICK if options.quick else Settings())
+    measure(options)
 
 
 if __name__ == "__main__":

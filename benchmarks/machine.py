@@ -171,9 +171,9 @@ class Machine:
         data = [np.full(size, 0.5, np.float32) for _ in range(threads)]
         flops = 2 * vector.lanes * vector.chains
         rounds = 1 << 14
-        single = self._seconds(kernel, data[:1], rounds)
+        single = self.seconds(kernel, data[:1], rounds)
         rounds = max(1 << 14, int(rounds * seconds / single))
-        best = min(self._seconds(kernel, data, rounds) for _ in range(repeats))
+        best = min(self.seconds(kernel, data, rounds) for _ in range(repeats))
         return threads * rounds * flops / best / 1e9
 
     @cached_property
@@ -183,14 +183,14 @@ class Machine:
     def bandwidth(self, threads: int, repeats: int = 3) -> float:
         """GB/s of the triad, counting two reads and one write of each element."""
         (kernel, _), data = self._triad, self._triad_data[:threads]
-        best = min(self._seconds(kernel, data, self.triad_floats) for _ in range(repeats))
+        best = min(self.seconds(kernel, data, self.triad_floats) for _ in range(repeats))
         return threads * 12 * self.triad_floats / best / 1e9
 
     def release(self) -> None:
         """Give back the triad's arrays."""
         self.__dict__.pop("_triad_data", None)
 
-    def _seconds(self, kernel: Kernel, data: list[np.ndarray], count: int) -> float:
+    def seconds(self, kernel: Kernel, data: list[np.ndarray], count: int) -> float:
         """Seconds from the common start until the last thread is done."""
         gate = threading.Barrier(len(data))
         spans: list[tuple[float, float]] = []

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.driver import Group, Row
+from benchmarks.optim import Update
 
 OURS = "chainrule"
 
@@ -84,30 +85,83 @@ def _rows(group: Group) -> list[Line]:
 
 def text(group: Group) -> str:
     """Columns aligned for a terminal."""
-    rows = _rows(group)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+    return text_table(title(group), _rows(group), remarks(group))
+
+
+def markdown(group: Group) -> str:
+    """The same as a Markdown table."""
+    return markdown_table(title(group), _rows(group), remarks(group))
+
+
+def text_table(heading: str, rows: list[Line], notes: list[str]) -> str:
+    """Rows below the first in aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for first, *others in rows:
         aligned = [c.rjust(w) for c, w in zip(others, widths[1:], strict=True)]
         lines.append("  ".join([first.ljust(widths[0]), *aligned]))
     lines.insert(1, "-" * len(lines[0]))
-    return "\n".join([title(group), *lines, *(f"  note: {r}" for r in remarks(group))]) + "\n"
+    return "\n".join([heading, *lines, *(f"  note: {n}" for n in notes)]) + "\n"
 
 
-def markdown(group: Group) -> str:
-    """The same as a Markdown table."""
-    head, *body = ["| " + " | ".join(row) + " |" for row in _rows(group)]
-    rule = "|---|" + "---:|" * (len(HEADER) - 1)
-    notes = [f"* {r}" for r in remarks(group)]
-    return "\n".join([f"**{title(group)}**", "", head, rule, *body, "", *notes]) + "\n"
+def markdown_table(heading: str, rows: list[Line], notes: list[str]) -> str:
+    """The same for a page."""
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    rule = "|---|" + "---:|" * (len(rows[0]) - 1)
+    return (
+        "\n".join([f"**{heading}**", "", head, rule, *body, "", *(f"* {n}" for n in notes)]) + "\n"
+    )
 
 
-def to_json(groups: list[Group], machine: dict[str, Any]) -> str:
+OPTIM_HEADER: Line = [
+    "optimizer",
+    "arrays moved",
+    "ms min",
+    "median",
+    "GB/s",
+    "% of bandwidth",
+    "at best",
+    "PyTorch ms",
+    "its best form",
+    "speed / PyTorch",
+]
+
+
+def optim_cells(u: Update) -> Line:
+    """One line of the table of optimizers."""
+    share, best, speed = u.of_bandwidth, u.at_best, u.speed
+    return [
+        u.name,
+        str(u.moved or ""),
+        f"{min(u.ours) * 1e3:.2f}",
+        f"{statistics.median(u.ours) * 1e3:.2f}",
+        "" if share is None else f"{u.bandwidth:.0f}",
+        "" if share is None else f"{100 * share:.0f}",
+        "" if best is None else f"{100 * best:.0f}",
+        f"{statistics.median(u.peer) * 1e3:.2f}" if u.peer else "",
+        u.form or "none",
+        "" if speed is None else f"{speed:.2f}",
+    ]
+
+
+def optim_tables(updates: list[Update], *, markdown: bool) -> str:
+    """A table for each number of threads."""
+    show, tables = markdown_table if markdown else text_table, []
+    for threads in dict.fromkeys(u.threads for u in updates):
+        mine = [u for u in updates if u.threads == threads]
+        heading = f"optim, one update, {threads} thread{'s' if threads > 1 else ''}"
+        tables.append(show(heading, [OPTIM_HEADER, *map(optim_cells, mine)], []))
+    return "\n".join(tables)
+
+
+def to_json(groups: list[Group], updates: list[Update], machine: dict[str, Any]) -> str:
     """All numbers, every burst included."""
-    return json.dumps({"machine": machine, "groups": [asdict(g) for g in groups]}, indent=1)
+    found = {"groups": [asdict(g) for g in groups], "optim": [asdict(u) for u in updates]}
+    return json.dumps({"machine": machine, **found}, indent=1)
 
 
-def from_json(document: str) -> list[Group]:
+def from_json(document: str) -> tuple[list[Group], list[Update]]:
     """What ``to_json`` wrote."""
-    groups = json.loads(document)["groups"]
-    return [Group(**{**g, "rows": [Row(**row) for row in g["rows"]]}) for g in groups]
+    saved = json.loads(document)
+    groups = [Group(**{**g, "rows": [Row(**row) for row in g["rows"]]}) for g in saved["groups"]]
+    return groups, [Update(**u) for u in saved.get("optim", [])]
