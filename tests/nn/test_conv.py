@@ -85,10 +85,10 @@ def test_compiled_layers_are_pytorchs(group: int) -> None:
         for name, array in found.items():
             ours, theirs = described(array), case[name]
             assert ours["shape"] == theirs["shape"], (case["name"], case["args"], name)
-            # Far below 1e-4 of the largest element, wherever the difference may lie.
+            # One element that is off by 1e-4 of the largest shows in one of the projections.
             scale = max(theirs["norm"], 1e-3)
             np.testing.assert_allclose(
-                ours["on"], theirs["on"], rtol=0, atol=2e-6 * scale, err_msg=f"{case} {name}"
+                ours["on"], theirs["on"], rtol=0, atol=5e-7 * scale, err_msg=f"{case} {name}"
             )
         for name, theirs in case.get("running", {}).items():
             np.testing.assert_allclose(layer.state_dict()[name], theirs, rtol=1e-5, atol=1e-6)
