@@ -11,6 +11,7 @@ from .canonicalize import canonicalize
 from .layout import materialize_operands
 from .reductions import split_reductions
 from .stabilize import stabilize
+from .transposes import sink_transposes
 
 Observer = Callable[[str, Graph], None]
 
@@ -26,6 +27,7 @@ class Pass:
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("canonicalize", canonicalize, "one form for equal things, so that later patterns match"),
+    Pass("transposes", sink_transposes, "activations stay channels-last between convolutions"),
     Pass("stabilize", stabilize, "formulas that lose digits or keep more than they need"),
     Pass(
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"
