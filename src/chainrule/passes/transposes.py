@@ -27,6 +27,8 @@ Perm = tuple[int, ...]
 
 def sink_transposes(graph: Graph) -> Graph:
     """Move the transposes of convolutions' results down."""
+    if not any(node.op == "conv" for node in graph.nodes()):
+        return graph
     ordered: set[Node] = set()  # in the order of axes that a convolution gave
 
     def sunk(node: Node) -> Node:
@@ -53,7 +55,7 @@ def turned(x: Node, perm: Perm) -> Node:
         return turned(x.inputs[0], tuple(inner[p] for p in perm))
     if perm == tuple(range(x.ndim)):
         return x
-    if x.op == "broadcast" and x.inputs[0].ndim <= 1:
+    if x.op == "broadcast":
         place = inverse(perm)
         axes = tuple(place[a] for a in x.params["axes"])
         shape = tuple(x.shape[p] for p in perm)
