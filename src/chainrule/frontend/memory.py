@@ -15,11 +15,14 @@ from ..ir.types import Array, DType, Shape
 ALIGNMENT = 64
 
 
-def aligned_empty(shape: Sequence[int], dtype: npt.DTypeLike, order: str = "C") -> Array:
+def aligned_empty(
+    shape: Sequence[int], dtype: npt.DTypeLike, order: str | Sequence[int] = "C"
+) -> Array:
     """An uninitialised array whose memory starts at a multiple of 64 bytes.
 
     ``order`` "C" stores the last axis densely, "F" the first: a weight of shape (out, in) stored
-    "F" is an (in, out) matrix in memory, which is how the forward product reads it.
+    "F" is an (in, out) matrix in memory, which is how the forward product reads it. Otherwise it
+    lists the axes from the one with the longest way between neighbours to the dense one.
     """
     kind = np.dtype(dtype)
     size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
@@ -28,12 +31,25 @@ def aligned_empty(shape: Sequence[int], dtype: npt.DTypeLike, order: str = "C") 
     flat = raw[start : start + size].view(kind)
     if order == "C":
         return flat.reshape(tuple(shape))
-    return flat.reshape(tuple(reversed(shape))).transpose()
+    if order == "F":
+        return flat.reshape(tuple(reversed(shape))).transpose()
+    axes = [int(a) for a in order]
+    array = flat.reshape([shape[a] for a in axes]).transpose(np.argsort(axes))
+    # Where axes of length 1 are all that moved, strides are the usual ones.
+    return flat.reshape(tuple(shape)) if array.flags.c_contiguous else array
+
+
+def order_of(array: Array) -> Shape:
+    """The axes of ``array`` as its memory has them, from the longest stride to the shortest."""
+    axes = range(array.ndim)
+    if array.flags.c_contiguous:
+        return tuple(axes)
+    return tuple(sorted(axes, key=lambda a: -abs(array.strides[a])))
 
 
 def aligned_copy(array: Array) -> Array:
     """A dense aligned copy; axes lie in memory in the order of ``array`` where that is dense."""
-    order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    order = order_of(array) if _has_no_gaps(array) else "C"
     copy = aligned_empty(array.shape, array.dtype, order)
     copy[...] = array
     return copy
@@ -41,8 +57,14 @@ def aligned_copy(array: Array) -> Array:
 
 def is_dense(array: Array) -> bool:
     """Whether kernels can keep ``array`` as a state: own order of axes, no gaps, aligned."""
-    contiguous = array.flags.c_contiguous or array.flags.f_contiguous
-    return contiguous and array.flags.writeable and array.ctypes.data % ALIGNMENT == 0
+    aligned = array.ctypes.data % ALIGNMENT == 0
+    return aligned and array.flags.writeable and _has_no_gaps(array)
+
+
+def _has_no_gaps(array: Array) -> bool:
+    if array.flags.forc:
+        return True
+    return bool(array.transpose(order_of(array)).flags.c_contiguous)
 
 
 def element_strides(array: Array) -> Shape:

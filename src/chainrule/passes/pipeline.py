@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..ir.graph import Graph
 from ..ir.verify import verify
 from .canonicalize import canonicalize
+from .cropping import crop
 from .layout import materialize_operands
 from .reductions import split_reductions
 from .stabilize import stabilize
@@ -28,6 +29,7 @@ class Pass:
 PIPELINE: tuple[Pass, ...] = (
     Pass("canonicalize", canonicalize, "one form for equal things, so that later patterns match"),
     Pass("transposes", sink_transposes, "activations stay channels-last between convolutions"),
+    Pass("cropping", crop, "what a gradient of padding throws away is not computed"),
     Pass("stabilize", stabilize, "formulas that lose digits or keep more than they need"),
     Pass(
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"
