@@ -164,6 +164,18 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Memory in which the accumulators of a product wait, between parts of the sum.
+
+    A part is ``chunk`` steps of the outermost reduced loop: few enough for all tiles to find the
+    operands near. The chains are the same.
+    """
+
+    buffer: Buffer
+    chunk: int
+
+
+@dataclass(frozen=True)
 class Store:
     """``buffer[offset] = value``; with ``add``, += in loop order (then the nest is sequential
     along every dim that the indirect index depends on)."""
@@ -190,6 +202,7 @@ class Nest:
     vector: int = -1
     split: int | None = None
     name: str = ""
+    waiting: Waiting | None = None
 
     @property
     def reads(self) -> tuple[Access, ...]:
@@ -215,7 +228,10 @@ class Nest:
     @property
     def writes(self) -> tuple[Access, ...]:
         """Every access that stores."""
-        return tuple(s.access for s in self.stores)
+        own = tuple(s.access for s in self.stores)
+        if self.waiting is None:
+            return own
+        return (*own, Access(self.waiting.buffer, Affine(0, (0,) * len(self.dims))))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
