@@ -29,7 +29,7 @@ LAYERS: dict[str, int] = {
     "driver": 9, "debug": 9, "testing": 9, "nonfinite": 9,
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
-    "sklearn": 12, "interop": 12, "dash": 12, "table": 12,
+    "sklearn": 12, "interop": 12, "dash": 12, "table": 12, "report": 12,
     "__init__": 13,  # the public face: it names anything, lazily; only cli names it
     "cli": 14,
     "__main__": 15,
@@ -50,6 +50,7 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "onnx": ("interop",),
     "matplotlib": ("interop", "sklearn", "train"),
     "mpi4py": ("interop", "runtime"),
+    "tensorboard": ("report",),
     "socket": ("dash",),
     "http": ("dash",),
     # Never: peers are measured outside the package, data frames are taken as they come,

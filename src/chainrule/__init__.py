@@ -70,6 +70,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "testing": ("check_grads",),
     "train": (
         "Callback",
+        "Checkpoints",
         "EarlyStopping",
         "History",
         "Metric",

@@ -200,6 +200,9 @@ from .train import (
     Callback as Callback,
 )
 from .train import (
+    Checkpoints as Checkpoints,
+)
+from .train import (
     EarlyStopping as EarlyStopping,
 )
 from .train import (

@@ -16,7 +16,7 @@ from chainrule.table.loading import load_run
 from .conftest import Command
 
 FILES = {"run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt", "model.safetensors",
-         "pipeline.json", "checkpoints"}  # fmt: skip
+         "pipeline.json", "evaluation.json", "report.html", "checkpoints"}  # fmt: skip
 
 
 def test_stdout_is_the_run_and_stderr_the_talk(command: Command, folder: Path) -> None:
@@ -67,6 +67,18 @@ def test_json_lines(command: Command, folder: Path) -> None:
     assert set(events[-1]["metrics"]) == {"accuracy", "f1", "roc_auc", "log_loss"}
     assert Path(events[-1]["run"]).is_dir()
     assert result.stderr == ""
+
+
+def test_the_report(command: Command, folder: Path) -> None:
+    run = Path(command("train", "heart", "--epochs", 1, "-q", "output.report=false").stdout.strip())
+    assert not (run / "report.html").exists()
+    assert command("report", "last").stdout.strip() == str(run / "report.html")
+    assert "918" in (run / "report.html").read_text()
+    assert command("report", "last", "-o", "page.html").exit_code == 0
+    facts = json.loads(command("report", "last", "--json").stdout)
+    assert facts["status"] == "done"
+    assert (folder / "page.html").read_text() == (run / "report.html").read_text()
+    assert command("report", "nothing").exit_code == 2
 
 
 def test_the_same_command_twice_gives_the_same_bits(command: Command, folder: Path) -> None:

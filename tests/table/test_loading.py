@@ -6,7 +6,9 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from chainrule.errors import ChainruleError, StateError
@@ -58,6 +60,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a task that is none": (lambda r: facts(r, task="ranking"), "'ranking' is not known"),
     "another target": (
         lambda r: replaced(r, "run.toml", 'target = "ill"', 'target = "age"'), "belong together"),
+    "settings that are not complete": (
+        lambda r: replaced(r, "run.toml", "dropout = 0.5", 'dropout = "auto"'), "not complete"),
     "an unknown setting": (
         lambda r: replaced(r, "run.toml", "dropout", "drpout"), "did you mean `model.dropout`"),
     "another size of model": (
@@ -83,6 +87,20 @@ def test_damage_is_told(name: str, copy: Path) -> None:
 def test_a_copied_run_works(copy: Path, fitted: Predictor) -> None:
     assert load_run(copy).metrics == fitted.metrics
     assert load_run(str(copy)).run == copy
+
+
+def test_a_run_of_the_first_release(copy: Path, fitted: Predictor, table: Any) -> None:
+    """Its ``run.toml`` has version 1, flat keys, and no word of what came later."""
+    (copy / "run.toml").write_text(
+        'version = 1\nname = "table"\nseed = 0\n\n[data]\npath = ""\ntarget = "ill"\nquery = ""\n'
+        'task = "auto"\ncolumns = {}\nmissing = {}\nsplit = [0.7, 0.15, 0.15]\n\n[model]\n'
+        "layers = [64, 64]\ndropout = 0.5\n\n[train]\nepochs = 40\nbatch_size = 32\nlr = 0.001\n"
+        'weight_decay = 0.1\npatience = 15\ntime_limit = 0.0\noptimizer = "adamw"\n'
+        'loss = "bce_with_logits"\n'
+    )
+    old = load_run(copy)
+    assert old.settings.train == fitted.settings.train
+    np.testing.assert_array_equal(old.predict_proba(table), fitted.predict_proba(table))
 
 
 def test_a_line_that_was_being_written_is_left_out(copy: Path, fitted: Predictor) -> None:

@@ -69,7 +69,8 @@ def ended(csv: Path, tmp_path: Path) -> Path:
 
 
 def test_other_optimizers_go_on_too(csv: Path, tmp_path: Path) -> None:
-    words = ["train.optimizer=muon", "train.regularization.input_noise=0.1"]
+    words = ["train.optimizer=muon", "train.regularization.input_noise=0.1",
+             "train.gradient_noise.eta=0.01", "train.lookahead.k=3"]  # fmt: skip
     whole = fit(csv, "ill", epochs=4, settings=words, runs_dir=None, verbose=False)
     with pytest.raises(KeyboardInterrupt):
         fit(csv, "ill", epochs=4, settings=words, runs_dir=tmp_path, listener=Stopping(1))

@@ -115,7 +115,7 @@ def test_version_1_is_read() -> None:
         ("epochs = 200", "max_norm = 2", "did you mean `train.regularization.max_norm`"),
         ("lr = 0.001", "lr = nan", "`train.lr` is nan"),
         ("lr = 0.001", "lr = -0.1", "`train.lr` is -0.1"),
-        ("layers = [64, 32]", "layers = [64, 0]", "a whole number from 1 to 65536"),
+        ("layers = [64, 32]", "layers = [64, 0]", "a whole number from 1 to 65,536"),
         ("split = [0.6, 0.2, 0.2]", "split = [0.6, 0.2, 0.3]", "together they are 1"),
         ("fold = [2, 5]", "fold = [6, 5]", "`data.fold` is [6, 5]"),
         ('task = "binary"', 'task = "binay"', "did you mean 'binary'"),

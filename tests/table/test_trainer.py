@@ -59,6 +59,8 @@ def test_every_schedule_trains(name: str, table: Any, plain: dict[str, Any]) -> 
         "train.regularization.input_noise=0.5",
         "train.label_smoothing=0.2",
         "train.average=ema",
+        "train.lookahead.k=2",
+        "train.gradient_noise.eta=0.01",
         "train.schedule.warmup='1 epoch'",
         "model.activation=tanh",
         "model.init=orthogonal",

@@ -156,7 +156,6 @@ def test_the_average_is_part_of_the_state() -> None:
     trainer, other = averaged(), averaged()
     trainer.fit(line(64), epochs=3, verbose=False)
     other.fit(line(64, seed=4), epochs=1, verbose=False)
-    other.run = None
     other.set_state(trainer.state())
     x = line(8)[0]
     np.testing.assert_array_equal(other.predict(x), trainer.predict(x))
@@ -180,11 +179,9 @@ def test_going_back_to_a_state_repeats_what_came_after() -> None:
     model = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 3))
     trainer = Trainer(model, "cross_entropy", optim.Adam(model.parameters()))
     trainer.fit(blobs(), epochs=1, verbose=False)
-    trainer.run = None
     state = trainer.state()
     trainer.fit(blobs(), epochs=2, verbose=False)
     first, losses = weights(trainer), trainer.history["loss"]
-    trainer.run = None
     trainer.set_state(state)
     assert trainer.fit(blobs(), epochs=2, verbose=False)["loss"] == losses
     for a, b in zip(first, weights(trainer), strict=True):

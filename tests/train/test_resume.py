@@ -310,3 +310,56 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(new_trainer(), store, Twice())
     assert store.found() == []
+
+
+# ------------------------------------------------------------------------- whatever has a state
+
+
+def test_the_beginning_of_an_epoch_comes_once(tmp_path: Path) -> None:
+    """Stopped in the middle of one, it is not begun again: this rate would fall twice."""
+
+    def run(*more: Callback, **settings: Any) -> Trainer:
+        trainer = blob_trainer()
+        falling = callbacks.LearningRateScheduler(lambda epoch, lr: 0.5 * lr)
+        trainer.fit(blobs(), epochs=5, callbacks=[falling, *more], verbose=False, **settings)
+        return trainer
+
+    store = Checkpoints(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run(SignalInBatch(signal.SIGINT, 24), checkpoints=store)
+    assert digest(run(checkpoints=store, resume=True)) == digest(run())
+
+
+OPTIMIZERS: dict[str, Any] = {
+    "noise": lambda ps: optim.GradientNoise(optim.Adam(ps, lr=0.01), eta=0.1),
+    "lookahead": lambda ps: optim.Lookahead(optim.SGD(ps, lr=0.1, momentum=0.9), k=4),
+    "langevin": lambda ps: optim.SGLD(ps, lr=1e-3, examples=100.0),
+    "annealing": lambda ps: optim.SimulatedAnnealing(ps, temperature=0.1),
+    "adafactor": lambda ps: optim.Adafactor(ps, lr=0.01),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_kind_of_state_goes_on(tmp_path: Path, name: str) -> None:
+    """In the middle of an epoch, with averaged weights and, where there are gradients, groups."""
+
+    def run(*more: Callback, **settings: Any) -> Trainer:
+        manual_seed(1)
+        model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+        groups = 1 if name == "annealing" else 2
+        trainer = Trainer(
+            model,
+            "cross_entropy",
+            OPTIMIZERS[name](model.parameters()),
+            average=optim.EMA(model, 0.9),
+            accumulate=groups,
+        )
+        trainer.fit(blobs(96), epochs=4, batch_size=16, callbacks=more, verbose=False, **settings)
+        return trainer
+
+    store = Checkpoints(tmp_path, every=5)
+    with pytest.raises(KeyboardInterrupt):
+        run(SignalInBatch(signal.SIGINT, 9), checkpoints=store)
+    plain, again = run(), run(checkpoints=store, resume=True)
+    assert digest(again) == digest(plain)
+    assert (again.predict(blobs(9)[0]) == plain.predict(blobs(9)[0])).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from chainrule import nn, optim
 from chainrule.errors import ConfigError
 from chainrule.frontend import manual_seed
-from chainrule.train import Callback, EarlyStopping, Trainer
+from chainrule.train import Callback, Checkpoints, EarlyStopping, Trainer
 from chainrule.train.callbacks import Converged, TerminateOnNaN, TimeLimit
 from train.problems_small import blob_trainer, blobs, line, linear_trainer, weights
 
@@ -84,6 +85,15 @@ def test_early_stopping_puts_the_best_weights_back_after_nan() -> None:
     trainer.fit(line(), epochs=50, batch_size=20, callbacks=[nan, best], verbose=False)
     assert nan.epoch > best.best_epoch >= 0
     assert all(np.isfinite(w).all() for w in weights(trainer))
+
+
+def test_nothing_that_diverged_becomes_a_checkpoint(tmp_path: Path) -> None:
+    trainer, nan, store = linear_trainer(lr=3.0), TerminateOnNaN(), Checkpoints(tmp_path)
+    trainer.fit(line(), epochs=50, batch_size=20, callbacks=[nan], verbose=False, checkpoints=store)
+    newest = store.newest()
+    assert newest is not None
+    assert newest.step == 10 * nan.epoch
+    assert not newest.state()["stop"]
 
 
 def test_time_limit(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from .evaluate import evaluate
 from .info import info
 from .init import init
 from .predict import predict
+from .report import report
 from .resume import resume
 from .runs import runs
 from .terminal import Terminated, error_text, say, state
@@ -168,7 +169,7 @@ def app() -> None:
     """Trains a neural network from a table, and predicts with it."""
 
 
-for command in (init, train, resume, predict, evaluate, runs, config, info):
+for command in (init, train, resume, predict, evaluate, report, runs, config, info):
     app.add_command(command)
 
 

@@ -55,11 +55,11 @@ def gathered(
 
 def listener_for(as_json: bool) -> Listener:
     """Who hears of a training."""
-    from .talk import JsonTalk, TerminalTalk, silent
+    from .talk import JsonTalk, Silent, TerminalTalk
 
     if as_json:
         return JsonTalk()
-    return silent() if state.quiet else TerminalTalk(state.progress)
+    return Silent() if state.quiet else TerminalTalk(state.progress)
 
 
 def tell_origins(found: Gathered) -> None:

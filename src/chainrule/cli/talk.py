@@ -15,13 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ..data import Finding
+from ..errors import StateError
+from ..report import write_report
 from ..table import Listener, Predictor, Talk
 from ..table.runfolder import json_text
 from ..table.watch import closing, finding_text, result_rows
 from ..train import Callback
 from .terminal import colour, say
 
-__all__ = ["JsonTalk", "TerminalTalk", "as_options", "metric_table", "silent"]
+__all__ = ["JsonTalk", "Silent", "TerminalTalk", "as_options", "metric_table"]
 
 
 class TerminalTalk(Talk):
@@ -40,6 +42,7 @@ class TerminalTalk(Talk):
             say(click.style(text, fg="yellow") if warned else text)
 
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
+        reported(predictor)
         if not sys.stderr.isatty() or colour() is False:
             super().done(predictor, facts)
             return
@@ -65,6 +68,7 @@ class JsonTalk(Listener):
         self.write("interrupted", {"run": str(run), **{k: facts[k] for k in keys}})
 
     def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
+        reported(predictor)
         keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")
         self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys}})
 
@@ -86,9 +90,21 @@ class _Epochs(Callback):
         self.talk.write("epoch", {"epoch": epoch + 1, **logs})
 
 
-def silent() -> Listener:
+class Silent(Listener):
     """Says nothing."""
-    return Listener()
+
+    def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
+        reported(predictor)
+
+
+def reported(predictor: Predictor) -> None:
+    """Writes the report of a run that is done, if its settings want one."""
+    if predictor.run is None or not predictor.settings.output.report:
+        return
+    try:
+        write_report(predictor.run)
+    except StateError as error:  # the run itself is saved
+        say(click.style(f"! {error}", fg="yellow"))
 
 
 def metric_table(facts: Mapping[str, Any]) -> Table:

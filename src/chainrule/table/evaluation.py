@@ -114,24 +114,26 @@ def residuals(truth: Floats, predicted: Floats) -> dict[str, Any]:
     that one wild prediction does not push all others into one bar.
     """
     rows = len(truth)
-    finite = np.isfinite(truth) & np.isfinite(predicted)
-    truth, predicted = truth[finite], predicted[finite]
+    with np.errstate(over="ignore", invalid="ignore"):
+        rest = predicted - truth
+    finite = np.isfinite(rest)
+    truth, predicted, rest = truth[finite], predicted[finite], rest[finite]
     found: dict[str, Any] = {"rows": rows, "unusable": rows - len(truth)}
     if not len(truth):
         return {**found, "points": [], "histogram": {"edges": [], "counts": [], "outside": 0}}
     order = np.argsort(truth, kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(POINTS, len(order))).round().astype(int)]
-    rest = predicted - truth
     low = np.quantile(rest, 0.005, method="lower")
     high = np.quantile(rest, 0.995, method="higher")
     inside = rest[(rest >= low) & (rest <= high)]
-    bins = min(BINS, max(5, math.ceil(2 * len(inside) ** (1 / 3))))  # the rule of Rice
+    # The rule of Rice; residuals that differ by rounding alone are one bar.
+    bins = min(BINS, max(5, math.ceil(2 * len(inside) ** (1 / 3))))
+    bins = 1 if high - low <= 1e-9 * max(abs(low), abs(high)) else bins
     counts, edges = np.histogram(inside, bins)
     return {
         **found,
         "points": np.stack([truth, predicted], axis=1)[chosen].tolist(),
         "mean": float(rest.mean()),
-        "std": float(rest.std()),
         "histogram": {
             "edges": edges.tolist(),
             "counts": counts.tolist(),

@@ -19,6 +19,7 @@ from ..frontend import default_generator, manual_seed
 from ..optim import EMA, SWA
 from ..train import Checkpoints, Trainer, save
 from . import scoring
+from .evaluation import write_evaluation
 from .fingerprint import fingerprint_of, git_commit, machine, versions
 from .network import TableNet, build, inputs_of
 from .predictor import Predictor
@@ -245,8 +246,10 @@ class Fitting:
             run=folder.path,
         )
         truth = self._truth(prepared.test.rows)
-        predictor.metrics = predictor.judge(truth, predictor.scores_of(prepared.test.features))
+        scores = predictor.scores_of(prepared.test.features)
+        predictor.metrics = predictor.judge(truth, scores)
         predictor.baseline = scoring.baseline(prepared.pipeline, prepared.train.target, truth)
+        write_evaluation(folder, predictor, prepared, truth, scores)
         self._save(
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline
         )

@@ -8,6 +8,8 @@
     model.safetensors  the best weights
     pipeline.json      the fitted preprocessing
 
+    evaluation.json    predictions against truth of the test rows, for the report
+    report.html        what the run has to tell, if the command line trained it
     checkpoints/       from which an ended run goes on
 
 Lines are appended, whole files are replaced in one step: a reader never sees half of one. Weights

@@ -25,6 +25,7 @@ class Together(Optimizer):
         self.defaults: dict[str, Any] = {}
         self.param_groups = [group for part in parts for group in part.param_groups]
         self.state = {p: slots for part in parts for p, slots in part.state.items()}
+        self._clocks = {p: clock for part in parts for p, clock in part._clocks.items()}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None if closure is None else closure()

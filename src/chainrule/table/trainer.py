@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..frontend import Tensor
 from ..nn import functional as F
 from ..nn import mixup
+from ..optim import Optimizer
 from ..optim.schedule import Schedule
 from ..train import Callback, EarlyStopping, Trainer
 from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
@@ -36,7 +37,7 @@ def new_trainer(model: TableNet, pipeline: Pipeline, settings: Settings, rows: i
     Raises ConfigError for settings that do not fit one another, the run or the table.
     """
     chosen, kept = settings.train, settings.train.regularization
-    optimizer = _optimizer(model, chosen, schedule_of(chosen, rows))
+    optimizer = _optimizer(model, chosen, schedule_of(chosen, rows), settings.seed)
     parameters: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
     return Trainer(
         model,
@@ -56,7 +57,16 @@ def _shown(pipeline: Pipeline) -> list[str]:
     return ["r2"] if pipeline.schema.task == "regression" else ["accuracy"]
 
 
-def _optimizer(model: TableNet, chosen: TrainSettings, schedule: Schedule) -> optim.Optimizer:
+def _optimizer(model: TableNet, chosen: TrainSettings, rate: Schedule, seed: int) -> Optimizer:
+    """The optimizer, with noise around it and lookahead around both, as far as they are wanted."""
+    found = _plain_optimizer(model, chosen, rate)
+    noise, lookahead = chosen.gradient_noise, chosen.lookahead
+    if noise.eta:
+        found = optim.GradientNoise(found, noise.eta, noise.gamma, seed=seed)
+    return optim.Lookahead(found, lookahead.k, lookahead.alpha) if lookahead.k else found
+
+
+def _plain_optimizer(model: TableNet, chosen: TrainSettings, schedule: Schedule) -> Optimizer:
     constant = isinstance(schedule, optim.schedule.Constant)
     rate = chosen.rate if constant else schedule
     name, settings = chosen.optimizer.name, chosen.optimizer.settings
@@ -67,10 +77,9 @@ def _optimizer(model: TableNet, chosen: TrainSettings, schedule: Schedule) -> op
     tables = {id(p) for p in model.embeddings.parameters()}
     matrices = [p for p in members if p.ndim == 2 and id(p) not in tables]
     rest = [p for p in members if p.ndim != 2 or id(p) in tables]
-    decay = settings["weight_decay"]
     return Together(
         optim.Muon(matrices, lr=rate, **settings),
-        optim.AdamW(rest, lr=rate, weight_decay=decay),
+        optim.AdamW(rest, lr=rate, weight_decay=settings["weight_decay"]),
     )
 
 

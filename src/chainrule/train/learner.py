@@ -19,6 +19,7 @@ from .accumulate import Accumulation
 from .closure import ClosureStepper
 from .evaluation import Average, Evaluator
 from .examples import Examples
+from .explain import Trail
 from .gradient import gradient_norm
 from .history import History
 from .lrfinder import RateSearch, find_rate
@@ -53,6 +54,7 @@ class Learner(Evaluator):
         constraint: Callable[[list[Tensor]], Any] | None = None,
         average: Average | None = None,
         transform: Callable[..., Sequence[Tensor]] | None = None,
+        explain: bool = True,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ConfigError(
@@ -73,6 +75,9 @@ class Learner(Evaluator):
         self.run: Run | None = None
         self.stepper = self.make_stepper()
         self._pace = Pace()
+        # L-BFGS does not evaluate its loss in one step that could be looked into.
+        follow = explain and not isinstance(optimizer, LBFGS)
+        self._trail = Trail(self) if follow else None
 
     def _check_parts(self, accumulate: int) -> None:
         for name in ("clip", "penalty", "constraint", "transform"):
@@ -154,16 +159,18 @@ class Learner(Evaluator):
 
     def state(self, snapshot: bool = False) -> dict[str, Any]:
         """Everything the training depends on, as copies: weights, optimizer, schedules, random
-        numbers, place in the data, history, callbacks. See `chainrule.train.state`.
+        numbers, history; within `fit` also the place in the data and the callbacks.
         """
-        return gathered(self, self.run, snapshot)
+        return gathered(self, self._active_run, snapshot)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes back to what `state` gave; callbacks are left as they are.
 
         Raises StateError, before anything is changed, if it belongs to another model.
         """
-        put_back(self, state, self.run)
+        put_back(self, state, self._active_run)
+        if self._trail is not None:
+            self._trail.begin()
 
     def go_back(self, state: Mapping[str, Any]) -> None:
         """`set_state` within a training: callbacks too, and later checkpoints are removed."""
@@ -172,6 +179,11 @@ class Learner(Evaluator):
             self.run.hooks.set_state(state.get("callbacks", ()))
             if self.run.checkpoints is not None:
                 self.run.checkpoints.forget_after(self.run.steps)
+
+    @property
+    def _active_run(self) -> Run | None:
+        """The training that is going on: outside of one a state has no place in the data."""
+        return self.run if self.run is not None and self.run.active else None
 
     def weights(self) -> dict[str, Any]:
         """Copies of the model's weights, and of the averaged ones if there is an average."""

@@ -36,6 +36,8 @@ class Run:
     sums: list[npt.NDArray[np.float64]] = field(default_factory=list)
     #: whether it came to its end, rather than to an error or Ctrl-C
     completed: bool = False
+    #: whether it is going on
+    active: bool = True
 
     @property
     def steps(self) -> int:

@@ -111,7 +111,8 @@ class TerminateOnNaN(Callback):
     """Ends training quietly when the loss is no longer finite, where an error would be raised.
 
     ``epoch`` is the epoch in which it happened (-1 if never) and ``message`` what there was to say.
-    The weights are those after the step that failed; `EarlyStopping` puts the best ones back.
+    The weights are those before the step that failed (after it, with ``explain=False``);
+    `EarlyStopping` puts the best ones back.
     """
 
     def __init__(self) -> None:

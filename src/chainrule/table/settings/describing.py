@@ -59,7 +59,9 @@ def _table(cls: type[Section]) -> list[str]:
     for name, hint in cls.hints().items():
         if not cls.section(name):
             shown = _cell(words_for(hint))
-            lines.append(f"| `{name}` | {shown} | `{_shown(defaults[name])}` | {about(hint)} |")
+            lines.append(
+                f"| `{name}` | {shown} | `{_shown(defaults[name])}` | {_cell(about(hint))} |"
+            )
     return lines
 
 
@@ -79,3 +81,7 @@ def _cell(text: str) -> str:
 
 def _shown(value: Any) -> str:
     return value_text(value)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -178,28 +178,31 @@ def words_for(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(words_for(part) for part in inner)
     if origin is Literal:
-        return " or ".join(f'"{word}"' for word in inner)
+        words = [f'"{word}"' for word in inner]
+        return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
     if origin is tuple and inner[-1] is Ellipsis:
         bounds = next((m for m in limits if isinstance(m, Length)), None)
-        count = f"{bounds.low} to {bounds.high} times " if bounds else ""
-        return f"a list of {count}{words_for(inner[0])}"
+        count = f"{bounds.low:,} to {bounds.high:,} entries" if bounds else "entries"
+        return f"a list of {count}, each {words_for(inner[0])}"
     if origin is tuple:
         return f"a list [{', '.join(words_for(part) for part in inner)}]"
     if origin is not None:
-        return f"a table whose values are {words_for(inner[1])}"
-    for limit in limits:
-        if isinstance(limit, Like):
-            return limit.words
+        return f"a table, each value {words_for(inner[1])}"
+    like = next((m.words for m in limits if isinstance(m, Like)), "")
     plain = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    return plain[bare] + _bounds_text(limits)
+    return like or plain[bare] + _bounds_text(limits)
 
 
 def _bounds_text(limits: tuple[Any, ...]) -> str:
     for limit in limits:
         if isinstance(limit, Within):
-            high = "" if limit.high == math.inf else f" to {limit.high:g}"
-            return f" from {limit.low:g}{high}"
+            high = "" if limit.high == math.inf else f" to {_number(limit.high)}"
+            return f" from {_number(limit.low)}{high}"
     return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 # ---------------------------------------------------------------------------- as JSON Schema

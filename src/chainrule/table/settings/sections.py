@@ -127,4 +127,5 @@ class OutputSettings(Section):
     PLACE: ClassVar[str] = "output"
 
     runs_dir: Annotated[str, About("where run folders go")] = "runs"
+    report: Annotated[bool, About("whether the command line writes report.html")] = True
     checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)

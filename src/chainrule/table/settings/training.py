@@ -21,7 +21,9 @@ __all__ = [
     "ClipSettings",
     "ConvergenceSettings",
     "EarlyStoppingSettings",
+    "GradientNoiseSettings",
     "GuardSettings",
+    "LookaheadSettings",
     "Loss",
     "OptimizerSettings",
     "RegularizationSettings",
@@ -70,8 +72,31 @@ class ScheduleSettings(Choice):
 
 
 @dataclass(frozen=True)
+class LookaheadSettings(Section):
+    """Slow weights that follow those of the optimizer."""
+
+    PLACE: ClassVar[str] = "train.lookahead"
+
+    k: Annotated[Annotated[int, Within(0, 1_000_000)], About("steps of a round; 0: none")] = 0
+    alpha: Annotated[
+        Annotated[float, Within(1e-6, 1.0)], About("the part of the way they go after a round")
+    ] = 0.5
+
+
+@dataclass(frozen=True)
+class GradientNoiseSettings(Section):
+    """Noise on the gradients, less and less of it: variance eta / (1 + step)**gamma."""
+
+    PLACE: ClassVar[str] = "train.gradient_noise"
+
+    eta: Annotated[Amount, About("the variance in the first step; 0: no noise")] = 0.0
+    gamma: Annotated[Amount, About("how fast it falls")] = 0.55
+
+
+@dataclass(frozen=True)
 class AverageSettings(Choice):
-    """Averages of the weights, which predict in place of the weights themselves."""
+    """Averages of the weights, which predict in place of the weights themselves. ``ema`` is updated
+    in each step; ``swa`` begins at the end of epoch ``start`` and takes in one of ``every``."""
 
     PLACE: ClassVar[str] = "train.average"
     WHAT: ClassVar[str] = "average"
@@ -192,6 +217,8 @@ class TrainSettings(Section):
     time_limit: Annotated[Amount, About("seconds after which training ends; 0: no limit")] = 0.0
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)
+    gradient_noise: GradientNoiseSettings = field(default_factory=GradientNoiseSettings)
     clip: ClipSettings = field(default_factory=ClipSettings)
     regularization: RegularizationSettings = field(default_factory=RegularizationSettings)
     average: AverageSettings = field(default_factory=AverageSettings)

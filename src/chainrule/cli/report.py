@@ -1,0 +1,53 @@
+"""``chainrule report RUN``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .finding import find_run
+from .options import common, json_option, runs_dir_option
+from .terminal import say
+
+__all__ = ["report"]
+
+
+@click.command(short_help="Write what a run has to tell as one HTML page.")
+@click.argument("run")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write there instead of report.html in the run folder.",
+)
+@click.option(
+    "--tensorboard",
+    metavar="DIR",
+    help="Write the curves as event files of TensorBoard instead of the page.",
+)
+@json_option("What the page says, as JSON on stdout, instead of the page.")
+@runs_dir_option
+@common
+def report(
+    run: str, output: Path | None, tensorboard: str | None, as_json: bool, runs_dir: str
+) -> None:
+    """Write the report of RUN (a folder, the end of its name, or `last`): curves, data, metrics,
+    confusion or residuals, settings and machine, in one file that opens from disk.
+
+    A run that is still running, was interrupted or has failed is told as far as it came. With
+    -o, the page is written beside what --json and --tensorboard ask for.
+    """
+    place = find_run(run, Path(runs_dir).expanduser(), broken=run != "last", unfinished=True)
+    from ..report import export_tensorboard, report_facts, write_report
+    from ..table.runfolder import is_written, json_text
+
+    running = is_written(place)
+    if as_json:
+        click.echo(json_text(report_facts(place, running=running), indent=2))
+    if tensorboard is not None:
+        say(f"the curves are in {export_tensorboard(place, tensorboard)}")
+    if output is not None or not (as_json or tensorboard is not None):
+        written = write_report(place, output, running=running)
+        click.echo(written, err=as_json)

@@ -1,0 +1,7 @@
+"""What a run has to tell, as one HTML page, one JSON document, or TensorBoard's events."""
+
+from .facts import report_facts
+from .page import report_html, write_report
+from .tensorboard import TensorBoard, export_tensorboard
+
+__all__ = ["TensorBoard", "export_tensorboard", "report_facts", "report_html", "write_report"]

@@ -1,0 +1,167 @@
+"""What there is in a run folder. Nothing here raises for a file that is missing, cut off or not
+what it should be: a report of half a run is wanted most when something went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import StateError
+
+__all__ = ["RunFiles", "items", "number", "read", "table", "text", "whole"]
+
+FILES = ("run.json", "run.toml", "metrics.jsonl", "pipeline.json", "events.jsonl", "log.txt",
+         "model.safetensors")  # fmt: skip
+LARGEST = 1e150  # differences and squares of what is drawn are still numbers
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of a run as they were read. ``troubles`` says in words what could not be."""
+
+    path: Path
+    facts: Table
+    settings: Table
+    config: str
+    pipeline: Table
+    evaluation: Table
+    epochs: tuple[Table, ...]
+    events: tuple[Table, ...]
+    resumable: bool
+    troubles: list[str] = field(default_factory=list)
+
+
+def read(run: Path) -> RunFiles:
+    """All files of a run. StateError only if the folder is none, or is no run folder at all."""
+    if not run.is_dir():
+        raise StateError(f"there is no run folder {run}", help="check the path")
+    if (run / "group.json").is_file():
+        members = sorted(p.name for p in run.iterdir() if (p / "run.json").is_file())
+        raise StateError(
+            f"{run} is a group of {len(members)} runs, and a report is about one",
+            help=f"chainrule report {run / members[0]}" if members else "the runs are gone",
+        )
+    if not any((run / file).exists() for file in FILES):
+        raise StateError(
+            f"{run} is not a run folder: nothing in it is from a training",
+            help="give a folder that chainrule train wrote",
+        )
+    troubles: list[str] = []
+    config = _text(run / "run.toml", troubles)
+    return RunFiles(
+        run,
+        _json(run / "run.json", troubles),
+        _toml(config, troubles),
+        config,
+        _json(run / "pipeline.json", troubles),
+        _json(run / "evaluation.json", []),
+        tuple(_lines(run / "metrics.jsonl", troubles)),
+        tuple(_lines(run / "events.jsonl", troubles)),
+        _has_files(run / "checkpoints"),
+        troubles,
+    )
+
+
+def _text(path: Path, troubles: list[str]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        troubles.append(f"{path.name} is missing")
+    except UnicodeDecodeError:
+        troubles.append(f"{path.name} is not text")
+    except OSError as error:
+        troubles.append(f"{path.name} cannot be read: {error.strerror or error}")
+    return ""
+
+
+def _json(path: Path, troubles: list[str]) -> Table:
+    before = len(troubles)
+    content = _text(path, troubles)
+    if len(troubles) > before:
+        return {}
+    found = _parsed(content)
+    if not isinstance(found, dict):
+        troubles.append(f"{path.name} is damaged")
+        return {}
+    return found
+
+
+def _toml(content: str, troubles: list[str]) -> Table:
+    try:
+        return tomllib.loads(content)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        troubles.append("run.toml is damaged")
+        return {}
+
+
+def _lines(path: Path, troubles: list[str]) -> Iterator[Table]:
+    """The objects of a file of lines; a last line without an end is still being written."""
+    *whole_lines, _ = _text(path, troubles).split("\n")
+    bad = 0
+    for line in whole_lines:
+        found = _parsed(line)
+        if isinstance(found, dict):
+            yield found
+        else:
+            bad += 1
+    if bad:
+        troubles.append(f"{bad} of {len(whole_lines)} lines of {path.name} are damaged")
+
+
+def _parsed(content: str) -> Any:
+    try:
+        # NaN and Infinity are no JSON; a file that holds them was not written by us.
+        found = json.loads(content, parse_constant=lambda name: None)
+        if "\\u" in content:
+            json.dumps(found, ensure_ascii=False).encode("utf-8")  # half a character raises
+        return found
+    except (ValueError, RecursionError):
+        return None
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
+
+
+# ----------------------------------------------------------- values of which nothing is known
+
+
+def table(value: object) -> Table:
+    """A JSON object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """A JSON list, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def number(value: object) -> float | None:
+    """A number that can be drawn, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) <= LARGEST else None
+
+
+def whole(value: object) -> int | None:
+    """A count, or None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def text(value: object) -> str:
+    """A text; other simple values as one."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None or isinstance(value, dict | list) else str(value)

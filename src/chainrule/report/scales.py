@@ -1,0 +1,125 @@
+"""From numbers to places on a drawing, and ticks at round numbers.
+
+Linear ticks are multiples of 1, 2 or 5 times a power of ten (Heckbert, "Nice numbers for graph
+labels", 1990); logarithmic ones are powers of ten, with 2 and 5 between them where there are few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Scale", "label", "linear_ticks", "log_is_useful", "log_ticks"]
+
+LOG_FROM = 30.0  # the largest number is so many times the smallest: a linear axis hides the rest
+TINY = 1e-100  # below, powers of ten are no longer numbers
+
+
+def log_is_useful(values: Sequence[float]) -> bool:
+    """Whether all values are above 0 and span more than a linear axis can show."""
+    return bool(values) and min(values) > TINY and max(values) / min(values) >= LOG_FROM
+
+
+def linear_ticks(low: float, high: float, count: int = 5, whole: bool = False) -> list[float]:
+    """About ``count`` round numbers from at most ``low`` to at least ``high``."""
+    step = _nice_step((high - low) / max(count - 1, 1))
+    if whole:
+        step = max(step, 1.0)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    # Rounding takes away what 3 * 0.1 has too much.
+    digits = max(0, 1 - math.floor(math.log10(step)))
+    return [round(k * step, digits) + 0.0 for k in range(first, max(last, first + 1) + 1)]
+
+
+def _nice_step(rough: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is at least ``rough``."""
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(power * f for f in (1, 2, 5, 10) if power * f >= rough * (1 - 1e-9))
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten that enclose ``low`` and ``high``; within few of them also 2 and 5."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    last = max(last, first + 1)
+    if last - first > 3:
+        step = -(-(last - first) // 6)
+        return [10.0**k for k in range(first, last + step, step)]
+    ticks = [m * 10.0**k for k in range(first, last + 1) for m in (1, 2, 5)]
+    lower = [t for t in ticks if t <= low * (1 + 1e-9)][-1]
+    upper = next((t for t in ticks if t >= high * (1 - 1e-9)), ticks[-1])
+    return [t for t in ticks if lower <= t <= upper]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Values from ``low`` to ``high`` onto pixels from ``start`` to ``stop``."""
+
+    ticks: tuple[float, ...]
+    low: float
+    high: float
+    start: float
+    stop: float
+    log: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        values: Sequence[float],
+        start: float,
+        stop: float,
+        *,
+        count: int = 5,
+        log: bool = False,
+        whole: bool = False,
+    ) -> Scale:
+        """One that shows all ``values`` and ends at ticks."""
+        low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        if log:
+            ticks = log_ticks(low, high)
+        else:
+            # Numbers that differ by less than rounding are drawn as one line in the middle.
+            least = max(abs(low), abs(high)) * 1e-9
+            if high - low <= least or high == low:
+                low, high = low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
+            ticks = linear_ticks(low, high, count, whole)
+        return cls(tuple(ticks), ticks[0], ticks[-1], start, stop, log)
+
+    @classmethod
+    def tight(
+        cls, low: float, high: float, start: float, stop: float, *, whole: bool = True
+    ) -> Scale:
+        """One from ``low`` to ``high`` exactly, with the ticks that lie between."""
+        if high <= low:
+            return cls((low,), low - 0.5, low + 0.5, start, stop)
+        ticks = [t for t in linear_ticks(low, high, 6, whole) if low <= t <= high]
+        return cls(tuple(ticks), low, high, start, stop)
+
+    def __call__(self, value: float) -> float:
+        if self.log:
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return self.start + share * (self.stop - self.start)
+
+    def labels(self) -> list[tuple[float, str]]:
+        """Each tick with its text; all texts of a linear axis have the same digits."""
+        if self.log or len(self.ticks) < 2:
+            return [(t, label(t)) for t in self.ticks]
+        step = abs(self.ticks[1] - self.ticks[0])
+        return [(t, label(t, step)) for t in self.ticks]
+
+
+def label(value: float, step: float | None = None) -> str:
+    """A tick as text: ``0.25``, ``1,000``, ``2e−05``; ``step`` decides how many digits."""
+    size = max(abs(value), step or 0.0)
+    if value == 0 and step is None:
+        return "0"
+    if size >= 1e6 or size < 1e-4:
+        found = f"{value:.3g}"
+    elif step is None:
+        found = f"{value:,.10g}"
+    else:
+        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        found = f"{value:,.{digits}f}"
+    return found.replace("-", "\N{MINUS SIGN}")

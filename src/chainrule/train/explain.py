@@ -1,0 +1,87 @@
+"""Why a loss stopped being finite: found by going back and doing the steps once more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..frontend import compile
+from ..nonfinite import find_nonfinite
+from .state import gathered, put_back
+
+if TYPE_CHECKING:
+    from .learner import Learner
+
+__all__ = ["Trail"]
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int32]
+
+#: copies of the state may take this share of the time
+SHARE = 0.005
+
+
+class Trail:
+    """A copy of the state from some calls ago, and the rows that were trained since.
+
+    Steps are the same bits whenever they are done, so those that led to a NaN can be done again, up
+    to the one where it arose. That one is then computed with every value in sight. The copy is
+    renewed as often as takes half a per cent of the time.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+        self._state: dict[str, Any] = {}
+        self._at = 0
+        self._since: list[Rows] = []
+        self._made, self._cost = 0.0, 0.0
+
+    def begin(self) -> None:
+        """A training begins, or goes on from elsewhere."""
+        self._since = []
+        self._copy()
+
+    def before(self, rows: Rows) -> None:
+        """Steps on ``rows`` are about to be done."""
+        if time.perf_counter() - self._made > self._cost / SHARE:
+            self.begin()
+        self._since.append(rows)
+
+    def _copy(self) -> None:
+        begun = time.perf_counter()
+        self._state = gathered(self._learner, None)
+        self._at = self._learner.accumulation.at
+        self._made = time.perf_counter()
+        self._cost = self._made - begun
+
+    def explain(self, arrays: Sequence[Array], bad: int) -> str:
+        """Why step ``bad`` of the latest call has a loss that is not finite; empty if unknown.
+
+        The state is that before the step which went wrong afterwards: finite, if it was before.
+        """
+        if not self._since:
+            return ""
+        learner, latest = self._learner, self._since[-1]
+        history = learner.history.state()
+        put_back(learner, self._state, None)
+        learner.history.set_state(history)
+        learner.accumulation.begin(learner.accumulation.place[0], self._at)
+        for rows in self._since[:-1]:
+            learner.stepper.run(arrays, rows)
+        self._since = []
+        # The update of the step before may have been what broke the weights.
+        first = max(bad - 1, 0)
+        if first:
+            learner.stepper.run(arrays, latest[:first])
+        step = compile(learner.train_step)
+        for rows in latest[first : bad + 1]:
+            found = find_nonfinite(step, *(array[rows] for array in arrays))
+            if found is not None:
+                names = found.rows_text(rows.tolist())
+                return str(found).removesuffix(found.rows_text()) + names
+            learner.stepper.run(arrays, rows[None])
+        return ""

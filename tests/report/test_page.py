@@ -1,0 +1,133 @@
+"""One file that needs nothing, lets nothing in, and can be read by everybody."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from chainrule.errors import StateError
+from chainrule.report import report_html, write_report
+from chainrule.report.style import STYLE
+
+from .conftest import EVIL, Page
+
+TAGS = {"html", "head", "meta", "title", "style", "body", "main", "header", "section", "footer",
+        "h1", "h2", "h3", "p", "span", "strong", "ul", "li", "dl", "div", "dt", "dd", "pre", "code",
+        "figure", "figcaption", "details", "summary", "table", "thead", "tbody", "tr", "th", "td",
+        "svg", "desc", "line", "text", "path", "circle", "rect"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pages(classes: Path, numbers: Path) -> list[str]:
+    return [report_html(run) for run in (classes, numbers)]
+
+
+def test_it_is_well_formed(pages: list[str]) -> None:
+    for html in pages:
+        page = Page(html)
+        assert {tag for tag, _ in page.found} <= TAGS
+        ids = [a["id"] for _, a in page.found if "id" in a]
+        assert len(ids) == len(set(ids))
+        assert len(page.all("h1")) == 1
+
+
+def test_it_needs_nothing_else(pages: list[str]) -> None:
+    for html in pages:
+        assert not re.search(r"https?:|url\(|@import|@font-face", html)
+        attributes = {name for _, found in Page(html).found for name in found}
+        assert not {a for a in attributes if a.startswith("on")}
+        assert not attributes & {"src", "href", "srcset", "style", "action", "data"}
+
+
+def test_the_policy_allows_its_own_style_alone(pages: list[str]) -> None:
+    for html in pages:
+        [policy] = [m["content"] for m in Page(html).all("meta") if "http-equiv" in m]
+        [style] = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert policy == (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+            "form-action 'none'"
+        )
+        assert html.index("Content-Security-Policy") < html.index("<style>")
+
+
+def test_names_from_the_data_are_text(pages: list[str]) -> None:
+    html = pages[0]
+    assert "<script" not in html.lower()
+    assert "</td>0" not in html
+    page = Page(html)
+    assert ("td", EVIL) in page.texts  # the column
+    assert ("th", EVIL) in page.texts  # the class
+    assert "</td>0, </td>1 and </td>2" in page.text()
+    assert "table: predicting a<b>" in page.text()
+
+
+def test_it_says_the_result(pages: list[str]) -> None:
+    first, second = (Page(html).text() for html in pages)
+    assert "On 22 test rows that it never saw, it is right for" in first
+    assert "Confusion matrix" in first
+    assert "Precision" in first
+    assert "explains" in second
+    assert "Predicted against true y." in second
+    assert "Residuals." in second
+    for text in (first, second):
+        assert "done: training ended by itself" in text
+        assert "chainrule predict " in text
+        assert "[train.optimizer]" in text
+        assert "llvmlite" in text
+
+
+def test_drawings_lie_within_their_frame(pages: list[str]) -> None:
+    for html in pages:
+        page = Page(html)
+        heights = [float((svg["viewbox"] or "").split()[3]) for svg in page.all("svg")]
+        assert len(heights) >= 2
+        for _, found in page.found:
+            for name in ("x", "x1", "x2", "cx"):
+                assert 0 <= float(found.get(name) or 0) <= 760
+            for name in ("y", "y1", "y2", "cy"):
+                assert 0 <= float(found.get(name) or 0) <= max(heights)
+
+
+def test_it_can_be_read_without_seeing_colours(pages: list[str]) -> None:
+    for html in pages:
+        page = Page(html)
+        for svg in page.all("svg"):
+            assert svg["role"] == "img"
+        words = [data for tag, data in page.texts if tag == "desc"]
+        assert len(words) == len(page.all("svg"))
+        assert any("The best epoch is" in w for w in words)
+        assert "✓ done" in page.text()
+        wide = [a for a in page.all("div") if a.get("class") == "wide"]
+        assert all(a["tabindex"] == "0" and a["aria-label"] for a in wide)
+        assert all(a["scope"] in ("col", "row") for a in page.all("th"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(scheme: str) -> None:
+    """At least 4.5 to 1 (WCAG 2.2) for all text but the footer and the ticks of axes."""
+    blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    block = blocks[0 if scheme == "light" else 1]
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", block))
+    paper = luminance(colours["paper"])
+    for name in ("ink", "soft", "accent", "warn"):
+        pair = sorted([paper, luminance(colours[name])])
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, name
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_it_is_written_whole(classes: Path, tmp_path: Path) -> None:
+    out = write_report(classes, tmp_path / "r.html")
+    assert out.read_text(encoding="utf-8") == report_html(classes)
+    assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
+    with pytest.raises(StateError, match="cannot be written"):
+        write_report(classes, tmp_path / "missing" / "r.html")
