@@ -12,6 +12,7 @@ from .cropping import crop
 from .layout import materialize_operands
 from .reductions import split_reductions
 from .stabilize import stabilize
+from .strided import skip_zeros
 from .transposes import sink_transposes
 
 Observer = Callable[[str, Graph], None]
@@ -30,6 +31,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("canonicalize", canonicalize, "one form for equal things, so that later patterns match"),
     Pass("transposes", sink_transposes, "activations stay channels-last between convolutions"),
     Pass("cropping", crop, "what a gradient of padding throws away is not computed"),
+    Pass("strided", skip_zeros, "gradients of strided convolutions meet no zeros"),
     Pass("stabilize", stabilize, "formulas that lose digits or keep more than they need"),
     Pass(
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"
