@@ -57,19 +57,20 @@ def _waiting(nest: Nest) -> Waiting | None:
     if not isinstance(nest.source, Product) or len(nest.dims) == nest.parallel + 1:
         return None
     images = nest.dims[nest.parallel]
-    each = 4 * (_span(nest, nest.source.a) + _span(nest, nest.source.b))
+    operands = (nest.source.a, nest.source.b)
+    each = 4 * sum(_span(nest, x, nest.parallel) for x in operands)
+    whole = 4 * sum(_span(nest, x) for x in operands)
     chunk = max(1, NEAR // each)
-    if images * each <= 4 * NEAR or chunk >= images:
+    if whole <= 4 * NEAR or chunk >= images or each * images > 2 * whole:
         return None
     *batch, m, n = nest.dims[: nest.parallel]
     size = prod(batch) * m * -(-n // LANES) * LANES
     return Waiting(Buffer(f"waiting_{nest.name}", DType.f32, size), chunk)
 
 
-def _span(nest: Nest, access: Access) -> int:
-    """Elements between the first and the last that one step of the outermost sum reads."""
-    coeffs = enumerate(access.offset.coeffs)
-    moves = ((d, c) for d, c in coeffs if d != nest.parallel)
+def _span(nest: Nest, access: Access, still: int | None = None) -> int:
+    """Elements between the first and the last that is read while loop ``still`` does not move."""
+    moves = ((d, c) for d, c in enumerate(access.offset.coeffs) if d != still)
     return 1 + sum(abs(c) * (nest.dims[d] - 1) for d, c in moves)
 
 
