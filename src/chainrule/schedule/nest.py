@@ -41,7 +41,8 @@ class Buffer:
     kind ``arena``: temporary of one step; ``external``: memory of the caller or of a state, found
     in slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step;
     ``const``: ``data``. ``aligned``: the start is 64-byte aligned (else only aligned to one
-    element).
+    element). ``kept``: an arena buffer that shares its memory with no other and is zero before the
+    first step, so that what no nest writes stays zero.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Buffer:
     step_stride: int = 0
     aligned: bool = True
     data: Array | None = None
+    kept: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -275,10 +277,12 @@ class Task:
 class Program:
     """What one step does: phases, run one after the other with a barrier between.
 
-    ``offsets`` places arena buffers in bytes; ``slots`` names the pointer table, in order.
+    ``offsets`` places arena buffers in bytes, kept ones in the first ``kept_bytes``; ``slots``
+    names the pointer table, in order.
     """
 
     phases: tuple[tuple[Task, ...], ...]
     offsets: dict[Buffer, int] = field(default_factory=dict)
     arena_bytes: int = 0
     slots: tuple[str, ...] = ()
+    kept_bytes: int = 0
