@@ -5,12 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test lint format bench soak docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
 
+# Bytecode is written even where the environment says not to: the tests start many processes.
 test: $(VENV)/.installed-test
+	$(BIN)/python -m compileall -q src tests
 	$(BIN)/python -m pytest -m alone
 	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto
 
@@ -25,6 +27,10 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks
+
+# Trainings killed at random moments, 200 times: each goes on and ends with the same bits.
+soak: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m train.soak 200
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m chainrule.config > docs/env.md

@@ -85,6 +85,24 @@ def perceptron_step(sizes: Sequence[int], batch: int) -> Graph:
     return Graph((x, y, *params, *slots, lr, c2), (loss,), tuple(updates))
 
 
+def layerwise_step(shape: tuple[int, int], order: tuple[int, int]) -> Graph:
+    """Two updates that need the norm of a step, as LAMB's does; ``order``: the axes in memory."""
+    size, (rows, columns) = shape[0] * shape[1], shape
+    strides = (columns, 1) if order == (0, 1) else (1, rows)
+    p, g, m = (door("state", name, shape, strides=strides) for name in "pgm")
+    mean = m * 0.9 + g * 0.1
+    step = ops.sqrt(mean * mean + 1.0) * g + p * 0.01
+
+    def length(x: Node) -> Node:
+        along = ops.transpose(x * x, perm=order)
+        return ops.sqrt(ops.reduce_sum(along, axes=(0, 1)) * (1 / size))
+
+    ratio = length(p) / length(step)
+    new = p - ops.broadcast(ratio, shape=shape, axes=()) * step
+    top = ops.reduce_max(step, axes=(1,))
+    return Graph((p, g, m), (top,), (ops.assign(p, new), ops.assign(m, mean)))
+
+
 def step_values(graph: Graph, seed: int = 0) -> list[Array]:
     """Sensible values for the inputs of `perceptron_step`, states in their physical order."""
     rng = np.random.default_rng(seed)

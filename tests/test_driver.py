@@ -16,7 +16,7 @@ from chainrule.runtime.buffer import aligned_empty
 from chainrule.runtime.processors import get_num_threads, set_num_threads
 from chainrule.schedule import Doors
 from graphs import random_graph
-from steps import perceptron_step, step_values
+from steps import layerwise_step, perceptron_step, step_values
 
 FRESH = Options(use_cache=False)
 
@@ -96,8 +96,12 @@ def test_a_training_step(sizes: tuple[int, ...], batch: int) -> None:
     close(got[1], want[1])
 
 
-def test_any_number_of_threads_gives_the_same_bits() -> None:
-    graph = perceptron_step((200, 300, 120, 10), 96)
+@pytest.mark.parametrize(
+    "graph",
+    [perceptron_step((200, 300, 120, 10), 96), layerwise_step((200, 300), (1, 0))],
+    ids=["perceptron", "layerwise"],
+)
+def test_any_number_of_threads_gives_the_same_bits(graph: Graph) -> None:
     values = step_values(graph)
     before = get_num_threads()
     found = []

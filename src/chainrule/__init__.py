@@ -81,7 +81,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "version": ("__version__",),
 }
-_MODULES = ("data", "nn", "optim", "train")
+_MODULES = ("data", "nn", "optim", "report", "train")
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 
 #: needs no engine

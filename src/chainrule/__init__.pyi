@@ -3,6 +3,7 @@
 from . import data as data
 from . import nn as nn
 from . import optim as optim
+from . import report as report
 from . import train as train
 from .driver import (
     show as show,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -84,3 +85,14 @@ def test_no_run(command: Command, folder: Path) -> None:
     result = command("report", folder)
     assert result.exit_code == 2
     assert "is not a run folder" in result.stderr
+
+
+def test_the_commands_of_the_page_run(command: Command, folder: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    lines = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
+    assert len(lines) == 5
+    for line in lines:
+        result = command(*line.split()[1:])
+        assert result.exit_code == 0, result.stderr
+    assert (folder / "first.html").is_file()
+    assert (folder / "logs" / "first" / "train").is_dir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -149,15 +149,17 @@ class Maker:
             if np.prod(dims, dtype=np.int64) <= 20_000:
                 return dims
 
-    def stores(self, dims: tuple[int, ...], ndim: int, acc: DType | None) -> tuple[Store, ...]:
-        """One or two stores of values over the parallel dims."""
+    def stores(
+        self, dims: tuple[int, ...], ndim: int, acc: DType | None, accs: int = 1
+    ) -> tuple[Store, ...]:
+        """One or two stores of values over the given dims, made of one of ``accs`` accumulators."""
         found = []
         for _ in range(int(self.rng.integers(1, 3))):
             dtype = self.pick([F32, F32, F32, I32, U32, U8, BOOL])
             if acc is None:
                 value = self.expr(dims, ndim, dtype, int(self.rng.integers(1, 4)))
             else:
-                dtype, value = acc, Acc(acc)
+                dtype, value = acc, Acc(acc, int(self.rng.integers(accs)))
                 if self.rng.random() < 0.7:
                     value = Apply(acc, "add", (value, self.expr(dims, ndim, acc, 1)))
             place = self.wide(self.access(dims, dtype, injective=True), ndim)
@@ -175,14 +177,21 @@ class Maker:
         """A reduction over trailing dims, in lanes or in order."""
         dims = self.dims(1, 4)
         parallel = int(self.rng.integers(len(dims)))
-        op = self.pick(["sum", "max"])
         dtype = self.pick([F32, F32, F32, I32, U32, U8])
-        source = Reduce(op, self.expr(dims, len(dims), dtype, int(self.rng.integers(0, 3))))
+        first, *more = (
+            Reduce(
+                self.pick(["sum", "max"]),
+                self.expr(dims, len(dims), dtype, int(self.rng.integers(0, 3))),
+            )
+            for _ in range(int(self.rng.integers(1, 4)))
+        )
+        source = replace(first, also=tuple(more))
         along = parallel == 0 or self.rng.random() < 0.5
         vector = len(dims) - 1 if along else int(self.rng.integers(parallel))
         split = int(self.rng.integers(parallel)) if parallel and self.rng.random() < 0.7 else None
-        stores = self.stores(dims[:parallel], len(dims), dtype)
-        return Nest(dims, parallel, stores, source, vector, split)
+        stores = self.stores(dims[:parallel], len(dims), dtype, len(source.parts))
+        inner = self.stores(dims, len(dims), None) if self.rng.random() < 0.5 else ()
+        return Nest(dims, parallel, stores, source, vector, split, inner=inner)
 
     def scatter_nest(self) -> Nest:
         """Additions to rows chosen by an index, some out of range."""

@@ -10,7 +10,9 @@ from chainrule.frontend.memory import (
     aligned_copy,
     aligned_empty,
     element_strides,
+    is_dense,
     narrowed,
+    order_of,
     row_major,
 )
 
@@ -28,6 +30,24 @@ def test_aligned(shape: tuple[int, ...], order: str) -> None:
     copy = aligned_copy(array)
     assert (copy == 3).all()
     assert copy.strides == array.strides or array.size < 2
+
+
+def test_any_order_of_axes_is_dense_and_kept_by_copies() -> None:
+    array = aligned_empty((4, 3, 5, 2), np.float32, (0, 2, 3, 1))
+    assert array.shape == (4, 3, 5, 2)
+    assert element_strides(array) == (30, 1, 6, 3)
+    assert order_of(array) == (0, 2, 3, 1)
+    assert is_dense(array)
+    assert not is_dense(array[:, ::2])
+    array[...] = np.arange(array.size).reshape(array.shape)
+    copy = aligned_copy(array)
+    assert copy.strides == array.strides
+    assert (copy == array).all()
+    assert copy.ctypes.data % 64 == 0
+
+
+def test_moving_axes_of_length_one_changes_no_strides() -> None:
+    assert element_strides(aligned_empty((4, 1, 5, 2), np.float32, (0, 2, 3, 1))) == (10, 10, 2, 1)
 
 
 def test_a_strided_view_becomes_dense() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from make_convolution import convolution
 from make_curves import curves
 from make_layers import initializers, layers
 from make_losses import losses
@@ -31,6 +32,7 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "parametrized": parametrized_layers,
     "schedules": schedules,
     "curves": curves,
+    "convolution": convolution,
 }
 
 

@@ -71,7 +71,10 @@ def numbers(runs: Path) -> Path:
     x = rng.uniform(-2, 2, (200, 2))
     y = 3 * x[:, 0] - x[:, 1] + 10 + 0.1 * rng.normal(size=200)
     table = {"first": x[:, 0], "second": x[:, 1], "y": y}
-    return _run(fit(table, "y", epochs=30, layers=[8], lr=0.02, runs_dir=runs, verbose=False))
+    return _run(
+        fit(table, "y", epochs=30, layers=[8], lr=0.02, schedule="cosine", runs_dir=runs,
+            verbose=False)
+    )  # fmt: skip
 
 
 def _run(predictor: object) -> Path:

@@ -62,6 +62,10 @@ def test_a_regression(numbers: Path) -> None:
     assert len(histogram["edges"]) == len(histogram["counts"]) + 1
     assert model.metrics["r2"] > 0.9
     assert "explains" in facts["result"]
+    rates = facts["history"]["lr"]
+    assert 0.015 < max(rates) <= 0.02
+    assert rates[-1] < rates[10]
+    assert "lr" not in model.history
 
 
 def test_the_document_is_json(classes: Path) -> None:
@@ -75,7 +79,7 @@ def test_the_document_is_json(classes: Path) -> None:
         ("running", True, "running", "report"),
         ("running", False, "killed", "resume"),
         ("interrupted", False, "interrupted", "resume"),
-        ("failed", False, "failed", "resume"),
+        ("failed", False, "failed", "train"),
     ],
 )
 def test_runs_that_did_not_end(
@@ -83,15 +87,18 @@ def test_runs_that_did_not_end(
 ) -> None:
     run = copied(classes)
     facts = json.loads((run / "run.json").read_text())
-    facts |= {"status": status, "error": "it broke <b>"}
+    facts |= {"status": status, "error": "it broke <b>", "best": {"epoch": 1, "val_loss": 9.0}}
     (run / "run.json").write_text(json.dumps(facts))
     found = report_facts(run, running=running)
     assert found["status"] == expected
     assert found["status_words"].startswith(expected)
+    assert (found["best"]["epoch"] == 1) == (status == "interrupted")
     assert found["metrics"] == []  # those of an earlier end are not those of this model
     assert found["test"] == {}
     assert "no test result yet: 12 epochs are done" in found["result"]
     assert found["commands"][0]["command"].startswith(f"chainrule {command} ")
+    again = [c["command"] for c in found["commands"] if "run.toml train.lr=0.0001" in c["command"]]
+    assert bool(again) == (status == "failed")
     page = Page(report_html(run, running=running))
     assert "it broke <b>" in page.text()
     assert "Confusion" not in page.text()

@@ -71,6 +71,8 @@ def test_it_says_the_result(pages: list[str]) -> None:
     assert "On 22 test rows that it never saw, it is right for" in first
     assert "Confusion matrix" in first
     assert "Precision" in first
+    assert "The learning rate is 0.001 in every epoch." in first
+    assert "Learning rate." in second
     assert "explains" in second
     assert "Predicted against true y." in second
     assert "Residuals." in second

@@ -27,6 +27,13 @@ def test_a_curve_goes_through_its_numbers() -> None:
     assert ("desc", "words") in page.texts
 
 
+def test_equal_factors_are_equally_far_apart_on_a_log_scale() -> None:
+    series = [Series("training", [1.0, 0.1, 0.01])]
+    page = Page(curves("k", "Loss", "words", [1, 2, 3], series, log=True))
+    [piece] = points_of(page.all("path")[0]["d"] or "")
+    assert [y for _, y in piece] == [14, 127, 240]
+
+
 def test_gaps_interrupt_and_lonely_numbers_are_dots() -> None:
     values = [1.0, 2.0, None, 3.0, None, 2.0, 2.0]
     page = Page(curves("k", "t", "w", list(range(1, 8)), [Series("a", values)]))

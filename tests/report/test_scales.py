@@ -28,6 +28,7 @@ def test_linear_ticks(low: float, high: float, expected: list[float]) -> None:
 
 def test_log_ticks() -> None:
     assert log_ticks(0.03, 0.9) == [0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
+    assert log_ticks(6e-5, 0.01) == pytest.approx([1e-5, 1e-4, 1e-3, 1e-2])
     assert log_ticks(2e-6, 30) == pytest.approx([1e-6, 1e-4, 1e-2, 1.0, 100.0])
 
 

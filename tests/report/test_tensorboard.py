@@ -57,6 +57,7 @@ def test_a_run_is_converted(classes: Path, tmp_path: Path) -> None:
     history = report_facts(classes)["history"]
     held = scalars(tmp_path / "validation")
     assert set(held) == {"loss", "accuracy"}
+    assert set(scalars(tmp_path / "train")) == {"loss", "learning_rate"}
     expected = list(zip(history["epoch"], np.float32(history["val_accuracy"]), strict=True))
     assert held["accuracy"] == expected
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from chainrule import ops
 from chainrule.ir.graph import Graph
 from chainrule.passes import optimize
 from chainrule.schedule import Doors, schedule
-from chainrule.schedule.nest import Product, Program
+from chainrule.schedule.nest import Product, Program, Reduce
 from chainrule.schedule.tile import shares_columns
-from steps import door, perceptron_step
+from steps import door, layerwise_step, perceptron_step
 
 
 def kinds(program: Program) -> list[str]:
@@ -28,6 +30,24 @@ def test_adam_and_activation_are_epilogues_of_products() -> None:
     products = [t.nest for p in program.phases for t in p if isinstance(t.nest.source, Product)]
     stores = sorted(len(nest.stores) for nest in products)
     assert stores == [1, 1, 1, 3, 3]  # forward, forward, dX; dW with Adam's three
+
+
+def test_norms_are_sums_of_what_the_nest_reads_and_stores_anyway() -> None:
+    """A step like LAMB's walks over its matrices twice: means, step and both norms; the update."""
+    program = schedule(optimize(layerwise_step((128, 160), (0, 1))), Doors())
+    nests = [task.nest for phase in program.phases for task in phase]
+    first, *others = [nest for nest in nests if math.prod(nest.dims) == 128 * 160]
+    assert isinstance(first.source, Reduce)
+    assert [part.op for part in first.source.parts].count("sum") == 2
+    assert sorted(s.access.buffer.kind for s in first.inner) == ["arena", "external"]
+    assert sum(len(nest.writes) for nest in others) == 1
+
+
+def test_statistics_of_columns_are_taken_in_one_walk() -> None:
+    x = door("arg", "x", (512, 48))
+    sums = ops.reduce_sum(x, axes=(0,)), ops.reduce_sum(x * x, axes=(0,))
+    program = schedule(optimize(Graph((x,), sums, ())), Doors())
+    assert len(kinds(program)) == 1
 
 
 def test_without_fusion_every_value_has_its_nest() -> None:

@@ -12,7 +12,7 @@ from chainrule.passes import optimize
 from chainrule.schedule import Doors, schedule
 from chainrule.schedule.simulate import simulate_program
 from graphs import random_graph
-from steps import perceptron_step, step_values
+from steps import layerwise_step, perceptron_step, step_values
 
 
 def physical(value: Array, strides: tuple[int, ...]) -> Array:
@@ -62,6 +62,33 @@ def test_random_graphs(seed: int) -> None:
     close(fused[0], want[0])
     close(fused[1], want[1])
     alone = run(graph, values, fusion=False)
+    for a, b in zip([*fused[0], *fused[1]], [*alone[0], *alone[1]], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("shape", [(128, 136), (240, 70), (17, 1000)])
+def test_norms_of_what_is_stored(shape: tuple[int, int], order: tuple[int, int]) -> None:
+    graph = layerwise_step(shape, order)
+    rng = np.random.default_rng(1)
+    values: list[Array] = [rng.standard_normal(shape).astype(np.float32) for _ in range(3)]
+    fused, alone = run(graph, values, fusion=True), run(graph, values, fusion=False)
+    want = interpret(graph, values)
+    for kind in range(2):
+        close(fused[kind], want[kind])
+        for a, b in zip(fused[kind], alone[kind], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("seed", range(40, 60))
+def test_random_graphs_with_maps_inside_of_short_reductions(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chainrule.schedule.fuse.SMALL", 0)
+    monkeypatch.setattr("chainrule.schedule.fuse.SHORTEST_ROW", 2)
+    monkeypatch.setattr("chainrule.schedule.fuse.FEWEST_ROWS", 1)
+    graph, values = random_graph(np.random.default_rng(seed), 60)
+    fused, alone = run(graph, values, fusion=True), run(graph, values, fusion=False)
     for a, b in zip([*fused[0], *fused[1]], [*alone[0], *alone[1]], strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 from chainrule.errors import ConfigError, TrainingError
 from chainrule.optim import OPTIMIZERS
 from chainrule.optim.schedule import SCHEDULES
-from chainrule.table import Predictor, fit
-from chainrule.table.settings import ClipSettings
+from chainrule.table import Predictor, fit, fit_settings
+from chainrule.table.settings import ClipSettings, from_file, gather
 
 
 def trained(table: Any, *settings: str, **options: Any) -> Predictor:
@@ -160,3 +161,26 @@ def test_one_bound_at_a_time() -> None:
     assert ClipSettings(norm=1.0).wanted == {"norm": 1.0}
     with pytest.raises(ConfigError, match="more than one bound"):
         ClipSettings(norm=1.0, value=1.0)
+
+
+def test_the_guard_brings_back_a_regression_that_explodes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 3))
+    y = x @ np.array([3.0, -2, 1]) + 0.1 * rng.normal(size=40)
+    lines = [",".join(f"{v:.17g}" for v in (*row, t)) for row, t in zip(x, y, strict=True)]
+    (tmp_path / "rates.csv").write_text("\n".join(["a,b,c,y", *lines]))
+    (tmp_path / "run.toml").write_text(
+        """
+        data = { path = "rates.csv", target = "y" }
+        model = { layers = [8], dropout = 0.0 }
+        output = { runs_dir = "" }
+        [train]
+        epochs = 10
+        batch_size = 32
+        optimizer = { name = "sgd", lr = 2.0 }
+        guard = { most = 3 }
+        """
+    )
+    model = fit_settings(gather([from_file(tmp_path / "run.toml")]).settings)
+    assert np.isfinite(model.history["loss"]).all()
+    assert model.metrics["r2"] > 0.9

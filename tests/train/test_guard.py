@@ -133,6 +133,39 @@ def test_the_guard_survives(tmp_path: Path, after: int) -> None:
     assert digest(again) == digest(plain)
 
 
+def exploding(**parts: Any) -> tuple[Trainer, DivergenceGuard]:
+    """The last step of the first epoch makes the weights explode; the losses before it were good.
+
+    The loss is infinite in the second epoch, and after every return to the end of the first.
+    """
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3)).astype(np.float32)
+    slopes = np.array([0.8, -0.53, 0.27], np.float32)
+    y = (x @ slopes + 0.1 * rng.normal(size=200)).astype(np.float32)
+    manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+    made = {name: part(model) for name, part in parts.items()}
+    trainer = Trainer(model, "mse", optim.SGD(model.parameters(), lr=2.0), **made)
+    guard = DivergenceGuard()
+    trainer.fit((x, y), epochs=20, batch_size=32, callbacks=[guard], verbose=False)
+    return trainer, guard
+
+
+def test_a_state_is_good_only_if_the_loss_after_it_is() -> None:
+    trainer, guard = exploding()
+    assert 1 <= len(guard.returns) <= 3
+    assert (1, 1) not in guard.returns  # the end of the first epoch was not taken for good
+    assert trainer.history.epoch == list(range(20))
+    assert trainer.history["loss"][-1] < 0.05
+
+
+def test_an_average_does_not_hide_what_became_of_the_weights() -> None:
+    """Its decay is so high that it has not moved when the weights explode."""
+    trainer, guard = exploding(average=lambda model: optim.EMA(model, decay=0.999999))
+    assert (1, 1) not in guard.returns
+    assert trainer.history["loss"][-1] < 0.05
+
+
 @pytest.mark.parametrize("settings", [{"factor": 1.0}, {"patience": 0}, {"lr_factor": 1.0}])
 def test_guards_that_are_none(settings: Any) -> None:
     with pytest.raises(ConfigError, match="a guard with"):

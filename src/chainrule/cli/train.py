@@ -134,7 +134,8 @@ def train(
 
     KEY=VALUE sets what run.toml can hold: `train.lr=0.003 train.clip.global_norm=1`.
 
-    `heart` and `breast_cancer` are tables that come with Chainrule: `chainrule train heart`.
+    `heart`, `breast_cancer` and `diabetes` are tables that come with Chainrule: `chainrule train
+    heart`.
     """
     options |= {"missing": missing_values(missing), "columns": kinds_of(columns)}
     with graceful():

@@ -63,54 +63,66 @@ class _LoopNest:
     def _leaf(self, points: list[Point]) -> None:
         source = self.nest.source
         if isinstance(source, Reduce):
-            totals = self._reduce(source, points)
+            totals = iter(self._reduce(source, points))
             points = moved(self.b, points)
             if not self.nest.parallel:
                 self.e.top = self.b.hook()
-            for point, total in zip(points, totals, strict=True):
-                self.e.preset(Acc(source.value.dtype), point, total)
+            for point in points:
+                for number, part in enumerate(source.parts):
+                    self.e.preset(Acc(part.value.dtype, number), point, next(totals))
         if self.turned is not None and len(points) == LANES:
             self._store_turned(points)
         else:
-            self._store(points)
+            self._store(self.nest.stores, points)
 
-    def _store(self, points: list[Point]) -> None:
+    def _store(self, stores: tuple[Store, ...], points: list[Point]) -> None:
         """All values first: a store may overwrite what another value reads."""
-        jobs = [(s, p, memory_form(self.e, s, p)) for p in points for s in self.nest.stores]
+        jobs = [(s, p, memory_form(self.e, s, p)) for p in points for s in stores]
         for store, point, value in jobs:
             emit_store(self.e, store, value, point)
 
     # ----------------------------------------------------------------------------- reductions
 
     def _reduce(self, source: Reduce, points: list[Point]) -> list[Value]:
-        """The finished value of the reduction at each point."""
-        dtype, along = source.value.dtype, self.vector is not None
-        scalar = REGISTER[dtype]
-        start = identity(source.op, dtype, vector_of(scalar) if along else scalar)
-        totals = self._fold(self.nest.parallel, source, points, (start,) * len(points))
-        if self.vector is not None and self.vector >= self.nest.parallel:
-            return [across(self.b, source.op, dtype, t) for t in totals]
-        return list(totals)
+        """The finished values of all reductions at each point."""
+        starts = []
+        for part in source.parts:
+            scalar = REGISTER[part.value.dtype]
+            form = scalar if self.vector is None else vector_of(scalar)
+            starts.append(identity(part.op, part.value.dtype, form))
+        totals = self._fold(self.nest.parallel, source, points, (*starts,) * len(points))
+        if self.vector is None or self.vector < self.nest.parallel:
+            return list(totals)
+        parts = source.parts * len(points)
+        return [
+            across(self.b, part.op, part.value.dtype, total)
+            for part, total in zip(parts, totals, strict=True)
+        ]
 
     def _fold(
         self, dim: int, source: Reduce, points: list[Point], totals: tuple[Value, ...]
     ) -> tuple[Value, ...]:
         if dim == len(self.nest.dims):
-            pairs = zip(points, totals, strict=True)
-            return tuple(self._accumulate(source, point, total) for point, total in pairs)
+            pairs = [(point, part) for point in points for part in source.parts]
+            found = tuple(
+                self._accumulate(part, point, total)
+                for (point, part), total in zip(pairs, totals, strict=True)
+            )
+            self._store(self.nest.inner, points)
+            return found
         for part in self._segments(dim):
             with walk_segment(self.b, part, dim, dim, points, totals) as (inner, fold):
                 fold.update(*self._fold(dim + 1, source, inner, fold.values))
             totals = fold.results
         return totals
 
-    def _accumulate(self, source: Reduce, point: Point, total: Value) -> Value:
-        dtype = source.value.dtype
+    def _accumulate(self, part: Reduce, point: Point, total: Value) -> Value:
+        dtype = part.value.dtype
         evaluate = self.e.vector if total.is_vector else self.e.value
-        x = evaluate(source.value, point)
+        x = evaluate(part.value, point)
         if self.vector is not None and self.vector >= self.nest.parallel:
-            x = masked(self.b, source.op, dtype, x, self.e.lanes(point))
-        return combine(self.b, source.op, dtype, total, x)
+            x = masked(self.b, part.op, dtype, x, self.e.lanes(point))
+        return combine(self.b, part.op, dtype, total, x)
 
     # --------------------------------------------------------------------------- transposition
 
@@ -205,9 +217,7 @@ def grain(nest: Nest) -> int:
 
 def weight(nest: Nest) -> int:
     """Instructions of one point, roughly."""
-    roots = [s.value for s in nest.stores]
-    if isinstance(nest.source, Reduce):
-        roots = [nest.source.value]
+    roots = nest.inside or [s.value for s in nest.stores]
     operations = [x for x in walk(roots) if isinstance(x, Apply)]
     return sum(HEAVY.get(x.op, 1) for x in operations)
 
@@ -224,4 +234,6 @@ def copies_of(nest: Nest) -> dict[int, int]:
         return {vector: many} if vector == len(nest.dims) - 1 else {}
     if vector < nest.parallel:
         return {vector: max(many, 2)}
+    if nest.inner:
+        return {}  # each array that is stored is a stream of its own already
     return {nest.parallel - 1: max(many, 2)} if nest.parallel else {}

@@ -121,7 +121,7 @@ class Placement:
             return "const", expr.dtype, literal(REGISTER[expr.dtype], expr.value)
         if isinstance(expr, Index):
             return "index", expr.affine
-        return ("acc",)
+        return "acc", expr.number if isinstance(expr, Acc) else 0
 
     def lanes(self, point: Point) -> int:
         """Active lanes at ``point``; 0 if it is a single one."""

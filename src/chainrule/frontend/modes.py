@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_COMMANDS = _PACKAGE + "cli" + os.sep
 
 
 class _Thread(threading.local):
@@ -115,11 +116,14 @@ def paused() -> Iterator[None]:
 
 
 def here() -> Location | None:
-    """The line of the user's program that is running: the first one outside this package."""
+    """The line of the user's program that is running: the first one outside this package.
+
+    On the command line there is none, as what called is not the user's either.
+    """
     frame = sys._getframe(1)
     while frame.f_code.co_filename.startswith(_PACKAGE):
-        if frame.f_back is None:
-            return None
+        if frame.f_back is None or frame.f_code.co_filename.startswith(_COMMANDS):
+            return Location("", 0, thread.layer) if thread.layer else None
         frame = frame.f_back
     return Location(frame.f_code.co_filename, frame.f_lineno, thread.layer)
 
@@ -127,4 +131,4 @@ def here() -> Location | None:
 def where() -> str:
     """`here` as the text of an error."""
     place = here()
-    return "" if place is None else str(place)
+    return str(place or "")

@@ -28,14 +28,17 @@ Params = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A line of the user's program, and the layer of the model that was being called there."""
+    """A line of the user's program, and the layer of the model that was being called there.
+
+    ``file`` is empty where a command runs: there is no program of the user's.
+    """
 
     file: str
     line: int
     layer: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.file else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)

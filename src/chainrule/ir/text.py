@@ -52,7 +52,7 @@ def node_text(node: Node, numbers: Mapping[Node, int], locations: bool = True) -
     params = ", ".join(f"{k}={_value_text(v)}" for k, v in sorted(node.params.items()))
     line = f"{node.op}({refs})" + (f" {{{params}}}" if params else "")
     line += f" : {type_text(node.shape, node.dtype)}"
-    return f"{line} @ {node.location}" if locations and node.location is not None else line
+    return f"{line} @ {node.location}" if locations and str(node.location or "") else line
 
 
 def _print(graph: Graph, locations: bool) -> str:

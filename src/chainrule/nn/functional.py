@@ -27,6 +27,13 @@ from ..frontend.functional.activations import (
     tanhshrink,
     threshold,
 )
+from ..frontend.functional.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+)
 from ..frontend.functional.dropout import (
     alpha_dropout,
     drop_path,
@@ -65,20 +72,47 @@ from ..frontend.functional.margins import (
 )
 from ..frontend.functional.normalization import (
     batch_norm,
+    group_norm,
+    instance_norm,
     layer_norm,
     rms_norm,
 )
+from ..frontend.functional.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+from ..frontend.functional.resizing import interpolate, pad, pixel_shuffle
 from ..frontend.operations.arithmetic import sigmoid, tanh
 from ..frontend.operations.creation import one_hot
 from ..frontend.operations.products import bilinear, embedding, linear
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
@@ -95,12 +129,15 @@ __all__ = [
     "gaussian_noise",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -109,6 +146,9 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mish",
     "mse_loss",
     "multi_margin_loss",
@@ -116,7 +156,9 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "pad",
     "pairwise_distance",
+    "pixel_shuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",

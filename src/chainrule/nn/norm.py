@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,27 +23,24 @@ def _learned(shape: tuple[int, ...], value: float) -> Parameter:
     return parameter
 
 
-class BatchNorm1d(Module):
-    """(x - mean) / sqrt(var + eps) · weight + bias per feature of x [N, C] or [N, C, L].
-
-    In training, with the statistics of the batch; running ones move toward them by ``momentum``
-    (None: their plain average over all batches) and are used in evaluation.
-    Ioffe and Szegedy, 2015.
-    """
+class _ChannelNorm(Module):
+    """Learned scale, shift and running statistics of each channel, all of them optional."""
 
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+    #: numbers of axes that an input may have, and how they are called
+    layouts: Mapping[int, str]
 
     def __init__(
         self,
         num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        track_running_stats: bool,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -59,17 +57,41 @@ class BatchNorm1d(Module):
         for name, buffer in buffers.items():
             self.register_buffer(name, buffer)
 
-    def forward(self, x: Any) -> Tensor:
-        """The normalised Tensor."""
-        x = as_tensor(x)
-        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
+    def _checked(self, value: Any) -> Tensor:
+        """The input, which must have an axis of ``num_features`` channels."""
+        x = as_tensor(value)
+        if x.ndim not in self.layouts or x.shape[1] != self.num_features:
+            shown = " or ".join(self.layouts.values()).replace("C", str(self.num_features))
             raise ShapeError(
                 f"an input of shape {x.shape} does not fit {self.num_features} features",
                 where=where(),
-                help=f"give [batch, {self.num_features}] or [batch, {self.num_features}, length]",
+                help=f"give {shown}",
             )
+        return x
+
+    def extra_repr(self) -> str:
+        """Settings."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_ChannelNorm):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+
+    def forward(self, x: Any) -> Tensor:
+        """The normalised Tensor."""
         return normalization.batch_norm(
-            x,
+            self._checked(x),
             self.running_mean,
             self.running_var,
             self.weight,
@@ -89,12 +111,110 @@ class BatchNorm1d(Module):
             return self.momentum
         return 1.0 / self.num_batches_tracked
 
+
+class BatchNorm1d(_BatchNorm):
+    """(x - mean) / sqrt(var + eps) · weight + bias per feature of x [N, C] or [N, C, L].
+
+    In training, with the statistics of the batch; running ones move toward them by ``momentum``
+    (None: their plain average over all batches) and are used in evaluation.
+    Ioffe and Szegedy, 2015.
+    """
+
+    layouts = MappingProxyType({2: "[batch, C]", 3: "[batch, C, length]"})
+
+
+class BatchNorm2d(_BatchNorm):
+    """`BatchNorm1d` per channel of images x [N, C, H, W]."""
+
+    layouts = MappingProxyType({4: "[batch, C, height, width]"})
+
+
+class BatchNorm3d(_BatchNorm):
+    """`BatchNorm1d` per channel of volumes x [N, C, D, H, W]."""
+
+    layouts = MappingProxyType({5: "[batch, C, depth, height, width]"})
+
+
+class _InstanceNorm(_ChannelNorm):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+
+    def forward(self, x: Any) -> Tensor:
+        """The normalised Tensor."""
+        return normalization.instance_norm(
+            self._checked(x),
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            use_input_stats=self.training or not self.track_running_stats,
+            momentum=self.momentum or 0.0,
+            eps=self.eps,
+        )
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """(x - mean) / sqrt(var + eps) for each channel of each example of x [N, C, L].
+
+    ``affine`` adds learned scale and shift; ``track_running_stats`` uses running statistics in
+    evaluation. Ulyanov, Vedaldi and Lempitsky, 2016, "Instance normalization: the missing
+    ingredient for fast stylization".
+    """
+
+    layouts = MappingProxyType({3: "[batch, C, length]"})
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """`InstanceNorm1d` for images x [N, C, H, W]."""
+
+    layouts = MappingProxyType({4: "[batch, C, height, width]"})
+
+
+class GroupNorm(Module):
+    """(x - mean) / sqrt(var + eps) · weight + bias over groups of channels of each example.
+
+    x is [N, num_channels, ...]. One group is layer normalisation of the whole example, a group for
+    each channel instance normalisation. Wu and He, 2018, "Group normalization".
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
+    ) -> None:
+        super().__init__()
+        if num_groups < 1 or num_channels % num_groups:
+            raise ShapeError(
+                f"GroupNorm cannot cut {num_channels} channels into {num_groups} groups",
+                help="choose groups that divide the channels",
+            )
+        self.num_groups, self.num_channels = num_groups, num_channels
+        self.eps, self.affine = eps, affine
+        self.register_parameter("weight", _learned((num_channels,), 1.0) if affine else None)
+        self.register_parameter("bias", _learned((num_channels,), 0.0) if affine else None)
+
+    def forward(self, x: Any) -> Tensor:
+        """The normalised Tensor."""
+        x = as_tensor(x)
+        if x.ndim < 2 or x.shape[1] != self.num_channels:
+            raise ShapeError(
+                f"an input of shape {x.shape} does not fit {self.num_channels} channels",
+                where=where(),
+                help=f"give [batch, {self.num_channels}, ...]",
+            )
+        return normalization.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
     def extra_repr(self) -> str:
         """Settings."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
-        )
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
 class LayerNorm(Module):

@@ -154,24 +154,32 @@ class Adafactor(Optimizer):
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         eps1, eps2 = group["eps"]
         eps1 = _RESOLUTION if eps1 is None else eps1
-        v = self._variance(g, state, rate["newest"], eps1)
-        u = g / sqrt(clamp(v, min=eps1 * eps1))
+        u, unit = self._direction(g, state, rate["newest"], eps1)
         step = clamp(rms(p), min=eps2) * rate["relative"]
         start = p * rate["keep"] if "keep" in rate else p
-        p.assign_(start - step / clamp(rms(u) / group["d"], min=1.0) * u)
+        length = rms(u) * unit
+        p.assign_(start - step * unit / clamp(length / group["d"], min=1.0) * u)
 
-    def _variance(self, g: Tensor, state: Slots, newest: float, eps1: float) -> Tensor:
-        """V, from the means brought up to date with a share ``newest`` of g²."""
+    def _direction(
+        self, g: Tensor, state: Slots, newest: float, eps1: float
+    ) -> tuple[Tensor, Tensor | float]:
+        """g / max(√V, eps1) as an array and a number to multiply it by.
+
+        Of a matrix, 1/√V = 1/√R · 1/√C · √mean of R: roots of rows, of columns and of a number
+        instead of one for each element.
+        """
         square = g * g
         if "variance" in state:
             v = mixed(state["variance"], square, newest)
             state["variance"].assign_(v)
-            return v
+            return g / sqrt(clamp(v, min=eps1 * eps1)), 1.0
         rows = mixed(state["row_var"], square.mean(-1, keepdim=True), newest)
         columns = mixed(state["col_var"], square.mean(-2, keepdim=True), newest)
         state["row_var"].assign_(rows)
         state["col_var"].assign_(columns)
-        return rows * columns / clamp(rows.mean(-2, keepdim=True), min=eps1)
+        unit = sqrt(clamp(rows.mean(-2, keepdim=True), min=eps1))
+        u = g * clamp((1 / sqrt(rows)) * (1 / sqrt(columns)), max=1 / (eps1 * unit))
+        return (u, unit) if g.ndim == 2 else (u * unit, 1.0)
 
 
 def mixed(old: Tensor, new: Tensor, share: float) -> Tensor:

@@ -2,7 +2,8 @@
 
 A sum over many elements in one chain loses digits and can use one thread only. A reduced extent of
 more than ``LIMIT`` elements is cut into blocks of ``BLOCK``; the partial results are reduced by a
-second node.
+second node. Where rows of the array are reduced among other axes, and are long, each row is a
+block: it lies together in memory, and the schedule can reduce it where it is computed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ..ir.rewrite import map_nodes
 
 LIMIT = 8192
 BLOCK = 1024
+ROW = 64
 
 
 def split_reductions(graph: Graph) -> Graph:
@@ -31,6 +33,9 @@ def split_reduction(node: Node) -> Node:
         extent *= x.shape[axis]
     if extent <= LIMIT or not axes:
         return node
+    last = x.ndim - 1
+    if last in axes and len(axes) > 1 and ROW <= x.shape[last] <= LIMIT:
+        return _rows_first(node, last)
     longest = max(axes, key=lambda a: (x.shape[a], a))
     if x.shape[longest] <= BLOCK:
         return _by_axis(node, longest)
@@ -40,6 +45,13 @@ def split_reduction(node: Node) -> Node:
     partial = split_reduction(partial)
     kept_before = sum(1 for a in range(longest) if a not in axes)
     return split_reduction(bind(node.op, partial, axes=(kept_before,), location=node.location))
+
+
+def _rows_first(node: Node, last: int) -> Node:
+    """Rows to numbers, then the numbers."""
+    rows = bind(node.op, node.inputs[0], axes=(last,))
+    rest = tuple(a for a in node.params["axes"] if a != last)
+    return split_reduction(bind(node.op, rows, axes=rest, location=node.location))
 
 
 def _by_axis(node: Node, longest: int) -> Node:

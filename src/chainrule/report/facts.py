@@ -49,7 +49,8 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
     done = status == "done"
     metrics = _metrics(files) if done else []
     history = _history(files.epochs)
-    best = _best(facts, history)
+    # What an earlier end wrote does not hold for a run that went on.
+    best = _best(facts if status in ("done", "interrupted") else {}, history)
     return {
         "format": "chainrule.report",
         "version": 1,
@@ -69,6 +70,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "data": _data(files),
         "split": {name: whole(n) for name, n in table(facts.get("split")).items()},
         "columns": _columns(files),
+        "more_columns": max(0, len(items(files.pipeline.get("columns"))) - COLUMNS),
         "findings": _findings(facts),
         "model": dict(table(facts.get("model"))),
         "metrics": metrics,
@@ -289,7 +291,7 @@ def _notes(events: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         if kind == "resume":
             words = f"resumed after epoch {text(event.get('epoch'))}"
         elif kind == "failed":
-            words = f"failed: {words}"
+            words = f"failed: {words.partition(chr(10))[0]}"
         elif kind in ("start", "interrupted", "done"):
             words = {"start": "started"}.get(kind, kind)
         elif kind != "note":
@@ -307,9 +309,10 @@ def _troubles(files: RunFiles, done: bool) -> list[str]:
             "there are no validation metrics, no confusion matrix and no residuals"
         )
     for file in table(files.facts.get("files")):
-        if not (files.path / file).is_file():
+        known = any(words.startswith(file) for words in found)
+        if not known and not (files.path / file).is_file():
             found.append(f"{file} is gone, so the model cannot be used")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _commands(files: RunFiles, status: str) -> list[dict[str, str]]:
@@ -326,9 +329,13 @@ def _commands(files: RunFiles, status: str) -> list[dict[str, str]]:
         epochs = 2 * (whole(table(files.settings.get("train")).get("epochs")) or 100)
         longer = {"what": "train longer", "command": f"chainrule resume {run} --epochs {epochs}"}
         return [predict, judge, longer] if has_model else []
-    usable = status == "interrupted" and has_model
-    return [*([resume] if files.config and files.facts else []),
-            *([predict, judge] if usable else [])]  # fmt: skip
+    found = [resume] if files.config and files.facts else []
+    rate = number(table(files.settings.get("train")).get("lr"))
+    if status == "failed" and rate is not None:
+        settings = shlex.quote(str(files.path / "run.toml"))
+        again = f"chainrule train {settings} train.lr={rate / 10:g}"
+        found.insert(0, {"what": "train again with a lower learning rate", "command": again})
+    return [*found, predict, judge] if status == "interrupted" and has_model else found
 
 
 def _environment(facts: Mapping[str, Any]) -> dict[str, str]:

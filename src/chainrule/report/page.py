@@ -104,7 +104,7 @@ def _key_facts(facts: Facts) -> list[Markup]:
         pairs.append(("without learning", shown(metric["baseline"]), ""))
     if facts["best"]:
         of = facts["history"]["epoch"][-1]
-        pairs.append(("best epoch", f"{facts['best']['epoch']} of {of}", ""))
+        pairs.append(("best epoch", f"{facts['best']['epoch']:,} of {of:,}", ""))
     for name, value in (
         ("time", duration(facts["seconds"])),
         ("seed", "" if facts["seed"] is None else str(facts["seed"])),
@@ -141,6 +141,8 @@ def _data(facts: Facts) -> Markup:
         parts.append(paragraph(f"{words}. {listed(shares)}." if shares else f"{words}."))
     if facts["columns"]:
         parts.append(_columns(facts))
+    if more := facts["more_columns"]:
+        parts.append(paragraph(f"And {counted(more, 'column')} more.", "quiet"))
     if facts["findings"]:
         parts.append(element("h3", "What was noticed in the data"))
         parts += [_finding(f) for f in facts["findings"]]

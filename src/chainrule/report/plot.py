@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .markup import EMPTY, Markup, element, joined
-from .scales import Scale, log_is_useful
+from .scales import Scale
 from .words import shown
 
 __all__ = ["Series", "curves", "histogram", "scatter"]
@@ -43,11 +43,12 @@ def curves(
     *,
     best: int | None = None,
     height: float = 280.0,
+    log: bool = False,
 ) -> Markup:
     """Curves over ``epochs``, with a mark at the epoch ``best`` on the first one that has it."""
     known = [v for s in series for v in s.values if v is not None]
     x = Scale.tight(epochs[0], epochs[-1], LEFT, WIDTH - RIGHT)
-    y = Scale.of(known, height - BOTTOM, TOP, log=log_is_useful(known))
+    y = Scale.of(known, height - BOTTOM, TOP, log=log)
     parts = [_grid(x, y, "epoch")]
     if best is not None and epochs[0] <= best <= epochs[-1]:
         parts.append(_line(x(best), TOP, x(best), height - BOTTOM, "best"))
@@ -148,7 +149,7 @@ def _best_mark(
     value = None if at is None else series[0].values[at]
     if value is None:
         return None
-    text = f"best: epoch {best}, {shown(value)}"
+    text = f"best: epoch {best:,}, {shown(value)}"
     # Beside the line, on the side that has room, above the curve if it is in the lower half.
     right = x(best) < (x.start + x.stop) / 2
     above = y(value) > (y.start + y.stop) / 2

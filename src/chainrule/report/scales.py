@@ -38,17 +38,18 @@ def _nice_step(rough: float) -> float:
     return next(power * f for f in (1, 2, 5, 10) if power * f >= rough * (1 - 1e-9))
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten that enclose ``low`` and ``high``; within few of them also 2 and 5."""
+def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Powers of ten that enclose ``low`` and ``high``, with 2 and 5 unless these are too many."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     last = max(last, first + 1)
-    if last - first > 3:
-        step = -(-(last - first) // 6)
-        return [10.0**k for k in range(first, last + step, step)]
     ticks = [m * 10.0**k for k in range(first, last + 1) for m in (1, 2, 5)]
     lower = [t for t in ticks if t <= low * (1 + 1e-9)][-1]
     upper = next((t for t in ticks if t >= high * (1 - 1e-9)), ticks[-1])
-    return [t for t in ticks if lower <= t <= upper]
+    found = [t for t in ticks if lower <= t <= upper]
+    if len(found) <= most:
+        return found
+    step = -(-(last - first) // (most - 1))
+    return [10.0**k for k in range(first, last + step, step)]
 
 
 @dataclass(frozen=True)

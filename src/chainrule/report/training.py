@@ -7,7 +7,7 @@ from typing import Any
 
 from ..train.metrics import METRICS
 from .markup import EMPTY, Markup, element
-from .parts import data_table, figure, section
+from .parts import data_table, figure, paragraph, section
 from .plot import Series, curves
 from .scales import log_is_useful
 from .words import counted, shown
@@ -50,11 +50,15 @@ def _chart(name: str, history: History, best: int | None) -> Markup:
         series.append(Series(name if name in RATES else "training", history[name], style))
     known = [v for s in series for v in s.values if v is not None]
     title = _title(name)
-    scale = " The scale is logarithmic." if log_is_useful(known) else ""
+    if name in RATES and min(known) == max(known):
+        return paragraph(f"The learning rate is {shown(known[0])} in every epoch.", "quiet")
+    # A share such as an accuracy is read on a linear scale.
+    log = log_is_useful(known) and not (name in METRICS and METRICS[name].higher_is_better)
+    scale = " The scale is logarithmic." if log else ""
     height = 300.0 if name == "loss" else 150.0 if name in RATES else 220.0
     drawing = curves(
         f"curve-{name}", f"{title} by epoch", _words(series, epochs, best), epochs, series,
-        best=best, height=height,
+        best=best, height=height, log=log,
     )  # fmt: skip
     return figure(f"{title}.", _direction(name) + scale, drawing)
 

@@ -1,34 +1,54 @@
 """Which units share a nest.
 
 A map joins the nest that computes what it reads, if it reads it element by element: it becomes the
-epilogue of a product or reduction, or more stores of a map. It may not join if some other nest
-would have to run in between. Fusion only schedules; no value changes.
+epilogue of a product or reduction, or more stores of a map. A reduction along rows joins the map
+that computes its elements, or shares their reads: the map's stores then happen inside of its loops.
+Reductions over the same array join one another. None may join if some other nest would have to run
+in between. Fusion only schedules; no value changes.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-from ..ir.graph import Node
 from ..ir.types import Shape
-from .index import Idx, axes_of, loop_of, zero
+from .index import Idx, axes_of, dot_strides, loop_of, loops, zero
 from .nest import Affine
-from .reads import FLAT
-from .units import Plan, Unit, dependences
+from .reads import FLAT, Reads
+from .tile import SMALL
+from .units import Plan, Unit, dependences, ordered
+
+#: maps go inside of a reduction only if its rows fill vectors and there are rows for all threads
+SHORTEST_ROW, FEWEST_ROWS = 64, 16
 
 
 @dataclass(eq=False)
 class Cluster:
-    """Units that become one nest. ``index`` gives, for each unit's axes, the loops of the host."""
+    """Units that become one nest. ``index`` gives, for each unit's axes, the loops of the host.
+
+    ``inner``: maps inside of a reduction, for each of their axes all its loops, reduced ones too.
+    """
 
     host: Unit
     units: list[Unit] = field(default_factory=list)
     index: dict[Unit, Idx] = field(default_factory=dict)
+    inner: dict[Unit, Idx] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:
         """The parallel iteration space."""
         return self.host.shape
+
+    @property
+    def space(self) -> Shape:
+        """The iteration space with the reduced loops of a reduction."""
+        return self.host.node.inputs[0].shape if self.host.kind == "reduce" else self.shape
+
+    @property
+    def reductions(self) -> list[Unit]:
+        """The reductions of the nest, in the order of their numbers."""
+        return [u for u in self.units if u.kind == "reduce"]
 
 
 def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit, set[Unit]]]:
@@ -36,7 +56,8 @@ def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit,
     before = dependences(plan)
     home: dict[Unit, Cluster] = {}
     clusters: list[Cluster] = []
-    for unit in plan.units:
+    late = sorted(plan.units, key=lambda unit: unit.kind == "reduce")  # when maps are in place
+    for unit in ordered(late, before):
         found = _join(unit, clusters, home, before, plan) if enabled else None
         if found is None:
             found = Cluster(unit, [], {})
@@ -55,8 +76,10 @@ def _join(
     plan: Plan,
 ) -> Cluster | None:
     """The cluster that ``unit`` joins, recording its index there; None if it starts its own."""
-    if unit.kind != "map" or not unit.whole or unit.after:
+    if not unit.whole or unit.after or unit.kind not in ("map", "reduce"):
         return None
+    if unit.kind == "reduce":
+        return _join_reduction(unit, clusters, home, before, plan)
     sources: dict[Cluster, None] = {}
     for leaf, idx in unit.reads:
         for writer in plan.writers.get(leaf, ()):
@@ -68,14 +91,104 @@ def _join(
     for cluster in candidates:
         if not _hospitable(cluster.host, plan):
             continue
-        idx = _placement(unit, cluster, plan)
-        if idx is None or _hazard(unit, idx, cluster):
-            continue
         if _path_around(unit, cluster, home, before):
             continue
-        cluster.index[unit] = idx
-        return cluster
+        for where, extents in ((cluster.index, cluster.shape), (cluster.inner, cluster.space)):
+            if where is cluster.inner and not (_by_rows(cluster.host) and _in_order(unit, plan)):
+                continue
+            idx = _placement(unit.reads, unit.shape, where, extents, cluster, plan)
+            if idx is not None and not _hazard(unit, idx, cluster):
+                where[unit] = idx
+                return cluster
     return None
+
+
+def _join_reduction(
+    unit: Unit,
+    clusters: list[Cluster],
+    home: dict[Unit, Cluster],
+    before: dict[Unit, set[Unit]],
+    plan: Plan,
+) -> Cluster | None:
+    """The map whose elements ``unit`` reduces, or a reduction over the same array, if any.
+
+    Small ones stay alone: they are done sooner, and reading something twice costs less than that.
+    """
+    if unit.node.inputs[0].size < SMALL:
+        return None
+    for cluster in _meeting(unit, clusters, home, plan):
+        if not _hospitable(cluster.host, plan) or _path_around(unit, cluster, home, before):
+            continue
+        form = _around(unit, cluster, plan)
+        if form is not None and not _hazard(unit, axes_of(unit.shape), form):
+            cluster.host, cluster.index, cluster.inner = form.host, form.index, form.inner
+            cluster.index[unit] = axes_of(unit.shape)
+            return cluster
+    return None
+
+
+def _around(unit: Unit, cluster: Cluster, plan: Plan) -> Cluster | None:
+    """``cluster`` in the form in which the reduction ``unit`` can be added to it."""
+    walked = unit.node.inputs[0].shape
+    if cluster.host.kind == "reduce":
+        same = cluster.host.node.params["axes"] == unit.node.params["axes"]
+        if not same or cluster.space != walked:
+            return None
+        idx = _placement(unit.walked, walked, cluster.inner, walked, cluster, plan)
+        return cluster if idx == axes_of(walked) else None
+    if not _by_rows(unit) or not all(_in_order(u, plan) for u in cluster.units):
+        return None
+    idx = _placement(unit.walked, walked, cluster.index, cluster.shape, cluster, plan)
+    if idx is None:
+        return None
+    inner = {u: _turned(i, idx) for u, i in cluster.index.items()}
+    return Cluster(unit, cluster.units, {}, inner)
+
+
+def _meeting(
+    unit: Unit, clusters: list[Cluster], home: dict[Unit, Cluster], plan: Plan
+) -> list[Cluster]:
+    """Clusters that compute what a reduction reads, then those that read the same."""
+    leaves = {leaf for leaf, idx in unit.walked if idx is not FLAT and leaf.ndim}
+    sources = {home[w]: None for leaf in leaves for w in plan.writers.get(leaf, ())}
+    for cluster in reversed(clusters):
+        reads = (leaf for u in cluster.units for leaf, _ in u.reads)
+        if cluster not in sources and cluster.space and any(leaf in leaves for leaf in reads):
+            sources[cluster] = None
+    return list(sources)
+
+
+def _by_rows(unit: Unit) -> bool:
+    """Whether a reduction goes along the last axes, and both rows and their number are long."""
+    if unit.kind != "reduce" or not unit.node.params["axes"]:
+        return False
+    shape, axes = unit.node.inputs[0].shape, unit.node.params["axes"]
+    kept = len(shape) - len(axes)
+    long = shape[-1] >= SHORTEST_ROW and math.prod(shape[:kept]) >= FEWEST_ROWS
+    return long and min(axes) == kept
+
+
+def _in_order(unit: Unit, plan: Plan) -> bool:
+    """Whether a map stores along its last axis, and reads so too."""
+    if unit.kind != "map" or not unit.whole or not unit.shape:
+        return False
+    last = len(unit.shape) - 1
+    steps = [place.strides[last] for place in unit.places]
+    for leaf, idx in unit.reads:
+        if idx is None or idx is FLAT:
+            return False
+        steps.append(dot_strides(idx, plan.places[leaf].strides, len(unit.shape)).coeffs[last])
+    return all(step in (0, 1) for step in steps)
+
+
+def _turned(idx: Idx, axes: Idx) -> Idx:
+    """``idx`` over a map's loops, said over the axes of an array that lies on them at ``axes``."""
+    place = {loop_of(part): axis for axis, part in enumerate(axes)}
+    result = []
+    for part in idx:
+        loop = loop_of(part)
+        result.append(zero(len(axes)) if loop is None else loops(len(axes), [place[loop]])[0])
+    return tuple(result)
 
 
 def _hospitable(host: Unit, plan: Plan) -> bool:
@@ -96,19 +209,29 @@ def _siblings(unit: Unit, clusters: list[Cluster], plan: Plan) -> list[Cluster]:
     return found
 
 
-def _placement(unit: Unit, cluster: Cluster, plan: Plan) -> Idx | None:
-    """The host loops for each axis of ``unit``, from its element-wise reads in the cluster."""
+def _placement(
+    reads: Reads,
+    shape: Shape,
+    where: dict[Unit, Idx],
+    extents: Shape,
+    cluster: Cluster,
+    plan: Plan,
+) -> Idx | None:
+    """The loops, of given extents, for each axis of what ``reads`` element by element.
+
+    ``where`` has the units of the cluster whose values are at hand there.
+    """
     chosen: dict[int, Affine] = {}
     connected = False
-    for leaf, idx in unit.reads:
-        writer = next((w for w in plan.writers.get(leaf, ()) if w in cluster.index), None)
-        if writer is None:
+    for leaf, idx in reads:
+        inside = [w for w in plan.writers.get(leaf, ()) if w in cluster.units]
+        if not inside:
             continue
-        if idx is None or idx is FLAT:
+        if idx is None or idx is FLAT or inside[0] not in where:
             return None
         connected = True
         for position, part in enumerate(idx):
-            there = cluster.index[writer][position]
+            there = where[inside[0]][position]
             axis = loop_of(part)
             if axis is None:
                 if leaf.shape[position] != 1 or any(part.coeffs):
@@ -116,8 +239,8 @@ def _placement(unit: Unit, cluster: Cluster, plan: Plan) -> Idx | None:
             elif chosen.setdefault(axis, there) != there:
                 return None
     if not connected:
-        return axes_of(unit.shape) if unit.shape == cluster.shape else None
-    return _complete(unit.shape, cluster.shape, chosen)
+        return axes_of(shape) if shape == extents else None
+    return _complete(shape, extents, chosen)
 
 
 def _complete(shape: Shape, host: Shape, chosen: dict[int, Affine]) -> Idx | None:
@@ -145,18 +268,20 @@ def _complete(shape: Shape, host: Shape, chosen: dict[int, Affine]) -> Idx | Non
 
 def _hazard(unit: Unit, idx: Idx, cluster: Cluster) -> bool:
     """Whether one nest would overwrite an element of a state that it still has to read."""
-    writers: list[tuple[Node, Idx]] = [(s, idx) for s in unit.writes]
-    for other in cluster.units:
-        writers += [(s, cluster.index[other]) for s in other.writes]
-    if not writers:
-        return False
-    readers = [(unit, idx)] + [(u, cluster.index[u]) for u in cluster.units]
+    placed = {unit: idx} | cluster.inner | cluster.index
+    writers = [(s, at) for u, at in placed.items() for s in u.writes]
+    readers = [(u.walked or u.reads, _base(u, at)) for u, at in placed.items()]
     for state, stored in writers:
-        for reader, base in readers:
-            for leaf, read in reader.reads:
+        for reads, base in readers:
+            for leaf, read in reads:
                 if leaf is state and (read is None or read is FLAT or _at(read, base) != stored):
                     return True
     return False
+
+
+def _base(unit: Unit, idx: Idx) -> Idx:
+    """The loops of the axes over which the reads of ``unit`` are said."""
+    return axes_of(unit.node.inputs[0].shape) if unit.walked else idx
 
 
 def _at(read: Idx, base: Idx) -> Idx | None:

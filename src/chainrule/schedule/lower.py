@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from ..ir.graph import Node
 from ..ir.types import Shape
 from .fuse import Cluster
-from .index import Idx, dot_strides, loops
+from .index import Idx, dot_strides, loops, zero
 from .inline import Builder
 from .nest import Acc, Access, Affine, Expr, Indirect, Load, Nest, Product, Reduce, Store
 from .tile import regroup
@@ -23,11 +24,12 @@ def lower_cluster(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
 def _map(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
     shape = cluster.shape
     builder = Builder(plan.places, len(shape))
-    stores = _stores(cluster, builder, plan, needed)
+    stores = _stores(cluster.index, cluster, builder, plan, needed)
     return Nest(shape, len(shape), stores, name=cluster.host.node.op)
 
 
 def _reduce(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
+    """Inner units first: what is reduced may be made of them."""
     node = cluster.host.node
     source = node.inputs[0]
     axes = node.params["axes"]
@@ -35,14 +37,20 @@ def _reduce(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
     order = [*kept, *sorted(axes)]
     builder = Builder(plan.places, len(order))
     position = {axis: loop for loop, axis in enumerate(order)}
-    idx = loops(len(order), [position[a] for a in range(source.ndim)])
-    value = builder.build(source, idx)
-    op = "sum" if node.op == "reduce_sum" else "max"
-    stores = _stores(cluster, builder, plan, needed)
+    every = loops(len(order), [position[a] for a in range(source.ndim)])
+    none = zero(len(order))
+    idx = tuple(none if e == 1 else i for e, i in zip(source.shape, every, strict=True))
+    inner = _stores(cluster.inner, cluster, builder, plan, needed)
+    parts = []
+    for unit in cluster.reductions:
+        op = "sum" if unit.node.op == "reduce_sum" else "max"
+        parts.append(Reduce(op, builder.build(unit.node.inputs[0], idx)))
+    reduce = replace(parts[0], also=tuple(parts[1:]))
+    stores = _stores(cluster.index, cluster, builder, plan, needed)
     dims = tuple(source.shape[a] for a in order)
     last = max((a for a in range(source.ndim) if source.shape[a] > 1), default=source.ndim - 1)
     vector = position[last]  # lanes run along the last axis of the reduced array
-    return Nest(dims, len(kept), stores, Reduce(op, value), vector, name=node.op)
+    return Nest(dims, len(kept), stores, reduce, vector, name=node.op, inner=inner)
 
 
 def _product(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
@@ -52,7 +60,7 @@ def _product(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
     builder = Builder(plan.places, node.ndim + len(read.reduced))
     left = _operand(builder.build(*read.left))
     right = _operand(builder.build(*read.right))
-    stores = _stores(cluster, builder, plan, needed)
+    stores = _stores(cluster.index, cluster, builder, plan, needed)
     dims = (*node.shape, *read.reduced)
     nest = Nest(dims, node.ndim, stores, Product(left, right), node.ndim - 1, name=node.op)
     first = [d for d in range(node.ndim) if d not in (read.m, node.ndim - 1)]
@@ -142,14 +150,20 @@ def _scatter(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
     return Nest(dims, len(dims), tuple(stores), name="scatter_add")
 
 
-def _stores(cluster: Cluster, builder: Builder, plan: Plan, needed: set[Node]) -> tuple[Store, ...]:
-    """Build every unit's value and store what leaves the nest."""
+def _stores(
+    index: Mapping[Unit, Idx], cluster: Cluster, builder: Builder, plan: Plan, needed: set[Node]
+) -> tuple[Store, ...]:
+    """Build the value of every unit of ``index`` and store what leaves the nest."""
     stores: list[Store] = []
     for unit in cluster.units:
-        idx = _widen(cluster.index[unit], builder.count)
+        if unit not in index:
+            continue
+        idx = _widen(index[unit], builder.count)
         mine = unit in plan.writers.get(unit.node, ())  # else it copies what others made
-        if unit is cluster.host and unit.kind != "map":
-            value: Expr = Acc(unit.node.dtype)
+        if unit.kind == "reduce":
+            value: Expr = Acc(unit.node.dtype, cluster.reductions.index(unit))
+        elif unit.kind == "product":
+            value = Acc(unit.node.dtype)
         elif unit.value is unit.node and mine:
             value = builder.compute(unit.value, idx)
         else:

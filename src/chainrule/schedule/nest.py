@@ -1,15 +1,18 @@
 """Nests: loops over an iteration space, with scalar expressions inside.
 
-    Nest   := dims parallel source stores vector split
-    source := none | Reduce(op, value) | Product(a, b)       what the leaf `Acc` stands for
-    Store  := buffer[offset] = value                          for every point of the parallel dims
+    Nest   := dims parallel source inner stores vector split
+    source := none | Reduce(op, value, also) | Product(a, b)  what the leaf `Acc` stands for
+    inner  := Store*                                          for every point of all dims
+    stores := Store*                                          for every point of the parallel dims
+    Store  := buffer[offset] = value
     Expr   := Load | Const | Index | Apply(op, args) | Acc
 
 ``dims`` are loop extents: the parallel dims first, then the reduced ones. All offsets are affine in
 the loop indices, in elements of the buffer. Three shapes of nest exist:
 
 * map:      no source; every point of ``dims`` stores.
-* reduce:   ``Acc`` is the sum (or maximum) of ``value`` over the reduced dims.
+* reduce:   ``Acc`` is the sum (or maximum) of ``value`` over the reduced dims; ``Acc`` number i
+            that of ``also[i - 1]``. Values met on the way may be stored as well (``inner``).
 * product:  dims are (*batch, m, n, *outer, k); ``Acc`` is the sum over outer and k of a * b, one
   FMA chain in loop order. ``a`` stays along n and ``b`` along m; ``b`` has stride 1 along n. Stores
   are its epilogue.
@@ -146,15 +149,29 @@ class Apply(Expr):
 
 @dataclass(frozen=True)
 class Acc(Expr):
-    """The finished value of the nest's source at this point of the parallel dims."""
+    """The finished value of the nest's source at this point of the parallel dims.
+
+    ``number`` tells several reductions of one nest apart.
+    """
+
+    number: int = 0
 
 
 @dataclass(frozen=True)
 class Reduce:
-    """``op`` is ``sum`` or ``max`` (NaN wins); ``value`` is evaluated at all dims."""
+    """``op`` is ``sum`` or ``max`` (NaN wins); ``value`` is evaluated at all dims.
+
+    ``also``: further reductions over the same dims, made in the same walk.
+    """
 
     op: str
     value: Expr
+    also: tuple[Reduce, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Reduce, ...]:
+        """All reductions of the nest, in the order of their numbers."""
+        return (self, *self.also)
 
 
 @dataclass(frozen=True)
@@ -191,6 +208,7 @@ class Store:
 class Nest:
     """Loops with a body; see the head of this module.
 
+    inner:  stores of a reduction at every point of all dims, before those at its end.
     vector: the dim whose neighbours share one vector (stride-1 in most accesses).
     split:  the parallel dim that threads share out in ranges [lo, hi); None: one thread does all.
             A range starts at a multiple of 16 when split == vector; for products at multiples of
@@ -205,15 +223,20 @@ class Nest:
     split: int | None = None
     name: str = ""
     waiting: Waiting | None = None
+    inner: tuple[Store, ...] = ()
+
+    @property
+    def inside(self) -> list[Expr]:
+        """What is evaluated at all dims of a reduction."""
+        parts = self.source.parts if isinstance(self.source, Reduce) else ()
+        return [p.value for p in parts] + [s.value for s in self.inner]
 
     @property
     def reads(self) -> tuple[Access, ...]:
         """Every access that loads, in first-use order (loads of indices included)."""
         found: dict[Access, None] = {}
-        roots: list[Expr] = []
-        if isinstance(self.source, Reduce):
-            roots.append(self.source.value)
-        elif isinstance(self.source, Product):
+        roots = self.inside
+        if isinstance(self.source, Product):
             for access in (self.source.a, self.source.b):
                 found[access] = None
                 roots.extend(i.index for i in access.indirect)
@@ -230,7 +253,7 @@ class Nest:
     @property
     def writes(self) -> tuple[Access, ...]:
         """Every access that stores."""
-        own = tuple(s.access for s in self.stores)
+        own = tuple(s.access for s in (*self.inner, *self.stores))
         if self.waiting is None:
             return own
         return (*own, Access(self.waiting.buffer, Affine(0, (0,) * len(self.dims))))

@@ -37,6 +37,14 @@ def unit_reads(kind: str, value: Node, realized: AbstractSet[Node], *, own: bool
     return recorder.found
 
 
+def walked_reads(node: Node, realized: AbstractSet[Node]) -> Reads:
+    """The leaves below a reduction, with indices over the axes of what it reduces."""
+    source = node.inputs[0]
+    recorder = _Recorder(realized, source.ndim)
+    recorder.visit(source, axes_of(source.shape))
+    return recorder.found
+
+
 class _Recorder:
     """Walks from a node to the leaves below it."""
 

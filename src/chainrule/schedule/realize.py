@@ -1,8 +1,8 @@
 """Which values get memory, and which are computed again where they are read.
 
 Realized are: results of products, reductions, scatters, pads and concatenations; what a product
-reads; what leaves the graph; and whatever several readers share that is not cheap to compute twice.
-All else is inlined into its reader.
+reads; what leaves the graph; and whatever several readers share, or many elements of one reader,
+that is not cheap to compute twice. All else is inlined into its reader.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from ..ir.graph import Graph, Node, topological, users
 from ..ir.primitive import Primitive
 from ..passes.layout import PRODUCTS
 from .index import input_index, loops
+from .tile import SMALL
 
 HEAVY = frozenset({*PRODUCTS, "reduce_sum", "reduce_max", "scatter_add", "pad", "concat", "fence"})
 MOVEMENT = frozenset({"reshape", "transpose", "broadcast", "slice"})
@@ -46,6 +47,7 @@ def realized_nodes(graph: Graph) -> list[Node]:
     """The nodes that get memory and a nest each, in topological order."""
     order = list(topological(graph.roots))
     chosen = _demanded(graph, order)
+    chosen |= _repeated(order, _inline_costs(order, chosen))
     costs = _inline_costs(order, chosen)
     readers = users(order)
     sinks: dict[Node, frozenset[Node]] = {}
@@ -53,8 +55,8 @@ def realized_nodes(graph: Graph) -> list[Node]:
         found: set[Node] = set()
         for reader in readers[node]:
             found |= {reader} if reader in chosen or reader.op == "assign" else sinks[reader]
-        shared = len(found) > 1 and costs[node] > CHEAP and node.op not in MOVEMENT
-        if shared and not has_memory(node):
+        shared = len(found) > 1 and node.op not in MOVEMENT and not has_memory(node)
+        if shared and costs[node] > CHEAP and _exact_cost(node, chosen, costs) > CHEAP:
             chosen.add(node)
         sinks[node] = frozenset(found)
     return [n for n in order if n in chosen]
@@ -73,6 +75,21 @@ def _demanded(graph: Graph, order: list[Node]) -> set[Node]:
     return {n for n in chosen if not has_memory(n) and n.op != "assign"}
 
 
+def _repeated(order: list[Node], costs: dict[Node, int]) -> set[Node]:
+    """Rows that are not cheap and would be computed anew for each row of a large matrix.
+
+    Numbers and columns are computed outside of the loop along the rows anyway.
+    """
+    found = set()
+    for node in order:
+        if node.op == "broadcast" and node.size >= max(SMALL, 2 * node.inputs[0].size):
+            source = node.inputs[0]
+            along = node.ndim - 1 in node.params["axes"] and source.shape[-1] > 1
+            if along and costs[source] > CHEAP:
+                found.add(view_base(source))
+    return {n for n in found if not has_memory(n)}
+
+
 def view_base(node: Node) -> Node:
     """The array whose memory a chain of movements reads."""
     while node.op in MOVEMENT and (node.op != "reshape" or _affine(node)):
@@ -84,6 +101,20 @@ def _affine(node: Node) -> bool:
     return input_index(node, loops(node.ndim), node.ndim) is not None
 
 
+def _exact_cost(node: Node, chosen: set[Node], costs: dict[Node, int]) -> int:
+    """The cost of ``node`` with parts that it uses twice counted once, where that could matter."""
+    if costs[node] > 4 * CHEAP:
+        return costs[node]
+    below, stack = {node}, [node]
+    while stack:
+        current = stack.pop()
+        parts = [i for i in current.inputs if i not in chosen and i not in below and costs[i]]
+        if current.op != "broadcast" or costs[current]:
+            below.update(parts)
+            stack.extend(parts)
+    return sum(cost_of(n.primitive) for n in below)
+
+
 def _inline_costs(order: list[Node], chosen: set[Node]) -> dict[Node, int]:
     """Cost of computing one element of each node from what is realized."""
     costs: dict[Node, int] = {}
@@ -92,6 +123,8 @@ def _inline_costs(order: list[Node], chosen: set[Node]) -> dict[Node, int]:
         parts = sum(0 if i in chosen else costs[i] for i in node.inputs)
         if node.op == "rng_bits":
             parts = 0
+        if node.op == "broadcast" and node.size >= SMALL:
+            parts = parts * node.inputs[0].size // node.size  # rows are done by `_repeated`
         if own + parts > LARGEST and own and node.op != "rng_bits":
             chosen.add(node)
         costs[node] = own + parts

@@ -18,6 +18,7 @@ from ..ops import elementwise
 from ..ops.random import threefry2x32
 from .nest import (
     LANES,
+    Acc,
     Access,
     Affine,
     Apply,
@@ -43,11 +44,13 @@ def simulate_nest(nest: Nest, memory: Memory, functions: Functions | None = None
         return
     with np.errstate(all="ignore"):
         point = _Grid(nest, memory, functions or {}, nest.parallel)
+        every = _Grid(nest, memory, functions or {}, len(nest.dims))
         if nest.source is not None:
-            point.acc = _source(nest, memory, functions or {})
-        values = [point.value(s.value) for s in nest.stores]
-        for store, value in zip(nest.stores, values, strict=True):
-            _store(point, store, value)
+            point.accs = _sources(nest, memory, every)
+        grids = [(every, s) for s in nest.inner] + [(point, s) for s in nest.stores]
+        values = [grid.value(store.value) for grid, store in grids]
+        for (grid, store), value in zip(grids, values, strict=True):
+            _store(grid, store, value)
 
 
 def simulate_program(
@@ -82,7 +85,7 @@ class _Grid:
     def __init__(self, nest: Nest, memory: Memory, functions: Functions, ndim: int):
         self.dims, self.memory, self.functions = nest.dims[:ndim], memory, functions
         self.index = np.indices(self.dims, dtype=np.int64, sparse=True)
-        self.acc: Array | None = None
+        self.accs: list[Array] = []
         self._known: dict[int, Array] = {}
 
     def affine(self, affine: Affine) -> Array:
@@ -106,9 +109,9 @@ class _Grid:
             return self.memory[expr.access.buffer][self.offsets(expr.access)]
         if isinstance(expr, Apply):
             return self._apply(expr)
-        if self.acc is None:
+        if not isinstance(expr, Acc) or expr.number >= len(self.accs):
             raise VerifyError("`Acc` outside of a store")
-        return self.acc
+        return self.accs[expr.number]
 
     def _apply(self, expr: Apply) -> Array:
         args = [self.value(a) for a in expr.args]
@@ -181,16 +184,17 @@ _REFERENCE: dict[str, Callable[..., Any]] = {
 # ---------------------------------------------------------------------------------- reductions
 
 
-def _source(nest: Nest, memory: Memory, functions: Functions) -> Array:
+def _sources(nest: Nest, memory: Memory, every: _Grid) -> list[Array]:
+    """What the accumulators of a nest end with."""
     if isinstance(nest.source, Product):
-        return _product(nest, nest.source, memory, functions)
+        return [_product(nest, nest.source, memory, every)]
     if not isinstance(nest.source, Reduce):
         raise VerifyError("a nest without source has no `Acc`")
-    op, dtype = nest.source.op, nest.source.value.dtype
-    values = _Grid(nest, memory, functions, len(nest.dims)).value(nest.source.value)
-    if nest.vector % len(nest.dims) < nest.parallel:
-        return _in_order(op, dtype, values, nest)
-    return _in_lanes(op, dtype, values, nest)
+    ordered = _in_order if nest.vector % len(nest.dims) < nest.parallel else _in_lanes
+    return [
+        ordered(part.op, part.value.dtype, every.value(part.value), nest)
+        for part in nest.source.parts
+    ]
 
 
 def _identity(op: str, dtype: DType) -> Any:
@@ -230,9 +234,8 @@ def _in_lanes(op: str, dtype: DType, values: Array, nest: Nest) -> Array:
     return lanes[..., 0]
 
 
-def _product(nest: Nest, source: Product, memory: Memory, functions: Functions) -> Array:
+def _product(nest: Nest, source: Product, memory: Memory, grid: _Grid) -> Array:
     """One chain of fused multiply-adds for each element, in loop order."""
-    grid = _Grid(nest, memory, functions, len(nest.dims))
     a = memory[source.a.buffer][grid.offsets(source.a)]
     b = memory[source.b.buffer][grid.offsets(source.b)]
     shape = nest.dims[: nest.parallel]

@@ -15,6 +15,7 @@ from .nest import (
     Product,
     Program,
     Reduce,
+    Store,
     walk,
 )
 
@@ -44,13 +45,22 @@ def nest_text(nest: Nest, note: str = "") -> str:
         left, right = access_text(nest.source.a, names), access_text(nest.source.b, names)
         lines.append(f"  acc = sum {left} * {right}")
     if isinstance(nest.source, Reduce):
-        lines += _bindings([nest.source.value], names)
-        lines.append(f"  acc = {nest.source.op} {names[id(nest.source.value)]}")
+        lines += _bindings(nest.inside, names)
+        lines += [_store(store, names) for store in nest.inner]
+        for number, part in enumerate(nest.source.parts):
+            lines.append(f"  {_acc(number)} = {part.op} {names[id(part.value)]}")
     lines += _bindings([s.value for s in nest.stores], names)
-    for store in nest.stores:
-        sign = "+=" if store.add else "="
-        lines.append(f"  {access_text(store.access, names)} {sign} {names[id(store.value)]}")
+    lines += [_store(store, names) for store in nest.stores]
     return "\n".join(lines)
+
+
+def _store(store: Store, names: dict[int, str]) -> str:
+    sign = "+=" if store.add else "="
+    return f"  {access_text(store.access, names)} {sign} {names[id(store.value)]}"
+
+
+def _acc(number: int) -> str:
+    return f"acc{number}" if number else "acc"
 
 
 def _bindings(roots: list[Expr], names: dict[int, str]) -> list[str]:
@@ -75,7 +85,7 @@ def _expression(expr: Expr, names: dict[int, str]) -> str:
     if isinstance(expr, Index):
         return affine_text(expr.affine)
     if isinstance(expr, Acc):
-        return "acc"
+        return _acc(expr.number)
     if isinstance(expr, Apply):
         args = ", ".join(names[id(a)] for a in expr.args)
         return f"{expr.op}({args}) : {expr.dtype!r}"

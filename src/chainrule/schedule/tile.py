@@ -81,9 +81,7 @@ def work(nest: Nest) -> int:
         points *= extent
     if isinstance(nest.source, Product):
         return 2 * points
-    roots = [s.value for s in nest.stores]
-    if isinstance(nest.source, Reduce):
-        roots.append(nest.source.value)
+    roots = [*(s.value for s in nest.stores), *nest.inside]
     return points * (1 + sum(isinstance(e, Apply) for e in walk(roots)))
 
 
@@ -96,10 +94,8 @@ def affines(nest: Nest) -> list[Affine]:
     found: list[Affine] = []
     accesses = [*nest.reads, *nest.writes]
     found.extend(a.offset for a in accesses)
-    roots = [s.value for s in nest.stores]
+    roots = [*(s.value for s in nest.stores), *nest.inside]
     roots += [i.index for a in accesses for i in a.indirect]
-    if isinstance(nest.source, Reduce):
-        roots.append(nest.source.value)
     found.extend(e.affine for e in walk(roots) if isinstance(e, Index))
     return found
 
@@ -288,10 +284,16 @@ def map_nest(nest: Nest, affine: Callable[[Affine], Affine]) -> Nest:
             return Apply(old.dtype, old.op, tuple(expr(a) for a in old.args))
         return old
 
+    def reduce(old: Reduce) -> Reduce:
+        return Reduce(old.op, expr(old.value), tuple(reduce(r) for r in old.also))
+
+    def store(old: Store) -> Store:
+        return Store(access(old.access), expr(old.value), old.add)
+
     source = nest.source
     if isinstance(source, Reduce):
-        source = Reduce(source.op, expr(source.value))
+        source = reduce(source)
     elif isinstance(source, Product):
         source = Product(access(source.a), access(source.b))
-    stores = tuple(Store(access(s.access), expr(s.value), s.add) for s in nest.stores)
-    return replace(nest, stores=stores, source=source)
+    inner, stores = tuple(map(store, nest.inner)), tuple(map(store, nest.stores))
+    return replace(nest, inner=inner, stores=stores, source=source)

@@ -17,7 +17,7 @@ from ..ir.types import Shape
 from ..passes.layout import PRODUCTS, input_strides, row_major
 from .index import Idx
 from .nest import Buffer
-from .reads import FLAT, Reads, unit_reads
+from .reads import FLAT, Reads, unit_reads, walked_reads
 from .realize import realized_nodes, view_base
 
 
@@ -33,6 +33,8 @@ class Place:
 class Unit:
     """Computes ``value`` at every point of ``shape`` and stores it in a region of ``node``'s
     places.
+
+    ``walked``: what a reduction reads, with indices over the axes of the array it reduces.
     """
 
     kind: str  # map reduce product scatter
@@ -45,6 +47,7 @@ class Unit:
     writes: list[Node] = field(default_factory=list)
     reads: Reads = field(default_factory=list)
     after: list[Unit] = field(default_factory=list)
+    walked: Reads = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
@@ -87,6 +90,8 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
     computed = set(realized)
     for unit in units:
         unit.reads = unit_reads(unit.kind, unit.value, computed, own=unit.value is unit.node)
+        if unit.kind == "reduce":
+            unit.walked = walked_reads(unit.node, computed)
     rigid = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
     rigid |= {view_base(i) for node in realized if node.op in PRODUCTS for i in node.inputs}
     plan = Plan(graph, places, units, slots, writers)

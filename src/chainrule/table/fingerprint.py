@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.table import Table
+from ..runtime.processors import get_num_threads
 from ..version import __version__
 
 __all__ = ["fingerprint_of", "git_commit", "machine", "versions"]
@@ -55,6 +56,7 @@ def machine() -> dict[str, str | int]:
         "system": platform.platform(),
         "processor": platform.machine(),
         "processors": os.cpu_count() or 1,
+        "threads": get_num_threads(),
     }
 
 

@@ -74,8 +74,9 @@ def fit(
     """Learns to predict column ``target`` of a table, and judges itself on rows kept apart.
 
     ``source`` is a path (csv, tsv, parquet, jsonl; plain or gzipped), a bundled table (``"heart"``,
-    ``"breast_cancer"``: their target is known), a data frame, a pyarrow table, a dict of columns or
-    an array. Two target values make a binary, few labels a multiclass task, numbers a regression.
+    ``"breast_cancer"``, ``"diabetes"``: their target is known), a data frame, a pyarrow table, a
+    dict of columns or an array. Two target values make a binary, few labels a multiclass task,
+    numbers a regression.
 
     ``split``: shares of train, validation and test rows. An MLP with hidden ``layers`` is trained
     with AdamW until the validation loss has not improved for ``patience`` epochs; the best weights

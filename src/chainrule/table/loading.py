@@ -31,6 +31,9 @@ WITH_MODEL: Mapping[str, type | tuple[type, ...]] = {
     "seconds": (int, float),
 }
 
+#: of a line of metrics.jsonl, what is no part of the history
+BESIDES = ("seconds", "lr")
+
 
 def load_run(path: str | os.PathLike[str]) -> Predictor:
     """The predictor of a run folder that ``fit`` or the command line wrote.
@@ -166,7 +169,8 @@ def _history(folder: Path) -> History:
         try:
             values = json.loads(line)
             logs = {k: float("nan") if v is None else float(v) for k, v in values.items()}
-            history.append(int(logs.pop("epoch")) - 1, {k: logs[k] for k in logs if k != "seconds"})
+            epoch = int(logs.pop("epoch"))
+            history.append(epoch - 1, {k: logs[k] for k in logs if k not in BESIDES})
         except (ValueError, TypeError, KeyError, AttributeError):
             raise StateError(
                 "a line of metrics.jsonl is not one of ours",

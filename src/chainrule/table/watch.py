@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..data import Finding
 from ..train import Callback, Progress
+from ..train.rates import rates_of
 from .runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -171,7 +172,9 @@ class Recorder(Callback):
         if epoch < self._epochs:  # training went back to an earlier state
             self.folder.cut_metrics(epoch)
         self._epochs = epoch + 1
-        self.folder.metrics({"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs})
+        numbers = {"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs}
+        rates = rates_of(self.trainer.optimizer)
+        self.folder.metrics({**numbers, "lr": rates[0]} if rates else numbers)
 
     def on_train_end(self, logs: Logs) -> None:
         self._tell()

@@ -80,10 +80,14 @@ class Evaluator:
     def evaluate_examples(self, examples: Examples, batch_size: int) -> dict[str, float]:
         """Loss and metrics from the outputs of all rows at once, so that batches do not matter."""
         outputs = self.outputs(examples.inputs, batch_size)
-        with no_grad():
-            loss = float(self.loss(new_tensor(outputs), new_tensor(examples.target)).item())
+        loss = self.loss_of(outputs, examples.target)
         scores = Scores(outputs, self.criterion.link)
         return {"loss": loss} | {m.name: m(examples.target, scores) for m in self.metrics}
+
+    def loss_of(self, outputs: Array, target: Array) -> float:
+        """The loss of these outputs for all rows."""
+        with no_grad():
+            return float(self.loss(new_tensor(outputs), new_tensor(target)).item())
 
     def predict(self, X: Any, batch_size: int | None = None) -> Array:
         """The model's outputs for every row, float32, in evaluation mode."""
@@ -93,14 +97,15 @@ class Evaluator:
         """`predict` with the meaning the loss gives it: ``.labels``, ``.probabilities``."""
         return Scores(self.predict(X, batch_size), self.criterion.link)
 
-    def outputs(self, inputs: tuple[Array, ...], batch_size: int) -> Array:
+    def outputs(self, inputs: tuple[Array, ...], batch_size: int, averaged: bool = True) -> Array:
         """Outputs in blocks of one size (at most ``batch_size``), so that few programs serve all.
 
-        The last block is filled up with copies of its last row; their outputs are cut off.
+        The last block is filled up with copies of its last row; their outputs are cut off. They are
+        those of the averaged weights, if there is an average and ``averaged`` does not say no.
         """
         rows = len(inputs[0])
         block = min(batch_size, 1 << (rows - 1).bit_length())
-        with self.averaged(), self.evaluating():
+        with self.averaged() if averaged else nullcontext(), self.evaluating():
             parts = [
                 np.asarray(self._compiled_forward(*(_block(a, i, block) for a in inputs)).numpy())
                 for i in range(0, rows, block)

@@ -21,9 +21,12 @@ class DivergenceGuard(Callback):
     Training diverges when the loss is no longer finite, or when ``monitor`` was above ``factor``
     times its best (or the loss before the first step) in ``patience`` epochs one after the other.
     The state after the best epoch is held in memory: weights, optimizer, random numbers, history,
-    other callbacks. Each return multiplies the learning rate by ``lr_factor``; after ``most``
-    returns a further divergence is an error. ``returns`` lists (epoch that diverged, epoch that is
-    next).
+    other callbacks. An epoch's loss is that of the weights before each of its steps, so a state is
+    held only if the weights that the last step left are good too: their loss on the first 1024
+    training rows is finite and at most ``factor`` times its best.
+
+    Each return multiplies the learning rate by ``lr_factor``; after ``most`` returns a further
+    divergence is an error. ``returns`` lists (epoch that diverged, epoch that is next).
     """
 
     in_snapshots: ClassVar[bool] = False
@@ -49,6 +52,7 @@ class DivergenceGuard(Callback):
     def on_train_begin(self, logs: Logs) -> None:
         self.returns = []
         self._best, self._bad, self._since = self._loss_now(), 0, 0
+        self._after = self._loss_after()
         self._good = self.trainer.state(snapshot=True)
 
     def _loss_now(self) -> float:
@@ -62,14 +66,21 @@ class DivergenceGuard(Callback):
         value = self.trainer.evaluate_examples(examples, EVALUATION_ROWS)["loss"]
         return value if np.isfinite(value) else np.inf
 
+    def _loss_after(self) -> float:
+        """The loss of the weights as they are now, averages apart; infinity if there is none."""
+        run = self.trainer.run
+        if run is None:
+            return np.inf
+        few = tuple(a[:EVALUATION_ROWS] for a in run.train.inputs)
+        outputs = self.trainer.outputs(few, EVALUATION_ROWS, averaged=False)
+        value = self.trainer.loss_of(outputs, run.train.target[:EVALUATION_ROWS])
+        return value if np.isfinite(value) else np.inf
+
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         value = watched("the guard", self.monitor, logs)
-        if value < self._best:
-            self._best, self._bad, self._since = value, 0, 0
-            self._good = self.trainer.state(snapshot=True)
+        if value < self._best and self._keep_state(value):
             return
-        limit = self._best + (self.factor - 1) * abs(self._best)
-        self._bad = 0 if value <= limit else self._bad + 1
+        self._bad = 0 if value <= self._limit(self._best) else self._bad + 1
         if self._bad < self.patience:
             return
         what = f"{self.monitor} is {value:.4g}, after {self._best:.4g} at best"
@@ -80,6 +91,20 @@ class DivergenceGuard(Callback):
                 help=f"the learning rate is {self._rate():g} by now; begin "
                 "with a lower one, or look for defects in the data",
             )
+
+    def _limit(self, best: float) -> float:
+        """A loss above this has diverged from ``best``, which may be negative."""
+        return best + (self.factor - 1) * abs(best)
+
+    def _keep_state(self, value: float) -> bool:
+        """Holds the present state, unless the last step of the epoch made the weights explode."""
+        after = self._loss_after()
+        if not after <= self._limit(self._after) or after == np.inf:
+            return False
+        self._best, self._bad, self._since = value, 0, 0
+        self._after = min(after, self._after)
+        self._good = self.trainer.state(snapshot=True)
+        return True
 
     def on_divergence(self, epoch: int, error: TrainingError) -> bool:
         return self._go_back(epoch, error.what)
@@ -107,6 +132,7 @@ class DivergenceGuard(Callback):
     def state(self) -> dict[str, Any]:
         return {
             "best": float(self._best),
+            "after": float(self._after),
             "bad": self._bad,
             "since": self._since,
             "returns": [tuple(r) for r in self.returns],
@@ -115,4 +141,5 @@ class DivergenceGuard(Callback):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         self._best, self._bad, self._since = state["best"], state["bad"], state["since"]
+        self._after = state["after"]
         self.returns, self._good = [tuple(r) for r in state["returns"]], state["good"]

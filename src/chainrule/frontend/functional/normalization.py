@@ -94,9 +94,71 @@ def batch_norm(
     else:
         mean, variance = running_mean, running_var
         centred = x - reshape(mean, along)
-    y = centred / reshape(sqrt(variance + eps), along)
+    scale = 1.0 / sqrt(variance + eps)
+    y = centred * reshape(scale if weight is None else scale * weight, along)
+    return y if bias is None else y + reshape(bias, along)
+
+
+def group_norm(
+    x: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) · weight + bias, statistics over each group of channels.
+
+    x is [N, C, ...]; the C channels fall into ``num_groups`` groups, in each example on its own.
+    """
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        raise ShapeError(
+            f"an input of shape {x.shape} does not fall into {num_groups} groups of channels",
+            where=where(),
+            help="give [batch, channels, ...] and groups that divide the channels",
+        )
+    grouped = reshape(x, (x.shape[0], num_groups, x.shape[1] // num_groups, *x.shape[2:]))
+    axes = range(2, grouped.ndim)
+    centred = grouped - reductions.mean(grouped, axes, keepdim=True)
+    variance = reductions.mean(centred * centred, axes, keepdim=True)
+    y = reshape(centred * (1.0 / sqrt(variance + eps)), x.shape)
+    along = [1, x.shape[1]] + [1] * (x.ndim - 2)
     y = y if weight is None else y * reshape(weight, along)
     return y if bias is None else y + reshape(bias, along)
+
+
+def instance_norm(
+    x: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float | Tensor = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) · weight + bias for each channel of each example [N, C, *S].
+
+    Running statistics, if given, move toward the averages over the batch by ``momentum``; without
+    ``use_input_stats`` they are what is used.
+    """
+    tracked = running_mean is not None and running_var is not None
+    if tracked and not use_input_stats:
+        return batch_norm(x, running_mean, running_var, weight, bias, eps=eps)
+    count = _product(x.shape[2:])
+    if count < 2:
+        raise ShapeError(
+            f"statistics of an example need more than one value per channel; the input is "
+            f"{x.shape}",
+            where=where(),
+            help="use larger images",
+        )
+    if running_mean is not None and running_var is not None:
+        axes = range(2, x.ndim)
+        with no_grad():
+            mean = reductions.mean(x, axes)
+            _move(running_mean, reductions.mean(mean, 0), momentum)
+            _move(running_var, reductions.mean(reductions.var(x, axes), 0), momentum)
+    return group_norm(x, x.shape[1], weight, bias, eps)
 
 
 def _move(running: Tensor, value: Tensor, momentum: float | Tensor) -> None:

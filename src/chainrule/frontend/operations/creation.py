@@ -12,7 +12,7 @@ from ... import ops
 from ...errors import DTypeError
 from ...ir.types import DType, Shape
 from ..apply import apply, from_array, new_tensor, scalar, tensor_of
-from ..memory import aligned_empty
+from ..memory import aligned_empty, order_of
 from ..modes import thread, where
 from .arithmetic import broadcast_to, cast
 
@@ -93,9 +93,7 @@ def full_like(x: Tensor, value: bool | float, dtype: DTypeLike | None = None) ->
     wanted = x.dtype if dtype is None else dtype_of(dtype)
     if thread.trace is not None or x.is_traced:
         return full(x.shape, value, wanted)
-    like = x.concrete
-    order = "F" if like.flags.f_contiguous and not like.flags.c_contiguous else "C"
-    array = aligned_empty(x.shape, wanted.numpy, order)
+    array = aligned_empty(x.shape, wanted.numpy, order_of(x.concrete))
     array[...] = value
     return from_array(array)
 
