@@ -9,8 +9,8 @@ import numpy as np
 
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph
-from chainrule.ir.primitive import primitives
 from chainrule.ir.parse import parse
+from chainrule.ir.primitive import primitives
 from chainrule.ir.text import to_text
 from chainrule.ir.types import f32, f64
 from chainrule.ir.verify import verify

@@ -168,7 +168,8 @@ def describe(graph: Graph, doors: Doors, program: Program) -> ProgramMeta:
             flops += work(task.nest)
             touched = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
             traffic += sum(b.nbytes for b in touched)
-    return ProgramMeta(tuple(slots), program.arena_bytes, flops, traffic)
+    kept = program.kept_bytes
+    return ProgramMeta(tuple(slots), program.arena_bytes, flops, traffic, kept_bytes=kept)
 
 
 def cache_key(graph: Graph, doors: Doors, options: Options, target: Target) -> str:

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from chainrule import ops
 from chainrule.codegen.brgemm import emit_product
 from chainrule.codegen.brgemm_tile import (
     Extents,
@@ -16,7 +17,9 @@ from chainrule.codegen.brgemm_tile import (
 )
 from chainrule.codegen.target import emit_assembly, target_for
 from chainrule.errors import CompileError
+from chainrule.ir.graph import Graph
 from chainrule.ir.types import DType
+from chainrule.schedule import tile
 from chainrule.schedule.nest import (
     Acc,
     Access,
@@ -33,6 +36,8 @@ from chainrule.schedule.nest import (
 from chainrule.schedule.simulate import simulate_nest
 from codegen.native import NativeNest, bits, guarded, native_function, nest_text
 from codegen.random_nests import EXTENTS, UNARY, Maker
+from compiled import run_native
+from steps import door
 
 F32 = DType.f32
 CPUS = (None, "haswell")
@@ -256,3 +261,19 @@ def test_an_operand_read_through_an_index_is_refused() -> None:
     nest = Nest(base.dims, 2, base.stores, Product(a, base.source.b), vector=1)
     with pytest.raises(CompileError, match="through an index"):
         emit_product(nest, target_for())
+
+
+@pytest.mark.parametrize("near", [1 << 18, 6000, 2000])
+@pytest.mark.parametrize("cpu", [None, "haswell"])
+def test_parts_of_a_long_sum_leave_the_bits_alone(
+    near: int, cpu: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accumulators that wait in memory between images are the same chains."""
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=s).astype(np.float32) for s in ((8, 9, 9, 1, 32), (8, 7, 8, 1, 40))]
+    x, dy = (door("arg", f"x{i}", v.shape) for i, v in enumerate(values))
+    graph = Graph((x, dy), (ops.conv_wgrad(x, dy, kernel=(3, 2), strides=(1, 1), dilation=(1, 1)),))
+    (whole,), _ = run_native(graph, values)
+    monkeypatch.setattr(tile, "NEAR", near)
+    (parts,), _ = run_native(graph, values, cpu=cpu)
+    np.testing.assert_array_equal(parts, whole)

@@ -58,7 +58,7 @@ def test_compiled_batch_norm_moves_its_statistics() -> None:
 
 def test_linear_is_stored_input_major_unless_narrow_and_aligned() -> None:
     wide, narrow = nn.Linear(5, 16).weight.concrete, nn.Linear(5, 15).weight.concrete
-    assert wide.shape == (16, 5) and narrow.shape == (15, 5)
+    assert (wide.shape, narrow.shape) == ((16, 5), (15, 5))
     assert wide.strides == (4, 64)
     assert narrow.strides == (20, 4)
     assert wide.ctypes.data % 64 == narrow.ctypes.data % 64 == 0

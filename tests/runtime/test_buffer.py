@@ -64,3 +64,12 @@ def test_a_write_outside_is_found(offset: int, side: str) -> None:
     ctypes.c_uint8.from_address(arena.address + offset).value = 1
     with pytest.raises(VerifyError, match=side):
         arena.check()
+
+
+def test_the_kept_part_of_an_arena_is_zero_and_never_poisoned() -> None:
+    arena = Arena(256, guarded=True, kept=128)
+    assert not arena.view[:128].any()
+    assert arena.view[128:].all()
+    arena.view[:128] = 7
+    arena.poison()
+    assert (arena.view[:128] == 7).all()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from chainrule import ops
+from chainrule.ir.graph import Graph, full
+from chainrule.ir.types import f32
 from chainrule.passes import optimize
 from chainrule.schedule import Doors, schedule
 from chainrule.schedule.memory import lifetimes
-from steps import perceptron_step
+from steps import door, perceptron_step
 
 
 def test_live_buffers_do_not_overlap() -> None:
@@ -35,3 +38,16 @@ def test_nests_of_one_phase_do_not_race() -> None:
             written = {w.buffer for w in a.nest.writes}
             touched = {x.buffer for x in (*b.nest.reads, *b.nest.writes)}
             assert not written & touched
+
+
+def test_zeros_around_an_array_are_written_once_for_all_steps() -> None:
+    x = door("arg", "x", (4, 5))
+    padded = ops.pad(x * 2.0, full(0.0, (), f32), low=(1, 1), high=(1, 1), interior=(0, 0))
+    graph = Graph((x,), (ops.reduce_sum(padded * padded, axes=(0,)),))
+    program = schedule(optimize(graph), Doors())
+    (kept,) = (b for b in program.offsets if b.kept)
+    assert program.kept_bytes >= kept.nbytes
+    assert all(o >= program.kept_bytes for b, o in program.offsets.items() if not b.kept)
+    nests = [task.nest for phase in program.phases for task in phase]
+    writers = [n for n in nests if any(a.buffer is kept for a in n.writes)]
+    assert [nest.dims for nest in writers] == [(4, 5)]  # the inside alone

@@ -20,12 +20,13 @@ tiles, blocks, vector width and threads leave its bits alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ..errors import CompileError
 from ..schedule.nest import Access, Nest, Product
+from .bounds import Bound, below, larger, plus, smaller, times, value_of
 from .brgemm_epilogue import Epilogue, Region, far_accesses, is_short
 from .brgemm_tile import Extents, Tile, choose_tile, product_granule
 from .builder import Builder
@@ -40,7 +41,6 @@ ZERO = const(VECTOR, 0.0)
 #: own prefetching
 AHEAD = 12
 
-Bound = Value | int
 #: first, last and step of a loop
 Piece = tuple[Bound, Bound, int]
 
@@ -87,6 +87,8 @@ class _Block:
     length: Bound
     waiting: Value | None
     top: Bound
+    #: steps of the outermost loop of the sum, if there is one around that of k
+    part: tuple[Bound, Bound] | None = None
 
 
 class _Emitter:
@@ -101,7 +103,7 @@ class _Emitter:
         self.epilogue = Epilogue(self.b, nest, self.pointers)
         self.blocked = self.tile.block < self.x.k
         self.fetched = {} if self.blocked else far_accesses(nest)
-        self.short = is_short(nest) and not self.blocked
+        self.short = is_short(nest) and not self.blocked and nest.waiting is None
         t = self.tile
         self.packed = self._scratch(t.block * t.width) if t.pack else None
         waiting_rows = t.strip if self.blocked else 0 if self.short else t.rows
@@ -118,6 +120,18 @@ class _Emitter:
 
     def batches(self) -> None:
         """All loops."""
+        if self.nest.waiting is None:
+            self._panels(self._panel)
+            return
+        self._panels(self._clear)
+        chunk, images = self.nest.waiting.chunk, self.x.outer[0]
+        with self.b.loop(0, images, chunk) as first:
+            last = smaller(self.b, images, plus(self.b, first, chunk))
+            self._panels(lambda panel: self._part_of_panel(panel, (first, last)))
+        self._panels(self._finish_panel)
+
+    def _panels(self, visit: Callable[[_Panel], None]) -> None:
+        """Loops over batches and panels."""
         with ExitStack() as loops:
             ranges = [self._bounds(d) for d in range(self.nest.parallel - 2)]
             index = tuple(loops.enter_context(self.b.loop(*r)) for r in ranges)
@@ -126,16 +140,49 @@ class _Emitter:
                 vectors, rest = divmod(width, LANES)
                 lanes = (LANES,) * vectors + ((rest,) if rest else ())
                 with self.b.loop(first, last, width) as n:
-                    self._panel(_Panel(index, n, lanes))
+                    visit(_Panel(index, n, lanes))
+
+    # ------------------------------------------------------------ sums in parts, all tiles waiting
+
+    def _clear(self, panel: _Panel) -> None:
+        b, (lo, hi) = self.b, self._bounds(self.nest.parallel - 2)
+        first, last = (b.mul(value_of(row), i64(panel.width)) for row in (lo, hi))
+        with b.loop(first, last, LANES) as i:
+            b.store(ZERO, b.gep(self._home(panel), i, "float"), 64)
+
+    def _part_of_panel(self, panel: _Panel, part: tuple[Bound, Bound]) -> None:
+        lo, hi = self._bounds(self.nest.parallel - 2)
+        block = _Block(i64(0), self.x.k, self._home(panel), 0, part)
+        self._rows(panel, block, lo, hi)
+
+    def _finish_panel(self, panel: _Panel) -> None:
+        b, (lo, hi) = self.b, self._bounds(self.nest.parallel - 2)
+        first = b.gep(self._home(panel), b.mul(value_of(lo), i64(panel.width)), "float")
+        region = Region(panel.index, value_of(lo), panel.n, panel.lanes)
+        self.epilogue.from_memory(region, b.sub(value_of(hi), value_of(lo)), first)
+
+    def _home(self, panel: _Panel) -> Value:
+        """Where the accumulators of a panel wait, row by row: panels lie one after another."""
+        assert self.nest.waiting is not None
+        b, m = self.b, self.x.m
+        columns = -(-self.x.n // LANES) * LANES
+        offset = b.mul(panel.n, i64(m))
+        step = m * columns
+        for index, extent in reversed(list(zip(panel.index, self.nest.dims, strict=False))):
+            offset = b.add(offset, b.mul(index, i64(step)))
+            step *= extent
+        return b.gep(self.pointers[self.nest.waiting.buffer], offset, "float")
+
+    # ------------------------------------------------------------------------------ one panel
 
     def _pieces(self, lo: Bound, hi: Bound, extent: int, size: int) -> list[Piece]:
         """``range(lo, hi)`` in full steps of ``size``, then what remains before ``extent``."""
         full = extent // size * size
         pieces: list[Piece] = []
         if full:
-            pieces.append((lo, self._smaller(hi, full) if full < extent else hi, size))
+            pieces.append((lo, smaller(self.b, hi, full) if full < extent else hi, size))
         if full < extent:
-            pieces.append((self._larger(lo, full), hi, extent - full))
+            pieces.append((larger(self.b, lo, full), hi, extent - full))
         return pieces
 
     def _panel(self, panel: _Panel) -> None:
@@ -144,18 +191,18 @@ class _Emitter:
             self._rows(panel, _Block(i64(0), self.x.k, None, lo), lo, hi)
             return
         with self.b.loop(lo, hi, self.tile.strip) as top:
-            end = self._smaller(hi, self._plus(top, self.tile.strip))
+            end = smaller(self.b, hi, plus(self.b, top, self.tile.strip))
             self._strip(panel, top, end)
 
     def _strip(self, panel: _Panel, top: Value, end: Bound) -> None:
         """Blocks of k one after another, accumulators waiting in scratch."""
         b, tile = self.b, self.tile
-        count = b.sub(_value(end), top)
+        count = b.sub(value_of(end), top)
         with b.loop(0, b.mul(count, i64(panel.width)), LANES) as i:
             b.store(ZERO, b.gep(self.waiting, i, "float"), 64)
         with b.loop(0, self.x.k, tile.block) as k:
-            length = self._smaller(self.x.k, self._plus(k, tile.block))
-            steps = b.sub(_value(length), k)
+            length = smaller(self.b, self.x.k, plus(self.b, k, tile.block))
+            steps = b.sub(value_of(length), k)
             self._rows(panel, _Block(k, steps, self.waiting, top), top, end)
         region = Region(panel.index, top, panel.n, panel.lanes)
         self.epilogue.from_memory(region, count, self.waiting)
@@ -169,18 +216,18 @@ class _Emitter:
         packed = _Rows(self.packed, panel.width) if self.packed else raw
         for first, last, rows in self._pieces(lo, hi, self.x.m, self.tile.rows):
             if self.packed and rows == self.tile.rows:
-                with self.b.loop(first, self._smaller(last, self._plus(first, 1)), rows) as m:
+                with self.b.loop(first, smaller(self.b, last, plus(self.b, first, 1)), rows) as m:
                     self._tile(panel, block, m, rows, raw, copy=True)
-                first = self._plus(first, rows)
+                first = plus(self.b, first, rows)
             elif self.packed:
-                packed = self._either(self._below(lo, first), packed, raw)
+                packed = self._either(below(self.b, lo, first), packed, raw)
             with self.b.loop(first, last, rows) as m:
                 self._tile(panel, block, m, rows, packed)
 
     def _either(self, c: Value | bool, yes: _Rows, no: _Rows) -> _Rows:
         if isinstance(c, bool):
             return yes if c else no
-        step = self.b.select(c, _value(yes.step), _value(no.step))
+        step = self.b.select(c, value_of(yes.step), value_of(no.step))
         return _Rows(self.b.select(c, yes.first, no.first), step)
 
     def _tile(
@@ -191,7 +238,7 @@ class _Emitter:
         waiting: list[Value] = []
         sums = [ZERO] * count
         if block.waiting:
-            offset = b.mul(b.sub(m, _value(block.top)), i64(panel.width))
+            offset = b.mul(b.sub(m, value_of(block.top)), i64(panel.width))
             first = b.gep(block.waiting, offset, "float")
             waiting = [b.gep(first, i * LANES, "float") for i in range(count)]
             sums = [b.load(VECTOR, w, 64) for w in waiting]
@@ -221,7 +268,8 @@ class _Emitter:
         a = self.source.a
         start = [self._address(a, panel.index, m, block.start), source.first]
         if self.x.outer:
-            return self._outer(panel, rows, source, self.nest.parallel, [*start, *sums])
+            dim = self.nest.parallel
+            return self._outer(panel, rows, source, dim, [*start, *sums], block.part)
         start += [self.packed] if copy and self.packed else []
         values = [*start, *sums]
         done = 0
@@ -237,13 +285,19 @@ class _Emitter:
         return values[len(start) :]
 
     def _outer(
-        self, panel: _Panel, rows: int, source: _Rows, dim: int, values: list[Value]
+        self,
+        panel: _Panel,
+        rows: int,
+        source: _Rows,
+        dim: int,
+        values: list[Value],
+        part: tuple[Bound, Bound] | None = None,
     ) -> list[Value]:
         """Sums after the loops of the sum from ``dim`` on; ``values`` are addresses, then sums."""
         if dim == len(self.nest.dims) - 1:
             return self._part(panel, rows, source, False, (0, self.x.k), values)[2:]
         b, (column, row, *sums) = self.b, values
-        with b.fold(0, self.nest.dims[dim], 1, sums) as fold:
+        with b.fold(*(part or (0, self.nest.dims[dim])), 1, sums) as fold:
             starts = []
             for access, start in ((self.source.a, column), (self.source.b, row)):
                 offset = scaled(b, fold.index, access.offset.coeffs[dim])
@@ -314,7 +368,7 @@ class _Emitter:
     def _copy(self, place: Value, row: Value, step: Bound, vectors: list[Value]) -> None:
         """Keep a row of B, and ask for one that will be met soon."""
         b = self.b
-        later = b.gep(row, self._times(step, AHEAD), "float")
+        later = b.gep(row, times(self.b, step, AHEAD), "float")
         b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         for j, vector in enumerate(vectors):
             b.store(vector, b.gep(place, j * LANES, "float"), 64)
@@ -331,30 +385,3 @@ class _Emitter:
             if offset.coeffs[dim]:
                 pointer = self.b.gep(pointer, scaled(self.b, value, offset.coeffs[dim]), "float")
         return self.b.gep(pointer, offset.const, "float")
-
-    # ------------------------------------------------------------------------------- bounds
-
-    def _smaller(self, x: Bound, y: Bound) -> Bound:
-        if isinstance(x, int) and isinstance(y, int):
-            return min(x, y)
-        return self.b.overloaded("smin", _value(x), _value(y))
-
-    def _larger(self, x: Bound, y: Bound) -> Bound:
-        if isinstance(x, int) and isinstance(y, int):
-            return max(x, y)
-        return self.b.overloaded("smax", _value(x), _value(y))
-
-    def _plus(self, x: Bound, y: int) -> Bound:
-        return x + y if isinstance(x, int) else self.b.add(x, i64(y))
-
-    def _times(self, x: Bound, y: int) -> Bound:
-        return x * y if isinstance(x, int) else self.b.mul(x, i64(y))
-
-    def _below(self, x: Bound, y: Bound) -> Value | bool:
-        if isinstance(x, int) and isinstance(y, int):
-            return x < y
-        return self.b.compare("slt", _value(x), _value(y))
-
-
-def _value(x: Bound) -> Value:
-    return i64(x) if isinstance(x, int) else x

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from ..ir.graph import Graph
 from ..ir.verify import verify
 from .canonicalize import canonicalize
+from .cropping import crop
+from .depthwise import expand_depthwise
 from .layout import materialize_operands
 from .reductions import split_reductions
 from .stabilize import stabilize
+from .strided import skip_zeros
+from .transposes import sink_transposes
 
 Observer = Callable[[str, Graph], None]
 
@@ -26,6 +30,10 @@ class Pass:
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("canonicalize", canonicalize, "one form for equal things, so that later patterns match"),
+    Pass("transposes", sink_transposes, "activations stay channels-last between convolutions"),
+    Pass("cropping", crop, "what a gradient of padding throws away is not computed"),
+    Pass("depthwise", expand_depthwise, "groups of one channel have vectors along the groups"),
+    Pass("strided", skip_zeros, "gradients of strided convolutions meet no zeros"),
     Pass("stabilize", stabilize, "formulas that lose digits or keep more than they need"),
     Pass(
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"

@@ -66,13 +66,14 @@ def aligned_copy(array: Array, order: Literal["C", "F"] = "C") -> Array:
 class Arena:
     """The temporaries of one program: ``nbytes`` at ``address``, page-aligned when large.
 
+    The first ``kept`` bytes are zero before the first step and are left alone between steps.
     ``guarded`` is for finding defects of the memory plan: `poison` fills the arena with NaN, so
     that a value read before it is written shows, and `check` finds writes past either end. ``view``
     is the arena as bytes.
     """
 
-    def __init__(self, nbytes: int, guarded: bool = False) -> None:
-        self.nbytes = nbytes
+    def __init__(self, nbytes: int, guarded: bool = False, kept: int = 0) -> None:
+        self.nbytes, self.kept = nbytes, kept
         self.guarded = guarded
         guard = _GUARD if guarded else 0
         # A whole page in front keeps the alignment that the arena has without guards.
@@ -81,6 +82,7 @@ class Arena:
         self.view = self._memory[front : front + nbytes]
         self._edges = (self._memory[front - guard : front], self._memory[front + nbytes :])
         self.address: int = address(self._memory) + front
+        self.view[:kept].fill(0)
         if guarded:
             for edge in self._edges:
                 edge.fill(_CANARY)
@@ -88,9 +90,10 @@ class Arena:
 
     def poison(self) -> None:
         """Fill the arena with quiet NaN (as f32; as f64 and as integers the bits are odd too)."""
-        words = self.nbytes // 4
-        self.view[: words * 4].view(np.uint32).fill(0x7FF8_7FF8)
-        self.view[words * 4 :].fill(_CANARY)
+        free = self.view[self.kept :]
+        words = len(free) // 4
+        free[: words * 4].view(np.uint32).fill(0x7FF8_7FF8)
+        free[words * 4 :].fill(_CANARY)
 
     def check(self) -> None:
         """Raise `VerifyError` if anything was written outside the arena."""

@@ -87,13 +87,17 @@ class Slot:
 
 @dataclass(frozen=True)
 class ProgramMeta:
-    """The description of a program. ``flops`` and ``traffic_bytes`` estimate one step's cost."""
+    """The description of a program. ``flops`` and ``traffic_bytes`` estimate one step's cost.
+
+    The first ``kept_bytes`` of the arena are zero before the first step.
+    """
 
     slots: tuple[Slot, ...]
     arena_bytes: int
     flops: int = 0
     traffic_bytes: int = 0
     entry: str = "run"
+    kept_bytes: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """This description in JSON's types."""
@@ -115,6 +119,7 @@ class ProgramMeta:
             "flops": self.flops,
             "traffic_bytes": self.traffic_bytes,
             "entry": self.entry,
+            "kept_bytes": self.kept_bytes,
         }
 
     @classmethod
@@ -133,9 +138,8 @@ class ProgramMeta:
                 )
                 for s in data["slots"]
             )
-            return cls(
-                slots, data["arena_bytes"], data["flops"], data["traffic_bytes"], data["entry"]
-            )
+            numbers = ("arena_bytes", "flops", "traffic_bytes", "entry", "kept_bytes")
+            return cls(slots, *(data[name] for name in numbers))
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, CompileError):
                 raise

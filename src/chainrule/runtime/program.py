@@ -115,7 +115,7 @@ class NativeProgram:
         self._run = RUN(self._entry)
         self._control = Control()
         self._ctl, self._done = self._control.address, self._control.done
-        self._arena = Arena(meta.arena_bytes, guarded)
+        self._arena = Arena(meta.arena_bytes, guarded, meta.kept_bytes)
         self._arena_at = self._arena.address
         self._pointers = PointerTable(len(meta.slots))
         self._table, self._table_at = self._pointers.entries, self._pointers.address

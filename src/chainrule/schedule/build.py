@@ -24,8 +24,8 @@ def schedule(graph: Graph, doors: Doors, *, fusion: bool = True) -> Program:
     levels = phase_levels(clusters, before)
     nests = [tile(lower_cluster(c, plan, needed)) for c in clusters]
     phases = make_phases(nests, levels)
-    offsets, arena = plan_memory(phases)
-    return Program(phases, offsets, arena, tuple(b.name for b in plan.slots))
+    offsets, arena, kept = plan_memory(phases)
+    return Program(phases, offsets, arena, tuple(b.name for b in plan.slots), kept)
 
 
 def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:

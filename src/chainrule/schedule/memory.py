@@ -25,16 +25,21 @@ def lifetimes(phases: tuple[tuple[Task, ...], ...]) -> dict[Buffer, tuple[int, i
     return found
 
 
-def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int], int]:
-    """Offsets in bytes of all arena buffers, and the size of the arena."""
+def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int], int, int]:
+    """Offsets in bytes of all arena buffers, the size of the arena, and of its kept part."""
     lives = lifetimes(phases)
     placed: list[tuple[int, int, Buffer]] = []
     offsets: dict[Buffer, int] = {}
-    order = list(lives)
+    kept = 0
+    for buffer in lives:
+        if buffer.kept:
+            offsets[buffer] = kept
+            kept += _room(buffer)
+    order = [b for b in lives if not b.kept]
     for buffer in sorted(order, key=lambda b: (-b.nbytes, order.index(b))):
-        size = -(-buffer.nbytes // ALIGN) * ALIGN + SKEW
+        size = _room(buffer)
         first, last = lives[buffer]
-        position = 0
+        position = kept
         for start, end, other in sorted(placed, key=lambda p: p[0]):
             born, died = lives[other]
             if died < first or last < born:
@@ -44,4 +49,8 @@ def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int]
             position = max(position, end)
         offsets[buffer] = position
         placed.append((position, position + size, buffer))
-    return offsets, max((end for _, end, _ in placed), default=0)
+    return offsets, max((end for _, end, _ in placed), default=kept), kept
+
+
+def _room(buffer: Buffer) -> int:
+    return -(-buffer.nbytes // ALIGN) * ALIGN + SKEW

@@ -44,7 +44,8 @@ class Buffer:
     kind ``arena``: temporary of one step; ``external``: memory of the caller or of a state, found
     in slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step;
     ``const``: ``data``. ``aligned``: the start is 64-byte aligned (else only aligned to one
-    element).
+    element). ``kept``: an arena buffer that shares its memory with no other and is zero before the
+    first step, so that what no nest writes stays zero.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Buffer:
     step_stride: int = 0
     aligned: bool = True
     data: Array | None = None
+    kept: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -181,6 +183,18 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Memory in which the accumulators of a product wait, between parts of the sum.
+
+    A part is ``chunk`` steps of the outermost reduced loop: few enough for all tiles to find the
+    operands near. The chains are the same.
+    """
+
+    buffer: Buffer
+    chunk: int
+
+
+@dataclass(frozen=True)
 class Store:
     """``buffer[offset] = value``; with ``add``, += in loop order (then the nest is sequential
     along every dim that the indirect index depends on)."""
@@ -208,6 +222,7 @@ class Nest:
     vector: int = -1
     split: int | None = None
     name: str = ""
+    waiting: Waiting | None = None
     inner: tuple[Store, ...] = ()
 
     @property
@@ -238,7 +253,10 @@ class Nest:
     @property
     def writes(self) -> tuple[Access, ...]:
         """Every access that stores."""
-        return tuple(s.access for s in (*self.inner, *self.stores))
+        own = tuple(s.access for s in (*self.inner, *self.stores))
+        if self.waiting is None:
+            return own
+        return (*own, Access(self.waiting.buffer, Affine(0, (0,) * len(self.dims))))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
@@ -282,10 +300,12 @@ class Task:
 class Program:
     """What one step does: phases, run one after the other with a barrier between.
 
-    ``offsets`` places arena buffers in bytes; ``slots`` names the pointer table, in order.
+    ``offsets`` places arena buffers in bytes, kept ones in the first ``kept_bytes``; ``slots``
+    names the pointer table, in order.
     """
 
     phases: tuple[tuple[Task, ...], ...]
     offsets: dict[Buffer, int] = field(default_factory=dict)
     arena_bytes: int = 0
     slots: tuple[str, ...] = ()
+    kept_bytes: int = 0

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 
+from ..ir.types import DType
 from .nest import (
     Access,
     Affine,
     Apply,
+    Buffer,
     Expr,
     Index,
     Indirect,
@@ -21,11 +24,14 @@ from .nest import (
     Product,
     Reduce,
     Store,
+    Waiting,
     walk,
 )
 
 #: elements of a vector
 LANES = 16
+#: bytes of operands that stay in the second cache while tiles pass over them
+NEAR = 256 << 10
 #: below this many scalar operations a nest is done by one thread
 SMALL = 16384
 
@@ -39,7 +45,33 @@ def tile(nest: Nest) -> Nest:
         nest = _reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
         nest = _merge(nest)
     vector = _vector_dim(nest)
-    return replace(nest, vector=vector, split=_split_dim(nest, vector))
+    nest = replace(nest, vector=vector, split=_split_dim(nest, vector))
+    return replace(nest, waiting=_waiting(nest))
+
+
+def _waiting(nest: Nest) -> Waiting | None:
+    """Where accumulators wait, if the operands of the whole sum are too large to stay near.
+
+    Each tile passes over both operands; images of a weight gradient come by the megabyte.
+    """
+    if not isinstance(nest.source, Product) or len(nest.dims) == nest.parallel + 1:
+        return None
+    images = nest.dims[nest.parallel]
+    operands = (nest.source.a, nest.source.b)
+    each = 4 * sum(_span(nest, x, nest.parallel) for x in operands)
+    whole = 4 * sum(_span(nest, x) for x in operands)
+    chunk = max(1, NEAR // each)
+    if whole <= 4 * NEAR or chunk >= images or each * images > 2 * whole:
+        return None
+    *batch, m, n = nest.dims[: nest.parallel]
+    size = prod(batch) * m * -(-n // LANES) * LANES
+    return Waiting(Buffer(f"waiting_{nest.name}", DType.f32, size), chunk)
+
+
+def _span(nest: Nest, access: Access, still: int | None = None) -> int:
+    """Elements between the first and the last that is read while loop ``still`` does not move."""
+    moves = ((d, c) for d, c in enumerate(access.offset.coeffs) if d != still)
+    return 1 + sum(abs(c) * (nest.dims[d] - 1) for d, c in moves)
 
 
 def work(nest: Nest) -> int:

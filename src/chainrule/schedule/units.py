@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ..ir.graph import Graph, Node, bind
 from ..ir.types import Shape
 from ..passes.layout import PRODUCTS, input_strides, row_major
@@ -97,7 +99,8 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
     _bind_updates(plan, rigid)
     for number, node in enumerate(realized):
         if node not in places:
-            buffer = Buffer(f"t{number}", node.dtype, node.size)
+            kept = _leave_zeros(plan, node)
+            buffer = Buffer(f"t{number}", node.dtype, node.size, kept=kept)
             places[node] = Place(buffer, row_major(node.shape))
             for unit in writers[node]:
                 unit.places.append(places[node])
@@ -122,6 +125,20 @@ def node_units(node: Node) -> list[Unit]:
         return [first, Unit("scatter", node, node, node.shape, zeros, ones, after=[first])]
     kinds = dict.fromkeys(PRODUCTS, "product") | {"reduce_sum": "reduce", "reduce_max": "reduce"}
     return [Unit(kinds.get(node.op, "map"), node, node, node.shape, zeros, ones)]
+
+
+def _leave_zeros(plan: Plan, node: Node) -> bool:
+    """Whether ``node`` is padded with zeros, which its own memory can hold from step to step."""
+    if node.op != "pad" or node.inputs[1].op != "const":
+        return False
+    value = node.inputs[1].params["value"]
+    if value.any() or np.signbit(value).any():
+        return False
+    fill, copy = plan.writers[node]
+    plan.units.remove(fill)
+    plan.writers[node] = [copy]
+    copy.after.clear()
+    return True
 
 
 def _concat_units(node: Node) -> list[Unit]:
