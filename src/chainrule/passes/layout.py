@@ -27,8 +27,7 @@ def materialize_operands(graph: Graph) -> Graph:
         inputs = tuple(new[i] for i in node.inputs)
         if node.op in PRODUCTS:
             inputs = tuple(
-                i if _readable(i, in_vectors=at == PRODUCTS[node.op]) else _copy(i, copies)
-                for at, i in enumerate(inputs)
+                i if _readable(node.op, at, i) else _copy(i, copies) for at, i in enumerate(inputs)
             )
         elif node.op == "reshape" and reads_scattered_state(node):
             inputs = (_copy(inputs[0], copies),)
@@ -44,12 +43,17 @@ def _copy(node: Node, copies: dict[Node, Node]) -> Node:
     return copies[node]
 
 
-def _readable(node: Node, *, in_vectors: bool) -> bool:
-    """Whether a product can read ``node`` in the memory of the array that it views."""
+def _readable(product: str, position: int, node: Node) -> bool:
+    """Whether a product reads ``node``, its operand, best in the memory of the array it views.
+
+    Kernels are small: in row-major order their taps and channels are one loop.
+    """
     strides = view_strides(node)
     if strides is None:
         return False
-    return not in_vectors or strides[-1] == 1 or node.shape[-1] == 1
+    if product == "conv" and position == PRODUCTS[product]:
+        return strides == row_major(node.shape)
+    return position != PRODUCTS[product] or strides[-1] == 1 or node.shape[-1] == 1
 
 
 def row_major(shape: Shape) -> Strides:

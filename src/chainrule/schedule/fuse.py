@@ -76,7 +76,7 @@ def _join(
     plan: Plan,
 ) -> Cluster | None:
     """The cluster that ``unit`` joins, recording its index there; None if it starts its own."""
-    if not unit.whole or unit.after or unit.kind not in ("map", "reduce"):
+    if unit.after or unit.kind not in ("map", "reduce"):
         return None
     if unit.kind == "reduce":
         return _join_reduction(unit, clusters, home, before, plan)
