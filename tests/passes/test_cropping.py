@@ -55,3 +55,14 @@ def test_channels_and_steps_are_left_alone() -> None:
     for stop, step in (((2, 4, 6, 1, 2), (1,) * 5), ((2, 4, 6, 1, 4), (1, 2, 1, 1, 1))):
         graph = Graph((x, w), (ops.slice(y, start=(0,) * 5, stop=stop, step=step),))
         assert crop(graph) is graph or the("conv", crop(graph)).shape == y.shape
+
+
+def test_unit_axes_between_do_not_hide_the_convolution() -> None:
+    x, w = door("arg", "x", (2, 8, 9, 1, 3)), door("arg", "w", (3, 3, 1, 3, 4))
+    y = ops.reshape(ops.conv(x, w, strides=(1, 1), dilation=(1, 1)), shape=(2, 6, 7, 4))
+    graph = Graph((x, w), (ops.slice(y, start=(0, 1, 1, 0), stop=(2, 5, 6, 4), step=(1,) * 4),))
+    after = crop(graph)
+    assert the("conv", after).shape == (2, 4, 5, 1, 4)
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=n.shape).astype(np.float32) for n in graph.inputs]
+    np.testing.assert_array_equal(interpret(after, values)[0][0], interpret(graph, values)[0][0])

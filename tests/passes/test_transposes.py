@@ -78,3 +78,18 @@ def test_without_convolutions_nothing_changes() -> None:
     x = door("arg", "x", (3, 4))
     graph = Graph((x,), (ops.exp(ops.transpose(x, perm=(1, 0))),))
     assert sink_transposes(graph) is graph
+
+
+def test_a_broadcast_keeps_the_order_of_what_it_repeats() -> None:
+    """A mask over the windows of a pooling lies channels-last as the image does."""
+    x, w = door("arg", "x", (2, 3, 4, 6)), door("state", "w", (5, 3, 3, 3))
+    h = conv2d(x, w)
+    pooled = ops.reduce_max(ops.reshape(h, shape=(2, 5, 2, 2, 3, 2)), axes=(3, 5))
+    wide = ops.broadcast(pooled, shape=(2, 5, 2, 2, 3, 2), axes=(0, 1, 2, 4))
+    graph = Graph((x, w), (ops.reshape(wide, shape=(2, 5, 4, 6)) - h,))
+    after = sink_transposes(canonicalize(graph))
+    (spread,) = (n for n in after.nodes() if n.op == "broadcast" and n.ndim == 6)
+    assert spread.shape == (2, 2, 2, 3, 2, 5)
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=n.shape).astype(np.float32) for n in graph.inputs]
+    np.testing.assert_array_equal(interpret(after, values)[0][0], interpret(graph, values)[0][0])

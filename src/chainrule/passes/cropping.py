@@ -62,4 +62,24 @@ def crop_padding(node: Node) -> Node | None:
     return bind("pad", x, value, location=padded.location, **params)
 
 
-RULES: tuple[Rule, ...] = (crop_convolution, crop_padding)
+def crop_below_unit_axes(node: Node) -> Node | None:
+    """slice(reshape(x)) -> reshape(slice(x)), where only axes of extent 1 come or go"""
+    if node.op != "slice" or node.inputs[0].op != "reshape" or 0 in node.shape:
+        return None
+    flat = node.inputs[0]
+    x = flat.inputs[0]
+    wide = [a for a, e in enumerate(flat.shape) if e != 1]
+    below = [a for a, e in enumerate(x.shape) if e != 1]
+    if [flat.shape[a] for a in wide] != [x.shape[a] for a in below]:
+        return None
+    cut: dict[str, tuple[int, ...]] = {}
+    for name, whole in (("start", 0), ("stop", 1), ("step", 1)):
+        values = [whole] * x.ndim
+        for mine, theirs in zip(below, wide, strict=True):
+            values[mine] = node.params[name][theirs]
+        cut[name] = tuple(values)
+    part = bind("slice", x, location=node.location, **cut)
+    return bind("reshape", part, shape=node.shape, location=node.location)
+
+
+RULES: tuple[Rule, ...] = (crop_convolution, crop_padding, crop_below_unit_axes)

@@ -94,13 +94,21 @@ def _through_reduction(node: Node) -> Node:
 
 
 def _through_broadcast(node: Node) -> Node:
-    """broadcast(T x) -> broadcast(x) along other axes"""
+    """broadcast(T x) -> T' broadcast(x), where new axes stay behind the axes that they follow"""
     perm, x = _parts(node)
-    axes = [0] * x.ndim
-    for i, axis in enumerate(node.params["axes"]):
-        axes[perm[i]] = axis
-    params = {"shape": node.shape, "axes": tuple(axes)}
-    return bind("broadcast", x, location=node.location, **params)
+    place = inverse(perm)
+    homes = [node.params["axes"][place[axis]] for axis in range(x.ndim)]
+    order = list(range(min(homes, default=node.ndim)))
+    for home in homes:
+        following = (a for a in range(home + 1, node.ndim + 1) if a in homes or a == node.ndim)
+        order.extend(range(home, next(following)))
+    shape = tuple(node.shape[axis] for axis in order)
+    axes = tuple(order.index(home) for home in homes)
+    wide = bind("broadcast", x, shape=shape, axes=axes, location=node.location)
+    if order == sorted(order):
+        return wide
+    # Not `turned`, which would put the order of axes into the broadcast again.
+    return bind("transpose", wide, perm=inverse(tuple(order)), location=node.location)
 
 
 def _through_slice(node: Node) -> Node:
