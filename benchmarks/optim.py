@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,7 @@ def _ratio(a: list[float], b: list[float]) -> float | None:
 Burst = Callable[[int], float]  # seconds per update in a burst of so many
 
 
+@cache
 def arrays_of(shapes: tuple[Shape, ...], scale: float, seed: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     return [(scale * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]

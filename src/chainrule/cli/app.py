@@ -21,8 +21,10 @@ import click
 
 from ..errors import ChainruleError
 from ..version import __version__
+from .check import check
 from .config import config
 from .evaluate import evaluate
+from .find_lr import find_lr
 from .info import info
 from .init import init
 from .predict import predict
@@ -169,7 +171,7 @@ def app() -> None:
     """Trains a neural network from a table, and predicts with it."""
 
 
-for command in (init, train, resume, predict, evaluate, report, runs, config, info):
+for command in (init, check, find_lr, train, resume, predict, evaluate, report, runs, config, info):
     app.add_command(command)
 
 

@@ -18,9 +18,16 @@ from .elementwise import MEMORY, REGISTER, apply, threefry, threefry_parity
 from .placement import Dims, Placement, Point, affine_dims, bound
 from .values import LANES, Value, const, const_vector, i64, lane_mask, vector_of
 
+#: bytes of an array that is not expected in a near cache, and how far ahead of its use a walk asks
+#: for it: the processor's own prefetching begins anew at each page and for each of many arrays
+FAR, AHEAD = 1 << 19, 1536
+
 
 class Expressions(Placement):
-    """Values and addresses of one nest in one function."""
+    """Values and addresses of one nest in one function.
+
+    ``ahead``: loads of long walks ask for what comes later.
+    """
 
     def __init__(
         self,
@@ -28,9 +35,12 @@ class Expressions(Placement):
         nest: Nest,
         pointers: Mapping[Buffer, Value],
         top: Place | None = None,
+        *,
+        ahead: bool = False,
     ):
         super().__init__(b, nest, top)
         self.pointers = pointers
+        self.ahead = ahead
 
     # ---------------------------------------------------------------------------------- values
 
@@ -199,6 +209,11 @@ class Expressions(Placement):
             return self.b.compare("ne", value, const(value.type, 0))
         return value
 
+    def streams(self, access: Access) -> bool:
+        """Whether the innermost loop walks through memory that no near cache holds."""
+        along = self.ahead and self.vector_dim == len(self.nest.dims) - 1
+        return along and not access.indirect and access.buffer.nbytes >= FAR
+
     def _load_memory(self, access: Access, point: Point) -> Value:
         b, lanes = self.b, self.lanes(point)
         scalar, size = MEMORY[access.buffer.dtype], access.buffer.dtype.itemsize
@@ -209,6 +224,8 @@ class Expressions(Placement):
         if stride == 0:
             return b.load(scalar, pointer, size)
         if stride == 1:
+            if lanes == LANES and self.streams(access):
+                ask_for(b, b.gep(pointer, AHEAD, "i8"))
             return load_lanes(b, scalar, pointer, lanes, self.alignment(access, point))
         first = b.gep(pointer, 1 - lanes, scalar)
         back = load_lanes(b, scalar, first, lanes, size)
@@ -226,6 +243,12 @@ def load_lanes(b: Builder, scalar: str, pointer: Value, lanes: int, align: int) 
     if lanes == 1:
         return b.splat(b.load(scalar, pointer, align))
     return b.masked_load(vector_of(scalar), pointer, lane_mask(lanes), align)
+
+
+def ask_for(b: Builder, address: Value) -> None:
+    """Fetch the line at ``address``, which need not exist, into the nearest cache."""
+    b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+    b.emit(f"call void @llvm.prefetch.p0({address}, i32 0, i32 3, i32 1)")
 
 
 def store_lanes(b: Builder, value: Value, pointer: Value, lanes: int, align: int) -> None:

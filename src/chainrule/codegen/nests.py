@@ -36,7 +36,7 @@ class _LoopNest:
     def __init__(self, nest: Nest, target: Target):
         self.nest, self.target = nest, target
         self.b = Builder.on(target)
-        self.e = Expressions(self.b, nest, pointers_of(nest), self.b.hook())
+        self.e = Expressions(self.b, nest, pointers_of(nest), self.b.hook(), ahead=True)
         self.vector = vector_dim(nest)
         self.turned = turned_dim(nest)
         self.copies = copies_of(nest)

@@ -21,16 +21,21 @@ LLVM: AbstractContextManager[Any] = getattr(llvm.ffi.lib, "_lock", nullcontext()
 
 
 class Linked:
-    """Machine code in memory. ``addresses`` gives each exported symbol's address.
+    """Machine code in memory. ``addresses`` gives each exported symbol's address, ``nbytes`` the
+    size of the object: code and constants.
 
     An address is valid until `close`, or until this object is collected: whoever calls the code
     keeps this object.
     """
 
     def __init__(
-        self, jit: llvm.LLJIT, tracker: llvm.ResourceTracker, addresses: Mapping[str, int]
+        self,
+        jit: llvm.LLJIT,
+        tracker: llvm.ResourceTracker,
+        addresses: Mapping[str, int],
+        nbytes: int,
     ) -> None:
-        self.addresses = MappingProxyType(dict(addresses))
+        self.addresses, self.nbytes = MappingProxyType(dict(addresses)), nbytes
         # Not at exit: a thread may still be inside the code, and the process ends anyway.
         self._release = weakref.finalize(self, _release, jit, tracker)
         self._release.atexit = False
@@ -70,7 +75,8 @@ def link(object_bytes: bytes, symbols: Iterable[str]) -> Linked:
                 f"the compiled object cannot be loaded: {str(error).strip()}",
                 help="clear the cache of compiled programs, or set CHAINRULE_CACHE=0",
             ) from error
-        return Linked(jit, tracker, {name: int(tracker[name]) for name in names})
+        addresses = {name: int(tracker[name]) for name in names}
+        return Linked(jit, tracker, addresses, len(object_bytes))
 
 
 def _release(jit: llvm.LLJIT, tracker: llvm.ResourceTracker) -> None:

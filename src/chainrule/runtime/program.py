@@ -166,6 +166,14 @@ class NativeProgram:
             self._table[index] = address(array)
 
     @property
+    def planned_bytes(self) -> dict[str, int]:
+        """What it takes beside its arguments: the ``arena`` of its temporaries, its ``states``, and
+        its ``code`` with all constants.
+        """
+        states = sum(slot.nbytes for slot in self.meta.slots if slot.kind == "state")
+        return {"arena": self.meta.arena_bytes, "states": states, "code": self._linked.nbytes}
+
+    @property
     def exclusive(self) -> AbstractContextManager[Any]:
         """Inside, this thread alone runs programs that write any of these states."""
         return self._lock.calls

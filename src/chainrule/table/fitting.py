@@ -28,7 +28,7 @@ from .settings import DataSettings, Settings
 from .trainer import callbacks_of, judging_trainer, new_trainer
 from .watch import Listener, Recorder, headline, result_lines
 
-__all__ = ["Fitting", "arrays_folder", "prepared_arrays", "task_of"]
+__all__ = ["Fitting", "arrays_folder", "generator_at", "prepared_arrays", "task_of", "untrained"]
 
 
 def task_of(prepared: Prepared) -> Task:
@@ -68,6 +68,13 @@ def arrays_folder(place: Path | None) -> Iterator[Path | None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def untrained(prepared: Prepared, settings: Settings) -> tuple[TableNet, Trainer]:
+    """The network with its first weights, and what trains it."""
+    with generator_at(2 * settings.seed):
+        model = build(prepared.pipeline, settings.model)
+    return model, new_trainer(model, prepared.pipeline, settings, len(prepared.train))
+
+
 @dataclass
 class Fitting:
     """One fit, from prepared arrays to the predictor."""
@@ -82,12 +89,12 @@ class Fitting:
 
     def run(self) -> Predictor:
         """Trains in a new run folder."""
-        model, trainer = self._trainer()
+        model, trainer = untrained(self.prepared, self.settings)
         return self._in(self._new_folder(model), model, trainer)
 
     def go_on(self, folder: RunFolder) -> Predictor:
         """Trains on from the newest checkpoint in ``folder``, or from the start without one."""
-        model, trainer = self._trainer()
+        model, trainer = untrained(self.prepared, self.settings)
         kept = self._checkpoints(folder)
         newest = kept.newest() if kept else None
         done = newest.epoch if newest else 0
@@ -102,12 +109,6 @@ class Fitting:
         """The table's name without folders and endings."""
         return Path(self.table.name).name.split(".")[0] or "table"
 
-    def _trainer(self) -> tuple[TableNet, Trainer]:
-        with _generator_at(2 * self.settings.seed):
-            model = build(self.prepared.pipeline, self.settings.model)
-        rows = len(self.prepared.train)
-        return model, new_trainer(model, self.prepared.pipeline, self.settings, rows)
-
     def _in(
         self, folder: RunFolder, model: TableNet, trainer: Trainer, resume: bool = False
     ) -> Predictor:
@@ -115,7 +116,7 @@ class Fitting:
         self.heard.begin(folder.facts)
         try:
             # Not the seed of the weights: dropout must not repeat the draws that made them.
-            with _generator_at(2 * self.settings.seed + 1):
+            with generator_at(2 * self.settings.seed + 1):
                 self._train(trainer, folder, resume)
             return self._finish(model, trainer, folder)
         except KeyboardInterrupt:
@@ -267,7 +268,7 @@ class Fitting:
 
 
 @contextlib.contextmanager
-def _generator_at(seed: int) -> Iterator[None]:
+def generator_at(seed: int) -> Iterator[None]:
     """Inside, the default generator starts from ``seed``; afterwards it goes on as before."""
     before = default_generator.get_state()
     manual_seed(seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import ConfigError
 from ..frontend import Tensor, no_grad
@@ -16,13 +17,24 @@ from .order import Order
 if TYPE_CHECKING:
     from .learner import Learner
 
-__all__ = ["gradient_norm"]
+__all__ = ["gradient_norm", "gradients"]
 
 
 def gradient_norm(learner: Learner, data: Any = None) -> float:
     """‖∇(mean loss + penalty)‖ over all rows of ``data``, in evaluation mode.
 
     ``data`` None is the training data of the run. Sums are float32, their squares float64.
+    """
+    found = gradients(learner, data)
+    squares = [float(np.sum(np.square(g, dtype=np.float64))) for g in found.values()]
+    return float(np.sqrt(sum(squares)))
+
+
+def gradients(learner: Learner, data: Any = None) -> dict[Tensor, npt.NDArray[Any]]:
+    """∇(mean loss + penalty) over all rows of ``data``, in evaluation mode, for each parameter
+    of the optimizer; float64 means of float32 sums. One that the loss does not reach has zeros.
+
+    ``data`` None is the training data of the run.
     """
     if data is None and learner.run is None:
         raise ConfigError("there is no training data yet", help="give gradient_norm((X, y))")
@@ -52,5 +64,5 @@ def gradient_norm(learner: Learner, data: Any = None) -> float:
         for block in order.batches(0):
             if len(block):
                 stepper.run(examples.arrays, block)
-    squares = [float(np.sum(np.square(t.numpy(), dtype=np.float64))) for t in sums.values()]
-    return float(np.sqrt(sum(squares))) / (1 if summed else examples.rows)
+    count = 1 if summed else examples.rows
+    return {p: np.asarray(t.numpy(), np.float64) / count for p, t in sums.items()}

@@ -22,7 +22,7 @@ class DivergenceGuard(Callback):
     times its best (or the loss before the first step) in ``patience`` epochs one after the other.
     The state after the best epoch is held in memory: weights, optimizer, random numbers, history,
     other callbacks. An epoch's loss is that of the weights before each of its steps, so a state is
-    held only if the weights that the last step left are good too: their loss on the first 1024
+    held only if the weights that the last step left are good too: their loss on (at most 1024)
     training rows is finite and at most ``factor`` times its best.
 
     Each return multiplies the learning rate by ``lr_factor``; after ``most`` returns a further
@@ -71,9 +71,9 @@ class DivergenceGuard(Callback):
         run = self.trainer.run
         if run is None:
             return np.inf
-        few = tuple(a[:EVALUATION_ROWS] for a in run.train.inputs)
-        outputs = self.trainer.outputs(few, EVALUATION_ROWS, averaged=False)
-        value = self.trainer.loss_of(outputs, run.train.target[:EVALUATION_ROWS])
+        few = run.train.spread(EVALUATION_ROWS)
+        outputs = self.trainer.outputs(few.inputs, EVALUATION_ROWS, averaged=False)
+        value = self.trainer.loss_of(outputs, few.target)
         return value if np.isfinite(value) else np.inf
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

@@ -49,6 +49,10 @@ class LoopStepper:
 
         return call.perform(execute)[0]
 
+    def program(self, arrays: Sequence[Array], batch: int) -> NativeProgram:
+        """The program for batches of so many rows, compiled if there is none yet."""
+        return self._call(arrays, batch).run
+
     def _call(self, arrays: Sequence[Array], batch: int) -> Call[NativeProgram]:
         key = (tuple((a.shape, a.dtype.str) for a in arrays), batch, thread.grad)
         recordings = self._recordings.setdefault(key, Recordings())

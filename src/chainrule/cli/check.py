@@ -1,0 +1,86 @@
+"""``chainrule check DATA|RUN.toml``."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from .engine import engine
+from .options import common, json_option, quiet_option, threads_option
+from .starting import gathered, setting_words, tell_origins
+from .terminal import colour, graceful, say, state
+
+if TYPE_CHECKING:
+    from ..table.checking import Check
+
+__all__ = ["check"]
+
+COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+NAMES = 20
+WIDTH = 100
+
+
+@click.command(short_help="Look for mistakes before training.")
+@click.argument("source", metavar="DATA|RUN.toml")
+@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
+@click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@threads_option
+@json_option()
+@quiet_option
+@common
+def check(
+    source: str, words: tuple[str, ...], target: str | None, query: str | None,
+    threads: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Check the table, the model and the cost of a training; nothing is trained or written.
+
+    Each check is ok, a warning or failed, with what was seen and what to do about it. Exit code 1:
+    a check failed.
+    """
+    begun = time.perf_counter()
+    found = []
+    with graceful():
+        settings = gathered(source, words, {"target": target, "query": query})
+        tell_origins(settings)
+        engine(threads)
+        from ..table.checking import check_settings
+
+        for result in check_settings(settings.settings):
+            found.append(result)
+            if not as_json:
+                click.echo(text_of(result), color=colour())
+    counts = Counter(str(result.status) for result in found)
+    if as_json:
+        from ..table.runfolder import json_text
+
+        document = {
+            "status": "failed" if counts["failed"] else "warning" if counts["warning"] else "ok",
+            "seconds": time.perf_counter() - begun,
+            "checks": [result.to_dict() for result in found],
+        }
+        click.echo(json_text(document, indent=2))
+    elif not state.quiet:
+        listed = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
+        say(f"{len(found)} checks: {listed}, in {time.perf_counter() - begun:.1f} s")
+    if counts["failed"]:
+        raise click.exceptions.Exit(1)
+
+
+def text_of(result: Check) -> str:
+    """Status, name, evidence; a line for each remedy."""
+    status = click.style(f"{result.status:<8}", fg=COLOURS[result.status])
+    indent = " " * (8 + NAMES)
+    lines = []
+    for i, evidence in enumerate(result.evidence):
+        first = f"{result.name:<{NAMES}}" if i == 0 else " " * NAMES
+        wrapped = textwrap.wrap(evidence, WIDTH - len(indent)) or [""]
+        lines.append((status if i == 0 else " " * 8) + first + wrapped[0])
+        lines += [indent + line for line in wrapped[1:]]
+    # Not wrapped: what is there is to be pasted.
+    lines += [f"{indent}-> {remedy}" for remedy in result.remedies]
+    return "\n".join(lines)

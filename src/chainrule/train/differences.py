@@ -1,0 +1,114 @@
+"""Is the gradient of this model and this loss right? Central differences in double precision.
+
+For each parameter p and a random direction d, <dL/dp, d> must equal
+(L(p + h d) - L(p - h d)) / 2h. Both sides are computed by the interpreter in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..autodiff import cotangents
+from ..frontend import Tensor
+from ..frontend.traced import Traced, trace_function
+from ..interpret import evaluate
+from ..ir.graph import Node, full_like
+from ..ir.types import Array, DType
+
+if TYPE_CHECKING:
+    from .learner import Learner
+
+__all__ = ["TOLERANCE", "Difference", "gradient_differences"]
+
+#: of two numbers, relative to the larger
+TOLERANCE = 1e-5
+#: steps of central differences. A ReLU that is crossed on the way spoils one of them, a wrong
+#: gradient all; the first is the cube root of double precision, where errors balance
+STEPS = (6e-6, 6e-7, 6e-8)
+#: times the loss: what rounding alone makes of a difference of two equal losses
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Difference:
+    """For one parameter: the slope by backpropagation and by differences, and the gradient itself.
+
+    ``agrees`` if they differ by at most ``TOLERANCE`` of the larger one.
+    """
+
+    name: str
+    backpropagated: float
+    measured: float
+    agrees: bool
+    gradient: Array
+
+
+def gradient_differences(
+    learner: Learner, data: Any, rows: int = 16, seed: int = 0
+) -> list[Difference]:
+    """Checks the gradient of every parameter on at most ``rows`` rows of ``data``, evenly spaced.
+
+    In evaluation mode and with the penalty, but without what draws random numbers anew: dropout,
+    noise, mixup. Nothing is changed.
+    """
+    examples = learner.data_check.examples(data, "data").spread(rows)
+
+    def whole_loss(*arrays: Tensor) -> Tensor:
+        *inputs, target = arrays
+        return learner.penalized(learner.loss(learner.forward(*inputs), target))
+
+    with learner.evaluation_mode():
+        traced = trace_function(whole_loss, examples.arrays, {})
+    names = {id(p): name for name, p in learner.model.named_parameters()}
+    wanted = {id(p) for p in learner.parameters()}
+    nodes = {
+        names.get(id(t), "parameter"): node
+        for t, node in zip(traced.states, traced.state_nodes, strict=True)
+        if id(t) in wanted
+    }
+    return _compared(traced, nodes, _values(traced, examples.arrays), np.random.default_rng(seed))
+
+
+def _values(traced: Traced, arrays: tuple[Array, ...]) -> dict[Node, Array]:
+    scalars = [np.asarray(f(0), np.float64) for f in traced.scalars]
+    values = [*arrays, *(t.concrete for t in traced.states), *scalars]
+    return dict(zip(traced.graph.inputs, values, strict=True))
+
+
+def _compared(
+    traced: Traced, nodes: Mapping[str, Node], env: dict[Node, Array], rng: np.random.Generator
+) -> list[Difference]:
+    loss = traced.graph.outputs[0]
+    wanted = list(nodes.values())
+    found = cotangents([loss], [full_like(loss, 1.0)], wanted)
+    grads = [full_like(n, 0.0) if g is None else g for n, g in zip(wanted, found, strict=True)]
+    [value, *gradients] = evaluate([loss, *grads], env, DType.f64)
+    floor = ROUNDING * max(1.0, abs(float(value)))
+    results = []
+    for (name, node), gradient in zip(nodes.items(), gradients, strict=True):
+        direction = rng.standard_normal(node.shape)
+        ours = float(np.sum(gradient * direction))
+        best = np.inf
+        for step in STEPS:
+            slope = _slope(loss, node, direction, env, step)
+            best = min(best, slope, key=lambda s: abs(s - ours))
+            limit = TOLERANCE * max(abs(ours), abs(best)) + floor * STEPS[0] / step
+            if abs(ours - best) <= limit:
+                break
+        agrees = bool(abs(ours - best) <= limit)
+        results.append(Difference(name, ours, best, agrees, np.asarray(gradient)))
+    return results
+
+
+def _slope(loss: Node, node: Node, direction: Array, env: dict[Node, Array], step: float) -> float:
+    """How fast the loss rises when one parameter moves along ``direction``."""
+    at = env[node].astype(np.float64)
+    sides = [
+        float(evaluate([loss], env | {node: at + sign * step * direction}, DType.f64)[0])
+        for sign in (1.0, -1.0)
+    ]
+    return (sides[0] - sides[1]) / (2.0 * step)
