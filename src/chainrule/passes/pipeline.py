@@ -14,6 +14,7 @@ from .layout import materialize_operands
 from .reductions import split_reductions
 from .stabilize import stabilize
 from .strided import skip_zeros
+from .sums import simplify_sums
 from .transposes import sink_transposes
 
 Observer = Callable[[str, Graph], None]
@@ -34,6 +35,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("cropping", crop, "what a gradient of padding throws away is not computed"),
     Pass("depthwise", expand_depthwise, "groups of one channel have vectors along the groups"),
     Pass("strided", skip_zeros, "gradients of strided convolutions meet no zeros"),
+    Pass("sums", simplify_sums, "equal sums meet, and sums of what is centred vanish"),
     Pass("stabilize", stabilize, "formulas that lose digits or keep more than they need"),
     Pass(
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"
