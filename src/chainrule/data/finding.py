@@ -38,6 +38,17 @@ CODES: dict[str, str] = {
     "D202": "values missing where training had none",
     "D203": "numbers far outside what training saw",
     "D204": "more categories than are told apart",
+    "D301": "files in a folder of images that are none",
+    "D302": "images that cannot be read are left out",
+    "D303": "of an animated image the first frame is taken",
+    "D304": "images of other sizes were brought to one",
+    "D305": "grey images among coloured ones became RGB",
+    "D306": "a class without images",
+    "D307": "links that lead out of the folder are not followed",
+    "D308": "images beside the folders of the classes have no class",
+    "D309": "of 16 bits the upper 8 are kept",
+    "D310": "images that occur more than once",
+    "D311": "transparent pixels lie on white",
 }
 
 

@@ -1,0 +1,131 @@
+"""IDX files, the format of MNIST: one array of bytes, plain or gzipped.
+
+00 00 08 n            magic: unsigned bytes, n axes
+n times u32           lengths of the axes, the most significant byte first
+bytes                 the array, row by row
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from chainrule.data.images.memory import Pixels, allocate
+from chainrule.errors import DataError
+
+__all__ = ["is_idx", "labels_beside", "read_idx"]
+
+GZIP = b"\x1f\x8b"
+MAGIC = b"\x00\x00\x08"
+MOST_AXES = 4
+#: a gzipped byte stands for at most so many
+DEFLATE_RATIO = 1032
+BLOCK = 1 << 20
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file begins as an IDX file of bytes does."""
+    try:
+        if not path.is_file():
+            return False
+        with _opened(path) as file:
+            start = file.read(4)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return len(start) == 4 and start[:3] == MAGIC and 1 <= start[3] <= MOST_AXES
+
+
+def labels_beside(path: Path) -> Path | None:
+    """The file of labels that belongs to a file of images, by their names: ``images-idx3`` and
+    ``labels-idx1``."""
+    name = path.name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
+    for other in (name, name.removesuffix(".gz"), f"{name}.gz"):
+        found = path.with_name(other)
+        if other != path.name and found.is_file():
+            return found
+    return None
+
+
+def read_idx(path: str | os.PathLike[str], folder: Path | None = None) -> Pixels:
+    """The array of an IDX file of unsigned bytes.
+
+    The lengths in its head are held against the size of the file before any memory is taken. Arrays
+    of more than a gigabyte are read into a file in ``folder`` that has no name. Raises DataError
+    for a file of another kind, one that is cut off, or one that goes on after its end.
+    """
+    place = Path(path)
+    try:
+        with _opened(place) as file:
+            shape = _shape(file, place)
+            _check_size(place, shape, isinstance(file, gzip.GzipFile))
+            found = allocate(shape, folder)
+            _fill(found.reshape(-1), file, place)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {place}", help="check the path") from None
+    except (EOFError, zlib.error):
+        raise _cut_off(place) from None
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror or error}") from None
+    return found
+
+
+def _shape(file: IO[bytes], place: Path) -> tuple[int, ...]:
+    start = file.read(4)
+    if len(start) < 4 or start[:3] != MAGIC or not 1 <= start[3] <= MOST_AXES:
+        raise DataError(
+            f"{place.name} is not an IDX file of bytes",
+            where=str(place),
+            help="it must begin with the bytes 0, 0, 8 and the number of axes, 1 to 4",
+        )
+    lengths = file.read(4 * start[3])
+    if len(lengths) < 4 * start[3]:
+        raise _cut_off(place)
+    shape: tuple[int, ...] = struct.unpack(f">{start[3]}I", lengths)
+    return shape
+
+
+def _check_size(place: Path, shape: tuple[int, ...], packed: bool) -> None:
+    """DataError if the file cannot hold what its head says."""
+    head, held, wanted = 4 + 4 * len(shape), place.stat().st_size, math.prod(shape)
+    if (wanted > held * DEFLATE_RATIO) if packed else (head + wanted != held):
+        raise DataError(
+            f"{place.name} says that it holds {' x '.join(map(str, shape))} bytes, but it has "
+            f"{held:,}{' gzipped ones' if packed else ''}",
+            where=str(place),
+            help="it is cut off or damaged; copy it again",
+        )
+
+
+def _fill(flat: Pixels, file: IO[bytes], place: Path) -> None:
+    done = 0
+    while done < len(flat):
+        block = file.read(min(BLOCK, len(flat) - done))
+        if not block:
+            raise _cut_off(place)
+        flat[done : done + len(block)] = np.frombuffer(block, np.uint8)
+        done += len(block)
+    if file.read(1):
+        raise DataError(
+            f"{place.name} goes on after its last byte",
+            where=str(place),
+            help="it is damaged; copy it again",
+        )
+
+
+def _cut_off(place: Path) -> DataError:
+    return DataError(
+        f"{place.name} ends before its last byte", where=str(place), help="copy it again"
+    )

@@ -1,0 +1,289 @@
+"""The door for images: folders, IDX files, arrays and bundled images become `Images`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from chainrule.data.finding import Finding
+from chainrule.data.images.decoding import (
+    ENDINGS,
+    FITS,
+    Header,
+    UnreadableError,
+    decode,
+    inspect,
+    pillow,
+    strict,
+)
+from chainrule.data.images.idx import is_idx, labels_beside, read_idx
+from chainrule.data.images.images import Images
+from chainrule.data.images.listing import Listing, list_folder, some
+from chainrule.data.images.memory import Pixels, allocate
+from chainrule.errors import ConfigError, DataError
+
+__all__ = ["BUNDLED_IMAGES", "LARGEST_AUTO", "MOST_BAD", "is_image_source", "read_images"]
+
+T = TypeVar("T")
+
+BUNDLED = Path(__file__).parent.parent / "bundled"
+#: images that come with the package, with the names of their classes
+BUNDLED_IMAGES: dict[str, tuple[str, ...]] = {
+    "fashion": (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
+        "Bag", "Ankle boot",
+    ),
+}  # fmt: skip
+#: sides of images that have no wanted size are at most so long
+LARGEST_AUTO = 96
+#: of the files that look like images, at most this share may be unreadable
+MOST_BAD = 0.1
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The size (H, W) and the number of channels of all images; None is decided by the images."""
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    fit: str = "crop"
+    folder: Path | None = None
+
+
+def is_image_source(source: object) -> bool:
+    """Whether a word on the command line means images: a folder, an IDX file, an image file, or
+    the name of bundled images."""
+    if not isinstance(source, str | os.PathLike):
+        return False
+    path = Path(source).expanduser()
+    if path.is_dir() or path.suffix.lower() in ENDINGS:
+        return True
+    return is_idx(path) or (str(source) in BUNDLED_IMAGES and not path.exists())
+
+
+def read_images(
+    source: object,
+    labels: object = None,
+    *,
+    classes: Sequence[str] | None = None,
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    fit: str = "crop",
+    layout: str = "auto",
+    most_bad: float = MOST_BAD,
+    folder: Path | None = None,
+) -> Images:
+    """Images of one size as bytes.
+
+    ``source`` is a folder with one folder for each class (PNG, JPEG, WebP), a folder of images
+    without classes, one image file, an IDX file (its labels lie beside it, by their names), a uint8
+    array ([N, H, W], [N, H, W, C] or [N, C, H, W]) or ``"fashion"``. ``labels`` are those of an
+    array or IDX file, or the path of an IDX file of them; ``classes`` are the names that they
+    index.
+
+    Without ``size`` (a side, or height and width), images of one size keep it if no side is longer
+    than 96; others become squares of the median of their shorter sides, at most 96. ``fit``
+    ``"crop"`` scales an image until it covers the size and cuts off what is left over on both
+    sides, ``"stretch"`` gives up proportions. ``channels`` None is 1 if all images are grey, else
+    3. Transparent pixels lie on white; images are turned as EXIF says; of animations there is the
+    first frame.
+
+    Files that cannot be read are left out, with a finding that names them; more than the share
+    ``most_bad`` of them is a DataError. More than a gigabyte of pixels lies in a file in
+    ``folder``. ConfigError when Pillow is needed and not there.
+    """
+    wanted = Wanted(_pair(size), _checked_channels(channels), fit, folder)
+    if fit not in FITS:
+        raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
+    if not isinstance(source, str | os.PathLike):
+        found = Images.of_array(source, labels, classes, layout=layout)
+        return _shaped(found, wanted)
+    path = Path(source).expanduser()
+    if str(source) in BUNDLED_IMAGES and not path.exists():
+        return _shaped(_bundled(str(source)), wanted)
+    if path.is_file() and path.suffix.lower() not in ENDINGS:
+        return _shaped(_read_pair(path, labels, classes, folder), wanted)
+    if not path.exists():
+        raise DataError(f"there is no file or folder {path}", help="check the path")
+    if labels is not None:
+        raise ConfigError("a folder names the classes itself", help="leave labels out")
+    return _read_files(path, wanted, most_bad)
+
+
+def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(n, int) and 1 <= n <= 4096 for n in pair):
+        raise ConfigError(f"the size is {size!r}", help="give a side, or height and width, to 4096")
+    return pair[0], pair[1]
+
+
+def _checked_channels(channels: int | None) -> int | None:
+    if channels not in (None, 1, 3):
+        raise ConfigError(f"channels is {channels!r}", help="1 is grey, 3 is RGB")
+    return channels
+
+
+def _shaped(images: Images, wanted: Wanted) -> Images:
+    """Images that were read already, in the wanted size."""
+    size = wanted.size or _auto_size([images.size])
+    channels = wanted.channels or images.channels
+    return images.shaped(size, channels, wanted.fit, wanted.folder)
+
+
+# ------------------------------------------------------------------------------------- IDX
+
+
+def _bundled(name: str) -> Images:
+    pixels = read_idx(BUNDLED / f"{name}-images-idx3-ubyte.gz")
+    labels = read_idx(BUNDLED / f"{name}-labels-idx1-ubyte.gz")
+    return Images.of_array(pixels, labels, BUNDLED_IMAGES[name], name=name)
+
+
+def _read_pair(
+    path: Path, labels: object, classes: Sequence[str] | None, folder: Path | None
+) -> Images:
+    pixels = read_idx(path, folder)
+    if pixels.ndim < 3:
+        raise DataError(
+            f"{path.name} holds {pixels.ndim} axes, and images have at least 3",
+            where=str(path),
+            help="give the file of the images; that of the labels is found beside it",
+        )
+    if labels is None:
+        labels = labels_beside(path)
+    if isinstance(labels, str | os.PathLike):
+        labels = read_idx(labels)
+    name = path.name.split(".")[0]
+    return Images.of_array(pixels, labels, classes, name=name)
+
+
+# ------------------------------------------------------------------------------- image files
+
+
+def _read_files(path: Path, wanted: Wanted, most_bad: float) -> Images:
+    pillow()
+    try:
+        listing = list_folder(path) if path.is_dir() else Listing(path, [path], [-1])
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not listing.files:
+        raise DataError(
+            f"there is no image in {path}",
+            help=f"give a folder with one folder for each class, which hold {', '.join(ENDINGS)}",
+        )
+    headers = _each(inspect, listing.files)
+    bad = {i: str(h) for i, h in enumerate(headers) if isinstance(h, UnreadableError)}
+    _check_share(bad, listing, most_bad)
+    known = [h for h in headers if isinstance(h, Header)]
+    size = wanted.size or _auto_size([(h.height, h.width) for h in known])
+    channels = wanted.channels or (1 if all(h.grey for h in known) else 3)
+    rows = [i for i in range(len(headers)) if i not in bad]
+    pixels = allocate((len(rows), *size, channels), wanted.folder)
+    _decode_all(pixels, rows, listing, bad, (channels, size, wanted.fit))
+    _check_share(bad, listing, most_bad)
+    found = Images(
+        path.name or str(path.resolve().name),
+        pixels,
+        np.array([listing.labels[i] for i in rows], np.int32),
+        listing.classes,
+        tuple(listing.name_of(listing.files[i]) for i in rows),
+        (*listing.findings, *_noticed(listing, headers, bad, size, channels)),
+    )
+    kept = [place for place, i in enumerate(rows) if i not in bad]
+    return found if len(kept) == len(rows) else found.take(np.array(kept), wanted.folder)
+
+
+def _each(work: Callable[[Path], T], files: Sequence[Path]) -> list[T | UnreadableError]:
+    """``work`` on each file, on several threads; what it raised stands where there is no result."""
+
+    def one(file: Path) -> T | UnreadableError:
+        try:
+            return work(file)
+        except UnreadableError as error:
+            return error
+
+    with strict(), ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(one, files))
+
+
+def _decode_all(
+    pixels: Pixels,
+    rows: Sequence[int],
+    listing: Listing,
+    bad: dict[int, str],
+    how: tuple[int, tuple[int, int], str],
+) -> None:
+    """Fills ``pixels``, a block at a time; files that turn out to be damaged join ``bad``."""
+    block = 1024
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        results = _each(lambda file: decode(file, *how), [listing.files[i] for i in part])
+        for offset, (i, result) in enumerate(zip(part, results, strict=True)):
+            if isinstance(result, UnreadableError):
+                bad[i] = str(result)
+            else:
+                pixels[start + offset] = result
+
+
+def _check_share(bad: dict[int, str], listing: Listing, most: float) -> None:
+    if len(bad) > most * len(listing.files) or len(bad) == len(listing.files):
+        first = min(bad)
+        raise DataError(
+            f"{len(bad)} of {len(listing.files)} images cannot be read",
+            where=f"{listing.files[first]}: {bad[first]}",
+            help="copy them again, or take them out of the folder",
+        )
+
+
+def _auto_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """See `read_images`."""
+    if len(set(sizes)) == 1 and max(sizes[0]) <= LARGEST_AUTO:
+        return sizes[0]
+    side = int(np.median([min(s) for s in sizes]))
+    return (min(side, LARGEST_AUTO),) * 2
+
+
+def _noticed(
+    listing: Listing,
+    headers: Sequence[Header | UnreadableError],
+    bad: dict[int, str],
+    size: tuple[int, int],
+    channels: int,
+) -> list[Finding]:
+    """What there is to say about the files."""
+    found = []
+    if bad:
+        named = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
+        seen = f"{len(bad)} of {len(listing.files)}: {some(named)}"
+        text = "images that cannot be read were left out"
+        found.append(Finding("D302", "warning", text, seen, "copy them again, or remove them"))
+    good = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header)]
+
+    def tell(code: str, text: str, chosen: Sequence[int]) -> None:
+        if chosen:
+            names = some([listing.name_of(listing.files[i]) for i in chosen])
+            found.append(Finding(code, "info", text, f"{len(chosen)} images: {names}"))
+
+    moving = [i for i, h in good if h.frames > 1]
+    tell("D303", "of animated images the first frame was taken", moving)
+    sizes = Counter((h.width, h.height) for _, h in good)
+    if set(sizes) != {(size[1], size[0])}:
+        often = some([f"{n} of {w} x {h}" for (w, h), n in sizes.most_common()])
+        text = f"images were brought to {size[1]} x {size[0]} pixels"
+        found.append(Finding("D304", "info", text, often, f"data.size={[*size]}"))
+    mixed = [i for i, h in good if h.grey] if channels == 3 else []
+    if len(mixed) < len(good):
+        tell("D305", "grey images among coloured ones became RGB", mixed)
+    tell("D309", "of 16 bits the upper 8 were kept", [i for i, h in good if h.deep])
+    tell("D311", "transparent pixels lie on white", [i for i, h in good if h.see_through])
+    return found
