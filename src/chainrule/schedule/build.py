@@ -35,8 +35,8 @@ def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:
     for cluster in clusters:
         for unit in cluster.units:
             for leaf, _ in unit.reads:
-                if any(home[w] is not cluster for w in plan.writers.get(leaf, ())):
-                    needed.add(leaf)
+                writers = plan.writers.get(leaf, ())
+                needed.update(w.node for w in writers if home[w] is not cluster)
             for earlier in unit.after:
                 needed.add(earlier.node)
     return needed

@@ -227,7 +227,8 @@ def _placement(
         inside = [w for w in plan.writers.get(leaf, ()) if w in cluster.units]
         if not inside:
             continue
-        if idx is None or idx is FLAT or inside[0] not in where:
+        padded = inside[0].node is not leaf  # an array around what the unit computes
+        if idx is None or idx is FLAT or padded or inside[0] not in where:
             return None
         connected = True
         for position, part in enumerate(idx):

@@ -39,7 +39,7 @@ class Builder:
 
     def load(self, place: Place, idx: Idx) -> Load:
         """The element at ``idx`` of a realized value."""
-        offset = dot_strides(idx, place.strides, self.count)
+        offset = place.at(idx, self.count)
         return Load(place.buffer.dtype, Access(place.buffer, offset))
 
     def compute(self, node: Node, idx: Idx) -> Expr:
@@ -74,7 +74,7 @@ class Builder:
         rest = (*idx[:axis], zero(self.count), *idx[axis + indices.ndim :])
         chosen = self.build(indices, idx[axis : axis + indices.ndim])
         indirect = Indirect(chosen, place.strides[axis], source.shape[axis])
-        offset = dot_strides(rest, place.strides, self.count)
+        offset = place.at(rest, self.count)
         return Load(node.dtype, Access(place.buffer, offset, (indirect,)))
 
     def _random(self, node: Node, idx: Idx) -> Expr:

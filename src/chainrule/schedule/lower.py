@@ -182,7 +182,7 @@ def _target(unit: Unit, place: Place, idx: Idx, count: int) -> Access:
         (part * step).shift(start)
         for part, step, start in zip(idx, unit.step, unit.start, strict=True)
     )
-    return Access(place.buffer, dot_strides(inside, place.strides, count))
+    return Access(place.buffer, place.at(inside, count))
 
 
 def _widen(idx: Idx, count: int) -> Idx:

@@ -15,18 +15,23 @@ import numpy as np
 from ..ir.graph import Graph, Node, bind
 from ..ir.types import Shape
 from ..passes.layout import PRODUCTS, input_strides, row_major
-from .index import Idx
-from .nest import Buffer
+from .index import Idx, dot_strides
+from .nest import Affine, Buffer
 from .reads import FLAT, Reads, unit_reads, walked_reads
 from .realize import realized_nodes, view_base
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a value lies: ``buffer[offset + sum(index * strides)]``."""
+    """Where a value lies: ``buffer[start + sum(index * strides)]``."""
 
     buffer: Buffer
     strides: tuple[int, ...]
+    start: int = 0
+
+    def at(self, idx: Idx, count: int) -> Affine:
+        """The offset of the element at ``idx`` over ``count`` loops."""
+        return dot_strides(idx, self.strides, count).shift(self.start)
 
 
 @dataclass(eq=False)
@@ -97,13 +102,16 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
     plan = Plan(graph, places, units, slots, writers)
     _bind_outputs(plan)
     _bind_updates(plan, rigid)
-    for number, node in enumerate(realized):
+    pads_first = sorted(enumerate(realized), key=lambda entry: entry[1].op != "pad")
+    for number, node in pads_first:
         if node not in places:
             kept = _leave_zeros(plan, node)
             buffer = Buffer(f"t{number}", node.dtype, node.size, kept=kept)
             places[node] = Place(buffer, row_major(node.shape))
             for unit in writers[node]:
                 unit.places.append(places[node])
+            if kept:
+                _move_inside(plan, node, rigid)
     plan.units = ordered(plan.units, dependences(plan))
     return plan
 
@@ -139,6 +147,34 @@ def _leave_zeros(plan: Plan, node: Node) -> bool:
     plan.writers[node] = [copy]
     copy.after.clear()
     return True
+
+
+def _move_inside(plan: Plan, pad: Node, rigid: set[Node]) -> None:
+    """Let what is padded with zeros live inside of the padded array, if that is all of its life.
+
+    Then there is nothing to copy: who computes it writes it there, and all read it there.
+    """
+    x = pad.inputs[0]
+    while x.op == "reshape" and _wide(x) == _wide(x.inputs[0]):
+        x = x.inputs[0]
+    units = plan.writers.get(x, [])
+    free = x not in plan.places and x not in rigid and x.op != "pad"
+    if not free or len(units) != 1 or not units[0].whole or any(pad.params["interior"]):
+        return
+    home = plan.places[pad]
+    wide = iter([s for s, e in zip(home.strides, pad.inputs[0].shape, strict=True) if e != 1])
+    strides = tuple(next(wide) if extent != 1 else 0 for extent in x.shape)
+    start = sum(p * s for p, s in zip(pad.params["low"], home.strides, strict=True))
+    plan.places[x] = Place(home.buffer, strides, start)
+    units[0].places.append(plan.places[x])
+    (copy,) = plan.writers[pad]
+    plan.units.remove(copy)
+    plan.writers[pad] = units
+
+
+def _wide(node: Node) -> Shape:
+    """The extents of a node that are not 1."""
+    return tuple(extent for extent in node.shape if extent != 1)
 
 
 def _concat_units(node: Node) -> list[Unit]:
