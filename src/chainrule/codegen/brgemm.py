@@ -103,6 +103,7 @@ class _Emitter:
         self.epilogue = Epilogue(self.b, nest, self.pointers)
         self.blocked = self.tile.block < self.x.k
         self.fetched = {} if self.blocked else far_accesses(nest)
+        self.asking: tuple[_Panel, Value, int] | None = None
         self.short = is_short(nest) and not self.blocked and nest.waiting is None
         t = self.tile
         self.packed = self._scratch(t.block * t.width) if t.pack else None
@@ -268,8 +269,9 @@ class _Emitter:
         a = self.source.a
         start = [self._address(a, panel.index, m, block.start), source.first]
         if self.x.outer:
-            dim = self.nest.parallel
-            return self._outer(panel, rows, source, dim, [*start, *sums], block.part)
+            if block.part is None:
+                self.asking = panel, m, -(-rows // self.x.outer[0])
+            return self._outer(panel, rows, source, self.nest.parallel, [*start, *sums], block.part)
         start += [self.packed] if copy and self.packed else []
         values = [*start, *sums]
         done = 0
@@ -298,6 +300,8 @@ class _Emitter:
             return self._part(panel, rows, source, False, (0, self.x.k), values)[2:]
         b, (column, row, *sums) = self.b, values
         with b.fold(*(part or (0, self.nest.dims[dim])), 1, sums) as fold:
+            if dim == self.nest.parallel and part is None:
+                self._ask_share(fold.index)
             starts = []
             for access, start in ((self.source.a, column), (self.source.b, row)):
                 offset = scaled(b, fold.index, access.offset.coeffs[dim])
@@ -305,6 +309,14 @@ class _Emitter:
             inner = [*starts, *fold.values]
             fold.update(*self._outer(panel, rows, source, dim + 1, inner))
         return list(fold.results)
+
+    def _ask_share(self, turn: Value) -> None:
+        """Ask for the epilogue's lines of some rows of the tile in each turn of the outer loop."""
+        assert self.asking is not None
+        panel, m, share = self.asking
+        first = self.b.add(m, self.b.mul(turn, i64(share)))
+        for row in range(share):
+            self._fetch(panel, self.b.add(first, i64(row)))
 
     def _fetch(self, panel: _Panel, m: Value) -> None:
         """Ask for what the epilogue of row ``m`` reads or writes.
