@@ -2,7 +2,8 @@
 
 All ``python`` blocks of a page are one program; its ``text`` blocks, in order, are its output. A
 ``console`` block shows commands, each after a ``$``, with their output below: ``...`` stands for
-lines that are left out, durations may differ. A command that fails shows its ``error:``.
+lines that are left out, durations may differ. A command that fails shows its ``error:``, or what
+has ``failed``.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def test_commands_print_what_the_page_says(
         for command in re.split(r"^\$ chainrule ", talk, flags=re.MULTILINE)[1:]:
             line, _, shown = command.partition("\n")
             result = CliRunner().invoke(app, shlex.split(line))
-            assert (result.exit_code == 0) == ("error:" not in shown), result.output
+            wrong = re.search(r"^(error:|failed )", shown, re.MULTILINE)
+            assert (result.exit_code == 0) == (wrong is None), result.output
             told, shown = (DURATION.sub(r"\1 TIME", text) for text in (result.output, shown))
             assert re.fullmatch(pattern(shown), told), f"{line}\n{told}"
 

@@ -30,9 +30,10 @@ LAYERS: dict[str, int] = {
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
     "sklearn": 12, "interop": 12, "dash": 12, "table": 12, "report": 12,
-    "__init__": 13,  # the public face: it names anything, lazily; only cli names it
-    "cli": 14,
-    "__main__": 15,
+    "images": 13,  # runs on images are written, watched and resumed as those on tables
+    "__init__": 14,  # the public face: it names anything, lazily; only cli names it
+    "cli": 15,
+    "__main__": 16,
 }  # fmt: skip
 
 # Where a library may be imported, as module prefixes below chainrule.

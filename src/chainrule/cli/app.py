@@ -3,7 +3,7 @@
 stdout is data, stderr is talk. Exit codes:
 
     0    done
-    1    a gate failed (``eval --min``)
+    1    a gate (``eval --min``) or a check failed, or ``find-lr`` found nothing
     2    wrong usage, settings or data; a file or folder that cannot be used
     3    training failed, or Chainrule has a defect
     130  interrupted (Ctrl-C), 143 ended by a signal; ``train`` saves a checkpoint before
@@ -151,6 +151,7 @@ EPILOG = """\b
 Examples:
   chainrule train heart
   chainrule init sales.parquet --target price
+  chainrule check run.toml
   chainrule train run.toml train.lr=0.003
   chainrule train sales.parquet --target price
   chainrule predict last new.csv -o out.csv

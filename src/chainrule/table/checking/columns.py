@@ -79,7 +79,7 @@ def duplicate_columns(ready: Ready) -> Check:
     columns = list(columns_of(ready.prepared.pipeline, ready.prepared.train.features))
     plain = [c for c in columns if not c.name.endswith("?") or c.name == c.column]
     numbers = [c for c in plain if not c.coded][:COMPARED_COLUMNS]
-    pairs = _same_numbers([c.name for c in numbers], [c.values[rows] for c in numbers])
+    pairs = _same_numbers([c.column for c in numbers], [c.values[rows] for c in numbers])
     pairs += _same_partitions([c for c in plain if c.coded], rows)
     if not pairs:
         return check("duplicate columns", "ok", "no two columns say the same")
@@ -111,6 +111,6 @@ def _same_partitions(columns: list[Encoded], rows: slice) -> list[tuple[str, str
         # Numbered by first occurrence, so that names and order of the categories do not matter.
         mark = np.argsort(np.argsort(first))[codes].astype(np.int32).tobytes()
         if mark in seen:
-            pairs.append((seen[mark], column.name))
-        seen.setdefault(mark, column.name)
+            pairs.append((seen[mark], column.column))
+        seen.setdefault(mark, column.column)
     return pairs

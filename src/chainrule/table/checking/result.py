@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,16 +71,23 @@ def noticed(findings: Iterable[Finding], *codes: str) -> list[Finding]:
 def as_words(fix: str) -> str:
     """The fix of a finding as a setting of the command line; other advice stays as it is.
 
-    ``missing = { chol = [0] }`` becomes ``data.missing.chol=[0]``.
+    ``missing = { chol = [0] }`` becomes ``'data.missing.chol=[0]'``.
     """
     try:
         document = tomllib.loads(fix)
     except tomllib.TOMLDecodeError:
         return fix
-    words = [f"data.missing.{c}={v!r}" for c, v in document.get("missing", {}).items()]
-    words += [f"data.columns.{c}={k['type']}" for c, k in document.get("columns", {}).items()]
+    words = [_word("missing", c, json.dumps(v)) for c, v in document.get("missing", {}).items()]
+    words += [_word("columns", c, k["type"]) for c, k in document.get("columns", {}).items()]
     words += [f"data.task={document['task']}"] if "task" in document else []
     return " ".join(words) or fix
+
+
+def _word(section: str, column: str, value: str) -> str:
+    """``data.columns.zip=number``, quoted for TOML and for the shell where that is needed."""
+    plain = re.fullmatch("[A-Za-z0-9_-]+", column)
+    key = column if plain else json.dumps(column, ensure_ascii=False)
+    return shlex.quote(f"data.{section}.{key}={value}")
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
@@ -88,5 +98,4 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 def ignored(names: Sequence[str]) -> str:
     """Words that leave columns out."""
-    whole = list(dict.fromkeys(name.partition(".")[0] for name in names))
-    return " ".join(f"data.columns.{name}=ignored" for name in whole)
+    return " ".join(_word("columns", name, "ignored") for name in dict.fromkeys(names))
