@@ -114,6 +114,17 @@ def test_no_suggestion(command: Command) -> None:
     assert "the loss never fell" in result.stderr
 
 
+def test_a_group_is_resumed_as_a_whole(command: Command, folder: Path) -> None:
+    options = ("--seeds", "2", "--epochs", "2", "-q")
+    group = command("train", "heart", *options).stdout.strip()
+    result = command("resume", group, "-q")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.strip() == group
+    refused = command("resume", group, "--epochs", 9)
+    assert refused.exit_code == 2
+    assert "give one of its runs" in refused.stderr
+
+
 def test_a_ramp_that_does_not_rise(command: Command) -> None:
     result = command("find-lr", "heart", "--start", 1, "--end", 0.1)
     assert result.exit_code == 2

@@ -12,8 +12,10 @@ import pytest
 
 import chainrule as cr
 from chainrule.data.split import fold_rows
-from chainrule.errors import ConfigError, DataError
-from chainrule.table import cross_validate, fit
+from chainrule.errors import ConfigError, DataError, StateError
+from chainrule.table import Listener, cross_validate, fit, resume_group
+from chainrule.train import Callback
+from chainrule.train.callbacks import LambdaCallback
 
 
 def test_folds_are_stratified_and_every_row_is_tested_once() -> None:
@@ -68,6 +70,64 @@ def test_seeds(table: Any) -> None:
     counted = cross_validate(table, "ill", folds=None, seeds=1, seed=7, **options)
     assert counted.predictors[0].metrics == alone.metrics
     assert np.isnan(counted.std["accuracy"])
+
+
+class EndsInSecond(Listener):
+    """Ctrl-C after the first epoch of the second training."""
+
+    def __init__(self) -> None:
+        self.number = -1
+
+    def member(self, index: int, count: int, name: str) -> None:
+        self.number = index
+
+    def callbacks(self, epochs: int) -> list[Callback]:
+        return [LambdaCallback(self.end)] if self.number == 1 else []
+
+    def end(self, epoch: int, logs: Any) -> None:
+        raise KeyboardInterrupt
+
+
+def bits(found: Any) -> list[dict[str, bytes]]:
+    return [
+        {n: np.asarray(v).tobytes() for n, v in p.model.state_dict().items()}
+        for p in found.predictors
+    ]
+
+
+def test_a_group_goes_on_with_what_is_not_done(table: Any, tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "folds": 3, "epochs": 3, "layers": (8,), "settings": ["output.checkpoints.every=epoch"],
+        "verbose": False,
+    }  # fmt: skip
+    whole = cross_validate(table, "ill", runs_dir=None, **options)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(table, "ill", runs_dir=tmp_path, listener=EndsInSecond(), **options)
+    [group] = tmp_path.iterdir()
+    facts = json.loads((group / "group.json").read_text())
+    assert (facts["status"], list(facts["members"])) == ("interrupted", ["fold-1"])
+    done = group / facts["members"]["fold-1"]["run"] / "model.safetensors"
+    written = done.stat().st_mtime_ns
+    with pytest.raises(StateError, match="came from Python"):
+        resume_group(group, verbose=False)
+    found = resume_group(group, table, verbose=False)
+    assert found.names == ("fold-1", "fold-2", "fold-3")
+    assert bits(found) == bits(whole)
+    assert found.summary == whole.summary
+    assert done.stat().st_mtime_ns == written
+    facts = json.loads((group / "group.json").read_text())
+    assert facts["status"] == "done"
+    assert len([p for p in group.iterdir() if p.is_dir()]) == 3
+    # Nothing is left to do: what there is is loaded.
+    assert resume_group(group, table, verbose=False).summary == whole.summary
+
+
+def test_what_is_no_group(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=r"its group\.json cannot be read"):
+        resume_group(tmp_path)
+    (tmp_path / "group.json").write_text('{"name": "old"}')
+    with pytest.raises(StateError, match="does not say what was planned"):
+        resume_group(tmp_path)
 
 
 @pytest.mark.parametrize(

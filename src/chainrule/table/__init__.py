@@ -4,7 +4,7 @@ from .fit import fit, fit_settings
 from .loading import load_run
 from .opening import open_table
 from .predictor import Predictor
-from .repeating import Repeated, cross_validate, repeat
+from .repeating import Repeated, cross_validate, repeat, resume_group
 from .resuming import resume
 from .settings import Settings
 from .watch import Listener, Talk
@@ -22,4 +22,5 @@ __all__ = [
     "open_table",
     "repeat",
     "resume",
+    "resume_group",
 ]

@@ -84,8 +84,8 @@ def fit(
     ``missing={"chol": [0]}`` lists values that mean `not measured`, ``columns={"zip": "category"}``
     overrules a kind (``ignored`` leaves out), ``query`` is an SQL SELECT from ``data``.
     ``settings`` sets anything else that ``run.toml`` can hold: ``["train.clip.global_norm=1"]``.
-    The run folder goes to ``runs_dir`` (None: nothing is written). Equal data and ``seed``, equal
-    bits.
+    The run folder goes to ``runs_dir`` (None: nothing is written); its ``report.html`` is written
+    by the command line, or by `chainrule.report.write_report`. Equal data and ``seed``, equal bits.
 
     Raises DataError or ConfigError for what cannot be learned from, StateError when the run folder
     cannot be written, TrainingError when training diverges. Ctrl-C saves the best weights so far

@@ -3,25 +3,28 @@ together."""
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ..errors import ChainruleError, ConfigError
+from ..errors import ChainruleError, ConfigError, StateError
 from ..train.checkpoint import write_whole
-from .fit import KEYS, fit_settings, settings_for
+from .fit import KEYS, completed, fit_settings, settings_for
+from .loading import load_run, read_facts, read_settings
 from .opening import open_table
 from .predictor import Predictor
+from .resuming import resume
 from .runfolder import json_text, new_folder, now, plain, unwritable
-from .settings import Settings
+from .settings import Settings, from_text, gather
 from .watch import Listener, Talk, number
 
-__all__ = ["GROUP", "Repeated", "cross_validate", "repeat"]
+__all__ = ["GROUP", "Repeated", "cross_validate", "repeat", "resume_group"]
 
 GROUP = "group.json"
 
@@ -100,14 +103,79 @@ def repeat(
 ) -> Repeated:
     """`fit_settings` for each of ``seeds`` and each of ``folds``."""
     heard = listener or Listener()
+    seeds = _seeds(settings, seeds)
+    _members(settings, seeds, folds)  # mistakes in them come before those of the table
+    origin = settings.data.path if source is None else source
+    settings = completed(settings, origin, *open_table(origin, settings.data.query or None))
     members = _members(settings, seeds, folds)
-    open_table(settings.data.path if source is None else source, settings.data.query or None)
-    group = _Group.create(settings, list(members))
+    group = _Group.create(settings, list(members), seeds, folds)
+
+    def train(name: str) -> Predictor:
+        return fit_settings(group.placed(members[name]), source, listener=heard)
+
+    return _all_of(group, list(members), train, heard)
+
+
+def resume_group(
+    run: str | os.PathLike[str],
+    source: object = None,
+    *,
+    verbose: bool = True,
+    listener: Listener | None = None,
+) -> Repeated:
+    """Goes on with several trainings that were ended: what `repeat` would have given.
+
+    Trainings that are done are loaded, those that were ended go on from their newest checkpoint,
+    the others begin. ``source`` is the table, if it came from Python or has moved.
+
+    Raises StateError for a folder that is no group, else what `resume` and `fit` raise.
+    """
+    heard = listener or (Talk() if verbose else Listener())
+    group = _Group.open(Path(run).expanduser())
+    assert group.path is not None
+    file = group.path / "run.toml"
+    settings = gather([from_text(file.read_text(encoding="utf-8"), str(file))]).settings
+    if source is None and not settings.data.path:
+        raise StateError(
+            "the table of these runs came from Python",
+            where=str(group.path),
+            help="give it: chainrule.table.resume_group(run, table)",
+        )
+    members = _members(settings, group.facts["seeds"], group.facts["folds"])
+    begun = _begun(group.path)
+
+    def train(name: str) -> Predictor:
+        place, status = begun.get(name, (None, ""))
+        if place is None:
+            return fit_settings(group.placed(members[name]), source, listener=heard)
+        if status == "done":
+            return load_run(place)
+        return resume(place, source, listener=heard)
+
+    return _all_of(group, list(members), train, heard)
+
+
+def _begun(group: Path) -> dict[str, tuple[Path, str]]:
+    """The run folder and the status of each training that has begun, by its name."""
+    found = {}
+    for file in sorted(group.glob("*/run.json")):
+        try:
+            name = read_settings(file.parent).name
+            found[name] = (file.parent, str(read_facts(file.parent)["status"]))
+        except StateError:
+            continue  # it was ended while it was being made, and begins again
+    return found
+
+
+def _all_of(
+    group: _Group, names: Sequence[str], train: Callable[[str], Predictor], heard: Listener
+) -> Repeated:
+    """Every training of a group, one after the other, and what they say together."""
     found: dict[str, Predictor] = {}
     try:
-        for i, (name, member) in enumerate(members.items()):
-            heard.member(i, len(members), name)
-            found[name] = fit_settings(group.placed(member), source, listener=heard)
+        for i, name in enumerate(names):
+            heard.member(i, len(names), name)
+            found[name] = train(name)
             group.update("running", found)
     except (ChainruleError, KeyboardInterrupt) as error:
         group.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", found)
@@ -117,12 +185,17 @@ def repeat(
     return Repeated(tuple(found.values()), tuple(found), facts["summary"], group.path)
 
 
-def _members(
-    settings: Settings, seeds: int | Sequence[int] | None, folds: int | None
-) -> dict[str, Settings]:
-    """The settings of each training, by its name."""
+def _seeds(settings: Settings, seeds: int | Sequence[int] | None) -> list[int] | None:
+    """A number of seeds as a list of them."""
     if isinstance(seeds, int):
         seeds = range(settings.seed, settings.seed + seeds)
+    return None if seeds is None else list(seeds)
+
+
+def _members(
+    settings: Settings, seeds: Sequence[int] | None, folds: int | None
+) -> dict[str, Settings]:
+    """The settings of each training, by its name."""
     chosen = [settings.seed] if seeds is None else list(seeds)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ConfigError(f"seeds are {chosen}", help="give one or more, each once")
@@ -141,16 +214,19 @@ def _members(
 
 @dataclass
 class _Group:
-    """The folder around the run folders, and its ``group.json``."""
+    """The folder around the run folders, with a ``run.toml`` for all and its ``group.json``."""
 
     path: Path | None
     facts: dict[str, Any]
 
     @classmethod
-    def create(cls, settings: Settings, names: list[str]) -> _Group:
+    def create(
+        cls, settings: Settings, names: list[str], seeds: list[int] | None, folds: int | None
+    ) -> _Group:
         started = now()
         stem = settings.name or Path(settings.data.path).name.split(".")[0] or "table"
         facts = {"format": "chainrule.group", "version": 1, "name": stem, "planned": names,
+                 "seeds": seeds, "folds": folds,
                  "started": started.isoformat(timespec="microseconds")}  # fmt: skip
         if not settings.output.runs_dir:
             return cls(None, facts)
@@ -161,8 +237,30 @@ class _Group:
         except OSError as error:
             raise unwritable(base, error) from None
         group = cls(path, facts)
+        write_whole(path / "run.toml", settings.to_toml().encode("utf-8"))
         group.update("running", {})
         return group
+
+    @classmethod
+    def open(cls, path: Path) -> _Group:
+        """One that goes on. Raises StateError for a folder that is none, or a damaged one."""
+        try:
+            facts = json.loads((path / GROUP).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StateError(
+                "this is no group of runs: its group.json cannot be read",
+                where=str(path / GROUP),
+                help=f"give a folder that --seeds or --folds made ({type(error).__name__})",
+            ) from None
+        known = isinstance(facts, dict) and {"seeds", "folds", "name"} <= set(facts)
+        if not known or not (path / "run.toml").is_file():
+            raise StateError(
+                "this group of runs does not say what was planned",
+                where=str(path),
+                help="an earlier version wrote it, or files are missing: go on with the runs in "
+                "it, each by itself",
+            )
+        return cls(path, facts)
 
     def placed(self, member: Settings) -> Settings:
         """The settings of a member, whose run folder lies in this one."""
