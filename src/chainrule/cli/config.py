@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,7 +23,7 @@ def config() -> None:
     """Settings: what a run.toml or a run says, with every default."""
 
 
-def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Gathered:
+def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Gathered[Any]:
     """The settings of a ``run.toml``, a run, or a table."""
     path = Path(text).expanduser()
     if text and path.suffix != ".toml" and not path.is_file():

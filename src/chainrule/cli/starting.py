@@ -32,7 +32,7 @@ def setting_words(ctx: click.Context, param: click.Parameter, value: Any) -> Any
 
 def gathered(
     source: str, words: Sequence[str] = (), options: Mapping[str, Any] | None = None
-) -> Gathered:
+) -> Gathered[Any]:
     """Settings from a ``run.toml`` or a table, the environment, and the command line."""
     from ..table.fit import source_of
     from ..table.settings import from_environment, from_file, from_words, gather
@@ -62,7 +62,7 @@ def listener_for(as_json: bool) -> Listener:
     return Silent() if state.quiet else TerminalTalk(state.progress)
 
 
-def tell_origins(found: Gathered) -> None:
+def tell_origins(found: Gathered[Any]) -> None:
     """With ``-v``: every setting that is not as by default, and where it comes from."""
     from ..table.settings import Settings
     from ..table.settings.display import differences

@@ -24,7 +24,7 @@ from ..train import History, Scores, Trainer
 from . import scoring
 from .network import TableNet, inputs_of
 from .opening import open_table
-from .settings import Settings
+from .settings import OutputSettings, Settings
 from .trainer import judging_trainer
 
 __all__ = ["Predictor"]
@@ -70,6 +70,11 @@ class Predictor:
         task = self.pipeline.schema.task
         assert task is not None
         return task
+
+    @property
+    def output(self) -> OutputSettings:
+        """What the run was to leave behind."""
+        return self.settings.output
 
     @property
     def classes(self) -> tuple[Label, ...]:

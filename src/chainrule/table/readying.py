@@ -11,8 +11,9 @@ from typing import Any
 
 from ..data import Examples, Prepared, Table
 from ..train import Trainer
+from .course import generator_at
 from .fit import completed
-from .fitting import generator_at, prepared_arrays, task_of, untrained
+from .fitting import prepared_arrays, task_of, untrained
 from .network import inputs_of
 from .opening import open_table
 from .settings import Settings

@@ -9,8 +9,8 @@ from .. import optim
 from ..data import Pipeline
 from ..errors import ConfigError
 from ..frontend import Tensor
+from ..nn import Embedding, Module, mixup
 from ..nn import functional as F
-from ..nn import mixup
 from ..optim import Optimizer
 from ..optim.schedule import Schedule
 from ..train import Callback, EarlyStopping, Trainer
@@ -20,7 +20,7 @@ from .planning import schedule_of, steps_of
 from .settings import Settings, TrainSettings
 from .together import Together
 
-__all__ = ["callbacks_of", "judging_trainer", "new_trainer"]
+__all__ = ["average_of", "callbacks_of", "judging_trainer", "new_trainer", "optimizer_of"]
 
 Batch = tuple[Tensor, ...]
 
@@ -37,7 +37,7 @@ def new_trainer(model: TableNet, pipeline: Pipeline, settings: Settings, rows: i
     Raises ConfigError for settings that do not fit one another, the run or the table.
     """
     chosen, kept = settings.train, settings.train.regularization
-    optimizer = _optimizer(model, chosen, schedule_of(chosen, rows), settings.seed)
+    optimizer = optimizer_of(model, chosen, schedule_of(chosen, rows), settings.seed)
     parameters: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
     return Trainer(
         model,
@@ -48,7 +48,7 @@ def new_trainer(model: TableNet, pipeline: Pipeline, settings: Settings, rows: i
         clip=chosen.clip.wanted or None,
         penalty=optim.penalty.Penalty(kept.l1, kept.l2) if kept.l1 or kept.l2 else None,
         constraint=parameters if kept.max_norm else None,
-        average=_average(model, chosen, steps_of(chosen, rows)),
+        average=average_of(model, chosen, steps_of(chosen, rows)),
         transform=_transform(pipeline, chosen),
     )
 
@@ -57,7 +57,7 @@ def _shown(pipeline: Pipeline) -> list[str]:
     return ["r2"] if pipeline.schema.task == "regression" else ["accuracy"]
 
 
-def _optimizer(model: TableNet, chosen: TrainSettings, rate: Schedule, seed: int) -> Optimizer:
+def optimizer_of(model: Module, chosen: TrainSettings, rate: Schedule, seed: int) -> Optimizer:
     """The optimizer, with noise around it and lookahead around both, as far as they are wanted."""
     found = _plain_optimizer(model, chosen, rate)
     noise, lookahead = chosen.gradient_noise, chosen.lookahead
@@ -66,7 +66,7 @@ def _optimizer(model: TableNet, chosen: TrainSettings, rate: Schedule, seed: int
     return optim.Lookahead(found, lookahead.k, lookahead.alpha) if lookahead.k else found
 
 
-def _plain_optimizer(model: TableNet, chosen: TrainSettings, schedule: Schedule) -> Optimizer:
+def _plain_optimizer(model: Module, chosen: TrainSettings, schedule: Schedule) -> Optimizer:
     constant = isinstance(schedule, optim.schedule.Constant)
     rate = chosen.rate if constant else schedule
     name, settings = chosen.optimizer.name, chosen.optimizer.settings
@@ -74,7 +74,7 @@ def _plain_optimizer(model: TableNet, chosen: TrainSettings, schedule: Schedule)
     if name != "muon":
         return optim.make(name, members, lr=rate, **settings)
     # Muon is for matrices alone; an embedding is a table of vectors, and none (Jordan 2024).
-    tables = {id(p) for p in model.embeddings.parameters()}
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, Embedding)}
     matrices = [p for p in members if p.ndim == 2 and id(p) not in tables]
     rest = [p for p in members if p.ndim != 2 or id(p) in tables]
     return Together(
@@ -83,7 +83,7 @@ def _plain_optimizer(model: TableNet, chosen: TrainSettings, schedule: Schedule)
     )
 
 
-def _average(model: TableNet, chosen: TrainSettings, steps: int) -> optim.EMA | optim.SWA | None:
+def average_of(model: Module, chosen: TrainSettings, steps: int) -> optim.EMA | optim.SWA | None:
     settings = chosen.average.settings
     if chosen.average.name == "ema":
         return optim.EMA(model, **settings)

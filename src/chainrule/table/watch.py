@@ -5,20 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from ..data import Finding
 from ..train import Callback, Progress
 from ..train.rates import rates_of
 from .runfolder import RunFolder
+from .settings import OutputSettings
 
-if TYPE_CHECKING:
-    from .predictor import Predictor
-
-__all__ = ["Listener", "Recorder", "Talk", "closing", "finding_text", "group_lines", "headline",
-           "number", "result_lines", "result_rows"]  # fmt: skip
+__all__ = ["Listener", "Recorder", "Talk", "Trained", "closing", "finding_text", "group_lines",
+           "headline", "number", "result_lines", "result_rows"]  # fmt: skip
 
 Logs = Mapping[str, float]
+
+
+class Trained(Protocol):
+    """What a training ends with, as far as whoever listens needs it."""
+
+    run: Path | None
+
+    @property
+    def output(self) -> OutputSettings:
+        """What the run was to leave behind."""
 
 
 class Listener:
@@ -40,7 +48,7 @@ class Listener:
     def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
         """Ctrl-C: what there was is saved in ``run``."""
 
-    def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Trained, facts: Mapping[str, Any]) -> None:
         """The fitted predictor and the final ``run.json``."""
 
     def member(self, index: int, count: int, name: str) -> None:
@@ -81,7 +89,7 @@ class Talk(Listener):
         if run is not None:
             self.say(f"the weights of that epoch are in {run}")
 
-    def done(self, predictor: Predictor, facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Trained, facts: Mapping[str, Any]) -> None:
         for line in result_lines(facts):
             self.say(line)
 
@@ -102,13 +110,18 @@ def finding_text(finding: Finding) -> str:
 def headline(facts: Mapping[str, Any]) -> str:
     """``heart: 918 rows, 10 columns -> mlp 64-64 -> disease (2 classes), 5,441 parameters``."""
     data, model, split = facts["data"], facts["model"], facts["split"]
-    layers = "-".join(str(w) for w in model["layers"])
     classes = facts["classes"]
     goal = f"{len(classes)} classes" if classes else "a number"
     parts = ", ".join(f"{count} {name}" for name, count in split.items())
+    if data.get("kind") == "images":
+        source = f"{data['rows']} images of {model['images']}"
+        network = model["name"]
+    else:
+        layers = "-".join(str(w) for w in model["layers"])
+        source = f"{data['rows']} rows, {model['columns']} columns"
+        network = f"mlp {layers}" if layers else "linear"
     return (
-        f"{data['name']}: {data['rows']} rows, {model['columns']} columns -> "
-        f"{f'mlp {layers}' if layers else 'linear'} -> {data['target']} ({goal}), "
+        f"{data['name']}: {source} -> {network} -> {data['target']} ({goal}), "
         f"{model['parameters']} parameters\n{parts}; seed {facts['seed']}"
     )
 

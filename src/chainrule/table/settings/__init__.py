@@ -28,7 +28,7 @@ from .training import (
     ScheduleSettings,
     TrainSettings,
 )
-from .whole import LOSSES_OF_TASK, VERSION, Settings
+from .whole import LOSSES_OF_TASK, VERSION, Settings, Whole
 
 __all__ = [
     "LOSSES_OF_TASK",
@@ -53,6 +53,7 @@ __all__ = [
     "Settings",
     "Source",
     "TrainSettings",
+    "Whole",
     "from_environment",
     "from_file",
     "from_text",

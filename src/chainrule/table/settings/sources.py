@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 from ...config import SETTINGS
 from ...errors import ConfigError
@@ -19,11 +19,12 @@ from .fields import SettingError
 from .places import lines_of
 from .section import Choice
 from .training import AverageSettings, OptimizerSettings, ScheduleSettings
-from .whole import Settings
+from .whole import Settings, Whole
 
 __all__ = ["Gathered", "Source", "from_environment", "from_file", "from_words", "gather"]
 
 Key = tuple[str, ...]
+W = TypeVar("W", bound=Whole)
 
 #: short and old names of settings
 ALIASES: Mapping[Key, Key] = {
@@ -33,7 +34,8 @@ ALIASES: Mapping[Key, Key] = {
 }
 CHOICES: tuple[type[Choice], ...] = (OptimizerSettings, ScheduleSettings, AverageSettings)
 _NAMES: Mapping[Key, Key] = {
-    tuple(c.PLACE.split(".")): (*c.PLACE.split("."), c.KEY) for c in CHOICES
+    **{tuple(c.PLACE.split(".")): (*c.PLACE.split("."), c.KEY) for c in CHOICES},
+    ("model",): ("model", "name"),  # of runs on images
 }
 
 
@@ -65,15 +67,23 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Gathered(Generic[W]):
     """Settings, and where each value that is not a default comes from."""
 
-    settings: Settings
+    settings: W
     origins: Mapping[Key, str]
 
 
-def gather(sources: Iterable[Source]) -> Gathered:
-    """The settings that ``sources`` give, later ones over earlier ones.
+@overload
+def gather(sources: Iterable[Source]) -> Gathered[Settings]: ...
+
+
+@overload
+def gather(sources: Iterable[Source], whole: type[W]) -> Gathered[W]: ...
+
+
+def gather(sources: Iterable[Source], whole: type[Any] = Settings) -> Gathered[Any]:
+    """The settings that ``sources`` give, later ones over earlier ones; ``whole`` is their kind.
 
     A source that names another optimizer, schedule or average drops what earlier ones said about
     the settings of the one before. Raises ConfigError with the place for every mistake.
@@ -89,7 +99,7 @@ def gather(sources: Iterable[Source]) -> Gathered:
         values |= source.values
         places |= source.places
     try:
-        settings = Settings.read(_nested(values, places))
+        settings = whole.read(_nested(values, places))
     except SettingError as error:
         place = _place(places, tuple(error.key.split(".")))
         raise SettingError(error.key, error.what, where=error.where or place,

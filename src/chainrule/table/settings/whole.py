@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from ...data import Task
 from ...errors import ConfigError
@@ -14,7 +14,7 @@ from .section import Section, unknown_key
 from .sections import DataSettings, ModelSettings, OutputSettings
 from .training import Loss, TrainSettings
 
-__all__ = ["LOSSES_OF_TASK", "VERSION", "Settings"]
+__all__ = ["LOSSES_OF_TASK", "VERSION", "Settings", "Whole"]
 
 VERSION = 2
 READABLE = (1, VERSION)
@@ -39,7 +39,36 @@ ELSEWHERE = {
 
 
 @dataclass(frozen=True)
-class Settings(Section):
+class Whole(Section):
+    """A whole ``run.toml``: what its head says of the format, and how it is read and written."""
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """From a whole document, aliases resolved (see `sources`). Raises SettingError."""
+        version = document.get("version", VERSION)
+        if isinstance(version, bool) or version not in READABLE:
+            raise SettingError(
+                "version",
+                f"version {version!r} of the settings is not known",
+                help=f"this Chainrule reads versions {' and '.join(map(str, READABLE))}",
+            )
+        return cls.from_document({k: v for k, v in document.items() if k != "version"})
+
+    def to_toml(self, comments: Mapping[tuple[str, ...], str] | None = None) -> str:
+        """The text of ``run.toml``, every value written out; ``comments`` behind the values."""
+        return toml.dumps({"version": VERSION, **self.to_document()}, comments)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of ``run.toml``, for editors."""
+        found = cls.schema()
+        found["properties"] = {"version": {"enum": list(READABLE)}, **found["properties"]}
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "run.toml",
+                **found}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings(Whole):
     """The settings of a run. Equal settings and data give equal bits."""
 
     name: Annotated[str, About("names the run folder")] = ""
@@ -52,17 +81,10 @@ class Settings(Section):
     output: OutputSettings = field(default_factory=OutputSettings)
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Settings:
+    def read(cls, document: Mapping[str, Any]) -> Self:
         """From a whole document, aliases resolved (see `sources`). Raises SettingError."""
-        version = document.get("version", VERSION)
-        if isinstance(version, bool) or version not in READABLE:
-            raise SettingError(
-                "version",
-                f"version {version!r} of the settings is not known",
-                help=f"this Chainrule reads versions {' and '.join(map(str, READABLE))}",
-            )
         try:
-            return cls.from_document({k: v for k, v in document.items() if k != "version"})
+            return super().read(document)
         except SettingError as error:
             raise _better_hint(error) from None
 
@@ -102,18 +124,6 @@ class Settings(Section):
             ),
         )
         return found
-
-    def to_toml(self, comments: Mapping[tuple[str, ...], str] | None = None) -> str:
-        """The text of ``run.toml``, every value written out; ``comments`` behind the values."""
-        return toml.dumps({"version": VERSION, **self.to_document()}, comments)
-
-    @classmethod
-    def json_schema(cls) -> dict[str, Any]:
-        """The JSON Schema of ``run.toml``, for editors."""
-        found = cls.schema()
-        found["properties"] = {"version": {"enum": list(READABLE)}, **found["properties"]}
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "run.toml",
-                **found}  # fmt: skip
 
 
 def all_keys() -> dict[str, str]:
