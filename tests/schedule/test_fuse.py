@@ -95,3 +95,10 @@ def test_threads_share_the_columns_of_wide_products_and_the_rows_of_tall_ones() 
     assert shares_columns(128, 512)
     assert not shares_columns(784, 512)
     assert not shares_columns(128, 10)
+
+
+def test_single_places_of_many_images_are_the_rows_of_one_product() -> None:
+    x, w = door("arg", "x", (32, 1, 1, 1, 48)), door("arg", "w", (1, 1, 1, 48, 40))
+    graph = Graph((x, w), (ops.conv(x, w, strides=(1, 1), dilation=(1, 1)),))
+    (nest,) = (t.nest for p in schedule(optimize(graph), Doors()).phases for t in p)
+    assert nest.dims == (32, 40, 48)

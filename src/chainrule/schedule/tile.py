@@ -135,10 +135,19 @@ def _fold(nest: Nest) -> Nest:
     lie beside their channels in both operands become a longer k; in a weight gradient more columns.
     """
     m, n, k = nest.parallel - 2, nest.parallel - 1, len(nest.dims) - 1
-    kept = [d for d, extent in enumerate(nest.dims) if extent != 1 or d in (m, n, k)]
+    long = [d for d in range(nest.parallel, k + 1) if nest.dims[d] != 1]
+    needed = (m, n, long[-1] if long else k)
+    kept = [d for d, extent in enumerate(nest.dims) if extent != 1 or d in needed]
     if len(kept) < len(nest.dims):
         parallel = sum(d < nest.parallel for d in kept)
         return _fold(regroup(nest, [[d] for d in kept], parallel))
+    if nest.dims[m] == 1 and isinstance(nest.source, Product):
+        still = [d for d in range(m) if not nest.source.b.offset.coeffs[d]]
+        if still:  # a batch of single rows is as good as rows
+            rows = max(still, key=lambda d: nest.dims[d])
+            rest = [d for d in range(m) if d != rows]
+            order = [*rest, rows, *range(n, len(nest.dims))]
+            return _fold(regroup(nest, [[d] for d in order], nest.parallel - 1))
     pairs = [(d, t) for t in (m, n) for d in reversed(range(m))]
     pairs += [(d, d + 1) for d in range(nest.parallel, k)]
     functions = affines(nest)
