@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from images import cotangent, described, parameters, values
 from torch import nn
+
+from images import cotangent, described, parameters, values
 
 Case = tuple[str, list[Any], dict[str, Any], tuple[int, ...]]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from problems import PROBLEMS, Problem
 from torch import Tensor, nn
+
+from problems import PROBLEMS, Problem
 
 PERMUTATION_SEEDS = tuple(range(1, 9))
 

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from make_losses import labels
 from make_pointwise import gradient, unit
-from torch import Tensor, nn
 
 LAYERS: list[tuple[str, list[Any], dict[str, Any], list[tuple[int, ...]]]] = [
     ("Linear", [5, 3], {}, [(4, 5)]),

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from make_pointwise import gradient, unit
 from problems import Words
-from torch import Tensor, nn
 
 Case = tuple[str, dict[str, Any], dict[str, Tensor]]
 

@@ -17,10 +17,11 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from make_pointwise import unit
 from numpy.typing import NDArray
-from problems import Words
 from torch import Tensor
+
+from make_pointwise import unit
+from problems import Words
 
 STEPS = 50
 #: parameters are stored after these steps, the loss before every one

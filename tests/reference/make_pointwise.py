@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from problems import Words
 from torch import Tensor, nn
+
+from problems import Words
 
 # Kinks, saturation and the ends of the exponent, where formulas break first.
 SPECIAL = [-1000.0, -100.0, -20.0, -6.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0, 20.0, 100.0]

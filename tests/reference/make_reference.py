@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+
 from make_convolution import convolution
 from make_curves import curves
 from make_layers import initializers, layers

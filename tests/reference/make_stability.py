@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 import torch
-from make_layers import calls, fill, state
-from make_pointwise import unit
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_, parametrizations
+
+from make_layers import calls, fill, state
+from make_pointwise import unit
 
 SHAPES: list[tuple[int, ...]] = [(3, 4), (3,), (2, 3)]
 
