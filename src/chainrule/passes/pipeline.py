@@ -57,8 +57,9 @@ def optimize(
     for step in PIPELINE:
         if step.name in exclude and step.name != "layout":
             continue
-        graph = step.run(graph)
-        verify(graph, "graph")
+        before, graph = graph, step.run(graph)
+        if graph is not before:
+            verify(graph, "graph")
         if observe:
             observe(step.name, graph)
     return graph
