@@ -26,7 +26,7 @@ from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
 STEADY = 0.05  # how far the peaks around a pair may lie apart
-LOSS_STEPS, LOSS_TOLERANCE = 10, 1e-3
+LOSS_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -210,14 +210,14 @@ class GroupRun:
 
     def _prepare(self, row: Row, worker: Worker) -> None:
         """Losses to compare, and a first burst that fills caches."""
-        losses = worker.ask("losses", steps=LOSS_STEPS)["losses"]
+        losses = worker.ask("losses", steps=self.workload.compared)["losses"]
         row.losses = [float(v) for v in losses] if isinstance(losses, list) else []
         worker.burst(self._unit)
 
     @property
     def _unit(self) -> int:
         """Bursts are whole multiples of this many steps."""
-        return self.workload.loop_steps if self.mode == "loop" else 8
+        return self.workload.loop_steps if self.mode == "loop" else self.workload.call_steps
 
     def _steps(self, worker: Worker) -> int:
         estimate = min(worker.burst(self._unit) for _ in range(2))
@@ -234,7 +234,10 @@ class GroupRun:
             pairs = zip(told[0].losses, row.losses, strict=True)
             worst = max(abs(a - b) / abs(a) for a, b in pairs)
             if not worst <= LOSS_TOLERANCE:
-                row.notes.append(f"losses differ from {told[0].peer} by {worst:.1e} in 10 steps")
+                steps = len(row.losses)
+                row.notes.append(
+                    f"losses differ from {told[0].peer} by {worst:.1e} in {steps} steps"
+                )
 
     def _pair(self, a: Row, b: Row, workers: dict[str, Worker]) -> None:
         """A B A B between two measurements of the peak, repeated until the clock stood still."""

@@ -87,7 +87,7 @@ class Gemm:
 def dense_shapes(workload: str) -> list[Gemm]:
     """Weights (out, in): Y = X W^T, dX = G W, dW = G^T X. The first layer needs no dX."""
     spec, shapes = WORKLOADS[workload], []
-    for i, (fan_in, fan_out) in enumerate(spec.model.pairs):
+    for i, (fan_in, fan_out) in enumerate(spec.dense.pairs):
         layer = f"{fan_in}-{fan_out}"
         shapes.append(Gemm(workload, layer, "forward", spec.batch, fan_out, fan_in, "NT"))
         if i:

@@ -6,6 +6,7 @@ starts from the same numbers and sees the same batches in the same order.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.generic]
+from benchmarks import nets
+from benchmarks.nets import Array, Net, Shape
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,23 @@ class Dense:
         """(inputs, outputs) of each layer."""
         return list(zip(self.widths, self.widths[1:], strict=False))
 
-    def weights(self, seed: int) -> list[tuple[Array, Array]]:
-        """(weight of shape (out, in), bias) per layer, uniform within 1/sqrt(in)."""
+    @property
+    def features(self) -> Shape:
+        return self.widths[:1]
+
+    @property
+    def outputs(self) -> int:
+        return self.widths[-1]
+
+    def weights(self, seed: int) -> list[Array]:
+        """Weight of shape (out, in) and bias of each layer in turn, uniform within 1/sqrt(in)."""
         rng = np.random.default_rng(seed)
-        layers: list[tuple[Array, Array]] = []
+        layers: list[Array] = []
         for fan_in, fan_out in self.pairs:
             bound = fan_in**-0.5
             weight = (rng.random((fan_out, fan_in)) * 2 - 1) * bound
             bias = (rng.random(fan_out) * 2 - 1) * bound
-            layers.append((weight.astype(np.float32), bias.astype(np.float32)))
+            layers += [weight.astype(np.float32), bias.astype(np.float32)]
         return layers
 
     def flops(self, batch: int) -> int:
@@ -45,19 +55,29 @@ class Dense:
 
 
 Loss = Literal["bce_with_logits", "cross_entropy"]
+Optimizer = Literal["adam", "sgd"]  # sgd: momentum 0.9, weight decay 1e-4
+MOMENTUM, WEIGHT_DECAY = 0.9, 1e-4
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One row of the benchmark. ``loop_steps``: how many steps one Python call of a loop holds."""
+    """One row of the benchmark.
+
+    ``loop_steps``: how many steps one Python call of a loop holds; bursts of calls are multiples of
+    ``call_steps``. So many losses are ``compared``: batch normalisation over a few rows doubles
+    differences of rounding with every step.
+    """
 
     name: str
-    model: Dense
+    model: Dense | Net
     loss: Loss
     samples: int
     batch: int
     lr: float
     loop_steps: int
+    optimizer: Optimizer = "adam"
+    call_steps: int = 8
+    compared: int = 10
     seed: int = 20240
 
     @cached_property
@@ -71,6 +91,13 @@ class Workload:
         return self.steps_per_epoch * self.batch
 
     @property
+    def dense(self) -> Dense:
+        """The model of a workload that has fully connected layers only."""
+        if not isinstance(self.model, Dense):
+            raise TypeError(f"{self.name} is a convolutional network")
+        return self.model
+
+    @property
     def flops(self) -> int:
         return self.model.flops(self.batch)
 
@@ -81,10 +108,13 @@ class Workload:
         for ``cross_entropy``.
         """
         rng = np.random.default_rng(self.seed)
-        features, outputs = self.model.widths[0], self.model.widths[-1]
-        x = rng.standard_normal((self.samples, features)).astype(np.float32)
+        shape, outputs = self.model.features, self.model.outputs
+        features = math.prod(shape)
+        x = rng.standard_normal((self.samples, *shape)).astype(np.float32)
         teacher = rng.standard_normal((features, outputs)) / features**0.5
-        scores = x @ teacher + 0.5 * rng.standard_normal((self.samples, outputs))
+        scores = x.reshape(self.samples, features) @ teacher + 0.5 * rng.standard_normal(
+            (self.samples, outputs)
+        )
         if self.loss == "bce_with_logits":
             y: Array = (scores > 0).astype(np.float32)
         else:
@@ -97,8 +127,32 @@ class Workload:
         rows = [rng.permutation(self.rows) for _ in range(epochs)]
         return np.concatenate(rows).reshape(-1, self.batch).astype(np.int32)
 
-    def weights(self) -> list[tuple[Array, Array]]:
+    def weights(self) -> list[Array]:
         return self.model.weights(self.seed + 1)
+
+
+def convolutional(
+    name: str,
+    model: Net,
+    *,
+    samples: int,
+    batch: int,
+    optimizer: Optimizer = "adam",
+    lr: float = 1e-3,
+) -> Workload:
+    """Classes of images or signals; one epoch is a loop, since its steps take milliseconds."""
+    return Workload(
+        name,
+        model,
+        "cross_entropy",
+        samples,
+        batch,
+        lr,
+        loop_steps=samples // batch,
+        optimizer=optimizer,
+        call_steps=2,
+        compared=3,
+    )
 
 
 WORKLOADS: dict[str, Workload] = {
@@ -122,5 +176,12 @@ WORKLOADS: dict[str, Workload] = {
             lr=1e-3,
             loop_steps=64,
         ),
+        convolutional("cnn", nets.CNN, samples=1024, batch=64),
+        convolutional("resnet", nets.resnet20(), samples=512, batch=32, optimizer="sgd", lr=0.05),
+        convolutional(
+            "mobilenet", nets.mobilenet(), samples=512, batch=32, optimizer="sgd", lr=0.05
+        ),
+        convolutional("oddsizes", nets.ODD, samples=256, batch=16),
+        convolutional("signals", nets.SIGNALS, samples=512, batch=32),
     )
 }

@@ -15,6 +15,10 @@ from benchmarks.workloads import Workload
 
 Mode = Literal["call", "loop"]
 
+DENSE = ("tabular", "mlp")
+CONVOLUTIONS = ("cnn", "resnet", "mobilenet", "oddsizes", "signals")
+ALL = DENSE + CONVOLUTIONS
+
 
 class Session(Protocol):
     """A model ready to train in one process, with all its batches at hand."""
@@ -47,7 +51,7 @@ class Peer:
     form: str
     modes: tuple[Mode, ...]
     package: str  # empty for the project itself, which the worker looks for
-    workloads: tuple[str, ...] = ("tabular", "mlp")
+    workloads: tuple[str, ...] = DENSE
     compiler: bool = False  # needs a C++ compiler
     cached: bool = False  # keeps compiled code on disk between processes
 
@@ -71,12 +75,14 @@ class Peer:
 BOTH: tuple[Mode, ...] = ("call", "loop")
 
 PEERS: tuple[Peer, ...] = (
-    Peer("chainrule", "", BOTH, "", cached=True),
+    Peer("chainrule", "", BOTH, "", ALL, cached=True),
     Peer("torch", "eager foreach", BOTH, "torch"),
-    Peer("torch", "eager fused", BOTH, "torch"),
+    Peer("torch", "eager fused", BOTH, "torch", ALL),
+    Peer("torch", "channels last", BOTH, "torch", CONVOLUTIONS),
     Peer("torch", "compile", BOTH, "torch", compiler=True, cached=True),
+    Peer("torch", "compile channels last", BOTH, "torch", CONVOLUTIONS, compiler=True, cached=True),
     Peer("torch", "compile step", BOTH, "torch", compiler=True, cached=True),
-    Peer("jax", "tree", BOTH, "jax", cached=True),
+    Peer("jax", "tree", BOTH, "jax", ALL, cached=True),
     Peer("jax", "flat", BOTH, "jax", cached=True),
     Peer("sklearn", "", BOTH, "sklearn"),
 )

@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import chainrule as cr
 import chainrule.nn.functional as F
+from benchmarks.nets import Conv, Layer, Linear, MaxPool, Mean, Net, Relu
 from benchmarks.peers import Mode, Session
-from benchmarks.workloads import Dense, Workload
+from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Workload
 from chainrule import nn, optim
+from chainrule.nn import models
+
+#: networks that the library has itself, with the weights of the benchmark's description
+KNOWN: dict[str, Callable[[], Any]] = {
+    "resnet": models.resnet20,
+    "mobilenet": lambda: models.MobileNet(10, width=0.5, stride=1),
+}
 
 
-def build(model: Dense) -> Any:
+def build(workload: Workload) -> Any:
+    model = workload.model
+    if workload.name in KNOWN:
+        return KNOWN[workload.name]()
+    if isinstance(model, Net):
+        every = [module for layer in model.layers for module in modules(layer, model.axes)]
+        return nn.Sequential(*every)
     layers: list[Any] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+def modules(layer: Layer, axes: int) -> list[Any]:
+    """The modules of one layer of a plain convolutional network."""
+    conv: Any = nn.Conv1d if axes == 1 else nn.Conv2d
+    pool: Any = nn.MaxPool1d if axes == 1 else nn.MaxPool2d
+    match layer:
+        case Conv(a, b, kernel, stride, padding, groups, bias):
+            return [conv(a, b, kernel, stride, padding, groups=groups, bias=bias)]
+        case Linear(a, b, pixels):
+            return [nn.Flatten(), nn.Linear(a, b)] if pixels > 1 else [nn.Linear(a, b)]
+        case MaxPool(size):
+            return [pool(size)]
+        case Mean():
+            return [nn.AdaptiveAvgPool1d(1) if axes == 1 else nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        case Relu():
+            return [nn.ReLU()]
+    raise NotImplementedError(f"no module for {layer}")
 
 
 class ChainruleSession:
@@ -27,12 +60,21 @@ class ChainruleSession:
         self.workload, self.mode = workload, mode
         self.x, self.y = workload.data()
         self.batches = [(self.x[r], self.y[r]) for r in workload.order(1)]
-        self.model = build(workload.model)
-        self.optimizer = optim.Adam(self.model.parameters(), lr=workload.lr)
+        self.model = build(workload)
+        self.optimizer = self.new_optimizer()
         self.first = self.optimizer.state_dict()
+        parameters = [name for name, _ in self.model.named_parameters()]
+        named = zip(parameters, workload.weights(), strict=True)
+        self.state = self.model.state_dict() | dict(named)  # the rest are running statistics
         self.step: Any = self.compiled() if mode == "call" else None
         self.trainer: Any = self.new_trainer() if mode == "loop" else None
         self.reset()
+
+    def new_optimizer(self) -> Any:
+        parameters, lr = self.model.parameters(), self.workload.lr
+        if self.workload.optimizer == "adam":
+            return optim.Adam(parameters, lr=lr)
+        return optim.SGD(parameters, lr=lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
 
     def compiled(self) -> Any:
         model, optimizer = self.model, self.optimizer
@@ -55,10 +97,7 @@ class ChainruleSession:
         return cr.Trainer(self.model, loss=loss, optimizer=self.optimizer)
 
     def reset(self) -> None:
-        arrays: dict[str, Any] = {}
-        for i, (weight, bias) in enumerate(self.workload.weights()):
-            arrays |= {f"{2 * i}.weight": weight, f"{2 * i}.bias": bias}
-        self.model.load_state_dict(arrays)
+        self.model.load_state_dict(self.state)
         self.optimizer.load_state_dict(self.first)
 
     def run(self, steps: int) -> None:

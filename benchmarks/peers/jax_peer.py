@@ -14,10 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.peers import Mode, Session
-from benchmarks.workloads import Workload
+from benchmarks.nets import Net
+from benchmarks.peers import Mode, Session, jax_nets
+from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Workload
 
-State = Any  # a tree of arrays: (parameters, first moment, second moment, count)
+#: a tree of arrays: (parameters, first moment, second moment, count, running statistics); plain
+#: momentum has no second moment, networks without batch normalisation have no statistics
+State = Any
 
 
 def loss_from_logits(workload: Workload, z: jax.Array, y: jax.Array) -> jax.Array:
@@ -38,6 +41,8 @@ class JaxSession:
             jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         self.workload, self.flat, self.mode = workload, form == "flat", mode
         x, y = workload.data()
+        if isinstance(workload.model, Net):
+            x = jax_nets.channels_last(x)
         y = y if workload.loss == "bce_with_logits" else y.astype(np.int32)
         self.x, self.y = jnp.asarray(x), jnp.asarray(y)
         epochs = max(1, workload.loop_steps // workload.steps_per_epoch)
@@ -54,25 +59,37 @@ class JaxSession:
     def layers(self, parameters: Any) -> list[tuple[jax.Array, jax.Array]]:
         """(weight of shape (in, out), bias) per layer, cut from the vector in the flat form."""
         if not self.flat:
-            return parameters
+            return list(zip(parameters[::2], parameters[1::2], strict=True))
         layers, start = [], 0
-        for fan_in, fan_out in self.workload.model.pairs:
+        for fan_in, fan_out in self.workload.dense.pairs:
             middle, end = start + fan_in * fan_out, start + fan_in * fan_out + fan_out
             weight = parameters[start:middle].reshape(fan_in, fan_out)
             layers.append((weight, parameters[middle:end]))
             start = end
         return layers
 
-    def objective(self, parameters: Any, x: jax.Array, y: jax.Array) -> jax.Array:
+    def logits(self, parameters: Any, x: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+        """And the batch's statistics."""
+        if isinstance(self.workload.model, Net):
+            return jax_nets.apply(self.workload.model, parameters, x)
         *hidden, (last, bias) = self.layers(parameters)
         for w, b in hidden:
             x = jax.nn.relu(x @ w + b)
-        return loss_from_logits(self.workload, x @ last + bias, y)
+        return x @ last + bias, []
+
+    def objective(self, parameters: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Any]:
+        z, statistics = self.logits(parameters, x)
+        return loss_from_logits(self.workload, z, y), statistics
 
     def train(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, jax.Array]:
-        parameters, first, second, count = state
-        loss, gradients = jax.value_and_grad(self.objective)(parameters, x, y)
-        count = count + 1
+        parameters, first, second, count, running = state
+        gradient = jax.value_and_grad(self.objective, has_aux=True)
+        (loss, seen), gradients = gradient(parameters, x, y)
+        running = jax.tree.map(lambda r, s: 0.9 * r + 0.1 * s, running, seen)
+        update = self.adam if self.workload.optimizer == "adam" else self.sgd
+        return (*update(parameters, first, second, count + 1, gradients), running), loss
+
+    def adam(self, parameters: Any, first: Any, second: Any, count: Any, gradients: Any) -> State:
         rate = self.workload.lr / (1 - 0.9**count)
         scale = jax.lax.rsqrt(1 - 0.999**count)
         each = jax.tree.map
@@ -81,7 +98,14 @@ class JaxSession:
         parameters = each(
             lambda p, m, v: p - rate * m / (jnp.sqrt(v) * scale + 1e-8), parameters, first, second
         )
-        return (parameters, first, second, count), loss
+        return parameters, first, second, count
+
+    def sgd(self, parameters: Any, first: Any, second: Any, count: Any, gradients: Any) -> State:
+        each, lr = jax.tree.map, self.workload.lr
+        first = each(
+            lambda m, g, p: MOMENTUM * m + g + WEIGHT_DECAY * p, first, gradients, parameters
+        )
+        return each(lambda p, m: p - lr * m, parameters, first), first, second, count
 
     def train_many(
         self, state: State, x: jax.Array, y: jax.Array, order: jax.Array
@@ -89,12 +113,20 @@ class JaxSession:
         return jax.lax.scan(lambda s, rows: self.train(s, x[rows], y[rows]), state, order)
 
     def reset(self) -> None:
-        parameters: Any = [(jnp.array(w.T), jnp.array(b)) for w, b in self.workload.weights()]
+        model, arrays = self.workload.model, self.workload.weights()
+        running = []
+        if isinstance(model, Net):
+            parameters: Any = jax_nets.parameters(model, arrays)
+            running = jax_nets.statistics(model)
+        else:
+            parameters = [jnp.array(a.T) for a in arrays]
         if self.flat:
-            parameters = jnp.concatenate([a.ravel() for pair in parameters for a in pair])
+            parameters = jnp.concatenate([a.ravel() for a in parameters])
         zeros = jax.tree.map(jnp.zeros_like, parameters)
-        again = jax.tree.map(jnp.zeros_like, parameters)
-        self.state = jax.block_until_ready((parameters, zeros, again, jnp.float32(0)))
+        twice = self.workload.optimizer == "adam"
+        again = jax.tree.map(jnp.zeros_like, parameters) if twice else None
+        state = (parameters, zeros, again, jnp.float32(0), running)
+        self.state = jax.block_until_ready(state)
 
     def run(self, steps: int) -> None:
         state = self.state

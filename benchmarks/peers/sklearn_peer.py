@@ -26,7 +26,7 @@ class SklearnSession:
         self.batches = [(self.x[r], self.y[r]) for r in rows]
         self.classes = np.unique(self.y)
         self.model = MLPClassifier(
-            hidden_layer_sizes=workload.model.widths[1:-1],
+            hidden_layer_sizes=workload.dense.widths[1:-1],
             solver="adam",
             alpha=0.0,
             batch_size=workload.batch,
@@ -42,8 +42,8 @@ class SklearnSession:
 
     def reset(self) -> None:
         weights = self.workload.weights()
-        self.model.coefs_ = [np.ascontiguousarray(w.T) for w, _ in weights]
-        self.model.intercepts_ = [b.copy() for _, b in weights]
+        self.model.coefs_ = [np.ascontiguousarray(w.T) for w in weights[::2]]
+        self.model.intercepts_ = [b.copy() for b in weights[1::2]]
         if hasattr(self.model, "_optimizer"):
             del self.model._optimizer  # made anew, with zero moments, by the next fit
 

@@ -1,17 +1,20 @@
-"""PyTorch in four forms.
+"""PyTorch in six forms.
 
-=============  ==============================================================================
-eager foreach  modules, ``Adam(foreach=True)``
-eager fused    modules, ``Adam(fused=True)``
-compile        forward and loss under ``torch.compile``, ``Adam(fused=True)``
-compile step   forward, backward and a hand-written Adam as one ``torch.compile`` graph
-=============  ==============================================================================
+=====================  ======================================================================
+eager foreach          modules, the optimizer with ``foreach=True``
+eager fused            modules, the optimizer with ``fused=True``
+channels last          the same with images, weights and activations channels last in memory
+compile                forward and loss under ``torch.compile``, ``fused=True``
+compile channels last  the same, channels last
+compile step           forward, backward and a hand-written Adam as one ``torch.compile`` graph
+=====================  ======================================================================
 
 There is no loop below Python, so ``loop`` is a Python loop that gathers each batch by index.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from typing import Any
@@ -20,13 +23,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.nets import Net
 from benchmarks.peers import Mode, Session
-from benchmarks.workloads import Dense, Workload
+from benchmarks.peers.torch_nets import convolutional, laid_out
+from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Workload
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
 
-def build(model: Dense) -> nn.Sequential:
+def build(workload: Workload, channels_last: bool = False) -> nn.Sequential:
+    model = workload.model
+    if isinstance(model, Net):
+        return convolutional(model, channels_last)
     layers: list[nn.Module] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -47,18 +55,25 @@ class TorchSession:
         torch.set_flush_denormal(True)
         self.workload, self.mode = workload, mode
         x, y = (torch.from_numpy(a) for a in workload.data())
+        self.last = form.endswith("channels last")
+        if self.last:
+            x = laid_out(x)
         epochs = max(1, workload.loop_steps // workload.steps_per_epoch)
         self.order = list(torch.from_numpy(workload.order(epochs)).long())
         self.x, self.y = x, y
-        self.batches = [(x[rows], y[rows]) for rows in self.order[: workload.steps_per_epoch]]
+        self.batches = [self.batch(rows) for rows in self.order[: workload.steps_per_epoch]]
         self.stepper: Any = (
             WholeStep(workload) if form == "compile step" else ModuleStep(workload, form)
         )
         self.reset()
 
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.x.index_select(0, rows)
+        return laid_out(x) if self.last else x, self.y.index_select(0, rows)
+
     def reset(self) -> None:
         with torch.no_grad():
-            self.stepper.load([torch.from_numpy(a) for p in self.workload.weights() for a in p])
+            self.stepper.load([torch.from_numpy(a) for a in self.workload.weights()])
 
     def run(self, steps: int) -> None:
         step = self.stepper.step
@@ -67,10 +82,8 @@ class TorchSession:
             for i in range(steps):
                 step(*batches[i % len(batches)])
             return
-        order, x, y = self.order, self.x, self.y
         for i in range(steps):
-            rows = order[i % len(order)]
-            step(x.index_select(0, rows), y.index_select(0, rows))
+            step(*self.batch(self.order[i % len(self.order)]))
 
     def losses(self, steps: int) -> list[float]:
         self.reset()
@@ -78,22 +91,34 @@ class TorchSession:
 
 
 class ModuleStep:
-    """The usual loop body on ``nn.Module`` and ``torch.optim.Adam``."""
+    """The usual loop body on ``nn.Module`` and an optimizer of ``torch.optim``."""
 
     def __init__(self, workload: Workload, form: str) -> None:
-        self.model, self.lr = build(workload.model), workload.lr
-        self.kind = {"foreach": True} if form == "eager foreach" else {"fused": True}
+        self.workload = workload
+        self.model = build(workload, form.endswith("channels last"))
+        self.first = copy.deepcopy(self.model.state_dict())
+        self.kind: dict[str, Any] = (
+            {"foreach": True} if form == "eager foreach" else {"fused": True}
+        )
         model, criterion = self.model, loss_function(workload)
 
         def forward(x: Tensor, y: Tensor) -> Tensor:
             return criterion(model(x), y)
 
-        self.forward = torch.compile(forward, dynamic=False) if form == "compile" else forward
+        self.forward = torch.compile(forward, dynamic=False) if "compile" in form else forward
 
     def load(self, arrays: list[Tensor]) -> None:
+        self.model.load_state_dict(self.first)  # running statistics, too
         for parameter, array in zip(self.model.parameters(), arrays, strict=True):
-            parameter.copy_(array)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.lr, **self.kind)
+            parameter.copy_(array.reshape(parameter.shape))
+        lr, each = self.workload.lr, self.model.parameters()
+        self.optimizer: torch.optim.Optimizer = (
+            torch.optim.Adam(each, lr=lr, **self.kind)
+            if self.workload.optimizer == "adam"
+            else torch.optim.SGD(
+                each, lr=lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, **self.kind
+            )
+        )
 
     def step(self, x: Tensor, y: Tensor) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
@@ -107,11 +132,11 @@ class WholeStep:
     """Everything in one compiled graph; parameters and moments are updated in place."""
 
     def __init__(self, workload: Workload) -> None:
-        names = [name for name, _ in build(workload.model).named_parameters()]
-        shapes = [p.shape for p in build(workload.model).parameters()]
+        names = [name for name, _ in build(workload).named_parameters()]
+        shapes = [p.shape for p in build(workload).parameters()]
         self.state = [[torch.zeros(s) for s in shapes] for _ in range(3)]
         self.count = torch.zeros(1, dtype=torch.float64)
-        model, criterion, lr = build(workload.model), loss_function(workload), workload.lr
+        model, criterion, lr = build(workload), loss_function(workload), workload.lr
 
         def objective(parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
             named = dict(zip(names, parameters, strict=True))
