@@ -63,10 +63,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.random": ("Generator", "manual_seed", "rand", "randn"),
     "frontend.tensor": ("Tensor",),
     "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
+    "images": ("fit_images", "load_run", "resume"),
     "ir.types": ("DType",),
     "nonfinite": ("find_nonfinite",),
     "runtime.processors": ("get_num_threads", "set_num_threads"),
-    "table": ("cross_validate", "fit", "load_run", "resume"),
+    "table": ("cross_validate", "fit"),
     "testing": ("check_grads",),
     "train": (
         "Callback",
@@ -81,7 +82,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "version": ("__version__",),
 }
-_MODULES = ("data", "nn", "optim", "report", "train")
+_MODULES = ("data", "images", "nn", "optim", "report", "train")
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 
 #: needs no engine

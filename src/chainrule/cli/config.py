@@ -9,7 +9,7 @@ import click
 
 from .finding import find_run
 from .options import common, json_option, runs_dir_option
-from .starting import gathered, setting_words
+from .starting import gathered, setting_words, settled
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -28,10 +28,17 @@ def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Gather
     path = Path(text).expanduser()
     if text and path.suffix != ".toml" and not path.is_file():
         from ..data.bundles import BUNDLED
+        from ..data.images import BUNDLED_IMAGES
 
-        if text not in BUNDLED:
-            return gathered(str(find_run(text, Path(runs_dir).expanduser()) / "run.toml"), words)
-    return gathered(text, words)
+        if text not in (*BUNDLED, *BUNDLED_IMAGES) and not holds_classes(path):
+            run = find_run(text, Path(runs_dir).expanduser())
+            return gathered(str(run / "run.toml"), words, images=True)
+    return gathered(text, words, images=True)
+
+
+def holds_classes(path: Path) -> bool:
+    """Whether a folder is no run, but may be one of images."""
+    return path.is_dir() and not (path / "run.toml").exists()
 
 
 @config.command(short_help="Print all settings, with defaults.")
@@ -66,6 +73,10 @@ def show(
     click.echo(found.settings.to_toml(notes if origin else {}), nl=False)
     if schedule:
         from ..table.planning import sketch
+        from ..table.settings import Settings
+
+        if not isinstance(found.settings, Settings):
+            raise click.UsageError("--schedule reads how many rows a table has")
 
         click.echo(f"\n{sketch(found.settings)}")
 
@@ -82,12 +93,11 @@ def show(
 @common
 def fill(source: str, output: Path | None) -> None:
     """RUN.toml with every setting that it leaves out, and a comment behind each."""
-    from ..table.settings import Settings, from_file, gather
+    from ..table.settings import from_file
     from ..table.starting import written
 
-    text = gather([from_file(Path(source).expanduser(), relative=True)]).settings.to_toml(
-        Settings.abouts()
-    )
+    settings = settled([from_file(Path(source).expanduser(), relative=True)]).settings
+    text = settings.to_toml(settings.abouts())
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ from .terminal import say
 __all__ = ["evaluate"]
 
 
-@click.command("eval", short_help="Judge a run on a table with known targets.")
+@click.command("eval", short_help="Judge a run on rows or images with known answers.")
 @click.argument("run")
 @click.argument("data")
 @click.option(
@@ -49,6 +50,7 @@ def evaluate(
     """Metrics of RUN (a folder, the end of its name, or `last`) on the rows of DATA with a target.
 
     The rows of the training table contain those that the model learned from: judge it on others.
+    Of a run on images, DATA are images with labels, as `train` takes them.
     """
     place = find_run(run, Path(runs_dir).expanduser())
     from ..table.runfolder import json_text
@@ -59,7 +61,7 @@ def evaluate(
     known = metric_names(predictor.task)
     gates = [(*gate(text, known), 1) for text in at_least]
     gates += [(*gate(text, known), -1) for text in at_most]
-    metrics = predictor.evaluate(data, query=query)
+    metrics = metrics_of(predictor, data, query)
     for finding in predictor.last_findings:
         say(click.style(f"! {finding}", fg="yellow"))
     failed = [
@@ -75,6 +77,18 @@ def evaluate(
     for text in failed:
         say(f"{click.style('failed:', fg='red', bold=True)} {text}")
     return 1 if failed else 0
+
+
+def metrics_of(predictor: Any, data: str, query: str | None) -> dict[str, float]:
+    """Metrics on a table, or on images with labels."""
+    from ..images import ImagePredictor
+
+    if isinstance(predictor, ImagePredictor):
+        if query is not None:
+            raise click.UsageError("--query is for tables")
+        return predictor.evaluate(data)
+    metrics: dict[str, float] = predictor.evaluate(data, query=query)
+    return metrics
 
 
 def gate(text: str, known: tuple[str, ...]) -> tuple[str, float]:

@@ -14,7 +14,7 @@ from .terminal import missing_values, say, state
 __all__ = ["init"]
 
 
-@click.command(short_help="Write a run.toml for a table.")
+@click.command(short_help="Write a run.toml for a table or images.")
 @click.argument("data")
 @click.option("--target", metavar="COLUMN", help="The column to predict.")
 @click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
@@ -48,11 +48,17 @@ def init(
 
     Every line may be changed; `chainrule train run.toml` then trains as it says.
     """
-    found = gathered(data, (), {**options, "missing": missing_values(missing)})
+    given = {**options, "missing": missing_values(missing)}
+    found = gathered(data, (), given, images=True)
+    from ..table.settings import Settings
     from ..table.starting import draft, written
 
-    settings, comments, findings = draft(found.settings, output)
-    listener_for(False).findings(findings)
+    settings, comments = found.settings, found.settings.abouts()
+    if isinstance(settings, Settings):
+        settings, comments, findings = draft(settings, output)
+        listener_for(False).findings(findings)
+    else:  # of images nothing is inferred before they are read
+        settings = settings.beside(output)
     text = settings.to_toml(comments)
     if str(output) == "-":
         click.echo(text, nl=False)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..data import Table
+    from ..images import ImagePredictor
     from ..table import Predictor
 
 __all__ = ["predict"]
 
 
-@click.command(short_help="Predict the rows of a table.")
+@click.command(short_help="Predict the rows of a table, or recognise images.")
 @click.argument("run")
 @click.argument("data")
 @click.option(
@@ -50,7 +51,8 @@ def predict(
 ) -> None:
     """Predict every row of DATA with RUN: a folder, the end of its name, or `last`.
 
-    One row comes out for each row that went in, in the same order.
+    One row comes out for each row that went in, in the same order. Of a run on images, DATA is a
+    folder, an image or an IDX file; each row has path, prediction and its probability.
     """
     place = find_run(run, Path(runs_dir).expanduser())
     from ..table import open_table
@@ -60,15 +62,22 @@ def predict(
     if output is not None and not to_stdout:
         format_of(output)  # a wrong ending is told before the work
     predictor = engine(threads).load_run(place)
-    table = open_table(data, query)[0]
-    columns = kept(table, keep) + predicted(predictor, table, proba)
+    from ..images import ImagePredictor
+
+    if isinstance(predictor, ImagePredictor):
+        if query is not None or keep:
+            raise click.UsageError("--query and --keep are for tables")
+        columns = recognised(predictor, data, proba)
+    else:
+        table = open_table(data, query)[0]
+        columns = kept(table, keep) + predicted(predictor, table, proba)
     for finding in predictor.last_findings:
         say(click.style(f"! {finding}", fg="yellow"))
     if output is None or to_stdout:
         write_text(columns, "csv", sys.stdout)
         return
     write_file(columns, output)
-    say(f"{table.n_rows} predictions of {predictor.target} in {output}")
+    say(f"{len(columns[0][1])} predictions of {predictor.target} in {output}")
 
 
 def kept(table: Table, names: tuple[str, ...]) -> list[tuple[str, npt.NDArray[Any]]]:
@@ -83,6 +92,29 @@ def kept(table: Table, names: tuple[str, ...]) -> list[tuple[str, npt.NDArray[An
             for name in names:
                 chunks[name].append(chunk[name])
     return [(name, np.concatenate(parts)) for name, parts in chunks.items()]
+
+
+def recognised(
+    predictor: ImagePredictor, data: str, proba: bool
+) -> list[tuple[str, npt.NDArray[Any]]]:
+    """The path of each image, its class, and how probable that is."""
+    import tempfile
+
+    import numpy as np
+
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
+        images = predictor.images(data, Path(folder))
+        scores = predictor.scores_of(images)
+    shares = scores.probabilities
+    columns: list[tuple[str, npt.NDArray[Any]]] = [
+        ("path", np.array(images.paths, object)),
+        ("prediction", predictor.decode(scores)),
+        ("probability", shares.max(axis=1)),
+    ]
+    if proba:
+        names = predictor.classes
+        columns += [(f"probability_{name}", shares[:, i]) for i, name in enumerate(names)]
+    return columns
 
 
 def predicted(

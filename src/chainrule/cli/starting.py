@@ -12,9 +12,9 @@ from .terminal import say, state
 
 if TYPE_CHECKING:
     from ..table import Listener
-    from ..table.settings import Gathered
+    from ..table.settings import Gathered, Source
 
-__all__ = ["gathered", "listener_for", "setting_words", "tell_origins"]
+__all__ = ["gathered", "listener_for", "setting_words", "settled", "tell_origins"]
 
 #: options whose names differ from those of `fit`'s arguments
 SPELT = {"columns": "--column"}
@@ -31,11 +31,17 @@ def setting_words(ctx: click.Context, param: click.Parameter, value: Any) -> Any
 
 
 def gathered(
-    source: str, words: Sequence[str] = (), options: Mapping[str, Any] | None = None
+    source: str,
+    words: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    images: bool = False,
 ) -> Gathered[Any]:
-    """Settings from a ``run.toml`` or a table, the environment, and the command line."""
+    """Settings from a ``run.toml`` or data, the environment, and the command line.
+
+    ``images``: whether the command takes runs on images, too. ConfigError if not, and it is one.
+    """
     from ..table.fit import source_of
-    from ..table.settings import from_environment, from_file, from_words, gather
+    from ..table.settings import from_environment, from_file, from_words
 
     given = {name: value for name, value in (options or {}).items() if value is not None}
     places = {name: SPELT.get(name, "--" + name.replace("_", "-")) for name in given}
@@ -43,14 +49,24 @@ def gathered(
     if not of_file and source:
         given["path"], places["path"] = source, "command line"
     found = [from_file(Path(source).expanduser())] if of_file else []
-    return gather(
-        [
-            *found,
-            from_environment(),
-            source_of(given, places),
-            from_words(words, "command line"),
-        ]
-    )
+    found += [from_environment(), source_of(given, places), from_words(words, "command line")]
+    return settled(found, images)
+
+
+def settled(sources: Sequence[Source], images: bool = True) -> Gathered[Any]:
+    """The settings of a run on a table or on images, as the sources say."""
+    from ..errors import ConfigError
+    from ..images.settings import ImageSettings, wants_images
+    from ..table.settings import gather
+
+    if not wants_images(sources):
+        return gather(sources)
+    if not images:
+        raise ConfigError(
+            "these are images, and this command is for tables",
+            help="train, predict, eval, resume, init, config and report take images",
+        )
+    return gather(sources, ImageSettings)
 
 
 def listener_for(as_json: bool) -> Listener:
@@ -64,9 +80,8 @@ def listener_for(as_json: bool) -> Listener:
 
 def tell_origins(found: Gathered[Any]) -> None:
     """With ``-v``: every setting that is not as by default, and where it comes from."""
-    from ..table.settings import Settings
     from ..table.settings.display import differences
 
     if state.verbose and not state.quiet:
-        for key, (_, value) in differences(Settings(), found.settings).items():
+        for key, (_, value) in differences(type(found.settings)(), found.settings).items():
             say(f"{'.'.join(key)} = {value or '-'}  ({found.origins.get(key, 'default')})")

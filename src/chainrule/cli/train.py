@@ -1,4 +1,4 @@
-"""``chainrule train DATA --target COLUMN`` and ``chainrule train RUN.toml``."""
+"""``chainrule train DATA --target COLUMN``, ``chainrule train IMAGES``, ``... RUN.toml``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def kinds_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
     return found or None
 
 
-@click.command(short_help="Train a model from a table or a run.toml.")
+@click.command(short_help="Train a model from a table, images or a run.toml.")
 @click.argument("source", metavar="DATA|RUN.toml")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
 @click.option("--target", metavar="COLUMN", help="The column to predict.")
@@ -134,18 +134,27 @@ def train(
 
     KEY=VALUE sets what run.toml can hold: `train.lr=0.003 train.clip.global_norm=1`.
 
-    `heart`, `breast_cancer` and `diabetes` are tables that come with Chainrule: `chainrule train
-    heart`.
+    DATA may also be images: a folder with one folder for each class (PNG, JPEG, WebP), or an IDX
+    file beside its labels.
+
+    `heart`, `breast_cancer` and `diabetes` are tables that come with Chainrule, `fashion` are
+    images: `chainrule train heart`.
     """
     options |= {"missing": missing_values(missing), "columns": kinds_of(columns)}
     with graceful():
-        found = gathered(source, words, options)
+        found = gathered(source, words, options, images=True)
         tell_origins(found)
         engine(threads)
+        from ..images import fit_image_settings
+        from ..images.settings import ImageSettings
         from ..table import fit_settings, repeat
 
         listener = listener_for(as_json)
-        if seeds is None and folds is None:
+        if isinstance(found.settings, ImageSettings):
+            if seeds is not None or folds is not None:
+                raise click.UsageError("--seeds and --folds are for tables")
+            run = fit_image_settings(found.settings, listener=listener).run
+        elif seeds is None and folds is None:
             run = fit_settings(found.settings, listener=listener).run
         else:
             run = repeat(found.settings, seeds=seeds, folds=folds, listener=listener).run

@@ -1,6 +1,20 @@
-"""Images: networks that take bytes, and changes of images inside the compiled step."""
+"""Images: ``fit_images`` on a folder, changes of images inside the step, networks for bytes."""
 
 from .augment import Augment
-from .network import NETWORKS, ImageNetwork, class_weights
+from .fit import fit_image_settings, fit_images
+from .network import NETWORKS, Cnn, ImageNetwork, class_weights
+from .predictor import ImagePredictor
+from .runs import load_run, resume
 
-__all__ = ["NETWORKS", "Augment", "ImageNetwork", "class_weights"]
+__all__ = [
+    "NETWORKS",
+    "Augment",
+    "Cnn",
+    "ImageNetwork",
+    "ImagePredictor",
+    "class_weights",
+    "fit_image_settings",
+    "fit_images",
+    "load_run",
+    "resume",
+]

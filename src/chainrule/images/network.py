@@ -1,4 +1,4 @@
-"""The networks that recognise images: one of `chainrule.nn.models` behind the scaling of bytes."""
+"""The networks that recognise images: a small one, or one of `chainrule.nn.models`, on bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..frontend import Tensor
 from ..frontend.operations.creation import tensor
 from ..nn import models
 
-__all__ = ["NETWORKS", "ImageNetwork", "build", "class_weights"]
+__all__ = ["NETWORKS", "Cnn", "ImageNetwork", "build", "class_weights"]
 
 
 class ImageNetwork(nn.Module):
@@ -48,12 +48,45 @@ def _column(values: npt.NDArray[np.float64]) -> Tensor:
     return tensor(values.astype(np.float32).reshape(-1, 1, 1))
 
 
+class Cnn(nn.Module):
+    """Logits [N, classes] of [N, channels, H, W]: for each of ``widths`` a 3x3 convolution, batch
+    normalisation, ReLU and a 2x2 pooling, then one linear layer on what is left of the image."""
+
+    def __init__(
+        self,
+        classes: int,
+        channels: int,
+        size: tuple[int, int],
+        widths: Sequence[int],
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = channels
+        for width in widths:
+            layers += [
+                nn.Conv2d(before, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+            before = width
+        left = [side >> len(widths) for side in size]
+        self.features = nn.Sequential(*layers, nn.Flatten())
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(before * left[0] * left[1], classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        logits: Tensor = self.classifier(self.dropout(self.features(x)))
+        return logits
+
+
 @dataclass(frozen=True)
 class Network:
-    """``make(classes, channels, **settings)`` builds it; ``settings`` are its own, with defaults.
-
-    ``least`` is the smallest side of an image that it takes, ``only`` the one size, if there is
-    one.
+    """``make(classes, channels, size, **settings)`` builds it; ``settings`` are its own, with
+    their defaults. ``least`` is the smallest side of an image that it takes, ``only`` the one side,
+    if there is one.
     """
 
     make: Callable[..., nn.Module]
@@ -62,25 +95,28 @@ class Network:
     only: int = 0
 
 
-def _cnn(classes: int, channels: int, widths: Sequence[int], dropout: float) -> nn.Module:
-    return models.VGG([(width,) for width in widths], classes, channels, dropout)
+def _known(
+    model: Callable[..., nn.Module], least: int = 1, only: int = 0, **settings: Any
+) -> Network:
+    """One of `chainrule.nn.models`."""
 
+    def make(classes: int, channels: int, size: tuple[int, int], **chosen: Any) -> nn.Module:
+        return model(classes, channels, **chosen)
 
-def _any(settings: Mapping[str, Any]) -> int:
-    return 1
+    return Network(make, settings, lambda chosen: least, only)
 
 
 #: by the name in ``run.toml``
 NETWORKS: Mapping[str, Network] = {
     "cnn": Network(
-        _cnn, {"widths": (32, 64, 128), "dropout": 0.0}, lambda s: 1 << len(s["widths"])
+        Cnn, {"widths": (32, 64, 128), "dropout": 0.0}, lambda chosen: 1 << len(chosen["widths"])
     ),
-    "lenet5": Network(models.LeNet5, {}, _any, only=28),
-    "vgg_small": Network(models.vgg_small, {"dropout": 0.0}, lambda s: 8),
-    "vgg11": Network(models.vgg11, {"dropout": 0.0}, lambda s: 32),
-    "resnet20": Network(models.resnet20, {}, _any),
-    "resnet18": Network(models.resnet18, {}, _any),
-    "mobilenet": Network(models.MobileNet, {"width": 0.5, "depth": 6, "stride": 1}, _any),
+    "lenet5": _known(models.LeNet5, only=28),
+    "vgg_small": _known(models.vgg_small, least=8, dropout=0.0),
+    "vgg11": _known(models.vgg11, least=32, dropout=0.0),
+    "resnet20": _known(models.resnet20),
+    "resnet18": _known(models.resnet18),
+    "mobilenet": _known(models.MobileNet, width=0.5, depth=6, stride=1),
 }
 
 
@@ -106,7 +142,7 @@ def build(
             f"{name} halves images until nothing is left of {size[1]} x {size[0]} pixels",
             help=f"set data.size to {least} or more, or take a network with fewer stages",
         )
-    return ImageNetwork(network.make(classes, len(mean), **settings), mean, std)
+    return ImageNetwork(network.make(classes, len(mean), size, **settings), mean, std)
 
 
 def class_weights(labels: npt.NDArray[np.integer[Any]], classes: int) -> npt.NDArray[np.float32]:

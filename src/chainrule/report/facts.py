@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ __all__ = ["report_facts"]
 
 CATEGORIES = 12  # so many are named
 COLUMNS = 500  # so many are listed
+MISTAKES = 48  # so many are shown
+#: an image inside the page
+PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
 NOT_METRICS = ("epoch", "seconds")
 #: in the words of the page; ``killed`` is not written by the run itself
 STATUS_WORDS: Mapping[str, str] = {
@@ -75,6 +79,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "model": dict(table(facts.get("model"))),
         "metrics": metrics,
         "test": dict(table(files.evaluation.get("test"))) if done else {},
+        "mistakes": _mistakes(files) if done else [],
         "history": history,
         "best": best,
         "notes": _notes(files.events),
@@ -114,7 +119,10 @@ def _summary(files: RunFiles) -> str:
     goal = f"tell whether {target} is {listed(classes, 'or')}" if classes else f"predict {target}"
     parameters = whole(table(facts.get("model")).get("parameters"))
     size = f" ({counted(parameters, 'parameter')})" if parameters is not None else ""
-    model = model_words(table(facts.get("model")).get("layers"))
+    shape = table(facts.get("model"))
+    model = model_words(shape.get("layers"))
+    if name := text(shape.get("name")):
+        model = f"a convolutional network ({name}, {text(shape.get('images'))})"
     train, held, test = (counted(split.get(k), "row") for k in ("train", "validation", "test"))
     return (
         f"{model[:1].upper()}{model[1:]}{size} learned from {train} to {goal}. Another {held} "
@@ -207,6 +215,17 @@ def _metrics(files: RunFiles) -> list[dict[str, Any]]:
                 "verdict": verdict(name, test, guess),
             }
         )
+    return found
+
+
+def _mistakes(files: RunFiles) -> list[dict[str, Any]]:
+    """Images that were taken for something else, as far as they are images."""
+    found = []
+    for mistake in map(table, items(files.evaluation.get("mistakes"))[:MISTAKES]):
+        words = {key: text(mistake.get(key)) for key in ("name", "true", "predicted")}
+        image, probability = text(mistake.get("image")), number(mistake.get("probability"))
+        if PICTURE.fullmatch(image) and probability is not None:
+            found.append({**words, "probability": probability, "image": image})
     return found
 
 

@@ -9,7 +9,7 @@ from .markup import EMPTY, Markup, element, joined
 from .parts import data_table, figure, paragraph, scrollable, section
 from .plot import histogram, scatter
 from .reading import items, number, table, text, whole
-from .words import counted, quoted, shown
+from .words import counted, percent, quoted, shown
 
 __all__ = ["judging", "rates"]
 
@@ -31,6 +31,8 @@ def judging(facts: Facts) -> Markup:
         parts += _confusion(labels, counts, test)
     elif points := _points(test):
         parts += _residuals(points, test, text(facts["data"]["target"]))
+    if facts["mistakes"]:
+        parts += _pictures(facts["mistakes"])
     return section("Result", parts)
 
 
@@ -130,6 +132,22 @@ def _by_class(labels: Sequence[str], counts: Sequence[Sequence[int]], test: Fact
         words = joined(words, rest)
     heads = ["class", "test rows", "precision", "recall", "F1"]
     return joined(words, data_table("By class", heads, rows, numbers=(1, 2, 3, 4), long=(0,)))
+
+
+def _pictures(mistakes: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    """The worst mistakes as a grid of images."""
+    how = (
+        "The test images that gave the true class the least probability, the worst first: what "
+        "it was taken for, how surely, and what it is."
+    )
+    cells = []
+    for mistake in mistakes:
+        words = f"{mistake['predicted']} ({percent(mistake['probability'])})"
+        image = element("img", src=mistake["image"], alt=mistake["name"], title=mistake["name"])
+        is_ = element("span", f"is {mistake['true']}", class_="quiet")
+        cells.append(element("li", image, element("span", words), is_))
+    heading = element("h3", "Worst mistakes")
+    return [heading, paragraph(how, "quiet"), element("ul", *cells, class_="pictures")]
 
 
 # --------------------------------------------------------------------------------- numbers

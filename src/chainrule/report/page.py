@@ -135,7 +135,8 @@ def _data(facts: Facts) -> Markup:
     data, split = facts["data"], facts["split"]
     parts = []
     if data["rows"] is not None:
-        words = f"{counted(data['rows'], 'row')} of {counted(data['columns'], 'column')}"
+        words = counted(data["rows"], "image" if data["columns"] is None else "row")
+        words += "" if data["columns"] is None else f" of {counted(data['columns'], 'column')}"
         words += f", from {data['path']}" if data["path"] else ""
         shares = [f"{counted(n, 'row')} for {PARTS.get(k, k)}" for k, n in split.items()]
         parts.append(paragraph(f"{words}. {listed(shares)}." if shares else f"{words}."))

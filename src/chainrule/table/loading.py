@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 from ..data import Finding, Pipeline, Task
 from ..errors import StateError
@@ -16,7 +16,7 @@ from .predictor import Predictor
 from .runfolder import sha256_of
 from .settings import Settings, from_text, gather
 
-__all__ = ["load_run", "read_facts", "read_settings"]
+__all__ = ["Saved", "load_run", "read_facts", "read_settings", "saved_run", "text_of"]
 
 # What run.json must hold, and of which type.
 FACTS: Mapping[str, type | tuple[type, ...]] = {
@@ -35,14 +35,21 @@ WITH_MODEL: Mapping[str, type | tuple[type, ...]] = {
 BESIDES = ("seconds", "lr")
 
 
-def load_run(path: str | os.PathLike[str]) -> Predictor:
-    """The predictor of a run folder that ``fit`` or the command line wrote.
+class Saved(TypedDict):
+    """What a run folder keeps of a training, apart from model and settings."""
 
-    Raises StateError with file and place when the folder is not one, is unfinished, or when a file
-    was changed, cut off or belongs to another run.
+    history: History
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    findings: list[Finding]
+    run: Path
+
+
+def saved_run(folder: Path, facts: Mapping[str, Any]) -> Saved:
+    """The history and results of a run with a model, whose files are those that it wrote.
+
+    Raises StateError for an unfinished run, and for files that were changed.
     """
-    folder = Path(path).expanduser()
-    facts = read_facts(folder)
     if facts["status"] not in ("done", "interrupted"):
         failed = facts["status"] == "failed"
         raise StateError(
@@ -54,8 +61,26 @@ def load_run(path: str | os.PathLike[str]) -> Predictor:
         )
     _check_types(facts, WITH_MODEL, folder)
     _check_hashes(folder, facts["files"])
+    return {
+        "history": _history(folder),
+        "metrics": _numbers(facts, "metrics", folder),
+        "baseline": _numbers(facts, "baseline", folder),
+        "findings": [_finding(f, folder) for f in facts["findings"]],
+        "run": folder,
+    }
+
+
+def load_run(path: str | os.PathLike[str]) -> Predictor:
+    """The predictor of a run folder that ``fit`` or the command line wrote.
+
+    Raises StateError with file and place when the folder is not one, is unfinished, or when a file
+    was changed, cut off or belongs to another run.
+    """
+    folder = Path(path).expanduser()
+    facts = read_facts(folder)
+    saved = saved_run(folder, facts)
     settings = read_settings(folder)
-    pipeline = Pipeline.from_json(_text(folder, "pipeline.json"), str(folder / "pipeline.json"))
+    pipeline = Pipeline.from_json(text_of(folder, "pipeline.json"), str(folder / "pipeline.json"))
     target = pipeline.schema.target
     if target is None or target.name != settings.data.target or target.task != facts["task"]:
         raise StateError(
@@ -65,22 +90,13 @@ def load_run(path: str | os.PathLike[str]) -> Predictor:
         )
     model = build(pipeline, settings.model)
     model.load_state_dict(load(folder / "model.safetensors"))
-    return Predictor(
-        model,
-        pipeline,
-        settings,
-        history=_history(folder),
-        metrics=_numbers(facts, "metrics", folder),
-        baseline=_numbers(facts, "baseline", folder),
-        findings=[_finding(f, folder) for f in facts["findings"]],
-        run=folder,
-    )
+    return Predictor(model, pipeline, settings, **saved)
 
 
 def read_settings(folder: Path) -> Settings:
     """``run.toml``, which leaves nothing to decide."""
     where = str(folder / "run.toml")
-    settings = gather([from_text(_text(folder, "run.toml"), where)]).settings
+    settings = gather([from_text(text_of(folder, "run.toml"), where)]).settings
     if "auto" in (settings.model.layers, settings.model.dropout, settings.train.loss):
         raise StateError(
             "the settings of the run are not complete",
@@ -100,7 +116,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
             help="give a folder that chainrule train wrote",
         )
     try:
-        facts = json.loads(_text(folder, "run.json"))
+        facts = json.loads(text_of(folder, "run.json"))
     except json.JSONDecodeError as error:
         raise StateError(
             f"run.json is not JSON: {error.msg}",
@@ -133,7 +149,8 @@ def _check_types(
             )
 
 
-def _text(folder: Path, file: str) -> str:
+def text_of(folder: Path, file: str) -> str:
+    """The text of a file of a run. StateError if it cannot be read."""
     try:
         return (folder / file).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -164,7 +181,7 @@ def _history(folder: Path) -> History:
     history = History()
     if not (folder / "metrics.jsonl").is_file():
         return history
-    lines = _text(folder, "metrics.jsonl").split("\n")
+    lines = text_of(folder, "metrics.jsonl").split("\n")
     for number, line in enumerate(lines[:-1], 1):
         try:
             values = json.loads(line)

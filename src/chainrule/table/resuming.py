@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from .runfolder import RunFolder
 from .settings import Settings
 from .watch import Listener, Talk
 
-__all__ = ["resume"]
+__all__ = ["check_unfinished", "resume"]
 
 
 def resume(
@@ -45,7 +46,7 @@ def resume(
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
     folder = RunFolder.open(place, facts)
     try:
-        _check_unfinished(facts, settings, epochs, place)
+        check_unfinished(facts, settings.train.epochs, epochs, place)
         return _resumed(folder, settings, source, listener or (Talk() if verbose else Listener()))
     finally:
         folder.close()
@@ -84,14 +85,12 @@ def _resumed(folder: RunFolder, settings: Settings, source: object, heard: Liste
         return Fitting(origin, table, prepared, settings, place.parent, heard, True).go_on(folder)
 
 
-def _check_unfinished(
-    facts: dict[str, Any], settings: Settings, epochs: int | None, place: Path
-) -> None:
-    """StateError for a run that has no more to do."""
+def check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, place: Path) -> None:
+    """StateError for a run that has no more to do; ``most`` epochs are its bound."""
     if facts["status"] != "done":
         return
     done = int(facts.get("epochs", 0))
-    if done >= settings.train.epochs:
+    if done >= most:
         raise StateError(
             f"the run is done after {done} epochs",
             where=str(place),
@@ -99,7 +98,7 @@ def _check_unfinished(
         )
     if epochs is None:
         raise StateError(
-            f"the run is done: it was stopped early after {done} of {settings.train.epochs} epochs",
+            f"the run is done: it was stopped early after {done} of {most} epochs",
             where=str(place),
             help="train anew with more patience (train.early_stopping.patience)",
         )

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..toml import value_text as toml_text
-from .whole import Settings
+from .whole import Whole
 
 __all__ = ["differences", "flat", "value_text"]
 
 Key = tuple[str, ...]
 
 
-def flat(settings: Settings) -> dict[Key, Any]:
+def flat(settings: Whole) -> dict[Key, Any]:
     """Every value by its path."""
     return dict(_leaves(settings.to_document(), ()))
 
@@ -24,13 +24,13 @@ def _leaves(value: Any, path: Key) -> list[tuple[Key, Any]]:
     return [(path, value)]
 
 
-def value_text(settings: Settings, key: Key) -> str:
+def value_text(settings: Whole, key: Key) -> str:
     """One value as TOML; empty when there is none."""
     found = flat(settings)
     return toml_text(found[key]) if key in found else ""
 
 
-def differences(mine: Settings, theirs: Settings) -> dict[Key, tuple[str, str]]:
+def differences(mine: Whole, theirs: Whole) -> dict[Key, tuple[str, str]]:
     """The values that differ, as TOML; empty text stands for a setting that one side lacks."""
     keys = {**flat(mine), **flat(theirs)}
     pairs = {key: (value_text(mine, key), value_text(theirs, key)) for key in keys}

@@ -1,0 +1,119 @@
+"""The door for images: from a folder to a trained predictor, in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..data.images import BUNDLED_IMAGES
+from ..table import Listener, Talk
+from ..table.fit import source_of
+from ..table.fitting import arrays_folder
+from ..table.runfolder import unwritable
+from ..table.settings import from_environment, from_words, gather
+from .fitting import ImageFitting
+from .pipeline import prepare_images
+from .predictor import ImagePredictor
+from .settings import ImageSettings
+
+__all__ = ["fit_image_settings", "fit_images"]
+
+
+def fit_images(
+    source: object,
+    labels: object = None,
+    *,
+    test: str | os.PathLike[str] | None = None,
+    network: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    split: tuple[float, float, float] | None = None,
+    epochs: int | None = None,
+    batch_size: int | str | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    schedule: str | None = None,
+    patience: int | None = None,
+    time_limit: float | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    settings: Sequence[str] = (),
+    runs_dir: str | os.PathLike[str] | None = "runs",
+    verbose: bool = True,
+    listener: Listener | None = None,
+) -> ImagePredictor:
+    """Learns to recognise images, and judges itself on images kept apart.
+
+    ``source`` is a folder with one folder for each class, an IDX file beside its labels, bytes
+    (uint8) with ``labels``, or ``"fashion"``. ``test`` names test images of their own; without it
+    they are a part, as ``split`` says: shares of training, validation and test images, each with
+    nearly the share of every class that all have.
+
+    ``network`` is one of ``chainrule.images.NETWORKS``; ``settings`` sets anything else that
+    ``run.toml`` can hold: ``["augment.shift=2", "model.dropout=0.3"]``. What is None is decided by
+    the defaults or by the images. The run folder goes to ``runs_dir`` (None: nothing is written).
+    Equal images and ``seed``, equal bits.
+
+    Raises DataError or ConfigError for what cannot be learned from, StateError when the run folder
+    cannot be written, TrainingError when training diverges. Ctrl-C saves the best weights so far
+    with the status ``interrupted`` and raises KeyboardInterrupt.
+    """
+    given = {
+        "path": os.fspath(source) if isinstance(source, str | os.PathLike) else "",
+        "split": split, "epochs": epochs, "batch_size": batch_size, "lr": lr,
+        "optimizer": optimizer, "schedule": schedule, "patience": patience,
+        "time_limit": time_limit, "seed": seed, "name": name,
+        "runs_dir": "" if runs_dir is None else os.fspath(runs_dir),
+    }  # fmt: skip
+    chosen = source_of({k: v for k, v in given.items() if v is not None})
+    more: dict[tuple[str, ...], Any] = {
+        ("data", "test"): None if test is None else os.fspath(test),
+        ("data", "size"): size,
+        ("model", "name"): network,
+    }
+    values = {**chosen.values, **{k: v for k, v in more.items() if v is not None}}
+    found = gather(
+        [from_environment(), replace(chosen, values=values), from_words(settings, "settings")],
+        ImageSettings,
+    ).settings
+    heard = listener or (Talk() if verbose else Listener())
+    held = (source, labels) if labels is not None else source
+    return fit_image_settings(found, held, listener=heard)
+
+
+def fit_image_settings(
+    settings: ImageSettings, source: object = None, *, listener: Listener | None = None
+) -> ImagePredictor:
+    """`fit_images` with settings that are complete but for what the images decide.
+
+    ``source`` stands for the images of ``settings.data.path`` if it is given.
+    """
+    heard = listener or Listener()
+    origin = source if source is not None else settings.data.path
+    where = settings.output.runs_dir
+    place = Path(where).expanduser() if where else None
+    named = bool(settings.name)
+    with arrays_folder(place) as arrays:
+        try:
+            prepared = prepare_images(origin, settings.data, settings.seed, arrays)
+        except OSError as error:
+            raise unwritable(arrays or Path(), error) from None
+        pipeline = prepared.pipeline
+        settings = replace(
+            settings.resolved(len(prepared.train), pipeline.size, pipeline.channels),
+            name=settings.name or prepared.name,
+        )
+        data = settings.data
+        data = replace(data, path=_absolute(data.path), test=_absolute(data.test))
+        settings = replace(settings, data=data)
+        heard.findings(prepared.findings)
+        return ImageFitting(prepared, settings, place, heard, named).run()
+
+
+def _absolute(text: str) -> str:
+    """A path that holds from any folder; the name of bundled images as it is."""
+    path = Path(text).expanduser()
+    bundled = text in BUNDLED_IMAGES and not path.exists()
+    return text if bundled or not text else str(path.absolute())

@@ -1,0 +1,155 @@
+"""What stands between images and the network: one size, channels, scaling, names of classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Finding, split_rows
+from ..data.images import Images, read_images
+from ..errors import DataError, StateError
+from .network import ImageNetwork, build
+from .settings import ImageDataSettings, ImageSettings
+
+__all__ = ["ImagePipeline", "PreparedImages", "prepare_images"]
+
+FORMAT = "chainrule.images"
+#: a class of fewer images is told of
+FEW = 10
+
+
+@dataclass(frozen=True)
+class ImagePipeline:
+    """``mean`` and ``std`` of each channel are those of the training images, from 0 to 255."""
+
+    size: tuple[int, int]
+    channels: int
+    fit: str
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def read(self, source: object, labels: object = None, folder: Path | None = None) -> Images:
+        """Images of any source in the size that the network takes."""
+        if isinstance(source, tuple) and len(source) == 2:
+            source, labels = source
+        return read_images(
+            source, labels, size=self.size, channels=self.channels, fit=self.fit, folder=folder
+        )
+
+    def network(self, settings: ImageSettings) -> ImageNetwork:
+        """The network that the settings describe, with first weights."""
+        chosen = settings.model
+        return build(
+            chosen.name, chosen.settings, self.size, len(self.classes), self.mean, self.std
+        )
+
+    def to_json(self) -> str:
+        """The text of ``pipeline.json``."""
+        return json.dumps({"format": FORMAT, "version": 1, **asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> ImagePipeline:
+        """From what `to_json` gave. StateError, naming ``where``, for anything else."""
+        try:
+            found = json.loads(text)
+            if (found.pop("format"), found.pop("version")) != (FORMAT, 1):
+                raise ValueError(text)
+            height, width = map(int, found.pop("size"))
+            lists: dict[str, Any] = {k: tuple(found.pop(k)) for k in ("classes", "mean", "std")}
+            pipeline = cls(size=(height, width), **lists, **found)
+            numbers = np.array([pipeline.mean, pipeline.std], np.float64)
+            if numbers.shape != (2, pipeline.channels) or not np.isfinite(numbers).all():
+                raise ValueError(numbers)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise StateError(
+                "pipeline.json is not that of a run on images",
+                where=where,
+                help="it was changed or cut off; copy it again",
+            ) from None
+        return pipeline
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """The parts of the images, and what was noticed; ``name`` and ``fingerprint`` are of all."""
+
+    name: str
+    fingerprint: str
+    train: Images
+    val: Images
+    test: Images
+    pipeline: ImagePipeline
+    findings: tuple[Finding, ...]
+
+    @property
+    def rows(self) -> int:
+        """All images together."""
+        return len(self.train) + len(self.val) + len(self.test)
+
+
+def prepare_images(
+    source: object, data: ImageDataSettings, seed: int, folder: Path | None = None
+) -> PreparedImages:
+    """Reads images, divides them by class as tables are, and measures the training part.
+
+    ``source`` is what `read_images` takes, or a pair (pixels, labels). Raises DataError for images
+    without classes, or of one class alone.
+    """
+    labels = None
+    if isinstance(source, tuple) and len(source) == 2:
+        source, labels = source
+    images = read_images(
+        source, labels, size=data.wanted_size, channels=data.wanted_channels, fit=data.fit,
+        most_bad=data.most_bad, folder=folder,
+    )  # fmt: skip
+    if len(images.classes) < 2:
+        only = f"one class, {images.classes[0]}" if images.classes else "no classes"
+        raise DataError(
+            f"the images of {images.name} have {only}",
+            help="give a folder with one folder for each of two classes or more, or an IDX file "
+            "beside its labels",
+        )
+    findings = [*images.findings, *_noticed(images)]
+    fingerprint = images.fingerprint()
+    shares = data.split
+    if data.test:
+        part = shares[0] + shares[1]
+        shares = (shares[0] / part, shares[1] / part, 0.0)
+    split = split_rows(len(images), classes=images.labels, fractions=shares, seed=seed)
+    train, val, test = (images.take(r, folder) for r in (split.train, split.val, split.test))
+    mean, std = train.moments()
+    pipeline = ImagePipeline(images.size, images.channels, data.fit, images.classes, mean, std)
+    if data.test:
+        test = _named(pipeline.read(data.test, folder=folder), images).labelled_as(images.classes)
+        findings += test.findings
+        fingerprint += "+" + test.fingerprint()
+    return PreparedImages(images.name, fingerprint, train, val, test, pipeline, tuple(findings))
+
+
+def _named(test: Images, images: Images) -> Images:
+    """Test images of an IDX file, whose numbers stand for the names of the others' classes."""
+    numbers = all(name.isdecimal() and int(name) < len(images.classes) for name in test.classes)
+    if test.classes and numbers and not set(test.classes) <= set(images.classes):
+        return replace(test, classes=tuple(images.classes[int(name)] for name in test.classes))
+    return test
+
+
+def _noticed(images: Images) -> list[Finding]:
+    found = []
+    if copies := images.copies():
+        text = f"{copies} of {len(images)} images are exact copies of earlier ones"
+        seen = "a random split puts copies on both sides, which makes the test too easy"
+        found.append(
+            Finding("D310", "warning" if copies > 0.02 * len(images) else "info", text, seen)
+        )
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    few = [f"{images.classes[k]} ({counts[k]})" for k in np.flatnonzero(counts < FEW)]
+    if few:
+        text = "classes with very few images are hardly learned"
+        found.append(Finding("D111", "warning", text, ", ".join(few[:FEW])))
+    return found

@@ -1,0 +1,256 @@
+"""The settings of a run on images: ``run.toml`` with ``[data] kind = "images"``."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from ..data.images import is_image_source
+from ..data.images.decoding import Fit
+from ..errors import ConfigError
+from ..table import defaults
+from ..table.settings import (
+    EarlyStoppingSettings,
+    OptimizerSettings,
+    OutputSettings,
+    ScheduleSettings,
+    Source,
+    TrainSettings,
+    Whole,
+)
+from ..table.settings.fields import About, SettingError, Within, nearest
+from ..table.settings.section import Choice, Section
+from ..table.settings.sections import Auto, Share
+from .augment import Augment
+from .network import NETWORKS
+
+__all__ = ["AugmentSettings", "ImageDataSettings", "ImageSettings", "ImageTrainSettings",
+           "NetworkSettings", "wants_images"]  # fmt: skip
+
+EPOCHS = 15
+WEIGHT_DECAY = 0.05
+LARGEST_BATCH = 128
+SMALLEST_BATCH = 32
+#: one cycle lets rates be so many times larger than a constant one
+LR_FACTOR = 3.0
+
+Amount = Annotated[float, Within(0.0, 1.0)]
+Count = Annotated[int, Within(0, 4096)]
+Alpha = Annotated[float, Within(0.0, 1e3)]
+Side = Annotated[int, Within(1, 4096)]
+
+
+@dataclass(frozen=True)
+class ImageDataSettings(Section):
+    """The images, and how to divide them."""
+
+    PLACE: ClassVar[str] = "data"
+
+    kind: Annotated[Literal["images"], About("what tells a run on images from one on a table")] = (
+        "images"
+    )
+    path: Annotated[str, About("a folder with one folder a class, an IDX file; from this file")] = (
+        ""
+    )
+    test: Annotated[str, About("test images of their own; empty: a part of the images")] = ""
+    target: Annotated[str, About("what the classes are called")] = "label"
+    size: Annotated[
+        Side | tuple[Side, Side] | Auto, About("side, or height and width; auto: at most 96")
+    ] = "auto"
+    channels: Annotated[
+        Annotated[int, Within(1, 3)] | Auto, About("1: grey, 3: RGB; auto: as the images are")
+    ] = "auto"
+    fit: Annotated[Fit, About("how other sizes are brought to it: crop or stretch")] = "crop"
+    split: Annotated[
+        tuple[Share, Share, Share], About("shares of training, validation and test images")
+    ] = (0.7, 0.15, 0.15)
+    class_weights: Annotated[
+        Literal["none", "balanced"], About("balanced: rare classes count as much as others")
+    ] = "none"
+    most_bad: Annotated[Amount, About("the share of files that may be unreadable")] = 0.1
+
+    def check(self) -> None:
+        if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
+            raise ConfigError(
+                f"`data.split` is {list(self.split)}",
+                help="training, validation and test each need a share; together they are 1",
+            )
+        if self.channels == 2:
+            raise ConfigError("`data.channels` is 2", help="1 is grey, 3 is RGB")
+
+    @property
+    def wanted_size(self) -> int | tuple[int, int] | None:
+        """``size``, None if the images decide."""
+        return None if isinstance(self.size, str) else self.size
+
+    @property
+    def wanted_channels(self) -> int | None:
+        """``channels``, None if the images decide."""
+        return None if isinstance(self.channels, str) else self.channels
+
+
+@dataclass(frozen=True)
+class NetworkSettings(Choice):
+    """The network. ``cnn`` has a convolution, batch normalisation and a pooling for each of
+    ``widths``; the others are those of ``chainrule.nn.models``."""
+
+    PLACE: ClassVar[str] = "model"
+    WHAT: ClassVar[str] = "network"
+
+    name: str = "cnn"
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        return {name: network.settings for name, network in NETWORKS.items()}
+
+    def check(self) -> None:
+        for name, value in self.settings.items():
+            numbers: Sequence[Any] = value if isinstance(value, tuple) else (value,)
+            high = 0.95 if name == "dropout" else 4 if name in ("width", "stride") else 65_536
+            low = 0 if name == "dropout" else 0.125 if name == "width" else 1
+            if not numbers or not all(low <= n <= high for n in numbers):
+                raise ConfigError(
+                    f"`model.{name}` is {list(numbers) if isinstance(value, tuple) else value!r}",
+                    help=f"expected: from {low:g} to {high:g}",
+                )
+
+
+@dataclass(frozen=True)
+class AugmentSettings(Section):
+    """Random changes of the training images, drawn anew in each step; see ``docs/images.md``."""
+
+    PLACE: ClassVar[str] = "augment"
+
+    flip: Annotated[bool, About("half of the images left to right")] = True
+    vertical_flip: Annotated[bool, About("half of the images top to bottom")] = False
+    shift: Annotated[Count, About("by up to so many pixels")] = 0
+    rotate: Annotated[Annotated[float, Within(0.0, 45.0)], About("by up to so many degrees")] = 0.0
+    brightness: Annotated[Amount, About("plus or minus this share of white")] = 0.0
+    contrast: Annotated[Amount, About("times 1 plus or minus this")] = 0.0
+    saturation: Annotated[Amount, About("times 1 plus or minus this")] = 0.0
+    cutout: Annotated[Count, About("side of a square that is covered")] = 0
+    mixup: Annotated[Alpha, About("alpha of mixing images; 0: none")] = 0.0
+    cutmix: Annotated[Alpha, About("alpha of pasting rectangles of others; 0: none")] = 0.0
+
+    def augment(self, fill: Sequence[int], smoothing: float, classes: int) -> Augment | None:
+        """What changes batches; None if nothing does."""
+        if not (any(vars(self).values()) or smoothing):
+            return None
+        return Augment(**vars(self), fill=fill, label_smoothing=smoothing, classes=classes)
+
+
+@dataclass(frozen=True)
+class ImageOptimizerSettings(OptimizerSettings):
+    """The rule that turns gradients into new weights."""
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        known = super().options()
+        return {**known, "adamw": {**known["adamw"], "weight_decay": WEIGHT_DECAY}}
+
+
+@dataclass(frozen=True)
+class ImageScheduleSettings(ScheduleSettings):
+    """How the learning rate changes from step to step."""
+
+    name: str = "one_cycle"
+
+
+@dataclass(frozen=True)
+class ImageTrainSettings(TrainSettings):
+    """How the weights are found."""
+
+    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("at most so many")] = EPOCHS
+    optimizer: ImageOptimizerSettings = field(default_factory=ImageOptimizerSettings)
+    schedule: ImageScheduleSettings = field(default_factory=ImageScheduleSettings)
+    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
+
+    def check(self) -> None:
+        super().check()
+        if self.loss not in ("auto", "cross_entropy"):
+            raise ConfigError(f"`train.loss` is {self.loss!r}", help="images take cross_entropy")
+        kept = self.regularization
+        for name, instead in (("mixup", "augment.mixup"), ("input_noise", "augment.brightness")):
+            if getattr(kept, name):
+                raise SettingError(
+                    f"train.regularization.{name}",
+                    f"`train.regularization.{name}` is for tables",
+                    help=f"use `{instead}`",
+                )
+
+
+@dataclass(frozen=True)
+class ImageSettings(Whole):
+    """The settings of a run on images. Equal settings and images give equal bits."""
+
+    name: Annotated[str, About("names the run folder")] = ""
+    seed: Annotated[
+        Annotated[int, Within(0, 2**63 - 1)], About("fixes split, first weights, order and changes")
+    ] = 0
+    data: ImageDataSettings = field(default_factory=ImageDataSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    model: NetworkSettings = field(default_factory=NetworkSettings)
+    train: ImageTrainSettings = field(default_factory=ImageTrainSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+    def beside(self, output: Path) -> ImageSettings:
+        """The same with paths that count from the folder of ``output``, a ``run.toml``."""
+        folder = output.expanduser().absolute().parent
+
+        def moved(text: str) -> str:
+            found = Path(text).expanduser()
+            return os.path.relpath(found.absolute(), folder) if found.exists() and text else text
+
+        data = replace(self.data, path=moved(self.data.path), test=moved(self.data.test))
+        return replace(self, data=data)
+
+    def resolved(self, rows: int, size: tuple[int, int], channels: int) -> ImageSettings:
+        """The same without `auto`: decided by the images and the number of training images."""
+        train = self.train
+        rate = LR_FACTOR * defaults.lr_for(train.optimizer.name)
+        constant = train.schedule.name != "one_cycle"
+        return replace(
+            self,
+            data=replace(self.data, size=size, channels=channels),
+            train=replace(
+                train,
+                batch_size=batch_size_for(rows) if train.batch_size == "auto" else train.batch_size,
+                lr=(rate / LR_FACTOR if constant else rate) if train.lr == "auto" else train.lr,
+                loss="cross_entropy",
+            ),
+        )
+
+
+def batch_size_for(rows: int) -> int:
+    """The power of two nearest to half the root of the training images, from 32 to 128."""
+    nearest = 1 << round(math.log2(math.sqrt(max(rows, 1)) / 2))
+    return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
+
+
+def wants_images(sources: Sequence[Source]) -> bool:
+    """Whether these settings are of a run on images: ``data.kind`` says so, or else the path.
+
+    Raises SettingError for another kind.
+    """
+    kind = path = None
+    for source in sources:
+        kind = source.values.get(("data", "kind"), kind)
+        path = source.values.get(("data", "path"), path)
+    if kind is None:
+        return is_image_source(path)
+    if kind != "images":
+        meant = "did you mean 'images'? " if nearest(kind, ["images"]) else ""
+        places = [
+            s.places.get(("data", "kind"), "") for s in sources if ("data", "kind") in s.values
+        ]
+        raise SettingError(
+            "data.kind",
+            f"`data.kind` is {kind!r}",
+            where=places[-1],
+            help=f'{meant}use "images", or leave it out for a table',
+        )
+    return True

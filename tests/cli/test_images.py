@@ -1,0 +1,106 @@
+"""The commands on images."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from chainrule.cli.app import app
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dark and bright pictures, thirty each."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("flags") / "flags"
+    for name, low in (("bright", 150), ("dark", 0)):
+        (folder / name).mkdir(parents=True)
+        for i in range(30):
+            pixels = rng.integers(low, low + 100, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(flags: Path) -> Run:
+    runner = CliRunner()
+    place = str(flags.parent / "runs")
+
+    def call(*words: object) -> Result:
+        extra = ["--runs-dir", place] if words[0] in ("train", "predict", "eval", "resume") else []
+        return runner.invoke(app, [*map(str, words), *extra])
+
+    trained = call("train", flags, "--target", "tone", "--epochs", 4, "-q", "model.widths=[8]")
+    assert trained.exit_code == 0, trained.output
+    return call
+
+
+def test_predictions_are_rows_with_paths(run: Run, flags: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    result = run("predict", "last", flags, "-o", out, "--proba")
+    assert result.exit_code == 0
+    assert "60 predictions of tone" in result.stderr
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [*rows[0]] == [
+        "path", "prediction", "probability", "probability_bright", "probability_dark",
+    ]  # fmt: skip
+    assert rows[0]["path"] == "bright/0.png"
+    assert all(row["prediction"] == row["path"].split("/")[0] for row in rows)
+    one = run("predict", "last", flags / "dark" / "3.png")
+    assert one.stdout.splitlines()[1].startswith("3.png,dark,")
+
+
+def test_eval_and_its_gates(run: Run, flags: Path) -> None:
+    found = run("eval", "last", flags, "--json", "--min", "accuracy=0.9")
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["metrics"]["accuracy"] == 1
+    unknown = run("eval", "last", "fashion")
+    assert unknown.exit_code == 2
+    assert "which the model does not know" in unknown.stderr
+
+
+def test_a_run_goes_on(run: Run, flags: Path) -> None:
+    found = run("resume", "last", "--epochs", 5, "-q")
+    assert found.exit_code == 0
+    facts = json.loads((Path(found.stdout.strip()) / "run.json").read_text())
+    assert facts["epochs"] == 5
+
+
+def test_settings_of_images(run: Run, flags: Path, tmp_path: Path) -> None:
+    written = run("init", flags, "-o", tmp_path / "run.toml")
+    assert written.exit_code == 0
+    text = (tmp_path / "run.toml").read_text()
+    assert 'kind = "images"' in text
+    shown = run("config", "show", tmp_path / "run.toml", "augment.shift=2", "--json")
+    assert json.loads(shown.stdout)["augment"]["shift"] == 2
+    filled = run("config", "fill", tmp_path / "run.toml")
+    assert filled.stdout == text
+    trained = run("train", tmp_path / "run.toml", "train.epochs=1", "model.widths=[8]", "-q")
+    assert trained.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "fashion", "--layers", "3"), "unknown key `model.layers`"),
+        (("train", "fashion", "--folds", "2"), "--seeds and --folds are for tables"),
+        (("train", "fashion", "model=resnet"), "did you mean 'resnet20'?"),
+        (("train", "fashion", "data.kind=image"), "did you mean 'images'?"),
+        (("train", "fashion", "augment.shfit=1"), "did you mean `augment.shift`?"),
+        (("check", "fashion"), "these are images"),
+    ],
+)
+def test_mistakes(run: Run, words: tuple[str, ...], message: str) -> None:
+    found = run(*words)
+    assert found.exit_code == 2
+    assert message in found.stderr
