@@ -65,7 +65,7 @@ class Workload:
 
     ``loop_steps``: how many steps one Python call of a loop holds; bursts of calls are multiples of
     ``call_steps``. So many losses are ``compared``: rounding moves elements across the corner of a
-    ReLU, and behind 27 batch normalisations the second loss differs by 1e-2 between any two forms.
+    ReLU, and behind 27 batch normalisations later losses part by percents, as PyTorch's forms do.
     """
 
     name: str
