@@ -222,7 +222,7 @@ def test_pipes_are_not_opened(photos: Path) -> None:
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file or folder"):
         read_images(tmp_path / "nothing")
-    with pytest.raises(DataError, match="there is no image in"):
+    with pytest.raises(DataError, match="is a folder without images"):
         read_images(tmp_path)
     paint(tmp_path / "a.png", RED)
     with pytest.raises(ConfigError, match="the size is 0"):

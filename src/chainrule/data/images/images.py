@@ -50,8 +50,9 @@ class Images:
         """1 for grey, 3 for RGB."""
         return int(self.pixels.shape[3])
 
-    def take(self, rows: NDArray[np.int64], folder: Path | None = None) -> Images:
+    def take(self, rows: Sequence[int] | NDArray[np.int64], folder: Path | None = None) -> Images:
         """These images alone, copied a block at a time."""
+        rows = np.asarray(rows)
         pixels = allocate((len(rows), *self.pixels.shape[1:]), folder)
         for start in range(0, len(rows), BLOCK):
             np.take(self.pixels, rows[start : start + BLOCK], 0, pixels[start : start + BLOCK])

@@ -178,8 +178,9 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float) -> Images:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     if not listing.files:
         raise DataError(
-            f"there is no image in {path}",
-            help=f"give a folder with one folder for each class, which hold {', '.join(ENDINGS)}",
+            f"{path} is a folder without images",
+            help=f"give one with a folder of images ({', '.join(ENDINGS)}) for each class, or the "
+            "file of a table",
         )
     headers = _each(inspect, listing.files)
     bad = {i: str(h) for i, h in enumerate(headers) if isinstance(h, UnreadableError)}
