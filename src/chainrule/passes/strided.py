@@ -47,15 +47,21 @@ def take_apart(node: Node) -> Node | None:
     steps = [i + 1 for i in padded.params["interior"][1 : 1 + count]]
     places = node.shape[1 : 1 + count]
     plain = set(node.params["strides"]) == {1} and _is_zero(zero)
-    even = all(p % s == 0 for p, s in zip(places, steps, strict=True))
-    if max(steps) == 1 or not plain or not even:
+    if max(steps) == 1 or not plain:
         return None
-    shares = [[_share(a, r, padded, node, steps[a]) for r in range(steps[a])] for a in range(count)]
+    # The last places of some remainders may lie beyond the end: they are computed and cut off.
+    small = [-(-p // s) for p, s in zip(places, steps, strict=True)]
+    shares = [
+        [_share(a, r, padded, node, steps[a], small[a]) for r in range(steps[a])]
+        for a in range(count)
+    ]
     parts = [_part(node, x, w, combination) for combination in itertools.product(*shares)]
-    return _interleaved(parts, node, steps)
+    shape = (node.shape[0], *small, *node.shape[-2:])
+    woven = _interleaved(parts, node, steps, shape)
+    return _slice(woven, [(0, extent, 1) for extent in node.shape])
 
 
-def _share(axis: int, remainder: int, padded: Node, node: Node, step: int) -> _Share:
+def _share(axis: int, remainder: int, padded: Node, node: Node, step: int, count: int) -> _Share:
     dilation, low = node.params["dilation"][axis], padded.params["low"][1 + axis]
     kernel = node.inputs[1].shape[axis]
     taps = [k for k in range(kernel) if (remainder + k * dilation - low) % step == 0]
@@ -64,7 +70,7 @@ def _share(axis: int, remainder: int, padded: Node, node: Node, step: int) -> _S
     stride = step // gcd(step, dilation)
     first = (remainder + taps[0] * dilation - low) // step
     spread = dilation // gcd(step, dilation)
-    last = first + (len(taps) - 1) * spread + node.shape[1 + axis] // step - 1
+    last = first + (len(taps) - 1) * spread + count - 1
     size = padded.inputs[0].shape[1 + axis]
     return _Share(range(taps[0], taps[-1] + 1, stride), spread, -first, last - (size - 1))
 
@@ -97,10 +103,8 @@ def _slice(x: Node, cuts: list[tuple[int, int, int]]) -> Node:
     return bind("slice", x, start=start, stop=stop, step=step)
 
 
-def _interleaved(parts: list[Node | None], node: Node, steps: list[int]) -> Node:
+def _interleaved(parts: list[Node | None], node: Node, steps: list[int], shape: Shape) -> Node:
     """Parts in the order of their remainders (row-major), woven along every axis."""
-    small = [p // s for p, s in zip(node.shape[1:-2], steps, strict=True)]
-    shape = (node.shape[0], *small, *node.shape[-2:])
     filled = [p if p is not None else full(0.0, shape, node.dtype) for p in parts]
     for axis in reversed(range(len(steps))):
         step = steps[axis]
