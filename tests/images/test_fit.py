@@ -213,6 +213,7 @@ def test_the_report_shows_the_worst_mistakes(shapes: Path, tmp_path: Path) -> No
         content = base64.b64decode(mistake["image"].partition(",")[2])
         found = np.asarray(Image.open(io.BytesIO(content)))
         np.testing.assert_array_equal(found, np.asarray(Image.open(shapes / true / file)))
+    assert facts["commands"][0]["command"].endswith("photos -o out.csv")
     page = report_html(model.run)
     assert page.count("<img ") == len(facts["mistakes"])
     assert "180 images" in page

@@ -337,9 +337,13 @@ def _troubles(files: RunFiles, done: bool) -> list[str]:
 def _commands(files: RunFiles, status: str) -> list[dict[str, str]]:
     """What to do next, to paste."""
     run = shlex.quote(str(files.path))
-    predict = {"what": "predict new rows", "command": f"chainrule predict {run} new.csv -o out.csv"}
-    judge = {"what": "judge it on rows with known answers",
-             "command": f"chainrule eval {run} labelled.csv"}  # fmt: skip
+    images = table(files.facts.get("data")).get("kind") == "images"
+    what, new, known = ("images", "photos", "labelled") if images else (
+        "rows", "new.csv", "labelled.csv")  # fmt: skip
+    predict = {"what": f"predict new {what}",
+               "command": f"chainrule predict {run} {new} -o out.csv"}  # fmt: skip
+    judge = {"what": f"judge it on {what} with known answers",
+             "command": f"chainrule eval {run} {known}"}  # fmt: skip
     resume = {"what": "go on where it stopped", "command": f"chainrule resume {run}"}
     has_model = (files.path / "model.safetensors").is_file()
     if status == "running":
