@@ -52,8 +52,8 @@ def test_labels_are_found_beside_the_images(tmp_path: Path) -> None:
         (idx(NUMBERS)[:-1], "but it has 39"),
         (idx(NUMBERS) + b"x", "but it has 41"),
         (b"\x00\x00\x08\x03" + b"\xff" * 12, "4294967295 x 4294967295"),
-        (gzip.compress(idx(NUMBERS))[:-12], "ends before"),
-        (gzip.compress(idx(NUMBERS) + b"x"), "goes on after"),
+        (gzip.compress(idx(NUMBERS), mtime=0)[:-12], "ends before"),
+        (gzip.compress(idx(NUMBERS) + b"x", mtime=0), "goes on after"),
         (gzip.compress(b"\x00\x00\x08\x03" + b"\xff" * 12), "gzipped ones"),
     ],
 )
