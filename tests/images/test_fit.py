@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,27 @@ def test_test_images_of_their_own(shapes: Path, others: Path) -> None:
     model = train(shapes, None, test=others, epochs=1)
     assert model.evaluate(others)["accuracy"] == model.metrics["accuracy"]
     assert model.settings.data.test == str(others)
+
+
+def test_numbers_stand_for_the_names_of_classes(shapes: Path, others: Path, tmp_path: Path) -> None:
+    """Names out of alphabetical order: a test by numbers must not be read by the wrong names."""
+    for name, folder in (("train", shapes), ("test", others)):
+        images = read_images(folder)
+        for kind, array in (("images", images.pixels), ("labels", images.labels)):
+            head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            content = array.astype(np.uint8).tobytes()
+            (tmp_path / f"{name}-{kind}-idx{array.ndim}-ubyte").write_bytes(head + content)
+    held = tmp_path / "test-images-idx4-ubyte"
+    names = ["zeta", "alpha", "midway"]
+    model = train(tmp_path / "train-images-idx4-ubyte", tmp_path / "runs", test=held, classes=names)
+    assert model.classes == tuple(names)
+    assert model.metrics["accuracy"] > 0.9
+    assert model.run is not None
+    loaded = cr.load_run(model.run)
+    assert loaded.evaluate(held)["accuracy"] == model.metrics["accuracy"]
+    images = read_images(others)
+    assert loaded.evaluate((images.pixels, images.labels)) == loaded.evaluate(held)
+    assert loaded.evaluate((images.pixels, [names[k] for k in images.labels]))["accuracy"] > 0.9
 
 
 def test_everything_at_once(shapes: Path) -> None:

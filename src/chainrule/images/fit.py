@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ def fit_images(
     labels: object = None,
     *,
     test: str | os.PathLike[str] | None = None,
+    classes: Sequence[str] | None = None,
     network: str | None = None,
     size: int | tuple[int, int] | None = None,
     split: tuple[float, float, float] | None = None,
@@ -49,7 +50,8 @@ def fit_images(
     ``source`` is a folder with one folder for each class, an IDX file beside its labels, bytes
     (uint8) with ``labels``, or ``"fashion"``. ``test`` names test images of their own; without it
     they are a part, as ``split`` says: shares of training, validation and test images, each with
-    nearly the share of every class that all have.
+    nearly the share of every class that all have. ``classes`` names the whole numbers that are
+    labels, in their order: those of IDX files, those in ``labels``.
 
     ``network`` is one of ``chainrule.images.NETWORKS``; ``settings`` sets anything else that
     ``run.toml`` can hold: ``["augment.shift=2", "model.dropout=0.3"]``. What is None is decided by
@@ -67,20 +69,23 @@ def fit_images(
         "time_limit": time_limit, "seed": seed, "name": name,
         "runs_dir": "" if runs_dir is None else os.fspath(runs_dir),
     }  # fmt: skip
-    chosen = source_of({k: v for k, v in given.items() if v is not None})
-    more: dict[tuple[str, ...], Any] = {
-        ("data", "test"): None if test is None else os.fspath(test),
-        ("data", "size"): size,
-        ("model", "name"): network,
-    }
-    values = {**chosen.values, **{k: v for k, v in more.items() if v is not None}}
-    found = gather(
-        [from_environment(), replace(chosen, values=values), from_words(settings, "settings")],
-        ImageSettings,
-    ).settings
+    more = {"data.test": None if test is None else os.fspath(test), "data.classes": classes,
+            "data.size": size, "model.name": network}  # fmt: skip
+    found = _gathered(given, more, settings)
     heard = listener or (Talk() if verbose else Listener())
     held = (source, labels) if labels is not None else source
     return fit_image_settings(found, held, listener=heard)
+
+
+def _gathered(
+    given: Mapping[str, Any], more: Mapping[str, Any], words: Sequence[str]
+) -> ImageSettings:
+    """Settings from arguments that `fit` has too, from others by their key, and ``KEY=VALUE``."""
+    chosen = source_of({k: v for k, v in given.items() if v is not None})
+    others = {tuple(k.split(".")): v for k, v in more.items() if v is not None}
+    python = replace(chosen, values={**chosen.values, **others})
+    sources = [from_environment(), python, from_words(words, "settings")]
+    return gather(sources, ImageSettings).settings
 
 
 def fit_image_settings(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..data import Finding, split_rows
-from ..data.images import Images, read_images
+from ..data.images import BUNDLED_IMAGES, Images, read_images
 from ..errors import DataError, StateError
 from .network import ImageNetwork, build
 from .settings import ImageDataSettings, ImageSettings
@@ -24,7 +24,11 @@ FEW = 10
 
 @dataclass(frozen=True)
 class ImagePipeline:
-    """``mean`` and ``std`` of each channel are those of the training images, from 0 to 255."""
+    """``mean`` and ``std`` of each channel are those of the training images, from 0 to 255.
+
+    ``numbered``: whether whole numbers, such as those of IDX files, index ``classes``; otherwise
+    they are names themselves.
+    """
 
     size: tuple[int, int]
     channels: int
@@ -32,14 +36,16 @@ class ImagePipeline:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    numbered: bool = False
 
     def read(self, source: object, labels: object = None, folder: Path | None = None) -> Images:
         """Images of any source in the size that the network takes."""
         if isinstance(source, tuple) and len(source) == 2:
             source, labels = source
         return read_images(
-            source, labels, size=self.size, channels=self.channels, fit=self.fit, folder=folder
-        )
+            source, labels, classes=self.classes if self.numbered else None, size=self.size,
+            channels=self.channels, fit=self.fit, folder=folder,
+        )  # fmt: skip
 
     def network(self, settings: ImageSettings) -> ImageNetwork:
         """The network that the settings describe, with first weights."""
@@ -62,6 +68,8 @@ class ImagePipeline:
             height, width = map(int, found.pop("size"))
             lists: dict[str, Any] = {k: tuple(found.pop(k)) for k in ("classes", "mean", "std")}
             pipeline = cls(size=(height, width), **lists, **found)
+            if not isinstance(pipeline.numbered, bool):
+                raise ValueError(pipeline.numbered)
             numbers = np.array([pipeline.mean, pipeline.std], np.float64)
             if numbers.shape != (2, pipeline.channels) or not np.isfinite(numbers).all():
                 raise ValueError(numbers)
@@ -104,8 +112,8 @@ def prepare_images(
     if isinstance(source, tuple) and len(source) == 2:
         source, labels = source
     images = read_images(
-        source, labels, size=data.wanted_size, channels=data.wanted_channels, fit=data.fit,
-        most_bad=data.most_bad, folder=folder,
+        source, labels, classes=data.classes or None, size=data.wanted_size,
+        channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad, folder=folder,
     )  # fmt: skip
     if len(images.classes) < 2:
         only = f"one class, {images.classes[0]}" if images.classes else "no classes"
@@ -123,20 +131,15 @@ def prepare_images(
     split = split_rows(len(images), classes=images.labels, fractions=shares, seed=seed)
     train, val, test = (images.take(r, folder) for r in (split.train, split.val, split.test))
     mean, std = train.moments()
-    pipeline = ImagePipeline(images.size, images.channels, data.fit, images.classes, mean, std)
+    numbered = bool(data.classes) or images.classes == BUNDLED_IMAGES.get(images.name)
+    pipeline = ImagePipeline(
+        images.size, images.channels, data.fit, images.classes, mean, std, numbered
+    )
     if data.test:
-        test = _named(pipeline.read(data.test, folder=folder), images).labelled_as(images.classes)
+        test = pipeline.read(data.test, folder=folder).labelled_as(images.classes)
         findings += test.findings
         fingerprint += "+" + test.fingerprint()
     return PreparedImages(images.name, fingerprint, train, val, test, pipeline, tuple(findings))
-
-
-def _named(test: Images, images: Images) -> Images:
-    """Test images of an IDX file, whose numbers stand for the names of the others' classes."""
-    numbers = all(name.isdecimal() and int(name) < len(images.classes) for name in test.classes)
-    if test.classes and numbers and not set(test.classes) <= set(images.classes):
-        return replace(test, classes=tuple(images.classes[int(name)] for name in test.classes))
-    return test
 
 
 def _noticed(images: Images) -> list[Finding]:

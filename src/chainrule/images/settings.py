@@ -58,6 +58,9 @@ class ImageDataSettings(Section):
     )
     test: Annotated[str, About("test images of their own; empty: a part of the images")] = ""
     target: Annotated[str, About("what the classes are called")] = "label"
+    classes: Annotated[
+        tuple[str, ...], About("names of 0, 1, ... in IDX files; []: the numbers, or the folders")
+    ] = ()
     size: Annotated[
         Side | tuple[Side, Side] | Auto, About("side, or height and width; auto: at most 96")
     ] = "auto"

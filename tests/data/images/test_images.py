@@ -42,6 +42,11 @@ def test_labels() -> None:
     found = read_images(GREY, ["b", "a", "b", "c", "a", "a"])
     assert found.classes == ("a", "b", "c")
     assert found.labels.tolist() == [1, 0, 1, 2, 0, 0]
+    ordered = read_images(GREY, ["b", "a", "b", "c", "a", "a"], classes=["c", "b", "a"])
+    assert ordered.classes == ("c", "b", "a")
+    assert ordered.labels.tolist() == [1, 2, 1, 0, 2, 2]
+    with pytest.raises(DataError, match="which is not among the classes"):
+        read_images(GREY, ["b", "a", "b", "c", "a", "a"], classes=["c", "b"])
     with pytest.raises(DataError, match="6 images and labels of shape"):
         read_images(GREY, [1, 2])
     with pytest.raises(DataError, match="do not index the 2 classes"):

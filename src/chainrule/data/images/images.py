@@ -133,8 +133,8 @@ class Images:
         unknown = [name for name in self.classes if name not in classes]
         if unknown:
             raise DataError(
-                f"{self.name} has the classes {', '.join(unknown)}, which the model does not know",
-                help=f"the model tells apart {', '.join(classes)}",
+                f"{self.name} has the classes {', '.join(unknown)}, which are not known",
+                help=f"known: {', '.join(classes)}",
             )
         place = np.array([classes.index(name) for name in self.classes], np.int32)
         return replace(self, labels=place[self.labels], classes=tuple(classes))
@@ -197,9 +197,18 @@ def _codes(
         raise DataError(
             f"the labels are {labels.dtype}", where=name, help="give whole numbers or texts"
         )
-    if classes is None:
+    if classes is None or labels.dtype.kind == "U":
         found, codes = np.unique(labels, return_inverse=True)
-        return codes.astype(np.int32), tuple(str(label) for label in found.tolist())
+        names = [str(label) for label in found.tolist()]
+        order = list(classes or names)
+        if unknown := [name for name in names if name not in order]:
+            raise DataError(
+                f"the labels have {', '.join(unknown)}, which is not among the classes",
+                where=name,
+                help=f"the classes are {', '.join(order)}",
+            )
+        place = np.array([order.index(name) for name in names], np.int32)
+        return place[codes], tuple(order)
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(classes):
         raise DataError(
             f"the labels do not index the {len(classes)} classes",

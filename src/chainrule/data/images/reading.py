@@ -86,8 +86,8 @@ def read_images(
     ``source`` is a folder with one folder for each class (PNG, JPEG, WebP), a folder of images
     without classes, one image file, an IDX file (its labels lie beside it, by their names), a uint8
     array ([N, H, W], [N, H, W, C] or [N, C, H, W]) or ``"fashion"``. ``labels`` are those of an
-    array or IDX file, or the path of an IDX file of them; ``classes`` are the names that they
-    index.
+    array or IDX file, or the path of an IDX file of them; ``classes`` are the names that whole
+    numbers index, in their order; texts and folders must be among them.
 
     Without ``size`` (a side, or height and width), images of one size keep it if no side is longer
     than 96; others become squares of the median of their shorter sides, at most 96. ``fit``
@@ -108,14 +108,16 @@ def read_images(
         return _shaped(found, wanted)
     path = Path(source).expanduser()
     if str(source) in BUNDLED_IMAGES and not path.exists():
-        return _shaped(_bundled(str(source)), wanted)
+        found = _shaped(_bundled(str(source)), wanted)
+        return found.labelled_as(classes) if classes else found
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         return _shaped(_read_pair(path, labels, classes, folder), wanted)
     if not path.exists():
         raise DataError(f"there is no file or folder {path}", help="check the path")
     if labels is not None:
         raise ConfigError("a folder names the classes itself", help="leave labels out")
-    return _read_files(path, wanted, most_bad)
+    found = _read_files(path, wanted, most_bad)
+    return found.labelled_as(classes) if classes and found.classes else found
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
