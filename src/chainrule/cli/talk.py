@@ -19,7 +19,8 @@ from ..errors import StateError
 from ..report import write_report
 from ..table import Listener, Talk
 from ..table.runfolder import json_text
-from ..table.watch import Trained, closing, finding_text, result_rows
+from ..table.trained import Trained
+from ..table.watch import closing, finding_text, result_rows
 from ..train import Callback
 from .terminal import colour, say
 
@@ -41,7 +42,7 @@ class TerminalTalk(Talk):
             warned = finding.severity == "warning"
             say(click.style(text, fg="yellow") if warned else text)
 
-    def done(self, predictor: Trained, facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         reported(predictor)
         if not sys.stderr.isatty() or colour() is False:
             super().done(predictor, facts)
@@ -67,7 +68,7 @@ class JsonTalk(Listener):
         keys = ("status", "seconds", "epochs", "best")
         self.write("interrupted", {"run": str(run), **{k: facts[k] for k in keys}})
 
-    def done(self, predictor: Trained, facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         reported(predictor)
         keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")
         self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys}})
@@ -93,11 +94,11 @@ class _Epochs(Callback):
 class Silent(Listener):
     """Says nothing."""
 
-    def done(self, predictor: Trained, facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         reported(predictor)
 
 
-def reported(predictor: Trained) -> None:
+def reported(predictor: Trained[Any, Any, Any]) -> None:
     """Writes the report of a run that is done, if its settings want one."""
     if predictor.run is None or not predictor.output.report:
         return

@@ -20,7 +20,7 @@ from .network import ImageNetwork
 from .pipeline import PreparedImages
 from .predictor import TASK, ImagePredictor, baseline, judge
 from .settings import ImageSettings
-from .trainer import judging_trainer, new_trainer
+from .trainer import new_trainer
 
 __all__ = ["ImageFitting"]
 
@@ -91,7 +91,6 @@ class ImageFitting(Course[ImageNetwork, ImagePredictor]):
             model,
             prepared.pipeline,
             self.settings,
-            trainer=judging_trainer(model),
             history=trainer.history,
             findings=prepared.findings,
             run=folder.path,

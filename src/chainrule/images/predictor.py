@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..data import Finding, Task
+from ..data import Task
 from ..data.images import Images
 from ..table import scoring
-from ..table.settings import OutputSettings
-from ..train import History, Scores
+from ..table.trained import Trained
+from ..train import Scores
 from .network import ImageNetwork
 from .pipeline import ImagePipeline
 from .settings import ImageSettings
@@ -25,7 +24,7 @@ __all__ = ["ImagePredictor", "baseline", "judge"]
 TASK: Task = "multiclass"
 
 
-class ImagePredictor:
+class ImagePredictor(Trained[ImageNetwork, ImagePipeline, ImageSettings]):
     """What ``fit_images`` and ``load_run`` give::
 
         model.predict("photos")        # the names of the classes
@@ -38,26 +37,11 @@ class ImagePredictor:
     ``baseline`` those of a constant guess; ``run`` is the run folder, if there is one.
     """
 
-    def __init__(
-        self,
-        model: ImageNetwork,
-        pipeline: ImagePipeline,
-        settings: ImageSettings,
-        *,
-        trainer: ImageTrainer | None = None,
-        history: History | None = None,
-        metrics: Mapping[str, float] | None = None,
-        baseline: Mapping[str, float] | None = None,
-        findings: Sequence[Finding] = (),
-        run: Path | None = None,
-    ) -> None:
-        self.model, self.pipeline, self.settings = model, pipeline, settings
-        self.trainer = trainer or judging_trainer(model)
-        self.history = history or History()
-        self.metrics, self.baseline = dict(metrics or {}), dict(baseline or {})
-        self.findings: tuple[Finding, ...] = tuple(findings)
-        self.last_findings: tuple[Finding, ...] = ()
-        self.run = run
+    def judging(self) -> ImageTrainer:
+        return judging_trainer(self.model)
+
+    def learned(self) -> str:
+        return f"{len(self.classes)} classes"
 
     @property
     def task(self) -> Task:
@@ -73,11 +57,6 @@ class ImagePredictor:
     def target(self) -> str:
         """What the classes are called."""
         return self.settings.data.target
-
-    @property
-    def output(self) -> OutputSettings:
-        """What the run was to leave behind."""
-        return self.settings.output
 
     def predict(self, source: object) -> npt.NDArray[Any]:
         """The name of a class for each image, in order, as an object array."""
@@ -112,10 +91,6 @@ class ImagePredictor:
     def decode(self, scores: Scores) -> npt.NDArray[Any]:
         """Outputs as names of classes."""
         return np.array(self.classes, object)[scores.labels]
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
-        return f"ImagePredictor({len(self.classes)} classes{'; test ' + shown if shown else ''})"
 
 
 def judge(images: Images, scores: Scores) -> dict[str, float]:

@@ -13,17 +13,17 @@ from .. import table
 from ..errors import StateError
 from ..table import Listener, Predictor, Talk
 from ..table.fitting import arrays_folder
-from ..table.loading import read_facts, saved_run, text_of
-from ..table.resuming import check_unfinished
+from ..table.loading import read_facts, read_settings, saved_run, text_of
+from ..table.resuming import reopened
 from ..table.runfolder import RunFolder
-from ..table.settings import from_text, gather
+from ..table.settings import Settings, from_text, gather
 from ..train import load
 from .fitting import ImageFitting
 from .pipeline import ImagePipeline, prepare_images
 from .predictor import ImagePredictor
 from .settings import ImageSettings
 
-__all__ = ["load_run", "on_images", "resume"]
+__all__ = ["load_run", "on_images", "resume", "run_settings"]
 
 
 def on_images(facts: Mapping[str, Any]) -> bool:
@@ -56,6 +56,12 @@ def load_run(path: str | os.PathLike[str]) -> Predictor | ImagePredictor:
     return ImagePredictor(model, pipeline, settings, **saved)
 
 
+def run_settings(path: str | os.PathLike[str]) -> Settings | ImageSettings:
+    """The settings of a run of either kind. StateError if they cannot be read."""
+    folder = Path(path).expanduser()
+    return _settings(folder) if on_images(read_facts(folder)) else read_settings(folder)
+
+
 def _settings(folder: Path) -> ImageSettings:
     where = str(folder / "run.toml")
     return gather([from_text(text_of(folder, "run.toml"), where)], ImageSettings).settings
@@ -86,12 +92,8 @@ def resume(
     settings = _settings(place)
     if epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
-    folder = RunFolder.open(place, facts)
-    try:
-        check_unfinished(facts, settings.train.epochs, epochs, place)
+    with reopened(place, facts, settings.train.epochs, epochs) as folder:
         return _resumed(folder, place, settings, source, heard)
-    finally:
-        folder.close()
 
 
 def _resumed(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,8 @@ import numpy.typing as npt
 
 from .. import nn, optim
 from ..errors import ConfigError
-from ..frontend import Tensor
 from ..frontend.operations.creation import tensor
-from ..table.planning import schedule_of, steps_of
-from ..table.trainer import average_of, optimizer_of
+from ..table.trainer import trainer_of
 from ..train import Trainer
 from .network import ImageNetwork, class_weights
 from .pipeline import ImagePipeline
@@ -53,9 +49,7 @@ def new_trainer(
 
     Raises ConfigError for settings that do not fit one another or the run.
     """
-    chosen, kept = settings.train, settings.train.regularization
-    rows, classes = len(labels), len(pipeline.classes)
-    bound: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
+    chosen, classes = settings.train, len(pipeline.classes)
     loss: Any = "cross_entropy"
     if settings.data.class_weights == "balanced":
         if settings.augment.mixup or settings.augment.cutmix:
@@ -64,17 +58,9 @@ def new_trainer(
                 help='set data.class_weights = "none", or augment.mixup and augment.cutmix to 0',
             )
         loss = nn.CrossEntropyLoss(weight=tensor(class_weights(labels, classes)))
-    return ImageTrainer(
-        model,
-        loss,
-        optimizer_of(model, chosen, schedule_of(chosen, rows), settings.seed),
-        ["accuracy"],
-        accumulate=chosen.accumulate,
-        clip=chosen.clip.wanted or None,
-        penalty=optim.penalty.Penalty(kept.l1, kept.l2) if kept.l1 or kept.l2 else None,
-        constraint=bound if kept.max_norm else None,
-        average=average_of(model, chosen, steps_of(chosen, rows)),
-        transform=settings.augment.augment(
-            [round(m) for m in pipeline.mean], chosen.label_smoothing, classes
-        ),
+    transform = settings.augment.augment(
+        [round(m) for m in pipeline.mean], chosen.label_smoothing, classes
+    )
+    return trainer_of(
+        ImageTrainer, model, loss, ["accuracy"], chosen, len(labels), settings.seed, transform
     )

@@ -6,7 +6,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -18,35 +18,14 @@ from ..optim import EMA, SWA
 from ..train import Checkpoints, Trainer, save
 from .fingerprint import git_commit, machine, versions
 from .runfolder import RunFolder, sha256_of
-from .settings import OutputSettings, TrainSettings
+from .trained import RunSettings, Trained
 from .trainer import callbacks_of
-from .watch import Listener, Recorder, Trained, headline, result_lines
+from .watch import Listener, Recorder, headline, result_lines
 
 __all__ = ["Course", "generator_at"]
 
-P = TypeVar("P", bound="Result")
+P = TypeVar("P", bound=Trained[Any, Any, Any])
 M = TypeVar("M", bound=Module)
-
-
-class RunSettings(Protocol):
-    """What the settings of every run have."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def train(self) -> TrainSettings: ...
-    @property
-    def output(self) -> OutputSettings: ...
-    def to_toml(self) -> str: ...
-
-
-class Result(Trained, Protocol):
-    """A predictor with what the test rows said about it."""
-
-    metrics: dict[str, float]
-    baseline: dict[str, float]
 
 
 class Course(ABC, Generic[M, P]):

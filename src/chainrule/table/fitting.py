@@ -23,7 +23,7 @@ from .network import TableNet, build, inputs_of
 from .predictor import Predictor
 from .runfolder import RunFolder, unwritable
 from .settings import DataSettings, Settings
-from .trainer import judging_trainer, new_trainer
+from .trainer import new_trainer
 from .watch import Listener
 
 __all__ = ["Fitting", "arrays_folder", "prepared_arrays", "task_of", "untrained"]
@@ -142,7 +142,6 @@ class Fitting(Course[TableNet, Predictor]):
             model,
             prepared.pipeline,
             self.settings,
-            trainer=judging_trainer(model, prepared.pipeline, self.settings),
             history=trainer.history,
             findings=prepared.findings,
             run=folder.path,

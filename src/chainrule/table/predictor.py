@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy.typing as npt
 
 from ..data import (
     Features,
-    Finding,
     Pipeline,
     Table,
     Task,
@@ -20,17 +18,18 @@ from ..data import (
 )
 from ..data.target import Label
 from ..errors import ConfigError
-from ..train import History, Scores, Trainer
+from ..train import Scores, Trainer
 from . import scoring
 from .network import TableNet, inputs_of
 from .opening import open_table
-from .settings import OutputSettings, Settings
+from .settings import Settings
+from .trained import Trained
 from .trainer import judging_trainer
 
 __all__ = ["Predictor"]
 
 
-class Predictor:
+class Predictor(Trained[TableNet, Pipeline, Settings]):
     """What ``fit`` and ``load_run`` give::
 
         model.predict("new.csv")        # labels of their own type, numbers in the target's unit
@@ -43,26 +42,11 @@ class Predictor:
     metrics, ``baseline`` those of a constant guess; ``run`` is the run folder, if there is one.
     """
 
-    def __init__(
-        self,
-        model: TableNet,
-        pipeline: Pipeline,
-        settings: Settings,
-        *,
-        trainer: Trainer | None = None,
-        history: History | None = None,
-        metrics: Mapping[str, float] | None = None,
-        baseline: Mapping[str, float] | None = None,
-        findings: Sequence[Finding] = (),
-        run: Path | None = None,
-    ) -> None:
-        self.model, self.pipeline, self.settings = model, pipeline, settings
-        self.trainer = trainer or judging_trainer(model, pipeline, settings)
-        self.history = history or History()
-        self.metrics, self.baseline = dict(metrics or {}), dict(baseline or {})
-        self.findings: tuple[Finding, ...] = tuple(findings)
-        self.last_findings: tuple[Finding, ...] = ()
-        self.run = run
+    def judging(self) -> Trainer:
+        return judging_trainer(self.model, self.pipeline, self.settings)
+
+    def learned(self) -> str:
+        return f"{self.target}: {self.task}"
 
     @property
     def task(self) -> Task:
@@ -70,11 +54,6 @@ class Predictor:
         task = self.pipeline.schema.task
         assert task is not None
         return task
-
-    @property
-    def output(self) -> OutputSettings:
-        """What the run was to leave behind."""
-        return self.settings.output
 
     @property
     def classes(self) -> tuple[Label, ...]:
@@ -141,7 +120,3 @@ class Predictor:
         if self.task == "regression":
             return scoring.regression(truth, self.decode(scores))
         return scoring.classification(self.task, truth.astype(np.int32), scores)
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
-        return f"Predictor({self.target}: {self.task}{'; test ' + shown if shown else ''})"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from .runfolder import RunFolder
 from .settings import Settings
 from .watch import Listener, Talk
 
-__all__ = ["check_unfinished", "resume"]
+__all__ = ["reopened", "resume"]
 
 
 def resume(
@@ -44,10 +45,22 @@ def resume(
     settings = read_settings(place)
     if epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
+    with reopened(place, facts, settings.train.epochs, epochs) as folder:
+        return _resumed(folder, settings, source, listener or (Talk() if verbose else Listener()))
+
+
+@contextlib.contextmanager
+def reopened(
+    place: Path, facts: Mapping[str, Any], most: int, epochs: int | None
+) -> Iterator[RunFolder]:
+    """The folder of a run that is to go on to ``most`` epochs, its own or the wanted ``epochs``.
+
+    StateError for a run that is being written, or has no more to do.
+    """
     folder = RunFolder.open(place, facts)
     try:
-        check_unfinished(facts, settings.train.epochs, epochs, place)
-        return _resumed(folder, settings, source, listener or (Talk() if verbose else Listener()))
+        _check_unfinished(facts, most, epochs, place)
+        yield folder
     finally:
         folder.close()
 
@@ -85,7 +98,7 @@ def _resumed(folder: RunFolder, settings: Settings, source: object, heard: Liste
         return Fitting(origin, table, prepared, settings, place.parent, heard, True).go_on(folder)
 
 
-def check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, place: Path) -> None:
+def _check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, place: Path) -> None:
     """StateError for a run that has no more to do; ``most`` epochs are its bound."""
     if facts["status"] != "done":
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar
 
 from .. import optim
 from ..data import Pipeline
@@ -20,9 +21,10 @@ from .planning import schedule_of, steps_of
 from .settings import Settings, TrainSettings
 from .together import Together
 
-__all__ = ["average_of", "callbacks_of", "judging_trainer", "new_trainer", "optimizer_of"]
+__all__ = ["callbacks_of", "judging_trainer", "new_trainer", "optimizer_of", "trainer_of"]
 
 Batch = tuple[Tensor, ...]
+T = TypeVar("T", bound=Trainer)
 
 
 def judging_trainer(model: TableNet, pipeline: Pipeline, settings: Settings) -> Trainer:
@@ -36,20 +38,37 @@ def new_trainer(model: TableNet, pipeline: Pipeline, settings: Settings, rows: i
 
     Raises ConfigError for settings that do not fit one another, the run or the table.
     """
-    chosen, kept = settings.train, settings.train.regularization
-    optimizer = optimizer_of(model, chosen, schedule_of(chosen, rows), settings.seed)
-    parameters: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
-    return Trainer(
+    chosen = settings.train
+    transform = _transform(pipeline, chosen)
+    return trainer_of(
+        Trainer, model, chosen.objective, _shown(pipeline), chosen, rows, settings.seed, transform
+    )
+
+
+def trainer_of(
+    kind: type[T],
+    model: Module,
+    loss: Any,
+    metrics: list[str],
+    chosen: TrainSettings,
+    rows: int,
+    seed: int,
+    transform: Callable[..., Batch] | None,
+) -> T:
+    """A trainer with all that ``run.toml`` says in its section ``train``, whatever is learned."""
+    kept = chosen.regularization
+    bound: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
+    return kind(
         model,
-        chosen.objective,
-        optimizer,
-        _shown(pipeline),
+        loss,
+        optimizer_of(model, chosen, schedule_of(chosen, rows), seed),
+        metrics,
         accumulate=chosen.accumulate,
         clip=chosen.clip.wanted or None,
         penalty=optim.penalty.Penalty(kept.l1, kept.l2) if kept.l1 or kept.l2 else None,
-        constraint=parameters if kept.max_norm else None,
+        constraint=bound if kept.max_norm else None,
         average=average_of(model, chosen, steps_of(chosen, rows)),
-        transform=_transform(pipeline, chosen),
+        transform=transform,
     )
 
 

@@ -5,28 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from ..data import Finding
 from ..train import Callback, Progress
 from ..train.rates import rates_of
 from .runfolder import RunFolder
-from .settings import OutputSettings
+from .trained import Trained
 
-__all__ = ["Listener", "Recorder", "Talk", "Trained", "closing", "finding_text", "group_lines",
+__all__ = ["Listener", "Recorder", "Talk", "closing", "finding_text", "group_lines",
            "headline", "number", "result_lines", "result_rows"]  # fmt: skip
 
 Logs = Mapping[str, float]
-
-
-class Trained(Protocol):
-    """What a training ends with, as far as whoever listens needs it."""
-
-    run: Path | None
-
-    @property
-    def output(self) -> OutputSettings:
-        """What the run was to leave behind."""
 
 
 class Listener:
@@ -48,7 +38,7 @@ class Listener:
     def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
         """Ctrl-C: what there was is saved in ``run``."""
 
-    def done(self, predictor: Trained, facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         """The fitted predictor and the final ``run.json``."""
 
     def member(self, index: int, count: int, name: str) -> None:
@@ -89,7 +79,7 @@ class Talk(Listener):
         if run is not None:
             self.say(f"the weights of that epoch are in {run}")
 
-    def done(self, predictor: Trained, facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         for line in result_lines(facts):
             self.say(line)
 
