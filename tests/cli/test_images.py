@@ -16,6 +16,9 @@ from chainrule.cli.app import app
 
 Run = Callable[..., Result]
 
+#: commands without --runs-dir
+NO_RUNS = ("init", "check", ("config", "fill"), ("config", "schema"))
+
 
 @pytest.fixture(scope="module")
 def flags(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,7 +39,7 @@ def run(flags: Path) -> Run:
     place = str(flags.parent / "runs")
 
     def call(*words: object) -> Result:
-        extra = ["--runs-dir", place] if words[0] in ("train", "predict", "eval", "resume") else []
+        extra = [] if words[:2] in NO_RUNS or words[0] in NO_RUNS else ["--runs-dir", place]
         return runner.invoke(app, [*map(str, words), *extra])
 
     trained = call("train", flags, "--target", "tone", "--epochs", 4, "-q", "model.widths=[8]")
@@ -104,3 +107,21 @@ def test_mistakes(run: Run, words: tuple[str, ...], message: str) -> None:
     found = run(*words)
     assert found.exit_code == 2
     assert message in found.stderr
+
+
+def test_runs_are_shown_and_compared(run: Run, flags: Path) -> None:
+    again = run("train", flags, "--epochs", 1, "-q", "model.widths=[8]", "augment.shift=1")
+    assert again.exit_code == 0
+    listed = json.loads(run("runs", "ls", "--json").stdout)
+    assert {line["data"] for line in listed} == {"flags"}
+    shown = run("runs", "show", "last")
+    assert "flags: 60 images of 8 x 8 RGB pixels -> cnn" in shown.stdout
+    compared = run("runs", "compare", listed[0]["name"], "last")
+    assert compared.exit_code == 0, compared.stderr
+    lines = [line.split() for line in compared.stdout.splitlines()]
+    assert ["augment.shift", "0", "1"] in lines
+    assert ["data.target", '"tone"', '"label"'] in lines
+    differing = run("config", "diff", listed[0]["name"], "last", "--json")
+    assert json.loads(differing.stdout)["augment.shift"] == ["0", "1"]
+    described = run("config", "schema", "--kind", "images")
+    assert "augment" in json.loads(described.stdout)["properties"]

@@ -131,13 +131,20 @@ def diff(a: str, b: str, as_json: bool, runs_dir: str) -> None:
 
 @config.command(short_help="The JSON Schema of run.toml, or the keys of one section.")
 @click.argument("section", metavar="[SECTION]", default="")
+@click.option(
+    "--kind",
+    type=click.Choice(["table", "images"]),
+    help="What the run learns from.  [default: table]",
+)
 @common
-def schema(section: str) -> None:
+def schema(section: str, kind: str | None) -> None:
     """Without SECTION, the JSON Schema of run.toml, which editors use to complete and check. With
     one, such as train or train.optimizer, the part of the schema for it.
+
+    A run.toml for images has sections of its own: `--kind images`.
     """
     import json
 
-    from ..table.settings.describing import section_schema
+    from ..images.describing import section_schema
 
-    click.echo(json.dumps(section_schema(section), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(section_schema(section, kind), indent=2, ensure_ascii=False))

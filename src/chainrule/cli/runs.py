@@ -69,11 +69,12 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     """Metrics of runs A and B side by side, and every setting in which they differ."""
     base = Path(runs_dir).expanduser()
     places = [find_run(text, base) for text in (a, b)]
+    from ..images import run_settings
     from ..table.overview import comparison
     from ..table.runfolder import json_text
     from ..table.watch import number
 
-    found = comparison(*places)
+    found = comparison(*places, run_settings)
     if as_json:
         click.echo(json_text(found, indent=2))
         return

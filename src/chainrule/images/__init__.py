@@ -4,7 +4,7 @@ from .augment import Augment
 from .fit import fit_image_settings, fit_images
 from .network import NETWORKS, Cnn, ImageNetwork, class_weights
 from .predictor import ImagePredictor
-from .runs import load_run, resume
+from .runs import load_run, resume, run_settings
 
 __all__ = [
     "NETWORKS",
@@ -17,4 +17,5 @@ __all__ = [
     "fit_images",
     "load_run",
     "resume",
+    "run_settings",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ..errors import ChainruleError, StateError
 from .loading import read_facts, read_settings
 from .repeating import GROUP
 from .runfolder import is_written
+from .settings import Whole
 from .settings.display import differences
 from .watch import group_lines, headline, number, result_lines
 
@@ -203,12 +204,13 @@ def sparkline(values: list[float], width: int = 60) -> str:
     return "".join(BARS[round((v - low) * scale)] if v - v == 0 else "?" for v in values[::step])
 
 
-def comparison(a: Path, b: Path) -> dict[str, Any]:
-    """Metrics of both runs, and the settings that differ, as pairs."""
+def comparison(a: Path, b: Path, read: Callable[[Path], Whole] = read_settings) -> dict[str, Any]:
+    """Metrics of both runs, and the settings that differ, as pairs; ``read`` finds the settings of
+    a run, whatever its kind."""
     facts = [read_facts(run) for run in (a, b)]
     names = list(dict.fromkeys(n for f in facts for n in f.get("metrics", {})))
     metrics = {n: [f.get("metrics", {}).get(n) for f in facts] for n in names}
-    mine, theirs = read_settings(a), read_settings(b)
+    mine, theirs = read(a), read(b)
     differing = differences(mine, theirs)
     return {"runs": [str(a), str(b)], "metrics": metrics,
             "settings": {".".join(k): list(pair) for k, pair in differing.items()}}  # fmt: skip

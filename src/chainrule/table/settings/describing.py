@@ -7,14 +7,17 @@ from typing import Any
 from ..toml import value_text
 from .fields import SettingError, about, nearest, words_for
 from .section import Choice, Section
-from .whole import Settings
+from .whole import Settings, Whole
 
-__all__ = ["markdown", "section_schema"]
+__all__ = ["markdown", "section_schema", "sections"]
+
+#: lines above the first setting of a table
+HEAD = 2
 
 
-def sections() -> dict[str, type[Section]]:
+def sections(whole: type[Whole] = Settings) -> dict[str, type[Section]]:
     """Every section by its dotted name, in order; the head of the file is ``""``."""
-    return _below(Settings)
+    return _below(whole)
 
 
 def _below(cls: type[Section]) -> dict[str, type[Section]]:
@@ -26,31 +29,39 @@ def _below(cls: type[Section]) -> dict[str, type[Section]]:
     return found
 
 
-def section_schema(name: str) -> dict[str, Any]:
+def section_schema(name: str, whole: type[Whole] = Settings) -> dict[str, Any]:
     """The JSON Schema of a section, or of all for ``""``. SettingError if there is none."""
     if not name:
-        return Settings.json_schema()
-    known = sections()
+        return whole.json_schema()
+    known = sections(whole)
     if name in known:
         return known[name].schema()
     parent, _, key = name.rpartition(".")
     if parent in known and key in (properties := known[parent].schema().get("properties", {})):
         found: dict[str, Any] = properties[key]
         return found
-    near = nearest(name, [*known, *(".".join(k) for k in Settings.abouts())])
+    near = nearest(name, [*known, *(".".join(k) for k in whole.abouts())])
     hint = f"did you mean `{near}`?" if near else f"sections: {', '.join(filter(None, known))}"
     raise SettingError(name, f"there is no section `{name}`", help=hint)
 
 
-def markdown() -> str:
-    """All settings as the tables of ``docs/configuration.md``."""
+def markdown(whole: type[Whole] = Settings, beside: type[Whole] | None = None) -> str:
+    """All settings as the tables of ``docs/configuration.md``; those that ``beside`` has with the
+    same values and default are left out."""
+    others = sections(beside) if beside else {}
     parts = []
-    for name, cls in sections().items():
+    for name, cls in sections(whole).items():
         title = f"### `[{name}]`" if name else "### At the head"
         text = " ".join((cls.__doc__ or "").split())
-        table = _choice_table(cls) if issubclass(cls, Choice) else _table(cls)
-        parts.append("\n".join([title, "", text, "", *table]))
+        table, known = _lines(cls), _lines(others[name]) if name in others else []
+        lines = [line for line in table[HEAD:] if line not in known]
+        if lines or not beside:
+            parts.append("\n".join([title, "", text, "", *table[:HEAD], *lines]))
     return "\n\n".join(parts) + "\n"
+
+
+def _lines(cls: type[Section]) -> list[str]:
+    return _choice_table(cls) if issubclass(cls, Choice) else _table(cls)
 
 
 def _table(cls: type[Section]) -> list[str]:

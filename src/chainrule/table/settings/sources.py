@@ -37,6 +37,8 @@ _NAMES: Mapping[Key, Key] = {
     **{tuple(c.PLACE.split(".")): (*c.PLACE.split("."), c.KEY) for c in CHOICES},
     ("model",): ("model", "name"),  # of runs on images
 }
+#: settings that name files
+PATHS: tuple[Key, ...] = (("data", "path"), ("data", "test"))
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,18 @@ def from_file(path: Path, relative: bool = False) -> Source:
             help="chainrule init DATA --target COLUMN writes one",
         ) from None
     source = from_text(text, str(path))
-    data = source.values.get(("data", "path"))
-    if not relative and isinstance(data, str) and data and not Path(data).is_absolute():
-        beside = path.parent / data
-        if beside.exists():
-            return replace(source, values={**source.values, ("data", "path"): str(beside)})
-    return source
+    if relative:
+        return source
+    found = {key: _beside(path, source.values.get(key)) for key in PATHS}
+    return replace(source, values={**source.values, **{k: v for k, v in found.items() if v}})
+
+
+def _beside(path: Path, data: object) -> str | None:
+    """Data that lies beside the file at ``path``, as it is reached from the working folder."""
+    if not isinstance(data, str) or not data or Path(data).is_absolute():
+        return None
+    beside = path.parent / data
+    return str(beside) if beside.exists() else None
 
 
 def from_text(text: str, where: str) -> Source:

@@ -52,7 +52,10 @@ class Whole(Section):
                 f"version {version!r} of the settings is not known",
                 help=f"this Chainrule reads versions {' and '.join(map(str, READABLE))}",
             )
-        return cls.from_document({k: v for k, v in document.items() if k != "version"})
+        try:
+            return cls.from_document({k: v for k, v in document.items() if k != "version"})
+        except SettingError as error:
+            raise _better_hint(error, cls) from None
 
     def to_toml(self, comments: Mapping[tuple[str, ...], str] | None = None) -> str:
         """The text of ``run.toml``, every value written out; ``comments`` behind the values."""
@@ -79,14 +82,6 @@ class Settings(Whole):
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Self:
-        """From a whole document, aliases resolved (see `sources`). Raises SettingError."""
-        try:
-            return super().read(document)
-        except SettingError as error:
-            raise _better_hint(error) from None
 
     def resolved(self, rows: int, task: Task) -> Settings:
         """The same without `auto`: decided by the number of training rows and the task.
@@ -126,23 +121,26 @@ class Settings(Whole):
         return found
 
 
-def all_keys() -> dict[str, str]:
+def all_keys(whole: type[Whole]) -> dict[str, str]:
     """Dotted keys of all settings by their last part; sections win over what is inside them."""
-    paths = sorted(Settings.abouts(), key=len, reverse=True)
+    paths = sorted(whole.abouts(), key=len, reverse=True)
     found = {path[-1]: ".".join(path) for path in paths}
     for section in TrainSettings.hints():
         found[section] = f"train.{section}"
-    return ELSEWHERE | found
+    known = {".".join(path) for path in paths}
+    return {k: v for k, v in ELSEWHERE.items() if v in known} | found
 
 
-def _better_hint(error: SettingError) -> SettingError:
+def _better_hint(error: SettingError, whole: type[Whole]) -> SettingError:
     """Names the section of a setting that was looked for in another one."""
     last = error.key.rpartition(".")[2]
-    known = all_keys()
-    if not error.what.startswith("unknown key") or "did you mean" in error.help:
+    known = all_keys(whole)
+    if not error.what.startswith("unknown key"):
         return error
     if last in known:
         return SettingError(error.key, error.what, help=f"did you mean `{known[last]}`?")
+    if "did you mean" in error.help:
+        return error
     near = unknown_key(error.key, list(known))
     if "did you mean" not in near.help:
         return error
