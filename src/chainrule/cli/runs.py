@@ -68,19 +68,19 @@ def show(run: str, as_json: bool, runs_dir: str) -> None:
 def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     """Metrics of runs A and B side by side, and every setting in which they differ."""
     base = Path(runs_dir).expanduser()
-    places = [find_run(text, base) for text in (a, b)]
+    first, second = (find_run(text, base) for text in (a, b))
     from ..images import run_settings
     from ..table.overview import comparison
     from ..table.runfolder import json_text
     from ..table.watch import number
 
-    found = comparison(*places, run_settings)
+    found = comparison(first, second, run_settings)
     if as_json:
         click.echo(json_text(found, indent=2))
         return
     rows = [(name, number(x), number(y)) for name, (x, y) in found["metrics"].items()]
     rows += [(key, x or "-", y or "-") for key, (x, y) in found["settings"].items()]
-    print_rows(("", *(p.name for p in places)), rows)
+    print_rows(("", first.name, second.name), rows)
 
 
 @runs.command("rm", short_help="Remove runs.")
