@@ -2,6 +2,7 @@
 
 python -m benchmarks                          everything, all threads and one
 python -m benchmarks --workload mlp --mode loop --threads 2
+python -m benchmarks --mode infer --peer chainrule,onnxruntime
 python -m benchmarks --peer torch,jax --quick --json results.json
 python -m benchmarks optim                    one update of 10 million parameters
 python -m benchmarks --read results.json --markdown
@@ -21,8 +22,8 @@ from typing import Any
 from benchmarks import optim, report
 from benchmarks.driver import QUICK, Group, GroupRun, Settings
 from benchmarks.machine import Machine, processor_name
-from benchmarks.peers import BOTH, PEERS, Peer
-from benchmarks.workloads import WORKLOADS
+from benchmarks.peers import PEERS, Peer
+from benchmarks.workloads import MODES, WORKLOADS
 
 OPTIM = "optim"
 
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--workload", default="", help="the same, separated by commas")
     p.add_argument("--optimizer", default="", help="for optim: such as Adam,LAMB; default: all")
     p.add_argument("--peer", default="", help="libraries or forms, such as torch,jax flat")
-    p.add_argument("--mode", default="call,loop", help="call, loop or both")
+    p.add_argument("--mode", default="", help=f"of {', '.join(MODES)}; default: all")
     p.add_argument("--threads", default="", help="numbers such as 1,2; default: all and one")
     p.add_argument("--quick", action="store_true", help="short bursts: for trying, not for quoting")
     p.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
@@ -93,19 +94,25 @@ def measure(options: argparse.Namespace) -> None:
     facts = machine_facts(machine)
     print(f"{facts['processor']}, {facts['processors']} processors, {facts['versions']}\n")
     known = [*WORKLOADS, OPTIM]
-    asked = names(",".join([*options.names, options.workload]), known, "workload") or known
+    asked = names(",".join([*options.names, options.workload]), known, "workload")
+    asked = asked or (list(WORKLOADS) if options.mode else known)  # optim has no modes
     counts = thread_counts(options.threads, machine)
     settings = QUICK if options.quick else Settings()
     show = report.markdown if options.markdown else report.text
     peers = chosen_peers(options.peer)
-    modes = [m for m in BOTH if m in names(options.mode, list(BOTH), "mode")]
-    for workload, threads, mode in itertools.product(asked, counts, modes):
-        if workload != OPTIM:
-            entries = [(i, p) for i, p in peers if workload in p.workloads and mode in p.modes]
-            run = GroupRun(WORKLOADS[workload], mode, threads, machine, settings, say)
-            groups.append(run.run(entries))
-            print(show(groups[-1]), flush=True)
-            save(options, groups, [], facts)
+    modes = names(options.mode, list(MODES), "mode") or list(MODES)
+    plan = [
+        (WORKLOADS[name], threads, mode)
+        for name, threads, mode in itertools.product(asked, counts, modes)
+        if name != OPTIM and mode in WORKLOADS[name].modes
+    ]
+    for number, (workload, threads, mode) in enumerate(plan, 1):
+        say(f"{number} of {len(plan)}: {workload.name}, {mode}, {threads} threads")
+        entries = [(i, p) for i, p in peers if workload.name in p.workloads]
+        run = GroupRun(workload, mode, threads, machine, settings, say)
+        groups.append(run.run(entries))
+        print(show(groups[-1]), flush=True)
+        save(options, groups, [], facts)
     if OPTIM in asked:
         updates = measure_optim(options, counts, machine)
         print(report.optim_tables(updates, markdown=options.markdown))

@@ -34,6 +34,10 @@ class Layer:
         """Operations of the products for one sample, forward."""
         return 0
 
+    def statistics(self, rng: np.random.Generator) -> list[Array]:
+        """A mean and a variance of each channel for every batch normalisation inside."""
+        return []
+
 
 def uniform(rng: np.random.Generator, bound: float, *shape: int) -> Array:
     return ((rng.random(shape) * 2 - 1) * bound).astype(np.float32)
@@ -75,6 +79,10 @@ class Norm(Layer):
 
     def weights(self, rng: np.random.Generator) -> list[Array]:
         return [np.ones(self.channels, np.float32), np.zeros(self.channels, np.float32)]
+
+    def statistics(self, rng: np.random.Generator) -> list[Array]:
+        mean, variance = uniform(rng, 0.2, self.channels), uniform(rng, 0.5, self.channels)
+        return [mean, 1 + variance]
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,9 @@ class Residual(Layer):
     def weights(self, rng: np.random.Generator) -> list[Array]:
         return [array for layer in self.body + self.shortcut for array in layer.weights(rng)]
 
+    def statistics(self, rng: np.random.Generator) -> list[Array]:
+        return [array for layer in self.body + self.shortcut for array in layer.statistics(rng)]
+
     def result(self, shape: Shape) -> Shape:
         return through(self.body, shape)[0]
 
@@ -165,10 +176,19 @@ class Net:
         rng = np.random.default_rng(seed)
         return [array for layer in self.layers for array in layer.weights(rng)]
 
+    def statistics(self, seed: int) -> list[Array]:
+        """Running means and variances as if after training, in the order of the layers."""
+        rng = np.random.default_rng(seed)
+        return [array for layer in self.layers for array in layer.statistics(rng)]
+
+    def forward_flops(self, batch: int) -> int:
+        """Of the forward pass's products."""
+        return batch * through(self.layers, self.features)[1]
+
     def flops(self, batch: int) -> int:
         """Of one step's products: forward, dW, and dX of all layers but the first."""
         first = self.layers[0].flops(self.features)
-        return batch * (3 * through(self.layers, self.features)[1] - first)
+        return 3 * self.forward_flops(batch) - batch * first
 
 
 def normed(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[Layer]:

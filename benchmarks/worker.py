@@ -3,8 +3,8 @@
 One JSON object per line on stdin, one reply per line on stdout:
 
 ====================================  ==========================================================
-``{"do": "open"}``                    import the library, build the session, train one step
-``{"do": "losses", "steps": n}``      the first n losses from the common weights
+``{"do": "open"}``                    import the library, build the session, run one step
+``{"do": "answers", "steps": n}``     the first n losses, or logits, from the common weights
 ``{"do": "burst", "steps": n}``       reset, two steps to warm up, seconds that n steps take
 ``{"do": "memory"}``                  peak resident bytes of this process
 ``{"do": "quit"}``
@@ -25,8 +25,8 @@ import time
 from pathlib import Path
 from typing import TextIO, cast
 
-from benchmarks.peers import PEERS, Mode, Module, Peer, Session
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.peers import PEERS, Module, Peer, Session
+from benchmarks.workloads import WORKLOADS, Mode, Workload
 
 Reply = dict[str, object]
 
@@ -56,7 +56,7 @@ def open_session(peer: Peer, workload: Workload, mode: Mode) -> tuple[Session | 
 
 def burst(session: Session, steps: int, mode: Mode) -> float:
     """Seconds of ``steps`` steps from the initial weights, after a short warm-up."""
-    if mode == "call":
+    if mode != "loop":
         session.run(2)
     session.reset()
     start = time.perf_counter()
@@ -77,8 +77,8 @@ def serve(peer: Peer, workload: Workload, mode: Mode, answers: TextIO) -> None:
             reply = {"bytes": peak_bytes()}
         elif session is not None and command["do"] == "burst":
             reply = {"seconds": burst(session, command["steps"], mode)}
-        elif session is not None and command["do"] == "losses":
-            reply = {"losses": session.losses(command["steps"])}
+        elif session is not None and command["do"] == "answers":
+            reply = {"answers": session.answers(command["steps"])}
         answers.write(json.dumps(reply) + "\n")
         answers.flush()
 

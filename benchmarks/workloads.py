@@ -54,6 +54,10 @@ class Dense:
         return 2 * batch * (3 * sum(products) - products[0])
 
 
+#: call and loop train, infer predicts; see `Peer`
+Mode = Literal["call", "loop", "infer"]
+TRAINING: tuple[Mode, ...] = ("call", "loop")
+MODES: tuple[Mode, ...] = (*TRAINING, "infer")
 Loss = Literal["bce_with_logits", "cross_entropy"]
 Optimizer = Literal["adam", "sgd"]  # sgd: momentum 0.9, weight decay 1e-4
 MOMENTUM, WEIGHT_DECAY = 0.9, 1e-4
@@ -64,8 +68,9 @@ class Workload:
     """One row of the benchmark.
 
     ``loop_steps``: how many steps one Python call of a loop holds; bursts of calls are multiples of
-    ``call_steps``. So many losses are ``compared``: rounding moves elements across the corner of a
-    ReLU, and behind 27 batch normalisations later losses part by percents, as PyTorch's forms do.
+    ``call_steps``. Answers of so many steps are ``compared``: rounding moves elements across the
+    corner of a ReLU, and behind 27 batch normalisations later losses part by percents, as
+    PyTorch's forms do.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Workload:
     call_steps: int = 8
     compared: int = 10
     seed: int = 20240
+    modes: tuple[Mode, ...] = TRAINING
 
     @cached_property
     def steps_per_epoch(self) -> int:
@@ -98,7 +104,16 @@ class Workload:
         return self.model
 
     @property
+    def net(self) -> Net:
+        """The model of a workload that is a convolutional network."""
+        if not isinstance(self.model, Net):
+            raise TypeError(f"{self.name} has fully connected layers only")
+        return self.model
+
+    @property
     def flops(self) -> int:
+        if "infer" in self.modes:
+            return self.net.forward_flops(self.batch)
         return self.model.flops(self.batch)
 
     def data(self) -> tuple[Array, Array]:
@@ -130,6 +145,15 @@ class Workload:
     def weights(self) -> list[Array]:
         return self.model.weights(self.seed + 1)
 
+    def statistics(self) -> list[Array]:
+        """What batch normalisation uses in inference."""
+        return self.net.statistics(self.seed + 3)
+
+    def inputs(self) -> list[Array]:
+        """The features of each batch of one epoch."""
+        x, _ = self.data()
+        return [x[rows] for rows in self.order(1)]
+
 
 def convolutional(
     name: str,
@@ -153,6 +177,22 @@ def convolutional(
         optimizer=optimizer,
         call_steps=2,
         compared=compared,
+    )
+
+
+def inference(name: str, model: Net, *, samples: int, batch: int) -> Workload:
+    """Logits of one batch after another, with fixed weights and running statistics."""
+    return Workload(
+        f"{name}-{batch}",
+        model,
+        "cross_entropy",
+        samples,
+        batch,
+        lr=0.0,
+        loop_steps=1,
+        compared=3,
+        call_steps=2 if batch > 1 else 16,
+        modes=("infer",),
     )
 
 
@@ -189,5 +229,9 @@ WORKLOADS: dict[str, Workload] = {
         ),
         convolutional("oddsizes", nets.ODD, samples=256, batch=16),
         convolutional("signals", nets.SIGNALS, samples=512, batch=32),
+        inference("cnn", nets.CNN, samples=64, batch=1),
+        inference("cnn", nets.CNN, samples=1024, batch=256),
+        inference("resnet", nets.resnet20(), samples=64, batch=1),
+        inference("resnet", nets.resnet20(), samples=256, batch=64),
     )
 }

@@ -8,29 +8,56 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
-from benchmarks.workloads import Workload
+import numpy as np
 
-Mode = Literal["call", "loop"]
+from benchmarks.workloads import Mode, Workload
 
 DENSE = ("tabular", "mlp")
 CONVOLUTIONS = ("cnn", "resnet", "mobilenet", "oddsizes", "signals")
-ALL = DENSE + CONVOLUTIONS
+TRAINED = DENSE + CONVOLUTIONS
+PREDICTED = ("cnn-1", "cnn-256", "resnet-1", "resnet-64")
 
 
 class Session(Protocol):
-    """A model ready to train in one process, with all its batches at hand."""
+    """A model ready to train or to predict in one process, with all its batches at hand."""
 
     def reset(self) -> None:
         """Initial weights, fresh optimizer."""
 
     def run(self, steps: int) -> None:
-        """Train that many steps; returns when the last update is done."""
+        """Train that many steps, or predict as many batches; returns when the last is done."""
 
-    def losses(self, steps: int) -> list[float]:
-        """Reset, train, and tell each step's loss; empty where the form does not tell it."""
+    def answers(self, steps: int) -> list[float]:
+        """What peers are compared by: reset, then the loss of each step trained, empty where the
+        form does not tell it; in inference the logits of each batch.
+        """
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The session of every form in inference: ``predict`` returns once a batch's logits are there.
+
+    ``np.asarray`` must read what it returns.
+    """
+
+    predict: Callable[[Any], Any]
+    batches: Sequence[Any]
+
+    def reset(self) -> None:
+        """Nothing: the weights stay."""
+
+    def run(self, steps: int) -> None:
+        predict, batches = self.predict, self.batches
+        for i in range(steps):
+            predict(batches[i % len(batches)])
+
+    def answers(self, steps: int) -> list[float]:
+        logits = [np.asarray(self.predict(batch)) for batch in self.batches[:steps]]
+        return [float(v) for array in logits for v in array.ravel()]
 
 
 class Module(Protocol):
@@ -41,17 +68,16 @@ class Module(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """One library in one form, and in which modes that form competes.
+    """One library in one form, and the workloads that this form can run.
 
     call: one Python call per step, on batches cut in advance. loop: the library's own best way
-    to run many steps over indexed batches.
+    to run many steps over indexed batches. infer: one Python call per batch, waited for.
     """
 
     library: str
     form: str
-    modes: tuple[Mode, ...]
     package: str  # empty for the project itself, which the worker looks for
-    workloads: tuple[str, ...] = DENSE
+    workloads: tuple[str, ...]
     compiler: bool = False  # needs a C++ compiler
     cached: bool = False  # keeps compiled code on disk between processes
 
@@ -72,17 +98,21 @@ class Peer:
         return ""
 
 
-BOTH: tuple[Mode, ...] = ("call", "loop")
+LAST = CONVOLUTIONS + PREDICTED  # what PyTorch can lay out channels last
 
 PEERS: tuple[Peer, ...] = (
-    Peer("chainrule", "", BOTH, "", ALL, cached=True),
-    Peer("torch", "eager foreach", BOTH, "torch"),
-    Peer("torch", "eager fused", BOTH, "torch", ALL),
-    Peer("torch", "channels last", BOTH, "torch", CONVOLUTIONS),
-    Peer("torch", "compile", BOTH, "torch", compiler=True, cached=True),
-    Peer("torch", "compile channels last", BOTH, "torch", CONVOLUTIONS, compiler=True, cached=True),
-    Peer("torch", "compile step", BOTH, "torch", compiler=True, cached=True),
-    Peer("jax", "tree", BOTH, "jax", ALL, cached=True),
-    Peer("jax", "flat", BOTH, "jax", cached=True),
-    Peer("sklearn", "", BOTH, "sklearn"),
+    Peer("chainrule", "", "", TRAINED + PREDICTED, cached=True),
+    Peer("torch", "eager foreach", "torch", DENSE),
+    Peer("torch", "eager fused", "torch", TRAINED),
+    Peer("torch", "eager", "torch", PREDICTED),
+    Peer("torch", "channels last", "torch", LAST),
+    Peer("torch", "frozen", "torch", PREDICTED),
+    Peer("torch", "compile", "torch", DENSE, compiler=True, cached=True),
+    Peer("torch", "compile channels last", "torch", LAST, compiler=True, cached=True),
+    Peer("torch", "compile step", "torch", DENSE, compiler=True, cached=True),
+    Peer("onnxruntime", "", "onnxruntime", PREDICTED),
+    Peer("jax", "tree", "jax", TRAINED, cached=True),
+    Peer("jax", "flat", "jax", DENSE, cached=True),
+    Peer("jax", "jit", "jax", PREDICTED, cached=True),
+    Peer("sklearn", "", "sklearn", DENSE),
 )

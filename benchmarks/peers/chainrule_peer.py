@@ -1,4 +1,4 @@
-"""Chainrule through its public API: ``@cr.compile`` per step, ``Trainer.fit`` for the loop."""
+"""Chainrule through its public API: ``@cr.compile`` per call, ``Trainer.fit`` for the loop."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 
 import chainrule as cr
 import chainrule.nn.functional as F
+from benchmarks import nets
 from benchmarks.nets import Conv, Layer, Linear, MaxPool, Mean, Net, Relu
-from benchmarks.peers import Mode, Session
-from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Workload
+from benchmarks.peers import Predictions, Session
+from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
 from chainrule import nn, optim
 from chainrule.nn import models
 
 #: networks that the library has itself, with the weights of the benchmark's description
-KNOWN: dict[str, Callable[[], Any]] = {
-    "resnet": models.resnet20,
-    "mobilenet": lambda: models.MobileNet(10, width=0.5, stride=1),
+KNOWN: dict[Net, Callable[[], Any]] = {
+    nets.resnet20(): models.resnet20,
+    nets.mobilenet(): lambda: models.MobileNet(10, width=0.5, stride=1),
 }
 
 
 def build(workload: Workload) -> Any:
     model = workload.model
-    if workload.name in KNOWN:
-        return KNOWN[workload.name]()
     if isinstance(model, Net):
+        if model in KNOWN:
+            return KNOWN[model]()
         every = [module for layer in model.layers for module in modules(layer, model.axes)]
         return nn.Sequential(*every)
     layers: list[Any] = []
@@ -109,12 +110,30 @@ class ChainruleSession:
         for i in range(steps):
             step(*batches[i % len(batches)])
 
-    def losses(self, steps: int) -> list[float]:
+    def answers(self, steps: int) -> list[float]:
         if self.mode == "loop":
             return []
         self.reset()
         return [float(self.step(*batch)) for batch in self.batches[:steps]]
 
 
+def predictions(workload: Workload) -> Predictions:
+    """The model in evaluation as one compiled function; batches stay NumPy arrays."""
+    cr.set_num_threads(len(os.sched_getaffinity(0)))
+    model = build(workload).eval()
+    state = model.state_dict()
+    running = [name for name in state if name.endswith(("running_mean", "running_var"))]
+    names = [*(name for name, _ in model.named_parameters()), *running]
+    arrays = workload.weights() + workload.statistics()
+    model.load_state_dict(state | dict(zip(names, arrays, strict=True)))
+
+    @cr.compile
+    def predict(x: Any) -> Any:
+        with cr.no_grad():
+            return model(x)
+
+    return Predictions(predict, workload.inputs())
+
+
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
-    return ChainruleSession(workload, mode)
+    return predictions(workload) if mode == "infer" else ChainruleSession(workload, mode)

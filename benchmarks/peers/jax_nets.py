@@ -62,11 +62,21 @@ def apply(net: Net, weights: list[jax.Array], x: jax.Array) -> tuple[jax.Array, 
     return walk.through(net.layers, x), walk.seen
 
 
-class Walk:
-    """Takes weights one after another while a batch passes the layers."""
+def evaluate(
+    net: Net, weights: list[jax.Array], running: list[jax.Array], x: jax.Array
+) -> jax.Array:
+    """Logits by running means and variances."""
+    return Walk(weights, running).through(net.layers, x)
 
-    def __init__(self, weights: list[jax.Array]) -> None:
+
+class Walk:
+    """Takes weights one after another while a batch passes the layers; ``running`` means and
+    variances, too, or those of the batch without them.
+    """
+
+    def __init__(self, weights: list[jax.Array], running: list[jax.Array] | None = None) -> None:
         self.weights = iter(weights)
+        self.running = None if running is None else iter(running)
         self.seen: list[jax.Array] = []
 
     def through(self, layers: Sequence[Layer], x: jax.Array) -> jax.Array:
@@ -107,9 +117,12 @@ class Walk:
         return y + next(self.weights) if layer.bias else y
 
     def normalised(self, x: jax.Array) -> jax.Array:
-        over = tuple(range(x.ndim - 1))
-        mean, variance = x.mean(over), x.var(over)
-        self.seen += [mean, variance]
+        if self.running is None:
+            over = tuple(range(x.ndim - 1))
+            mean, variance = x.mean(over), x.var(over)
+            self.seen += [mean, variance]
+        else:
+            mean, variance = next(self.running), next(self.running)
         scale = lax.rsqrt(variance + 1e-5) * next(self.weights)
         return (x - mean) * scale + next(self.weights)
 

@@ -1,8 +1,9 @@
-"""JAX in two forms: parameters as a tree of arrays, or as one flat vector.
+"""JAX in two forms that train: parameters as a tree of arrays, or as one flat vector.
 
 The flat form gives XLA one fused update instead of one per array, which pays for small models.
 ``call`` is a jitted step with donated state, never waited for until the burst ends; ``loop`` is
-``lax.scan`` over many steps, gathering each batch by index inside.
+``lax.scan`` over many steps, gathering each batch by index inside. ``infer`` is a jitted forward
+pass whose weights are constants.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.nets import Net
-from benchmarks.peers import Mode, Session, jax_nets
-from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Workload
+from benchmarks.peers import Predictions, Session, jax_nets
+from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
 #: a tree of arrays: (parameters, first moment, second moment, count, running statistics); plain
 #: momentum has no second moment, networks without batch normalisation have no statistics
@@ -31,14 +32,18 @@ def loss_from_logits(workload: Workload, z: jax.Array, y: jax.Array) -> jax.Arra
     return -jnp.mean(picked)
 
 
+def keep_compiled() -> None:
+    """Programs are kept on disk where the benchmark says."""
+    if cache := os.environ.get("BENCH_CACHE"):
+        jax.config.update("jax_compilation_cache_dir", cache)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 class JaxSession:
     """The state lives in ``self.state`` and is donated to every call."""
 
     def __init__(self, workload: Workload, form: str, mode: Mode) -> None:
-        if cache := os.environ.get("BENCH_CACHE"):
-            jax.config.update("jax_compilation_cache_dir", cache)
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         self.workload, self.flat, self.mode = workload, form == "flat", mode
         x, y = workload.data()
         if isinstance(workload.model, Net):
@@ -139,7 +144,7 @@ class JaxSession:
                 state, _ = self.scan(state, self.x, self.y, self.order)
         self.state = jax.block_until_ready(state)
 
-    def losses(self, steps: int) -> list[float]:
+    def answers(self, steps: int) -> list[float]:
         self.reset()
         if self.mode == "loop":
             self.state, losses = self.scan(self.state, self.x, self.y, self.order)
@@ -151,5 +156,16 @@ class JaxSession:
         return found
 
 
+def predictions(workload: Workload) -> Predictions:
+    net, weights = workload.net, jax_nets.parameters(workload.net, workload.weights())
+    statistics = [jnp.asarray(array) for array in workload.statistics()]
+    predict = jax.jit(lambda x: jax_nets.evaluate(net, weights, statistics, x))
+    batches = [jnp.asarray(jax_nets.channels_last(x)) for x in workload.inputs()]
+    return Predictions(lambda x: predict(x).block_until_ready(), batches)
+
+
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    keep_compiled()
+    if mode == "infer":
+        return predictions(workload)
     return JaxSession(workload, form, mode)

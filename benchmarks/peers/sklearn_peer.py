@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils._testing import ignore_warnings
 
-from benchmarks.peers import Mode, Session
-from benchmarks.workloads import Workload
+from benchmarks.peers import Session
+from benchmarks.workloads import Mode, Workload
 
 
 class SklearnSession:
@@ -56,7 +56,7 @@ class SklearnSession:
         for i in range(steps):
             self.model.partial_fit(*self.batches[i % len(self.batches)])
 
-    def losses(self, steps: int) -> list[float]:
+    def answers(self, steps: int) -> list[float]:
         if self.mode == "loop":
             return []
         self.reset()

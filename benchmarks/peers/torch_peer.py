@@ -1,4 +1,4 @@
-"""PyTorch in six forms.
+"""PyTorch in six forms that train; those that predict are in ``torch_inference.py``.
 
 =====================  ======================================================================
 eager foreach          modules, the optimizer with ``foreach=True``
@@ -24,9 +24,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.nets import Net
-from benchmarks.peers import Mode, Session
+from benchmarks.peers import Session, torch_inference
 from benchmarks.peers.torch_nets import convolutional, laid_out
-from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Workload
+from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
@@ -85,7 +85,7 @@ class TorchSession:
         for i in range(steps):
             step(*self.batch(self.order[i % len(self.order)]))
 
-    def losses(self, steps: int) -> list[float]:
+    def answers(self, steps: int) -> list[float]:
         self.reset()
         return [float(self.stepper.step(*self.batches[i])) for i in range(steps)]
 
@@ -171,4 +171,6 @@ class WholeStep:
 
 
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    if mode == "infer":
+        return torch_inference.predictions(workload, form)
     return TorchSession(workload, form, mode)
