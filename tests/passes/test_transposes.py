@@ -74,12 +74,6 @@ def test_the_numbers_are_the_same() -> None:
         np.testing.assert_allclose(c, a, rtol=1e-5, atol=1e-6 * np.abs(a).max())
 
 
-def test_without_convolutions_nothing_changes() -> None:
-    x = door("arg", "x", (3, 4))
-    graph = Graph((x,), (ops.exp(ops.transpose(x, perm=(1, 0))),))
-    assert sink_transposes(graph) is graph
-
-
 def test_a_broadcast_keeps_the_order_of_what_it_repeats() -> None:
     """A mask over the windows of a pooling lies channels-last as the image does."""
     x, w = door("arg", "x", (2, 3, 4, 6)), door("state", "w", (5, 3, 3, 3))

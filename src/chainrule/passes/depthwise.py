@@ -20,7 +20,7 @@ from ..ir.types import Shape
 
 
 def expand_depthwise(graph: Graph) -> Graph:
-    """Replace depthwise convolutions, in a graph that has any."""
+    """Replace depthwise convolutions."""
     return rewrite(graph, RULES)
 
 

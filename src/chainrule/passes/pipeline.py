@@ -22,19 +22,32 @@ Observer = Callable[[str, Graph], None]
 
 @dataclass(frozen=True)
 class Pass:
-    """A named rewrite and the reason it stands where it stands."""
+    """A named rewrite and the reason it stands where it stands.
+
+    ``needs``: primitives without any of which the graph stays as it is.
+    """
 
     name: str
     run: Callable[[Graph], Graph]
     reason: str
+    needs: frozenset[str] = frozenset()
 
+    def __call__(self, graph: Graph) -> Graph:
+        """The graph rewritten, or itself."""
+        if self.needs and not any(node.op in self.needs for node in graph.nodes()):
+            return graph
+        return self.run(graph)
+
+
+CONV = frozenset({"conv"})
+CONVOLUTIONS = CONV | {"conv_wgrad"}
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("canonicalize", canonicalize, "one form for equal things, so that later patterns match"),
-    Pass("transposes", sink_transposes, "activations stay channels-last between convolutions"),
-    Pass("cropping", crop, "what a gradient of padding throws away is not computed"),
-    Pass("depthwise", expand_depthwise, "groups of one channel have vectors along the groups"),
-    Pass("strided", skip_zeros, "gradients of strided convolutions meet no zeros"),
+    Pass("transposes", sink_transposes, "activations stay channels-last between layers", CONV),
+    Pass("cropping", crop, "what a gradient of padding throws away is not computed", CONV),
+    Pass("depthwise", expand_depthwise, "vectors run along groups of one channel", CONVOLUTIONS),
+    Pass("strided", skip_zeros, "gradients of strided convolutions meet no zeros", CONV),
     Pass("sums", simplify_sums, "equal sums meet, and sums of what is centred vanish"),
     Pass("stabilize", stabilize, "formulas that lose digits or keep more than they need"),
     Pass(
@@ -57,7 +70,7 @@ def optimize(
     for step in PIPELINE:
         if step.name in exclude and step.name != "layout":
             continue
-        before, graph = graph, step.run(graph)
+        before, graph = graph, step(graph)
         if graph is not before:
             verify(graph, "graph")
         if observe:

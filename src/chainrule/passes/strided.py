@@ -21,9 +21,7 @@ from ..ir.types import Shape
 
 
 def skip_zeros(graph: Graph) -> Graph:
-    """Take convolutions of spread arrays apart, in a graph with convolutions."""
-    if not any(node.op == "conv" for node in graph.nodes()):
-        return graph
+    """Take convolutions of spread arrays apart."""
     return rewrite(graph, RULES)
 
 

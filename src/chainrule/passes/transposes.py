@@ -27,8 +27,6 @@ Perm = tuple[int, ...]
 
 def sink_transposes(graph: Graph) -> Graph:
     """Move the transposes of convolutions' results down."""
-    if not any(node.op == "conv" for node in graph.nodes()):
-        return graph
     ordered: set[Node] = set()  # in the order of axes that a convolution gave
 
     def sunk(node: Node) -> Node:
