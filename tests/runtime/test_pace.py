@@ -20,8 +20,8 @@ def drive(pace: Pace, alone: float, together: float, most: int, seconds: float) 
 
 
 def test_the_faster_way_wins() -> None:
-    assert drive(Pace(), 1e-3, 0.6e-3, 2, 0.48)[6:14] == [2] * 8
-    assert drive(Pace(), 1e-3, 1.2e-3, 2, 0.48)[6:14] == [1] * 8
+    assert drive(Pace(), 1e-3, 0.6e-3, 2, 0.48)[8:14] == [2] * 6
+    assert drive(Pace(), 1e-3, 1.2e-3, 2, 0.48)[8:14] == [1] * 6
 
 
 def test_a_long_step_is_not_tried_alone_twice() -> None:
@@ -46,6 +46,27 @@ def test_a_neighbour_that_goes_is_noticed() -> None:
     pace = Pace()
     assert drive(pace, 1e-3, 2e-3, 2, 0.3)[-1] == 1
     assert drive(pace, 1e-3, 0.5e-3, 2, 1.0)[-1] == 2
+
+
+def test_a_neighbour_that_comes_is_noticed() -> None:
+    pace = Pace()
+    assert drive(pace, 1e-3, 0.6e-3, 2, 0.3)[-1] == 2
+    assert drive(pace, 1e-3, 2e-3, 2, 1.0)[-1] == 1
+
+
+def test_while_all_are_as_fast_as_before_nobody_is_tried_alone() -> None:
+    pace = Pace()
+    assert drive(pace, 0.03, 0.016, 2, 0.2)[:4] == [1, 1, 1, 2]
+    assert set(drive(pace, 0.03, 0.018, 2, 5.0)) == {2}
+
+
+def test_short_calls_are_tried_for_3_ms() -> None:
+    pace, chosen = Pace(), []
+    for k in range(20):
+        chosen.append(pace.threads(2))
+        late = 1.0 if k > 12 else 2.0  # a neighbour is busy for a while
+        pace.record(chosen[-1], 1, 0.4e-3 if chosen[-1] == 1 else 0.3e-3 * late)
+    assert chosen == [1] * 8 + [2] * 12
 
 
 def test_another_number_of_threads_is_tried_anew() -> None:

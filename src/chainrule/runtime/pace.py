@@ -13,7 +13,9 @@ CALL_SECONDS = 100e-6  # a shorter step, called alone, is not worth waking anybo
 LOOP_SECONDS = 20e-6  # a shorter step is not worth its barriers
 SLICE_SECONDS = 0.05  # Ctrl-C waits that long
 _TRIAL_SECONDS = 1e-3
-_TRIALS = 3
+_TRIALS = 3  # slices of each way, at least
+_TRIED_SECONDS = 3e-3  # and at least so long: three short calls may all meet a busy neighbour
+_SLOWER = 1.25  # all threads together are doubted once their steps take so much longer
 _LONG_SECONDS = 0.1  # a step so long surely gains from threads, and is too long to try alone
 _FIRST_PATIENCE, _LAST_PATIENCE = 0.5, 30.0
 
@@ -25,7 +27,8 @@ class Pace:
     """Measures a program's steps; asked before each slice, told after it.
 
     Alone and together are tried a few times each, the best times are compared, and the winner runs
-    on. As a neighbour may come or go, the trial is repeated, after 0.5 s at first, later 30 s.
+    on. As a neighbour may come or go, the trial is repeated, after 0.5 s at first, later 30 s; but
+    not while all together are as fast as they were, since trying alone would cost them half.
     """
 
     def __init__(self, flops: int = 0, traffic_bytes: int = 0) -> None:
@@ -38,8 +41,15 @@ class Pace:
     def _try(self) -> None:
         self._decided = 0
         self._runs = {True: 0, False: 0}  # of the caller alone, of all
+        self._spent = {True: 0.0, False: 0.0}
         self._best = {True: math.inf, False: math.inf}
-        self._elapsed = 0.0
+        self._wait()
+
+    def _wait(self) -> None:
+        self._elapsed, self._recent = 0.0, math.inf
+
+    def _tried(self, alone: bool) -> bool:
+        return self._runs[alone] >= _TRIALS and self._spent[alone] >= _TRIED_SECONDS
 
     def threads(self, most: int) -> int:
         """How many of ``most`` threads run the next slice."""
@@ -48,7 +58,7 @@ class Pace:
             self._try()
         if most == 1:
             return 1
-        return self._decided or (1 if self._runs[True] < _TRIALS else most)
+        return self._decided or (most if self._tried(True) else 1)
 
     def steps(self, remaining: int) -> int:
         """How many steps the next slice has, at most ``remaining``."""
@@ -64,22 +74,31 @@ class Pace:
         self._step_seconds = step_seconds
         if self._decided:
             self._elapsed += seconds
+            self._recent = min(self._recent, step_seconds)
             if self._elapsed > self._patience and step_seconds < SLICE_SECONDS:
-                self._patience = min(2 * self._patience, _LAST_PATIENCE)
-                self._try()
+                self._doubt()
             return
         alone = threads == 1
         self._runs[alone] += 1
+        self._spent[alone] += seconds
         self._best[alone] = min(self._best[alone], step_seconds)
-        if alone and self._runs[True] >= _TRIALS:
+        if alone and self._tried(True):
             self.alone = self._best[True] < CALL_SECONDS
         if self._most > 1:
             self._decide()
 
+    def _doubt(self) -> None:
+        """Try again, if that may change anything."""
+        if self._decided > 1 and self._recent < _SLOWER * self._best[False]:
+            self._wait()
+            return
+        self._patience = min(2 * self._patience, _LAST_PATIENCE)
+        self._try()
+
     def _decide(self) -> None:
         if self._best[True] >= _LONG_SECONDS and self._runs[True]:
             self._decided = self._most
-        elif self._runs[True] >= _TRIALS and self._best[True] < LOOP_SECONDS:
+        elif self._tried(True) and self._best[True] < LOOP_SECONDS:
             self._decided = 1
-        elif self._runs[False] >= _TRIALS:
+        elif self._tried(False):
             self._decided = 1 if self._best[True] <= self._best[False] else self._most
