@@ -9,6 +9,8 @@ Every error a user can cause is one of these classes. ``str(error)`` reads like 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class ChainruleError(Exception):
     """Base of all errors. ``what`` is one sentence, ``where`` a place, ``help`` the next action."""
@@ -65,3 +67,19 @@ class TrainingError(ChainruleError, RuntimeError):
     """Training that failed, for example by diverging."""
 
     exit_code = 3
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of ``known`` that ``name`` was probably meant to be; None if none is like it.
+
+    ``cutoff`` is how much of both must agree, from 0 to 1.
+    """
+    import difflib  # here, because `import chainrule` need not pay for it
+
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), None)
+
+
+def meant(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """How a help text begins: ``"did you mean 'adam'? "``, or empty if no name is near."""
+    near = nearest(name, known, cutoff)
+    return "" if near is None else f"did you mean {near!r}? "

@@ -93,14 +93,12 @@ def metrics_of(predictor: Any, data: str, query: str | None) -> dict[str, float]
 
 def gate(text: str, known: tuple[str, ...]) -> tuple[str, float]:
     """``accuracy=0.9`` as a pair. ConfigError for a metric that is not computed."""
-    import difflib
-
-    from ..errors import ConfigError
+    from ..errors import ConfigError, nearest
 
     name, _, limit = text.partition("=")
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        near = nearest(name, known)
+        hint = f"did you mean {near}? " if near else ""
         raise ConfigError(
             f"there is no metric {name!r} here", help=f"{hint}known: {', '.join(known)}"
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import Path
 
-from ..errors import StateError
+from ..errors import StateError, nearest
 
 __all__ = ["GROUP", "find_run", "list_runs"]
 
@@ -79,5 +78,4 @@ def _hint(text: str, runs: list[Path]) -> str:
     names = [r.name for r in runs]
     if not names:
         return "there are no runs there; say where they are with --runs-dir"
-    near = difflib.get_close_matches(text, names, n=1) or names[-1:]
-    return f"did you mean {near[0]}? `last` is the latest one"
+    return f"did you mean {nearest(text, names) or names[-1]}? `last` is the latest one"

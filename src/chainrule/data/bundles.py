@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chainrule.data.table import Cell, nearest
+from chainrule.data.table import Cell, column_hint
 from chainrule.data.target import Task
 from chainrule.errors import DataError
 
@@ -62,7 +62,7 @@ def bundled(name: str) -> Bundled:
     if name not in BUNDLED:
         raise DataError(
             f"there is no bundled table `{name}`",
-            help=nearest(name, list(BUNDLED)).replace("the columns are", "there are"),
+            help=column_hint(name, list(BUNDLED)).replace("the columns are", "there are"),
         )
     return BUNDLED[name]
 

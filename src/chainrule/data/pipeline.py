@@ -17,7 +17,7 @@ from chainrule.data.fit import FitOptions, fit_encoders, read_as, read_rows
 from chainrule.data.moments import Moments
 from chainrule.data.record import dump, load
 from chainrule.data.schema import Schema
-from chainrule.data.table import Cell, Table, nearest
+from chainrule.data.table import Cell, Table, column_hint
 from chainrule.data.target import Label, Target
 from chainrule.errors import ConfigError, DataError
 
@@ -129,7 +129,7 @@ class Pipeline:
                 raise DataError(
                     f"the table lacks column `{column.name}`, which the model was trained on",
                     where=table.name,
-                    help=nearest(column.name, table.columns),
+                    help=column_hint(column.name, table.columns),
                 )
         known = {c: v for c, v in self.schema.missing.items() if c in table.columns}
         table = table.with_missing(known)
@@ -259,7 +259,7 @@ def read_target(
         raise DataError(
             f"the table lacks the target `{target.name}`",
             where=table.name,
-            help=nearest(target.name, table.columns),
+            help=column_hint(target.name, table.columns),
         )
     table = table.with_missing({c: v for c, v in (missing or {}).items() if c == target.name})
     table.require(target.name, target.read_as)
@@ -292,7 +292,7 @@ def _class_codes(
         raise DataError(
             f"`{cells[row]}` is none of the classes of the target `{target.name}`",
             where=f"{table.name}, row {start + row + 1}",
-            help=nearest(str(cells[row]), labels).replace("the columns are", "the classes are"),
+            help=column_hint(str(cells[row]), labels).replace("the columns are", "the classes are"),
         )
     return np.array(found, dtype=np.float64)
 

@@ -8,7 +8,6 @@ selects, casts and counts. It never adds up numbers: its parallel sums differ fr
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,7 +27,7 @@ from chainrule.data.sql import (
     unreadable,
     without,
 )
-from chainrule.errors import DataError
+from chainrule.errors import DataError, nearest
 
 __all__ = ["ReadAs", "Table", "nearest"]
 
@@ -44,14 +43,12 @@ SHOWN: dict[ReadAs, str] = {
 Cell = str | float | int | bool
 
 
-def nearest(name: str, names: Sequence[str]) -> str:
+def column_hint(name: str, names: Sequence[str]) -> str:
     """A help sentence: the nearest of ``names``, or all of them."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if not close:
-        lower = {n.lower(): n for n in names}
-        close = [lower[m] for m in difflib.get_close_matches(name.lower(), list(lower), n=1)]
-    if close:
-        return f"did you mean `{close[0]}`?"
+    lower = {n.lower(): n for n in names}
+    near = nearest(name, names) or lower.get(nearest(name.lower(), lower) or "")
+    if near is not None:
+        return f"did you mean `{near}`?"
     listed = ", ".join(f"`{n}`" for n in names[:12])
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     return f"the columns are {listed}{more}"
@@ -82,7 +79,7 @@ class Table:
             raise DataError(
                 f"there is no column `{column}`",
                 where=self.name,
-                help=nearest(column, self.columns),
+                help=column_hint(column, self.columns),
             ) from None
 
     def with_missing(self, missing: Mapping[str, Sequence[Cell]]) -> Table:

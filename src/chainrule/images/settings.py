@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from ..data.images import is_image_source
 from ..data.images.decoding import Fit
-from ..errors import ConfigError
+from ..errors import ConfigError, meant
 from ..table import defaults
 from ..table.settings import (
     EarlyStoppingSettings,
@@ -22,7 +22,7 @@ from ..table.settings import (
     TrainSettings,
     Whole,
 )
-from ..table.settings.fields import About, SettingError, Within, nearest
+from ..table.settings.fields import About, SettingError, Within
 from ..table.settings.section import Choice, Section
 from ..table.settings.sections import Auto, Share
 from .augment import Augment
@@ -246,7 +246,6 @@ def wants_images(sources: Sequence[Source]) -> bool:
     if kind is None:
         return is_image_source(path)
     if kind != "images":
-        meant = "did you mean 'images'? " if nearest(kind, ["images"]) else ""
         places = [
             s.places.get(("data", "kind"), "") for s in sources if ("data", "kind") in s.values
         ]
@@ -254,6 +253,6 @@ def wants_images(sources: Sequence[Source]) -> bool:
             "data.kind",
             f"`data.kind` is {kind!r}",
             where=places[-1],
-            help=f'{meant}use "images", or leave it out for a table',
+            help=f'{meant(str(kind), ["images"])}use "images", or leave it out for a table',
         )
     return True

@@ -5,7 +5,6 @@ All numbers come from the default generator, so `chainrule.manual_seed` fixes th
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, ShapeError, meant
 from ..frontend import random
 from ..frontend.apply import from_array
 from ..frontend.modes import no_grad, paused
@@ -58,8 +57,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that does not exist, with the nearest that does."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = meant(name, names)
     return ConfigError(f"there is no {what} {name!r}", help=f"{hint}known: {', '.join(names)}")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, meant
 
 __all__ = ["not_negative", "positive", "unknown_key"]
 
@@ -15,8 +14,7 @@ __all__ = ["not_negative", "positive", "unknown_key"]
 def unknown_key(what: str, key: str, known: Iterable[str]) -> ConfigError:
     """The error for a ``key`` of ``what`` that does not exist."""
     names = list(known)
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = meant(key, names, cutoff=0.5)
     return ConfigError(f"there is no {what} {key!r}", help=f"{hint}known: {', '.join(names)}")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ..errors import ConfigError, TraceError
+from ..errors import ConfigError, TraceError, meant
 from ..frontend.modes import structure, thread, where
 from .schedule import Schedule
 
@@ -135,8 +134,7 @@ class ParamGroup(dict[str, Any]):
 
 def unknown(name: str, settings: Mapping[str, Any]) -> ConfigError:
     """The error for a setting that does not exist."""
-    near = difflib.get_close_matches(name, settings, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = meant(name, settings)
     known = ", ".join(key for key in settings if key != "params")
     return ConfigError(f"there is no optimizer setting {name!r}", help=f"{hint}known: {known}")
 

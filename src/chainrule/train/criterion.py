@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import nn
-from ..errors import ConfigError, DataError, ShapeError
+from ..errors import ConfigError, DataError, ShapeError, meant
 from .scores import Link
 
 __all__ = ["LOSSES", "Criterion"]
@@ -69,11 +68,9 @@ class Criterion:
         """
         if isinstance(loss, str):
             if loss not in LOSSES:
-                near = difflib.get_close_matches(loss, LOSSES, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
+                hint = f"{meant(loss, LOSSES)}known: {', '.join(LOSSES)}"
                 raise ConfigError(
-                    f"there is no loss {loss!r}",
-                    help=f"{hint}known: {', '.join(LOSSES)}; or give a loss of chainrule.nn",
+                    f"there is no loss {loss!r}", help=f"{hint}; or give a loss of chainrule.nn"
                 )
             loss = LOSSES[loss]()
         if not callable(loss) or isinstance(loss, type):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 
 __all__ = ["History"]
 
@@ -57,8 +56,8 @@ class History(Mapping[str, list[float]]):
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.history:
-            near = difflib.get_close_matches(name, self.history, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(name, self.history)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise KeyError(f"no {name!r} in the history of {', '.join(self.history)}{hint}")
         return self.history[name]
 

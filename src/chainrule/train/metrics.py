@@ -12,7 +12,6 @@ whether more is better. ``Trainer(metrics=["accuracy", my_function])`` takes nam
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, ShapeError, meant
 from .scores import Scores
 
 __all__ = [
@@ -220,10 +219,8 @@ def resolve(metric: str | Metric | Callable[..., float]) -> Metric:
     if not isinstance(metric, str):
         return Metric(getattr(metric, "__name__", type(metric).__name__), metric)
     if metric not in METRICS:
-        near = difflib.get_close_matches(metric, METRICS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = f"{meant(metric, METRICS)}known metrics: {', '.join(METRICS)}"
         raise ConfigError(
-            f"there is no metric {metric!r}",
-            help=f"{hint}known metrics: {', '.join(METRICS)}; or give a function(target, values)",
+            f"there is no metric {metric!r}", help=f"{hint}; or give a function(target, values)"
         )
     return METRICS[metric]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from ...errors import ConfigError
+from ...errors import ConfigError, meant
 from .base import Schedule, check_rate, check_whole, is_real, is_whole
 from .compose import Sequential, Warmup
 from .cycles import Cosine, CosineWarmRestarts, Cyclical, OneCycle
@@ -182,8 +181,7 @@ def _title(schedule: Schedule) -> str:
 def _kind(name: Any, known: Mapping[str, type[Schedule]]) -> type[Schedule]:
     if isinstance(name, str) and name in known:
         return known[name]
-    near = difflib.get_close_matches(str(name).lower(), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = meant(str(name).lower(), known)
     raise ConfigError(f"there is no schedule {name!r}", help=f"{hint}known: {', '.join(known)}")
 
 
@@ -192,11 +190,9 @@ def _build(kind: type[Schedule], settings: Settings) -> Schedule:
     known = {f.name: f for f in fields(kind) if f.init}
     for name in settings:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             raise ConfigError(
                 f"the schedule {kind.name} has no setting {name!r}",
-                help=f"{hint}known: {', '.join(k for k in known if k != 'base')}",
+                help=f"{meant(name, known)}known: {', '.join(k for k in known if k != 'base')}",
             )
     for name, setting in known.items():
         if setting.default is MISSING and name not in settings:

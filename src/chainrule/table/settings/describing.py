@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import nearest
 from ..toml import value_text
-from .fields import SettingError, about, nearest, words_for
+from .fields import SettingError, about, words_for
 from .section import Choice, Section
 from .whole import Settings, Whole
 

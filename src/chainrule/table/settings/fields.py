@@ -7,7 +7,6 @@ Limit := Within(low, high) | Length(low, high) | Like(pattern, words) | About("w
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import types
@@ -15,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from ...errors import ConfigError
+from ...errors import ConfigError, meant
 
-__all__ = ["About", "Length", "Like", "SettingError", "Within", "about", "converted", "nearest",
+__all__ = ["About", "Length", "Like", "SettingError", "Within", "about", "converted",
            "schema_of", "words_for"]  # fmt: skip
 
 
@@ -83,16 +82,10 @@ def converted(value: Any, hint: Any, key: str) -> Any:
         return _converted(value, hint)
     except MisfitError as error:
         shown = list(value) if isinstance(value, tuple) else value
-        hints = [nearest(error.value, option) for option in _literals(hint)]
-        meant = f"did you mean {hints[0]!r}? " if hints and hints[0] else ""
+        near = next((meant(str(error.value), option) for option in _literals(hint)), "")
         raise SettingError(
-            key, f"`{key}` is {shown!r}", help=f"{meant}expected: {words_for(hint)}"
+            key, f"`{key}` is {shown!r}", help=f"{near}expected: {words_for(hint)}"
         ) from None
-
-
-def nearest(text: object, options: Sequence[str]) -> str:
-    """The option that was probably meant; empty when none is near."""
-    return (difflib.get_close_matches(str(text), options, n=1) or [""])[0]
 
 
 def _converted(value: Any, hint: Any) -> Any:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, get_type_hints
 
-from ...errors import ConfigError
-from .fields import SettingError, about, converted, nearest, schema_of
+from ...errors import ConfigError, meant, nearest
+from .fields import SettingError, about, converted, schema_of
 
 __all__ = ["Choice", "Section"]
 
@@ -121,12 +121,10 @@ class Choice(Section):
     def __post_init__(self) -> None:
         options = self.options()
         if self.name not in options:
-            near = nearest(self.name, list(options))
-            meant = f"did you mean {near!r}? " if near else ""
             raise SettingError(
                 self.key(self.KEY),
                 f"there is no {self.WHAT} {self.name!r}",
-                help=f"{meant}use one of {', '.join(options)}",
+                help=f"{meant(str(self.name), options)}use one of {', '.join(options)}",
             )
         known = options[self.name]
         for name in self.settings:
@@ -185,7 +183,7 @@ class Choice(Section):
 def unknown_key(key: str, known: list[str], otherwise: str = "") -> SettingError:
     """The error for a key that does not exist; the nearest one is looked for by its last part."""
     last = {k.rpartition(".")[2]: k for k in known}
-    near = nearest(key.rpartition(".")[2], list(last))
+    near = nearest(key.rpartition(".")[2], last)
     hint = f"did you mean `{last[near]}`?" if near else otherwise or f"known: {', '.join(last)}"
     return SettingError(key, f"unknown key `{key}`", help=hint)
 
