@@ -49,6 +49,7 @@ CODES: dict[str, str] = {
     "D309": "of 16 bits the upper 8 are kept",
     "D310": "images that occur more than once",
     "D311": "transparent pixels lie on white",
+    "D312": "the pixels lie in a file, because they need more memory than they may take",
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..data import Finding, split_rows
-from ..data.images import BUNDLED_IMAGES, Images, read_images
+from ..data.images import BUNDLED_IMAGES, Images, Room, read_images
+from ..data.images.memory import MEMORY, in_file
 from ..errors import DataError, StateError
 from .network import ImageNetwork, build
 from .settings import ImageDataSettings, ImageSettings
@@ -38,13 +39,13 @@ class ImagePipeline:
     std: tuple[float, ...]
     numbered: bool = False
 
-    def read(self, source: object, labels: object = None, folder: Path | None = None) -> Images:
+    def read(self, source: object, labels: object = None, room: Room = MEMORY) -> Images:
         """Images of any source in the size that the network takes."""
         if isinstance(source, tuple) and len(source) == 2:
             source, labels = source
         return read_images(
             source, labels, classes=self.classes if self.numbered else None, size=self.size,
-            channels=self.channels, fit=self.fit, folder=folder,
+            channels=self.channels, fit=self.fit, room=room,
         )  # fmt: skip
 
     def network(self, settings: ImageSettings) -> ImageNetwork:
@@ -108,12 +109,12 @@ def prepare_images(
     ``source`` is what `read_images` takes, or a pair (pixels, labels). Raises DataError for images
     without classes, or of one class alone.
     """
-    labels = None
+    labels, room = None, Room(folder, data.limit)
     if isinstance(source, tuple) and len(source) == 2:
         source, labels = source
     images = read_images(
         source, labels, classes=data.classes or None, size=data.wanted_size,
-        channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad, folder=folder,
+        channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad, room=room,
     )  # fmt: skip
     if len(images.classes) < 2:
         only = f"one class, {images.classes[0]}" if images.classes else "no classes"
@@ -122,28 +123,32 @@ def prepare_images(
             help="give a folder with one folder for each of two classes or more, or an IDX file "
             "beside its labels",
         )
-    findings = [*images.findings, *_noticed(images)]
+    findings = [*images.findings, *_noticed(images, data.memory)]
     fingerprint = images.fingerprint()
     shares = data.split
     if data.test:
         part = shares[0] + shares[1]
         shares = (shares[0] / part, shares[1] / part, 0.0)
     split = split_rows(len(images), classes=images.labels, fractions=shares, seed=seed)
-    train, val, test = (images.take(r, folder) for r in (split.train, split.val, split.test))
+    train, val, test = (images.take(r, room) for r in (split.train, split.val, split.test))
     mean, std = train.moments()
     numbered = bool(data.classes) or images.classes == BUNDLED_IMAGES.get(images.name)
     pipeline = ImagePipeline(
         images.size, images.channels, data.fit, images.classes, mean, std, numbered
     )
     if data.test:
-        test = pipeline.read(data.test, folder=folder).labelled_as(images.classes)
+        test = pipeline.read(data.test, room=room).labelled_as(images.classes)
         findings += test.findings
         fingerprint += "+" + test.fingerprint()
     return PreparedImages(images.name, fingerprint, train, val, test, pipeline, tuple(findings))
 
 
-def _noticed(images: Images) -> list[Finding]:
+def _noticed(images: Images, memory: int) -> list[Finding]:
     found = []
+    if in_file(images.pixels):
+        text = "the pixels lie in a file and not in memory; it is removed at the end"
+        seen = f"{images.pixels.nbytes / 2**20:,.0f} MB, and data.memory is {memory} MB"
+        found.append(Finding("D312", "info", text, seen, f"data.memory={_enough(images)}"))
     if copies := images.copies():
         text = f"{copies} of {len(images)} images are exact copies of earlier ones"
         seen = "a random split puts copies on both sides, which makes the test too easy"
@@ -156,3 +161,8 @@ def _noticed(images: Images) -> list[Finding]:
         text = "classes with very few images are hardly learned"
         found.append(Finding("D111", "warning", text, ", ".join(few[:FEW])))
     return found
+
+
+def _enough(images: Images) -> int:
+    """The ``data.memory`` with which these images would be held in memory."""
+    return 2 * -(-images.pixels.nbytes // 2**20)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import Task
-from ..data.images import Images
+from ..data.images import Images, Room
 from ..table import scoring
 from ..table.trained import Trained
 from ..train import Scores
@@ -79,7 +79,7 @@ class ImagePredictor(Trained[ImageNetwork, ImagePipeline, ImageSettings]):
 
     def images(self, source: object, folder: Path | None = None) -> Images:
         """The images of a source in the network's size."""
-        images = self.pipeline.read(source, folder=folder)
+        images = self.pipeline.read(source, room=Room(folder, self.settings.data.limit))
         # That sizes differ from the network's is as usual here.
         self.last_findings = tuple(f for f in images.findings if f.code not in ("D304", "D305"))
         return images

@@ -32,6 +32,7 @@ __all__ = ["AugmentSettings", "ImageDataSettings", "ImageSettings", "ImageTrainS
            "NetworkSettings", "wants_images"]  # fmt: skip
 
 EPOCHS = 15
+MEMORY = 2048
 WEIGHT_DECAY = 0.05
 LARGEST_BATCH = 128
 SMALLEST_BATCH = 32
@@ -75,6 +76,10 @@ class ImageDataSettings(Section):
         Literal["none", "balanced"], About("balanced: rare classes count as much as others")
     ] = "none"
     most_bad: Annotated[Amount, About("the share of files that may be unreadable")] = 0.1
+    memory: Annotated[
+        Annotated[int, Within(1, 1 << 24)],
+        About("MB that pixels and copies of them may take; beyond that they lie in a file"),
+    ] = MEMORY
 
     def check(self) -> None:
         if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
@@ -84,6 +89,12 @@ class ImageDataSettings(Section):
             )
         if self.channels == 2:
             raise ConfigError("`data.channels` is 2", help="1 is grey, 3 is RGB")
+
+    @property
+    def limit(self) -> int:
+        """Bytes of the images that are held in memory: while they are divided, there are two of
+        each."""
+        return self.memory * 2**20 // 2
 
     @property
     def wanted_size(self) -> int | tuple[int, int] | None:

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from chainrule.data.images import Images, read_images
+from chainrule.data.images import Images, Room, read_images
+from chainrule.data.images.memory import in_file
 from chainrule.errors import ConfigError, DataError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -240,13 +241,20 @@ def test_without_pillow_the_error_names_it(photos: Path, monkeypatch: pytest.Mon
     assert caught.value.help == 'pip install "chainrule[image]"'
 
 
-def test_many_pixels_lie_in_a_file(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_pixels_lie_in_a_file(photos: Path) -> None:
     whole = read_images(photos)
-    monkeypatch.setattr("chainrule.data.images.memory.allocate.__defaults__", (None, 100))
-    folder = photos.parent / "scratch"
-    mapped = read_images(photos, folder=folder)
-    assert isinstance(mapped.pixels, np.memmap)
-    assert list(folder.iterdir()) == []  # it has no name
+    room = Room(photos.parent / "scratch", 100)
+    mapped = read_images(photos, room=room)
+    assert in_file(mapped.pixels)
+    assert not in_file(whole.pixels)
+    assert room.folder is not None
+    assert list(room.folder.iterdir()) == []  # it has no name
     np.testing.assert_array_equal(mapped.pixels, whole.pixels)
-    taken = mapped.take(np.array([3, 15]), folder)
+    taken = mapped.take(np.array([3, 15]), Room(room.folder))
+    assert in_file(taken.pixels)  # so is every part of it
     np.testing.assert_array_equal(taken.pixels, whole.pixels[[3, 15]])
+    assert mapped.fingerprint() == whole.fingerprint()
+    assert mapped.moments() == whole.moments()
+    assert mapped.copies() == whole.copies() == 18
+    small = mapped.shaped((4, 4), 1, room=room)
+    np.testing.assert_array_equal(small.pixels, whole.shaped((4, 4), 1).pixels)

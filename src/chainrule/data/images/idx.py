@@ -17,7 +17,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from chainrule.data.images.memory import Pixels, allocate
+from chainrule.data.images.memory import MEMORY, WINDOW, Pixels, Room, release
 from chainrule.errors import DataError
 
 __all__ = ["is_idx", "labels_beside", "read_idx"]
@@ -59,19 +59,19 @@ def labels_beside(path: Path) -> Path | None:
     return None
 
 
-def read_idx(path: str | os.PathLike[str], folder: Path | None = None) -> Pixels:
+def read_idx(path: str | os.PathLike[str], room: Room = MEMORY) -> Pixels:
     """The array of an IDX file of unsigned bytes.
 
-    The lengths in its head are held against the size of the file before any memory is taken. Arrays
-    of more than a gigabyte are read into a file in ``folder`` that has no name. Raises DataError
-    for a file of another kind, one that is cut off, or one that goes on after its end.
+    The lengths in its head are held against the size of the file before any memory is taken; the
+    array goes into ``room``. Raises DataError for a file of another kind, one that is cut off, or
+    one that goes on after its end.
     """
     place = Path(path)
     try:
         with _opened(place) as file:
             shape = _shape(file, place)
             _check_size(place, shape, isinstance(file, gzip.GzipFile))
-            found = allocate(shape, folder)
+            found = room.array(shape)
             _fill(found.reshape(-1), file, place)
     except FileNotFoundError:
         raise DataError(f"there is no file {place}", help="check the path") from None
@@ -117,6 +117,8 @@ def _fill(flat: Pixels, file: IO[bytes], place: Path) -> None:
             raise _cut_off(place)
         flat[done : done + len(block)] = np.frombuffer(block, np.uint8)
         done += len(block)
+        if done % WINDOW == 0:
+            release(flat)
     if file.read(1):
         raise DataError(
             f"{place.name} goes on after its last byte",

@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.finding import Finding
 from chainrule.data.images.decoding import fitted, pillow
-from chainrule.data.images.memory import Pixels, allocate
+from chainrule.data.images.memory import MEMORY, WINDOW, Pixels, Room, release, windows
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["Images", "Labels"]
 
 Labels = NDArray[np.int32]
 
-BLOCK = 1024
 #: the rounded weights of ITU-R BT.601, with which Pillow makes grey of colours
 LUMA = np.array([19595, 38470, 7471])
 
@@ -50,12 +48,13 @@ class Images:
         """1 for grey, 3 for RGB."""
         return int(self.pixels.shape[3])
 
-    def take(self, rows: Sequence[int] | NDArray[np.int64], folder: Path | None = None) -> Images:
-        """These images alone, copied a block at a time."""
+    def take(self, rows: Sequence[int] | NDArray[np.int64], room: Room = MEMORY) -> Images:
+        """These images alone, copied a part at a time."""
         rows = np.asarray(rows)
-        pixels = allocate((len(rows), *self.pixels.shape[1:]), folder)
-        for start in range(0, len(rows), BLOCK):
-            np.take(self.pixels, rows[start : start + BLOCK], 0, pixels[start : start + BLOCK])
+        pixels = room.beside(self.pixels).array((len(rows), *self.pixels.shape[1:]))
+        for part in windows(pixels):
+            np.take(self.pixels, rows[part], 0, pixels[part])
+            release(self.pixels)
         paths = tuple(self.paths[i] for i in rows)
         return replace(self, pixels=pixels, labels=self.labels[rows], paths=paths)
 
@@ -65,9 +64,9 @@ class Images:
         A channel of one value has the deviation 1, so that dividing by it is safe.
         """
         sums = np.zeros((2, self.channels), np.int64)
-        for start in range(0, len(self), BLOCK):
-            # Bytes have 256 values: counting them is exact, and needs no wider copy.
-            block = self.pixels[start : start + BLOCK].reshape(-1, self.channels)
+        # Bytes have 256 values: counting them is exact. NumPy makes eight bytes of each before.
+        for part in windows(self.pixels, WINDOW // 8):
+            block = self.pixels[part].reshape(-1, self.channels)
             for c in range(self.channels):
                 counts = np.bincount(block[:, c], minlength=256)
                 values = np.arange(256)
@@ -80,14 +79,16 @@ class Images:
 
     def copies(self) -> int:
         """How many images are equal to an earlier one, byte for byte."""
-        seen = {hashlib.blake2b(image, digest_size=16).digest() for image in self.pixels}
+        seen: set[bytes] = set()
+        for part in windows(self.pixels):
+            seen |= {hashlib.blake2b(i, digest_size=16).digest() for i in self.pixels[part]}
         return len(self) - len(seen)
 
     def fingerprint(self) -> str:
         """``sha256:...`` of shape, pixels, labels and classes."""
         digest = hashlib.sha256(repr((self.pixels.shape, self.classes)).encode())
-        for start in range(0, len(self), BLOCK):
-            digest.update(self.pixels[start : start + BLOCK].tobytes())
+        for part in windows(self.pixels):
+            digest.update(self.pixels[part])
         digest.update(self.labels.astype("<i4").tobytes())
         return f"sha256:{digest.hexdigest()}"
 
@@ -96,27 +97,30 @@ class Images:
         size: tuple[int, int],
         channels: int,
         fit: str = "crop",
-        folder: Path | None = None,
+        room: Room = MEMORY,
     ) -> Images:
         """The same with another size or number of channels; sizes need Pillow."""
         if size == self.size:
-            return replace(self, pixels=self._coloured(channels, folder))
+            return replace(self, pixels=self._coloured(channels, room))
         image_module = pillow()
-        pixels = allocate((len(self), *size, channels), folder)
-        for i, one in enumerate(self.pixels):
-            image = image_module.fromarray(one[:, :, 0] if self.channels == 1 else one)
-            pixels[i] = fitted(image, channels, size, fit)
+        pixels = room.array((len(self), *size, channels))
+        for part in windows(self.pixels):
+            for to, one in zip(pixels[part], self.pixels[part], strict=True):
+                image = image_module.fromarray(one[:, :, 0] if self.channels == 1 else one)
+                to[...] = fitted(image, channels, size, fit)
+            release(pixels)
         return replace(self, pixels=pixels)
 
-    def _coloured(self, channels: int, folder: Path | None) -> Pixels:
+    def _coloured(self, channels: int, room: Room) -> Pixels:
         if channels == self.channels:
             return self.pixels
-        pixels = allocate((*self.pixels.shape[:3], channels), folder)
-        for start in range(0, len(self), BLOCK):
-            block = self.pixels[start : start + BLOCK]
+        pixels = room.array((*self.pixels.shape[:3], channels))
+        for part in windows(self.pixels):
+            block = self.pixels[part]
             if channels == 1:
                 block = ((block @ LUMA + 0x8000) >> 16)[..., None]
-            pixels[start : start + BLOCK] = block
+            pixels[part] = block
+            release(pixels)
         return pixels
 
     def labelled_as(self, classes: Sequence[str]) -> Images:

@@ -26,7 +26,7 @@ from chainrule.data.images.decoding import (
 from chainrule.data.images.idx import is_idx, labels_beside, read_idx
 from chainrule.data.images.images import Images
 from chainrule.data.images.listing import Listing, list_folder, some
-from chainrule.data.images.memory import Pixels, allocate
+from chainrule.data.images.memory import MEMORY, Pixels, Room, windows
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["BUNDLED_IMAGES", "LARGEST_AUTO", "MOST_BAD", "is_image_source", "read_images"]
@@ -55,7 +55,7 @@ class Wanted:
     size: tuple[int, int] | None = None
     channels: int | None = None
     fit: str = "crop"
-    folder: Path | None = None
+    room: Room = MEMORY
 
 
 def is_image_source(source: object) -> bool:
@@ -79,7 +79,7 @@ def read_images(
     fit: str = "crop",
     layout: str = "auto",
     most_bad: float = MOST_BAD,
-    folder: Path | None = None,
+    room: Room = MEMORY,
 ) -> Images:
     """Images of one size as bytes.
 
@@ -97,10 +97,10 @@ def read_images(
     first frame.
 
     Files that cannot be read are left out, with a finding that names them; more than the share
-    ``most_bad`` of them is a DataError. More than a gigabyte of pixels lies in a file in
-    ``folder``. ConfigError when Pillow is needed and not there.
+    ``most_bad`` of them is a DataError. The pixels go into ``room``: more than its limit, a
+    gigabyte, lie in a file. ConfigError when Pillow is needed and not there.
     """
-    wanted = Wanted(_pair(size), _checked_channels(channels), fit, folder)
+    wanted = Wanted(_pair(size), _checked_channels(channels), fit, room)
     if fit not in FITS:
         raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
     if not isinstance(source, str | os.PathLike):
@@ -111,7 +111,7 @@ def read_images(
         found = _shaped(_bundled(str(source)), wanted)
         return found.labelled_as(classes) if classes else found
     if path.is_file() and path.suffix.lower() not in ENDINGS:
-        return _shaped(_read_pair(path, labels, classes, folder), wanted)
+        return _shaped(_read_pair(path, labels, classes, room), wanted)
     if not path.exists():
         raise DataError(f"there is no file or folder {path}", help="check the path")
     if labels is not None:
@@ -139,7 +139,7 @@ def _shaped(images: Images, wanted: Wanted) -> Images:
     """Images that were read already, in the wanted size."""
     size = wanted.size or _auto_size([images.size])
     channels = wanted.channels or images.channels
-    return images.shaped(size, channels, wanted.fit, wanted.folder)
+    return images.shaped(size, channels, wanted.fit, wanted.room)
 
 
 # ------------------------------------------------------------------------------------- IDX
@@ -151,10 +151,8 @@ def _bundled(name: str) -> Images:
     return Images.of_array(pixels, labels, BUNDLED_IMAGES[name], name=name)
 
 
-def _read_pair(
-    path: Path, labels: object, classes: Sequence[str] | None, folder: Path | None
-) -> Images:
-    pixels = read_idx(path, folder)
+def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: Room) -> Images:
+    pixels = read_idx(path, room)
     if pixels.ndim < 3:
         raise DataError(
             f"{path.name} holds {pixels.ndim} axes, and images have at least 3",
@@ -191,7 +189,7 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float) -> Images:
     size = wanted.size or _auto_size([(h.height, h.width) for h in known])
     channels = wanted.channels or (1 if all(h.grey for h in known) else 3)
     rows = [i for i in range(len(headers)) if i not in bad]
-    pixels = allocate((len(rows), *size, channels), wanted.folder)
+    pixels = wanted.room.array((len(rows), *size, channels))
     _decode_all(pixels, rows, listing, bad, (channels, size, wanted.fit))
     _check_share(bad, listing, most_bad)
     found = Images(
@@ -203,7 +201,7 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float) -> Images:
         (*listing.findings, *_noticed(listing, headers, bad, size, channels)),
     )
     kept = [place for place, i in enumerate(rows) if i not in bad]
-    return found if len(kept) == len(rows) else found.take(np.array(kept), wanted.folder)
+    return found if len(kept) == len(rows) else found.take(np.array(kept), wanted.room)
 
 
 def _each(work: Callable[[Path], T], files: Sequence[Path]) -> list[T | UnreadableError]:
@@ -226,16 +224,15 @@ def _decode_all(
     bad: dict[int, str],
     how: tuple[int, tuple[int, int], str],
 ) -> None:
-    """Fills ``pixels``, a block at a time; files that turn out to be damaged join ``bad``."""
-    block = 1024
-    for start in range(0, len(rows), block):
-        part = rows[start : start + block]
-        results = _each(lambda file: decode(file, *how), [listing.files[i] for i in part])
-        for offset, (i, result) in enumerate(zip(part, results, strict=True)):
+    """Fills ``pixels``, a part at a time; files that turn out to be damaged join ``bad``."""
+    for part in windows(pixels):
+        chosen = rows[part]
+        results = _each(lambda file: decode(file, *how), [listing.files[i] for i in chosen])
+        for to, i, result in zip(pixels[part], chosen, results, strict=True):
             if isinstance(result, UnreadableError):
                 bad[i] = str(result)
             else:
-                pixels[start + offset] = result
+                to[...] = result
 
 
 def _check_share(bad: dict[int, str], listing: Listing, most: float) -> None:
