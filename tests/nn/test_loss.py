@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,54 @@ from reference.problems import load
 
 CASES = load("losses")["cases"]
 TENSORS = ("weight", "pos_weight")
+FUNCTIONS = {
+    "BCELoss": F.binary_cross_entropy,
+    "BCEWithLogitsLoss": F.binary_cross_entropy_with_logits,
+    "CosineEmbeddingLoss": F.cosine_embedding_loss,
+    "CrossEntropyLoss": F.cross_entropy,
+    "GaussianNLLLoss": F.gaussian_nll_loss,
+    "HingeEmbeddingLoss": F.hinge_embedding_loss,
+    "HuberLoss": F.huber_loss,
+    "KLDivLoss": F.kl_div,
+    "L1Loss": F.l1_loss,
+    "MSELoss": F.mse_loss,
+    "MarginRankingLoss": F.margin_ranking_loss,
+    "MultiLabelSoftMarginLoss": F.multilabel_soft_margin_loss,
+    "MultiMarginLoss": F.multi_margin_loss,
+    "NLLLoss": F.nll_loss,
+    "PoissonNLLLoss": F.poisson_nll_loss,
+    "SmoothL1Loss": F.smooth_l1_loss,
+    "SoftMarginLoss": F.soft_margin_loss,
+    "TripletMarginLoss": F.triplet_margin_loss,
+}
+#: losses that the reference leaves out, computed by hand
+BY_HAND: list[dict[str, Any]] = [
+    {
+        "name": "MultiLabelSoftMarginLoss",
+        "kwargs": {},
+        "reduction": "mean",
+        "inputs": {"x": [[0.0, 2.0, -1.0]], "target": [[1.0, 0.0, 1.0]]},
+        "output": (math.log(2) + math.log1p(math.exp(2)) + math.log1p(math.exp(1))) / 3,
+    },
+    {
+        "name": "TripletMarginLoss",
+        "kwargs": {"margin": 1.0},
+        "reduction": "mean",
+        "inputs": {"anchor": [[0.0, 0.0]], "positive": [[3.0, 4.0]], "negative": [[0.0, 1.0]]},
+        "output": 5.0,
+    },
+]
+EVERY = [*CASES, *BY_HAND]
+
+
+def settings(case: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a loss, weights as arrays."""
+    kwargs = {**case["kwargs"], "reduction": case["reduction"]}
+    return {k: np.array(v, np.float32) if k in TENSORS else v for k, v in kwargs.items()}
 
 
 def built(case: dict[str, Any]) -> nn.Module:
-    kwargs = dict(case["kwargs"])
-    for name in TENSORS:
-        if name in kwargs:
-            kwargs[name] = np.array(kwargs[name], np.float32)
-    module: nn.Module = getattr(nn, case["name"])(reduction=case["reduction"], **kwargs)
+    module: nn.Module = getattr(nn, case["name"])(**settings(case))
     return module
 
 
@@ -42,6 +83,49 @@ def test_values_and_gradients_are_pytorchs(case: dict[str, Any]) -> None:
             # PyTorch keeps the bound 1e-12 of this derivative in single precision.
             rounding = 2.0**-24 if case["name"] == "BCELoss" else 1e-9
             agree(np.zeros_like(wanted) if ours is None else ours, wanted, rtol=rounding)
+
+
+def test_every_loss_is_a_function_and_has_reference_numbers() -> None:
+    losses = {n for n in vars(nn) if n.endswith("Loss")}
+    assert losses == set(FUNCTIONS) == {case["name"] for case in EVERY}
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda c: f"{c['name']}-{c['reduction']}")
+def test_arrays_do_as_well_as_tensors(case: dict[str, Any]) -> None:
+    """Predictions are a Tensor that wants a gradient; the rest comes from NumPy."""
+    function, kwargs = FUNCTIONS[case["name"]], settings(case)
+    first, *rest = (np.asarray(v) for v in case["inputs"].values())
+    x = cr.tensor(first, requires_grad=True)
+    of_arrays = function(x, *rest, **kwargs)
+    of_tensors = function(
+        x,
+        *map(cr.tensor, rest),
+        **{k: cr.tensor(v) if k in TENSORS else v for k, v in kwargs.items()},
+    )
+    np.testing.assert_array_equal(of_arrays.numpy(), of_tensors.numpy())
+    np.testing.assert_allclose(of_arrays.numpy(), case["output"], rtol=2e-5, atol=1e-6)
+    of_arrays.sum().backward()
+    assert x.grad is not None
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_arrays_around_a_compiled_loss_are_constants_of_it(name: str) -> None:
+    case = next(c for c in EVERY if c["name"] == name)
+    first, *rest = (np.asarray(v) for v in case["inputs"].values())
+    loss = cr.compile(lambda x: FUNCTIONS[name](x, *rest, **settings(case)))
+    np.testing.assert_allclose(loss(first).numpy(), case["output"], rtol=2e-5, atol=1e-6)
+
+
+def test_lists_are_targets_too() -> None:
+    logits = cr.tensor([[0.0, 1.0], [2.0, 0.0]])
+    wanted = F.cross_entropy(logits, cr.tensor([0, 1])).item()
+    assert F.cross_entropy(logits, [0, 1]).item() == wanted  # type: ignore[arg-type]  # a list
+
+
+def test_a_target_of_objects_is_refused() -> None:
+    with pytest.raises(cr.DTypeError, match="Python objects"):
+        F.cross_entropy(cr.zeros(2, 2), np.array(["a", None]))
 
 
 def test_a_class_that_does_not_exist() -> None:
@@ -68,8 +152,3 @@ def test_targets_of_another_shape_are_refused() -> None:
 def test_unknown_reduction() -> None:
     with pytest.raises(cr.ConfigError, match="average"):
         F.mse_loss(cr.zeros(4), cr.zeros(4), reduction="average")
-
-
-def test_triplet_margin() -> None:
-    a, p, n = np.zeros((1, 2), np.float32), np.array([[3.0, 4.0]]), np.array([[0.0, 1.0]])
-    assert nn.TripletMarginLoss(margin=1.0)(a, p, n).item() == pytest.approx(5.0, abs=1e-4)

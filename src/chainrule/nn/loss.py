@@ -37,7 +37,6 @@ class BCELoss(_WeightedLoss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.binary_cross_entropy(x, target, self.weight, self.reduction)
 
 
@@ -52,7 +51,6 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.binary_cross_entropy_with_logits(
             x, target, self.weight, self.reduction, self.pos_weight
         )
@@ -77,8 +75,8 @@ class CrossEntropyLoss(_WeightedLoss):
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
         return F.cross_entropy(
-            as_tensor(x),
-            as_tensor(target),
+            x,
+            target,
             self.weight,
             self.ignore_index,
             self.reduction,
@@ -97,7 +95,6 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
 
 
@@ -112,7 +109,6 @@ class MultiMarginLoss(_WeightedLoss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return G.multi_margin_loss(x, target, self.p, self.margin, self.weight, self.reduction)
 
 
@@ -121,7 +117,6 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return G.multilabel_soft_margin_loss(x, target, self.weight, self.reduction)
 
 
@@ -130,7 +125,6 @@ class MSELoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.mse_loss(x, target, self.reduction)
 
 
@@ -139,7 +133,6 @@ class L1Loss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.l1_loss(x, target, self.reduction)
 
 
@@ -152,7 +145,6 @@ class HuberLoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.huber_loss(x, target, self.reduction, self.delta)
 
 
@@ -165,7 +157,6 @@ class SmoothL1Loss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.smooth_l1_loss(x, target, self.reduction, self.beta)
 
 
@@ -180,7 +171,6 @@ class PoissonNLLLoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.poisson_nll_loss(x, target, self.log_input, self.full, self.eps, self.reduction)
 
 
@@ -193,7 +183,6 @@ class KLDivLoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return F.kl_div(x, target, self.reduction, self.log_target)
 
 
@@ -206,7 +195,6 @@ class HingeEmbeddingLoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return G.hinge_embedding_loss(x, target, self.margin, self.reduction)
 
 
@@ -215,7 +203,6 @@ class SoftMarginLoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        x, target = as_tensor(x), as_tensor(target)
         return G.soft_margin_loss(x, target, self.reduction)
 
 
@@ -228,7 +215,6 @@ class GaussianNLLLoss(_Loss):
 
     def forward(self, x: Any, target: Any, var: Any) -> Tensor:
         """The loss."""
-        x, target, var = as_tensor(x), as_tensor(target), as_tensor(var)
         return F.gaussian_nll_loss(x, target, var, self.full, self.eps, self.reduction)
 
 
@@ -241,8 +227,7 @@ class MarginRankingLoss(_Loss):
 
     def forward(self, first: Any, second: Any, target: Any) -> Tensor:
         """The loss."""
-        a, b = as_tensor(first), as_tensor(second)
-        return G.margin_ranking_loss(a, b, as_tensor(target), self.margin, self.reduction)
+        return G.margin_ranking_loss(first, second, target, self.margin, self.reduction)
 
 
 class CosineEmbeddingLoss(_Loss):
@@ -254,8 +239,7 @@ class CosineEmbeddingLoss(_Loss):
 
     def forward(self, first: Any, second: Any, target: Any) -> Tensor:
         """The loss."""
-        a, b = as_tensor(first), as_tensor(second)
-        return G.cosine_embedding_loss(a, b, as_tensor(target), self.margin, self.reduction)
+        return G.cosine_embedding_loss(first, second, target, self.margin, self.reduction)
 
 
 class TripletMarginLoss(_Loss):
@@ -274,7 +258,6 @@ class TripletMarginLoss(_Loss):
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Tensor:
         """The loss."""
-        a, b, c = as_tensor(anchor), as_tensor(positive), as_tensor(negative)
         return G.triplet_margin_loss(
-            a, b, c, self.margin, self.p, self.eps, self.swap, self.reduction
+            anchor, positive, negative, self.margin, self.p, self.eps, self.swap, self.reduction
         )

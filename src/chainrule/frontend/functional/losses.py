@@ -1,4 +1,7 @@
-"""Losses of regression and classification, with PyTorch's names, reductions and conventions."""
+"""Losses of regression and classification, with PyTorch's names, reductions and conventions.
+
+Predictions, targets and weights are Tensors or arrays alike.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import numpy as np
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ir.types import DType
+from ..apply import tensor_of
 from ..modes import thread
 from ..modes import where as user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
+    Operand,
     absolute,
     cast,
     clamp,
@@ -59,20 +64,23 @@ def same_shape(name: str, x: Tensor, target: Tensor) -> None:
 # ------------------------------------------------------------------------------- regression
 
 
-def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """(x - target)²."""
+    x, target = tensor_of(x), tensor_of(target)
     same_shape("mse_loss", x, target)
     return reduced(square(x - target), reduction)
 
 
-def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """|x - target|."""
+    x, target = tensor_of(x), tensor_of(target)
     same_shape("l1_loss", x, target)
     return reduced(absolute(x - target), reduction)
 
 
-def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(x: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """½ d² for |d| < delta, else delta (|d| - ½ delta), with d = x - target."""
+    x, target = tensor_of(x), tensor_of(target)
     same_shape("huber_loss", x, target)
     d = x - target
     size = absolute(d)
@@ -81,8 +89,11 @@ def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float 
     )
 
 
-def smooth_l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(
+    x: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
     """½ d² / beta for |d| < beta, else |d| - ½ beta, with d = x - target."""
+    x, target = tensor_of(x), tensor_of(target)
     if beta == 0.0:
         return l1_loss(x, target, reduction)
     same_shape("smooth_l1_loss", x, target)
@@ -92,8 +103,8 @@ def smooth_l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", beta: flo
 
 
 def poisson_nll_loss(
-    x: Tensor,
-    target: Tensor,
+    x: Operand,
+    target: Operand,
     log_input: bool = True,
     full: bool = False,
     eps: float = 1e-8,
@@ -103,6 +114,7 @@ def poisson_nll_loss(
 
     ``full`` adds Stirling's approximation of log(target!) where target > 1.
     """
+    x, target = tensor_of(x), tensor_of(target)
     loss = exp(x) - target * x if log_input else x - target * log(x + eps)
     if full:
         above = less(1.0, target)
@@ -113,9 +125,9 @@ def poisson_nll_loss(
 
 
 def gaussian_nll_loss(
-    x: Tensor,
-    target: Tensor,
-    var: Tensor,
+    x: Operand,
+    target: Operand,
+    var: Operand,
     full: bool = False,
     eps: float = 1e-6,
     reduction: str = "mean",
@@ -124,6 +136,7 @@ def gaussian_nll_loss(
 
     As in PyTorch, the bound ``eps`` does not change the derivative.
     """
+    x, target, var = tensor_of(x), tensor_of(target), tensor_of(var)
     if var.ndim == x.ndim - 1 and var.shape == x.shape[:-1]:
         var = var.unsqueeze(-1)
     v = var + (clamp(var, min=eps) - var).detach()
@@ -135,12 +148,13 @@ def gaussian_nll_loss(
 
 
 def binary_cross_entropy(
-    x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
     """-(t log x + (1 - t) log(1 - x)) for probabilities x.
 
     As in PyTorch logarithms end at -100, and the derivative is (x - t) / max(x (1 - x), 1e-12).
     """
+    x, target = tensor_of(x), tensor_of(target)
     same_shape("binary_cross_entropy", x, target)
     target = floating(target)
     inside = less(1e-12, x * (1.0 - x))
@@ -155,17 +169,18 @@ def binary_cross_entropy(
 
 
 def binary_cross_entropy_with_logits(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
+    x: Operand,
+    target: Operand,
+    weight: Operand | None = None,
     reduction: str = "mean",
-    pos_weight: Tensor | None = None,
+    pos_weight: Operand | None = None,
 ) -> Tensor:
     """p t softplus(-x) + (1 - t) softplus(x), p = ``pos_weight``: cross entropy of sigmoid(x).
 
     Written with log1p(exp(-|x|)), so that it neither overflows nor loses the small losses of
     confident right answers.
     """
+    x, target = tensor_of(x), tensor_of(target)
     same_shape("binary_cross_entropy_with_logits", x, target)
     target = floating(target)
     tail = log1p(exp(-absolute(x)))
@@ -174,8 +189,11 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
-def kl_div(x: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(
+    x: Operand, target: Operand, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
     """target · (log target - x) for log probabilities x; "batchmean" divides by the batch."""
+    x, target = tensor_of(x), tensor_of(target)
     same_shape("kl_div", x, target)
     if log_target:
         loss = exp(target) * (target - x)
@@ -191,9 +209,9 @@ def kl_div(x: Tensor, target: Tensor, reduction: str = "mean", log_target: bool 
 
 
 def cross_entropy(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
+    x: Operand,
+    target: Operand,
+    weight: Operand | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -203,6 +221,7 @@ def cross_entropy(
     ``target`` holds classes [N, ...] or probabilities [N, C, ...]. The mean divides by the sum of
     the class weights of the targets, without those at ``ignore_index``.
     """
+    x, target = tensor_of(x), tensor_of(target)
     if target.dtype.is_float:
         return _soft_cross_entropy(x, target, weight, reduction, label_smoothing)
     axis = 0 if x.ndim == 1 else 1
@@ -217,19 +236,20 @@ def cross_entropy(
 
 
 def nll_loss(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
+    x: Operand,
+    target: Operand,
+    weight: Operand | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
     """-x[target] for log probabilities x [N, C, ...] (or [C]) and classes [N, ...]."""
+    x, target = tensor_of(x), tensor_of(target)
     picked, counts = _picked(x, target, weight, ignore_index, 0 if x.ndim == 1 else 1)
     return _class_mean(picked, counts, reduction)
 
 
 def _picked(
-    logp: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, axis: int
+    logp: Tensor, target: Tensor, weight: Operand | None, ignore_index: int, axis: int
 ) -> tuple[Tensor, Tensor]:
     """-weight · logp at the target class, and that weight; both 0 at ``ignore_index``."""
     target = cast(target, DType.i32)
@@ -269,8 +289,9 @@ def _check_classes(target: Tensor, classes: int, ignore_index: int) -> None:
         )
 
 
-def _along(weight: Tensor, like: Tensor, axis: int) -> Tensor:
+def _along(weight: Operand, like: Tensor, axis: int) -> Tensor:
     """Class weights stretched to the shape of the scores."""
+    weight = tensor_of(weight)
     if weight.shape != (like.shape[axis],):
         raise ShapeError(
             f"there are {like.shape[axis]} classes and class weights of shape {weight.shape}",
@@ -288,7 +309,7 @@ def _class_mean(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
 
 
 def _soft_cross_entropy(
-    x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+    x: Tensor, target: Tensor, weight: Operand | None, reduction: str, label_smoothing: float
 ) -> Tensor:
     same_shape("cross_entropy", x, target)
     axis = 0 if x.ndim == 1 else 1

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...ir.types import DType
+from ..apply import tensor_of
 from ..operations import reductions
 from ..operations.arithmetic import (
+    Operand,
     absolute,
     cast,
     equal,
@@ -29,36 +31,40 @@ if TYPE_CHECKING:
 
 
 def hinge_embedding_loss(
-    x: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
+    x: Operand, target: Operand, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
     """x where the target is 1, max(0, margin - x) where it is -1."""
+    x, target = tensor_of(x), tensor_of(target)
     loss = where(equal(target, 1), x, where(equal(target, -1), relu(margin - x), 0.0))
     return reduced(loss, reduction)
 
 
-def soft_margin_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def soft_margin_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-target · x)) for targets 1 and -1."""
+    x, target = tensor_of(x), tensor_of(target)
     same_shape("soft_margin_loss", x, target)
     z = -(target * x)
     return reduced(maximum(z, 0.0) + log1p(exp(-absolute(z))), reduction)
 
 
 def margin_ranking_loss(
-    first: Tensor, second: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+    first: Operand, second: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
     """max(0, -target · (first - second) + margin): target 1 wants the first to be larger."""
+    first, second, target = tensor_of(first), tensor_of(second), tensor_of(target)
     return reduced(relu(-(target * (first - second)) + margin), reduction)
 
 
 def multi_margin_loss(
-    x: Tensor,
-    target: Tensor,
+    x: Operand,
+    target: Operand,
     p: int = 1,
     margin: float = 1.0,
-    weight: Tensor | None = None,
+    weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C."""
+    x, target = tensor_of(x), tensor_of(target)
     classes = x.shape[1]
     chosen = equal(expand(cast(target, DType.i32).unsqueeze(1), x.shape), iota(x.shape, 1))
     score = reductions.sum(where(chosen, x, 0.0), 1, keepdim=True)
@@ -70,15 +76,17 @@ def multi_margin_loss(
 
 
 def multilabel_soft_margin_loss(
-    x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
     """The mean over classes of -(t log sigmoid(x) + (1 - t) log sigmoid(-x))."""
+    x, target = tensor_of(x), tensor_of(target)
     loss = -(target * logsigmoid(x) + (1.0 - target) * logsigmoid(-x))
     return reduced(reductions.mean(loss if weight is None else loss * weight, -1), reduction)
 
 
-def cosine_similarity(a: Tensor, b: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+def cosine_similarity(a: Operand, b: Operand, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """a·b / (max(‖a‖, eps) max(‖b‖, eps)) along ``dim``."""
+    a, b = tensor_of(a), tensor_of(b)
     dot = reductions.sum(a * b, dim)
     length_a = sqrt(maximum(reductions.sum(square(a), dim), eps * eps))
     length_b = sqrt(maximum(reductions.sum(square(b), dim), eps * eps))
@@ -86,9 +94,10 @@ def cosine_similarity(a: Tensor, b: Tensor, dim: int = 1, eps: float = 1e-8) -> 
 
 
 def cosine_embedding_loss(
-    first: Tensor, second: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+    first: Operand, second: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
+    first, second, target = tensor_of(first), tensor_of(second), tensor_of(target)
     # As in PyTorch, a constant keeps the root away from 0 here.
     tiny = 1e-12
     squares = (reductions.sum(square(t), -1) + tiny for t in (first, second))
@@ -99,16 +108,17 @@ def cosine_embedding_loss(
 
 
 def pairwise_distance(
-    a: Tensor, b: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+    a: Operand, b: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
     """‖a - b + eps‖ along the last axis."""
+    a, b = tensor_of(a), tensor_of(b)
     return reductions.norm(a - b + eps, p, -1, keepdim)
 
 
 def triplet_margin_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
+    anchor: Operand,
+    positive: Operand,
+    negative: Operand,
     margin: float = 1.0,
     p: float = 2.0,
     eps: float = 1e-6,
@@ -119,6 +129,7 @@ def triplet_margin_loss(
 
     With ``swap``, d(positive, negative) counts instead where it is smaller.
     """
+    anchor, positive, negative = tensor_of(anchor), tensor_of(positive), tensor_of(negative)
     near = pairwise_distance(anchor, positive, p, eps)
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
