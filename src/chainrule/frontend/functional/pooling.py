@@ -20,7 +20,16 @@ from ...ir.types import Array, Shape
 from ..apply import apply
 from ..modes import where as user_line
 from ..operations import reductions
-from ..operations.arithmetic import add, bitwise_or, broadcast_to, equal, less, not_equal, where
+from ..operations.arithmetic import (
+    add,
+    bitwise_or,
+    broadcast_to,
+    equal,
+    less,
+    maximum,
+    not_equal,
+    where,
+)
 from ..operations.shaping import reshape, slice_axis
 from .windows import (
     Sizes,
@@ -266,13 +275,16 @@ def _largest_of_tiles(x: Tensor, kernel: Sequence[int]) -> Tensor:
     """The largest of each window, as the sum over it of the elements at its place.
 
     That place is a whole number, through which no derivative passes: so the gradient goes to the
-    first largest element alone, and is one element-wise map.
+    first largest element alone, and is one element-wise map. Without derivatives it is not asked
+    for.
     """
     if math.prod(kernel) > SMALL:
         for axis in reversed(range(len(kernel))):  # rows last: the first row wins a tie
             if kernel[axis] > 1:
                 x = _largest_along(x, axis, kernel[axis])
         return x
+    if not x.requires_grad:
+        return reduce(maximum, _corners(x, kernel))
     tiles = _tiles(x, kernel)
     place = _place(_corners(x, kernel), np.zeros(1, np.int32), 2)
     number: Tensor | int = 0
@@ -318,6 +330,8 @@ def _place(pieces: Sequence[Tensor], first: Array, axis: int) -> Tensor:
 
 def _largest(pieces: Sequence[Tensor], first: Array, axis: int) -> Tensor:
     """The largest of the pieces, element by element; the gradient goes to the first of them."""
+    if not any(p.requires_grad for p in pieces):
+        return reduce(maximum, pieces)
     place = _place(pieces, first, axis)
     return reduce(add, [where(equal(place, k), p, 0.0) for k, p in enumerate(pieces)])
 
