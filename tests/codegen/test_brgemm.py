@@ -19,7 +19,8 @@ from chainrule.codegen.target import emit_assembly, target_for
 from chainrule.errors import CompileError
 from chainrule.ir.graph import Graph
 from chainrule.ir.types import DType
-from chainrule.schedule import tile
+from chainrule.passes import optimize
+from chainrule.schedule import Doors, schedule, tile
 from chainrule.schedule.nest import (
     Acc,
     Access,
@@ -263,17 +264,32 @@ def test_an_operand_read_through_an_index_is_refused() -> None:
         emit_product(nest, target_for())
 
 
-@pytest.mark.parametrize("near", [1 << 18, 6000, 2000])
+@pytest.mark.parametrize("images", [7, 16], ids=["whole", "shares"])
+@pytest.mark.parametrize(("near", "loop"), [(40000, 0), (20000, 0), (14000, 1), (6000, 1)])
 @pytest.mark.parametrize("cpu", [None, "haswell"])
 def test_parts_of_a_long_sum_leave_the_bits_alone(
-    near: int, cpu: str | None, monkeypatch: pytest.MonkeyPatch
+    images: int, near: int, loop: int, cpu: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Accumulators that wait in memory between images are the same chains."""
+    """Accumulators that wait in memory between images, or rows of one, are the same chains."""
     rng = np.random.default_rng(0)
-    values = [rng.normal(size=s).astype(np.float32) for s in ((8, 9, 9, 1, 32), (8, 7, 8, 1, 40))]
+    shapes = (images, 9, 9, 1, 32), (images, 7, 8, 1, 40)
+    values = [rng.normal(size=s).astype(np.float32) for s in shapes]
     x, dy = (door("arg", f"x{i}", v.shape) for i, v in enumerate(values))
     graph = Graph((x, dy), (ops.conv_wgrad(x, dy, kernel=(3, 2), strides=(1, 1), dilation=(1, 1)),))
+    monkeypatch.setattr(tile, "NEAR", ())
     (whole,), _ = run_native(graph, values)
-    monkeypatch.setattr(tile, "NEAR", near)
+    monkeypatch.setattr(tile, "NEAR", (near,))
+    monkeypatch.setattr(tile, "LONG_ENOUGH", 8)
+    (nest,) = products_of(graph)
+    if near < 40000 or images == 7:
+        assert nest.waiting is not None
+        assert nest.waiting.loop - nest.parallel == loop
+        assert nest.waiting.apart == (images == 16)
     (parts,), _ = run_native(graph, values, cpu=cpu)
     np.testing.assert_array_equal(parts, whole)
+
+
+def products_of(graph: Graph) -> list[Nest]:
+    """The products of a graph's program."""
+    tasks = (task for phase in schedule(optimize(graph), Doors()).phases for task in phase)
+    return [task.nest for task in tasks if isinstance(task.nest.source, Product)]

@@ -108,6 +108,24 @@ def test_long_reductions_are_cut_by_shape(shape: tuple[int, ...], op: str) -> No
     np.testing.assert_allclose(got, interpret(graph, [value])[0][0], rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("shape", "partial"),
+    [((8, 12, 15, 4), (8, 4)), ((32, 64, 3), (32, 3)), ((500, 2, 3), None), ((4, 9, 9, 2), None)],
+)
+def test_statistics_of_channels_have_a_partial_result_for_each_image(
+    shape: tuple[int, ...], partial: tuple[int, ...] | None
+) -> None:
+    x = door("arg", "x", shape)
+    axes = tuple(range(len(shape) - 1))
+    graph = Graph((x,), (bind("reduce_sum", x, axes=axes),))
+    after = split_reductions(graph)
+    inner = after.outputs[0].inputs[0]
+    assert (inner.shape if inner.op == "reduce_sum" else None) == partial
+    value = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+    got = interpret(after, [value])[0][0]
+    np.testing.assert_allclose(got, interpret(graph, [value])[0][0], rtol=1e-4, atol=1e-4)
+
+
 def test_the_largest_of_many_integers() -> None:
     x = door("arg", "x", (9000,), i32)
     value = -np.arange(1, 9001, dtype=np.int32)

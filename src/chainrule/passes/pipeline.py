@@ -12,6 +12,7 @@ from .cropping import crop
 from .depthwise import expand_depthwise
 from .layout import materialize_operands
 from .reductions import split_reductions
+from .shares import share_gradients
 from .stabilize import stabilize
 from .strided import skip_zeros
 from .sums import simplify_sums
@@ -53,6 +54,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass(
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"
     ),
+    Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
     Pass("simplify", canonicalize, "what the two before left behind"),
     Pass(
         "layout", materialize_operands, "products read their right operand along rows; must be last"

@@ -3,7 +3,9 @@
 A sum over many elements in one chain loses digits and can use one thread only. A reduced extent of
 more than ``LIMIT`` elements is cut into blocks of ``BLOCK``; the partial results are reduced by a
 second node. Where rows of the array are reduced among other axes, and are long, each row is a
-block: it lies together in memory, and the schedule can reduce it where it is computed.
+block: it lies together in memory, and the schedule can reduce it where it is computed. Where the
+last axis stays and others go, as in the statistics of channels, each image is a block: threads
+share out images everywhere, so it lies with the thread that has computed it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from ..ir.rewrite import map_nodes
 LIMIT = 8192
 BLOCK = 1024
 ROW = 64
+#: elements of an image worth a partial result
+IMAGE = 16
 
 
 def split_reductions(graph: Graph) -> Graph:
@@ -31,9 +35,12 @@ def split_reduction(node: Node) -> Node:
     extent = 1
     for axis in axes:
         extent *= x.shape[axis]
+    last = x.ndim - 1
+    images = axes[0] == 0 and last not in axes if axes else False
+    if images and extent > BLOCK and extent >= IMAGE * x.shape[0] and len(axes) > 1:
+        return _by_axis(node, 0)
     if extent <= LIMIT or not axes:
         return node
-    last = x.ndim - 1
     if last in axes and len(axes) > 1 and ROW <= x.shape[last] <= LIMIT:
         return _rows_first(node, last)
     longest = max(axes, key=lambda a: (x.shape[a], a))
@@ -54,14 +61,14 @@ def _rows_first(node: Node, last: int) -> Node:
     return split_reduction(bind(node.op, rows, axes=rest, location=node.location))
 
 
-def _by_axis(node: Node, longest: int) -> Node:
-    """Several short axes: reduce all but the longest first."""
+def _by_axis(node: Node, kept: int) -> Node:
+    """Several axes: reduce all but one of them first."""
     axes = node.params["axes"]
-    rest = tuple(a for a in axes if a != longest)
+    rest = tuple(a for a in axes if a != kept)
     if not rest:
         return node
     inner = split_reduction(bind(node.op, node.inputs[0], axes=rest))
-    position = longest - sum(1 for a in rest if a < longest)
+    position = kept - sum(1 for a in rest if a < kept)
     return split_reduction(bind(node.op, inner, axes=(position,), location=node.location))
 
 

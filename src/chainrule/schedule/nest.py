@@ -186,12 +186,15 @@ class Product:
 class Waiting:
     """Memory in which the accumulators of a product wait, between parts of the sum.
 
-    A part is ``chunk`` steps of the outermost reduced loop: few enough for all tiles to find the
-    operands near. The chains are the same.
+    A part is ``chunk`` steps of ``loop``, one of the reduced loops, with those outside of it at
+    rest: few enough for all tiles to find the operands near. The first ``apart`` loops of the nest
+    are outside of all parts: along them both operands move on. The chains are the same.
     """
 
     buffer: Buffer
+    loop: int
     chunk: int
+    apart: int
 
 
 @dataclass(frozen=True)

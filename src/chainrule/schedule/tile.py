@@ -30,8 +30,10 @@ from .nest import (
 
 #: elements of a vector
 LANES = 16
-#: bytes of operands that stay in the second cache while tiles pass over them
-NEAR = 256 << 10
+#: bytes of operands that stay in the first or second cache while tiles pass over them
+NEAR = (40 << 10, 256 << 10)
+#: steps of a sum between which accumulators may go to memory and come back
+LONG_ENOUGH = 96
 #: below this many scalar operations a nest is done by one thread
 SMALL = 16384
 
@@ -56,21 +58,41 @@ def _waiting(nest: Nest) -> Waiting | None:
     """
     if not isinstance(nest.source, Product) or len(nest.dims) == nest.parallel + 1:
         return None
-    images = nest.dims[nest.parallel]
     operands = (nest.source.a, nest.source.b)
-    each = 4 * sum(_span(nest, x, nest.parallel) for x in operands)
-    whole = 4 * sum(_span(nest, x) for x in operands)
-    chunk = max(1, NEAR // each)
-    if whole <= 4 * NEAR or chunk >= images or each * images > 2 * whole:
+    moves = [all(x.offset.coeffs[d] for x in operands) for d in range(nest.parallel - 2)]
+    apart = next((d for d, both in enumerate(moves) if not both), len(moves))
+    part = next((found for near in NEAR if (found := _part(nest, operands, apart, near))), None)
+    if part is None:
         return None
     *batch, m, n = nest.dims[: nest.parallel]
     size = prod(batch) * m * -(-n // LANES) * LANES
-    return Waiting(Buffer(f"waiting_{nest.name}", DType.f32, size), chunk)
+    return Waiting(Buffer(f"waiting_{nest.name}", DType.f32, size), *part, apart)
 
 
-def _span(nest: Nest, access: Access, still: int | None = None) -> int:
-    """Elements between the first and the last that is read while loop ``still`` does not move."""
-    moves = ((d, c) for d, c in enumerate(access.offset.coeffs) if d != still)
+def _part(
+    nest: Nest, operands: tuple[Access, ...], apart: int, near: int
+) -> tuple[int, int] | None:
+    """The outermost loop of the sum of which some steps fit into ``near`` bytes, and how many.
+
+    None if all of it fits, if that is too few, or if parts share most of what they read.
+    """
+    still = set(range(apart))
+    whole = 4 * sum(_span(nest, x, still) for x in operands)
+    for loop in range(nest.parallel, len(nest.dims) - 1):
+        still.add(loop)
+        each = 4 * sum(_span(nest, x, still) for x in operands)
+        step = 4 * sum(abs(x.offset.coeffs[loop]) for x in operands)
+        chunk = min(1 + (near - each) // step, nest.dims[loop]) if step else 0
+        if chunk > 0 and chunk * prod(nest.dims[loop + 1 :]) >= LONG_ENOUGH:
+            parts = prod(nest.dims[nest.parallel : loop + 1]) / chunk
+            apart_enough = parts * (each + (chunk - 1) * step) <= 2 * whole
+            return (loop, chunk) if parts > 1 and apart_enough else None
+    return None
+
+
+def _span(nest: Nest, access: Access, still: set[int]) -> int:
+    """Elements from the first to the last that is read while the loops ``still`` do not move."""
+    moves = ((d, c) for d, c in enumerate(access.offset.coeffs) if d not in still)
     return 1 + sum(abs(c) * (nest.dims[d] - 1) for d, c in moves)
 
 

@@ -97,8 +97,10 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
         unit.reads = unit_reads(unit.kind, unit.value, computed, own=unit.value is unit.node)
         if unit.kind == "reduce":
             unit.walked = walked_reads(unit.node, computed)
-    rigid = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
-    rigid |= {view_base(i) for node in realized if node.op in PRODUCTS for i in node.inputs}
+    flat = {leaf for unit in units for leaf, idx in unit.reads if idx is FLAT}
+    products = [node for node in realized if node.op in PRODUCTS]
+    rigid = flat | {view_base(i) for node in products for i in node.inputs}
+    merging = flat | {view_base(i) for node in products for i in node.inputs if not _slides(node)}
     plan = Plan(graph, places, units, slots, writers)
     _bind_outputs(plan)
     _bind_updates(plan, rigid)
@@ -111,7 +113,7 @@ def make_plan(graph: Graph, doors: Doors) -> Plan:
             for unit in writers[node]:
                 unit.places.append(places[node])
             if kept:
-                _move_inside(plan, node, rigid)
+                _move_inside(plan, node, merging)
     plan.units = ordered(plan.units, dependences(plan))
     return plan
 
@@ -149,16 +151,23 @@ def _leave_zeros(plan: Plan, node: Node) -> bool:
     return True
 
 
-def _move_inside(plan: Plan, pad: Node, rigid: set[Node]) -> None:
+def _slides(node: Node) -> bool:
+    """Whether a product is a convolution whose places overlap, so that its rows never merge."""
+    kernel = node.params.get("kernel") or (node.inputs[1].shape[:-3] if node.op == "conv" else ())
+    return any(extent > 1 for extent in kernel)
+
+
+def _move_inside(plan: Plan, pad: Node, merging: set[Node]) -> None:
     """Let what is padded with zeros live inside of the padded array, if that is all of its life.
 
-    Then there is nothing to copy: who computes it writes it there, and all read it there.
+    Then there is nothing to copy: who computes it writes it there, and all read it there. Values
+    that are ``merging`` have readers for which rows, one after another, are one long row.
     """
     x = pad.inputs[0]
     while x.op == "reshape" and _wide(x) == _wide(x.inputs[0]):
         x = x.inputs[0]
     units = plan.writers.get(x, [])
-    free = x not in plan.places and x not in rigid and x.op != "pad"
+    free = x not in plan.places and x not in merging and x.op != "pad"
     if not free or len(units) != 1 or not units[0].whole or any(pad.params["interior"]):
         return
     home = plan.places[pad]

@@ -1,0 +1,222 @@
+"""The sum of one tile of a product: all steps of its loops, accumulators in registers.
+
+    for each outer step of the sum                          (a convolution's taps)
+      for each k: load a row of B, broadcast a column of A, multiply and add
+
+While it computes, it asks for the lines that the epilogue will need from far away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..schedule.nest import Access, Buffer, Nest, Product
+from .bounds import Bound, times
+from .brgemm_epilogue import far_accesses
+from .brgemm_tile import Extents, Tile
+from .builder import Builder
+from .expression import load_lanes, scaled
+from .values import LANES, Value, i64
+
+#: rows of B that the copying tile asks for in advance: rows lie too far apart for the processor's
+#: own prefetching
+AHEAD = 12
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where a tile finds rows of B: the first, and elements from row to row."""
+
+    first: Value
+    step: Bound
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Columns from ``n`` on; ``lanes`` of each vector exist. ``index`` are the batch indices."""
+
+    index: tuple[Value, ...]
+    n: Value
+    lanes: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Columns of a row of scratch."""
+        return LANES * len(self.lanes)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Steps of one reduced loop, where those outside of it are at ``still``."""
+
+    still: tuple[Value, ...]
+    first: Value
+    last: Bound
+
+
+@dataclass(frozen=True)
+class Block:
+    """Steps of k from ``start`` on. ``waiting``: accumulators of row ``top`` on, between blocks."""
+
+    start: Value
+    length: Bound
+    waiting: Value | None
+    top: Bound
+    part: Part | None = None
+
+
+@dataclass(frozen=True)
+class Band:
+    """A tile: ``rows`` rows of a panel from ``m`` on, and where it finds rows of B.
+
+    ``copy``: it keeps the rows of B it meets, for the tiles below it.
+    """
+
+    panel: Panel
+    m: Value
+    rows: int
+    source: Rows
+    copy: bool = False
+
+
+class Sum:
+    """Emits the sums of a product nest. ``packed``: scratch for the rows of B that a tile keeps."""
+
+    def __init__(
+        self,
+        b: Builder,
+        nest: Nest,
+        source: Product,
+        tile: Tile,
+        pointers: Mapping[Buffer, Value],
+        packed: Value | None,
+    ):
+        self.b, self.nest, self.source, self.tile = b, nest, source, tile
+        self.x = Extents.of(nest)
+        self.pointers, self.packed = pointers, packed
+        self.fetched = {} if tile.block < self.x.k else far_accesses(nest)
+
+    def steps(self, band: Band, block: Block, sums: list[Value]) -> list[Value]:
+        """``sums`` after the steps of one block."""
+        a, panel, rows = self.source.a, band.panel, band.rows
+        start = [self.address(a, panel.index, band.m, block.start), band.source.first]
+        if self.x.outer:
+            dim = self.nest.parallel
+            for value in block.part.still if block.part else ():
+                start = self._moved(start, dim, value)
+                dim += 1
+            return self._outer(band, dim, [*start, *sums], block.part)
+        start += [self.packed] if band.copy and self.packed else []
+        values = [*start, *sums]
+        done = 0
+        if self.fetched and not block.waiting:
+            each = self.x.k // rows // self.tile.unroll * self.tile.unroll
+            done = rows * each
+            with self.b.fold(0, rows if each else 0, 1, values) as parts:
+                self._fetch(panel, self.b.add(band.m, parts.index))
+                parts.update(*self._inner(band, (0, each), list(parts.values)))
+            values = list(parts.results)
+        return self._inner(band, (done, block.length), values)[len(start) :]
+
+    def _outer(
+        self, band: Band, dim: int, values: list[Value], part: Part | None = None
+    ) -> list[Value]:
+        """Sums after the loops of the sum from ``dim`` on; ``values`` are addresses, then sums."""
+        if dim == len(self.nest.dims) - 1:
+            return self._inner(band, (0, self.x.k), values)[2:]
+        column, row, *sums = values
+        first, last = (part.first, part.last) if part else (0, self.nest.dims[dim])
+        with self.b.fold(first, last, 1, sums) as fold:
+            if dim == self.nest.parallel and not self.nest.waiting:
+                self._ask_share(band, fold.index)
+            inner = [*self._moved([column, row], dim, fold.index), *fold.values]
+            fold.update(*self._outer(band, dim + 1, inner))
+        return list(fold.results)
+
+    def _moved(self, starts: list[Value], dim: int, index: Value) -> list[Value]:
+        """Addresses in A and B after ``index`` steps of the reduced loop ``dim``."""
+        found = []
+        for access, start in zip((self.source.a, self.source.b), starts, strict=True):
+            offset = scaled(self.b, index, access.offset.coeffs[dim])
+            found.append(self.b.gep(start, offset, "float"))
+        return found
+
+    def _ask_share(self, band: Band, turn: Value) -> None:
+        """Ask for the epilogue's lines of some rows of the tile in each turn of the outer loop."""
+        share = -(-band.rows // self.x.outer[0])
+        first = self.b.add(band.m, self.b.mul(turn, i64(share)))
+        for row in range(share):
+            self._fetch(band.panel, self.b.add(first, i64(row)))
+
+    def _fetch(self, panel: Panel, m: Value) -> None:
+        """Ask for what the epilogue of row ``m`` reads or writes.
+
+        These lines come from far away, a few from each of many rows, which no processor foresees.
+        """
+        b, depth = self.b, self.nest.parallel
+        b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for access, written in self.fetched.items():
+            offset = access.offset
+            pointer = b.gep(self.pointers[access.buffer], offset.const, "float")
+            loops = [*enumerate(panel.index), (depth - 2, m), (depth - 1, panel.n)]
+            for dim, value in loops:
+                if offset.coeffs[dim]:
+                    pointer = b.gep(pointer, scaled(b, value, offset.coeffs[dim]), "float")
+            for j in range(len(panel.lanes)):
+                address = b.gep(pointer, j * LANES, "float")
+                b.emit(f"call void @llvm.prefetch.p0({address}, i32 {int(written)}, i32 3, i32 1)")
+
+    def _inner(self, band: Band, piece: tuple[int, Bound], start: list[Value]) -> list[Value]:
+        """Some steps of k: addresses and sums as they are after them."""
+        b, unroll = self.b, self.tile.unroll
+        along = self.source.a.offset.coeffs[-1]
+        with b.fold(*piece, unroll, start) as fold:
+            column, row, *rest = fold.values
+            place, totals = (rest[0], rest[1:]) if band.copy else (None, rest)
+            for u in range(unroll):
+                vectors = [
+                    load_lanes(b, "float", b.gep(row, j * LANES, "float"), lanes, 4)
+                    for j, lanes in enumerate(band.panel.lanes)
+                ]
+                if place is not None:
+                    self._copy(place, row, band.source.step, vectors)
+                    place = b.gep(place, band.panel.width, "float")
+                totals = self._column(b.gep(column, u * along, "float"), band.rows, vectors, totals)
+                row = b.gep(row, band.source.step, "float")
+            moved = [b.gep(column, unroll * along, "float"), row]
+            fold.update(*moved, *([place] if place else []), *totals)
+        return list(fold.results)
+
+    def _column(
+        self, column: Value, rows: int, vectors: list[Value], sums: list[Value]
+    ) -> list[Value]:
+        """``sums`` after one step of k."""
+        b, down = self.b, self.source.a.offset.coeffs[self.nest.parallel - 2]
+        found = []
+        for i in range(rows):
+            x = b.splat(b.load("float", b.gep(column, i * down, "float"), 4))
+            for j, vector in enumerate(vectors):
+                found.append(b.fma(x, vector, sums[i * len(vectors) + j]))
+        return found
+
+    def _copy(self, place: Value, row: Value, step: Bound, vectors: list[Value]) -> None:
+        """Keep a row of B, and ask for one that will be met soon."""
+        b = self.b
+        later = b.gep(row, times(self.b, step, AHEAD), "float")
+        b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for j, vector in enumerate(vectors):
+            b.store(vector, b.gep(place, j * LANES, "float"), 64)
+            address = b.gep(later, j * LANES, "float")
+            b.emit(f"call void @llvm.prefetch.p0({address}, i32 0, i32 3, i32 1)")
+
+    def address(self, access: Access, index: Sequence[Value], row: Value, k: Value) -> Value:
+        """The element at (batch, row, k), where ``row`` is m for A and n for B."""
+        offset = access.offset
+        inner = self.nest.parallel - (2 if access is self.source.a else 1)
+        pointer = self.pointers[access.buffer]
+        loops = [*enumerate(index), (inner, row), (len(offset.coeffs) - 1, k)]
+        for dim, value in loops:
+            if offset.coeffs[dim]:
+                pointer = self.b.gep(pointer, scaled(self.b, value, offset.coeffs[dim]), "float")
+        return self.b.gep(pointer, offset.const, "float")
