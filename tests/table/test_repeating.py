@@ -13,7 +13,7 @@ import pytest
 import chainrule as cr
 from chainrule.data.split import fold_rows
 from chainrule.errors import ConfigError, DataError, StateError
-from chainrule.table import Listener, cross_validate, fit, resume_group
+from chainrule.table import Listener, Repeated, cross_validate, fit, resume_group
 from chainrule.train import Callback
 from chainrule.train.callbacks import LambdaCallback
 
@@ -110,7 +110,12 @@ def test_a_group_goes_on_with_what_is_not_done(table: Any, tmp_path: Path) -> No
     written = done.stat().st_mtime_ns
     with pytest.raises(StateError, match="came from Python"):
         resume_group(group, verbose=False)
-    found = resume_group(group, table, verbose=False)
+    with pytest.raises(ConfigError, match="keep their number of epochs"):
+        cr.resume(group, table, epochs=5, verbose=False)
+    with pytest.raises(StateError, match="give one of the folders in it"):
+        cr.load_run(group)
+    found = cr.resume(group, table, verbose=False)
+    assert isinstance(found, Repeated)
     assert found.names == ("fold-1", "fold-2", "fold-3")
     assert bits(found) == bits(whole)
     assert found.summary == whole.summary

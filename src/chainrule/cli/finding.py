@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import StateError, nearest
 
-__all__ = ["GROUP", "find_run", "list_runs"]
+__all__ = ["find_run", "list_runs"]
 
 GROUP = "group.json"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .engine import engine
-from .finding import GROUP, find_run
+from .finding import find_run
 from .options import (
     common,
     json_option,
@@ -25,7 +25,7 @@ __all__ = ["resume"]
 @click.command(short_help="Go on with a run that was ended.")
 @click.argument("run")
 @click.option("--epochs", type=int, help="A new bound for all epochs, those before included.")
-@click.option("--data", metavar="FILE", help="The table, if it is not where it was.")
+@click.option("--data", metavar="FILE", help="The table or images, if they are not where they were.")
 @runs_dir_option
 @threads_option
 @json_option("Events as JSON lines on stdout.")
@@ -38,21 +38,12 @@ def resume(
 ) -> None:  # fmt: skip
     """Go on with RUN (a folder, the end of its name, or `last`) from its newest checkpoint.
 
-    The result has the same bits as if the run had never stopped. The table must be the same.
+    The result has the same bits as if the run had never stopped. The data must be the same.
     A group that --seeds or --folds made goes on with the runs that are not done.
     """
     with graceful():
         place = find_run(run, Path(runs_dir).expanduser(), unfinished=True)
         chainrule, listener = engine(threads), listener_for(as_json)
-        if not (place / GROUP).is_file():
-            done = chainrule.resume(place, data, epochs=epochs, listener=listener).run
-        elif epochs is not None:
-            raise click.BadParameter(
-                "the runs of a group keep their number; give one of its runs", param_hint="--epochs"
-            )
-        else:
-            from ..table import resume_group
-
-            done = resume_group(place, data, listener=listener).run
+        done = chainrule.resume(place, data, epochs=epochs, listener=listener).run
     if not as_json:
         click.echo(done)

@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from .. import table
-from ..errors import StateError
-from ..table import Listener, Predictor, Talk
+from ..errors import ConfigError, StateError
+from ..table import Listener, Predictor, Repeated, Talk
 from ..table.fitting import arrays_folder
 from ..table.loading import read_facts, read_settings, saved_run, text_of
+from ..table.repeating import Way, go_on_with, group_source
 from ..table.resuming import reopened
-from ..table.runfolder import RunFolder
+from ..table.runfolder import GROUP, RunFolder
 from ..table.settings import Settings, from_text, gather
 from ..train import load
+from .fit import fit_image_settings
 from .fitting import ImageFitting
 from .pipeline import ImagePipeline, prepare_images
 from .predictor import ImagePredictor
-from .settings import ImageSettings
+from .settings import ImageSettings, wants_images
 
-__all__ = ["load_run", "on_images", "resume", "run_settings"]
+__all__ = ["IMAGES", "load_run", "on_images", "resume", "run_settings"]
 
 
 def on_images(facts: Mapping[str, Any]) -> bool:
@@ -38,9 +40,12 @@ def load_run(path: str | os.PathLike[str]) -> Predictor | ImagePredictor:
     one, is unfinished, or when a file was changed, cut off or belongs to another run.
     """
     folder = Path(path).expanduser()
+    return load_images_run(folder) if on_images(read_facts(folder)) else table.load_run(folder)
+
+
+def load_images_run(folder: Path) -> ImagePredictor:
+    """`load_run` for a run on images."""
     facts = read_facts(folder)
-    if not on_images(facts):
-        return table.load_run(folder)
     saved = saved_run(folder, facts)
     settings = _settings(folder)
     place = folder / "pipeline.json"
@@ -74,26 +79,50 @@ def resume(
     epochs: int | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
-) -> Predictor | ImagePredictor:
+) -> Predictor | ImagePredictor | Repeated[Predictor] | Repeated[ImagePredictor]:
     """Goes on with a run where its newest checkpoint was written; without one, from the start.
 
     The result has the bits of a training that never stopped. ``epochs`` is a new upper bound for
     all epochs, those before included; only with more of them can a run that is done go on.
-    ``source`` is the table or the images, if they came from Python or have moved.
+    ``source`` is the table or the images, if they came from Python or have moved. A group of runs
+    that ``--seeds``, ``--folds`` or `cross_validate` made goes on with those that are not done.
 
     Raises StateError for a folder that is no run or is being written, for data that is not the same
     any more, and for a run that has nothing left to do; else what `fit` and `fit_images` raise.
     """
     place = Path(run).expanduser()
-    facts = read_facts(place)
     heard = listener or (Talk() if verbose else Listener())
+    if (place / GROUP).is_file():
+        return _resumed_group(place, source, epochs, heard)
+    facts = read_facts(place)
     if not on_images(facts):
         return table.resume(place, source, epochs=epochs, listener=heard)
-    settings = _settings(place)
+    return resume_images_run(place, source, epochs, heard)
+
+
+def resume_images_run(
+    place: Path, source: object, epochs: int | None, heard: Listener
+) -> ImagePredictor:
+    """`resume` for a run on images."""
+    facts, settings = read_facts(place), _settings(place)
     if epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
     with reopened(place, facts, settings.train.epochs, epochs) as folder:
         return _resumed(folder, place, settings, source, heard)
+
+
+def _resumed_group(
+    place: Path, source: object, epochs: int | None, heard: Listener
+) -> Repeated[Predictor] | Repeated[ImagePredictor]:
+    if epochs is not None:
+        raise ConfigError(
+            "the runs of a group keep their number of epochs",
+            where=str(place),
+            help="leave epochs out, or give one of the runs in the folder",
+        )
+    if wants_images([group_source(place)]):
+        return go_on_with(IMAGES, place, source, heard)
+    return table.resume_group(place, source, listener=heard)
 
 
 def _resumed(
@@ -118,3 +147,12 @@ def _resumed(
                 f"{place / 'run.toml'}",
             )
         return ImageFitting(prepared, settings, place.parent, heard, True).go_on(folder)
+
+
+IMAGES: Way[ImageSettings, ImagePredictor] = Way(
+    "images",
+    read=lambda source: gather([source], ImageSettings).settings,
+    fit=lambda settings, source, heard: fit_image_settings(settings, source, listener=heard),
+    load=load_images_run,
+    resume=lambda run, source, heard: resume_images_run(run, source, None, heard),
+)

@@ -13,7 +13,7 @@ from ..errors import StateError
 from ..train import History, load
 from .network import build
 from .predictor import Predictor
-from .runfolder import sha256_of
+from .runfolder import GROUP, sha256_of
 from .settings import Settings, from_text, gather
 
 __all__ = ["Saved", "load_run", "read_facts", "read_settings", "saved_run", "text_of"]
@@ -111,9 +111,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise StateError(f"there is no run folder {folder}", help="check the path")
     if not (folder / "run.json").is_file():
+        group = (folder / GROUP).is_file()
         raise StateError(
             f"{folder} is not a run folder: it has no run.json",
-            help="give a folder that chainrule train wrote",
+            help="it is a group of runs: give one of the folders in it"
+            if group
+            else "give a folder that chainrule train wrote",
         )
     try:
         facts = json.loads(text_of(folder, "run.json"))

@@ -14,8 +14,7 @@ from typing import Any
 
 from ..errors import ChainruleError, StateError
 from .loading import read_facts, read_settings
-from .repeating import GROUP
-from .runfolder import is_written
+from .runfolder import GROUP, is_written
 from .settings import Whole
 from .settings.display import differences
 from .watch import group_lines, headline, number, result_lines

@@ -11,28 +11,43 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..errors import ChainruleError, ConfigError, StateError
 from ..train.checkpoint import write_whole
 from .fit import KEYS, completed, fit_settings, settings_for
-from .loading import load_run, read_facts, read_settings
+from .loading import load_run, read_facts, text_of
 from .opening import open_table
 from .predictor import Predictor
 from .resuming import resume
-from .runfolder import json_text, new_folder, now, plain, unwritable
-from .settings import Settings, from_text, gather
+from .runfolder import GROUP, json_text, new_folder, now, plain, unwritable
+from .settings import Settings, Source, Whole, from_text, gather
+from .trained import Trained
 from .watch import Listener, Talk, number
 
-__all__ = ["GROUP", "Repeated", "cross_validate", "repeat", "resume_group"]
-
-GROUP = "group.json"
+__all__ = ["TABLES", "Repeated", "Way", "cross_validate", "go_on_with", "group_source",
+           "members", "repeat", "resume_group", "seed_list", "train_all"]  # fmt: skip
 
 Summary = Mapping[str, Mapping[str, float]]
 
+S = TypeVar("S", bound=Whole)
+P = TypeVar("P", bound=Trained[Any, Any, Any])
+
 
 @dataclass(frozen=True)
-class Repeated:
+class Way(Generic[S, P]):
+    """How one training of a kind is begun, loaded again, and gone on with; ``data`` names what it
+    learns from, if nothing else does."""
+
+    data: str
+    read: Callable[[Source], S]
+    fit: Callable[[S, object, Listener], P]
+    load: Callable[[Path], P]
+    resume: Callable[[Path, object, Listener], P]
+
+
+@dataclass(frozen=True)
+class Repeated(Generic[P]):
     """Several trainings: their ``predictors``, the ``names`` of each (``seed-3``, ``fold-2``),
     and for each metric of the test rows ``mean``, ``std``, ``min`` and ``max``.
 
@@ -40,7 +55,7 @@ class Repeated:
     the folder with the run folders, if there is one.
     """
 
-    predictors: tuple[Predictor, ...]
+    predictors: tuple[P, ...]
     names: tuple[str, ...]
     summary: Summary
     run: Path | None
@@ -73,7 +88,7 @@ def cross_validate(
     verbose: bool = True,
     listener: Listener | None = None,
     **options: Any,
-) -> Repeated:
+) -> Repeated[Predictor]:
     """Trains once for each of ``folds``, so that every row is a test row once (Stone 1974).
 
     The folds are stratified for classes and come from the seed. ``seeds`` repeats it with other
@@ -93,6 +108,15 @@ def cross_validate(
     return repeat(chosen, source, seeds=seeds, folds=folds, listener=heard)
 
 
+TABLES: Way[Settings, Predictor] = Way(
+    "table",
+    read=lambda source: gather([source]).settings,
+    fit=lambda settings, source, heard: fit_settings(settings, source, listener=heard),
+    load=load_run,
+    resume=lambda run, source, heard: resume(run, source, listener=heard),
+)
+
+
 def repeat(
     settings: Settings,
     source: object = None,
@@ -100,20 +124,31 @@ def repeat(
     seeds: int | Sequence[int] | None = None,
     folds: int | None = None,
     listener: Listener | None = None,
-) -> Repeated:
+) -> Repeated[Predictor]:
     """`fit_settings` for each of ``seeds`` and each of ``folds``."""
-    heard = listener or Listener()
-    seeds = _seeds(settings, seeds)
-    _members(settings, seeds, folds)  # mistakes in them come before those of the table
+    chosen = seed_list(settings.seed, seeds)
+    members(settings, chosen, folds)  # mistakes in them come before those of the table
     origin = settings.data.path if source is None else source
     settings = completed(settings, origin, *open_table(origin, settings.data.query or None))
-    members = _members(settings, seeds, folds)
-    group = _Group.create(settings, list(members), seeds, folds)
+    return train_all(TABLES, settings, source, chosen, folds, listener or Listener())
 
-    def train(name: str) -> Predictor:
-        return fit_settings(group.placed(members[name]), source, listener=heard)
 
-    return _all_of(group, list(members), train, heard)
+def train_all(
+    way: Way[S, P],
+    settings: S,
+    source: object,
+    seeds: list[int] | None,
+    folds: int | None,
+    heard: Listener,
+) -> Repeated[P]:
+    """Every training of a new group, with settings whose paths hold from any folder."""
+    planned = members(settings, seeds, folds)
+    group = _Group.create(settings, way.data, list(planned), seeds, folds)
+
+    def train(name: str) -> P:
+        return way.fit(group.placed(planned[name]), source, heard)
+
+    return _all_of(group, list(planned), train, heard)
 
 
 def resume_group(
@@ -122,7 +157,7 @@ def resume_group(
     *,
     verbose: bool = True,
     listener: Listener | None = None,
-) -> Repeated:
+) -> Repeated[Predictor]:
     """Goes on with several trainings that were ended: what `repeat` would have given.
 
     Trainings that are done are loaded, those that were ended go on from their newest checkpoint,
@@ -131,36 +166,46 @@ def resume_group(
     Raises StateError for a folder that is no group, else what `resume` and `fit` raise.
     """
     heard = listener or (Talk() if verbose else Listener())
-    group = _Group.open(Path(run).expanduser())
-    assert group.path is not None
-    file = group.path / "run.toml"
-    settings = gather([from_text(file.read_text(encoding="utf-8"), str(file))]).settings
-    if source is None and not settings.data.path:
-        raise StateError(
-            "the table of these runs came from Python",
-            where=str(group.path),
-            help="give it: chainrule.table.resume_group(run, table)",
-        )
-    members = _members(settings, group.facts["seeds"], group.facts["folds"])
-    begun = _begun(group.path)
+    return go_on_with(TABLES, Path(run).expanduser(), source, heard)
 
-    def train(name: str) -> Predictor:
+
+def group_source(run: Path) -> Source:
+    """What the ``run.toml`` of a group says. Raises StateError for a folder that is none."""
+    _Group.open(run)
+    file = run / "run.toml"
+    return from_text(text_of(run, file.name), str(file))
+
+
+def go_on_with(way: Way[S, P], run: Path, source: object, heard: Listener) -> Repeated[P]:
+    """`resume_group` for trainings of one kind."""
+    settings, group = way.read(group_source(run)), _Group.open(run)
+    if source is None and not _any(settings).data.path:
+        raise StateError(
+            f"the {way.data} of these runs came from Python",
+            where=str(run),
+            help=f"give it: chainrule.resume(run, {way.data})",
+        )
+    planned = members(settings, group.facts["seeds"], group.facts["folds"])
+    begun = _begun(way, run)
+
+    def train(name: str) -> P:
         place, status = begun.get(name, (None, ""))
         if place is None:
-            return fit_settings(group.placed(members[name]), source, listener=heard)
+            return way.fit(group.placed(planned[name]), source, heard)
         if status == "done":
-            return load_run(place)
-        return resume(place, source, listener=heard)
+            return way.load(place)
+        return way.resume(place, source, heard)
 
-    return _all_of(group, list(members), train, heard)
+    return _all_of(group, list(planned), train, heard)
 
 
-def _begun(group: Path) -> dict[str, tuple[Path, str]]:
+def _begun(way: Way[S, P], group: Path) -> dict[str, tuple[Path, str]]:
     """The run folder and the status of each training that has begun, by its name."""
     found = {}
     for file in sorted(group.glob("*/run.json")):
         try:
-            name = read_settings(file.parent).name
+            source = from_text(text_of(file.parent, "run.toml"), str(file.parent / "run.toml"))
+            name = _any(way.read(source)).name
             found[name] = (file.parent, str(read_facts(file.parent)["status"]))
         except StateError:
             continue  # it was ended while it was being made, and begins again
@@ -168,10 +213,10 @@ def _begun(group: Path) -> dict[str, tuple[Path, str]]:
 
 
 def _all_of(
-    group: _Group, names: Sequence[str], train: Callable[[str], Predictor], heard: Listener
-) -> Repeated:
+    group: _Group, names: Sequence[str], train: Callable[[str], P], heard: Listener
+) -> Repeated[P]:
     """Every training of a group, one after the other, and what they say together."""
-    found: dict[str, Predictor] = {}
+    found: dict[str, P] = {}
     try:
         for i, name in enumerate(names):
             heard.member(i, len(names), name)
@@ -185,18 +230,23 @@ def _all_of(
     return Repeated(tuple(found.values()), tuple(found), facts["summary"], group.path)
 
 
-def _seeds(settings: Settings, seeds: int | Sequence[int] | None) -> list[int] | None:
-    """A number of seeds as a list of them."""
+def seed_list(first: int, seeds: int | Sequence[int] | None) -> list[int] | None:
+    """A number of seeds as a list of them, from ``first`` on."""
     if isinstance(seeds, int):
-        seeds = range(settings.seed, settings.seed + seeds)
+        seeds = range(first, first + seeds)
     return None if seeds is None else list(seeds)
 
 
-def _members(
-    settings: Settings, seeds: Sequence[int] | None, folds: int | None
-) -> dict[str, Settings]:
-    """The settings of each training, by its name."""
-    chosen = [settings.seed] if seeds is None else list(seeds)
+def _any(settings: Whole) -> Any:
+    """Settings of some kind: all have name, seed, data with path and fold, and output."""
+    return settings
+
+
+def members(settings: S, seeds: Sequence[int] | None, folds: int | None) -> dict[str, S]:
+    """The settings of each training, by its name. Raises ConfigError for seeds or folds that cannot
+    be."""
+    base = _any(settings)
+    chosen = [base.seed] if seeds is None else list(seeds)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ConfigError(f"seeds are {chosen}", help="give one or more, each once")
     if folds is not None and (isinstance(folds, bool) or folds < 2):
@@ -207,8 +257,8 @@ def _members(
         names = [f"seed-{seed}"] if seeds is not None else []
         names += [f"fold-{fold[0]}"] if fold else []
         name = "-".join(names) or f"seed-{seed}"
-        data = replace(settings.data, fold=fold or settings.data.fold)
-        found[name] = replace(settings, name=name, seed=seed, data=data)
+        data = replace(base.data, fold=fold or base.data.fold)
+        found[name] = replace(base, name=name, seed=seed, data=data)
     return found
 
 
@@ -221,16 +271,21 @@ class _Group:
 
     @classmethod
     def create(
-        cls, settings: Settings, names: list[str], seeds: list[int] | None, folds: int | None
+        cls,
+        settings: Whole,
+        data: str,
+        names: list[str],
+        seeds: list[int] | None,
+        folds: int | None,
     ) -> _Group:
-        started = now()
-        stem = settings.name or Path(settings.data.path).name.split(".")[0] or "table"
+        started, chosen = now(), _any(settings)
+        stem = chosen.name or Path(chosen.data.path).name.split(".")[0] or data
         facts = {"format": "chainrule.group", "version": 1, "name": stem, "planned": names,
                  "seeds": seeds, "folds": folds,
                  "started": started.isoformat(timespec="microseconds")}  # fmt: skip
-        if not settings.output.runs_dir:
+        if not chosen.output.runs_dir:
             return cls(None, facts)
-        base = Path(settings.output.runs_dir).expanduser()
+        base = Path(chosen.output.runs_dir).expanduser()
         try:
             base.mkdir(parents=True, exist_ok=True)
             path = new_folder(base, f"{started:%Y%m%d-%H%M%S}-{plain(stem)}-x{len(names)}")
@@ -262,12 +317,13 @@ class _Group:
             )
         return cls(path, facts)
 
-    def placed(self, member: Settings) -> Settings:
+    def placed(self, member: S) -> S:
         """The settings of a member, whose run folder lies in this one."""
-        place = str(self.path) if self.path else ""
-        return replace(member, output=replace(member.output, runs_dir=place))
+        chosen, place = _any(member), str(self.path) if self.path else ""
+        placed: S = replace(chosen, output=replace(chosen.output, runs_dir=place))
+        return placed
 
-    def update(self, status: str, found: Mapping[str, Predictor]) -> dict[str, Any]:
+    def update(self, status: str, found: Mapping[str, Trained[Any, Any, Any]]) -> dict[str, Any]:
         """Writes what there is by now."""
         members = {name: {"run": p.run.name if p.run else "", "metrics": p.metrics}
                    for name, p in found.items()}  # fmt: skip

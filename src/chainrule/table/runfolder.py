@@ -35,9 +35,11 @@ from typing import Any
 from ..errors import StateError
 from ..train.checkpoint import write_whole
 
-__all__ = ["FILES", "RunFolder", "is_written", "json_text", "new_folder", "now", "plain",
+__all__ = ["FILES", "GROUP", "RunFolder", "is_written", "json_text", "new_folder", "now", "plain",
            "sha256_of", "unwritable"]  # fmt: skip
 
+#: what tells the folder of several runs from a run folder
+GROUP = "group.json"
 FILES = ("run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt")
 NAME_LETTERS = 40
 LOCK_TRIES = 10
