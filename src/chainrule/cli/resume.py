@@ -25,7 +25,7 @@ __all__ = ["resume"]
 @click.command(short_help="Go on with a run that was ended.")
 @click.argument("run")
 @click.option("--epochs", type=int, help="A new bound for all epochs, those before included.")
-@click.option("--data", metavar="FILE", help="The table or images, if they are not where they were.")
+@click.option("--data", metavar="FILE", help="The data, if it is not where it was.")
 @runs_dir_option
 @threads_option
 @json_option("Events as JSON lines on stdout.")

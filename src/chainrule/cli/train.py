@@ -112,7 +112,7 @@ def kinds_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
     "--folds",
     type=click.IntRange(2, 1000),
     metavar="K",
-    help="Cross-validation: train K times, each row is a test row once.",
+    help="Cross-validation: train K times, each row (or image) is a test row once.",
 )
 @click.option("--name", help="A name for the run folder.")
 @click.option("--runs-dir", help="Where run folders go.  [default: runs]")
@@ -145,26 +145,24 @@ def train(
         found = gathered(source, words, options, images=True)
         tell_origins(found)
         engine(threads)
-        from ..images import fit_image_settings
+        from ..images import fit_image_settings, repeat_images
         from ..images.settings import ImageSettings
         from ..table import fit_settings, repeat
 
-        listener = listener_for(as_json)
-        if isinstance(found.settings, ImageSettings):
-            if seeds is not None or folds is not None:
-                raise click.UsageError("--seeds and --folds are for tables")
-            run = fit_image_settings(found.settings, listener=listener).run
-        elif seeds is None and folds is None:
-            run = fit_settings(found.settings, listener=listener).run
+        listener, many = listener_for(as_json), seeds is not None or folds is not None
+        images = isinstance(found.settings, ImageSettings)
+        if many:
+            every: Any = repeat_images if images else repeat
+            run = every(found.settings, seeds=seeds, folds=folds, listener=listener).run
         else:
-            run = repeat(found.settings, seeds=seeds, folds=folds, listener=listener).run
+            once: Any = fit_image_settings if images else fit_settings
+            run = once(found.settings, listener=listener).run
     if run is None:
         return
     if not as_json:
         click.echo(run)
     if not (as_json or state.quiet):
         data = found.settings.data.path
-        many = seeds is not None or folds is not None
         say(f"next: chainrule runs show {run}" if many else next_steps(run, data))
 
 

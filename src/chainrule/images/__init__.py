@@ -4,6 +4,7 @@ from .augment import Augment
 from .fit import fit_image_settings, fit_images
 from .network import NETWORKS, Cnn, ImageNetwork, class_weights
 from .predictor import ImagePredictor
+from .repeating import cross_validate_images, repeat_images
 from .runs import load_run, resume, run_settings
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "ImageNetwork",
     "ImagePredictor",
     "class_weights",
+    "cross_validate_images",
     "fit_image_settings",
     "fit_images",
     "load_run",
+    "repeat_images",
     "resume",
     "run_settings",
 ]

@@ -19,7 +19,18 @@ from .pipeline import prepare_images
 from .predictor import ImagePredictor
 from .settings import ImageSettings
 
-__all__ = ["fit_image_settings", "fit_images"]
+__all__ = ["KEYS", "OPTIONS", "anywhere", "fit_image_settings", "fit_images", "image_settings_for"]
+
+#: arguments of `fit_images` that `fit` does not have, by the settings that they are
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "test": ("data", "test"),
+    "classes": ("data", "classes"),
+    "size": ("data", "size"),
+    "network": ("model", "name"),
+}
+#: all of them that are settings
+OPTIONS = (*KEYS, "split", "epochs", "batch_size", "lr", "optimizer", "schedule", "patience",
+           "time_limit", "seed", "name")  # fmt: skip
 
 
 def fit_images(
@@ -63,26 +74,30 @@ def fit_images(
     with the status ``interrupted`` and raises KeyboardInterrupt.
     """
     given = {
-        "path": os.fspath(source) if isinstance(source, str | os.PathLike) else "",
-        "split": split, "epochs": epochs, "batch_size": batch_size, "lr": lr,
-        "optimizer": optimizer, "schedule": schedule, "patience": patience,
-        "time_limit": time_limit, "seed": seed, "name": name,
-        "runs_dir": "" if runs_dir is None else os.fspath(runs_dir),
+        "test": test, "classes": classes, "network": network, "size": size, "split": split,
+        "epochs": epochs, "batch_size": batch_size, "lr": lr, "optimizer": optimizer,
+        "schedule": schedule, "patience": patience, "time_limit": time_limit, "seed": seed,
+        "name": name, "runs_dir": runs_dir,
     }  # fmt: skip
-    more = {"data.test": None if test is None else os.fspath(test), "data.classes": classes,
-            "data.size": size, "model.name": network}  # fmt: skip
-    found = _gathered(given, more, settings)
+    found = image_settings_for(source, given, settings)
     heard = listener or (Talk() if verbose else Listener())
     held = (source, labels) if labels is not None else source
     return fit_image_settings(found, held, listener=heard)
 
 
-def _gathered(
-    given: Mapping[str, Any], more: Mapping[str, Any], words: Sequence[str]
+def image_settings_for(
+    source: object, given: Mapping[str, Any], words: Sequence[str]
 ) -> ImageSettings:
-    """Settings from arguments that `fit` has too, from others by their key, and ``KEY=VALUE``."""
-    chosen = source_of({k: v for k, v in given.items() if v is not None})
-    others = {tuple(k.split(".")): v for k, v in more.items() if v is not None}
+    """Settings from arguments of `fit_images`, None for those that were left out, and
+    ``KEY=VALUE``."""
+    place = given.get("runs_dir")
+    known = {
+        **{k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in given.items()},
+        "path": os.fspath(source) if isinstance(source, str | os.PathLike) else "",
+        "runs_dir": "" if place is None else os.fspath(place),
+    }
+    chosen = source_of({k: v for k, v in known.items() if v is not None and k not in KEYS})
+    others = {KEYS[k]: v for k, v in known.items() if v is not None and k in KEYS}
     python = replace(chosen, values={**chosen.values, **others})
     sources = [from_environment(), python, from_words(words, "settings")]
     return gather(sources, ImageSettings).settings
@@ -110,11 +125,16 @@ def fit_image_settings(
             settings.resolved(len(prepared.train), pipeline.size, pipeline.channels),
             name=settings.name or prepared.name,
         )
-        data = settings.data
-        data = replace(data, path=_absolute(data.path), test=_absolute(data.test))
-        settings = replace(settings, data=data)
+        settings = anywhere(settings)
         heard.findings(prepared.findings)
         return ImageFitting(prepared, settings, place, heard, named).run()
+
+
+def anywhere(settings: ImageSettings) -> ImageSettings:
+    """The same with paths that hold from any folder."""
+    data = settings.data
+    data = replace(data, path=_absolute(data.path), test=_absolute(data.test))
+    return replace(settings, data=data)
 
 
 def _absolute(text: str) -> str:

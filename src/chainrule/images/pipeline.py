@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Finding, split_rows
+from ..data import Finding, Split, split_rows
 from ..data.images import BUNDLED_IMAGES, Images, Room, read_images
 from ..data.images.memory import MEMORY, in_file
+from ..data.split import fold_rows
 from ..errors import DataError, StateError
 from .network import ImageNetwork, build
 from .settings import ImageDataSettings, ImageSettings
@@ -125,11 +126,7 @@ def prepare_images(
         )
     findings = [*images.findings, *_noticed(images, data.memory)]
     fingerprint = images.fingerprint()
-    shares = data.split
-    if data.test:
-        part = shares[0] + shares[1]
-        shares = (shares[0] / part, shares[1] / part, 0.0)
-    split = split_rows(len(images), classes=images.labels, fractions=shares, seed=seed)
+    split = _divided(images, data, seed)
     train, val, test = (images.take(r, room) for r in (split.train, split.val, split.test))
     mean, std = train.moments()
     numbered = bool(data.classes) or images.classes == BUNDLED_IMAGES.get(images.name)
@@ -141,6 +138,18 @@ def prepare_images(
         findings += test.findings
         fingerprint += "+" + test.fingerprint()
     return PreparedImages(images.name, fingerprint, train, val, test, pipeline, tuple(findings))
+
+
+def _divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
+    """Which images are for training, validation and test."""
+    shares, rows, classes = data.split, len(images), images.labels
+    held = shares[1] / (shares[0] + shares[1])
+    if data.fold:
+        fold, folds = data.fold
+        return fold_rows(rows, fold, folds, classes=classes, validation=held, seed=seed)
+    if data.test:
+        shares = (1 - held, held, 0.0)
+    return split_rows(rows, classes=classes, fractions=shares, seed=seed)
 
 
 def _noticed(images: Images, memory: int) -> list[Finding]:

@@ -22,7 +22,7 @@ from ..table.settings import (
     TrainSettings,
     Whole,
 )
-from ..table.settings.fields import About, SettingError, Within
+from ..table.settings.fields import About, Length, SettingError, Within
 from ..table.settings.section import Choice, Section
 from ..table.settings.sections import Auto, Share
 from .augment import Augment
@@ -72,6 +72,11 @@ class ImageDataSettings(Section):
     split: Annotated[
         tuple[Share, Share, Share], About("shares of training, validation and test images")
     ] = (0.7, 0.15, 0.15)
+    fold: Annotated[
+        tuple[Annotated[int, Within(1, 1000)], ...],
+        Length(0, 2),
+        About("[2, 5]: the second of five parts is the test part; [] divides by split"),
+    ] = ()
     class_weights: Annotated[
         Literal["none", "balanced"], About("balanced: rare classes count as much as others")
     ] = "none"
@@ -86,6 +91,15 @@ class ImageDataSettings(Section):
             raise ConfigError(
                 f"`data.split` is {list(self.split)}",
                 help="training, validation and test each need a share; together they are 1",
+            )
+        if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
+            raise ConfigError(
+                f"`data.fold` is {list(self.fold)}", help="[2, 5] is the second of five folds"
+            )
+        if self.fold and self.test:
+            raise ConfigError(
+                "folds take test images from all of them, and `data.test` names others",
+                help="leave out the folds (--seeds repeats a training) or data.test",
             )
         if self.channels == 2:
             raise ConfigError("`data.channels` is 2", help="1 is grey, 3 is RGB")

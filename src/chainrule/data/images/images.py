@@ -88,7 +88,7 @@ class Images:
         """``sha256:...`` of shape, pixels, labels and classes."""
         digest = hashlib.sha256(repr((self.pixels.shape, self.classes)).encode())
         for part in windows(self.pixels):
-            digest.update(self.pixels[part])
+            digest.update(self.pixels[part].data)
         digest.update(self.labels.astype("<i4").tobytes())
         return f"sha256:{digest.hexdigest()}"
 

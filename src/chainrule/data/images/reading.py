@@ -85,7 +85,7 @@ def read_images(
 
     ``source`` is a folder with one folder for each class (PNG, JPEG, WebP), a folder of images
     without classes, one image file, an IDX file (its labels lie beside it, by their names), a uint8
-    array ([N, H, W], [N, H, W, C] or [N, C, H, W]) or ``"fashion"``. ``labels`` are those of an
+    array ([N, H, W], [N, H, W, C] or [N, C, H, W]), `Images` or ``"fashion"``. ``labels`` are those of an
     array or IDX file, or the path of an IDX file of them; ``classes`` are the names that whole
     numbers index, in their order; texts and folders must be among them.
 
@@ -103,6 +103,8 @@ def read_images(
     wanted = Wanted(_pair(size), _checked_channels(channels), fit, room)
     if fit not in FITS:
         raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
+    if isinstance(source, Images):
+        return _shaped(source, wanted)
     if not isinstance(source, str | os.PathLike):
         found = Images.of_array(source, labels, classes, layout=layout)
         return _shaped(found, wanted)
