@@ -96,7 +96,7 @@ def test_settings_of_images(run: Run, flags: Path, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("train", "fashion", "--layers", "3"), "unknown key `model.layers`"),
-        (("train", "fashion", "--folds", "2"), "--seeds and --folds are for tables"),
+        (("train", "fashion", "--folds", "2", "data.test=x"), "leave out the folds"),
         (("train", "fashion", "model=resnet"), "did you mean 'resnet20'?"),
         (("train", "fashion", "data.kind=image"), "did you mean 'images'?"),
         (("train", "fashion", "augment.shfit=1"), "did you mean `augment.shift`?"),
@@ -125,3 +125,22 @@ def test_runs_are_shown_and_compared(run: Run, flags: Path) -> None:
     assert json.loads(differing.stdout)["augment.shift"] == ["0", "1"]
     described = run("config", "schema", "--kind", "images")
     assert "augment" in json.loads(described.stdout)["properties"]
+
+
+def test_seeds_and_folds(run: Run, flags: Path) -> None:
+    found = run("train", flags, "--folds", 2, "--seeds", "3,5", "--epochs", 1, "model.widths=[8]")
+    assert found.exit_code == 0, found.stderr
+    group = Path(found.stdout.strip())
+    facts = json.loads((group / "group.json").read_text())
+    assert facts["name"] == "flags"
+    assert list(facts["members"]) == ["seed-3-fold-1", "seed-3-fold-2", "seed-5-fold-1",
+                                      "seed-5-fold-2"]  # fmt: skip
+    assert facts["summary"]["accuracy"]["std"] is not None
+    assert f"next: chainrule runs show {group}" in found.stderr
+    assert "flags: done" in run("runs", "show", group).stdout
+    again = run("resume", group)  # all are done
+    assert again.exit_code == 0, again.stderr
+    assert again.stdout.strip() == str(group)
+    member = group / facts["members"]["seed-5-fold-2"]["run"]
+    judged = run("eval", member, flags, "--json")
+    assert judged.exit_code == 0, judged.stderr

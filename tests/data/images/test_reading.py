@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from chainrule.data.images import Images, Room, read_images
+from chainrule.data.images import Images, Room, is_image_source, read_images
 from chainrule.data.images.memory import in_file
 from chainrule.errors import ConfigError, DataError
 
@@ -218,6 +218,14 @@ def test_links_do_not_leave_the_folder(photos: Path, tmp_path: Path) -> None:
 def test_pipes_are_not_opened(photos: Path) -> None:
     os.mkfifo(photos / "red" / "pipe.png")
     assert codes(read_images(photos))["D301"] == "1 files: pipe.png"
+
+
+def test_what_means_images(photos: Path) -> None:
+    for source in (photos, photos / "red" / "0.png", "fashion"):
+        assert is_image_source(source)
+    (photos / "table.csv").write_text("a,b\n1,2\n")
+    for other in ("", "heart", photos / "table.csv", photos / "none.csv", 3, None):
+        assert not is_image_source(other)
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:

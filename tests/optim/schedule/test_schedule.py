@@ -189,3 +189,12 @@ def test_each_group_follows_its_own_and_nothing_compiles_anew() -> None:
     step()
     assert (a.item(), b.item()) == (-(1 + 0.75 + 0.5), -(1 + 1 + 0.5))
     assert len(traced) == 1
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_one_cycle_of_a_few_steps_begins_at_the_top(steps: int) -> None:
+    cycle = OneCycle(0.5, steps)
+    assert cycle.lr_at(0) == 0.5
+    rates = [cycle.lr_at(k) for k in range(steps)]
+    assert rates == sorted(rates, reverse=True)
+    assert steps == 1 or rates[-1] == pytest.approx(0.5 / 25 / 1e4)

@@ -61,7 +61,7 @@ class Wanted:
 def is_image_source(source: object) -> bool:
     """Whether a word on the command line means images: a folder, an IDX file, an image file, or
     the name of bundled images."""
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, str | os.PathLike) or not str(source):
         return False
     path = Path(source).expanduser()
     if path.is_dir() or path.suffix.lower() in ENDINGS:

@@ -155,12 +155,12 @@ class OneCycle(Schedule):
         require(self.shape in _ANNEALING, "shape", self.shape, " or ".join(_ANNEALING))
 
     def lr_at(self, step: int) -> float:
-        first, top, last = self.base / self.div, self.rise * self.steps - 1, self.steps - 1
+        # A rise of less than one step would end before the run begins.
+        first, top = self.base / self.div, max(self.rise * self.steps - 1, 0.0)
+        last = self.steps - 1
         step = min(step, last)
         if step <= top:
             return self._between(first, self.base, step / top if top > 0 else 1.0)
-        # A rise of less than one step would end before the run begins.
-        top = max(top, 0.0)
         return self._between(self.base, first / self.final_div, (step - top) / (last - top))
 
     def _between(self, start: float, end: float, done: float) -> float:
