@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,26 @@ def test_affinity_and_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available() == 1
     monkeypatch.setattr(processors, "_cgroup_quota", lambda mount, membership: 0.2)
     assert available() == 1
+
+
+def test_threads_stand_on_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = processors._place
+    monkeypatch.setattr(processors, "_core_of", lambda cpu: str(cpu % 4))  # 1 and 5 are siblings
+    usable = {0, 1, 2, 4, 5, 6}
+    assert [place(t, 1, usable) for t in range(5)] == [1, 2, 0, 1, 2]
+    assert [place(t, 5, usable) for t in range(3)] == [5, 0, 2]
+    assert place(3, 2, {2}) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems place threads themselves")
+def test_standing_apart_leaves_the_choice_of_processors_alone() -> None:
+    before = os.sched_getaffinity(0)
+    here = processors.current_processor()
+    assert here in before
+    processors.stand_apart(1, here)
+    assert os.sched_getaffinity(0) == before
+    processors.stand_apart(1, -1)  # where the leader runs is not known
+    assert os.sched_getaffinity(0) == before
 
 
 def test_quota_of_version_two_is_the_smallest_on_the_way(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ The box (64-byte lines) holds, at byte offsets:
     256   yield, sleep (pointers), spins i32
     320 + 64 tid         worker's line: +0 go i32 (a job is there), +4 away i32 (waits in Python)
 
-``park(box, tid)`` runs jobs until there was none for about 100 ms, or the box closes. ``lead(box,
+``park(box, tid)`` runs jobs until there was none for about 50 ms, or the box closes. ``lead(box,
 entry, control, externals, arena, threads, steps)`` returns how many workers are away; with none, it
 has run the job on all threads. ``lead_now`` runs it in any case: those who are away must be on
 their way. A worker says that it is away and then looks at ``hold``; the leader sets ``hold`` and
@@ -29,7 +29,7 @@ HOLD, CLOSING, YIELD, SLEEP, SPINS, WORKERS = 0, 128, 256, 264, 272, 320
 FUNCTIONS = ("park", "lead", "lead_now")
 
 _YIELDS = 4000  # 1 to 2 ms when nobody else wants the processor
-_SLEEPS = 950  # of 50 us, about 100 us each with the timer's slack
+_SLEEPS = 450  # of 50 us, about 100 us each with the timer's slack
 _NAP = 50
 
 

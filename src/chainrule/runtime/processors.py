@@ -1,15 +1,25 @@
-"""How many processors this process may use, and so how many threads run a program."""
+"""How many processors this process may use, and so how many threads run a program; and which."""
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 from .. import config
 from ..errors import ConfigError
 
-__all__ = ["MAX_THREADS", "available", "get_num_threads", "set_num_threads"]
+__all__ = [
+    "MAX_THREADS",
+    "available",
+    "current_processor",
+    "get_num_threads",
+    "set_num_threads",
+    "stand_apart",
+]
 
 MAX_THREADS = 256
 
@@ -53,6 +63,40 @@ def available() -> int:
     return max(1, cores if quota is None else min(cores, int(quota)))
 
 
+def current_processor() -> int:
+    """The one that the calling thread runs on; -1 where the system does not tell."""
+    return int(_getcpu()) if _getcpu else -1
+
+
+_getcpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if sys.platform == "linux" else None
+
+
+def stand_apart(tid: int, leader: int) -> None:
+    """Take the calling thread, number ``tid``, away from processor ``leader``, where thread 0 runs.
+
+    Linux wakes a thread beside whoever woke it, and parts two that never sleep only after many
+    milliseconds: until then they take turns. Afterwards the system may move it as before.
+    """
+    if sys.platform != "linux":
+        return
+    usable = os.sched_getaffinity(0)
+    if leader not in usable:
+        return
+    try:
+        os.sched_setaffinity(0, {_place(tid, leader, usable)})  # moves it now; 0 is this thread
+        os.sched_setaffinity(0, usable)
+    except OSError:
+        return  # the system has taken processors away meanwhile
+
+
+def _place(tid: int, leader: int, usable: Collection[int]) -> int:
+    """A core for each thread, counted from that of the leader, as long as there are enough."""
+    cores = {_core_of(cpu): cpu for cpu in sorted(usable, reverse=True)}
+    cores[_core_of(leader)] = leader
+    places = sorted(cores.values())
+    return places[(places.index(leader) + tid) % len(places)]
+
+
 def _openmp_threads() -> int | None:
     """The outermost level of OMP_NUM_THREADS (``4`` or ``4,2``); anything else is ignored."""
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
@@ -65,6 +109,7 @@ def _affinity() -> set[int]:
     return set(range(os.cpu_count() or 1))
 
 
+@cache
 def _core_of(cpu: int) -> str:
     """A name for the core that hardware thread ``cpu`` belongs to: siblings share one FMA unit."""
     found = _read(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))

@@ -1,7 +1,7 @@
 """The threads that run programs: one pool for the process, all running the same native code.
 
 The caller is thread 0 and runs its share itself; the others are daemon threads of Python that wait
-in native code (see parking.py) and, after 100 ms without work, in Python. The interpreter's lock is
+in native code (see parking.py) and, after 50 ms without work, in Python. The interpreter's lock is
 free whenever native code runs.
 """
 
@@ -23,7 +23,14 @@ from .cache import default_cache
 from .link import Linked, link
 from .locks import RunLock
 from .parking import CLOSING, FUNCTIONS, HOLD, SLEEP, SPINS, WORKERS, YIELD, parking_text
-from .processors import MAX_THREADS, available, get_num_threads, set_num_threads
+from .processors import (
+    MAX_THREADS,
+    available,
+    current_processor,
+    get_num_threads,
+    set_num_threads,
+    stand_apart,
+)
 from .store import sleep_address, yield_address
 
 __all__ = ["RUN", "Pool", "get_num_threads", "pool", "set_num_threads"]
@@ -41,10 +48,12 @@ _JOIN_SECONDS = 5.0
 
 
 class _Worker:
-    """A thread that waits for jobs; ``tokens`` wakes it in Python: True to work, False to end."""
+    """A thread that waits for jobs; ``tokens`` wakes it in Python: the processor of whoever has
+    work for it, or None to end.
+    """
 
     def __init__(self, park: Any, box: int, tid: int) -> None:
-        self.tokens: SimpleQueue[bool] = SimpleQueue()
+        self.tokens: SimpleQueue[int | None] = SimpleQueue()
         self.away = ctypes.c_int32.from_address(box + WORKERS + 64 * tid + 4)
         self.away.value = 1
         self.thread = threading.Thread(
@@ -53,8 +62,9 @@ class _Worker:
         self.thread.start()
 
 
-def _work(park: Any, box: int, tid: int, tokens: SimpleQueue[bool]) -> None:
-    while tokens.get():
+def _work(park: Any, box: int, tid: int, tokens: SimpleQueue[int | None]) -> None:
+    while (leader := tokens.get()) is not None:
+        stand_apart(tid, leader)
         park(box, tid)
 
 
@@ -123,7 +133,7 @@ class Pool:
     def _wake(self, threads: int) -> None:
         for worker in self._workers[: threads - 1]:
             if worker.away.value:
-                worker.tokens.put(True)
+                worker.tokens.put(current_processor())
 
     def close(self) -> None:
         """End the workers and wait for them; programs then run on the caller alone."""
@@ -134,7 +144,7 @@ class Pool:
             self._closing.value = 1
             workers, self._workers = self._workers, []
             for worker in workers:
-                worker.tokens.put(False)
+                worker.tokens.put(None)
             for worker in workers:
                 worker.thread.join(_JOIN_SECONDS)
         finally:
