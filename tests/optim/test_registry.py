@@ -21,7 +21,7 @@ def matrix() -> Tensor:
 def test_names() -> None:
     expected = (
         "sgd adagrad adadelta rmsprop adam amsgrad adamw adamax nadam radam lion lamb adafactor "
-        "muon rprop lbfgs"
+        "muon rprop lbfgs sgld simulatedannealing"
     )
     assert list(optim.OPTIMIZERS) == expected.split()
     assert type(optim.make("L-BFGS", [matrix()])) is optim.LBFGS
@@ -33,7 +33,11 @@ def test_defaults_are_legal_and_become_the_settings_of_the_group(name: str) -> N
     defaults = optim.settings_of(name)
     optimizer = optim.make(name, [matrix()], **defaults)
     (group,) = optimizer.param_groups
-    assert {key: group[key] for key in defaults} == defaults
+    kept = {key: value for key, value in defaults.items() if key in group}
+    assert {key: group[key] for key in kept} == kept
+    # What is no setting of a group belongs to the optimizer; a generator is made from the seed.
+    own = {key: value for key, value in defaults.items() if key not in group and key != "seed"}
+    assert {key: getattr(optimizer, key) for key in own} == own
 
 
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)

@@ -40,6 +40,32 @@ def test_every_optimizer_trains(name: str, table: Any) -> None:
     assert model.settings.train.optimizer.name == name
 
 
+def test_langevin_dynamics_gets_seed_and_rows_from_the_run(table: Any) -> None:
+    options = {"optimizer": "sgld", "lr": 1e-4}
+    cold = trained(table, "train.optimizer.temperature=0", **options)
+    # Without noise it is descent by half the rate, times the training rows.
+    rows = len(table["ill"]) * 0.7
+    rate = 1e-4 * round(rows) / 2
+    descent = trained(table, optimizer="sgd", lr=rate)
+    for name, value in weights(cold).items():
+        np.testing.assert_allclose(value, weights(descent)[name], rtol=1e-4, atol=1e-6)
+    warm = weights(trained(table, **options))
+    assert same(warm, weights(trained(table, **options)))
+    assert not same(warm, weights(trained(table, **options, seed=1)))
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "simulatedannealing"])
+@pytest.mark.parametrize("around", ["train.gradient_noise.eta=0.1", "train.lookahead.k=5"])
+def test_what_evaluates_the_loss_itself_stands_alone(name: str, around: str, table: Any) -> None:
+    with pytest.raises(ConfigError, match=f"{name} evaluates the loss itself"):
+        trained(table, around, optimizer=name)
+
+
+def test_annealing_has_no_rate_to_schedule(table: Any) -> None:
+    with pytest.raises(ConfigError, match="no learning rate that a schedule"):
+        trained(table, optimizer="simulatedannealing", schedule="cosine")
+
+
 @pytest.mark.parametrize("name", [n for n in SCHEDULES if n != "constant"])
 def test_every_schedule_trains(name: str, table: Any, plain: dict[str, Any]) -> None:
     model = trained(table, schedule=name, epochs=3, lr=1e-3)

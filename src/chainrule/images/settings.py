@@ -239,7 +239,7 @@ class ImageSettings(Whole):
     def resolved(self, rows: int, size: tuple[int, int], channels: int) -> ImageSettings:
         """The same without `auto`: decided by the images and the number of training images."""
         train = self.train
-        rate = LR_FACTOR * defaults.lr_for(train.optimizer.name)
+        rate = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
         constant = train.schedule.name != "one_cycle"
         return replace(
             self,

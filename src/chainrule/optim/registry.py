@@ -7,6 +7,7 @@ from typing import Any
 
 from .adagrad import Adadelta, Adagrad
 from .adam import Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
+from .anneal import SGLD, SimulatedAnnealing
 from .base import Optimizer, Params
 from .checking import unknown_key
 from .group import unknown
@@ -37,6 +38,8 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
         Muon,
         Rprop,
         LBFGS,
+        SGLD,
+        SimulatedAnnealing,
     )
 }
 

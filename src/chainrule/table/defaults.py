@@ -44,6 +44,8 @@ LR_OF_OPTIMIZER: Mapping[str, float] = {
     "lion": 2e-4,
     "lbfgs": 1.0,
 }
+#: divided by the training rows
+LR_OF_LANGEVIN = 0.1
 
 SMALLEST_BATCH = 32
 LARGEST_BATCH = 1024
@@ -71,6 +73,8 @@ def dropout_for(rows: int, task: Task) -> float:
     return 0.2 if rows >= 2_000 or task == "regression" else 0.5
 
 
-def lr_for(optimizer: str) -> float:
+def lr_for(optimizer: str, rows: int) -> float:
     """A learning rate that this optimizer trains most tables with."""
+    if optimizer == "sgld":
+        return LR_OF_LANGEVIN / rows  # its gradient is that of the sum over the rows
     return LR_OF_OPTIMIZER.get(optimizer, LR)

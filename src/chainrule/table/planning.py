@@ -23,7 +23,7 @@ def schedule_of(train: TrainSettings, rows: int) -> schedule.Schedule:
     """The learning rate as a function of the step. Raises ConfigError for one that does not fit."""
     steps = steps_of(train, rows)
     settings = {k: v for k, v in train.schedule.settings.items() if v is not None}
-    rate = defaults.lr_for(train.optimizer.name) if train.lr == "auto" else train.lr
+    rate = defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr
     return schedule.make(
         train.schedule.name, rate, steps * train.epochs, steps_per_epoch=steps, **settings
     )

@@ -13,7 +13,6 @@ from ..frontend import Tensor
 from ..nn import Embedding, Module, mixup
 from ..nn import functional as F
 from ..optim import Optimizer
-from ..optim.schedule import Schedule
 from ..train import Callback, EarlyStopping, Trainer
 from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
 from .network import TableNet
@@ -61,7 +60,7 @@ def trainer_of(
     return kind(
         model,
         loss,
-        optimizer_of(model, chosen, schedule_of(chosen, rows), seed),
+        optimizer_of(model, chosen, rows, seed),
         metrics,
         accumulate=chosen.accumulate,
         clip=chosen.clip.wanted or None,
@@ -76,22 +75,36 @@ def _shown(pipeline: Pipeline) -> list[str]:
     return ["r2"] if pipeline.schema.task == "regression" else ["accuracy"]
 
 
-def optimizer_of(model: Module, chosen: TrainSettings, rate: Schedule, seed: int) -> Optimizer:
+def optimizer_of(model: Module, chosen: TrainSettings, rows: int, seed: int) -> Optimizer:
     """The optimizer, with noise around it and lookahead around both, as far as they are wanted."""
-    found = _plain_optimizer(model, chosen, rate)
+    found = _plain_optimizer(model, chosen, rows, seed)
     noise, lookahead = chosen.gradient_noise, chosen.lookahead
+    if (noise.eta or lookahead.k) and isinstance(found, optim.LBFGS | optim.SimulatedAnnealing):
+        raise ConfigError(
+            f"{chosen.optimizer.name} evaluates the loss itself: nothing stands around it",
+            help="leave train.gradient_noise.eta and train.lookahead.k at 0",
+        )
     if noise.eta:
         found = optim.GradientNoise(found, noise.eta, noise.gamma, seed=seed)
     return optim.Lookahead(found, lookahead.k, lookahead.alpha) if lookahead.k else found
 
 
-def _plain_optimizer(model: Module, chosen: TrainSettings, schedule: Schedule) -> Optimizer:
+def _plain_optimizer(model: Module, chosen: TrainSettings, rows: int, seed: int) -> Optimizer:
+    schedule = schedule_of(chosen, rows)
     constant = isinstance(schedule, optim.schedule.Constant)
     rate = chosen.rate if constant else schedule
     name, settings = chosen.optimizer.name, chosen.optimizer.settings
     members = list(model.parameters())
     if name != "muon":
-        return optim.make(name, members, lr=rate, **settings)
+        known = optim.settings_of(name)
+        if "lr" not in known and not constant:
+            raise ConfigError(
+                f"{name} has no learning rate that a schedule could change",
+                help='set train.schedule = "constant"',
+            )
+        of_run = {"lr": rate, "seed": seed, "examples": rows}
+        of_run = {key: value for key, value in of_run.items() if key in known}
+        return optim.make(name, members, **of_run, **settings)
     # Muon is for matrices alone; an embedding is a table of vectors, and none (Jordan 2024).
     tables = {id(m.weight) for m in model.modules() if isinstance(m, Embedding)}
     matrices = [p for p in members if p.ndim == 2 and id(p) not in tables]

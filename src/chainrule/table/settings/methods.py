@@ -16,8 +16,9 @@ __all__ = ["LENGTHS", "averages", "optimizers", "schedules"]
 
 Options = Mapping[str, Mapping[str, Any]]
 
-#: not settings of ``run.toml``: ``train.lr`` is the rate of all, and a loss is always minimised
-NOT_HERE = ("lr", "base", "maximize")
+#: not settings of ``run.toml``: ``train.lr`` is the rate of all, ``seed`` the seed of all, the
+#: examples are the training rows, and a loss is always minimised
+NOT_HERE = ("lr", "base", "maximize", "seed", "examples")
 #: settings of schedules that suit the length of the run unless they are given: a whole number of
 #: steps, a share of the run, or text such as "5 epochs"
 LENGTHS = ("every", "steps", "up", "down", "T_0", "milestones")

@@ -114,7 +114,7 @@ class Settings(Whole):
                 batch_size=defaults.batch_size_for(rows)
                 if train.batch_size == "auto"
                 else train.batch_size,
-                lr=defaults.lr_for(train.optimizer.name) if train.lr == "auto" else train.lr,
+                lr=defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr,
                 loss=losses[0] if train.loss == "auto" else train.loss,
             ),
         )
