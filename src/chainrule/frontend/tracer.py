@@ -159,7 +159,7 @@ class Trace(AbstractContextManager["Trace"]):
         if not self._overwritten:
             return
         # No derivative passes a fence: an update of parameters may depend on their old values.
-        fences = [n for n in topological((root,)) if n.primitive is fence]
+        fences = {n for n in topological((root,)) if n.primitive is fence}
         if any(n in self._overwritten for n in topological((root,), known=fences)):
             raise GradientError(
                 "a Tensor that the loss depends on was changed before backward()",

@@ -10,7 +10,7 @@ all updates take effect together at its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -129,16 +129,16 @@ class Graph:
         return Graph(self.inputs, new[:count], new[count:])
 
 
-def topological(roots: Iterable[Node], known: Iterable[Node] = ()) -> Iterator[Node]:
+def topological(roots: Iterable[Node], known: Container[Node] = ()) -> Iterator[Node]:
     """Nodes reachable from ``roots``, every node after its inputs, in a fixed order.
 
     ``known`` nodes and what only they need are left out.
     """
-    done: set[Node] = set(known)
+    done: set[Node] = set()
     stack: list[tuple[Node, bool]] = [(r, False) for r in reversed(tuple(roots))]
     while stack:
         node, expanded = stack.pop()
-        if node in done:
+        if node in done or node in known:
             continue
         if expanded:
             done.add(node)

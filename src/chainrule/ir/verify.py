@@ -20,18 +20,23 @@ NodeRule = Callable[[Node], str | None]
 GraphRule = Callable[[Graph], Iterator[tuple[Node, str]]]
 
 
-def verify(graph: Graph, stage: str) -> None:
-    """`VerifyError` that names stage, node and the user's line unless ``graph`` is legal."""
+def verify(graph: Graph, stage: str, sound: set[Node] | None = None) -> None:
+    """`VerifyError` that names stage, node and the user's line unless ``graph`` is legal.
+
+    ``sound`` nodes have been looked at before; those of ``graph`` are added to them.
+    """
     node_rules, graph_rules = STAGES[stage]
     nodes = graph.nodes()
     for node in nodes:
-        for rule in node_rules:
+        for rule in node_rules if sound is None or node not in sound else ():
             problem = rule(node)
             if problem is not None:
                 raise _error(stage, nodes, node, problem)
     for check in graph_rules:
         for node, problem in check(graph):
             raise _error(stage, nodes, node, problem)
+    if sound is not None:
+        sound.update(nodes)
 
 
 def _error(stage: str, nodes: list[Node], node: Node, problem: str) -> VerifyError:

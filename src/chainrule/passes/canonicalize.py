@@ -32,11 +32,8 @@ class _Settler:
 
     def settle(self, roots: tuple[Node, ...]) -> list[Node]:
         """The canonical forms of ``roots``."""
-        for node in topological(roots):
-            if node not in self.form:
-                self.form[node] = self._settle(
-                    with_inputs(node, [self.form[i] for i in node.inputs])
-                )
+        for node in topological(roots, self.form):
+            self.form[node] = self._settle(with_inputs(node, [self.form[i] for i in node.inputs]))
         return [self.form[r] for r in roots]
 
     def _settle(self, node: Node) -> Node:

@@ -42,7 +42,8 @@ def tile(nest: Nest) -> Nest:
     """Simplify the loops of ``nest`` and choose its vector and split dims."""
     if isinstance(nest.source, Product):
         nest = _fold(nest)
-        nest = _exchange(nest, nest.source) if isinstance(nest.source, Product) else nest
+        assert isinstance(nest.source, Product)
+        nest = _fold(_exchange(nest, nest.source))
     else:
         nest = _reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
         nest = _merge(nest)

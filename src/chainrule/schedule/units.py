@@ -7,8 +7,9 @@ state's memory by the unit that computes it, once every reader of the old value 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -251,23 +252,51 @@ def _bind_updates(plan: Plan, rigid: set[Node]) -> None:
 
     ``rigid`` values have readers that count on row-major memory.
     """
+    order = _Order(plan)
     for update in plan.graph.updates:
         state, value = update.inputs
         place = plan.places[state]
         fits = value not in rigid or place.strides == row_major(value.shape)
-        direct = fits and value in plan.writers and value not in plan.places
-        if direct and len(plan.writers[value]) == 1:
-            unit = plan.writers[value][0]
-            unit.writes.append(state)
+        writers = plan.writers.get(value, []) if fits and value not in plan.places else []
+        if len(writers) == 1 and order.may_write(writers[0], state):
+            unit = writers[0]
             unit.places.append(place)
             plan.places[value] = place
-            if _acyclic(plan):
-                continue
-            unit.writes.remove(state)
-            unit.places.remove(place)
-            del plan.places[value]
-        copy = _add_copy(plan, value, place)
-        copy.writes.append(state)
+        else:
+            unit = _add_copy(plan, value, place)
+            order.add(unit, plan.writers.get(value, ()))
+        unit.writes.append(state)
+        order.add(unit, order.readers.get(state, ()))
+
+
+class _Order:
+    """Which units come after which, as updates are bound one by one."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.followers: dict[Unit, set[Unit]] = {}
+        self.readers: dict[Node, list[Unit]] = {}
+        for unit, earlier in dependences(plan).items():
+            self.add(unit, earlier)
+        for unit in plan.units:
+            for leaf, _ in unit.reads:
+                self.readers.setdefault(leaf, []).append(unit)
+
+    def add(self, unit: Unit, earlier: Iterable[Unit]) -> None:
+        """``unit`` comes after all of ``earlier``."""
+        for other in earlier:
+            if other is not unit:
+                self.followers.setdefault(other, set()).add(unit)
+
+    def may_write(self, unit: Unit, state: Node) -> bool:
+        """Whether no other reader of ``state`` comes after ``unit``."""
+        others = {r for r in self.readers.get(state, ()) if r is not unit}
+        seen, stack = {unit}, [unit]
+        while stack:
+            for follower in self.followers.get(stack.pop(), ()):
+                if follower not in seen:
+                    seen.add(follower)
+                    stack.append(follower)
+        return not others & seen
 
 
 def dependences(plan: Plan) -> dict[Unit, set[Unit]]:
@@ -288,13 +317,7 @@ def dependences(plan: Plan) -> dict[Unit, set[Unit]]:
     return before
 
 
-def _acyclic(plan: Plan) -> bool:
-    return len(ordered(plan.units, dependences(plan), strict=False)) == len(plan.units)
-
-
-def ordered(
-    units: Sequence[Unit], before: dict[Unit, set[Unit]], *, strict: bool = True
-) -> list[Unit]:
+def ordered(units: Sequence[Unit], before: dict[Unit, set[Unit]]) -> list[Unit]:
     """Units after everything they depend on, otherwise in the given order."""
     waiting = {u: len(before[u]) for u in units}
     followers: dict[Unit, list[Unit]] = {u: [] for u in units}
@@ -302,16 +325,15 @@ def ordered(
         for other in before[unit]:
             followers[other].append(unit)
     position = {u: i for i, u in enumerate(units)}
-    ready = sorted((position[u] for u in units if not waiting[u]), reverse=True)
+    ready = [position[u] for u in units if not waiting[u]]  # in rising order: a heap
     done: list[Unit] = []
     while ready:
-        unit = units[ready.pop()]
+        unit = units[heappop(ready)]
         done.append(unit)
         for follower in followers[unit]:
             waiting[follower] -= 1
             if not waiting[follower]:
-                ready.append(position[follower])
-        ready.sort(reverse=True)
-    if strict and len(done) != len(units):
+                heappush(ready, position[follower])
+    if len(done) != len(units):
         raise AssertionError("units depend on each other in a circle")
     return done
