@@ -54,7 +54,11 @@ def test_bad_images_are_left_out_of_predictions(learned: ImagePredictor, others:
                                                 tmp_path: Path) -> None:  # fmt: skip
     folder = shutil.copytree(others / "disc", tmp_path / "disc")
     (folder / "bad.png").write_bytes(b"")
-    assert learned.images(folder).paths == tuple(f"{i}.png" for i in range(10))
+    (folder / "sub").mkdir()
+    (folder / "9.png").rename(folder / "sub" / "9.png")
+    for i in range(3):
+        (folder / f"bad{i}.png").write_bytes(b"no image")
+    assert learned.images(folder).paths == (*(f"{i}.png" for i in range(9)), "sub/9.png")
     assert [f.code for f in learned.last_findings] == ["D302"]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..data import Finding, Split, split_rows
 from ..data.images import BUNDLED_IMAGES, Images, Room, read_images
 from ..data.images.memory import MEMORY, in_file
+from ..data.images.reading import MOST_BAD
 from ..data.split import fold_rows
 from ..errors import DataError, StateError
 from .network import ImageNetwork, build
@@ -40,13 +41,17 @@ class ImagePipeline:
     std: tuple[float, ...]
     numbered: bool = False
 
-    def read(self, source: object, labels: object = None, room: Room = MEMORY) -> Images:
-        """Images of any source in the size that the network takes."""
+    def read(
+        self, source: object, labels: object = None, room: Room = MEMORY, labelled: bool = True
+    ) -> Images:
+        """Images of any source in the size that the network takes; not ``labelled``, they come
+        from all folders, and all but one may be unreadable."""
         if isinstance(source, tuple) and len(source) == 2:
             source, labels = source
         return read_images(
             source, labels, classes=self.classes if self.numbered else None, size=self.size,
-            channels=self.channels, fit=self.fit, room=room,
+            channels=self.channels, fit=self.fit, room=room, labelled=labelled,
+            most_bad=MOST_BAD if labelled else 1.0,
         )  # fmt: skip
 
     def network(self, settings: ImageSettings) -> ImageNetwork:

@@ -40,14 +40,20 @@ def some(names: Sequence[object]) -> str:
     return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
-def list_folder(root: Path) -> Listing:
+def list_folder(root: Path, labelled: bool = True) -> Listing:
     """The images of a folder with one folder for each class, those in deeper folders included.
 
     Classes are the names of the folders, sorted. A folder with images and no folders has no
-    classes. Raises OSError for a folder that cannot be read.
+    classes; so has any other, if it need not be ``labelled``, and then no image is left out.
+    Raises OSError for a folder that cannot be read.
     """
     found = Listing(root)
     walk = _Walk(root.resolve())
+    if not labelled:
+        found.files = list(walk.images(root))
+        found.labels = [-1] * len(found.files)
+        _notice(found, walk, [], [])
+        return found
     entries = sorted(root.iterdir())
     folders = [e for e in entries if walk.is_folder(e)]
     inside = {folder.name: list(walk.images(folder)) for folder in folders}

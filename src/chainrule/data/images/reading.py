@@ -79,15 +79,16 @@ def read_images(
     fit: str = "crop",
     layout: str = "auto",
     most_bad: float = MOST_BAD,
+    labelled: bool = True,
     room: Room = MEMORY,
 ) -> Images:
     """Images of one size as bytes.
 
     ``source`` is a folder with one folder for each class (PNG, JPEG, WebP), a folder of images
     without classes, one image file, an IDX file (its labels lie beside it, by their names), a uint8
-    array ([N, H, W], [N, H, W, C] or [N, C, H, W]), `Images` or ``"fashion"``. ``labels`` are those of an
-    array or IDX file, or the path of an IDX file of them; ``classes`` are the names that whole
-    numbers index, in their order; texts and folders must be among them.
+    array ([N, H, W], [N, H, W, C] or [N, C, H, W]), `Images` or ``"fashion"``. ``labels`` are those
+    of an array or IDX file, or the path of an IDX file of them; ``classes`` are the names that
+    whole numbers index, in their order; texts and folders must be among them.
 
     Without ``size`` (a side, or height and width), images of one size keep it if no side is longer
     than 96; others become squares of the median of their shorter sides, at most 96. ``fit``
@@ -97,7 +98,8 @@ def read_images(
     first frame.
 
     Files that cannot be read are left out, with a finding that names them; more than the share
-    ``most_bad`` of them is a DataError. The pixels go into ``room``: more than its limit, a
+    ``most_bad`` of them is a DataError. With ``labelled`` False folders are no classes, and images
+    in all of them are read. The pixels go into ``room``: more than its limit, a
     gigabyte, lie in a file. ConfigError when Pillow is needed and not there.
     """
     wanted = Wanted(_pair(size), _checked_channels(channels), fit, room)
@@ -118,7 +120,7 @@ def read_images(
         raise DataError(f"there is no file or folder {path}", help="check the path")
     if labels is not None:
         raise ConfigError("a folder names the classes itself", help="leave labels out")
-    found = _read_files(path, wanted, most_bad)
+    found = _read_files(path, wanted, most_bad, labelled)
     return found.labelled_as(classes) if classes and found.classes else found
 
 
@@ -172,10 +174,10 @@ def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: 
 # ------------------------------------------------------------------------------- image files
 
 
-def _read_files(path: Path, wanted: Wanted, most_bad: float) -> Images:
+def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> Images:
     pillow()
     try:
-        listing = list_folder(path) if path.is_dir() else Listing(path, [path], [-1])
+        listing = list_folder(path, labelled) if path.is_dir() else Listing(path, [path], [-1])
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     if not listing.files:
