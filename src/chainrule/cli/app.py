@@ -124,6 +124,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise ClosedPipeError from None
 
+    # click declares two overloads, with and without standalone mode; here both end the process.
     def main(  # type: ignore[override]
         self,
         args: Sequence[str] | None = None,

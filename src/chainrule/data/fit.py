@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,6 +28,9 @@ __all__ = ["FitOptions", "fit_encoders", "read_as", "read_rows"]
 
 Chunk = dict[str, NDArray[Any]]
 Rows = NDArray[np.int64]
+
+#: how cells of a kind are read; those of categories depend on more
+READ_AS: Mapping[str, ReadAs] = {"number": "number", "boolean": "truth", "datetime": "time"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def read_as(column: Column) -> ReadAs:
     """How the cells of a column of this kind are read."""
     if column.kind == "category":
         return "number text" if column.as_number else "text"
-    return {"number": "number", "boolean": "truth", "datetime": "time"}[column.kind]  # type: ignore[return-value]
+    return READ_AS[column.kind]
 
 
 def read_rows(

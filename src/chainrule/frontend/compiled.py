@@ -260,7 +260,7 @@ class CompiledFunction(Generic[P, R]):
             if array.shape != shape or array.dtype is not dtype:
                 return self._general(args, kwargs)
             arrays.append(array if cast is None else cast(array))
-        return last(arrays)  # type: ignore[no-any-return]
+        return last(arrays)  # type: ignore[no-any-return]  # as the function gave it: R
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)
@@ -272,7 +272,7 @@ class CompiledFunction(Generic[P, R]):
         self._last = call
         casts = call.traced.casts
         ready = [a if c is None else c(a) for a, c in zip(arrays, casts, strict=True)]
-        return call(ready)  # type: ignore[no-any-return]
+        return call(ready)  # type: ignore[no-any-return]  # as the function gave it: R
 
     def _find(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Array], tree: Tree

@@ -85,13 +85,13 @@ class grad_mode:  # noqa: N801 - a decorator and context manager, spelled as PyT
         return wrapped
 
 
-class no_grad(grad_mode):  # noqa: N801
+class no_grad(grad_mode):  # noqa: N801 - as PyTorch spells it
     """Inside, results do not require gradients: ``with no_grad(): ...`` or ``@no_grad()``."""
 
     value = False
 
 
-class enable_grad(grad_mode):  # noqa: N801
+class enable_grad(grad_mode):  # noqa: N801 - as PyTorch spells it
     """Inside a `no_grad`, track gradients again."""
 
     value = True

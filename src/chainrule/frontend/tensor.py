@@ -202,10 +202,12 @@ class Tensor(Storage):
     __rmul__ = arithmetic.mul
     __lt__ = lt = arithmetic.less
     __le__ = le = arithmetic.less_equal
+    # Comparisons of Tensors are element by element, those of objects are a bool.
     __ne__ = ne = arithmetic.not_equal  # type: ignore[assignment]
     __getitem__ = indexing.get
 
     def __eq__(self, other: object) -> Any:
+        # What is no operand is refused there.
         return arithmetic.equal(self, other)  # type: ignore[arg-type]
 
     def __gt__(self, other: Any) -> Tensor:

@@ -20,6 +20,7 @@ class Sequential(Module):
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             named = dict(modules[0])
         else:
+            # `_checked` refuses a dict among several modules.
             named = {str(i): m for i, m in enumerate(modules)}  # type: ignore[misc]
         for name, module in named.items():
             self.register_module(name, _checked(module))

@@ -204,6 +204,7 @@ def _parameter(layer: Module, name: str) -> Parameter:
 def _register(layer: M, name: str, how: Parametrization, weight: Parameter) -> M:
     if "parametrizations" not in layer._modules:
         layer.register_module("parametrizations", ModuleDict())
+        # It is a subclass of the layer's own class, with the same instances' layout.
         layer.__class__ = _parametrized(type(layer))  # type: ignore[assignment]
     originals = how.originals(weight)
     how.train(layer.training)

@@ -55,9 +55,9 @@ class Optimizer(ABC):
                 "an optimizer got no parameters",
                 help="give model.parameters(); the model needs layers with weights",
             )
-        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        groups: list[Any] = given if isinstance(given[0], Mapping) else [{"params": given}]
         for group in groups:
-            self.add_param_group(group)  # type: ignore[arg-type]
+            self.add_param_group(group)
 
     # ------------------------------------------------------------------ what each one defines
 

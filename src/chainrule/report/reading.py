@@ -34,7 +34,6 @@ class RunFiles:
     evaluation: Table
     epochs: tuple[Table, ...]
     events: tuple[Table, ...]
-    resumable: bool
     troubles: list[str] = field(default_factory=list)
 
 
@@ -64,7 +63,6 @@ def read(run: Path) -> RunFiles:
         _json(run / "evaluation.json", []),
         tuple(_lines(run / "metrics.jsonl", troubles)),
         tuple(_lines(run / "events.jsonl", troubles)),
-        _has_files(run / "checkpoints"),
         troubles,
     )
 
@@ -124,13 +122,6 @@ def _parsed(content: str) -> Any:
         return found
     except (ValueError, RecursionError):
         return None
-
-
-def _has_files(folder: Path) -> bool:
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return False
 
 
 # ----------------------------------------------------------- values of which nothing is known

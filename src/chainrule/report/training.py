@@ -95,10 +95,10 @@ def _numbers(history: History, best: int | None) -> Markup:
     """The numbers as a table, of many epochs evenly chosen ones with the best among them."""
     epochs = history["epoch"]
     count = len(epochs)
-    chosen = range(count)
+    chosen: Sequence[int] = range(count)
     if count > ROWS:
         even = {round(i * (count - 1) / (ROWS - 1)) for i in range(ROWS)}
-        chosen = sorted(even | {i for i in chosen if epochs[i] == best})  # type: ignore[assignment]
+        chosen = sorted(even | {i for i in chosen if epochs[i] == best})
     names = [name for name in history if name != "epoch"]
     rows = [
         [f"{epochs[i]} (best)" if epochs[i] == best else str(epochs[i])]

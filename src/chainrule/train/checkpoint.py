@@ -101,6 +101,7 @@ def load(path: str | os.PathLike[str]) -> Arrays:
     library = _library()
     try:
         with library.safe_open(place, framework="numpy") as file:
+            # The file is no dict: it has keys, but cannot be iterated over.
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except library.SafetensorError as error:
         raise _unreadable(place, str(error)) from None

@@ -95,10 +95,8 @@ def roc_auc(target: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     if s.ndim == 1:
         return _binary_auc(t.reshape(-1) > 0, s)
     columns = t > 0 if t.shape == s.shape else t.reshape(-1, 1) == np.arange(s.shape[1])
-    if t.shape == s.shape:
-        present = range(s.shape[1])
-    else:
-        present = [c for c in range(s.shape[1]) if columns[:, c].any()]  # type: ignore[assignment]
+    every = range(s.shape[1])
+    present = every if t.shape == s.shape else [c for c in every if columns[:, c].any()]
     return float(np.mean([_binary_auc(columns[:, c], s[:, c]) for c in present]))
 
 
