@@ -35,6 +35,8 @@ def test_defaults_are_legal_and_become_the_settings_of_the_group(name: str) -> N
     (group,) = optimizer.param_groups
     kept = {key: value for key, value in defaults.items() if key in group}
     assert {key: group[key] for key in kept} == kept
+    # What a kind of Adam fixes is a setting too, and nothing else is.
+    assert set(group) - set(defaults) <= {"params", "amsgrad", "decoupled_weight_decay"}
     # What is no setting of a group belongs to the optimizer; a generator is made from the seed.
     own = {key: value for key, value in defaults.items() if key not in group and key != "seed"}
     assert {key: getattr(optimizer, key) for key in own} == own

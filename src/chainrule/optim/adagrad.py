@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..frontend import Tensor
 from ..frontend.operations.arithmetic import sqrt
 from .base import Initial, Optimizer, Params, Rates, Slots, Turn
-from .group import Hyper, lr_at
+from .group import Hyper, given, lr_at
 from .schedule import Schedule
 
 __all__ = ["Adadelta", "Adagrad"]
@@ -34,17 +34,7 @@ class Adagrad(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "eps": eps,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"sum": group["initial_accumulator_value"]}
@@ -82,10 +72,7 @@ class Adadelta(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize},
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"square_avg": 0.0, "acc_delta": 0.0}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..frontend import Tensor
 from ..frontend.operations.arithmetic import maximum, sqrt, where
 from .base import Initial, Optimizer, Params, Rates, Slots, Turn
-from .group import Hyper, lr_at
+from .group import Hyper, given, lr_at
 from .running import lerp
 from .schedule import Schedule
 
@@ -90,18 +90,7 @@ class Adam(_Corrected):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
+        super().__init__(params, given(locals()))
 
 
 class AMSGrad(_Corrected):
@@ -127,18 +116,7 @@ class AMSGrad(_Corrected):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": True,
-                "maximize": maximize,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
+        super().__init__(params, {**given(locals()), "amsgrad": True})
 
 
 class AdamW(_Corrected):
@@ -159,18 +137,7 @@ class AdamW(_Corrected):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-                "decoupled_weight_decay": True,
-            },
-        )
+        super().__init__(params, {**given(locals()), "decoupled_weight_decay": True})
 
 
 class Adamax(Optimizer):
@@ -194,16 +161,7 @@ class Adamax(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"exp_avg": 0.0, "exp_inf": 0.0}
@@ -250,18 +208,7 @@ class NAdam(_Moments):
         maximize: bool = False,
     ) -> None:
         self._products: dict[tuple[float, float], list[float]] = {}
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum_decay": momentum_decay,
-                "decoupled_weight_decay": decoupled_weight_decay,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
         (beta1, beta2), decay = group["betas"], group["momentum_decay"]
@@ -328,17 +275,7 @@ class RAdam(_Moments):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "decoupled_weight_decay": decoupled_weight_decay,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
         beta1, beta2 = group["betas"]

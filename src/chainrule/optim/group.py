@@ -132,6 +132,15 @@ class ParamGroup(dict[str, Any]):
             self[name] = value
 
 
+def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the arguments of an optimizer's constructor, in their order.
+
+    ``super().__init__(params, given(locals()))`` is its first line: later there are more locals.
+    """
+    others = ("self", "params", "__class__")
+    return {name: value for name, value in arguments.items() if name not in others}
+
+
 def unknown(name: str, settings: Mapping[str, Any]) -> ConfigError:
     """The error for a setting that does not exist."""
     hint = meant(name, settings)

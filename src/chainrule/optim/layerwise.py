@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..frontend import Tensor
 from ..frontend.operations.arithmetic import clamp, maximum, sqrt, where
 from .base import Initial, Optimizer, Params, Rates, Slots, Turn
-from .group import NOT_NEGATIVE, SHARE, Hyper, Rule, lr_at
+from .group import NOT_NEGATIVE, SHARE, Hyper, Rule, given, lr_at
 from .running import lerp, norm, rms
 from .schedule import Schedule
 
@@ -44,16 +44,7 @@ class LAMB(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
@@ -121,17 +112,7 @@ class Adafactor(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "beta2_decay": beta2_decay,
-                "eps": eps,
-                "d": d,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         if p.ndim < 2:
@@ -217,19 +198,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "weight_decay": weight_decay,
-                "momentum": momentum,
-                "nesterov": nesterov,
-                "ns_coefficients": ns_coefficients,
-                "eps": eps,
-                "ns_steps": ns_steps,
-                "adjust_lr_fn": adjust_lr_fn,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def check_group(self, group: Hyper) -> None:
         for p in group["params"]:

@@ -13,7 +13,7 @@ from ..frontend import Tensor, enable_grad, no_grad
 from ..frontend.apply import from_array
 from ..frontend.modes import thread, where
 from .base import Optimizer, Params, Rates, Slots
-from .group import Hyper, lr_at
+from .group import Hyper, given, lr_at
 from .linesearch import Point, Vector, strong_wolfe
 from .schedule import Schedule
 
@@ -170,18 +170,7 @@ class LBFGS(Optimizer):
         line_search_fn: str | None = None,
     ) -> None:
         self._memory = Memory()
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "max_iter": max_iter,
-                "max_eval": max_eval,
-                "tolerance_grad": tolerance_grad,
-                "tolerance_change": tolerance_change,
-                "history_size": history_size,
-                "line_search_fn": line_search_fn,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def check_group(self, group: Hyper) -> None:
         if self.param_groups:

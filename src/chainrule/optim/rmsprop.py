@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..frontend import Tensor
 from ..frontend.operations.arithmetic import sqrt
 from .base import Initial, Optimizer, Params, Rates, Slots
-from .group import Hyper
+from .group import Hyper, given
 from .running import lerp
 from .schedule import Schedule
 
@@ -37,18 +37,7 @@ class RMSprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "alpha": alpha,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum": momentum,
-                "centered": centered,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         state = {"square_avg": 0.0}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..errors import ConfigError
 from ..frontend import Tensor
 from .base import Initial, Optimizer, Params, Rates, Slots, Turn
-from .group import Hyper
+from .group import Hyper, given
 from .schedule import Schedule
 
 __all__ = ["SGD"]
@@ -35,17 +35,7 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, given(locals()))
 
     def check_group(self, group: Hyper) -> None:
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):

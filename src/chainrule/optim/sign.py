@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..frontend import Tensor
 from ..frontend.operations.arithmetic import clamp, sign, where
 from .base import Initial, Optimizer, Params, Rates, Slots, Turn
-from .group import Hyper, lr_at
+from .group import Hyper, given, lr_at
 from .running import lerp
 from .schedule import Schedule
 
@@ -37,9 +37,7 @@ class Rprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"prev": 0.0, "step_size": lr_at(group, 1)}
@@ -79,10 +77,7 @@ class Lion(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize},
-        )
+        super().__init__(params, given(locals()))
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:
         return {"exp_avg": 0.0}
