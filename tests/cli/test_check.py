@@ -122,7 +122,7 @@ def test_a_group_is_resumed_as_a_whole(command: Command, folder: Path) -> None:
     assert result.stdout.strip() == group
     refused = command("resume", group, "--epochs", 9)
     assert refused.exit_code == 2
-    assert "give one of its runs" in refused.stderr
+    assert "or give one of the runs in the folder" in refused.stderr
 
 
 def test_a_ramp_that_does_not_rise(command: Command) -> None:
