@@ -401,4 +401,5 @@ MAKERS: dict[str, Maker] = {
     "conv": make_conv,
     "conv_wgrad": make_wgrad,
     "fence": make_unary(ops.fence),
+    "detour": make_arithmetic(ops.detour),
 }

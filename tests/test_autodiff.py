@@ -81,6 +81,12 @@ def test_a_fence_is_a_constant() -> None:
     np.testing.assert_array_equal(value(dx), ENV[X])
 
 
+def test_a_detour_has_the_derivative_of_its_way() -> None:
+    [dx, dy] = grad(ops.detour(ops.exp(X), X * Y), X, Y)
+    np.testing.assert_array_equal(value(dx), ENV[Y])
+    np.testing.assert_array_equal(value(dy), ENV[X])
+
+
 def test_stop_ends_the_sweep_but_collects() -> None:
     inner = X * Y
     dx, d_inner = grad(inner * inner + X, X, inner, stop=frozenset({inner}))
@@ -149,7 +155,7 @@ def test_random_graphs_agree_with_differences(seed: int) -> None:
     Fences are taken out: differences pass through them.
     """
     graph, values = random_graph(np.random.default_rng(seed), 60)
-    graph = map_nodes(graph, lambda n: n.inputs[0] if n.op == "fence" else n)
+    graph = map_nodes(graph, lambda n: n.inputs[0] if n.op in ("fence", "detour") else n)
     ys = [y for y in graph.outputs if y.dtype.is_float]
     xs = [x for x in graph.inputs if x.dtype.is_float]
     check(ys, xs, dict(zip(graph.inputs, values, strict=True)), np.random.default_rng(seed))

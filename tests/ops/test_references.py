@@ -101,6 +101,7 @@ CASES: list[tuple[Primitive, list[Array], dict[str, Any], Any]] = [
     (ops.dot, [GRID[:2, :2], GRID[1:, 1:3]], {}, [[9, 10], [65, 74]]),
     (ops.iota, [], {"shape": (2, 3), "axis": 1}, [[0, 1, 2], [0, 1, 2]]),
     (ops.fence, [real(7)], {}, [7]),
+    (ops.detour, [real(7), real(8)], {}, [7]),
     (ops.assign, [real(1), real(7)], {}, [7]),
 ]
 

@@ -37,6 +37,7 @@ CASES: list[tuple[str, Node, list[str]]] = [
     ("cast to itself", ops.cast(X, dtype=f32), []),
     ("slice of all", ops.slice(X, start=(0, 0), stop=(4, 6), step=(1, 1)), []),
     ("fence", ops.fence(X), []),
+    ("detour", ops.detour(X, Y), []),
     ("folding", X * (constant(2.0, f32) * constant(3.0, f32)).inputs[0].params["value"].item(),
      ["const", "broadcast", "mul"]),
     ("sum of a broadcast", ops.reduce_sum(spread(ROW), axes=(0,)), ["const", "broadcast", "mul"]),

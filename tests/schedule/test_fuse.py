@@ -102,3 +102,24 @@ def test_single_places_of_many_images_are_the_rows_of_one_product() -> None:
     graph = Graph((x, w), (ops.conv(x, w, strides=(1, 1), dilation=(1, 1)),))
     (nest,) = (t.nest for p in schedule(optimize(graph), Doors()).phases for t in p)
     assert nest.dims == (32, 40, 48)
+
+
+def test_what_is_flattened_for_a_product_is_copied_once() -> None:
+    x, w = door("arg", "x", (32, 6, 6, 24)), door("arg", "w", (864, 32))
+    flat = ops.reshape(ops.transpose(x, perm=(0, 3, 1, 2)), shape=(32, 864))
+    graph = Graph((x, w), (ops.dot(flat, w), ops.dot(ops.exp(flat), w)))
+    assert sorted(kinds(schedule(optimize(graph), Doors()))) == ["dot", "dot", "exp", "fence"]
+
+
+def test_the_loops_of_a_map_follow_most_of_its_arrays() -> None:
+    """Four are read along their channels; one is written across them."""
+    x = door("arg", "x", (8, 20, 20, 32))
+    corners = [
+        ops.slice(x, start=(0, i, j, 0), stop=(8, 20, 20, 32), step=(1, 2, 2, 1))
+        for i in (0, 1)
+        for j in (0, 1)
+    ]
+    largest = ops.max(ops.max(corners[0], corners[1]), ops.max(corners[2], corners[3]))
+    graph = Graph((x,), (ops.transpose(largest, perm=(0, 3, 1, 2)),))
+    (nest,) = (t.nest for p in schedule(optimize(graph), Doors()).phases for t in p)
+    assert nest.dims[nest.vector] == 32

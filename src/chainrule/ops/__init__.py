@@ -5,7 +5,7 @@ Each is callable on nodes, arrays positional and parameters by keyword: ``add(a,
 """
 
 from .contract import dot
-from .control import assign, fence
+from .control import assign, detour, fence
 from .convolution import conv, conv_wgrad
 from .elementwise import (
     add,
@@ -50,6 +50,7 @@ __all__ = [
     "const",
     "conv",
     "conv_wgrad",
+    "detour",
     "div",
     "dot",
     "eq",

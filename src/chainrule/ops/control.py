@@ -1,4 +1,4 @@
-"""Primitives that mean something to the compiler: where derivatives stop, what a step writes."""
+"""Primitives that mean something to the compiler: where derivatives go, what a step writes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,30 @@ fence = Primitive(
     quiet(lambda x: x),
     lambda g, y, x: (None,),
     uniform((-3.0, 3.0), dtypes=tuple(DType)),
+    elementwise=True,
+)
+
+
+def detour_type(x: Node, way: Node) -> tuple[Shape, DType]:
+    """The type of both."""
+    need_same_type("detour", x, way)
+    return x.shape, x.dtype
+
+
+def detour_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Two arrays of one type."""
+    for dtype in (DType.f32, DType.i32):
+        yield Sample((draw(rng, (3, 17), dtype), draw(rng, (3, 17), dtype)))
+
+
+#: x, with the derivative of ``way`` instead of its own: two formulas for one value, where the one
+#: that is best to compute is not the one that is best to differentiate.
+detour = Primitive(
+    "detour",
+    detour_type,
+    quiet(lambda x, way: x),
+    lambda g, y, x, way: (None, g),
+    detour_samples,
     elementwise=True,
 )
 

@@ -67,8 +67,8 @@ def scalar_value(node: Node) -> float | None:
 
 
 def drop_fence(node: Node) -> Node | None:
-    """fence(x) -> x: derivatives are done"""
-    return node.inputs[0] if node.op == "fence" else None
+    """fence(x) -> x, detour(x, way) -> x: derivatives are done"""
+    return node.inputs[0] if node.op in ("fence", "detour") else None
 
 
 def fold_constants(node: Node) -> Node | None:

@@ -54,7 +54,7 @@ class Builder:
             return Const(node.dtype, node.params["value"].reshape(()).item())
         if node.op == "iota":
             return Index(DType.i32, idx[node.params["axis"]])
-        if node.op == "fence":
+        if node.op in ("fence", "detour"):
             return self.build(node.inputs[0], idx)
         args = tuple(self.build(i, idx if i.ndim else ()) for i in node.inputs)
         return Apply(node.dtype, node.op, args)

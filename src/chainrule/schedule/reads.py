@@ -76,5 +76,5 @@ class _Recorder:
                 self.visit(key, (zero(self.count).shift(word),))
             self.visit(count, ())
         else:
-            for source in node.inputs:
+            for source in node.inputs[:1] if node.op == "detour" else node.inputs:
                 self.visit(source, idx if source.ndim else ())

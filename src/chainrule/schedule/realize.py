@@ -27,6 +27,8 @@ COST = {
     "rng_bits": 70,
 }
 CHEAP = 4
+#: elements of a matrix for which rows are worth a nest of their own
+LARGE = 2048
 #: an expression never grows beyond this cost; its parts get memory instead
 LARGEST = 400
 
@@ -82,7 +84,7 @@ def _repeated(order: list[Node], costs: dict[Node, int]) -> set[Node]:
     """
     found = set()
     for node in order:
-        if node.op == "broadcast" and node.size >= max(SMALL, 2 * node.inputs[0].size):
+        if node.op == "broadcast" and node.size >= max(LARGE, 2 * node.inputs[0].size):
             source = node.inputs[0]
             along = node.ndim - 1 in node.params["axes"] and source.shape[-1] > 1
             if along and costs[source] > CHEAP:
@@ -91,9 +93,15 @@ def _repeated(order: list[Node], costs: dict[Node, int]) -> set[Node]:
 
 
 def view_base(node: Node) -> Node:
-    """The array whose memory a chain of movements reads."""
-    while node.op in MOVEMENT and (node.op != "reshape" or _affine(node)):
+    """The array whose memory a chain of movements reads.
+
+    What a reshape merges that is not affine lies in row-major order and is read as it lies.
+    """
+    while node.op in MOVEMENT:
+        whole = node.op == "reshape" and not _affine(node)
         node = node.inputs[0]
+        if whole:
+            break
     return node
 
 

@@ -124,10 +124,18 @@ def affines(nest: Nest) -> list[Affine]:
 
 
 def _reorder_map(nest: Nest) -> Nest:
-    """Loops by falling stride of the first store, so that memory is written in order."""
+    """Loops by falling stride of the first store, so that memory is written in order.
+
+    Where most arrays are read in another order, loops follow these: turning one is less work.
+    """
     if not nest.stores:
         return nest
     strides = nest.stores[0].access.offset.coeffs
+    accesses = [a.offset.coeffs for a in (*nest.writes, *nest.reads) if a.buffer.size > 1]
+    votes = {d: sum(c[d] == 1 for c in accesses) for d in range(len(nest.dims))}
+    best = max(votes, key=lambda d: votes[d], default=0)
+    if votes and votes[best] > 1 + sum(votes[d] for d, step in enumerate(strides) if step == 1):
+        strides = next(c for c in accesses if c[best] == 1)
     order = sorted(range(len(nest.dims)), key=lambda d: -abs(strides[d]))
     return regroup(nest, [[d] for d in order], len(order))
 

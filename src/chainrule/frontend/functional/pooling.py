@@ -272,11 +272,11 @@ def _window_axes(kernel: Sequence[int]) -> Shape:
 
 
 def _largest_of_tiles(x: Tensor, kernel: Sequence[int]) -> Tensor:
-    """The largest of each window, as the sum over it of the elements at its place.
+    """The largest of each window.
 
-    That place is a whole number, through which no derivative passes: so the gradient goes to the
-    first largest element alone, and is one element-wise map. Without derivatives it is not asked
-    for.
+    Its derivative is that of a sum over the window of the elements at the place of the first
+    largest. That place is a whole number, through which no derivative passes: so the gradient goes
+    to this element alone, and is one element-wise map.
     """
     if math.prod(kernel) > SMALL:
         for axis in reversed(range(len(kernel))):  # rows last: the first row wins a tie
@@ -286,13 +286,14 @@ def _largest_of_tiles(x: Tensor, kernel: Sequence[int]) -> Tensor:
     if not x.requires_grad:
         return reduce(maximum, _corners(x, kernel))
     tiles = _tiles(x, kernel)
-    place = _place(_corners(x, kernel), np.zeros(1, np.int32), 2)
+    best, place = _place(_corners(x, kernel), np.zeros(1, np.int32), 2)
     number: Tensor | int = 0
     for axis, k in zip(_window_axes(kernel), kernel, strict=True):
         number = number * k + apply(ops.iota, shape=tiles.shape, axis=axis)
     inside = [n for p in place.shape[2:] for n in (p, 1)]
     chosen = equal(reshape(place, (*place.shape[:2], *inside)), number)
-    return reductions.sum(where(chosen, tiles, 0.0), _window_axes(kernel))
+    way = reductions.sum(where(chosen, tiles, 0.0), _window_axes(kernel))
+    return apply(ops.detour, best, way)
 
 
 def _corners(x: Tensor, kernel: Sequence[int]) -> list[Tensor]:
@@ -318,22 +319,23 @@ def _largest_along(x: Tensor, axis: int, k: int) -> Tensor:
     return reductions.sum(where(chosen, tiles, 0.0), _window_axes(kernel))
 
 
-def _place(pieces: Sequence[Tensor], first: Array, axis: int) -> Tensor:
-    """Which of the pieces is the first largest; a NaN counts as largest."""
+def _place(pieces: Sequence[Tensor], first: Array, axis: int) -> tuple[Tensor, Tensor]:
+    """The largest of the pieces, and which is the first such; a NaN counts as largest."""
     best = pieces[0]
     place = broadcast_to(along(first, axis, best.ndim), best.shape)
     for k, piece in enumerate(pieces[1:], start=1):
         wins = bitwise_or(less(best, piece), not_equal(piece, piece))
         best, place = where(wins, piece, best), where(wins, k, place)
-    return place
+    return best, place
 
 
 def _largest(pieces: Sequence[Tensor], first: Array, axis: int) -> Tensor:
     """The largest of the pieces, element by element; the gradient goes to the first of them."""
     if not any(p.requires_grad for p in pieces):
         return reduce(maximum, pieces)
-    place = _place(pieces, first, axis)
-    return reduce(add, [where(equal(place, k), p, 0.0) for k, p in enumerate(pieces)])
+    best, place = _place(pieces, first, axis)
+    way = reduce(add, [where(equal(place, k), p, 0.0) for k, p in enumerate(pieces)])
+    return apply(ops.detour, best, way)
 
 
 def _output_sizes(x: Tensor, output_size: OutputSize, axes: int) -> Shape:
