@@ -19,9 +19,11 @@ from .builder import Builder
 from .expression import load_lanes, scaled
 from .values import LANES, Value, i64
 
-#: rows of B that the copying tile asks for in advance: rows lie too far apart for the processor's
-#: own prefetching
+#: rows of B that a tile asks for in advance which meets them first: they lie too far apart for the
+#: processor's own prefetching, or come too fast
 AHEAD = 12
+#: elements of B that are not near from the step before
+FAR = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ class Sum:
         self.b, self.nest, self.source, self.tile = b, nest, source, tile
         self.x = Extents.of(nest)
         self.pointers, self.packed = pointers, packed
+        #: each row of B is met once, by the only tile of its columns (one row of A leaves the
+        #: processor the time to see this itself)
+        self.once = 1 < self.x.m <= tile.rows and self.x.n * self.x.k > FAR and not self.x.outer
         self.fetched = {} if tile.block < self.x.k else far_accesses(nest)
 
     def steps(self, band: Band, block: Block, sums: list[Value]) -> list[Value]:
@@ -179,8 +184,11 @@ class Sum:
                     load_lanes(b, "float", b.gep(row, j * LANES, "float"), lanes, 4)
                     for j, lanes in enumerate(band.panel.lanes)
                 ]
+                if place is not None or self.once:
+                    self._ask_ahead(row, band.source.step, len(vectors))
                 if place is not None:
-                    self._copy(place, row, band.source.step, vectors)
+                    for j, vector in enumerate(vectors):
+                        b.store(vector, b.gep(place, j * LANES, "float"), 64)
                     place = b.gep(place, band.panel.width, "float")
                 totals = self._column(b.gep(column, u * along, "float"), band.rows, vectors, totals)
                 row = b.gep(row, band.source.step, "float")
@@ -200,13 +208,12 @@ class Sum:
                 found.append(b.fma(x, vector, sums[i * len(vectors) + j]))
         return found
 
-    def _copy(self, place: Value, row: Value, step: Bound, vectors: list[Value]) -> None:
-        """Keep a row of B, and ask for one that will be met soon."""
+    def _ask_ahead(self, row: Value, step: Bound, vectors: int) -> None:
+        """Ask for a row of B that will be met soon."""
         b = self.b
-        later = b.gep(row, times(self.b, step, AHEAD), "float")
+        later = b.gep(row, times(b, step, AHEAD), "float")
         b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        for j, vector in enumerate(vectors):
-            b.store(vector, b.gep(place, j * LANES, "float"), 64)
+        for j in range(vectors):
             address = b.gep(later, j * LANES, "float")
             b.emit(f"call void @llvm.prefetch.p0({address}, i32 0, i32 3, i32 1)")
 
