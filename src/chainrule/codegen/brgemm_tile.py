@@ -88,7 +88,7 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
         parts = math.ceil(x.k / longest)
         block = math.ceil(x.k / parts / unroll) * unroll
     strip = max(1, WAITING_BYTES // (4 * LANES * vectors * rows)) * rows
-    pack = serves > 2 and not x.outer and not _tidy(nest, x)
+    pack = serves > 1 and not x.outer and not _tidy(nest, x)
     return Tile(rows, vectors, block, unroll, strip, pack)
 
 

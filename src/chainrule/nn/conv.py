@@ -67,8 +67,12 @@ class _Convolution(Module):
         self.reset_parameters()
 
     def _empty_weight(self) -> Any:
+        """In the order in which the product or the sum over taps reads or makes it."""
         rows, columns = self.out_channels, self.in_channels
         order = (0, *range(2, 2 + self.axes), 1)
+        single = set(self.kernel_size) == {1} or self.groups == columns
+        if single and not self.transposed:
+            order = (*range(2, 2 + self.axes), 1, 0)
         if self.transposed:
             rows, columns = columns, rows
             order = (*range(1, 2 + self.axes), 0)

@@ -60,7 +60,8 @@ def _readable(product: str, position: int, node: Node) -> bool:
     if strides is None:
         return False
     if product == "conv" and position == PRODUCTS[product]:
-        return strides == row_major(node.shape)
+        wanted = zip(strides, row_major(node.shape), node.shape, strict=True)
+        return all(step == dense for step, dense, extent in wanted if extent > 1)
     return position != PRODUCTS[product] or strides[-1] == 1 or node.shape[-1] == 1
 
 
