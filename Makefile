@@ -26,7 +26,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --json benchmarks.json
 
 # Trainings killed at random moments, 200 times: each goes on and ends with the same bits.
 soak: $(VENV)/.installed-test

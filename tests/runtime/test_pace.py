@@ -21,7 +21,7 @@ def drive(pace: Pace, alone: float, together: float, most: int, seconds: float) 
 
 def test_the_faster_way_wins() -> None:
     assert drive(Pace(), 1e-3, 0.6e-3, 2, 0.48)[8:14] == [2] * 6
-    assert drive(Pace(), 1e-3, 1.2e-3, 2, 0.48)[8:14] == [1] * 6
+    assert drive(Pace(), 1e-3, 1.2e-3, 2, 0.48)[6] == 1
 
 
 def test_a_long_step_is_not_tried_alone_twice() -> None:
@@ -52,6 +52,22 @@ def test_a_neighbour_that_comes_is_noticed() -> None:
     pace = Pace()
     assert drive(pace, 1e-3, 0.6e-3, 2, 0.3)[-1] == 2
     assert drive(pace, 1e-3, 2e-3, 2, 1.0)[-1] == 1
+
+
+@pytest.mark.parametrize("together", [1.2e-3, 2e-3, 20e-3])
+def test_who_works_alone_looks_around_often_and_briefly(together: float) -> None:
+    pace, spent = Pace(), {1: 0.0, 2: 0.0}
+    last, longest = 0.0, 0.0
+    while sum(spent.values()) < 20.0:
+        threads, steps = pace.threads(2), pace.steps(10**9)
+        time = steps * (1e-3 if threads == 1 else together)
+        pace.record(threads, steps, time)
+        spent[threads] += time
+        if threads == 2:
+            now = sum(spent.values())
+            last, longest = now, max(longest, now - last)
+    assert spent[2] < 0.03 * spent[1]
+    assert longest < 1.2
 
 
 def test_while_all_are_as_fast_as_before_nobody_is_tried_alone() -> None:

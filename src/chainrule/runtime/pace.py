@@ -17,7 +17,9 @@ _TRIALS = 3  # slices of each way, at least
 _TRIED_SECONDS = 3e-3  # and at least so long: three short calls may all meet a busy neighbour
 _SLOWER = 1.25  # all threads together are doubted once their steps take so much longer
 _LONG_SECONDS = 0.1  # a step so long surely gains from threads, and is too long to try alone
-_FIRST_PATIENCE, _LAST_PATIENCE = 0.5, 30.0
+_HOPELESS = 1.5  # all together are not tried further once a slice takes so much longer than alone
+#: seconds until the choice is doubted, at first and at most: of the caller alone, and of all
+_PATIENCE = {True: (0.05, 1.0), False: (0.5, 30.0)}
 
 # A guess for the first slice only: a slow core's arithmetic and memory, per second.
 _FLOPS, _BYTES = 2e10, 5e9
@@ -27,14 +29,15 @@ class Pace:
     """Measures a program's steps; asked before each slice, told after it.
 
     Alone and together are tried a few times each, the best times are compared, and the winner runs
-    on. As a neighbour may come or go, the trial is repeated, after 0.5 s at first, later 30 s; but
-    not while all together are as fast as they were, since trying alone would cost them half.
+    on. As a neighbour may come or go, the trial is repeated. A caller who works alone doubts that
+    soon and often: the neighbour may have gone, and trying costs little. All together are doubted
+    rarely, and not while they are as fast as they were: trying alone would cost them half.
     """
 
     def __init__(self, flops: int = 0, traffic_bytes: int = 0) -> None:
         self._step_seconds = flops / _FLOPS + traffic_bytes / _BYTES
         self._most = 1
-        self._patience = _FIRST_PATIENCE
+        self._patience = {alone: first for alone, (first, _) in _PATIENCE.items()}
         self.alone = False  # whether a call of one step should be made on the caller alone
         self._try()
 
@@ -75,7 +78,8 @@ class Pace:
         if self._decided:
             self._elapsed += seconds
             self._recent = min(self._recent, step_seconds)
-            if self._elapsed > self._patience and step_seconds < SLICE_SECONDS:
+            patience = self._patience[self._decided == 1]
+            if self._elapsed > patience and step_seconds < SLICE_SECONDS:
                 self._doubt()
             return
         alone = threads == 1
@@ -92,7 +96,8 @@ class Pace:
         if self._decided > 1 and self._recent < _SLOWER * self._best[False]:
             self._wait()
             return
-        self._patience = min(2 * self._patience, _LAST_PATIENCE)
+        alone = self._decided == 1
+        self._patience[alone] = min(2 * self._patience[alone], _PATIENCE[alone][1])
         self._try()
 
     def _decide(self) -> None:
@@ -100,5 +105,11 @@ class Pace:
             self._decided = self._most
         elif self._tried(True) and self._best[True] < LOOP_SECONDS:
             self._decided = 1
-        elif self._tried(False):
+        elif self._tried(False) or self._hopeless():
             self._decided = 1 if self._best[True] <= self._best[False] else self._most
+            other = self._decided != 1
+            self._patience[other] = _PATIENCE[other][0]
+
+    def _hopeless(self) -> bool:
+        """Whether all together are so slow that a few more slices would change nothing."""
+        return self._runs[False] > 0 and self._best[False] > _HOPELESS * self._best[True]
