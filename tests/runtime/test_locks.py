@@ -67,6 +67,18 @@ def test_one_lock_for_each_state() -> None:
     assert lock_of([]) is not lock_of([])
 
 
+def test_memory_that_returns_at_an_old_address_is_new() -> None:
+    """Else a program would wait for one that its predecessor there had shared a state with."""
+    buffer, kept = bytearray(256), state()
+    old = np.frombuffer(buffer, np.float32)
+    lock = lock_of([kept, old])
+    assert lock_of([np.frombuffer(buffer, np.float32)]) is lock  # as long as the old one lives
+    del old
+    new = np.frombuffer(buffer, np.float32)
+    assert lock_of([new]) is not lock
+    assert lock_of([kept]) is lock
+
+
 def test_a_joint_lock_is_given_back_when_a_ctrl_c_strikes_between_its_parts() -> None:
     class Struck(threading.Barrier):
         def __enter__(self) -> None:

@@ -15,7 +15,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ __all__ = ["JointLock", "RunLock", "let_fork_pass", "lock_of"]
 
 _serial = itertools.count()
 _locks: weakref.WeakValueDictionary[int, RunLock] = weakref.WeakValueDictionary()
-#: by the address of the allocation; an entry lives as long as a program that uses it
+#: by the address of the allocation; an entry holds while the lock covers living memory there
 _by_memory: weakref.WeakValueDictionary[int, RunLock] = weakref.WeakValueDictionary()
 _gate = threading.RLock()
 _fork_waits = False
@@ -43,11 +43,12 @@ class RunLock:
     Whoever makes one must not hold the compiler's lock.
     """
 
-    __slots__ = ("__weakref__", "calls", "serial", "slices")
+    __slots__ = ("__weakref__", "calls", "covered", "serial", "slices")
 
     def __init__(self) -> None:
         self.calls = threading.RLock()
         self.slices = threading.RLock()
+        self.covered: dict[int, list[weakref.ref[Array]]] = {}  # allocations at each address
         with _gate:
             self.serial = next(_serial)
             _locks[self.serial] = self
@@ -56,6 +57,17 @@ class RunLock:
     def parts(self) -> tuple[RunLock, ...]:
         """The locks that are taken."""
         return (self,)
+
+    def covers(self, place: int) -> bool:
+        """Whether memory at ``place`` that came under this lock still lives: addresses return."""
+        return any(ref() is not None for ref in self.covered.get(place, ()))
+
+    def cover(self, memory: Mapping[int, Array]) -> None:
+        """Take in allocations, by their addresses, and forget those that are gone."""
+        for place in [place for place in self.covered if not self.covers(place)]:
+            del self.covered[place]
+        for place, array in memory.items():
+            self.covered.setdefault(place, []).append(weakref.ref(array))
 
 
 class JointLock:
@@ -93,21 +105,22 @@ def _nested(parts: Sequence[RunLock]) -> Iterator[None]:
 
 def lock_of(states: Iterable[Array]) -> RunLock | JointLock:
     """The lock of a program that writes ``states``: held by nobody else who writes any of them."""
-    places = {_memory(array) for array in states}
+    memory = {address(whole): whole for whole in map(_allocation, states)}
     with _gate:
-        found = {p: lock for p in places if (lock := _by_memory.get(p)) is not None}
-        parts = set(found.values()) or {RunLock()}
+        known = {p: lock for p in memory if (lock := _by_memory.get(p)) and lock.covers(p)}
+        parts = set(known.values()) or {RunLock()}
         first = min(parts, key=lambda lock: lock.serial)
-        _by_memory.update(dict.fromkeys(places - found.keys(), first))
+        for lock in parts:
+            lock.cover({p: a for p, a in memory.items() if known.get(p, first) is lock})
+        _by_memory.update(dict.fromkeys(memory.keys() - known.keys(), first))
     return first if len(parts) == 1 else JointLock(parts)
 
 
-def _memory(array: Array) -> int:
-    """Where the allocation that ``array`` is a part of begins."""
+def _allocation(array: Array) -> Array:
+    """The array of the allocation that ``array`` is a part of."""
     while isinstance(array.base, np.ndarray):
         array = array.base
-    found: int = address(array)
-    return found
+    return array
 
 
 def let_fork_pass() -> None:
