@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
     p.add_argument("--markdown", action="store_true", help="print Markdown tables")
     p.add_argument("--read", type=Path, nargs="+", metavar="FILE", help="print saved results only")
+    p.add_argument("--summary", action="store_true", help="with --read: one line for each table")
     return p
 
 
@@ -113,6 +114,7 @@ def measure(options: argparse.Namespace) -> None:
         groups.append(run.run(entries))
         print(show(groups[-1]), flush=True)
         save(options, groups, [], facts)
+    print(report.summary(groups, markdown=options.markdown), flush=True)
     if OPTIM in asked:
         updates = measure_optim(options, counts, machine)
         print(report.optim_tables(updates, markdown=options.markdown))
@@ -151,16 +153,21 @@ def say(message: str) -> None:
     print(f"  {message}", file=sys.stderr, flush=True)
 
 
+def show_saved(options: argparse.Namespace) -> None:
+    """The tables of runs that ``--json`` kept; ``--summary`` leaves a line of each."""
+    show = report.markdown if options.markdown else report.text
+    saved = [report.from_json(path.read_text()) for path in options.read]
+    groups = [group for each, _ in saved for group in each]
+    updates = [update for _, each in saved for update in each]
+    tables = [] if options.summary else list(map(show, groups))
+    optimizers = report.optim_tables(updates, markdown=options.markdown)
+    print("\n".join([*tables, report.summary(groups, markdown=options.markdown), optimizers]))
+
+
 def main() -> None:
     options = parser().parse_args()
     if options.read:
-        show = report.markdown if options.markdown else report.text
-        for path in options.read:
-            groups, updates = report.from_json(path.read_text())
-            print(
-                "\n".join(map(show, groups))
-                + report.optim_tables(updates, markdown=options.markdown)
-            )
+        show_saved(options)
         return
     os.environ.pop("CHAINRULE_DUMP", None)  # writing every stage would be timed as compilation
     measure(options)

@@ -113,6 +113,55 @@ def markdown_table(heading: str, rows: list[Line], notes: list[str]) -> str:
     )
 
 
+SUMMARY_HEADER: Line = [
+    "workload",
+    "threads",
+    "ours, ms",
+    "best peer, ms",
+    "its form",
+    "speed",
+    "at best",
+    "% of FMA peak",
+    "first step cold",
+    "MiB, ours / best peer",
+]
+
+
+def at_best(group: Group) -> float | None:
+    """The shortest burst of any peer by our shortest, which others on the machine disturb least."""
+    ours = [min(r.steps) for r in group.rows if r.steps and r.peer == OURS]
+    peers = [min(r.steps) for r in group.rows if r.steps and r.peer != OURS]
+    return min(peers) / ours[0] if ours and peers else None
+
+
+def summary_cells(group: Group) -> Line | None:
+    """One line of the summary; None where ours or every peer is absent."""
+    ours = next((row for row in group.rows if row.steps and row.peer == OURS), None)
+    best, shortest = best_peer(group), at_best(group)
+    if ours is None or best is None or shortest is None:
+        return None
+    ratio = speed(group, ours) or 0.0
+    return [
+        f"{group.workload}, {group.mode}",
+        str(group.threads),
+        f"{statistics.median(ours.steps) * 1e3:.3g}",
+        f"{statistics.median(best.steps) * 1e3:.3g}",
+        best.peer,
+        f"{ratio:.2f}",
+        f"{shortest:.2f}",
+        f"{100 * statistics.median(ours.of_peak):.0f}",
+        f"{ours.first_cold:.2f} s",
+        f"{ours.memory / 2**20:.0f} / {best.memory / 2**20:.0f}",
+    ]
+
+
+def summary(groups: list[Group], *, markdown: bool) -> str:
+    """A line for each table: medians, and the speed against the best peer."""
+    lines = [line for line in map(summary_cells, groups) if line is not None]
+    show = markdown_table if markdown else text_table
+    return show("all rows", [SUMMARY_HEADER, *lines], []) if lines else ""
+
+
 OPTIM_HEADER: Line = [
     "optimizer",
     "arrays moved",
