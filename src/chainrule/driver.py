@@ -25,9 +25,8 @@ from .frontend.compiled import CompiledFunction, Executable, install
 from .frontend.interpreted import InterpretedProgram
 from .ir.graph import Graph
 from .ir.text import canonical
-from .ir.types import Array
+from .ir.types import Array, row_major
 from .passes import optimize
-from .passes.layout import input_strides, row_major
 from .runtime.buffer import ALIGNMENT, address
 from .runtime.cache import default_cache
 from .runtime.description import ProgramMeta, Slot
@@ -153,12 +152,9 @@ def describe(graph: Graph, doors: Doors, program: Program) -> ProgramMeta:
     """The slots of ``program`` and what one step costs."""
     slots = []
     for i, node in enumerate(graph.inputs):
-        kind = node.params["kind"]
-        moves = kind == "scalar" or i in doors.stepped
-        aligned = kind != "scalar" and i not in doors.unaligned and not moves
-        strides = input_strides(node)
+        kind, strides = node.params["kind"], node.params["strides"]
         given = None if strides == row_major(node.shape) else strides
-        stride = node.size if moves else 0
+        stride, aligned = doors.step_stride(i, node), doors.is_aligned(i, node)
         slots.append(Slot(f"in{i}", kind, node.dtype, node.shape, stride, given, aligned))
     for i, node in enumerate(graph.outputs):
         slots.append(Slot(f"out{i}", "output", node.dtype, node.shape, node.size))

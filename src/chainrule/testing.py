@@ -9,11 +9,10 @@ import numpy as np
 
 from .autodiff import cotangents
 from .errors import GradientError
-from .frontend.memory import row_major
 from .frontend.traced import Traced, flatten_call, trace_function
 from .interpret import evaluate
 from .ir.graph import Node, full_like
-from .ir.types import Array, DType
+from .ir.types import Array, DType, row_major
 from .ops.sources import input_
 
 __all__ = ["check_grads"]

@@ -9,7 +9,8 @@ import pytest
 
 from chainrule import ops
 from chainrule.ir.graph import Node
-from chainrule.passes.layout import matching_groups, row_major, view_strides
+from chainrule.ir.types import row_major
+from chainrule.passes.layout import matching_groups, view_strides
 from chainrule.schedule.index import Idx, dot_strides, input_index, loops
 from steps import door
 

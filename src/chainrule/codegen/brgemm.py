@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from ..errors import CompileError
-from ..schedule.nest import Nest, Product, Waiting
+from ..schedule.nest import LANES, Nest, Product, Waiting
 from .bounds import Bound, below, larger, plus, smaller, value_of
 from .brgemm_epilogue import Epilogue, Region, is_short
 from .brgemm_sum import Band, Block, Panel, Part, Rows, Sum
@@ -32,7 +32,7 @@ from .brgemm_tile import Extents, Tile, choose_tile, product_granule
 from .builder import Builder
 from .kernel import HI, LO, Kernel, finish, pointers_of
 from .target import Target
-from .values import LANES, Value, const, i64, vector_of
+from .values import Value, const, i64, vector_of
 
 VECTOR = vector_of("float")
 ZERO = const(VECTOR, 0.0)

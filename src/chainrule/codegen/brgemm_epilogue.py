@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.types import f32
-from ..schedule.nest import Acc, Access, Apply, Buffer, Load, Nest, walk
+from ..schedule.nest import LANES, Acc, Access, Apply, Buffer, Load, Nest, walk
 from .builder import Builder, Place
 from .expression import Expressions
 from .placement import Binding, Point
 from .stores import emit_store, memory_form
-from .values import LANES, Value, i64, vector_of
+from .values import Value, i64, vector_of
 
 #: instructions of an epilogue that may stand once for each register of a tile
 SHORT = 4

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..schedule.nest import Access, Buffer, Nest, Product
+from ..schedule.nest import LANES, Access, Buffer, Nest, Product
 from .bounds import Bound, times
 from .brgemm_epilogue import far_accesses
 from .brgemm_tile import Extents, Tile
 from .builder import Builder
 from .expression import load_lanes, scaled
-from .values import LANES, Value, i64
+from .values import Value, i64
 
 #: rows of B that a tile asks for in advance which meets them first: they lie too far apart for the
 #: processor's own prefetching, or come too fast

@@ -12,9 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..schedule.nest import Nest, Product
+from ..schedule.nest import LANES, Nest, Product
 from .target import Target
-from .values import LANES
 
 #: bytes of B kept for one panel and one block of k: half in L1, the rest streams from L2
 PANEL_BYTES = 64 << 10

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ir.types import DType
+from ..ops.random import PARITY, ROTATIONS
 from . import vecmath
 from .builder import Builder
 from .root import sqrt
@@ -23,9 +24,6 @@ REGISTER = {
 }
 MEMORY = {**REGISTER, DType.bool: "i8"}
 SIGNED = (DType.i32,)
-
-THREEFRY_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
-THREEFRY_PARITY = 0x1BD11BDA
 
 
 def apply(
@@ -127,8 +125,8 @@ def threefry(b: Builder, keys: tuple[Value, Value, Value], x0: Value, x1: Value)
     """
     x0, x1 = b.add(x0, keys[0]), b.add(x1, keys[1])
     for group in range(5):
-        for turn in range(4):
-            amount = const(x1.type, THREEFRY_ROTATIONS[(group % 2) * 4 + turn])
+        for distance in ROTATIONS[group % 2]:
+            amount = const(x1.type, distance)
             x0 = b.add(x0, x1)
             x1 = b.bits("xor", b.overloaded("fshl", x1, x1, amount), x0)
         x0 = b.add(x0, keys[(group + 1) % 3])
@@ -139,7 +137,7 @@ def threefry(b: Builder, keys: tuple[Value, Value, Value], x0: Value, x1: Value)
 
 def threefry_parity(b: Builder, key0: Value, key1: Value) -> Value:
     """The third key word."""
-    return b.bits("xor", b.bits("xor", key0, key1), const(key0.type, THREEFRY_PARITY))
+    return b.bits("xor", b.bits("xor", key0, key1), const(key0.type, PARITY))
 
 
 # ------------------------------------------------------------------------------------- tables

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from ..ir.types import DType
-from ..schedule.nest import Access, Apply, Buffer, Const, Expr, Index, Indirect, Load, Nest
+from ..schedule.nest import LANES, Access, Apply, Buffer, Const, Expr, Index, Indirect, Load, Nest
 from .builder import Builder, Place
 from .elementwise import MEMORY, REGISTER, apply, threefry, threefry_parity
 from .placement import Dims, Placement, Point, affine_dims, bound
-from .values import LANES, Value, const, const_vector, i64, lane_mask, vector_of
+from .values import Value, const, const_vector, i64, lane_mask, vector_of
 
 #: bytes of an array that is not expected in a near cache, and how far ahead of its use a walk asks
 #: for it: the processor's own prefetching begins anew at each page and for each of many arrays

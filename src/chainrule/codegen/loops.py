@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ..schedule.nest import Nest
+from ..schedule.nest import LANES, Nest
 from .builder import Builder, Fold
 from .kernel import HI, LO
 from .placement import Binding, Point
-from .values import LANES, Value, i64
+from .values import Value, i64
 
 
 @dataclass(frozen=True)

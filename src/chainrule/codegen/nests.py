@@ -8,7 +8,7 @@ along another goes in blocks of sixteen by sixteen that are transposed in regist
 
 from __future__ import annotations
 
-from ..schedule.nest import Acc, Access, Apply, Load, Nest, Reduce, Store, walk
+from ..schedule.nest import LANES, Acc, Access, Apply, Load, Nest, Reduce, Store, walk
 from .builder import Builder
 from .elementwise import MEMORY, REGISTER
 from .expression import Expressions
@@ -19,7 +19,7 @@ from .reduction import across, combine, identity, masked
 from .stores import emit_store, memory_form
 from .target import Target
 from .transposition import transpose
-from .values import LANES, Value, const, vector_of
+from .values import Value, const, vector_of
 
 #: instructions of the operations that take more than one
 HEAVY = {"exp": 14, "log": 18, "log1p": 26, "tanh": 26, "erf": 30, "rng_bits": 110, "div": 4}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from ..ir.types import DType
+from ..schedule.nest import LANES
 from .builder import Builder
 from .elementwise import SIGNED, maximum
-from .values import LANES, Value, const, lane_mask
+from .values import Value, const, lane_mask
 
 
 def identity(op: str, dtype: DType, type_: str) -> Value:

@@ -7,7 +7,9 @@ from .target import Target
 from .values import Value, const, i64
 
 # Byte offsets in the control block; a cache line each, where threads meet.
-ARRIVALS, GENERATION, STOP, DONE, YIELD, SLEEP, LEAVE = 0, 64, 128, 192, 256, 264, 320
+# Arrivals are counted at its very start.
+GENERATION, STOP, DONE, YIELD, SLEEP, LEAVE = 64, 128, 192, 256, 264, 320
+CONTROL_BYTES = 384
 
 SPINS = 2000  # pauses before a waiting thread gives its processor away
 YIELDS = 400  # yields before it sleeps

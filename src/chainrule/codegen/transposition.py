@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..schedule.nest import LANES
 from .builder import Builder
-from .values import LANES, Value
+from .values import Value
 
 
 def transpose(b: Builder, rows: list[Value]) -> list[Value]:

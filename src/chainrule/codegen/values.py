@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LANES = 16
+from ..schedule.nest import LANES
 
 
 def vector_of(scalar: str) -> str:

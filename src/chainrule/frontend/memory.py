@@ -72,15 +72,6 @@ def element_strides(array: Array) -> Shape:
     return tuple(s // array.itemsize for s in array.strides)
 
 
-def row_major(shape: Shape) -> Shape:
-    """Element strides of a C-contiguous array of ``shape``."""
-    strides, step = [], 1
-    for length in reversed(shape):
-        strides.append(step)
-        step *= max(length, 1)
-    return tuple(reversed(strides))
-
-
 _NARROWER: dict[str, DType] = {
     "float16": DType.f32,
     "float64": DType.f32,

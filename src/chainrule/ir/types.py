@@ -1,4 +1,4 @@
-"""Data types of the graph: what one element is, and how NumPy spells it."""
+"""Types of the graph: what one element is, how NumPy spells it, and how arrays lie in memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ from ..errors import DTypeError
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
+
+
+def row_major(shape: Shape) -> Shape:
+    """Strides, in elements, of a C-contiguous array of ``shape``; 0 counts as 1, as in NumPy."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= max(extent, 1)
+    return tuple(reversed(strides))
 
 
 class DType(Enum):

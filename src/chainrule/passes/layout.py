@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.rewrite import with_inputs
-from ..ir.types import Shape
+from ..ir.types import Shape, row_major
 
 Strides = tuple[int, ...]
 
@@ -65,22 +65,6 @@ def _readable(product: str, position: int, node: Node) -> bool:
     return position != PRODUCTS[product] or strides[-1] == 1 or node.shape[-1] == 1
 
 
-def row_major(shape: Shape) -> Strides:
-    """Strides in elements of a C-contiguous array."""
-    strides: list[int] = []
-    step = 1
-    for extent in reversed(shape):
-        strides.append(step)
-        step *= extent
-    return tuple(reversed(strides))
-
-
-def input_strides(node: Node) -> Strides:
-    """Element strides of an ``input``: as given, or row-major."""
-    given = node.params.get("strides")
-    return tuple(given) if given is not None else row_major(node.shape)
-
-
 def is_scalar_fill(node: Node) -> bool:
     """Whether a node has no memory to point at: a number or an index."""
     return node.op == "iota" or (node.op == "const" and node.size == 1)
@@ -92,7 +76,8 @@ def view_strides(node: Node) -> Strides | None:
     Nodes that compute something get row-major memory of their own.
     """
     if node.op == "input":
-        return input_strides(node)
+        given: Strides = node.params["strides"]
+        return given
     if is_scalar_fill(node):
         return None
     if node.op == "transpose":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CompileError
-from ..ir.types import Array, DType, Shape
+from ..ir.types import Array, DType, Shape, row_major
 
 __all__ = ["ProgramMeta", "Slot"]
 
@@ -67,13 +67,8 @@ class Slot:
     @property
     def byte_strides(self) -> tuple[int, ...]:
         """Strides in bytes, as NumPy counts them."""
-        if self.strides is not None:
-            return tuple(s * self.dtype.itemsize for s in self.strides)
-        found, step = [], self.dtype.itemsize
-        for extent in reversed(self.shape):
-            found.append(step)
-            step *= extent
-        return tuple(reversed(found))
+        strides = row_major(self.shape) if self.strides is None else self.strides
+        return tuple(s * self.dtype.itemsize for s in strides)
 
     def lies_like(self, array: Array) -> bool:
         """Whether ``array``, of this shape, has its elements where the program expects them."""

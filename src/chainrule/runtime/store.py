@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..codegen.spmd import CONTROL_BYTES, DONE, LEAVE, SLEEP, STOP, YIELD
 from .buffer import address, aligned_empty
 
 __all__ = ["Control", "PointerTable", "sleep_address", "yield_address"]
@@ -49,17 +50,15 @@ class Control:
     ``stop.value = 1`` ends the running slice at the next step; ``done.value`` counts its steps.
     """
 
-    NBYTES = 384
-
     def __init__(self) -> None:
-        self._memory = aligned_empty((self.NBYTES,), np.uint8)
+        self._memory = aligned_empty((CONTROL_BYTES,), np.uint8)
         self._memory.fill(0)
         self.address: int = address(self._memory)
-        self.stop = ctypes.c_int32.from_address(self.address + 128)
-        self.done = ctypes.c_int64.from_address(self.address + 192)
-        self._leave = ctypes.c_int32.from_address(self.address + 320)
-        ctypes.c_size_t.from_address(self.address + 256).value = yield_address()
-        ctypes.c_size_t.from_address(self.address + 264).value = sleep_address()
+        self.stop = ctypes.c_int32.from_address(self.address + STOP)
+        self.done = ctypes.c_int64.from_address(self.address + DONE)
+        self._leave = ctypes.c_int32.from_address(self.address + LEAVE)
+        ctypes.c_size_t.from_address(self.address + YIELD).value = yield_address()
+        ctypes.c_size_t.from_address(self.address + SLEEP).value = sleep_address()
 
     def reset(self) -> None:
         """Withdraw a stop and start counting again."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..ir.graph import Node
-from ..ir.types import Shape
-from ..passes.layout import matching_groups, row_major
+from ..ir.types import Shape, row_major
+from ..passes.layout import matching_groups
 from .nest import Affine
 
 Idx = tuple[Affine, ...]

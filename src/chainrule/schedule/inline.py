@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..ir.graph import Node
-from ..ir.types import DType
-from ..passes.layout import row_major
+from ..ir.types import DType, row_major
 from .index import Idx, dot_strides, input_index, zero
 from .nest import Access, Apply, Const, Expr, Index, Indirect, Load
 from .realize import MOVEMENT

@@ -34,6 +34,7 @@ from dataclasses import dataclass, field
 
 from ..ir.types import Array, DType
 
+#: elements of a vector in every nest, whatever the processor: part of the order of sums
 LANES = 16
 
 
@@ -199,8 +200,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Store:
-    """``buffer[offset] = value``; with ``add``, += in loop order (then the nest is sequential
-    along every dim that the indirect index depends on)."""
+    """``buffer[offset] = value``, or ``+=`` in loop order with ``add``.
+
+    A nest that adds is sequential along every dim that the indirect index depends on.
+    """
 
     access: Access
     value: Expr
@@ -291,8 +294,9 @@ def walk(roots: list[Expr]) -> list[Expr]:
 
 @dataclass(frozen=True)
 class Task:
-    """A nest in a phase. ``owner``: None when threads share it, else which thread (modulo their
-    number).
+    """A nest in a phase.
+
+    ``owner``: which thread does it, modulo their number; None when they share it.
     """
 
     nest: Nest

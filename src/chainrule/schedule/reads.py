@@ -24,8 +24,6 @@ def unit_reads(kind: str, value: Node, realized: AbstractSet[Node], *, own: bool
 
     ``own``: the unit is the one that computes ``value``; otherwise a realized value is itself read.
     """
-    if kind == "identity":
-        return [(value, axes_of(value.shape))]
     recorder = _Recorder(realized, value.ndim)
     if kind == "map":
         recorder.visit(value, axes_of(value.shape), root=own)

@@ -12,6 +12,7 @@ from math import prod
 
 from ..ir.types import DType
 from .nest import (
+    LANES,
     Access,
     Affine,
     Apply,
@@ -28,8 +29,6 @@ from .nest import (
     walk,
 )
 
-#: elements of a vector
-LANES = 16
 #: bytes of operands that stay in the first or second cache while tiles pass over them
 NEAR = (40 << 10, 256 << 10)
 #: steps of a sum between which accumulators may go to memory and come back
@@ -99,9 +98,7 @@ def _span(nest: Nest, access: Access, still: set[int]) -> int:
 
 def work(nest: Nest) -> int:
     """Scalar operations of one run, roughly."""
-    points = 1
-    for extent in nest.dims:
-        points *= extent
+    points = prod(nest.dims)
     if isinstance(nest.source, Product):
         return 2 * points
     roots = [*(s.value for s in nest.stores), *nest.inside]
@@ -196,18 +193,12 @@ def _merge(nest: Nest) -> Nest:
     row = _is_row_reduction(nest)
     functions = affines(nest)
     groups: list[list[int]] = []
-    parallel = 0
-    for d, extent in enumerate(nest.dims):
-        reduced = d >= nest.parallel
-        if extent == 1:
-            continue
-        elif groups and _mergeable(nest, functions, groups[-1], d, row):
+    for d in (d for d, extent in enumerate(nest.dims) if extent != 1):
+        if groups and _mergeable(nest, functions, groups[-1], d, row):
             groups[-1].append(d)
-            continue
         else:
             groups.append([d])
-        parallel += not reduced
-    return regroup(nest, groups, parallel)
+    return regroup(nest, groups, sum(group[0] < nest.parallel for group in groups))
 
 
 def _mergeable(nest: Nest, functions: list[Affine], group: list[int], d: int, row: bool) -> bool:
@@ -284,12 +275,7 @@ def regroup(nest: Nest, groups: list[list[int]], parallel: int) -> Nest:
     """The nest over new loops: each group of old loops (outer to inner) becomes one."""
     if groups == [[d] for d in range(len(nest.dims))]:
         return nest
-    dims = []
-    for group in groups:
-        extent = 1
-        for d in group:
-            extent *= nest.dims[d]
-        dims.append(extent)
+    dims = [prod(nest.dims[d] for d in group) for group in groups]
     chosen = [group[-1] for group in groups]
     if not dims:
         dims, chosen, parallel = [1], [], 1

@@ -14,9 +14,9 @@ from heapq import heappop, heappush
 import numpy as np
 
 from ..ir.graph import Graph, Node, bind
-from ..ir.types import Shape
-from ..passes.layout import PRODUCTS, input_strides, row_major
-from .index import Idx, dot_strides
+from ..ir.types import Shape, row_major
+from ..passes.layout import PRODUCTS
+from .index import Idx, axes_of, dot_strides
 from .nest import Affine, Buffer
 from .reads import FLAT, Reads, unit_reads, walked_reads
 from .realize import realized_nodes, view_base
@@ -37,13 +37,15 @@ class Place:
 
 @dataclass(eq=False)
 class Unit:
-    """Computes ``value`` at every point of ``shape`` and stores it in a region of ``node``'s
-    places.
+    """Computes ``value`` at every point of ``shape`` and stores it in a region of ``node``.
 
-    ``walked``: what a reduction reads, with indices over the axes of the array it reduces.
+    ``kind``: map, reduce, product or scatter. ``start`` and ``step`` say where the region lies in
+    ``node``, ``places`` where ``node`` lies in memory. ``writes``: states that are overwritten;
+    ``after``: units that must be done before, whatever they write. ``walked``: what a reduction
+    reads, with indices over the axes of the array it reduces.
     """
 
-    kind: str  # map reduce product scatter
+    kind: str
     node: Node
     value: Node
     shape: Shape
@@ -82,6 +84,15 @@ class Doors:
 
     stepped: frozenset[int] = frozenset()
     unaligned: frozenset[int] = frozenset()
+
+    def step_stride(self, position: int, node: Node) -> int:
+        """Elements from one step's value of an input to the next; 0 if all steps share it."""
+        moves = node.params["kind"] == "scalar" or position in self.stepped
+        return node.size if moves else 0
+
+    def is_aligned(self, position: int, node: Node) -> bool:
+        """Whether code may rely on an input to start at a multiple of 64 bytes in every step."""
+        return position not in self.unaligned and not self.step_stride(position, node)
 
 
 def make_plan(graph: Graph, doors: Doors) -> Plan:
@@ -205,13 +216,10 @@ def _input_places(graph: Graph, doors: Doors) -> tuple[dict[Node, Place], list[B
     places: dict[Node, Place] = {}
     slots: list[Buffer] = []
     for i, node in enumerate(graph.inputs):
-        scalar = node.params["kind"] == "scalar"
-        step_stride = node.size if scalar or i in doors.stepped else 0
-        aligned = not scalar and i not in doors.unaligned and not step_stride
-        name = f"in{i}"
-        buffer = Buffer(name, node.dtype, node.size, "external", i, step_stride, aligned)
+        stride, aligned = doors.step_stride(i, node), doors.is_aligned(i, node)
+        buffer = Buffer(f"in{i}", node.dtype, node.size, "external", i, stride, aligned)
         slots.append(buffer)
-        places[node] = Place(buffer, input_strides(node))
+        places[node] = Place(buffer, node.params["strides"])
     for number, node in enumerate(n for n in graph.nodes() if n.op == "const" and n.size > 1):
         data = node.params["value"]
         buffer = Buffer(f"c{number}", node.dtype, node.size, "const", data=data)
@@ -237,14 +245,9 @@ def _bind_outputs(plan: Plan) -> None:
 def _add_copy(plan: Plan, node: Node, place: Place) -> Unit:
     unit = _copy_unit(node, node)
     unit.places.append(place)
-    unit.reads = [(node, _identity(node))]
+    unit.reads = [(node, axes_of(node.shape))]
     plan.units.append(unit)
     return unit
-
-
-def _identity(node: Node) -> Idx:
-    from_loops = unit_reads("identity", node, set())
-    return from_loops[0][1] or ()
 
 
 def _bind_updates(plan: Plan, rigid: set[Node]) -> None:

@@ -14,10 +14,9 @@ from ..frontend.modes import thread
 from ..frontend.traced import Traced, trace_function
 from ..ir.graph import Graph, Node, topological
 from ..ir.rewrite import with_inputs
-from ..ir.types import DType, i32
+from ..ir.types import DType, i32, row_major
 from ..ops import gather
 from ..ops.sources import input_
-from ..passes.layout import row_major
 from ..runtime.program import NativeProgram
 
 __all__ = ["LoopStepper"]
