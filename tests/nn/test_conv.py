@@ -12,6 +12,7 @@ import pytest
 import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn
+from chainrule.nn import models
 from chainrule.runtime.processors import get_num_threads, set_num_threads
 from reference.images import cotangent, described, parameters, values
 from reference.problems import load
@@ -196,12 +197,20 @@ def test_first_values_are_uniform_within_the_root_of_the_fan_in() -> None:
         (lambda: nn.Conv2d(3, 4, 3), (2, 24), ["Conv2d", "2 axes", "[batch, channels, height"]),
         (lambda: nn.Conv1d(3, 4, 3), (2, 3, 8, 8), ["Conv1d", "4 axes", "length"]),
         (lambda: nn.Conv2d(4, 6, 3, groups=4), (), ["Conv2d(4, 6)", "4 groups"]),
-        (lambda: nn.Conv2d(4, 6, 3, groups=0), (), ["0 groups"]),
+        (
+            lambda: F.conv2d(cr.zeros(1, 4, 5, 5), cr.zeros(6, 4, 3, 3), cr.zeros(5)),
+            (),
+            ["(5,)", "6 output channels"],
+        ),
         (lambda: nn.ConvTranspose2d(4, 6, 3), (2, 6, 5, 5), ["ConvTranspose2d", "6 channels"]),
         (lambda: nn.ConvTranspose2d(2, 2, 1, padding=2), (1, 2, 3, 3), ["leaves nothing"]),
         (lambda: nn.MaxPool2d(4), (1, 2, 3, 8), ["MaxPool2d", "(4, 4)", "(1, 2, 3, 8)"]),
-        (lambda: nn.BatchNorm2d(3), (2, 4, 5, 5), ["BatchNorm2d", "(2, 4, 5, 5)", "3 features"]),
-        (lambda: nn.BatchNorm2d(3), (2, 3, 5), ["BatchNorm2d", "[batch, 3, height, width]"]),
+        (lambda: nn.BatchNorm2d(3), (2, 4, 5, 5), ["BatchNorm2d", "4 channels", "3 features"]),
+        (
+            lambda: nn.BatchNorm2d(3),
+            (2, 3, 5),
+            ["3 axes", "[batch, 3, height, width]"],
+        ),
         (lambda: nn.GroupNorm(2, 5), (), ["5 channels", "2 groups"]),
         (lambda: nn.PixelShuffle(2), (1, 6, 3, 3), ["PixelShuffle", "multiple of 4"]),
     ],
@@ -221,7 +230,33 @@ def test_shapes_that_do_not_fit_are_named(
         (lambda: nn.Conv2d(3, 4, 3, padding_mode="reflect"), "reflect"),
         (lambda: nn.Conv2d(3, 4, 3, padding="some"), "some"),
         (lambda: nn.Conv2d(3, 4, 3, padding="same", stride=2), "same"),
-        (lambda: nn.Conv2d(3, 4, 3, stride=0), "stride is 0"),
+        (lambda: nn.Conv2d(3, 4, 3, stride=0), "stride of Conv2d is 0"),
+        (lambda: nn.Conv2d(3, 4, 3.5), "kernel_size of Conv2d is 3.5"),
+        (lambda: nn.Conv2d(3, 4, 3, padding=None), "padding of Conv2d is None"),
+        (lambda: nn.Conv2d(3, 4, 3, groups=0), "groups of Conv2d is 0"),
+        (lambda: nn.Conv2d(3, 4, 3, groups="1"), "groups of Conv2d is '1'"),
+        (lambda: nn.Conv2d(0, 4, 3), "in_channels of Conv2d is 0"),
+        (lambda: nn.ConvTranspose1d(3, -4, 3), "out_channels of ConvTranspose1d is -4"),
+        (lambda: nn.Linear(3, 2.5), "out_features of Linear is 2.5"),
+        (lambda: nn.MaxPool2d(0), "kernel_size of MaxPool2d is 0"),
+        (lambda: nn.MaxPool1d(2, stride=(1, 2)), "stride of MaxPool1d is (1, 2)"),
+        (lambda: nn.AvgPool2d(2, divisor_override=0), "divisor_override"),
+        (lambda: nn.AdaptiveAvgPool2d(1.5), "output_size of AdaptiveAvgPool2d is 1.5"),
+        (lambda: nn.BatchNorm2d(-1), "num_features of BatchNorm2d is -1"),
+        (lambda: nn.BatchNorm2d(4, eps=-1.0), "eps of BatchNorm2d is -1.0"),
+        (lambda: nn.BatchNorm2d(4, momentum=2.0), "momentum of BatchNorm2d is 2.0"),
+        (lambda: nn.GroupNorm(2.0, 4), "num_groups of GroupNorm is 2.0"),
+        (lambda: nn.PixelShuffle(0), "upscale_factor of PixelShuffle is 0"),
+        (lambda: nn.ZeroPad2d((1, 2, 3)), "padding of ZeroPad2d is (1, 2, 3)"),
+        (lambda: nn.Dropout2d("half"), "'half'"),
+        (lambda: nn.Upsample(size=4, scale_factor=2), "both of size and scale_factor"),
+        (lambda: nn.Upsample(4, mode="cubic"), "'cubic' is not known"),
+        (lambda: nn.Upsample(2.5)(np.zeros((1, 3, 4, 4))), "size is 2.5"),
+        (lambda: F.pad(cr.zeros(1, 1, 4, 4), 3), "padding 3"),
+        (lambda: models.MobileNet(width=0.01), "width of MobileNet is 0.01"),
+        (lambda: models.MobileNet(depth=14), "depth of MobileNet is 14"),
+        (lambda: models.ConvAutoencoder(size=30), "size of ConvAutoencoder is 30"),
+        (lambda: models.ResNet((1, 1), (8,), 10), "depths (1, 1) and widths (8,)"),
         (lambda: nn.Conv2d(3, 4, (3, 3, 3)), "kernel_size"),
         (lambda: nn.ConvTranspose2d(3, 4, 3, padding="same"), "same"),
         (lambda: nn.ConvTranspose2d(3, 4, 3, output_padding=1)(np.zeros((1, 3, 4, 4))), "output"),
@@ -234,6 +269,18 @@ def test_settings_that_mean_nothing_are_refused(make: Callable[[], Any], word: s
     with pytest.raises(cr.errors.ConfigError) as caught:
         make()
     assert word in str(caught.value)
+
+
+def test_a_wrong_setting_inside_a_model_names_the_layer_by_its_path() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Upsample(4, mode="linear"))
+    with pytest.raises(cr.errors.ConfigError, match="Upsample `1` at"):
+        model(np.zeros((1, 1, 9, 9), np.float32))
+
+
+def test_numpys_whole_numbers_are_sizes() -> None:
+    layer = nn.Conv2d(np.int64(2), np.int32(4), np.array([3, 1]), padding=np.int64(1))
+    assert (layer.weight.shape, layer.padding) == ((4, 2, 3, 1), (1, 1))
+    assert repr(layer) == "Conv2d(2, 4, kernel_size=(3, 1), stride=(1, 1), padding=(1, 1))"
 
 
 def test_bytes_are_refused() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..frontend.functional import convolution as F
-from ..frontend.functional.windows import Sizes, per_axis
+from ..frontend.functional.windows import Sizes, per_axis, whole
 from ..frontend.memory import aligned_empty
+from ..frontend.modes import where
 from ..frontend.tensor import Tensor
 from . import init
 from .module import Module, Parameter, as_tensor, new_parameter
@@ -44,20 +45,26 @@ class _Convolution(Module):
         name = type(self).__name__
         if padding_mode != "zeros":
             raise ConfigError(
-                f"padding_mode of {name} is {padding_mode!r}", help='there is "zeros"'
+                f"padding_mode of {name} is {padding_mode!r}",
+                where=where(),
+                help='there is "zeros"',
             )
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        in_channels = whole(f"in_channels of {name}", in_channels)
+        out_channels = whole(f"out_channels of {name}", out_channels)
+        groups = whole(f"groups of {name}", groups)
+        if in_channels % groups or out_channels % groups:
             raise ShapeError(
                 f"{name}({in_channels}, {out_channels}) cannot be cut into {groups} groups",
+                where=where(),
                 help="groups must divide both the input and the output channels",
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = per_axis("kernel_size", kernel_size, self.axes)
-        self.stride = per_axis("stride", stride, self.axes)
-        self.dilation = per_axis("dilation", dilation, self.axes)
+        self.kernel_size = per_axis(f"kernel_size of {name}", kernel_size, self.axes)
+        self.stride = per_axis(f"stride of {name}", stride, self.axes)
+        self.dilation = per_axis(f"dilation of {name}", dilation, self.axes)
         self.padding: F.Padding = padding
         if not isinstance(padding, str):
-            self.padding = per_axis("padding", padding, self.axes, least=0)
+            self.padding = per_axis(f"padding of {name}", padding, self.axes, least=0)
         elif not self.transposed:
             F.paddings(padding, self.kernel_size, self.stride)  # refuses unknown words
         self.register_parameter("weight", new_parameter(self._empty_weight()))
@@ -174,13 +181,16 @@ class _ConvTranspose(_Convolution):
         dilation: Sizes = 1,
         padding_mode: str = "zeros",
     ) -> None:
-        cut = per_axis("padding", padding, self.axes, least=0)  # refuses "same"
+        name = type(self).__name__
+        cut = per_axis(f"padding of {name}", padding, self.axes, least=0)  # refuses "same"
         super().__init__(
             in_channels, out_channels, kernel_size, stride, cut, dilation, groups, bias,
             padding_mode,
         )  # fmt: skip
         self.cut = cut
-        self.output_padding = per_axis("output_padding", output_padding, self.axes, least=0)
+        self.output_padding = per_axis(
+            f"output_padding of {name}", output_padding, self.axes, least=0
+        )
 
     def function(self, x: Tensor) -> Tensor:
         return F.convolve_transposed(

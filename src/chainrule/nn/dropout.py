@@ -9,6 +9,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
+import numpy as np
+
 from ..errors import ConfigError
 from ..frontend.functional import dropout as F
 from ..frontend.tensor import Tensor
@@ -20,8 +22,8 @@ class _Dropping(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if not 0.0 <= p <= 1.0:
-            raise ConfigError(f"the probability of dropout is {p}", help="give one from 0 to 1")
+        if not (isinstance(p, int | float | np.number) and 0.0 <= p <= 1.0):
+            raise ConfigError(f"the probability of dropout is {p!r}", help="give one from 0 to 1")
         self.p = p
 
     def forward(self, x: Any) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
+from ..frontend.functional.windows import whole
 from ..frontend.memory import aligned_empty
 from ..frontend.modes import where
 from ..frontend.operations import products, shaping
@@ -44,6 +45,8 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
+        in_features = whole("in_features of Linear", in_features, least=0)
+        out_features = whole("out_features of Linear", out_features, least=0)
         self.in_features, self.out_features = in_features, out_features
         order = "F" if out_features >= NARROW else "C"
         self.weight = new_parameter(aligned_empty((out_features, in_features), np.float32, order))

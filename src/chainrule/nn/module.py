@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError, StateError, TraceError
+from ..errors import ConfigError, DTypeError, ShapeError, StateError, TraceError
 from ..frontend.apply import from_array, tensor_of
 from ..frontend.memory import aligned_copy, as_array
 from ..frontend.modes import no_grad, structure, thread, where
@@ -89,7 +89,7 @@ class Module(ABC):
             thread.layer = calling_name()
         try:
             return self.forward(*args, **kwargs)
-        except (ShapeError, DTypeError) as error:
+        except (ShapeError, DTypeError, ConfigError) as error:
             _locate(error)
             raise
         finally:
@@ -354,7 +354,7 @@ def _array(value: Any) -> Array:
     return value.concrete if isinstance(value, Tensor) else as_array(value)
 
 
-def _locate(error: ShapeError | DTypeError) -> None:
+def _locate(error: ShapeError | DTypeError | ConfigError) -> None:
     """Add the innermost module that is being called to the place of ``error``, once."""
     if _calls.located is error:
         return

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
 from ..frontend.functional import normalization
+from ..frontend.functional.windows import whole
 from ..frontend.memory import aligned_empty
 from ..frontend.modes import no_grad, where
 from ..frontend.tensor import Tensor
@@ -21,6 +22,14 @@ def _learned(shape: tuple[int, ...], value: float) -> Parameter:
     parameter = new_parameter(aligned_empty(shape, np.float32))
     init.constant_(parameter, value)
     return parameter
+
+
+def _check_eps(name: str, eps: float) -> None:
+    """`ConfigError` for a number below 0, which would make roots of negative numbers."""
+    if not eps >= 0.0:
+        raise ConfigError(
+            f"eps of {name} is {eps!r}", where=where(), help="give 1e-5, or 0 at least"
+        )
 
 
 class _ChannelNorm(Module):
@@ -43,6 +52,15 @@ class _ChannelNorm(Module):
         track_running_stats: bool,
     ) -> None:
         super().__init__()
+        name = type(self).__name__
+        num_features = whole(f"num_features of {name}", num_features)
+        _check_eps(name, eps)
+        if momentum is not None and not 0.0 <= momentum <= 1.0:
+            raise ConfigError(
+                f"momentum of {name} is {momentum!r}",
+                where=where(),
+                help="give the share of each batch in the running statistics, from 0 to 1, or None",
+            )
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.register_parameter("weight", _learned((num_features,), 1.0) if affine else None)
@@ -62,10 +80,12 @@ class _ChannelNorm(Module):
         x = as_tensor(value)
         if x.ndim not in self.layouts or x.shape[1] != self.num_features:
             shown = " or ".join(self.layouts.values()).replace("C", str(self.num_features))
+            axes = x.ndim not in self.layouts
+            has = f"{x.ndim} axes" if axes else f"{x.shape[1]} channels"
             raise ShapeError(
                 f"an input of shape {x.shape} does not fit {self.num_features} features",
                 where=where(),
-                help=f"give {shown}",
+                help=f"give {shown}; the input has {has}",
             )
         return x
 
@@ -191,9 +211,13 @@ class GroupNorm(Module):
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
     ) -> None:
         super().__init__()
-        if num_groups < 1 or num_channels % num_groups:
+        num_groups = whole("num_groups of GroupNorm", num_groups)
+        num_channels = whole("num_channels of GroupNorm", num_channels)
+        _check_eps("GroupNorm", eps)
+        if num_channels % num_groups:
             raise ShapeError(
                 f"GroupNorm cannot cut {num_channels} channels into {num_groups} groups",
+                where=where(),
                 help="choose groups that divide the channels",
             )
         self.num_groups, self.num_channels = num_groups, num_channels
@@ -208,7 +232,7 @@ class GroupNorm(Module):
             raise ShapeError(
                 f"an input of shape {x.shape} does not fit {self.num_channels} channels",
                 where=where(),
-                help=f"give [batch, {self.num_channels}, ...]",
+                help=f"give [batch, {self.num_channels}, ...]: channels come second",
             )
         return normalization.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from ..frontend.functional import pooling as F
-from ..frontend.functional.windows import Sizes
+from ..frontend.functional.windows import Sizes, per_axis
 from ..frontend.tensor import Tensor
 from .module import Module, as_tensor
 
 
-class _MaxPool(Module):
+class _Pool(Module):
     axes: int
 
+    def _check(self, **sizes: Sizes) -> None:
+        """`ConfigError` for what is no size of a window; only paddings may be 0."""
+        for name, size in sizes.items():
+            named = f"{name} of {type(self).__name__}"
+            per_axis(named, size, self.axes, least=0 if name == "padding" else 1)
+
+
+class _MaxPool(_Pool):
     def __init__(
         self,
         kernel_size: Sizes,
@@ -24,6 +32,7 @@ class _MaxPool(Module):
         super().__init__()
         self.kernel_size, self.padding, self.dilation = kernel_size, padding, dilation
         self.stride = kernel_size if stride is None else stride
+        self._check(kernel_size=kernel_size, stride=self.stride, padding=padding, dilation=dilation)
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Any) -> Tensor:
@@ -63,9 +72,7 @@ class MaxPool3d(_MaxPool):
     axes = 3
 
 
-class _AvgPool(Module):
-    axes: int
-
+class _AvgPool(_Pool):
     def __init__(
         self,
         kernel_size: Sizes,
@@ -78,6 +85,8 @@ class _AvgPool(Module):
         super().__init__()
         self.kernel_size, self.padding, self.ceil_mode = kernel_size, padding, ceil_mode
         self.stride = kernel_size if stride is None else stride
+        self._check(kernel_size=kernel_size, stride=self.stride, padding=padding)
+        F.check_divisor(divisor_override)
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
     def forward(self, x: Any) -> Tensor:
@@ -114,8 +123,11 @@ class AvgPool3d(_AvgPool):
 
 
 class _AdaptivePool(Module):
+    axes: int
+
     def __init__(self, output_size: F.OutputSize) -> None:
         super().__init__()
+        F.check_output_size(f"output_size of {type(self).__name__}", output_size, self.axes)
         self.output_size = output_size
 
     def extra_repr(self) -> str:
@@ -125,6 +137,8 @@ class _AdaptivePool(Module):
 
 class AdaptiveAvgPool1d(_AdaptivePool):
     """The means of ``output_size`` windows of x [N, C, L]; see `AdaptiveAvgPool2d`."""
+
+    axes = 1
 
     def forward(self, x: Any) -> Tensor:
         """The mean of each window."""
@@ -137,6 +151,8 @@ class AdaptiveAvgPool2d(_AdaptivePool):
     Window i of m along n elements is floor(i·n / m) to ceil((i + 1)·n / m).
     """
 
+    axes = 2
+
     def forward(self, x: Any) -> Tensor:
         """The mean of each window."""
         return F.adaptive_avg_pool2d(as_tensor(x), self.output_size)
@@ -145,6 +161,8 @@ class AdaptiveAvgPool2d(_AdaptivePool):
 class AdaptiveMaxPool1d(_AdaptivePool):
     """The largest elements of ``output_size`` windows of x [N, C, L]."""
 
+    axes = 1
+
     def forward(self, x: Any) -> Tensor:
         """The largest element of each window."""
         return F.adaptive_max_pool1d(as_tensor(x), self.output_size)
@@ -152,6 +170,8 @@ class AdaptiveMaxPool1d(_AdaptivePool):
 
 class AdaptiveMaxPool2d(_AdaptivePool):
     """The largest elements of windows of x [N, C, H, W]; windows as in `AdaptiveAvgPool2d`."""
+
+    axes = 2
 
     def forward(self, x: Any) -> Tensor:
         """The largest element of each window."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..frontend.functional import resizing as F
-from ..frontend.functional.windows import Sizes, per_axis
+from ..frontend.functional.windows import Sizes, per_axis, whole
 from ..frontend.tensor import Tensor
 from .module import Module, as_tensor
 
@@ -26,6 +26,7 @@ class Upsample(Module):
         align_corners: bool | None = None,
     ) -> None:
         super().__init__()
+        F.check_interpolation(size, scale_factor, mode, align_corners)
         self.size, self.scale_factor = size, scale_factor
         self.mode, self.align_corners = mode, align_corners
 
@@ -46,7 +47,7 @@ class PixelShuffle(Module):
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
-        self.upscale_factor = upscale_factor
+        self.upscale_factor = whole("upscale_factor of PixelShuffle", upscale_factor)
 
     def forward(self, x: Any) -> Tensor:
         """The larger images."""
@@ -62,7 +63,9 @@ class _ZeroPad(Module):
 
     def __init__(self, padding: Sizes) -> None:
         super().__init__()
-        self.padding = per_axis("padding", padding, 2 * self.axes, least=-(2**31))
+        self.padding = per_axis(
+            f"padding of {type(self).__name__}", padding, 2 * self.axes, least=None
+        )
 
     def forward(self, x: Any) -> Tensor:
         """The images with zeros around."""

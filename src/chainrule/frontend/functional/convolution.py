@@ -15,7 +15,17 @@ from ...ir.types import Shape
 from ..apply import apply
 from ..modes import where
 from ..operations.shaping import flip, pad, permute, reshape, slice_axis
-from .windows import Sizes, batched, channels_first, channels_last, like_input, per_axis, span
+from .windows import (
+    AXES,
+    Sizes,
+    batched,
+    channels_first,
+    channels_last,
+    like_input,
+    per_axis,
+    span,
+    whole,
+)
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -127,6 +137,7 @@ def convolve(
     images = batched(x, axes)
     _check_weight(weight, axes, groups, weight.shape[0])
     _check_channels(x, images, weight, weight.shape[1] * groups)
+    _check_bias(bias, weight.shape[0])
     strides, steps = per_axis("stride", stride, axes), per_axis("dilation", dilation, axes)
     spans = tuple(span(k, d) for k, d in zip(weight.shape[2:], steps, strict=True))
     low, high = paddings(padding, spans, strides)
@@ -160,6 +171,7 @@ def convolve_transposed(
     images = batched(x, axes)
     _check_weight(weight, axes, groups, weight.shape[0])
     _check_channels(x, images, weight, weight.shape[0])
+    _check_bias(bias, weight.shape[1] * groups)
     strides, steps = per_axis("stride", stride, axes), per_axis("dilation", dilation, axes)
     cut = per_axis("padding", padding, axes, least=0)
     more = per_axis("output_padding", output_padding, axes, least=0)
@@ -245,7 +257,7 @@ def _check_weight(weight: Tensor, axes: int, groups: int, split: int) -> None:
             where=where(),
             help=f"give [channels, channels, *kernel] with {axes + 2} axes",
         )
-    if groups < 1 or split % groups:
+    if split % whole("groups", groups):
         raise ShapeError(
             f"{split} channels do not fall into {groups} groups",
             where=where(),
@@ -259,7 +271,16 @@ def _check_channels(x: Tensor, images: Tensor, weight: Tensor, wanted: int) -> N
             f"an input of shape {x.shape} has {images.shape[1]} channels, but weights of shape "
             f"{weight.shape} take {wanted}",
             where=where(),
-            help=f"give [batch, {wanted}, ...]: channels come before height and width",
+            help=f"give [batch, {wanted}, {AXES[weight.ndim - 2]}]: channels come second",
+        )
+
+
+def _check_bias(bias: Tensor | None, channels: int) -> None:
+    if bias is not None and bias.shape != (channels,):
+        raise ShapeError(
+            f"a bias of shape {bias.shape} does not fit {channels} output channels",
+            where=where(),
+            help=f"give one number for each: ({channels},)",
         )
 
 

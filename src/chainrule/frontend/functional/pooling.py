@@ -8,9 +8,9 @@ and the first one in row-major order as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -36,8 +36,8 @@ from .windows import (
     Windows,
     along,
     batched,
+    is_whole,
     like_input,
-    per_axis,
     spread_windows,
     windows_of,
 )
@@ -202,6 +202,7 @@ def avg_pool(
     """The mean of each window along the last ``axes``; see `avg_pool2d`."""
     images = batched(x, axes)
     windows = windows_of(images, kernel_size, stride, padding, 1, ceil_mode, axes)
+    check_divisor(divisor_override)
     if all(w.tiles for w in windows):
         kernel = [w.kernel for w in windows]
         tiles = _tiles(_cropped(images, windows), kernel)
@@ -338,16 +339,31 @@ def _largest(pieces: Sequence[Tensor], first: Array, axis: int) -> Tensor:
     return apply(ops.detour, best, way)
 
 
-def _output_sizes(x: Tensor, output_size: OutputSize, axes: int) -> Shape:
-    given = (output_size,) * axes if isinstance(output_size, int | None) else tuple(output_size)
-    if len(given) != axes:
+def check_divisor(divisor_override: int | None) -> None:
+    """`ConfigError` for 0."""
+    if divisor_override == 0:
         raise ConfigError(
-            f"output_size is {output_size!r}",
-            where=user_line(),
-            help=f"give one whole number, or {axes}; None keeps the size of the input",
+            "divisor_override is 0", where=user_line(), help="sums are divided by it; give another"
         )
-    kept = [n if o is None else o for n, o in zip(x.shape[2:], given, strict=True)]
-    return per_axis("output_size", kept, axes)
+
+
+def check_output_size(name: str, output_size: OutputSize, axes: int) -> tuple[int | None, ...]:
+    """A size for each of the ``axes``, None for those that stay; `ConfigError` for others."""
+    many = isinstance(output_size, Iterable)
+    given: tuple[Any, ...] = tuple(cast("Any", output_size)) if many else (output_size,) * axes
+    sizes = [n for n in given if n is not None]
+    if len(given) != axes or not all(is_whole(n) and n >= 1 for n in sizes):
+        raise ConfigError(
+            f"{name} is {output_size!r}",
+            where=user_line(),
+            help=f"give a whole number of at least 1, or {axes}; None keeps the input's size",
+        )
+    return given
+
+
+def _output_sizes(x: Tensor, output_size: OutputSize, axes: int) -> Shape:
+    given = check_output_size("output_size", output_size, axes)
+    return tuple(n if o is None else int(o) for n, o in zip(x.shape[2:], given, strict=True))
 
 
 def _divides(x: Tensor, sizes: Shape) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..modes import where
 from ..operations.arithmetic import broadcast_to
 from ..operations.shaping import pad as pad_all
 from ..operations.shaping import permute, reshape, slice_axis
-from .windows import Sizes, along, per_axis, picked
+from .windows import Sizes, along, per_axis, picked, whole
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -23,6 +24,7 @@ Factors = float | Sequence[float]
 
 #: interpolations, and how many image axes they are for (None: any)
 MODES: dict[str, int | None] = {"nearest": None, "linear": 1, "bilinear": 2, "trilinear": 3}
+HELP = 'use "nearest", or "linear", "bilinear", "trilinear" for one to three image axes'
 
 
 def interpolate(
@@ -41,15 +43,12 @@ def interpolate(
     PyTorch's.
     """
     axes = x.ndim - 2
-    if mode not in MODES or axes < 1 or MODES[mode] not in (None, axes):
+    check_interpolation(size, scale_factor, mode, align_corners)
+    if axes < 1 or MODES[mode] not in (None, axes):
         raise ConfigError(
             f"interpolation {mode!r} of an input of shape {x.shape}",
             where=where(),
-            help='use "nearest", or "linear", "bilinear", "trilinear" for one to three image axes',
-        )
-    if align_corners is not None and mode == "nearest":
-        raise ConfigError(
-            'align_corners with mode "nearest"', where=where(), help="it is for blending modes"
+            help=HELP,
         )
     sizes, scales = _target(x.shape[2:], size, scale_factor)
     for axis, (count, scale) in enumerate(zip(sizes, scales, strict=True), start=2):
@@ -60,14 +59,33 @@ def interpolate(
     return x
 
 
+def check_interpolation(
+    size: Sizes | None, scale_factor: Factors | None, mode: str, align_corners: bool | None
+) -> None:
+    """`ConfigError` for settings of `interpolate` that no image fits."""
+    if mode not in MODES:
+        raise ConfigError(f"interpolation {mode!r} is not known", where=where(), help=HELP)
+    if align_corners is not None and mode == "nearest":
+        raise ConfigError(
+            'align_corners with mode "nearest"', where=where(), help="it is for blending modes"
+        )
+    if (size is None) == (scale_factor is None):
+        given = "neither" if size is None else "both"
+        raise ConfigError(
+            f"interpolation got {given} of size and scale_factor",
+            where=where(),
+            help="give one of them",
+        )
+
+
 def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     """x [N, C·r², H, W] as [N, C, H·r, W·r]: channels become pixels, r the ``upscale_factor``.
 
     Shi et al., 2016, "Real-time single image and video super-resolution using an efficient
     sub-pixel convolutional neural network".
     """
-    r = upscale_factor
-    if x.ndim != 4 or r < 1 or x.shape[1] % (r * r):
+    r = whole("upscale_factor", upscale_factor)
+    if x.ndim != 4 or x.shape[1] % (r * r):
         raise ShapeError(
             f"an input of shape {x.shape} cannot be shuffled by {r}",
             where=where(),
@@ -87,7 +105,8 @@ def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float 
     """
     if mode != "constant":
         raise ConfigError(f"padding mode {mode!r}", where=where(), help='there is "constant"')
-    widths = tuple(padding)
+    given = tuple(padding) if isinstance(padding, Iterable) else (padding,)
+    widths = per_axis("padding", given, len(given), least=None)
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ConfigError(
             f"padding {padding!r} for an input of shape {x.shape}",
@@ -98,7 +117,9 @@ def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float 
     for i in range(len(widths) // 2):
         low[-1 - i], high[-1 - i] = widths[2 * i], widths[2 * i + 1]
     if any(n + a + b < 0 for n, a, b in zip(x.shape, low, high, strict=True)):
-        raise ShapeError(f"padding {padding!r} leaves nothing of {x.shape}", where=where())
+        raise ShapeError(
+            f"padding {padding!r} leaves nothing of {x.shape}", where=where(), help="take away less"
+        )
     if max((*low, *high)) > 0:
         x = pad_all(x, tuple(max(n, 0) for n in low), tuple(max(n, 0) for n in high), value)
     for axis, (before, after) in enumerate(zip(low, high, strict=True)):
@@ -112,15 +133,12 @@ def _target(
 ) -> tuple[Shape, list[float]]:
     """New sizes, and the way in the input from one element of the result to the next."""
     axes = len(sizes)
-    if (size is None) == (scale_factor is None):
-        raise ConfigError(
-            "interpolation needs a size or a scale_factor, one of them", where=where()
-        )
     if size is not None:
         wanted = per_axis("size", size, axes)
         return wanted, [n / m for n, m in zip(sizes, wanted, strict=True)]
-    factors = [scale_factor] * axes if isinstance(scale_factor, int | float) else scale_factor
-    if factors is None or len(factors) != axes or min(factors) <= 0:
+    single = not isinstance(scale_factor, Iterable)
+    factors: list[Any] = [scale_factor] * axes if single else [*cast("Any", scale_factor)]
+    if len(factors) != axes or not all(_is_factor(f) for f in factors):
         raise ConfigError(
             f"scale_factor is {scale_factor!r}",
             where=where(),
@@ -128,8 +146,18 @@ def _target(
         )
     wanted = tuple(int(n * f) for n, f in zip(sizes, factors, strict=True))
     if min(wanted) < 1:
-        raise ShapeError(f"scale_factor {scale_factor!r} leaves nothing of {sizes}", where=where())
+        raise ShapeError(
+            f"scale_factor {scale_factor!r} leaves nothing of {sizes}",
+            where=where(),
+            help="use a larger one",
+        )
     return wanted, [1.0 / f for f in factors]
+
+
+def _is_factor(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return 0.0 < float(value) < math.inf
 
 
 def _repeated(x: Tensor, axis: int, count: int, scale: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,20 +20,35 @@ if TYPE_CHECKING:
 #: one number for all axes, or one for each
 Sizes = int | Sequence[int]
 
+#: what image axes are called, by their number
+AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
-def per_axis(name: str, value: Sizes, axes: int, least: int = 1) -> Shape:
-    """``value`` as one whole number for each of the ``axes``; `ConfigError` below ``least``."""
-    sizes = (value,) * axes if isinstance(value, int) else tuple(value)
-    if len(sizes) == 1:
-        sizes *= axes
-    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in sizes)
-    if len(sizes) != axes or not whole or min(sizes) < least:
-        raise ConfigError(
-            f"{name} is {value!r}",
-            where=where(),
-            help=f"give a whole number of at least {least}, or {axes} of them, one for each axis",
-        )
-    return sizes
+
+def whole(name: str, value: object, least: int = 1) -> int:
+    """``value`` as an int, NumPy's whole numbers too; `ConfigError` for others, below ``least``."""
+    (number,) = per_axis(name, (value,), 1, least)
+    return number
+
+
+def per_axis(name: str, value: object, axes: int, least: int | None = 1) -> Shape:
+    """``value`` as one whole number for each of the ``axes``.
+
+    `ConfigError` for anything else, and for numbers below ``least`` (None: any will do).
+    """
+    given = tuple(value) if isinstance(value, Iterable) else (value,)
+    sizes = tuple(int(n) for n in given if is_whole(n))
+    fits = len(sizes) == len(given) in (1, axes)
+    if not fits or (least is not None and min(sizes) < least):
+        shown = given[0] if axes == 1 == len(given) else value
+        number = "a whole number" + ("" if least is None else f" of at least {least}")
+        each = "" if axes == 1 else f", or {axes} of them"
+        raise ConfigError(f"{name} is {shown!r}", where=where(), help=f"give {number}{each}")
+    return sizes if len(sizes) == axes else sizes * axes
+
+
+def is_whole(value: object) -> bool:
+    """Whether ``value`` is a whole number, Python's or NumPy's."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def span(kernel: int, dilation: int) -> int:
@@ -53,7 +68,7 @@ def batched(x: Tensor, axes: int) -> Tensor:
         return x
     if x.ndim == axes + 1:
         return reshape(x, (1, *x.shape))
-    named = ("length", "height, width", "depth, height, width")[axes - 1]
+    named = AXES[axes]
     raise ShapeError(
         f"an input of shape {x.shape} has {x.ndim} axes",
         where=where(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import ConfigError
 from ...frontend.tensor import Tensor
 from ..activation import ReLU
 from ..container import Sequential
@@ -22,6 +23,11 @@ class ConvAutoencoder(Module):
 
     def __init__(self, code: int = 32, channels: int = 1, size: int = 28) -> None:
         super().__init__()
+        if size < 4 or size % 4:
+            raise ConfigError(
+                f"size of ConvAutoencoder is {size!r}",
+                help="give a multiple of 4: images become four times smaller, and as large again",
+            )
         side = size // 4
         self.encoder = Sequential(
             Conv2d(channels, 32, 3, stride=2, padding=1),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from ...errors import ConfigError
 from ...frontend.tensor import Tensor
 from ..activation import ReLU
 from ..container import Sequential
@@ -51,6 +53,14 @@ class MobileNet(Module):
         stride: int = 2,
     ) -> None:
         super().__init__()
+        if not (math.isfinite(width) and int(32 * width) >= 1):
+            raise ConfigError(
+                f"width of MobileNet is {width!r}", help="give 1/32 at least: 32 channels times it"
+            )
+        if not 0 <= depth <= len(SEPARABLE):
+            raise ConfigError(
+                f"depth of MobileNet is {depth!r}", help=f"give a number from 0 to {len(SEPARABLE)}"
+            )
         before = int(32 * width)
         blocks: list[Module] = [
             Conv2d(channels, before, 3, stride, padding=1, bias=False), BatchNorm2d(before), ReLU()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...errors import ConfigError
 from ...frontend.functional.activations import relu
 from ...frontend.tensor import Tensor
 from .. import init
@@ -61,6 +62,11 @@ class ResNet(Module):
         stem: int = 3,
     ) -> None:
         super().__init__()
+        if len(depths) != len(widths) or not depths or min(depths) < 1:
+            raise ConfigError(
+                f"a ResNet of depths {tuple(depths)} and widths {tuple(widths)}",
+                help="each stage has a number of blocks, at least 1, and a number of channels",
+            )
         large = stem > 3
         self.conv1 = Conv2d(
             channels, widths[0], stem, stride=2 if large else 1, padding=stem // 2, bias=False
