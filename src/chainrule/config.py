@@ -110,7 +110,7 @@ DUMP: Variable[Path | None] = Variable(
     type="a folder",
     default=lambda: None,
     default_text="nothing is written",
-    doc="Writes every stage of each compilation there as text: `00_trace.txt`, and so on.",
+    doc="Writes every stage of each compilation there as text: `000_00_trace.txt`, and so on.",
     parse=_parse_optional_folder,
 )
 NO_COLOR: Variable[bool] = Variable(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ..ir.types import f32
 from ..schedule.nest import LANES, Acc, Access, Apply, Buffer, Load, Nest, walk
 from .builder import Builder, Place
+from .elementwise import INSTRUCTIONS
 from .expression import Expressions
 from .placement import Binding, Point
 from .stores import emit_store, memory_form
@@ -17,8 +18,6 @@ from .values import Value, i64, vector_of
 SHORT = 4
 #: of one that may stand once for each vector of a row
 LONG = 60
-#: weights of operations that are many instructions
-HEAVY = {"exp": 14, "log": 18, "log1p": 26, "tanh": 26, "erf": 30, "rng_bits": 110}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Region:
 def weight(nest: Nest) -> int:
     """Instructions of the epilogue at one point, roughly."""
     exprs = walk([s.value for s in nest.stores])
-    found = sum(HEAVY.get(e.op, 1) for e in exprs if isinstance(e, Apply))
+    found = sum(INSTRUCTIONS.get(e.op, 1) for e in exprs if isinstance(e, Apply))
     return found + 2 * (len(nest.stores) - 1)
 
 

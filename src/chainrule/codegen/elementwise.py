@@ -24,6 +24,8 @@ REGISTER = {
 }
 MEMORY = {**REGISTER, DType.bool: "i8"}
 SIGNED = (DType.i32,)
+#: instructions of the operations that take many, roughly
+INSTRUCTIONS = {"exp": 14, "log": 18, "log1p": 26, "tanh": 26, "erf": 30, "rng_bits": 110}
 
 
 def apply(

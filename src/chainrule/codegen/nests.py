@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..schedule.nest import LANES, Acc, Access, Apply, Load, Nest, Reduce, Store, walk
 from .builder import Builder
-from .elementwise import MEMORY, REGISTER
+from .elementwise import INSTRUCTIONS, MEMORY, REGISTER
 from .expression import Expressions
 from .kernel import Kernel, finish, pointers_of
 from .loops import Segment, moved, segments, walk_segment
@@ -21,8 +21,8 @@ from .target import Target
 from .transposition import transpose
 from .values import Value, const, vector_of
 
-#: instructions of the operations that take more than one
-HEAVY = {"exp": 14, "log": 18, "log1p": 26, "tanh": 26, "erf": 30, "rng_bits": 110, "div": 4}
+#: what counts against unrolling: a division holds up others like four instructions
+WEIGHTS = INSTRUCTIONS | {"div": 4}
 
 
 def emit_loops(nest: Nest, target: Target) -> Kernel:
@@ -219,7 +219,7 @@ def weight(nest: Nest) -> int:
     """Instructions of one point, roughly."""
     roots = nest.inside or [s.value for s in nest.stores]
     operations = [x for x in walk(roots) if isinstance(x, Apply)]
-    return sum(HEAVY.get(x.op, 1) for x in operations)
+    return sum(WEIGHTS.get(x.op, 1) for x in operations)
 
 
 def copies_of(nest: Nest) -> dict[int, int]:

@@ -15,13 +15,14 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
+from ..errors import TraceError
 from ..ir.graph import Graph
 from ..ir.text import canonical
 from ..ir.types import Array
+from .apply import from_array
 from .interpreted import interpreter_backend
 from .modes import structure, thread
 from .storage import Storage, Writer, grad_clock
-from .tensor import Tensor
 from .traced import Traced, describe_call, flatten_call, trace_function
 from .tracer import HostEffect
 from .tree import LEAF, Branch, Tree
@@ -113,7 +114,7 @@ class Call(Generic[Program]):
                 self._finish(run.steps_done, owed, None)
                 raise
         if self.single:
-            return _tensor(values[0])
+            return from_array(values[0])
         return self.traced.unpack(values)
 
     @functools.cached_property
@@ -156,15 +157,9 @@ class Call(Generic[Program]):
     def _set_grads(self, outputs: Sequence[Array] | None) -> None:
         for tensor, kept in self.traced.grads:
             if isinstance(kept, int):
-                tensor._grad = None if outputs is None else _tensor(outputs[kept])
+                tensor._grad = None if outputs is None else from_array(outputs[kept])
             else:
                 tensor._grad = kept
-
-
-def _tensor(array: Array) -> Tensor:
-    tensor = Tensor.__new__(Tensor)
-    tensor._set(array, None, False)
-    return tensor
 
 
 def _wants(traced: Traced, arrays: Sequence[Array]) -> tuple[Any, ...] | None:
@@ -331,6 +326,11 @@ def compile(
     The function is run once, on Tensors without numbers, for each combination of shapes and dtypes
     of its arguments. ``keep_grads`` leaves ``.grad`` of parameters readable after each call.
     """
+    if function is not None and not callable(function):
+        raise TraceError(
+            f"{function!r} is no function, so it cannot be compiled",
+            help="put @cr.compile before a function, or pass one",
+        )
     if function is None:
         return lambda f: CompiledFunction(f, keep_grads=keep_grads, backend=backend)
     return CompiledFunction(function, keep_grads=keep_grads, backend=backend)

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import TraceError
 from ..ir.graph import Graph, Node
 from ..ir.types import Array, row_major
-from .apply import from_node
+from .apply import from_array, from_node
 from .memory import narrowed, target_dtype
 from .modes import structure, where
 from .storage import NOT_KEPT, NotKept, Storage
@@ -72,14 +72,8 @@ class Traced:
 
     def unpack(self, outputs: Sequence[Array]) -> Any:
         """The result of a call, made of its output arrays."""
-        from_outputs = [_tensor(a) for a in outputs[: self.results]]
+        from_outputs = [from_array(a) for a in outputs[: self.results]]
         return unflatten(self.result, from_outputs)
-
-
-def _tensor(array: Array) -> Tensor:
-    tensor = Tensor.__new__(Tensor)
-    tensor._set(array, None, False)
-    return tensor
 
 
 def is_array(value: Any) -> bool:

@@ -5,15 +5,16 @@ Rules never change a value except for the sign of zero. Nothing assumes that val
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..ir.graph import Graph, Node, bind, constant, topological
-from ..ir.rewrite import with_inputs
+from ..ir.rewrite import Rule, with_inputs
+from .reductions import REDUCTIONS
 
-Rule = Callable[[Node], Node | None]
+#: elements of a result that may become a constant: it lies in the program, and in its text
 FOLD_LIMIT = 1024
 
 
@@ -116,42 +117,43 @@ def cancel_negation(node: Node) -> Node | None:
 
 def drop_identity(node: Node) -> Node | None:
     """reshape, transpose, broadcast, slice, pad, cast, reduce that change nothing -> x"""
-    if not node.inputs:
+    changes_nothing = _IDENTITIES.get(node.op)
+    if changes_nothing is None or not changes_nothing(node, node.inputs[0]):
         return None
-    x = node.inputs[0]
-    same = x.shape == node.shape and x.dtype == node.dtype
-    if node.op in ("reshape", "cast") and same:
-        return x
-    if node.op == "transpose" and node.params["perm"] == tuple(range(x.ndim)):
-        return x
-    if node.op == "broadcast" and same and node.params["axes"] == tuple(range(x.ndim)):
-        return x
-    if node.op == "slice" and same and all(s == 1 for s in node.params["step"]):
-        return x
-    if node.op == "pad" and same:
-        return x
-    if node.op in ("reduce_sum", "reduce_max") and not node.params["axes"]:
-        return x
-    if node.op == "concat" and len(node.inputs) == 1:
-        return x
-    return None
+    return node.inputs[0]
+
+
+#: for each operation that can be the identity of its first operand x, when it is
+_IDENTITIES: dict[str, Callable[[Node, Node], bool]] = {
+    "reshape": lambda node, x: node.shape == x.shape,
+    "cast": lambda node, x: node.dtype is x.dtype,
+    "transpose": lambda node, x: _in_place(node.params["perm"]),
+    "broadcast": lambda node, x: node.shape == x.shape and _in_place(node.params["axes"]),
+    "slice": lambda node, x: node.shape == x.shape and set(node.params["step"]) <= {1},
+    "pad": lambda node, x: node.shape == x.shape,
+    "reduce_sum": lambda node, x: not node.params["axes"],
+    "reduce_max": lambda node, x: not node.params["axes"],
+    "concat": lambda node, x: len(node.inputs) == 1,
+}
+
+
+def _in_place(axes: Sequence[int]) -> bool:
+    return all(axis == position for position, axis in enumerate(axes))
 
 
 def merge_movement(node: Node) -> Node | None:
     """reshape(reshape(x)), transpose(transpose(x)), broadcast(broadcast(x)) -> one of them"""
-    if not node.inputs or node.inputs[0].op != node.op or node.op in ("concat", "slice", "pad"):
+    if node.op not in ("reshape", "transpose", "broadcast") or node.inputs[0].op != node.op:
         return None
     inner = node.inputs[0]
-    x = inner.inputs[0] if inner.inputs else inner
+    x = inner.inputs[0]
     if node.op == "reshape":
         return bind("reshape", x, shape=node.shape, location=node.location)
     if node.op == "transpose":
         perm = tuple(inner.params["perm"][p] for p in node.params["perm"])
         return bind("transpose", x, perm=perm, location=node.location)
-    if node.op == "broadcast":
-        axes = tuple(node.params["axes"][a] for a in inner.params["axes"])
-        return bind("broadcast", x, shape=node.shape, axes=axes, location=node.location)
-    return None
+    axes = tuple(node.params["axes"][a] for a in inner.params["axes"])
+    return bind("broadcast", x, shape=node.shape, axes=axes, location=node.location)
 
 
 def sink_into_broadcast(node: Node) -> Node | None:
@@ -203,7 +205,7 @@ def sum_of_broadcast(node: Node) -> Node | None:
 
 def narrow_reduction(node: Node) -> Node | None:
     """reduce over axes of extent 1 -> reshape"""
-    if node.op not in ("reduce_sum", "reduce_max"):
+    if node.op not in REDUCTIONS:
         return None
     x = node.inputs[0]
     axes = node.params["axes"]

@@ -55,7 +55,7 @@ PIPELINE: tuple[Pass, ...] = (
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"
     ),
     Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
-    Pass("simplify", canonicalize, "what the two before left behind"),
+    Pass("simplify", canonicalize, "what the passes before left behind"),
     Pass(
         "layout", materialize_operands, "products read their right operand along rows; must be last"
     ),

@@ -10,13 +10,19 @@ share out images everywhere, so it lies with the thread that has computed it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..ir.graph import Graph, Node, bind, constant
 from ..ir.rewrite import map_nodes
 
+REDUCTIONS = ("reduce_sum", "reduce_max")
+#: reductions up to here are one nest: 512 steps in each of sixteen lanes cost few digits
 LIMIT = 8192
+#: elements of a block: a million are 1024 blocks, so that both stages have chains of one length
 BLOCK = 1024
+#: elements of a row that fills vectors, so that it can be a block
 ROW = 64
 #: elements of an image worth a partial result
 IMAGE = 16
@@ -24,17 +30,14 @@ IMAGE = 16
 
 def split_reductions(graph: Graph) -> Graph:
     """Cut every reduction whose reduced extent exceeds `LIMIT`."""
-    reductions = ("reduce_sum", "reduce_max")
-    return map_nodes(graph, lambda n: split_reduction(n) if n.op in reductions else n)
+    return map_nodes(graph, lambda n: split_reduction(n) if n.op in REDUCTIONS else n)
 
 
 def split_reduction(node: Node) -> Node:
     """reduce(x, axes) -> reduce(reduce(x in blocks)), if the reduced extent is long"""
     x = node.inputs[0]
     axes = node.params["axes"]
-    extent = 1
-    for axis in axes:
-        extent *= x.shape[axis]
+    extent = math.prod(x.shape[axis] for axis in axes)
     last = x.ndim - 1
     images = axes[0] == 0 and last not in axes if axes else False
     if images and extent > BLOCK and extent >= IMAGE * x.shape[0] and len(axes) > 1:

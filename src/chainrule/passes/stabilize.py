@@ -33,8 +33,9 @@ def log_one_plus(node: Node) -> Node | None:
 def mask_from_output(
     now: Node, old: Node, outputs: dict[Node, Node], new: dict[Node, Node]
 ) -> Node | None:
-    """select(x <= 0, a, b) -> select(relu(x) <= 0, a, b): the backward pass keeps one array, not
-    two
+    """select(x <= 0, a, b) -> select(relu(x) <= 0, a, b)
+
+    So the backward pass reads relu(x), which the next layer needs anyway, and x is not kept.
     """
     if old.op != "select" or old.inputs[0] not in outputs:
         return None

@@ -43,9 +43,7 @@ def dot_strides(idx: Idx, strides: Sequence[int], count: int) -> Affine:
 
 
 def input_index(node: Node, idx: Idx, count: int) -> Idx | None:
-    """The index into ``node.inputs[0]`` that movement ``node`` reads at ``idx``; None if not
-    affine.
-    """
+    """Where movement ``node`` at ``idx`` reads ``node.inputs[0]``; None if that is not affine."""
     if node.op == "transpose":
         perm = node.params["perm"]
         source: list[Affine] = [zero(count)] * len(perm)

@@ -10,10 +10,13 @@ from __future__ import annotations
 from ..ir.graph import Graph, Node, topological, users
 from ..ir.primitive import Primitive
 from ..passes.layout import PRODUCTS
+from ..passes.reductions import REDUCTIONS
 from .index import input_index, loops
 from .tile import SMALL
 
-HEAVY = frozenset({*PRODUCTS, "reduce_sum", "reduce_max", "scatter_add", "pad", "concat", "fence"})
+#: always realized; a ``fence`` that is left after the passes asks for a copy (see passes/layout)
+HEAVY = frozenset({*PRODUCTS, *REDUCTIONS, "scatter_add", "pad", "concat", "fence"})
+#: no more than another index into the same memory; pads and concatenations have memory to fill
 MOVEMENT = frozenset({"reshape", "transpose", "broadcast", "slice"})
 #: rough cost of an element-wise operation, in additions
 COST = {
@@ -26,6 +29,7 @@ COST = {
     "div": 5,
     "rng_bits": 70,
 }
+#: up to this cost an expression is computed again by every reader
 CHEAP = 4
 #: elements of a matrix for which rows are worth a nest of their own
 LARGE = 2048
