@@ -155,3 +155,44 @@ def test_preprocessing_that_comes_out_differently(ended: Path) -> None:
     path.write_text(path.read_text().replace('"age"', '"agee"', 1))
     with pytest.raises(StateError, match="comes out differently"):
         resume(ended, verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("lr = 0.001", "lr = 0.5", "`train.lr` was 0.001 and is 0.5"),
+        ("seed = 0", "seed = 1", "`seed` was 0 and is 1"),
+        ("accumulate = 2", "accumulate = 3", "`train.accumulate` was 2 and is 3"),
+    ],
+)
+def test_changed_settings_are_refused(ended: Path, before: str, after: str, said: str) -> None:
+    """The optimizer would take its rate from the checkpoint, and the rest from the file."""
+    path = ended / "run.toml"
+    text = path.read_text()
+    assert text.count(f"\n{before}\n") == 1
+    path.write_text(text.replace(f"\n{before}\n", f"\n{after}\n"))
+    with pytest.raises(StateError, match="was changed after the run began") as caught:
+        resume(ended, verbose=False)
+    assert said in caught.value.what
+
+
+def test_settings_that_no_bit_depends_on_may_change(ended: Path, whole: Predictor) -> None:
+    path = ended / "run.toml"
+    path.write_text(path.read_text().replace('every = "30s"', 'every = "epoch"'))
+    assert same_bits(resume(ended, verbose=False), whole)
+    path.write_text(path.read_text().replace("epochs = 6", "epochs = 7"))
+    assert len(resume(ended, verbose=False).history.epoch) == 7
+
+
+def test_more_epochs_for_a_run_that_was_stopped_early(csv: Path, tmp_path: Path) -> None:
+    """They would change nothing, and that is said; a run out of time has more to do."""
+    words = ["train.convergence.loss=1000"]
+    stopped = fit(csv, "ill", epochs=6, settings=words, runs_dir=tmp_path, verbose=False)
+    assert stopped.run is not None
+    with pytest.raises(StateError, match="stopped early after 2 of 6 epochs"):
+        resume(stopped.run, epochs=9, verbose=False)
+    words = ["train.time_limit=1e-6"]
+    late = fit(csv, "ill", epochs=6, settings=words, runs_dir=tmp_path, verbose=False)
+    assert late.run is not None
+    assert len(late.history.epoch) == 1
+    assert len(resume(late.run, verbose=False).history.epoch) == 2

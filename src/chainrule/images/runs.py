@@ -107,7 +107,7 @@ def resume_images_run(
     facts, settings = read_facts(place), _settings(place)
     if epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
-    with reopened(place, facts, settings.train.epochs, epochs) as folder:
+    with reopened(place, facts, settings, settings.train.epochs, epochs) as folder:
         return _resumed(folder, place, settings, source, heard)
 
 

@@ -91,7 +91,8 @@ class Course(ABC, Generic[M, P]):
         newest = kept.newest() if kept else None
         done = newest.epoch if newest else 0
         folder.cut_metrics(done)
-        folder.update(status="running", **self._model_facts(model))
+        settings = self.settings.to_document()
+        folder.update(status="running", settings=settings, **self._model_facts(model))
         folder.write("run.toml", self.settings.to_toml())
         folder.event("resume", epoch=done, status="running")
         return self._in(folder, model, trainer, resume=True)
@@ -128,6 +129,7 @@ class Course(ABC, Generic[M, P]):
             status="running",
             started=folder.started.isoformat(timespec="microseconds"),
             seed=settings.seed,
+            settings=settings.to_document(),
             **self.facts(),
             **self._model_facts(model),
             findings=[f.to_dict() for f in self.findings],

@@ -17,10 +17,16 @@ from .loading import read_facts, read_settings
 from .opening import open_table
 from .predictor import Predictor
 from .runfolder import RunFolder
-from .settings import Settings
+from .settings import Settings, Whole
+from .settings.display import differences
 from .watch import Listener, Talk
 
 __all__ = ["reopened", "resume"]
+
+#: settings and sections that no bit of a training depends on, or that only make it longer; that
+#: data at another place is the same is known by its fingerprint
+MAY_CHANGE = ("name", "output", "data.path", "data.test", "data.memory", "train.epochs",
+              "train.time_limit")  # fmt: skip
 
 
 def resume(
@@ -45,20 +51,23 @@ def resume(
     settings = read_settings(place)
     if epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
-    with reopened(place, facts, settings.train.epochs, epochs) as folder:
+    with reopened(place, facts, settings, settings.train.epochs, epochs) as folder:
         return _resumed(folder, settings, source, listener or (Talk() if verbose else Listener()))
 
 
 @contextlib.contextmanager
 def reopened(
-    place: Path, facts: Mapping[str, Any], most: int, epochs: int | None
+    place: Path, facts: Mapping[str, Any], settings: Whole, most: int, epochs: int | None
 ) -> Iterator[RunFolder]:
-    """The folder of a run that is to go on to ``most`` epochs, its own or the wanted ``epochs``.
+    """The folder of a run that is to go on with ``settings`` to ``most`` epochs, its own or the
+    wanted ``epochs``.
 
-    StateError for a run that is being written, or has no more to do.
+    StateError for a run that is being written, has no more to do, or whose ``run.toml`` is not
+    that of its beginning any more.
     """
     folder = RunFolder.open(place, facts)
     try:
+        _check_settings(facts, settings, place)
         _check_unfinished(facts, most, epochs, place)
         yield folder
     finally:
@@ -98,8 +107,28 @@ def _resumed(folder: RunFolder, settings: Settings, source: object, heard: Liste
         return Fitting(origin, table, prepared, settings, place.parent, heard, True).go_on(folder)
 
 
+def _check_settings(facts: Mapping[str, Any], settings: Whole, place: Path) -> None:
+    """StateError if a setting differs that the bits depend on; a checkpoint holds some of them, so
+    the result would follow neither the old settings nor the new ones.
+    """
+    if "settings" not in facts:
+        return  # written by an earlier release
+    began = type(settings).read(facts["settings"])
+    changed = [
+        f"`{'.'.join(key)}` was {before or 'not there'} and is {after or 'not there'}"
+        for key, (before, after) in differences(began, settings).items()
+        if key[0] not in MAY_CHANGE and ".".join(key) not in MAY_CHANGE
+    ]
+    if changed:
+        raise StateError(
+            f"run.toml was changed after the run began: {', '.join(changed)}",
+            where=str(place / "run.toml"),
+            help=f"undo the change to go on, or train anew: chainrule train {place / 'run.toml'}",
+        )
+
+
 def _check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, place: Path) -> None:
-    """StateError for a run that has no more to do; ``most`` epochs are its bound."""
+    """StateError for a run that has no more to do; ``most`` epochs are its bound now."""
     if facts["status"] != "done":
         return
     done = int(facts.get("epochs", 0))
@@ -109,9 +138,12 @@ def _check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, p
             where=str(place),
             help=f"give more of them, such as --epochs {2 * done}",
         )
-    if epochs is None:
+    began = facts.get("settings", {}).get("train", {})  # earlier releases did not write them
+    bound = began.get("epochs", most if epochs is None else done)
+    if done < bound and not began.get("time_limit"):
         raise StateError(
-            f"the run is done: it was stopped early after {done} of {most} epochs",
+            f"the run is done: it was stopped early after {done} of {bound} epochs",
             where=str(place),
-            help="train anew with more patience (train.early_stopping.patience)",
+            help="more epochs change nothing; train anew with more patience "
+            "(train.early_stopping.patience) or smaller tolerances (train.convergence)",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..data import Finding
 from ..nn import Module
@@ -31,6 +31,7 @@ class RunSettings(Protocol):
     @property
     def output(self) -> OutputSettings: ...
     def to_toml(self) -> str: ...
+    def to_document(self) -> dict[str, Any]: ...
 
 
 class Trained(ABC, Generic[Model, Pipe, Chosen]):
