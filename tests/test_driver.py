@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.driver import Options, compile_graph, load, stages
+from chainrule.driver import Options, compile_graph, load, native_backend, stages
+from chainrule.frontend.interpreted import InterpretedProgram
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph
 from chainrule.ir.types import Array
@@ -153,4 +154,6 @@ def test_empty_arrays_run_in_the_interpreter() -> None:
     def double(x: cr.Tensor) -> cr.Tensor:
         return x * 2.0
 
-    assert double(np.ones((2, 0), np.float32)).shape == (2, 0)
+    nothing = np.ones((2, 0), np.float32)
+    assert isinstance(native_backend(double.trace(nothing).graph, []), InterpretedProgram)
+    assert double(nothing).shape == (2, 0)

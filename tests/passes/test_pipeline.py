@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chainrule import ops
+from chainrule.errors import VerifyError
 from chainrule.ir.graph import Graph, full
-from chainrule.ir.types import f32
+from chainrule.ir.types import f32, f64
 from chainrule.passes import PIPELINE, Pass, optimize
 from steps import door
 
@@ -60,6 +61,16 @@ def test_what_is_left_alone_could_be_rewritten() -> None:
     (step,) = (p for p in PIPELINE if p.name == "cropping")
     graph = plain()
     assert step.run(graph) is not graph
+
+
+def test_the_pass_that_breaks_a_rule_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def widen(graph: Graph) -> Graph:
+        return graph.with_roots(ops.cast(root, dtype=f64) for root in graph.roots)
+
+    steps = (*PIPELINE[:1], Pass("widen", widen, "breaks a rule"), *PIPELINE[1:])
+    monkeypatch.setattr("chainrule.passes.pipeline.PIPELINE", steps)
+    with pytest.raises(VerifyError, match=r"after pass `widen`: arrays of f64(.|\n)*= cast\("):
+        optimize(plain())
 
 
 def test_every_pass_is_observed_in_its_order() -> None:

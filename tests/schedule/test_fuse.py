@@ -66,6 +66,7 @@ def test_swapped_states_go_through_a_copy() -> None:
             stale = {r.buffer.name for r in task.nest.reads} & written
             assert not {"in0", "in1"} & stale
         written |= {w.buffer.name for task in phase for w in task.nest.writes}
+    assert {"in0", "in1"} <= written
 
 
 def test_a_product_is_not_overwritten_while_it_is_read() -> None:

@@ -52,10 +52,14 @@ class DType(Enum):
     @classmethod
     def of(cls, dtype: npt.DTypeLike) -> DType:
         """The element type that NumPy calls ``dtype``; `DTypeError` if there is none."""
-        found = _FROM_NUMPY.get(np.dtype(dtype))
+        try:
+            known: object = np.dtype(dtype)
+        except TypeError:
+            known = repr(dtype)
+        found = _FROM_NUMPY.get(known)
         if found is None:
             raise DTypeError(
-                f"dtype {np.dtype(dtype)} is not supported",
+                f"dtype {known} is not supported",
                 help="use float32, int32, uint32, uint8 or bool; convert with array.astype(...)",
             )
         return found

@@ -20,31 +20,33 @@ NodeRule = Callable[[Node], str | None]
 GraphRule = Callable[[Graph], Iterator[tuple[Node, str]]]
 
 
-def verify(graph: Graph, stage: str, sound: set[Node] | None = None) -> None:
-    """`VerifyError` that names stage, node and the user's line unless ``graph`` is legal.
+def verify(graph: Graph, stage: str, sound: set[Node] | None = None, *, made_by: str = "") -> None:
+    """Do nothing if ``graph`` is legal at ``stage``; else `VerifyError`.
 
+    It names the pass that made the graph (``made_by``) or the stage, the node, and the user's line.
     ``sound`` nodes have been looked at before; those of ``graph`` are added to them.
     """
+    maker = f"pass `{made_by}`" if made_by else f"stage `{stage}`"
     node_rules, graph_rules = STAGES[stage]
     nodes = graph.nodes()
     for node in nodes:
         for rule in node_rules if sound is None or node not in sound else ():
             problem = rule(node)
             if problem is not None:
-                raise _error(stage, nodes, node, problem)
+                raise _error(maker, nodes, node, problem)
     for check in graph_rules:
         for node, problem in check(graph):
-            raise _error(stage, nodes, node, problem)
+            raise _error(maker, nodes, node, problem)
     if sound is not None:
         sound.update(nodes)
 
 
-def _error(stage: str, nodes: list[Node], node: Node, problem: str) -> VerifyError:
+def _error(maker: str, nodes: list[Node], node: Node, problem: str) -> VerifyError:
     numbers = {n: i for i, n in enumerate(nodes)}
     where = str(node.location) if node.location else "no line of the program is known"
     line = f"%{numbers[node]} = {node_text(node, numbers, locations=False)}"
     return VerifyError(
-        f"after stage `{stage}`: {problem}\n    {line}",
+        f"after {maker}: {problem}\n    {line}",
         where=where,
         help="this is a defect of the compiler, not of your program; please report it",
     )

@@ -75,7 +75,7 @@ def optimize(
             continue
         before, graph = graph, step(graph)
         if graph is not before:
-            verify(graph, "graph", sound)
+            verify(graph, "graph", sound, made_by=step.name)
         if observe:
             observe(step.name, graph)
     return graph
