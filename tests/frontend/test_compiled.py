@@ -291,3 +291,24 @@ def _seconds(f: Any, *args: Any) -> float:
     for _ in range(100):
         f(*args)
     return (time.perf_counter() - start) / 100
+
+
+def test_messages_may_show_tensors_while_a_function_is_compiled() -> None:
+    seen: list[str] = []
+
+    @cr.compile(backend=interpreter_backend)
+    def double(x: Any) -> cr.Tensor:
+        seen.append(f"{x} and {x.sum()}")
+        return x * 2
+
+    double(X)
+    assert seen == [
+        "Tensor(traced, shape=(8, 4), dtype=f32) and Tensor(traced, shape=(), dtype=f32)"
+    ]
+    with pytest.raises(cr.TraceError, match="no numbers"):
+        cr.compile(lambda x: f"{x.sum():.2f}", backend=interpreter_backend)(X)
+
+
+def test_what_is_no_function_is_not_compiled() -> None:
+    with pytest.raises(cr.TraceError, match="3 is no function"):
+        cr.compile(3)  # type: ignore[call-overload]

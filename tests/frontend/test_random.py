@@ -105,3 +105,9 @@ def test_beta_takes_six_counts_and_is_the_same_compiled() -> None:
     generator.manual_seed(5)
     native = cr.compile(lambda: beta((1000,), 0.3, 0.3, generator))().numpy()
     np.testing.assert_allclose(native, eager, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", ["a", 1.5, None])
+def test_a_seed_is_a_whole_number(seed: object) -> None:
+    with pytest.raises(cr.ConfigError, match="the seed is"):
+        cr.manual_seed(seed)  # type: ignore[arg-type]

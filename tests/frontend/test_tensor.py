@@ -199,6 +199,23 @@ def test_indices_that_do_not_exist() -> None:
             t[key]
     with pytest.raises(cr.DTypeError, match="bool mask"):
         t[X > 0]
+    for key in (1.5, "a", True, (0, np.float32(1.0))):
+        with pytest.raises(cr.DTypeError, match="no index"):
+            t[key]
+
+
+@pytest.mark.parametrize("make", [cr.zeros, cr.ones, cr.rand, cr.randn])
+@pytest.mark.parametrize("shape", [(-1,), (2, -3), (1.5,), ("3",)])
+def test_shapes_that_do_not_exist(make: Any, shape: Any) -> None:
+    with pytest.raises(cr.ShapeError, match="no Tensor of shape"):
+        make(*shape)
+    with pytest.raises(cr.ShapeError, match="no Tensor of shape"):
+        cr.compile(lambda t: t + make(*shape), backend=interpreter_backend)(X)
+
+
+def test_a_dtype_that_numpy_does_not_know() -> None:
+    with pytest.raises(cr.DTypeError, match="dtype 'flot' is not supported"):
+        cr.tensor([1.0], dtype="flot")
 
 
 def test_conversions() -> None:

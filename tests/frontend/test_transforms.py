@@ -104,3 +104,9 @@ def test_errors() -> None:
         cr.grad(lambda x: x.sum())(np.arange(3))
     with pytest.raises(cr.ShapeError, match="tangents"):
         cr.jvp(lambda x: x, [X], [X[:2]])
+
+
+@pytest.mark.parametrize("argnums", [1, -2, (0, 3)])
+def test_arguments_that_were_not_given(argnums: Any) -> None:
+    with pytest.raises(cr.GradientError, match="the function was given 1 arguments"):
+        cr.grad(lambda x: x.sum(), argnums=argnums)(cr.ones(2))

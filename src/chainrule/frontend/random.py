@@ -7,11 +7,13 @@ and the same lines run one by one draw the same numbers, on any number of thread
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import ops
+from ..errors import ConfigError
 from ..ir.types import DType, Shape
 from .apply import apply, from_array, scalar, tensor_of
 from .memory import aligned_empty
@@ -29,7 +31,7 @@ from .operations.arithmetic import (
     sqrt,
     where,
 )
-from .operations.creation import iota, shape_of
+from .operations.creation import iota, lengths_of, shape_of
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -44,7 +46,14 @@ class Generator:
         self.manual_seed(seed)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start again from ``seed`` (64 bits count); returns the generator."""
+        """Start again from ``seed`` (64 bits count); returns the generator.
+
+        Raises ConfigError for anything but a whole number.
+        """
+        try:
+            seed = operator.index(seed)
+        except TypeError:
+            raise ConfigError(f"the seed is {seed!r}", help="give a whole number") from None
         self.key.assign_(from_array(np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], "u4")))
         self.count.assign_(from_array(np.zeros((), np.uint32)))
         return self
@@ -61,7 +70,7 @@ class Generator:
 
     def bits(self, shape: Shape) -> Tensor:
         """32 random bits for each element, u32; takes one count."""
-        result = apply(ops.rng_bits, self.key, self.count, shape=shape)
+        result = apply(ops.rng_bits, self.key, self.count, shape=lengths_of(shape))
         with no_grad():
             self.count.assign_(self.count + 1)
         return result

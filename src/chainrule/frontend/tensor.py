@@ -83,15 +83,21 @@ class Tensor(Storage):
     def __iter__(self) -> Any:
         return iter([self[i] for i in range(len(self))])
 
+    @property
+    def _without_numbers(self) -> bool:
+        return self.is_traced or thread.trace is not None
+
     def __repr__(self) -> str:
-        if self.is_traced or thread.trace is not None:
+        if self._without_numbers:
             return f"Tensor(traced, shape={self.shape}, dtype={self.dtype!r})"
         text = np.array2string(self.concrete, separator=", ", prefix="Tensor(", threshold=200)
         kind = "" if self.dtype in (DType.f32, DType.i32, DType.bool) else f", {self.dtype!r}"
         return f"Tensor({text}{kind}{', requires_grad=True' if self.requires_grad else ''})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.shape == () else format(repr(self), spec)
+        # Without a spec a message of a function that is being compiled shows what print() does.
+        unknown = self._without_numbers and not spec
+        return format(self.item() if self.shape == () and not unknown else repr(self), spec)
 
     def numel(self) -> Whole:
         """Number of elements."""

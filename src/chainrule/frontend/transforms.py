@@ -120,6 +120,12 @@ def value_and_grad(
 
     def derived(*args: Any) -> Any:
         chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        if not all(-len(args) <= i < len(args) for i in chosen):
+            raise GradientError(
+                f"argnums is {argnums!r}, the function was given {len(args)} arguments",
+                where=where(),
+                help="count arguments from 0, without those given by name",
+            )
         split = [_real_leaves(args[i], f"argument {i}") for i in chosen]
         with _recording() as recording:
             xs = [[recording.variable(t) for t in tensors] for tensors, _ in split]

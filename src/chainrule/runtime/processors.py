@@ -33,9 +33,9 @@ def set_num_threads(count: int | None) -> None:
     The results are the same bits for any number. `ConfigError` unless 1 <= count <= 256.
     """
     global _chosen, _default
-    if count is not None and not 1 <= count <= MAX_THREADS:
+    if count is not None and not (isinstance(count, int) and 1 <= count <= MAX_THREADS):
         raise ConfigError(
-            f"{count} threads cannot be had", help=f"give a number from 1 to {MAX_THREADS}"
+            f"{count!r} threads cannot be had", help=f"give a number from 1 to {MAX_THREADS}"
         )
     _chosen, _default = count, None
 

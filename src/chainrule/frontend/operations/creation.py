@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import ops
-from ...errors import DTypeError
+from ...errors import DTypeError, ShapeError
 from ...ir.types import DType, Shape
 from ..apply import apply, from_array, new_tensor, scalar, tensor_of
 from ..memory import aligned_empty, order_of
@@ -32,6 +33,21 @@ def shape_of(shape: tuple[Any, ...]) -> Shape:
     if len(shape) == 1 and isinstance(shape[0], Sequence):
         return tuple(shape[0])
     return shape
+
+
+def lengths_of(shape: Sequence[Any]) -> Shape:
+    """The axes of a new Tensor. ShapeError unless each is a whole number of at least 0."""
+    try:
+        lengths = tuple(operator.index(n) for n in shape)
+    except TypeError:
+        lengths = (-1,)
+    if min(lengths, default=0) < 0:
+        raise ShapeError(
+            f"there is no Tensor of shape {tuple(shape)}",
+            where=where(),
+            help="every axis has a whole number of elements, from 0",
+        )
+    return lengths
 
 
 def tensor(data: Any, dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
@@ -67,10 +83,11 @@ def full(
 ) -> Tensor:
     """``value`` everywhere; the dtype is that of the value unless given."""
     wanted = tensor_of(value).dtype if dtype is None else dtype_of(dtype)
+    lengths = lengths_of(shape)
     if thread.trace is not None:
-        result = broadcast_to(scalar(value, wanted), tuple(shape))
+        result = broadcast_to(scalar(value, wanted), lengths)
     else:
-        array = aligned_empty(tuple(shape), wanted.numpy)
+        array = aligned_empty(lengths, wanted.numpy)
         array[...] = value
         result = from_array(array)
     if requires_grad:

@@ -5,6 +5,7 @@ A bool mask would give a shape that depends on numbers; shapes here are known be
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,16 @@ def _items(key: Any, ndim: int) -> list[Any]:
 
 
 def _integer(item: Any, length: int, axis: int) -> int:
-    index = int(item)
+    try:
+        index = None if isinstance(item, bool | np.bool_) else operator.index(item)
+    except TypeError:
+        index = None
+    if index is None:
+        raise DTypeError(
+            f"{item!r} is no index",
+            where=where(),
+            help="use whole numbers, slices, None, ... and arrays of whole numbers",
+        )
     if not -length <= index < length:
         raise ShapeError(
             f"index {index} is outside of axis {axis} with length {length}", where=where()
