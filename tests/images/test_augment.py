@@ -184,4 +184,8 @@ def test_mistakes() -> None:
         Augment()(cr.tensor(PHOTOS[0]), cr.tensor(LABELS))
     with pytest.raises(DTypeError, match="give bytes"):
         Augment()(cr.tensor(PHOTOS).float(), cr.tensor(LABELS))
+    for name in ("shift", "cutout"):
+        side = min(PHOTOS.shape[1:3])
+        with pytest.raises(ConfigError, match=f"{name} is {side}, and images have"):
+            Augment(**{name: side})(cr.tensor(PHOTOS), cr.tensor(LABELS))
     assert repr(Augment(flip=True, shift=2)) == "Augment(flip=True, shift=2)"

@@ -67,6 +67,7 @@ def test_every_network_survives(name: str) -> None:
         "[data]\nsize = 0",
         "[data]\nsize = [32]",
         "[data]\nchannels = 4",
+        "[data]\nchannels = 2",
         "[data]\nfit = 'squash'",
         "[data]\nmost_bad = 2",
         "[data]\nclass_weights = 'some'",
@@ -99,7 +100,10 @@ def test_what_is_refused_is_refused_by_both(text: str) -> None:
         ("model.width=8", "did you mean `model.widths`?"),
         ("model.dropout=2.0", "from 0 to 0.95"),
         ("augment.rotate=90", "from 0 to 45"),
-        ("data.channels=2", "1 is grey, 3 is RGB"),
+        ("data.channels=2", 'expected: one of 1, 3 or "auto"'),
+        ("data.query=select", "known: kind, path, test"),
+        ("model.widths=[]", "one or more, each from 1 to 65536"),
+        ("model.layers=[8]", "cnn has widths, dropout"),
     ],
 )
 def test_mistakes_say_what_was_meant(word: str, help: str) -> None:
@@ -107,6 +111,39 @@ def test_mistakes_say_what_was_meant(word: str, help: str) -> None:
         gather([from_words([word], "command line")], ImageSettings)
     assert help in caught.value.help
     assert caught.value.where == "command line"
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "help"),
+    [
+        (["model=resnet20", "model.dropout=0.2"], "unknown key", "resnet20 has no settings"),
+        (["model=mobilenet", "model.depth=14"], "`model.depth` is 14", "from 1 to 13"),
+        (["data.query=select"], "`data.query` is for tables", "known: kind, path"),
+        (["data.missing=x"], "`data.missing` is for tables", "known: kind, path"),
+    ],
+)
+def test_settings_of_others(words: list[str], what: str, help: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        gather([from_words(words, "command line")], ImageSettings)
+    assert what in caught.value.what
+    assert help in caught.value.help
+
+
+@pytest.mark.parametrize(
+    ("changes", "channels", "message"),
+    [
+        ({"shift": 20}, 3, "augment.shift is 20, and images have 30 x 20 pixels"),
+        ({"cutout": 400}, 3, "augment.cutout is 400"),
+        ({"saturation": 0.5}, 1, "the images are grey"),
+    ],
+)
+def test_changes_that_images_do_not_allow(
+    changes: dict[str, float], channels: int, message: str
+) -> None:
+    settings = ImageSettings(augment=AugmentSettings(**changes))
+    with pytest.raises(ConfigError, match=message):
+        settings.resolved(100, (20, 30), channels)
+    assert settings.resolved(100, (500, 500), 3).augment == settings.augment
 
 
 def test_hints_name_no_setting_of_tables() -> None:

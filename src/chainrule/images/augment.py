@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -21,10 +22,32 @@ from ..ir.types import DType
 from ..nn import functional as F
 from ..nn import mixup
 
-__all__ = ["Augment"]
+__all__ = ["Augment", "check_images"]
 
 #: of ITU-R BT.601: how much of a grey comes from red, green and blue
 LUMA = (0.299, 0.587, 0.114)
+
+
+class Changes(Protocol):
+    """What `check_images` looks at: an `Augment`, or the settings of one."""
+
+    @property
+    def shift(self) -> int: ...
+    @property
+    def cutout(self) -> int: ...
+
+
+def check_images(changes: Changes, size: tuple[int, int], place: str = "") -> None:
+    """ConfigError for changes that may leave nothing of images of ``size``, height and width.
+
+    ``place`` stands before the name of the setting.
+    """
+    for name, pixels in (("shift", changes.shift), ("cutout", changes.cutout)):
+        if pixels >= min(size):
+            raise ConfigError(
+                f"{place}{name} is {pixels}, and images have {size[1]} x {size[0]} pixels",
+                help=f"give less than {min(size)}: a quarter of a side is much",
+            )
 
 
 class Augment:
@@ -100,6 +123,7 @@ class Augment:
             raise ShapeError(f"images have shape {x.shape}", help="give [N, H, W, C]")
         if x.dtype is not DType.u8:
             raise DTypeError(f"images are {x.dtype!r}", help="give bytes: uint8 [N, H, W, C]")
+        check_images(self, (x.shape[1], x.shape[2]))
         with no_grad():
             x = self._covered(self._coloured(self._moved(x)))
             return self._mixed(x, target)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from ..data.images import is_image_source
 from ..data.images.decoding import Fit
 from ..errors import ConfigError, meant
+from ..nn.models.mobilenet import SEPARABLE
 from ..table import defaults
 from ..table.settings import (
     EarlyStoppingSettings,
@@ -25,7 +26,7 @@ from ..table.settings import (
 from ..table.settings.fields import About, Length, SettingError, Within
 from ..table.settings.section import Choice, Section
 from ..table.settings.sections import Auto, Share
-from .augment import Augment
+from .augment import Augment, check_images
 from .network import NETWORKS
 
 __all__ = ["AugmentSettings", "ImageDataSettings", "ImageSettings", "ImageTrainSettings",
@@ -38,6 +39,12 @@ LARGEST_BATCH = 128
 SMALLEST_BATCH = 32
 #: one cycle lets rates be so many times larger than a constant one
 LR_FACTOR = 3.0
+
+#: smallest and largest values of the settings of networks
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "widths": (1, 65_536), "dropout": (0, 0.95), "width": (0.125, 4), "stride": (1, 4),
+    "depth": (1, len(SEPARABLE)),
+}  # fmt: skip
 
 Amount = Annotated[float, Within(0.0, 1.0)]
 Count = Annotated[int, Within(0, 4096)]
@@ -65,9 +72,9 @@ class ImageDataSettings(Section):
     size: Annotated[
         Side | tuple[Side, Side] | Auto, About("side, or height and width; auto: at most 96")
     ] = "auto"
-    channels: Annotated[
-        Annotated[int, Within(1, 3)] | Auto, About("1: grey, 3: RGB; auto: as the images are")
-    ] = "auto"
+    channels: Annotated[Literal[1, 3] | Auto, About("1: grey, 3: RGB; auto: as the images are")] = (
+        "auto"
+    )
     fit: Annotated[Fit, About("how other sizes are brought to it: crop or stretch")] = "crop"
     split: Annotated[
         tuple[Share, Share, Share], About("shares of training, validation and test images")
@@ -101,8 +108,6 @@ class ImageDataSettings(Section):
                 "folds take test images from all of them, and `data.test` names others",
                 help="leave out the folds (--seeds repeats a training) or data.test",
             )
-        if self.channels == 2:
-            raise ConfigError("`data.channels` is 2", help="1 is grey, 3 is RGB")
 
     @property
     def limit(self) -> int:
@@ -138,12 +143,12 @@ class NetworkSettings(Choice):
     def check(self) -> None:
         for name, value in self.settings.items():
             numbers: Sequence[Any] = value if isinstance(value, tuple) else (value,)
-            high = 0.95 if name == "dropout" else 4 if name in ("width", "stride") else 65_536
-            low = 0 if name == "dropout" else 0.125 if name == "width" else 1
+            low, high = LIMITS[name]
             if not numbers or not all(low <= n <= high for n in numbers):
+                many = isinstance(value, tuple)
                 raise ConfigError(
-                    f"`model.{name}` is {list(numbers) if isinstance(value, tuple) else value!r}",
-                    help=f"expected: from {low:g} to {high:g}",
+                    f"`model.{name}` is {list(numbers) if many else value!r}",
+                    help=f"expected: {'one or more, each ' * many}from {low:g} to {high:g}",
                 )
 
 
@@ -237,13 +242,22 @@ class ImageSettings(Whole):
         return replace(self, data=data)
 
     def resolved(self, rows: int, size: tuple[int, int], channels: int) -> ImageSettings:
-        """The same without `auto`: decided by the images and the number of training images."""
+        """The same without `auto`: decided by the images and the number of training images.
+
+        ConfigError for changes that such images do not allow.
+        """
+        check_images(self.augment, size, "augment.")
+        if self.augment.saturation and channels == 1:
+            raise ConfigError(
+                f"`augment.saturation` is {self.augment.saturation:g}, and the images are grey",
+                help="leave it at 0, or use augment.contrast",
+            )
         train = self.train
         rate = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
         constant = train.schedule.name != "one_cycle"
         return replace(
             self,
-            data=replace(self.data, size=size, channels=channels),
+            data=replace(self.data, size=size, channels=1 if channels == 1 else 3),
             train=replace(
                 train,
                 batch_size=batch_size_for(rows) if train.batch_size == "auto" else train.batch_size,

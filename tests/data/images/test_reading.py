@@ -250,8 +250,20 @@ def test_what_means_images(photos: Path) -> None:
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file or folder"):
         read_images(tmp_path / "nothing")
-    with pytest.raises(DataError, match="is a folder without images"):
+    with pytest.raises(DataError, match="is a folder without images") as caught:
         read_images(tmp_path)
+    assert "for each class" in caught.value.help
+    with pytest.raises(DataError, match="is a folder without images") as caught:
+        read_images(tmp_path, labelled=False)
+    assert "give an image, or a folder of them" in caught.value.help
+    for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 1, 7]))
+    with pytest.raises(DataError, match="is a folder without images") as caught:
+        read_images(tmp_path)
+    assert caught.value.help.endswith(f"the images itself: {tmp_path / 'images-idx3-ubyte'}")
+    (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+    with pytest.raises(DataError, match=r"notes.txt is neither an image nor an IDX file"):
+        read_images(tmp_path / "notes.txt")
     paint(tmp_path / "a.png", RED)
     with pytest.raises(ConfigError, match="the size is 0"):
         read_images(tmp_path, size=0)

@@ -175,7 +175,8 @@ def _channels_last(array: NDArray[np.generic], layout: str, name: str) -> Pixels
             f"the {name} are {array.dtype}, not uint8",
             help="images are bytes from 0 to 255: np.round(255 * x).astype(np.uint8) for shares",
         )
-    pixels: Pixels = array[..., None] if array.ndim == 3 else array  # type: ignore[assignment]
+    pixels: Pixels = array.astype(np.uint8, copy=False)
+    pixels = pixels[..., None] if array.ndim == 3 else pixels
     last = layout == "NHWC" or (layout == "auto" and pixels.shape[-1] in (1, 3))
     if array.ndim == 4 and not last:
         pixels = np.ascontiguousarray(np.moveaxis(pixels, 1, 3))

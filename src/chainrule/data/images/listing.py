@@ -70,7 +70,7 @@ def list_folder(root: Path, labelled: bool = True) -> Listing:
 
 def _notice(found: Listing, walk: _Walk, empty: list[str], loose: list[Path]) -> None:
     if empty and found.classes:
-        text = f"{len(empty)} folders hold no image and are no classes"
+        text = "folders that hold no image are no classes"
         found.findings.append(Finding("D306", "warning", text, some(empty)))
     if loose and found.classes:
         text = "images beside the folders of the classes have no class and were left out"

@@ -46,6 +46,8 @@ LARGEST_AUTO = 96
 #: of the files that look like images, at most this share may be unreadable
 MOST_BAD = 0.1
 THREADS = 8
+#: how the files of images end, in words
+ENDED = ", ".join(ENDINGS)
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def read_images(
         found = _shaped(_bundled(str(source)), wanted)
         return found.labelled_as(classes) if classes else found
     if path.is_file() and path.suffix.lower() not in ENDINGS:
+        if not is_idx(path):
+            raise _neither(path)
         return _shaped(_read_pair(path, labels, classes, room), wanted)
     if not path.exists():
         raise DataError(f"there is no file or folder {path}", help="check the path")
@@ -122,6 +126,15 @@ def read_images(
         raise ConfigError("a folder names the classes itself", help="leave labels out")
     found = _read_files(path, wanted, most_bad, labelled)
     return found.labelled_as(classes) if classes and found.classes else found
+
+
+def _neither(path: Path) -> DataError:
+    return DataError(
+        f"{path.name} is neither an image nor an IDX file of bytes",
+        where=str(path),
+        help=f"images end in {ENDED}, an IDX file begins with the bytes 0, 0, 8 and the number of "
+        "its axes, 1 to 4",
+    )
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
@@ -181,11 +194,7 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     if not listing.files:
-        raise DataError(
-            f"{path} is a folder without images",
-            help=f"give one with a folder of images ({', '.join(ENDINGS)}) for each class, or the "
-            "file of a table",
-        )
+        raise _no_images(path, labelled)
     headers = _each(inspect, listing.files)
     bad = {i: str(h) for i, h in enumerate(headers) if isinstance(h, UnreadableError)}
     _check_share(bad, listing, most_bad)
@@ -206,6 +215,17 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
     )
     kept = [place for place, i in enumerate(rows) if i not in bad]
     return found if len(kept) == len(rows) else found.take(np.array(kept), wanted.room)
+
+
+def _no_images(path: Path, labelled: bool) -> DataError:
+    packed = [e for e in sorted(path.iterdir()) if labels_beside(e) is not None and is_idx(e)]
+    if packed:
+        wanted = f"the IDX file of the images itself: {some(packed)}"
+    elif labelled:
+        wanted = f"one with a folder of images ({ENDED}) for each class, or the file of a table"
+    else:
+        wanted = f"an image, or a folder of them ({ENDED})"
+    return DataError(f"{path} is a folder without images", help=f"give {wanted}")
 
 
 def _each(work: Callable[[Path], T], files: Sequence[Path]) -> list[T | UnreadableError]:

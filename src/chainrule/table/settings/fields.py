@@ -7,6 +7,7 @@ Limit := Within(low, high) | Length(low, high) | Like(pattern, words) | About("w
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import types
@@ -82,7 +83,7 @@ def converted(value: Any, hint: Any, key: str) -> Any:
         return _converted(value, hint)
     except MisfitError as error:
         shown = list(value) if isinstance(value, tuple) else value
-        near = next((meant(str(error.value), option) for option in _literals(hint)), "")
+        near = next((meant(str(error.value), words) for words in _literals(hint)), "")
         raise SettingError(
             key, f"`{key}` is {shown!r}", help=f"{near}expected: {words_for(hint)}"
         ) from None
@@ -98,7 +99,7 @@ def _converted(value: Any, hint: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _first(value, inner)
     if origin is Literal:
-        return _fits(value, isinstance(value, str) and value in inner)
+        return _fits(value, any(value == word and type(value) is type(word) for word in inner))
     if origin is tuple:
         _fits(value, isinstance(value, list | tuple))
         each = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
@@ -157,7 +158,7 @@ def _literals(hint: Any) -> list[tuple[str, ...]]:
     """The words that are allowed somewhere in ``hint``."""
     inner = get_args(_bare(hint))
     if get_origin(_bare(hint)) is Literal:
-        return [inner]
+        return [tuple(word for word in inner if isinstance(word, str))]
     return [found for part in inner if part is not Ellipsis for found in _literals(part)]
 
 
@@ -171,7 +172,7 @@ def words_for(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(words_for(part) for part in inner)
     if origin is Literal:
-        words = [f'"{word}"' for word in inner]
+        words = [json.dumps(word) for word in inner]
         return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
     if origin is tuple and inner[-1] is Ellipsis:
         bounds = next((m for m in limits if isinstance(m, Length)), None)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
 from ...data import Task
-from ...errors import ConfigError
+from ...errors import ConfigError, nearest
 from .. import defaults, toml
 from .fields import About, SettingError, Within
-from .section import Section, unknown_key
+from .section import Choice, Section
 from .sections import DataSettings, ModelSettings, OutputSettings
 from .training import Loss, TrainSettings
 
@@ -24,6 +24,9 @@ LOSSES_OF_TASK: Mapping[Task, tuple[Loss, ...]] = {
     "multiclass": ("cross_entropy",),
     "regression": ("mse", "l1", "huber", "smooth_l1"),
 }
+
+#: how much of a key must agree with one of another section, to be what was meant
+FAR = 0.7
 
 #: keys under which people look for a setting that is called otherwise
 ELSEWHERE = {
@@ -111,7 +114,7 @@ class Settings(Whole):
             ),
             train=replace(
                 train,
-                batch_size=defaults.batch_size_for(rows)
+                batch_size=defaults.batch_size_for(rows, train.optimizer.name)
                 if train.batch_size == "auto"
                 else train.batch_size,
                 lr=defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr,
@@ -137,12 +140,16 @@ def _better_hint(error: SettingError, whole: type[Whole]) -> SettingError:
     known = all_keys(whole)
     if not error.what.startswith("unknown key"):
         return error
+    place = error.key.partition(".")[0]
+    part = whole.section(place) if place in whole.hints() else None
+    several = part is not None and issubclass(part, Choice)  # has other settings for each name
+    if not several and tuple(error.key.split(".")) in Settings.abouts():
+        return SettingError(error.key, f"`{error.key}` is for tables", help=error.help)
     if last in known:
         return SettingError(error.key, error.what, help=f"did you mean `{known[last]}`?")
     if "did you mean" in error.help:
         return error
-    near = unknown_key(error.key, list(known))
-    if "did you mean" not in near.help:
+    near = nearest(last, known, FAR)
+    if near is None:
         return error
-    meant = near.help.split("`")[1]
-    return SettingError(error.key, error.what, help=f"did you mean `{known[meant]}`?")
+    return SettingError(error.key, error.what, help=f"did you mean `{known[near]}`?")
