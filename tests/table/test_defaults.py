@@ -7,7 +7,11 @@ from chainrule.table.defaults import batch_size_for, dropout_for, layers_for
 
 def test_batch_sizes_are_powers_of_two_near_the_root() -> None:
     rows = (1, 100, 642, 10_000, 100_000, 10**6, 10**8)
-    assert [batch_size_for(n) for n in rows] == [32, 32, 32, 128, 256, 1024, 1024]
+    assert [batch_size_for(n, "adamw") for n in rows] == [32, 32, 32, 128, 256, 1024, 1024]
+
+
+def test_optimizers_that_compare_steps_get_all_rows() -> None:
+    assert [batch_size_for(642, name) for name in ("lbfgs", "rprop", "sgd")] == [0, 0, 32]
 
 
 def test_dropout_shrinks_with_rows() -> None:

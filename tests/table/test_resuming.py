@@ -196,3 +196,13 @@ def test_more_epochs_for_a_run_that_was_stopped_early(csv: Path, tmp_path: Path)
     assert late.run is not None
     assert len(late.history.epoch) == 1
     assert len(resume(late.run, verbose=False).history.epoch) == 2
+
+
+@pytest.mark.parametrize("file", ["run.toml", "metrics.jsonl", "pipeline.json"])
+def test_a_run_that_lacks_a_file(ended: Path, file: str) -> None:
+    (ended / file).unlink()
+    before = sorted(p.name for p in ended.iterdir())
+    with pytest.raises(StateError, match=f"the run has no {file}"):
+        resume(ended, verbose=False)
+    assert sorted(p.name for p in ended.iterdir()) == before
+    assert not is_written(ended)

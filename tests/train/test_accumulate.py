@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from chainrule import nn, optim
 from chainrule.errors import ConfigError
-from chainrule.frontend import manual_seed
+from chainrule.frontend import Tensor, manual_seed
 from chainrule.frontend.apply import new_tensor
 from chainrule.train import Trainer
 from chainrule.train.accumulate import Accumulation
@@ -60,11 +62,17 @@ def test_clipping_sees_whole_groups() -> None:
     assert np.abs(weights(free)[0] - weights(big)[0]).max() > 1e-3
 
 
-def test_a_summed_loss_is_summed() -> None:
+def squares(parameters: list[Tensor]) -> Tensor:
+    return functools.reduce(operator.add, [20 * (p * p).sum() for p in parameters])
+
+
+@pytest.mark.parametrize("penalty", [None, squares])
+def test_a_summed_loss_is_summed(penalty: Any) -> None:
+    """And its penalty counts once for a group, not once for each batch."""
     data = blobs(150)
     loss = nn.CrossEntropyLoss(reduction="sum")
-    big = trainer_of("sgd", loss=loss, clip={"global_norm": 1.0})
-    small = trainer_of("sgd", loss=loss, clip={"global_norm": 1.0}, accumulate=4)
+    settings: dict[str, Any] = {"loss": loss, "clip": {"global_norm": 1.0}, "penalty": penalty}
+    big, small = trainer_of("sgd", **settings), trainer_of("sgd", accumulate=4, **settings)
     big.fit(data, epochs=2, batch_size=64, verbose=False)
     small.fit(data, epochs=2, batch_size=16, verbose=False)
     close(big, small)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule import nn, optim
-from chainrule.errors import ConfigError
+from chainrule.errors import ConfigError, TrainingError
 from chainrule.frontend import manual_seed
 from chainrule.train import Checkpoints, Trainer
 from train.problems_small import blobs, line, weights
@@ -80,3 +80,11 @@ def test_what_they_have_no_place_for() -> None:
     annealing = optim.SimulatedAnnealing(model.parameters())
     with pytest.raises(ConfigError, match="SimulatedAnnealing takes no clip"):
         Trainer(model, "mse", annealing, clip={"value": 1.0})
+
+
+def test_a_loss_that_explodes_on_mini_batches_says_what_is_missing() -> None:
+    model = nn.Linear(2, 1)
+    trainer = Trainer(model, "mse", optim.LBFGS(model.parameters(), lr=1e30))
+    with pytest.raises(TrainingError, match="the loss became") as caught:
+        trainer.fit(line(), epochs=2, batch_size=16, verbose=False)
+    assert "L-BFGS is for full batches with a line search" in str(caught.value.help)

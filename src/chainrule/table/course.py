@@ -122,6 +122,9 @@ class Course(ABC, Generic[M, P]):
         folder = RunFolder.create(
             self.place, self.data_name, self.model_name, name=settings.name if self.named else ""
         )
+        # First what it takes to go on, then the file that makes the folder a run.
+        folder.write("run.toml", settings.to_toml())
+        folder.write("pipeline.json", self.pipeline_text())
         folder.update(
             format="chainrule.run",
             version=1,
@@ -137,8 +140,6 @@ class Course(ABC, Generic[M, P]):
             machine=machine(),
             git=git_commit(Path.cwd()),
         )
-        folder.write("run.toml", settings.to_toml())
-        folder.write("pipeline.json", self.pipeline_text())
         folder.event("start", status="running")
         for finding in self.findings:
             folder.event("finding", **finding.to_dict())

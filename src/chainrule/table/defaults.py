@@ -47,13 +47,17 @@ LR_OF_OPTIMIZER: Mapping[str, float] = {
 #: divided by the training rows
 LR_OF_LANGEVIN = 0.1
 
+#: the sign or size of a change of the gradient tells them about curvature: not if the rows changed
+FULL_BATCH = ("lbfgs", "rprop")
 SMALLEST_BATCH = 32
 LARGEST_BATCH = 1024
 
 
-def batch_size_for(rows: int) -> int:
+def batch_size_for(rows: int, optimizer: str) -> int:
     """The power of two nearest to the root of the training rows: noise in small tables, speed in
-    large ones."""
+    large ones. All rows (0) for optimizers that learn from what changes between steps."""
+    if optimizer in FULL_BATCH:
+        return 0
     nearest = 1 << round(math.log2(math.sqrt(max(rows, 1))))
     return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
 

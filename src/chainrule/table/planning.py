@@ -14,8 +14,9 @@ __all__ = ["schedule_of", "sketch", "steps_of"]
 
 def steps_of(train: TrainSettings, rows: int) -> int:
     """Optimizer steps of an epoch of ``rows`` training rows."""
-    size = defaults.batch_size_for(rows) if train.batch_size == "auto" else train.batch_size
-    batch = rows if isinstance(size, str) else min(size, rows)
+    chosen = train.optimizer.name
+    size = defaults.batch_size_for(rows, chosen) if train.batch_size == "auto" else train.batch_size
+    batch = min(size, rows) if isinstance(size, int) and size else rows
     return math.ceil(math.ceil(rows / batch) / train.accumulate)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import StateError
 from .fingerprint import fingerprint_of
 from .fitting import Fitting, arrays_folder, prepared_arrays
-from .loading import read_facts, read_settings
+from .loading import read_facts, read_settings, text_of
 from .opening import open_table
 from .predictor import Predictor
 from .runfolder import RunFolder
@@ -62,9 +62,11 @@ def reopened(
     """The folder of a run that is to go on with ``settings`` to ``most`` epochs, its own or the
     wanted ``epochs``.
 
-    StateError for a run that is being written, has no more to do, or whose ``run.toml`` is not
-    that of its beginning any more.
+    StateError for a run that lacks files, is being written, has no more to do, or whose
+    ``run.toml`` is not that of its beginning any more.
     """
+    for file in ("metrics.jsonl", "pipeline.json"):
+        text_of(place, file)  # if it is gone, nothing has been changed yet
     folder = RunFolder.open(place, facts)
     try:
         _check_settings(facts, settings, place)

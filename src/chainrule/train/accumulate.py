@@ -66,8 +66,10 @@ class Accumulation:
 
     def share(self, k: int) -> float:
         """The weight of the ``k``-th coming batch in its group."""
-        if self.summed:
-            return 1.0
+        return 1.0 if self.summed else self.part(k)
+
+    def part(self, k: int) -> float:
+        """The part of its group's rows that the ``k``-th coming batch has."""
         order, step = self._order, (self.at + k) % self._order.steps
         first = step // self.every * self.every * order.batch
         rows = min(self.every * order.batch, order.rows - first)
@@ -91,6 +93,15 @@ class Accumulation:
         self.at += batches
 
     # ------------------------------------------------------------------------ inside the step
+
+    def once(self, penalty: Tensor) -> Tensor:
+        """What a batch adds to its loss, so that a group has ``penalty`` once.
+
+        Means over rows are weighted when they are added up, sums are not.
+        """
+        if self.every == 1 or not self.summed:
+            return penalty
+        return penalty * host_scalar(self.part)
 
     def update(self, update: Callable[[], None]) -> None:
         """Adds the gradients to the sums; in the last batch of a group puts the sums in the

@@ -105,7 +105,7 @@ class Learner(Evaluator):
             return loss
         self.optimizer.zero_grad()
         loss = self.batch_loss(*arrays)
-        self.penalized(loss).backward()
+        self.penalized(loss, self.accumulation.once).backward()
         if self.accumulation.every == 1:
             self.update()
         else:
@@ -118,9 +118,12 @@ class Learner(Evaluator):
         *inputs, target = batch
         return self.loss(self.forward(*inputs), target)
 
-    def penalized(self, loss: Tensor) -> Tensor:
-        """What is differentiated."""
-        return loss if self.penalty is None else loss + self.penalty(self.parameters())
+    def penalized(self, loss: Tensor, weigh: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """What is differentiated; ``weigh`` gives the part of the penalty that belongs to it."""
+        if self.penalty is None:
+            return loss
+        penalty = self.penalty(self.parameters())
+        return loss + (penalty if weigh is None else weigh(penalty))
 
     def update(self) -> None:
         """What happens once the gradients are there."""

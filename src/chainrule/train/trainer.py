@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, StateError, TrainingError
 from ..frontend import default_generator
+from ..optim import LBFGS
 from .callback import Callback, CallbackList
 from .checkpoints import Checkpoint, Checkpoints
 from .evaluation import EVALUATION_ROWS
@@ -31,6 +32,12 @@ from .run import Run
 __all__ = ["Trainer"]
 
 Array = npt.NDArray[Any]
+
+#: it takes the change of the gradient between two batches for curvature
+SEARCH_ADVICE = (
+    'L-BFGS is for full batches with a line search: batch_size None (in run.toml "all") and '
+    'line_search_fn "strong_wolfe". Else '
+)
 
 
 class Trainer(Learner):
@@ -274,10 +281,11 @@ class Trainer(Learner):
         later, step = divmod(first + bad, run.order.steps)
         rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(self.optimizer)))) or "none"
         why = self._trail.explain(run.train.arrays, bad) if self._trail is not None else ""
+        advice = SEARCH_ADVICE if isinstance(self.optimizer, LBFGS) else ""
         raise TrainingError(
             f"the loss became {losses[bad]}" + (f": {why}" if why else ""),
             where=f"epoch {epoch + later + 1}, step {step + 1} of {run.order.steps}",
-            help=f"lower the learning rate (it is {rates}), "
+            help=f"{advice}lower the learning rate (it is {rates}), "
             "standardise the inputs, and scale a regression's target to about 1",
         )
 
