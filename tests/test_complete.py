@@ -90,6 +90,7 @@ def test_the_table_of_the_architecture_lists_all_primitives() -> None:
     rows = re.findall(r"^\| ((?:`[a-z_0-9 ]+` ?)+) \|", text, re.MULTILINE)
     listed = [name for row in rows for name in row.replace("`", "").split()]
     assert [n for n in primitives() if n not in listed] == []
+    assert f"| {len(primitives())} primitives |" in text
     counts: dict[str, int] = defaultdict(int)
     for name in listed:
         counts[name] += 1

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "src" / "chainrule"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "chainrule"
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 # Files of one level at the top of the package count as one folder; folders of one level do not
 # import one another.
@@ -29,7 +32,7 @@ LAYERS: dict[str, int] = {
     "driver": 9, "debug": 9, "testing": 9, "nonfinite": 9,
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
-    "sklearn": 12, "interop": 12, "dash": 12, "table": 12, "report": 12,
+    "table": 12, "report": 12,
     "images": 13,  # runs on images are written, watched and resumed as those on tables
     "__init__": 14,  # the public face: it names anything, lazily; only cli names it
     "cli": 15,
@@ -40,24 +43,15 @@ LAYERS: dict[str, int] = {
 HOME_OF: dict[str, tuple[str, ...]] = {
     "llvmlite": ("codegen", "runtime.link"),
     "duckdb": ("data", "table.writing"),
-    "sklearn": ("sklearn",),
-    "starlette": ("dash",),
-    "uvicorn": ("dash",),
     "click": ("cli",),
-    "rich": ("cli", "train"),
+    "rich": ("cli",),
     "PIL": ("data",),
-    "soundfile": ("data",),
-    "tokenizers": ("data",),
-    "onnx": ("interop",),
-    "matplotlib": ("interop", "sklearn", "train"),
-    "mpi4py": ("interop", "runtime"),
     "tensorboard": ("report",),
-    "socket": ("dash",),
-    "http": ("dash",),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
-    "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
-    "requests": (), "urllib": (), "pickle": (), "shelve": (), "marshal": (), "dill": (),
+    "torch": (), "jax": (), "sklearn": (), "pandas": (), "polars": (), "pyarrow": (),
+    "requests": (), "urllib": (), "socket": (), "http": (),
+    "pickle": (), "shelve": (), "marshal": (), "dill": (),
 }  # fmt: skip
 
 FORBIDDEN_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
@@ -149,7 +143,27 @@ def report(problems: list[str]) -> None:
 
 
 def test_every_module_has_a_layer() -> None:
-    report([f"{m} stands in no layer" for m in modules() if m.split(".")[0] not in LAYERS])
+    tops = {m.split(".")[0] for m in modules()}
+    report([f"{top} stands in no layer" for top in tops - LAYERS.keys()])
+    report([f"there is no {top}" for top in LAYERS.keys() - tops])
+
+
+def test_the_architecture_tells_the_layers() -> None:
+    rows = re.findall(r"^\| (\d+) \| (`[^|]*`) \|", ARCHITECTURE, re.MULTILINE)
+    told = {
+        name.removesuffix("/").removesuffix(".py"): int(level)
+        for level, names in rows
+        for name in names.replace("`", "").split()
+    }
+    assert told == {n: level for n, level in LAYERS.items() if n not in ("version", "__main__")}
+
+
+def test_the_architecture_names_every_module_of_the_compiler() -> None:
+    named = set(re.findall(r"`(?:\w+/)*(\w+)\.py`", ARCHITECTURE))
+    folders = ("ir", "ops", "frontend", "passes", "schedule", "codegen", "runtime")
+    names = [m.split(".") for m in modules()]
+    missing = [m for m in names if len(m) == 2 and m[0] in folders and m[1] not in named]
+    report([".".join(m) for m in missing if not (PACKAGE / "/".join(m)).is_dir()])
 
 
 def test_imports_point_downwards() -> None:
