@@ -44,6 +44,13 @@ def test_usage(arguments: list[str], message: str, command: Command) -> None:
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [[], ["runs"], ["config"]])
+def test_a_group_alone_shows_its_commands(arguments: list[str], command: Command) -> None:
+    result = command(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr == command(*arguments, "--help").stdout
+
+
 def test_info(command: Command) -> None:
     facts = json.loads(command("info", "--json").stdout)
     assert facts["chainrule"] == __version__

@@ -45,6 +45,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "two columns of one name": (b"x,x,y\n1,2,0\n", "two columns are named `x`"),
     "zero bytes": (b"x,y\n1\x00,2\n", "zero byte"),
     "a zip": (b"PK\x03\x04 and so on", "a zip or Excel file"),
+    "no column is left in the training rows": (b"x,y\n1,0\n2,1\n3,0\n", "give more rows"),
     "no such target": (lines(ROWS, head="x,kind,z"), "there is no column `y`"),
 }
 

@@ -19,6 +19,9 @@ from chainrule.table import Predictor, load_run
 from .conftest import Command
 
 
+SAME_NAME = "SELECT *, 1 AS probability_no FROM data"
+
+
 @pytest.fixture(scope="session")
 def predictor(runs: Path) -> Predictor:
     return load_run(next(runs.iterdir()))
@@ -119,6 +122,14 @@ def test_text_in_a_number_column_is_an_error(
         (["-o", "/dev/full/x.csv"], "cannot be written"),
         (["-o", "missing/out.parquet"], "cannot be written"),
         (["--keep", "agee"], "did you mean `age`"),
+        (
+            ["--keep", "prediction", "--query", "SELECT *, 1 AS prediction FROM data"],
+            "`prediction` is also what a column of the predictions is called",
+        ),
+        (
+            ["--proba", "--keep", "probability_no", "--query", SAME_NAME],
+            "`probability_no` is also what",
+        ),
     ],
 )
 def test_mistakes(
@@ -128,6 +139,24 @@ def test_mistakes(
     assert result.exit_code == 2
     assert message in result.stderr
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["rows.csv", "link.csv"])
+def test_the_table_itself_is_not_replaced(
+    output: str, command: Command, folder: Path, last: list[str]
+) -> None:
+    text = bundled("heart").path.read_text()
+    (folder / "rows.csv").write_text(text)
+    (folder / "link.csv").symlink_to("rows.csv")
+    result = command("predict", *last, "rows.csv", "-o", output)
+    assert result.exit_code == 2
+    assert "would be lost" in result.stderr
+    assert (folder / "rows.csv").read_text() == text
+
+
+def test_a_column_kept_twice_comes_once(command: Command, last: list[str]) -> None:
+    result = command("predict", *last, "heart", "--keep", "age", "--keep", "age")
+    assert result.stdout.split("\n")[0] == "age,prediction"
 
 
 def test_runs_are_found_by_path_name_and_end(command: Command, runs: Path) -> None:
@@ -180,6 +209,7 @@ def test_gates(command: Command, last: list[str]) -> None:
     assert wrong.exit_code == 2
     assert "did you mean accuracy" in wrong.stderr
     assert command("eval", *last, "heart", "--min", "accuracy=high").exit_code == 2
+    assert command("eval", *last, "heart", "--min", "accuracy=nan").exit_code == 2
 
 
 def test_eval_needs_known_labels(command: Command, folder: Path, last: list[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -137,6 +139,8 @@ def test_findings_come_with_the_option_that_follows_them(command: Command, folde
         (["--column", "chol"], "not COLUMN=KIND"),
         (["--column", "chol=numbr"], "did you mean 'number'"),
         (["--layers", "big"], "not a list such as 64,64"),
+        (["--layers", "-3"], "not a list such as 64,64"),
+        (["--layers", "64,"], "not a list such as 64,64"),
         (["--lr", "0"], "`train.lr` is 0.0"),
         (["--lr", "fast"], "not a valid float"),
         (["--epochs", "0"], "`train.epochs` is 0"),
@@ -145,7 +149,7 @@ def test_findings_come_with_the_option_that_follows_them(command: Command, folde
         (["--query", "SELEC 1"], "error: "),
         (["--query", "SELECT * FROM '/etc/passwd'"], "error: "),
         (["--query", "SELECT chol FROM data", "--target", "age"], "the columns are `chol`"),
-        (["--runs-dir", "/proc/none"], "run folder cannot be written"),
+        (["--runs-dir", "/proc/none"], "where: /proc/none\n"),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, command: Command, folder: Path) -> None:
@@ -155,6 +159,16 @@ def test_mistakes(arguments: list[str], message: str, command: Command, folder: 
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
     assert list(folder.iterdir()) == []
+
+
+def test_the_next_command_can_be_pasted(command: Command, folder: Path) -> None:
+    shutil.copy(bundled("heart").path, folder / "my rows.csv")
+    options = ["--target", "disease", "--epochs", "1", "--runs-dir", "my runs"]
+    result = command("train", "my rows.csv", *options)
+    words = shlex.split(result.stderr.partition("next: chainrule ")[2])
+    assert words[0] == "predict"
+    assert command(*words).exit_code == 0
+    assert len(pd.read_csv(folder / "out.csv")) == 918
 
 
 def test_training_that_diverges_exits_with_three(command: Command, folder: Path) -> None:

@@ -118,6 +118,8 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     write(tmp_path, "a,b\n1,2\n", "heart.csv")
     with pytest.raises(DataError, match=r"there is no file .*hart.csv\n .*heart.csv"):
         read_table(tmp_path / "hart.csv")
+    with pytest.raises(DataError, match="did you mean `breast_cancer`"):
+        read_table("brest_cancer")
     with pytest.raises(DataError, match="is a folder"):
         read_table(tmp_path)
 

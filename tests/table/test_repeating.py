@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,18 @@ def test_cross_validation(table: Any, tmp_path: Path) -> None:
     assert sizes == [80, 80, 80]
     assert cr.load_run(runs[1]).settings.data.fold == (2, 3)
     assert "accuracy" in repr(found)
+
+
+def test_a_metric_that_one_training_lacks_has_no_summary() -> None:
+    """ROC-AUC of a fold with one class does not exist; the other metrics keep their summary."""
+    rng = np.random.default_rng(0)
+    rows = {"x": rng.normal(size=24), "y": np.array([0] * 22 + [1] * 2)}
+    found = cross_validate(rows, "y", folds=6, epochs=1, runs_dir=None, verbose=False)
+    auc = [p.metrics["roc_auc"] for p in found.predictors]
+    assert any(map(math.isnan, auc))
+    assert not all(map(math.isnan, auc))
+    assert all(map(math.isnan, found.summary["roc_auc"].values()))
+    assert all(map(math.isfinite, found.summary["accuracy"].values()))
 
 
 def test_seeds(table: Any) -> None:

@@ -68,6 +68,9 @@ class Guard:
         """Says what happened; returns the exit code."""
         if isinstance(error, click.exceptions.Exit):
             return int(error.exit_code)
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            say(error.format_message())
+            return error.exit_code
         if isinstance(error, click.ClickException):
             say(usage_text(error))
             return error.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,9 @@ def gate(text: str, known: tuple[str, ...]) -> tuple[str, float]:
             f"there is no metric {name!r} here", help=f"{hint}known: {', '.join(known)}"
         )
     try:
-        return name, float(limit)
+        bound = float(limit)
     except ValueError:
-        raise ConfigError(f"{text!r} is not METRIC=NUMBER", help=f"write {name}=0.9") from None
+        bound = math.nan
+    if math.isnan(bound):  # nothing would pass it
+        raise ConfigError(f"{text!r} is not METRIC=NUMBER", help=f"write {name}=0.9")
+    return name, bound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -65,4 +66,4 @@ def init(
         return
     written(output, text, replace=force)
     if not state.quiet:
-        say(f"settings in {output}\nnext: chainrule train {output}")
+        say(f"settings in {output}\nnext: chainrule train {shlex.quote(str(output))}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import ConfigError
 from .engine import engine
 from .finding import find_run
 from .options import common, runs_dir_option, threads_option
@@ -61,6 +62,7 @@ def predict(
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
         format_of(output)  # a wrong ending is told before the work
+        refuse_to_replace(output, Path(data).expanduser())
     predictor = engine(threads).load_run(place)
     from ..images import ImagePredictor
 
@@ -70,7 +72,8 @@ def predict(
         columns = recognised(predictor, data, proba)
     else:
         table = open_table(data, query)[0]
-        columns = kept(table, keep) + predicted(predictor, table, proba)
+        columns = kept(table, keep, made_names(predictor, proba))
+        columns += predicted(predictor, table, proba)
     for finding in predictor.last_findings:
         say(click.style(f"! {finding}", fg="yellow"))
     if output is None or to_stdout:
@@ -80,12 +83,30 @@ def predict(
     say(f"{len(columns[0][1])} predictions of {predictor.target} in {output}")
 
 
-def kept(table: Table, names: tuple[str, ...]) -> list[tuple[str, npt.NDArray[Any]]]:
-    """The wanted columns of the table, as text."""
+def refuse_to_replace(output: Path, data: Path) -> None:
+    """ConfigError when the predictions would be written over the table that they are made for."""
+    if output.exists() and data.exists() and output.samefile(data):
+        raise ConfigError(
+            f"{output} is the table to predict, and would be lost",
+            help="write to another file with -o; --keep copies columns into it",
+        )
+
+
+def kept(
+    table: Table, wanted: tuple[str, ...], made: list[str]
+) -> list[tuple[str, npt.NDArray[Any]]]:
+    """The wanted columns of the table, as text. ConfigError for one that is ``made`` as well."""
     import numpy as np
 
+    names = tuple(dict.fromkeys(wanted))
     for name in names:
         table.index(name)
+        if name in made:
+            raise ConfigError(
+                f"`{name}` is also what a column of the predictions is called",
+                where="--keep",
+                help="give it another name with --query",
+            )
     chunks: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
     if names:
         for _, chunk in table.read(dict.fromkeys(names, "text")):
@@ -117,15 +138,20 @@ def recognised(
     return columns
 
 
+def made_names(predictor: Predictor, proba: bool) -> list[str]:
+    """The columns of the predictions."""
+    if not proba:
+        return ["prediction"]
+    labels = (str(c).lower() if isinstance(c, bool) else c for c in predictor.classes)
+    return ["prediction", *(f"probability_{label}" for label in labels)]
+
+
 def predicted(
     predictor: Predictor, table: Table, proba: bool
 ) -> list[tuple[str, npt.NDArray[Any]]]:
     """The prediction and, if wanted, ``probability_<class>`` for each class."""
     scores = predictor.scores(table)
-    columns = [("prediction", predictor.decode(scores))]
+    values = [predictor.decode(scores)]
     if proba:
-        shares = predictor.probabilities(scores)
-        for i, label in enumerate(predictor.classes):
-            name = str(label).lower() if isinstance(label, bool) else label
-            columns.append((f"probability_{name}", shares[:, i]))
-    return columns
+        values += list(predictor.probabilities(scores).T)
+    return list(zip(made_names(predictor, proba), values, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ KINDS = ("number", "boolean", "category", "datetime", "ignored")
 
 
 def whole_numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-    """``64,64`` as a tuple; an empty text is no layer."""
+    """``64,64`` or ``64-64`` as a tuple; an empty text is no layer."""
     if value is None:
         return None
+    if not value.strip():
+        return ()
     try:
-        return tuple(int(part) for part in value.replace("-", ",").split(",") if part.strip())
+        return tuple(int(part) for part in value.replace("-", ",").split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a list such as 64,64") from None
 
@@ -163,11 +166,12 @@ def train(
         click.echo(run)
     if not (as_json or state.quiet):
         data = found.settings.data.path
-        say(f"next: chainrule runs show {run}" if many else next_steps(run, data))
+        say(f"next: chainrule runs show {shlex.quote(str(run))}" if many else next_steps(run, data))
 
 
 def next_steps(run: Path, data: str) -> str:
     """Commands to paste."""
-    place = "" if str(run.parent) == "runs" else f" --runs-dir {run.parent}"
+    place = [] if str(run.parent) == "runs" else ["--runs-dir", str(run.parent)]
     short = run.name.rpartition("-")[2]
-    return f"next: chainrule predict {short} {data} -o out.csv{place}"
+    words = ["chainrule", "predict", short, data, "-o", "out.csv", *place]
+    return f"next: {shlex.join(words)}"

@@ -168,6 +168,7 @@ class _Fitter:
             raise DataError(
                 "no column varies in the training rows, so there is nothing to learn from",
                 where=self.table.name,
+                help="give more rows, or other columns",
             )
         return kept
 

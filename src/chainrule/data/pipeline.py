@@ -275,7 +275,11 @@ def read_target(
         values[start : start + len(cells)] = cells
     rows = np.flatnonzero(~np.isnan(values)).astype(np.int64)
     if not len(rows):
-        raise DataError(f"no row has a target `{target.name}`", where=table.name)
+        raise DataError(
+            f"no row has a target `{target.name}`",
+            where=table.name,
+            help="give rows with known answers",
+        )
     return rows, values[rows]
 
 
@@ -289,10 +293,12 @@ def _class_codes(
     if None in found:
         row = found.index(None)
         labels = [str(c) for c in target.classes]
+        cell = keys[row]
+        shown = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
         raise DataError(
-            f"`{cells[row]}` is none of the classes of the target `{target.name}`",
+            f"`{shown}` is none of the classes of the target `{target.name}`",
             where=f"{table.name}, row {start + row + 1}",
-            help=column_hint(str(cells[row]), labels).replace("the columns are", "the classes are"),
+            help=column_hint(shown, labels).replace("the columns are", "the classes are"),
         )
     return np.array(found, dtype=np.float64)
 

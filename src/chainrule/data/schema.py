@@ -101,7 +101,8 @@ def infer_schema(
         raise DataError(
             "no column is left to learn from",
             where=table.name,
-            help="; ".join(f.message for f in findings) or "the table has the target only",
+            help="; ".join(f.message for f in findings)
+            or ("every other column is ignored" if columns else "the table has the target only"),
         )
     schema = Schema(tuple(columns), goal, {c: tuple(v) for c, v in missing.items()})
     for column in schema.inputs:

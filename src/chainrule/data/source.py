@@ -9,13 +9,14 @@ from pathlib import Path
 
 import duckdb
 
+from chainrule.data.bundles import BUNDLED
 from chainrule.data.columns import is_frame, numpy_columns
 from chainrule.data.finding import Finding
 from chainrule.data.query import first_line, refuse_bad_names, select
 from chainrule.data.sql import Database, quoted
 from chainrule.data.table import Table
 from chainrule.data.textfile import TextFile, gunzip, inspect_text, is_gzip, read_header, rewrite
-from chainrule.errors import DataError
+from chainrule.errors import DataError, nearest
 
 __all__ = ["read_table"]
 
@@ -92,6 +93,9 @@ def _similar_files(path: Path) -> str:
         return f"the folder {folder} does not exist either"
     endings = {e.removeprefix(".") for e in ENDINGS}
     found = [p.name for p in sorted(folder.iterdir()) if p.name.split(".")[-1] in endings]
+    near = nearest(path.name, [*found, *BUNDLED] if folder == Path() else found)
+    if near:
+        return f"did you mean `{near if near in BUNDLED else path.with_name(near)}`?"
     return f"tables in that folder: {', '.join(found[:8])}" if found else "check the path"
 
 

@@ -76,7 +76,7 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.u8: np.dtype(np.uint8),
     DType.bool: np.dtype(np.bool_),
 }
-_FROM_NUMPY = {v: k for k, v in _NUMPY.items()}
+_FROM_NUMPY: dict[object, DType] = {v: k for k, v in _NUMPY.items()}
 
 f32, f64, i32, u32, u8 = DType.f32, DType.f64, DType.i32, DType.u32, DType.u8
 boolean = DType.bool

@@ -52,7 +52,8 @@ def prepared_arrays(table: Table, data: DataSettings, seed: int, arrays: Path | 
             folder=arrays,
         )
     except OSError as error:
-        raise unwritable(arrays or Path(), error) from None
+        # The folder of arrays is ours and new: what cannot be written is the one around it.
+        raise unwritable(arrays.parent if arrays else Path(), error) from None
 
 
 @contextlib.contextmanager

@@ -342,7 +342,9 @@ def _summary(metrics: Sequence[Mapping[str, float]]) -> dict[str, dict[str, floa
     found = {}
     for name in metrics[0] if metrics else ():
         values = [m[name] for m in metrics]
-        std = statistics.stdev(values) if len(values) > 1 else math.nan
-        found[name] = {"mean": statistics.fmean(values), "std": std, "min": min(values),
-                       "max": max(values)}  # fmt: skip
+        # A metric that one training lacks (ROC-AUC of a part with one class) has no summary.
+        known = values if all(map(math.isfinite, values)) else [math.nan]
+        std = statistics.stdev(known) if len(known) > 1 else math.nan
+        found[name] = {"mean": statistics.fmean(known), "std": std, "min": min(known),
+                       "max": max(known)}  # fmt: skip
     return found
