@@ -10,7 +10,7 @@ from ..ir.graph import Node
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import DType, Shape
 from .examples import draw
-from .movement import transpose
+from .movement import transposed
 from .rules import FLOATS, describe, need_dtype, quiet, shape_error
 
 
@@ -26,11 +26,6 @@ def dot_type(a: Node, b: Node) -> tuple[Shape, DType]:
             help="[*B, M, K] times [*B, K, N]: equal leading axes, and the K of both equal",
         )
     return (*a.shape[:-1], b.shape[-1]), a.dtype
-
-
-def mt(x: Node) -> Node:
-    """The last two axes exchanged."""
-    return transpose(x, perm=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
 def dot_samples(rng: np.random.Generator) -> Iterator[Sample]:
@@ -52,6 +47,6 @@ dot: Primitive = Primitive(
     "dot",
     dot_type,
     quiet(np.matmul),
-    lambda g, y, a, b: (dot(g, mt(b)), dot(mt(a), g)),
+    lambda g, y, a, b: (dot(g, transposed(b)), dot(transposed(a), g)),
     dot_samples,
 )

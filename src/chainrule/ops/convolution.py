@@ -23,7 +23,7 @@ from ..ir.graph import Node, full
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
 from .examples import draw
-from .movement import pad, reverse, transpose
+from .movement import pad, reverse, transpose, transposed
 from .rules import FLOATS, describe, need_dtype, quiet, shape_error
 
 Steps = tuple[int, ...]
@@ -32,6 +32,12 @@ Steps = tuple[int, ...]
 def span(kernel: int, dilation: int) -> int:
     """Elements from the first to the last that a kernel touches."""
     return (kernel - 1) * dilation + 1
+
+
+def _places(sizes: Shape, kernel: Shape, strides: Steps, dilation: Steps) -> Shape:
+    """Where a kernel can stand along each axis: (size - span) // stride + 1."""
+    each = zip(sizes, kernel, strides, dilation, strict=True)
+    return tuple((s - span(k, d)) // t + 1 for s, k, t, d in each)
 
 
 def _check(name: str, x: Node, other: Node, strides: Steps, dilation: Steps) -> int:
@@ -73,8 +79,8 @@ def conv_type(x: Node, w: Node, *, strides: Steps, dilation: Steps) -> tuple[Sha
             w,
             help="pad the input, or use a smaller kernel or dilation",
         )
-    out = [(s - e) // t + 1 for s, e, t in zip(sizes, spans, strides, strict=True)]
-    return (x.shape[0], *out, x.shape[-2], w.shape[-1]), x.dtype
+    places = _places(sizes, kernel, strides, dilation)
+    return (x.shape[0], *places, x.shape[-2], w.shape[-1]), x.dtype
 
 
 def _windows(x: Array, kernel: Shape, strides: Steps, dilation: Steps) -> Array:
@@ -112,13 +118,8 @@ def conv_transposed(g: Node, w: Node, sizes: Shape, strides: Steps, dilation: St
         high=(0, *high, 0, 0),
         interior=(0, *(t - 1 for t in strides), 0, 0),
     )
-    turned = _exchange(reverse(w, tuple(range(count))))
+    turned = transposed(reverse(w, tuple(range(count))))
     return conv(spread, turned, strides=(1,) * count, dilation=dilation)
-
-
-def _exchange(w: Node) -> Node:
-    """The last two axes exchanged."""
-    return transpose(w, perm=(*range(w.ndim - 2), w.ndim - 1, w.ndim - 2))
 
 
 def conv_vjp(
@@ -141,12 +142,9 @@ def wgrad_type(
 ) -> tuple[Shape, DType]:
     """x [N, *S, G, C] and g [N, *P, G, O] give [G, O, *K, C]."""
     count = _check("conv_wgrad", x, g, strides, dilation)
-    sizes = x.shape[1 : 1 + count]
-    out = tuple(
-        (s - span(k, d)) // t + 1
-        for s, k, d, t in zip(sizes, kernel, dilation, strides, strict=True)
-    )
-    if len(kernel) != count or out != g.shape[1 : 1 + count] or x.shape[0] != g.shape[0]:
+    fits = len(kernel) == count and x.shape[0] == g.shape[0]
+    places = g.shape[1 : 1 + count]
+    if not fits or _places(x.shape[1 : 1 + count], kernel, strides, dilation) != places:
         raise shape_error(f"`conv_wgrad` with kernel {kernel} cannot take {describe(x, g)}", x, g)
     if x.shape[-2] != g.shape[-2]:
         raise shape_error(f"`conv_wgrad` cannot take {describe(x, g)}: groups differ", x, g)
@@ -199,10 +197,7 @@ def conv_samples(rng: np.random.Generator) -> Iterator[Sample]:
 def wgrad_samples(rng: np.random.Generator) -> Iterator[Sample]:
     """The same."""
     for n, sizes, kernel, groups, c, o, strides, dilation in _CASES:
-        out = [
-            (s - span(k, d)) // t + 1
-            for s, k, d, t in zip(sizes, kernel, dilation, strides, strict=True)
-        ]
+        out = _places(sizes, kernel, strides, dilation)
         x = draw(rng, (n, *sizes, groups, c), DType.f32)
         g = draw(rng, (n, *out, groups, o), DType.f32)
         g /= np.float32(n * np.prod(out))

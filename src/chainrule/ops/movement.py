@@ -91,6 +91,11 @@ transpose: Primitive = Primitive(
 )
 
 
+def transposed(x: Node) -> Node:
+    """The last two axes exchanged: of matrices, the transposes."""
+    return transpose(x, perm=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
 # ------------------------------------------------------------------------------- broadcast
 
 
@@ -227,8 +232,13 @@ def pad_type(
         )
     if not len(low) == len(high) == len(interior) == x.ndim or min((*low, *high, *interior, 0)) < 0:
         raise shape_error(f"`pad` of {describe(x)} needs {x.ndim} widths >= 0 for each param", x)
-    widths = zip(x.shape, low, high, interior, strict=True)
-    return tuple(a + n + max(n - 1, 0) * i + b for n, a, b, i in widths), x.dtype
+    return pad_shape(x.shape, low, high, interior), x.dtype
+
+
+def pad_shape(x_shape: Shape, low: Shape, high: Shape, interior: Shape) -> Shape:
+    """low + n + (n - 1) interior + high elements along each axis of n."""
+    widths = zip(x_shape, low, high, interior, strict=True)
+    return tuple(a + n + max(n - 1, 0) * i + b for n, a, b, i in widths)
 
 
 def pad_places(x_shape: Shape, low: Shape, interior: Shape) -> tuple[slice, ...]:
@@ -241,9 +251,7 @@ def pad_places(x_shape: Shape, low: Shape, interior: Shape) -> tuple[slice, ...]
 
 def pad_reference(x: Array, value: Array, *, low: Shape, high: Shape, interior: Shape) -> Array:
     """``value`` everywhere but at the places of x."""
-    widths = zip(x.shape, low, high, interior, strict=True)
-    shape = tuple(a + n + max(n - 1, 0) * i + b for n, a, b, i in widths)
-    result = np.full(shape, value, dtype=x.dtype)
+    result = np.full(pad_shape(x.shape, low, high, interior), value, dtype=x.dtype)
     result[pad_places(x.shape, low, interior)] = x
     return result
 
