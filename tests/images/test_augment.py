@@ -184,6 +184,12 @@ def test_mistakes() -> None:
         Augment()(cr.tensor(PHOTOS[0]), cr.tensor(LABELS))
     with pytest.raises(DTypeError, match="give bytes"):
         Augment()(cr.tensor(PHOTOS).float(), cr.tensor(LABELS))
+    wrong: dict[str, Any]
+    for wrong in ({"rotate": "x"}, {"shift": 1.5}, {"flip": "yes"}, {"fill": 300}):
+        with pytest.raises(ConfigError, match=f"{next(iter(wrong))} is"):
+            Augment(**wrong)
+    with pytest.raises(ShapeError, match="fill has 2 levels, and images have 3 channels"):
+        Augment(cutout=2, fill=(1, 2))(cr.tensor(PHOTOS), cr.tensor(LABELS))
     for name in ("shift", "cutout"):
         side = min(PHOTOS.shape[1:3])
         with pytest.raises(ConfigError, match=f"{name} is {side}, and images have"):

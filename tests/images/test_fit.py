@@ -19,7 +19,7 @@ from PIL import Image
 import chainrule as cr
 from chainrule.data.images import read_images
 from chainrule.errors import ConfigError, DataError, StateError
-from chainrule.images import ImagePredictor, class_weights, fit_images
+from chainrule.images import Cnn, ImageNetwork, ImagePredictor, class_weights, fit_images
 from chainrule.images.mistakes import png
 from chainrule.report import report_facts, report_html
 from chainrule.table import Listener
@@ -202,6 +202,16 @@ def test_class_weights_even_out_the_classes() -> None:
     weights = class_weights(labels, 4)
     np.testing.assert_allclose(weights * [6, 3, 1, 0], [2.5, 2.5, 2.5, 0])
     assert weights[3] == 1
+    for wrong in (labels - 1, labels + 3):
+        with pytest.raises(DataError, match="there are 4 classes"):
+            class_weights(wrong, 4)
+
+
+@pytest.mark.parametrize("std", [(1.0, 0.0, 1.0), (1.0, 1.0)])
+def test_a_network_needs_moments_of_each_channel(std: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError, match="deviations") as caught:
+        ImageNetwork(Cnn(2, 3, (8, 8), (4,), 0.0), (0.0, 0.0, 0.0), std)
+    assert str(std) in caught.value.what
 
 
 def test_balanced_classes_find_the_rare_one(shapes: Path, tmp_path: Path) -> None:

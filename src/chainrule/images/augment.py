@@ -107,9 +107,17 @@ class Augment:
             ("label_smoothing", 1.0),
         ):  # fmt: skip
             value = getattr(self, name)
-            if not 0 <= value <= most:
+            number = isinstance(value, int if name in ("shift", "cutout") else int | float)
+            if not number or not 0 <= value <= most:
                 limit = f"to {most:g}" if most < math.inf else "or more"
-                raise ConfigError(f"{name} is {value!r}", help=f"give 0 {limit}")
+                whole = ", a whole number" * (name in ("shift", "cutout"))
+                raise ConfigError(f"{name} is {value!r}", help=f"give 0 {limit}{whole}")
+        for name in ("flip", "vertical_flip"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}", help="give True or False")
+        levels = np.ravel(np.asarray(self.fill))
+        if levels.dtype.kind not in "iu" or levels.min() < 0 or levels.max() > 255:
+            raise ConfigError(f"fill is {self.fill!r}", help="give whole numbers from 0 to 255")
         for name in ("mixup", "cutmix", "label_smoothing"):
             if getattr(self, name) and self.classes < 2:
                 raise ConfigError(
@@ -124,6 +132,11 @@ class Augment:
         if x.dtype is not DType.u8:
             raise DTypeError(f"images are {x.dtype!r}", help="give bytes: uint8 [N, H, W, C]")
         check_images(self, (x.shape[1], x.shape[2]))
+        if np.size(self.fill) not in (1, x.shape[3]):
+            raise ShapeError(
+                f"fill has {np.size(self.fill)} levels, and images have {x.shape[3]} channels",
+                help="give one level, or one for each channel",
+            )
         with no_grad():
             x = self._covered(self._coloured(self._moved(x)))
             return self._mixed(x, target)

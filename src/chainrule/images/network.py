@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import nn
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, DataError, ShapeError
 from ..frontend import Tensor
 from ..frontend.operations.creation import tensor
 from ..nn import models
@@ -28,6 +28,11 @@ class ImageNetwork(nn.Module):
 
     def __init__(self, net: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
+        if len(mean) != len(std) or not all(s > 0 for s in std):
+            raise ConfigError(
+                f"means {tuple(mean)} and deviations {tuple(std)} of the channels",
+                help="give one of each for each channel; deviations are above 0",
+            )
         scale = 1.0 / np.asarray(std, np.float64)
         self.register_buffer("scale", _column(scale))
         self.register_buffer("shift", _column(-np.asarray(mean, np.float64) * scale))
@@ -147,7 +152,15 @@ def build(
 
 def class_weights(labels: npt.NDArray[np.integer[Any]], classes: int) -> npt.NDArray[np.float32]:
     """Weights for ``nn.CrossEntropyLoss`` with which each class counts the same in all:
-    n / (classes * n_k) for n_k of the n labels. Without a label of its own a class weighs 1."""
+    n / (classes * n_k) for n_k of the n labels. Without a label of its own a class weighs 1.
+
+    DataError for labels that are no classes.
+    """
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(
+            f"labels are from {labels.min()} to {labels.max()}, and there are {classes} classes",
+            help=f"labels are whole numbers from 0 to {classes - 1}",
+        )
     counts = np.bincount(labels, minlength=classes)
     return np.where(counts > 0, len(labels) / (classes * np.maximum(counts, 1)), 1.0).astype(
         np.float32

@@ -30,6 +30,8 @@ def test_layouts() -> None:
         (GREY.astype(np.float32), "float32, not uint8"),
         (GREY[0], r"shape \(5, 4\)"),
         (np.zeros((2, 5, 4, 7), np.uint8), r"shape \(2, 5, 4, 7\)"),
+        (RGB[0], r"shape \(5, 4, 3\): one image, or 5 grey ones"),
+        ([GREY[0], GREY[0, :3]], "arrays of several shapes"),
         (GREY[:0], r"shape \(0, 5, 4\)"),
     ],
 )
@@ -51,6 +53,14 @@ def test_labels() -> None:
         read_images(GREY, [1, 2])
     with pytest.raises(DataError, match="do not index the 2 classes"):
         read_images(GREY, [0, 1, 2, 0, 1, 2], classes=["x", "y"])
+    with pytest.raises(ConfigError, match="twice among the classes x, x"):
+        read_images(GREY, [0, 1, 1, 0, 1, 0], classes=["x", "x"])
+    with pytest.raises(ConfigError, match="images of fashion have labels"):
+        read_images("fashion", [0] * 3000)
+    with pytest.raises(ConfigError, match="most_bad is 5"):
+        read_images(GREY, most_bad=5)
+    with pytest.raises(ConfigError, match="the size is True"):
+        read_images(GREY, size=True)
     with pytest.raises(ConfigError, match="layout"):
         read_images(GREY, layout="CHW")
 
@@ -60,7 +70,7 @@ def test_moments_are_those_of_the_pixels() -> None:
     flat = RGB.reshape(-1, 3).astype(float)
     np.testing.assert_allclose(mean, flat.mean(0), rtol=1e-12)
     np.testing.assert_allclose(std, flat.std(0), rtol=1e-12)
-    assert read_images(np.full((2, 3, 3), 9, np.uint8)).moments() == ((9.0,), (1.0,))
+    assert read_images(np.full((2, 3, 3, 1), 9, np.uint8)).moments() == ((9.0,), (1.0,))
 
 
 def test_channels_and_sizes() -> None:

@@ -159,7 +159,14 @@ class Images:
         ``layout`` is ``"NHWC"``, ``"NCHW"``, or ``"auto"``: the last axis holds the channels if it
         has 1 or 3 of them. ``labels`` are whole numbers or texts, one for each image.
         """
-        pixels = _channels_last(np.asarray(array), layout, name)
+        try:
+            held = np.asarray(array)
+        except ValueError:
+            raise DataError(
+                f"the {name} are arrays of several shapes",
+                help="give one array, all images of one size; a folder may mix sizes",
+            ) from None
+        pixels = _channels_last(held, layout, name)
         paths = tuple(f"{name} {i}" for i in range(len(pixels)))
         if labels is None:
             return cls(name, pixels, np.full(len(pixels), -1, np.int32), (), paths)
@@ -174,6 +181,11 @@ def _channels_last(array: NDArray[np.generic], layout: str, name: str) -> Pixels
         raise DataError(
             f"the {name} are {array.dtype}, not uint8",
             help="images are bytes from 0 to 255: np.round(255 * x).astype(np.uint8) for shares",
+        )
+    if array.ndim == 3 and array.shape[2] in (1, 3):
+        raise DataError(
+            f"the {name} have shape {array.shape}: one image, or {len(array)} grey ones?",
+            help="give one image as x[None], grey ones as x[..., None]",
         )
     pixels: Pixels = array.astype(np.uint8, copy=False)
     pixels = pixels[..., None] if array.ndim == 3 else pixels

@@ -105,6 +105,13 @@ def read_images(
     gigabyte, lie in a file. ConfigError when Pillow is needed and not there.
     """
     wanted = Wanted(_pair(size), _checked_channels(channels), fit, room)
+    if classes and len(set(classes)) < len(classes):
+        raise ConfigError(
+            f"a name stands twice among the classes {', '.join(classes)}",
+            help="give each class a name of its own",
+        )
+    if not 0.0 <= most_bad <= 1.0:
+        raise ConfigError(f"most_bad is {most_bad!r}", help="give a share of the files, 0 to 1")
     if fit not in FITS:
         raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
     if isinstance(source, Images):
@@ -114,6 +121,8 @@ def read_images(
         return _shaped(found, wanted)
     path = Path(source).expanduser()
     if str(source) in BUNDLED_IMAGES and not path.exists():
+        if labels is not None:
+            raise ConfigError(f"the images of {source} have labels", help="leave labels out")
         found = _shaped(_bundled(str(source)), wanted)
         return found.labelled_as(classes) if classes else found
     if path.is_file() and path.suffix.lower() not in ENDINGS:
@@ -140,8 +149,8 @@ def _neither(path: Path) -> DataError:
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     if size is None:
         return None
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or not all(isinstance(n, int) and 1 <= n <= 4096 for n in pair):
+    pair = tuple(size) if isinstance(size, list | tuple) else (size, size)
+    if len(pair) != 2 or not all(type(n) is int and 1 <= n <= 4096 for n in pair):
         raise ConfigError(f"the size is {size!r}", help="give a side, or height and width, to 4096")
     return pair[0], pair[1]
 
@@ -181,6 +190,8 @@ def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: 
     if isinstance(labels, str | os.PathLike):
         labels = read_idx(labels)
     name = path.name.split(".")[0]
+    if pixels.ndim == 3:
+        pixels = pixels[..., None]
     return Images.of_array(pixels, labels, classes, name=name)
 
 
