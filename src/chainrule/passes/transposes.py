@@ -16,10 +16,9 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 
-import numpy as np
-
 from ..ir.graph import Graph, Node, bind
 from ..ir.rewrite import map_nodes, with_inputs
+from ..ops.movement import inverse
 from .layout import matching_groups
 
 Perm = tuple[int, ...]
@@ -59,11 +58,6 @@ def turned(x: Node, perm: Perm) -> Node:
         shape = tuple(x.shape[p] for p in perm)
         return bind("broadcast", x.inputs[0], shape=shape, axes=axes, location=x.location)
     return bind("transpose", x, perm=perm, location=x.location)
-
-
-def inverse(perm: Perm) -> Perm:
-    """The permutation that undoes ``perm``."""
-    return tuple(int(i) for i in np.argsort(perm))
 
 
 def _through_each(node: Node, ordered: set[Node]) -> Node:
