@@ -18,7 +18,6 @@ from chainrule.table import Predictor, load_run
 
 from .conftest import Command
 
-
 SAME_NAME = "SELECT *, 1 AS probability_no FROM data"
 
 

@@ -7,6 +7,7 @@ import os
 import pty
 import resource
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -185,6 +186,27 @@ def test_a_reader_that_goes_away_is_no_error(env: dict[str, str], tmp_path: Path
     assert process.stderr.read() == ""
     assert process.wait(timeout=30) == 141
     process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("train heart --epochs 1 <&- >&-", 0, "next: chainrule predict"),
+        ("train heart --epochs 1 --quiet 2>&-", 0, ""),
+        ("info > /dev/full", 2, "error: the output cannot be written: No space left on device"),
+    ],
+)
+def test_streams_that_are_closed_or_full(
+    line: str, code: int, message: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    command = shlex.join(CHAINRULE)
+    done = subprocess.run(
+        ["sh", "-c", f"exec {command} {line}"],
+        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Error" not in done.stderr
 
 
 def test_on_a_terminal_progress_is_one_live_line(env: dict[str, str], tmp_path: Path) -> None:

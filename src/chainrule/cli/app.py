@@ -11,9 +11,11 @@ stdout is data, stderr is talk. Exit codes:
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -37,6 +39,7 @@ from .train import train
 __all__ = ["app", "main"]
 
 CLOSED_PIPE = 141  # what a shell reports when the reader of a pipe went away
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class ClosedPipeError(Exception):
@@ -83,9 +86,12 @@ class Guard:
             say("ended by a signal" if ended else "interrupted")
             return Terminated.code if ended else 130
         if isinstance(error, ClosedPipeError):
-            # What is left in the buffer must not raise again when Python closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            forget_output()
             return CLOSED_PIPE
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            say(error_text(f"the output cannot be written: {error.strerror}\n  help:  make room"))
+            forget_output()
+            return 2
         if isinstance(error, MemoryError):
             say(
                 error_text("the memory is full\n  help:  select fewer rows or columns with --query")
@@ -93,6 +99,21 @@ class Guard:
             return 3
         say(error_text(defect_text(error)))
         return 3
+
+
+def forget_output() -> None:
+    """What is left in the buffer must not raise again when Python closes stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def open_closed_streams() -> None:
+    """A stream that was closed before the start is None; nothing is to be read or heard there.
+
+    The new one takes the free descriptor, which else the next file would have.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for the whole process
 
 
 def usage_text(error: click.ClickException) -> str:
@@ -182,4 +203,5 @@ for command in (init, check, find_lr, train, resume, predict, evaluate, report, 
 
 def main() -> None:
     """The entry point ``chainrule``."""
+    open_closed_streams()
     app.main()
