@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule import optim
+from chainrule import nn, optim
 from chainrule.errors import ConfigError, StateError, TraceError
 from chainrule.frontend import Tensor, compile, no_grad
 from chainrule.frontend.apply import from_array, new_tensor
@@ -295,3 +295,8 @@ def test_foreign_states_are_refused() -> None:
             mine.load_state_dict(other.state_dict())
     with pytest.raises(StateError, match="not the state of an optimizer"):
         mine.load_state_dict({"weight": 1})
+
+
+def test_a_model_is_not_its_parameters() -> None:
+    with pytest.raises(ConfigError, match="an optimizer got Linear for its parameters"):
+        optim.SGD(nn.Linear(2, 1), lr=0.1)  # type: ignore[arg-type]

@@ -118,3 +118,14 @@ def test_copies_take_a_fixed_share_of_the_time(monkeypatch: pytest.MonkeyPatch) 
         trail.before(np.zeros((1, 1), np.int32))
         now[0] += 0.25
     assert 11 <= len(copies) <= 13
+
+
+def test_lbfgs_is_looked_into_as_well() -> None:
+    """What it asks for between its steps is one program too."""
+    trainer = logarithm()
+    newton = Trainer(trainer.model, "mse", optim.LBFGS(trainer.model.parameters(), lr=1e-6))
+    with pytest.raises(TrainingError) as raised:
+        newton.fit(poisoned(), batch_size=8, seed=3, verbose=False)
+    assert "log(" in raised.value.what
+    assert "test_explain.py" in raised.value.what
+    assert "of the data: 37" in raised.value.what

@@ -49,6 +49,11 @@ class Optimizer(ABC):
         self.defaults = dict(defaults)
         self.param_groups, self.state = [], {}
         self._clocks: dict[Tensor, Clock] = {}
+        if not isinstance(params, Iterable):
+            raise ConfigError(
+                f"an optimizer got {type(params).__name__} for its parameters",
+                help="give model.parameters(), a list of Tensors, or a list of groups",
+            )
         given = [params] if isinstance(params, Tensor) else list(params)
         if not given:
             raise ConfigError(

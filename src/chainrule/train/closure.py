@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..frontend import Tensor, compile
+from ..frontend import CompiledFunction, Tensor, compile
 
 if TYPE_CHECKING:
     from .learner import Learner
@@ -26,12 +26,12 @@ class ClosureStepper:
 
     def __init__(self, learner: Learner) -> None:
         self._learner = learner
-        self._evaluate: Callable[..., tuple[Tensor, Tensor]] = compile(keep_grads=True)(
+        #: the loss with its penalty, whose gradients are kept, and the loss alone, of one batch
+        self.evaluate: CompiledFunction[..., tuple[Tensor, Tensor]] = compile(keep_grads=True)(
             self._gradients
         )
 
     def _gradients(self, *arrays: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss with its penalty, whose gradients are kept, and the loss alone."""
         learner = self._learner
         learner.optimizer.zero_grad()
         loss = learner.batch_loss(*arrays)
@@ -51,7 +51,7 @@ class ClosureStepper:
         found: list[float] = []
 
         def closure() -> Tensor:
-            whole, loss = self._evaluate(*batch)
+            whole, loss = self.evaluate(*batch)
             found.append(float(loss.item()))
             return whole
 

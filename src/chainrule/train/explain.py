@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..frontend import compile
 from ..nonfinite import find_nonfinite
 from .state import gathered, put_back
 
@@ -77,7 +76,7 @@ class Trail:
         first = max(bad - 1, 0)
         if first:
             learner.stepper.run(arrays, latest[:first])
-        step = compile(learner.train_step)
+        step = learner.looked_into()
         for rows in latest[first : bad + 1]:
             found = find_nonfinite(step, *(array[rows] for array in arrays))
             if found is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import ConfigError
-from ..frontend import Tensor, no_grad
+from ..frontend import CompiledFunction, Tensor, compile, no_grad
 from ..nn import Module
 from ..optim import LBFGS, Optimizer, SimulatedAnnealing
 from ..optim import clip as clipping
@@ -75,9 +75,7 @@ class Learner(Evaluator):
         self.run: Run | None = None
         self.stepper = self.make_stepper()
         self._pace = Pace()
-        # L-BFGS does not evaluate its loss in one step that could be looked into.
-        follow = explain and not isinstance(optimizer, LBFGS)
-        self._trail = Trail(self) if follow else None
+        self._trail = Trail(self) if explain else None
 
     def _check_parts(self, accumulate: int) -> None:
         for name in ("clip", "penalty", "constraint", "transform"):
@@ -153,6 +151,12 @@ class Learner(Evaluator):
         if isinstance(self.optimizer, LBFGS):
             return ClosureStepper(self)
         return self.stepper_of(self.train_step)
+
+    def looked_into(self) -> CompiledFunction[..., Any]:
+        """What is computed with every value in sight when a loss is not finite."""
+        if isinstance(self.stepper, ClosureStepper):
+            return self.stepper.evaluate
+        return compile(self.train_step)
 
     def stepper_of(self, step: Callable[..., Tensor]) -> Stepper:
         """What runs any step on many batches."""

@@ -281,7 +281,10 @@ class Trainer(Learner):
         later, step = divmod(first + bad, run.order.steps)
         rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(self.optimizer)))) or "none"
         why = self._trail.explain(run.train.arrays, bad) if self._trail is not None else ""
-        advice = SEARCH_ADVICE if isinstance(self.optimizer, LBFGS) else ""
+        advice = ""
+        if isinstance(self.optimizer, LBFGS):
+            searches = self.optimizer.param_groups[0]["line_search_fn"] is not None
+            advice = "" if searches and run.order.steps == 1 else SEARCH_ADVICE
         raise TrainingError(
             f"the loss became {losses[bad]}" + (f": {why}" if why else ""),
             where=f"epoch {epoch + later + 1}, step {step + 1} of {run.order.steps}",
