@@ -76,6 +76,9 @@ def trained(pixels: Pixels, groups: list[str], epochs: int, verbose: bool) -> Im
 
 def main(root: Path, epochs: int = 40, verbose: bool = True) -> dict[tuple[str, str], float]:
     """Trains on Google's drawings; the share of right answers by vendor and kind of emoji."""
+    for vendor in VENDORS:
+        if not (root / vendor / "package").is_dir():
+            sys.exit(f"there is no folder {root / vendor / 'package'}; how to get it:\n\n{__doc__}")
     sets = {vendor: pictures(root, vendor) for vendor in VENDORS}
     model = trained(*sets["google"], epochs, verbose)
     groups = sets["google"][1]

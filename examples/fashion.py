@@ -36,6 +36,8 @@ def trained(place: Path, epochs: int = 12, verbose: bool = True) -> ImagePredict
 
 def main(root: Path) -> None:
     """Trains, and says how good the network is on the 10,000 test images."""
+    if not (root / PLACE).is_dir():
+        sys.exit(f"there is no folder {root / PLACE}; how to get it:\n\n{__doc__}")
     begun = time.perf_counter()
     model = trained(root / PLACE)
     print(f"test accuracy {model.metrics['accuracy']:.2%} in {time.perf_counter() - begun:.0f} s")

@@ -11,18 +11,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-PLACE = Path(__file__).parents[2] / "examples" / "emoji.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GROUPS = ("Food & Drink", "Flags", "Component", "Flags")
 
 
-@pytest.fixture(scope="module")
-def emoji() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("emoji", PLACE)
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def emoji() -> ModuleType:
+    return example("emoji")
+
+
+@pytest.mark.parametrize(("name", "line"), [("emoji", "npm pack"), ("fashion", "apt-get")])
+def test_without_data_they_say_how_to_get_it(name: str, line: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        example(name).main(tmp_path)
+    assert f"there is no folder {tmp_path}" in str(caught.value)
+    assert line in str(caught.value)
 
 
 def package(root: Path, vendor: str, level: int) -> None:
