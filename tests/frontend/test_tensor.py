@@ -128,6 +128,10 @@ def test_shape_errors_show_both_shapes_and_the_line() -> None:
     assert "test_tensor.py" in str(caught.value)
     with pytest.raises(cr.ShapeError, match="cannot be multiplied"):
         cr.zeros(2, 3) @ cr.zeros(2, 3)
+    with pytest.raises(cr.ShapeError, match="pieces of size 0 divide nothing"):
+        cr.ones(4).split(0)
+    with pytest.raises(cr.ShapeError, match=r"pieces \[1, 2\] do not add up to 4"):
+        cr.ones(4).split([1, 2])
     with pytest.raises(cr.ShapeError, match="has no axis 2"):
         cr.zeros(2, 3).sum(2)
 

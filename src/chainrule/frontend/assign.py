@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def assign(target: Tensor, value: Any) -> Tensor:
-    """Make ``value``, stretched and cast to the type of ``target``, its content."""
+    """Make ``value``, stretched and cast to the type of ``target``, its content.
+
+    `GradientError` for a leaf whose gradient is tracked, `ShapeError` if ``value`` does not fit.
+    """
     if target.requires_grad and thread.grad and target.is_leaf:
         raise GradientError(
             "a Tensor that requires a gradient cannot be changed while gradients are tracked",

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def backward(root: Tensor, gradient: Tensor | Array | None, create_graph: bool) -> None:
-    """Add d(root)/dx, multiplied by ``gradient`` (default 1), to ``x.grad`` of all leaves x."""
+    """Add d(root)/dx, multiplied by ``gradient`` (default 1), to ``x.grad`` of all leaves x.
+
+    `GradientError` if ``root`` depends on no such leaf, depends on a value that was overwritten
+    since, or has several elements and no ``gradient``; `ShapeError` if that has another shape.
+    """
     if not root.requires_grad:
         raise GradientError(
             "this Tensor does not depend on anything that requires a gradient",

@@ -110,11 +110,17 @@ def narrowed(array: Array) -> Array:
 
 
 def as_array(value: Any) -> Array:
-    """Anything array-like as an array in a dtype of the engine."""
+    """Anything array-like as an array in a dtype of the engine.
+
+    `DataError` for lists of different lengths, `DTypeError` for anything but numbers.
+    """
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise DataError(f"this is not a rectangular array: {error}") from None
+        raise DataError(
+            f"this is not a rectangular array: {error}",
+            help="all rows must have one length; pad the shorter ones",
+        ) from None
     if array.dtype.kind == "O":
         raise DTypeError(
             "an array of Python objects cannot become a Tensor",

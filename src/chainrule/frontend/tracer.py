@@ -111,7 +111,7 @@ class Trace(AbstractContextManager["Trace"]):
         return node
 
     def constant(self, array: Array) -> Node:
-        """An array of the closure, copied into the program."""
+        """An array of the closure, copied into the program; `TraceError` if it is large."""
         if array.nbytes > LARGEST_CONSTANT:
             raise TraceError(
                 f"an array of {array.nbytes // 1024} KiB would become a constant of the program",

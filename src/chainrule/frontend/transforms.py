@@ -114,8 +114,8 @@ def value_and_grad(
 ) -> Function:
     """A function that gives ``function``'s value and its derivatives by arguments ``argnums``.
 
-    The value must be one number; with ``has_aux`` the function returns (value, anything).
-    Arguments may be nested lists, tuples and dicts.
+    The value must be one number (else `GradientError`); with ``has_aux`` the function returns
+    (value, anything). Arguments may be nested lists, tuples and dicts.
     """
 
     def derived(*args: Any) -> Any:

@@ -35,7 +35,10 @@ def map_nodes(graph: Graph, change: Callable[[Node], Node]) -> Graph:
 
 
 def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
-    """Apply to every node, and to what comes out of it, the first rule that fits."""
+    """Apply to every node, and to what comes out of it, the first rule that fits.
+
+    `CompileError` that names the rule if rules undo one another without end.
+    """
     settled: dict[Node, Node] = {}
 
     def settle(roots: Sequence[Node], depth: int) -> list[Node]:

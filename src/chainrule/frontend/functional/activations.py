@@ -51,7 +51,10 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
-    """x for x > 0, else w · x, with one w for all or one for each channel (axis 1)."""
+    """x for x > 0, else w · x, with one w for all or one for each channel (axis 1).
+
+    `ShapeError` for any other number of weights.
+    """
     if weight.shape not in ((), (1,)):
         if x.ndim < 2 or weight.shape != (x.shape[1],):
             raise ShapeError(
@@ -157,11 +160,13 @@ def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
 
 
 def glu(x: Tensor, dim: int = -1) -> Tensor:
-    """a · sigmoid(b) for the two halves a, b of ``dim``."""
+    """a · sigmoid(b) for the two halves a, b of ``dim``; `ShapeError` if its length is odd."""
     axis = axis_of(dim, x.ndim)
     if x.shape[axis] % 2:
         raise ShapeError(
-            f"glu halves axis {dim}, which has odd length {x.shape[axis]}", where=user_line()
+            f"glu halves axis {dim}, which has odd length {x.shape[axis]}",
+            where=user_line(),
+            help="give it twice as many channels as it should return",
         )
     a, b = split(x, x.shape[axis] // 2, axis)
     return a * sigmoid(b)

@@ -75,7 +75,7 @@ def alpha_dropout(
 def feature_alpha_dropout(
     x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
 ) -> Tensor:
-    """`alpha_dropout` of whole channels of x [N, C, ...]."""
+    """`alpha_dropout` of whole channels of x [N, C, ...]; `ShapeError` below two axes."""
     if x.ndim < 2:
         raise ShapeError(
             f"an input of shape {x.shape} has no channels to drop",
@@ -93,7 +93,10 @@ def word_dropout(
     padding_idx: int | None = None,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Each whole number becomes ``unk`` with probability p; ``padding_idx`` stays."""
+    """Each whole number becomes ``unk`` with probability p; ``padding_idx`` stays.
+
+    `DTypeError` for real numbers.
+    """
     if tokens.dtype.is_float:
         raise DTypeError(
             f"word dropout replaces whole numbers, not {tokens.dtype!r}",

@@ -41,14 +41,18 @@ if TYPE_CHECKING:
 
 
 def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """``loss`` as it is ("none"), its sum, or its mean."""
+    """``loss`` as it is ("none"), its sum, or its mean; `ConfigError` for any other word."""
     if reduction == "mean":
         return reductions.mean(loss)
     if reduction == "sum":
         return reductions.sum(loss)
     if reduction == "none":
         return loss
-    raise ConfigError(f"reduction {reduction!r} does not exist", help="use 'mean', 'sum' or 'none'")
+    raise ConfigError(
+        f"reduction {reduction!r} does not exist",
+        where=user_line(),
+        help="use 'mean', 'sum' or 'none'",
+    )
 
 
 def same_shape(name: str, x: Tensor, target: Tensor) -> None:

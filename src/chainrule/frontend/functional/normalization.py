@@ -72,7 +72,7 @@ def batch_norm(
 
     In training, or without running statistics, mean and variance are those of the batch, and the
     running ones move toward them by ``momentum`` (the variance there divides by n - 1). Otherwise
-    the running ones are used.
+    the running ones are used. `ShapeError` if a channel of a batch has a single value.
     """
     along = [1, x.shape[1]] + [1] * (x.ndim - 2)
     if running_mean is None or running_var is None or training:
@@ -109,6 +109,7 @@ def group_norm(
     """(x - mean) / sqrt(var + eps) · weight + bias, statistics over each group of channels.
 
     x is [N, C, ...]; the C channels fall into ``num_groups`` groups, in each example on its own.
+    `ShapeError` if they do not.
     """
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ShapeError(
@@ -139,7 +140,7 @@ def instance_norm(
     """(x - mean) / sqrt(var + eps) · weight + bias for each channel of each example [N, C, *S].
 
     Running statistics, if given, move toward the averages over the batch by ``momentum``; without
-    ``use_input_stats`` they are what is used.
+    ``use_input_stats`` they are what is used. `ShapeError` if a channel has a single value.
     """
     tracked = running_mean is not None and running_var is not None
     if tracked and not use_input_stats:

@@ -92,7 +92,10 @@ def _with_number(x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
-    """The shape that all ``shapes`` stretch to: axes align at the end, length 1 repeats."""
+    """The shape that all ``shapes`` stretch to: axes align at the end, length 1 repeats.
+
+    `ShapeError` where lengths differ and none of them is 1.
+    """
     result: list[int] = []
     for i in range(1, max(map(len, shapes), default=0) + 1):
         lengths = {s[-i] for s in shapes if len(s) >= i} - {1}
@@ -108,12 +111,16 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
-    """``x`` repeated along new axes in front and along axes of length 1."""
+    """``x`` repeated along new axes in front and along axes of length 1; else `ShapeError`."""
     if x.shape == shape:
         return x
     first = len(shape) - x.ndim
     if first < 0 or broadcast_shapes(x.shape, shape) != shape:
-        raise ShapeError(f"shape {x.shape} does not stretch to {shape}", where=user_line())
+        raise ShapeError(
+            f"shape {x.shape} does not stretch to {shape}",
+            where=user_line(),
+            help="axes come in front, and only axes of length 1 become longer",
+        )
     kept = [a for a in range(x.ndim) if x.shape[a] == shape[first + a]]
     if len(kept) < x.ndim:
         x = apply(ops.reshape, x, shape=tuple(x.shape[a] for a in kept))
@@ -193,10 +200,17 @@ def minimum(a: Operand, b: Operand) -> Tensor:
 
 
 def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
-    """a where ``condition`` holds, else b; the gradient goes to the one that was taken."""
+    """a where ``condition`` holds, else b; the gradient goes to the one that was taken.
+
+    `DTypeError` unless the condition is bool.
+    """
     c = tensor_of(condition)
     if c.dtype is not DType.bool:
-        raise DTypeError(f"where needs a bool condition, not {c.dtype!r}", where=user_line())
+        raise DTypeError(
+            f"where needs a bool condition, not {c.dtype!r}",
+            where=user_line(),
+            help="compare, for example with x != 0",
+        )
     x, y = promote(a, b)
     return apply(ops.select, *broadcast_all(c, x, y))
 

@@ -64,7 +64,7 @@ def _integer(item: Any, length: int, axis: int) -> int:
 
 
 def get(x: Tensor, key: Any) -> Tensor:
-    """``x[key]``."""
+    """``x[key]``; `ShapeError` for an index out of range, or with more than one array."""
     items = _items(key, x.ndim)
     bounds: list[slice] = []
     shape: list[int] = []
@@ -149,7 +149,10 @@ def take(x: Tensor, indices: Any, dim: int) -> Tensor:
 
 
 def put(x: Tensor, key: Any, value: Any) -> Tensor:
-    """``x`` with ``x[key]`` replaced by ``value``; key of integers, slices and ``...``."""
+    """``x`` with ``x[key]`` replaced by ``value``; key of integers, slices and ``...``.
+
+    `ShapeError` for any other key, and where ``value`` does not stretch to ``x[key]``.
+    """
     items = _items(key, x.ndim)
     if any(i is None or _is_index_array(i) for i in items):
         raise ShapeError(

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b as NumPy defines it: vectors, matrices, and stacks of them with broadcasting."""
+    """a @ b as NumPy defines it: vectors, matrices, and stacks of them with broadcasting.
+
+    [*B, M, K] times [*B, K, N] is [*B, M, N]. `ShapeError` for single numbers, and unless the last
+    axis of a is as long as the second to last of b.
+    """
     a, b = tensor_of(a), tensor_of(b)
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError(

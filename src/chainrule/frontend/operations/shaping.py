@@ -26,35 +26,50 @@ def axis_of(axis: int, ndim: int) -> int:
 
 
 def axes_of(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """Sorted axes counted from the front; None means all."""
+    """Sorted axes counted from the front; None means all. `ShapeError` if one is named twice."""
     if axes is None:
         return tuple(range(ndim))
     given = (axes,) if isinstance(axes, int) else tuple(axes)
     found = tuple(sorted(axis_of(a, ndim) for a in given))
     if len(set(found)) != len(found):
-        raise ShapeError(f"axes {given} name one axis twice", where=where())
+        raise ShapeError(
+            f"axes {given} name one axis twice",
+            where=where(),
+            help="axes count from the front, and from the end as -1, -2, ...; name each once",
+        )
     return found
 
 
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """The same elements in row-major order; one length may be -1."""
+    """The same elements in row-major order; one length may be -1, for what is left.
+
+    `ShapeError` if the elements do not fill ``shape``.
+    """
     new = tuple(shape)
     if new.count(-1) == 1:
         rest = math.prod(n for n in new if n != -1)
         size = math.prod(x.shape)
         if rest == 0 or size % rest:
-            raise ShapeError(f"{size} elements do not fill shape {new}", where=where())
+            raise ShapeError(
+                f"{size} elements do not fill shape {new}",
+                where=where(),
+                help=f"the product of the lengths beside -1 must divide {size}",
+            )
         new = tuple(size // rest if n == -1 else n for n in new)
     return x if new == x.shape else apply(ops.reshape, x, shape=new)
 
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Axes ``start_dim`` to ``end_dim`` merged into one."""
+    """Axes ``start_dim`` to ``end_dim`` merged into one; `ShapeError` if these are in no order."""
     if x.ndim == 0:
         return reshape(x, (1,))
     first, last = axis_of(start_dim, x.ndim), axis_of(end_dim, x.ndim)
     if first > last:
-        raise ShapeError(f"cannot merge axes {start_dim} to {end_dim}", where=where())
+        raise ShapeError(
+            f"cannot merge axes {start_dim} to {end_dim}",
+            where=where(),
+            help=f"of {x.ndim} axes these are {first} to {last}: give the earlier one first",
+        )
     merged = math.prod(x.shape[first : last + 1])
     return reshape(x, (*x.shape[:first], merged, *x.shape[last + 1 :]))
 
@@ -101,10 +116,12 @@ def expand(x: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors joined along an axis."""
+    """Tensors joined along an axis; `ShapeError` if there are none, or other axes differ."""
     xs = [tensor_of(t) for t in tensors]
     if not xs:
-        raise ShapeError("cat needs at least one Tensor", where=where())
+        raise ShapeError(
+            "cat needs at least one Tensor", where=where(), help="it was given an empty sequence"
+        )
     dtype = reduce(common_dtype, (x.dtype for x in xs))
     return apply(ops.concat, *(cast(x, dtype) for x in xs), axis=axis_of(dim, xs[0].ndim))
 
@@ -122,15 +139,26 @@ def slice_axis(x: Tensor, axis: int, start: int, stop: int, step: int = 1) -> Te
 
 
 def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of ``size`` (the last may be shorter), or of the sizes listed."""
+    """Pieces of ``size`` (the last may be shorter), or of the sizes listed.
+
+    `ShapeError` for a size below 1, and for sizes that do not add up to the length.
+    """
     axis = axis_of(dim, x.ndim)
     length = x.shape[axis]
     if isinstance(size, int):
+        if size < 1:
+            raise ShapeError(
+                f"pieces of size {size} divide nothing", where=where(), help="use a size from 1 on"
+            )
         sizes = [min(size, length - at) for at in range(0, length, size)]
     else:
         sizes = list(size)
     if sum(sizes) != length:
-        raise ShapeError(f"pieces {sizes} do not add up to {length}", where=where())
+        raise ShapeError(
+            f"pieces {sizes} do not add up to {length}",
+            where=where(),
+            help=f"sizes must add up to the length of axis {axis}, or be one number for all",
+        )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(slice_axis(x, axis, at, at + n) for at, n in zip(starts, sizes, strict=True))
 
