@@ -11,9 +11,10 @@ it can name an entry of a cache.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from ..errors import VerifyError
-from ..schedule.nest import Buffer, Nest, Product, Program, Task
+from ..schedule.nest import Buffer, Chain, Nest, Product, Program, Task
 from .brgemm import emit_product
 from .builder import Builder
 from .kernel import Kernel
@@ -79,8 +80,7 @@ class _Module:
         b.emit(f"{self.step.name} = phi i64 [0, %{before}], [%following, %{latch}]")
         phases = [p for p in self.program.phases if p]
         for number, phase in enumerate(phases):
-            for task in phase:
-                self._task(task)
+            self._phase(phase)
             if number + 1 < len(phases) and not _same_thread(phase, phases[number + 1]):
                 self._barrier()
         self._end_of_step(latch, head, out)
@@ -115,18 +115,41 @@ class _Module:
 
     # ---------------------------------------------------------------------------------- tasks
 
+    def _phase(self, phase: Sequence[Task]) -> None:
+        """Tasks in order; those of one chain stand side by side."""
+        for chain, tasks in groupby(phase, key=lambda task: task.chain):
+            if chain is None:
+                for task in tasks:
+                    self._task(task)
+            else:
+                self._chain(chain, list(tasks))
+
+    def _chain(self, chain: Chain, tasks: list[Task]) -> None:
+        """This thread's pieces, some at a time through all tasks."""
+        b = self.b
+        first, end = self._range(chain.pieces, 1)
+        with b.loop(first, end, chain.block) as piece:
+            until = b.overloaded("smin", b.add(piece, i64(chain.block)), end)
+            for task in tasks:
+                assert task.nest.split is not None
+                steps = i64(task.nest.dims[task.nest.split] // chain.pieces)
+                kernel = emit_nest(task.nest, self.target)
+                back = b.sub(first, piece)
+                pointers = [self._moved(buffer, chain, back) for buffer in kernel.buffers]
+                self._call(kernel, pointers, b.mul(piece, steps), b.mul(until, steps))
+
     def _task(self, task: Task) -> None:
         b, nest = self.b, task.nest
         kernel = emit_nest(nest, self.target)
-        name = self._named(kernel)
+        pointers = [self._pointer(buffer) for buffer in kernel.buffers]
         if nest.split is None or task.owner is not None:
             extent = nest.dims[nest.split] if nest.split is not None else 0
             with b.when(self._owned(task.owner or 0)):
-                self._call(name, kernel, i64(0), i64(extent))
+                self._call(kernel, pointers, i64(0), i64(extent))
             return
         lo, hi = self._range(nest.dims[nest.split], kernel.grain)
         with b.when(b.compare("slt", lo, hi)):
-            self._call(name, kernel, lo, hi)
+            self._call(kernel, pointers, lo, hi)
 
     def _named(self, kernel: Kernel) -> str:
         """The function of a kernel; one for all kernels of equal text."""
@@ -137,8 +160,14 @@ class _Module:
             self.declarations |= kernel.declarations
         return self.kernels[key]
 
-    def _call(self, name: str, kernel: Kernel, lo: Value, hi: Value) -> None:
-        pointers = [self._pointer(buffer) for buffer in kernel.buffers]
+    def _moved(self, buffer: Buffer, chain: Chain, back: Value) -> Value:
+        """Where ``buffer`` begins if its pieces lie ``-back`` pieces nearer to the start."""
+        b, pointer = self.b, self._pointer(buffer)
+        size = chain.local.get(buffer, 0) * buffer.dtype.itemsize
+        return b.gep(pointer, b.mul(back, i64(size)), "i8") if size else pointer
+
+    def _call(self, kernel: Kernel, pointers: list[Value], lo: Value, hi: Value) -> None:
+        name = self._named(kernel)
         self.b.emit(f"call void @{name}({', '.join(map(str, (*pointers, lo, hi)))})")
 
     def _owned(self, owner: int) -> Value:

@@ -7,7 +7,7 @@ from .fuse import Cluster, fuse
 from .lower import lower_cluster
 from .memory import plan_memory
 from .nest import Program
-from .phases import make_phases, phase_levels
+from .phases import make_phases
 from .tile import tile
 from .units import Doors, Plan, make_plan
 
@@ -21,9 +21,8 @@ def schedule(graph: Graph, doors: Doors, *, fusion: bool = True) -> Program:
     plan = make_plan(graph, doors)
     clusters, before = fuse(plan, enabled=fusion)
     needed = values_read_elsewhere(clusters, plan)
-    levels = phase_levels(clusters, before)
     nests = [tile(lower_cluster(c, plan, needed)) for c in clusters]
-    phases = make_phases(nests, levels)
+    phases = make_phases(nests, clusters, before)
     offsets, arena, kept = plan_memory(phases)
     return Program(phases, offsets, arena, tuple(b.name for b in plan.slots), kept)
 

@@ -31,6 +31,7 @@ width:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..ir.types import Array, DType
 
@@ -237,7 +238,7 @@ class Nest:
         parts = self.source.parts if isinstance(self.source, Reduce) else ()
         return [p.value for p in parts] + [s.value for s in self.inner]
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Access, ...]:
         """Every access that loads, in first-use order (loads of indices included)."""
         found: dict[Access, None] = {}
@@ -256,7 +257,7 @@ class Nest:
                 found[expr.access] = None
         return tuple(found)
 
-    @property
+    @cached_property
     def writes(self) -> tuple[Access, ...]:
         """Every access that stores."""
         own = tuple(s.access for s in (*self.inner, *self.stores))
@@ -292,15 +293,31 @@ def walk(roots: list[Expr]) -> list[Expr]:
     return order
 
 
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Tasks that a thread runs one after the other, some pieces at a time.
+
+    The split dims of all its nests fall into ``pieces`` equal ranges, which threads share out; all
+    nests do ``block`` of them before the first goes on. ``local``: buffers that no other nest
+    touches, with the elements of one piece; each turn of a thread uses them at the same place.
+    """
+
+    pieces: int
+    block: int
+    local: dict[Buffer, int]
+
+
 @dataclass(frozen=True)
 class Task:
     """A nest in a phase.
 
-    ``owner``: which thread does it, modulo their number; None when they share it.
+    ``owner``: which thread does it, modulo their number; None when they share it. Tasks of one
+    ``chain`` stand side by side in their order.
     """
 
     nest: Nest
     owner: int | None = None
+    chain: Chain | None = None
 
 
 @dataclass(frozen=True)

@@ -2,33 +2,86 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
+from .chains import LONGEST, can_chain, chain_of, follows, users_of
 from .fuse import Cluster
-from .nest import Nest, Task
+from .nest import Buffer, Nest, Task
 from .tile import work
 from .units import Unit
 
 
-def phase_levels(clusters: list[Cluster], before: dict[Unit, set[Unit]]) -> list[int]:
-    """For each cluster the earliest phase after everything it depends on."""
-    home = {u: c for c in clusters for u in c.units}
-    level: dict[Cluster, int] = {}
-    for cluster in clusters:
-        earlier = {home[e] for u in cluster.units for e in before[u]} - {cluster}
-        level[cluster] = 1 + max((level[c] for c in earlier), default=-1)
-    return [level[c] for c in clusters]
+def make_phases(
+    nests: list[Nest], clusters: list[Cluster], before: dict[Unit, set[Unit]]
+) -> tuple[tuple[Task, ...], ...]:
+    """Each nest in the earliest phase after all that its cluster depends on.
+
+    One that follows others piece by piece stays in their phase, and nests that only the next ones
+    of a later phase follow wait for these.
+    """
+    home = {u: n for n, c in zip(nests, clusters, strict=True) for u in c.units}
+    plan = _Phases()
+    for nest, cluster in zip(nests, clusters, strict=True):
+        earlier = dict.fromkeys(home[e] for u in cluster.units for e in before[u])
+        plan.place(nest, [n for n in earlier if n is not nest])
+    plan.wait()
+    phases: list[list[list[Nest]]] = [[] for _ in range(max(plan.level.values(), default=-1) + 1)]
+    for chain in plan.chains():
+        phases[plan.level[chain[0]]].append(chain)
+    users = users_of(nests)
+    return tuple(tuple(_tasks(phase, users)) for phase in phases)
 
 
-def make_phases(nests: list[Nest], levels: list[int]) -> tuple[tuple[Task, ...], ...]:
-    """Group nests by level; whole nests go to threads in turn, so that each gets its share."""
-    phases: list[list[Nest]] = [[] for _ in range(max(levels, default=-1) + 1)]
-    for nest, level in zip(nests, levels, strict=True):
-        phases[level].append(nest)
-    return tuple(tuple(_owned(phase)) for phase in phases)
+class _Phases:
+    """Nests placed so far: the phase of each, and the chain that it is part of."""
+
+    def __init__(self) -> None:
+        self.level: dict[Nest, int] = {}
+        self.chain: dict[Nest, list[Nest]] = {}
+        self.later: dict[Nest, list[Nest]] = {}
+        self.number: dict[Nest, int] = {}
+
+    def chains(self) -> list[list[Nest]]:
+        """Every chain once; most are a single nest."""
+        return list({id(chain): chain for chain in self.chain.values()}.values())
+
+    def place(self, nest: Nest, earlier: list[Nest]) -> None:
+        """Put ``nest`` after ``earlier``."""
+        self.later[nest], self.number[nest] = [], len(self.number)
+        for n in earlier:
+            self.later[n].append(nest)
+        last = max((self.level[n] for n in earlier), default=-1)
+        close = [n for n in earlier if self.level[n] == last]
+        self.chain[nest], self.level[nest] = [nest], last + 1
+        if close and all(follows(n, nest) for n in close):
+            self._join([*close, nest], last)
+
+    def wait(self) -> None:
+        """Move chains to the phase that goes on from them, last ones first."""
+        for chain in sorted(self.chains(), key=lambda c: -self.level[c[0]]):
+            links = [(n, after) for n in chain for after in self.later[n] if after not in chain]
+            following = min((self.level[after] for _, after in links), default=0)
+            close = [(n, after) for n, after in links if self.level[after] == following]
+            if close and all(follows(n, after) for n, after in close):
+                self._join([chain[0], *(after for _, after in close)], following)
+
+    def _join(self, nests: Iterable[Nest], level: int) -> None:
+        """Make one chain of those that ``nests`` are part of, if they can be run as one."""
+        chains = {id(self.chain[n]): self.chain[n] for n in nests}
+        joined = sorted((n for c in chains.values() for n in c), key=self.number.__getitem__)
+        if len(joined) <= LONGEST and can_chain(joined):
+            self.chain.update(dict.fromkeys(joined, joined))
+            self.level.update(dict.fromkeys(joined, level))
 
 
-def _owned(phase: list[Nest]) -> list[Task]:
+def _tasks(chains: list[list[Nest]], users: Counter[Buffer]) -> list[Task]:
     """Large nests are shared by all threads; small ones are dealt out, largest first."""
-    tasks = [Task(n) for n in phase if n.split is not None]
-    small = sorted((n for n in phase if n.split is None), key=work, reverse=True)
+    tasks = []
+    for chain in chains:
+        link = chain_of(chain, users) if len(chain) > 1 else None
+        tasks += [Task(n, chain=link) for n in chain if n.split is not None]
+    alone = [chain[0] for chain in chains if chain[0].split is None]
+    small = sorted(alone, key=work, reverse=True)
     tasks += [Task(nest, owner) for owner, nest in enumerate(small)]
     return tasks

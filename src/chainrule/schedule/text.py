@@ -28,6 +28,8 @@ def program_text(program: Program) -> str:
         lines.append(f"phase {number}")
         for task in phase:
             owner = "all threads" if task.owner is None else f"thread {task.owner}"
+            if task.chain is not None:
+                owner += f", {task.chain.block} of {task.chain.pieces} pieces at a time"
             lines += ["  " + line for line in nest_text(task.nest, owner).splitlines()]
     return "\n".join(lines) + "\n"
 
