@@ -200,3 +200,20 @@ def test_diverging_is_an_error_and_leaves_its_trace(table: Any, tmp_path: Path) 
             runs_dir=tmp_path, verbose=False)  # fmt: skip
     (run,) = tmp_path.iterdir()
     assert '"status": "failed"' in (run / "run.json").read_text()
+
+
+def test_numbers_of_numpy_are_settings() -> None:
+    rng = np.random.default_rng(0)
+    rows = {"x": rng.normal(size=40), "y": rng.integers(0, 2, 40)}
+    options = {"epochs": np.int64(2), "lr": np.float64(0.25), "seed": np.uint8(3),
+               "layers": (np.int32(4),), "missing": {"x": [np.float64(7.5)]}}  # fmt: skip
+    found = fit(rows, "y", runs_dir=None, verbose=False, **options).settings
+    assert (found.train.epochs, found.train.lr, found.seed) == (2, 0.25, 3)
+    assert found.model.layers == (4,)
+    assert found.data.missing == {"x": (7.5,)}
+
+
+@pytest.mark.parametrize("source", [None, ""])
+def test_no_table_is_no_folder(source: object) -> None:
+    with pytest.raises(ConfigError, match="no table to learn from"):
+        fit(source, "y", runs_dir=None)

@@ -152,6 +152,8 @@ def test_what_is_no_group(tmp_path: Path) -> None:
     ("wrong", "message"),
     [
         ({"folds": 1}, "folds is 1"),
+        ({"folds": 2.5}, "folds is 2.5"),
+        ({"folds": "3"}, "folds is '3'"),
         ({"seeds": [1, 1]}, "each once"),
         ({"seeds": []}, "one or more"),
         ({"epoch": 1}, "no argument 'epoch'"),

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data import Bundled, Kind, Table, Task
 from ..data.table import Cell
 from ..errors import ConfigError
@@ -123,9 +125,20 @@ def source_of(given: Mapping[str, Any], places: Mapping[str, str] | None = None)
         table = document
         for part in path[:-1]:
             table = table.setdefault(part, {})
-        table[path[-1]] = value
+        table[path[-1]] = as_python(value)
         found[path] = (places or {}).get(name, f"argument {name}")
     return Source.of(document, found)
+
+
+def as_python(value: Any) -> Any:
+    """``value`` with NumPy's numbers as Python's: a setting is what a run.toml can hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {key: as_python(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(as_python, value))
+    return value
 
 
 def fit_settings(

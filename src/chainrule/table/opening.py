@@ -19,6 +19,11 @@ def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled
                 help="give the query to read_table, or the path here",
             )
         return source, None
+    if isinstance(source, str) and not source:
+        raise ConfigError(
+            "there is no table to learn from",
+            help="give the path of a file, the name of a bundled table, or what holds the rows",
+        )
     found = resolve_source(source) if isinstance(source, str | os.PathLike) else source
     if isinstance(found, Bundled):
         return read_table(found.path, query=query, name=found.name), found

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import ChainruleError, ConfigError, StateError
 from ..train.checkpoint import write_whole
-from .fit import KEYS, completed, fit_settings, settings_for
+from .fit import KEYS, as_python, completed, fit_settings, settings_for
 from .loading import load_run, read_facts, text_of
 from .opening import open_table
 from .predictor import Predictor
@@ -232,9 +232,10 @@ def _all_of(
 
 def seed_list(first: int, seeds: int | Sequence[int] | None) -> list[int] | None:
     """A number of seeds as a list of them, from ``first`` on."""
+    seeds = as_python(seeds)
     if isinstance(seeds, int):
         seeds = range(first, first + seeds)
-    return None if seeds is None else list(seeds)
+    return None if seeds is None else list(map(as_python, seeds))
 
 
 def _any(settings: Whole) -> Any:
@@ -249,7 +250,7 @@ def members(settings: S, seeds: Sequence[int] | None, folds: int | None) -> dict
     chosen = [base.seed] if seeds is None else list(seeds)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ConfigError(f"seeds are {chosen}", help="give one or more, each once")
-    if folds is not None and (isinstance(folds, bool) or folds < 2):
+    if folds is not None and not (type(folds) is int and folds >= 2):
         raise ConfigError(f"folds is {folds!r}", help="folds is a whole number from 2")
     parts = [()] if folds is None else [(k, folds) for k in range(1, folds + 1)]
     found = {}
