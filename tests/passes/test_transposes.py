@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule import ops
+import chainrule as cr
+import chainrule.nn.functional as F
+from chainrule import ops, optim
 from chainrule.autodiff import cotangents
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, Node, constant, full
 from chainrule.ir.types import f32
+from chainrule.nn import models
 from chainrule.passes import optimize
 from chainrule.passes.canonicalize import canonicalize
 from chainrule.passes.transposes import sink_transposes
@@ -60,6 +63,32 @@ def test_only_weights_input_and_flattening_are_transposed() -> None:
             flattened = node.shape == (4, 16, 4, 4)
             data = source is graph.inputs[0]
             assert of_weights or of_gradient or flattened or data, node
+
+
+def test_a_step_of_resnet20_transposes_no_activation_between_its_convolutions() -> None:
+    """Weights and their gradients have an order of their own; of the activations there are the
+    images, and what lies around the last pooling."""
+    model = models.resnet20()
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    @cr.compile
+    def train(x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    images, labels = np.zeros((4, 3, 16, 16), np.float32), np.zeros(4, np.int32)
+    graph = optimize(train.trace(images, labels).graph)
+    found = []
+    for node in graph.nodes():
+        if node.op == "transpose":
+            base = view_base(node.inputs[0])
+            weights = base.op == "input" and base.params["kind"] == "state"
+            if not weights and base.op not in ("conv_wgrad", "dot"):
+                found.append(node.shape)
+    assert sorted(found) == [(4, 4, 4, 64), (4, 16, 16, 3), (64, 4)]
 
 
 def test_the_numbers_are_the_same() -> None:
