@@ -105,15 +105,7 @@ def read_images(
     gigabyte, lie in a file. ConfigError when Pillow is needed and not there.
     """
     wanted = Wanted(_pair(size), _checked_channels(channels), fit, room)
-    if classes and len(set(classes)) < len(classes):
-        raise ConfigError(
-            f"a name stands twice among the classes {', '.join(classes)}",
-            help="give each class a name of its own",
-        )
-    if not 0.0 <= most_bad <= 1.0:
-        raise ConfigError(f"most_bad is {most_bad!r}", help="give a share of the files, 0 to 1")
-    if fit not in FITS:
-        raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
+    _check(classes, fit, most_bad)
     if isinstance(source, Images):
         return _shaped(source, wanted)
     if not isinstance(source, str | os.PathLike):
@@ -135,6 +127,19 @@ def read_images(
         raise ConfigError("a folder names the classes itself", help="leave labels out")
     found = _read_files(path, wanted, most_bad, labelled)
     return found.labelled_as(classes) if classes and found.classes else found
+
+
+def _check(classes: Sequence[str] | None, fit: str, most_bad: float) -> None:
+    """ConfigError for arguments of `read_images` that no images fit."""
+    if classes and len(set(classes)) < len(classes):
+        raise ConfigError(
+            f"a name stands twice among the classes {', '.join(classes)}",
+            help="give each class a name of its own",
+        )
+    if not 0.0 <= most_bad <= 1.0:
+        raise ConfigError(f"most_bad is {most_bad!r}", help="give a share of the files, 0 to 1")
+    if fit not in FITS:
+        raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
 
 
 def _neither(path: Path) -> DataError:
