@@ -182,13 +182,15 @@ def cache_key(graph: Graph, doors: Doors, options: Options, target: Target) -> s
 
 @cache
 def compiler_digest() -> str:
-    """A hash of the source of every stage, and of LLVM's version."""
+    """A hash of LLVM's version and of the source of every stage, and of what is kept beside it."""
     digest = hashlib.sha256(llvm_version().encode())
     root = Path(__file__).parent
-    for folder in ("ir", "ops", "passes", "schedule", "codegen"):
-        for file in sorted((root / folder).glob("*.py")):
-            digest.update(file.name.encode())
-            digest.update(file.read_bytes())
+    folders = ("ir", "ops", "passes", "schedule", "codegen")
+    files = [file for folder in folders for file in sorted((root / folder).glob("*.py"))]
+    # An entry also holds the program's description, which these two make and read.
+    for file in (*files, root / "driver.py", root / "runtime" / "description.py"):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
