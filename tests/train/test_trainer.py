@@ -11,7 +11,7 @@ from chainrule import nn, optim
 from chainrule.errors import ConfigError, DataError, ShapeError, TrainingError
 from chainrule.frontend import Tensor, manual_seed
 from chainrule.frontend.operations.shaping import cat
-from chainrule.train import Callback, Trainer
+from chainrule.train import Callback, EarlyStopping, Trainer
 from train.problems_small import blob_trainer, blobs, line, linear_trainer, weights
 
 
@@ -244,3 +244,27 @@ def test_settings_that_cannot_be() -> None:
         Trainer(model, "mse", optimizer).fit(line(), epochs=-1)
     with pytest.raises(ConfigError, match="not a callback"):
         Trainer(model, "mse", optimizer).fit(line(), callbacks=[print])  # type: ignore[list-item]
+    for epochs in (None, "3", 2.5, True):
+        with pytest.raises(ConfigError, match="epochs is"):
+            Trainer(model, "mse", optimizer).fit(line(), epochs=epochs)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="batch_size is 'all'") as raised:
+        Trainer(model, "mse", optimizer).fit(line(), batch_size="all")  # type: ignore[arg-type]
+    assert "None for all rows" in str(raised.value)
+    with pytest.raises(ConfigError, match="seed is None"):
+        Trainer(model, "mse", optimizer).fit(line(), seed=None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="checkpoints is 'folder'"):
+        Trainer(model, "mse", optimizer).fit(line(), checkpoints="folder")  # type: ignore[arg-type]
+
+
+def test_an_optimizer_of_another_model() -> None:
+    other = nn.Linear(2, 1)
+    with pytest.raises(ConfigError, match="updates none of the model's parameters"):
+        Trainer(nn.Linear(2, 1), "mse", optim.SGD(other.parameters()))
+
+
+def test_one_callback_needs_no_list() -> None:
+    model = nn.Linear(2, 1)
+    trainer = Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.0))
+    stopping = EarlyStopping("loss", patience=2, min_delta=1.0)
+    history = trainer.fit(line(), epochs=9, callbacks=stopping, verbose=False)
+    assert len(history.epoch) == 3

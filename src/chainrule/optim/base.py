@@ -49,12 +49,7 @@ class Optimizer(ABC):
         self.defaults = dict(defaults)
         self.param_groups, self.state = [], {}
         self._clocks: dict[Tensor, Clock] = {}
-        if not isinstance(params, Iterable):
-            raise ConfigError(
-                f"an optimizer got {type(params).__name__} for its parameters",
-                help="give model.parameters(), a list of Tensors, or a list of groups",
-            )
-        given = [params] if isinstance(params, Tensor) else list(params)
+        given = _listed(params)
         if not given:
             raise ConfigError(
                 "an optimizer got no parameters",
@@ -156,8 +151,7 @@ class Optimizer(ABC):
 
         Raises ConfigError for a setting that does not exist or a parameter that is there already.
         """
-        params = group["params"]
-        members = [params] if isinstance(params, Tensor) else list(params)
+        members = _listed(group.get("params"))
         for name in group:
             if name not in ("params", "name", *self.defaults):
                 raise unknown(name, self.defaults)
@@ -291,3 +285,13 @@ def _check_slots(p: Tensor, loaded: Mapping[str, Any], fresh: Initial, index: in
                 f"{name} of parameter {index} has shape {np.shape(loaded[name])}, not {shape}",
                 help="the state belongs to another model",
             )
+
+
+def _listed(params: object) -> list[Any]:
+    """The parameters or groups that were given, one Tensor alone too."""
+    if not isinstance(params, Iterable):
+        raise ConfigError(
+            f"an optimizer got {type(params).__name__} for its parameters",
+            help='give model.parameters(), a list of Tensors, or groups {"params": [...], ...}',
+        )
+    return [params] if isinstance(params, Tensor) else list(params)

@@ -63,6 +63,13 @@ class Learner(Evaluator):
             )
         super().__init__(model, loss, metrics, average)
         self.optimizer = optimizer
+        updated = set(self.parameters())
+        if not updated.intersection(model.parameters()) and not isinstance(loss, Module):
+            raise ConfigError(
+                "the optimizer updates none of the model's parameters",
+                help="make it from this model: optim.Adam(model.parameters()); a copy or a loaded "
+                "model has parameters of its own",
+            )
         self.clip = clipping.make(clip) if isinstance(clip, Mapping) else clip
         self.penalty, self.constraint, self.transform = penalty, constraint, transform
         self._check_parts(accumulate)

@@ -37,9 +37,13 @@ class Order:
     def of(cls, rows: int, batch_size: int | None, seed: int, shuffle: bool) -> Order:
         """``batch_size`` None or above ``rows`` means all rows in one batch."""
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0)):
-            if value is not None and (int(value) != value or value < least):
+            if name == "batch_size" and value is None:
+                continue
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+                more = ", or None for all rows" if name == "batch_size" else ""
                 raise ConfigError(
-                    f"{name} is {value!r}", help=f"{name} is a whole number of at least {least}"
+                    f"{name} is {value!r}",
+                    help=f"{name} is a whole number of at least {least}{more}",
                 )
         return cls(rows, min(batch_size or rows, rows), int(seed), shuffle)
 

@@ -73,7 +73,7 @@ class Trainer(Learner):
         validation: Any = None,
         epochs: int = 10,
         batch_size: int | None = 32,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | Callback = (),
         seed: int = 0,
         shuffle: bool = True,
         verbose: bool = True,
@@ -101,6 +101,12 @@ class Trainer(Learner):
         is no longer finite.
         """
         _check_epochs(epochs)
+        if isinstance(callbacks, Callback):
+            callbacks = [callbacks]
+        if checkpoints is not None and not isinstance(checkpoints, Checkpoints):
+            raise ConfigError(
+                f"checkpoints is {checkpoints!r}", help="give Checkpoints(folder), or leave it out"
+            )
         for backup in (c for c in callbacks if isinstance(c, BackupAndRestore)):
             checkpoints, resume = checkpoints or backup.checkpoints, True
         if resume and checkpoints is None:
@@ -325,5 +331,5 @@ class Trainer(Learner):
 
 
 def _check_epochs(epochs: int) -> None:
-    if isinstance(epochs, bool) or int(epochs) != epochs or epochs < 0:
+    if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 0:
         raise ConfigError(f"epochs is {epochs!r}", help="epochs is a whole number from 0")
