@@ -152,3 +152,19 @@ def test_targets_of_another_shape_are_refused() -> None:
 def test_unknown_reduction() -> None:
     with pytest.raises(cr.ConfigError, match="average"):
         F.mse_loss(cr.zeros(4), cr.zeros(4), reduction="average")
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "value"),
+    [
+        (F.huber_loss, "delta", 0.0),
+        (F.huber_loss, "delta", float("nan")),
+        (F.smooth_l1_loss, "beta", -1.0),
+        (F.cross_entropy, "label_smoothing", 2.0),
+        (F.cross_entropy, "label_smoothing", -0.1),
+    ],
+)
+def test_settings_out_of_their_range(loss: Any, name: str, value: float) -> None:
+    x = cr.ones(2, 3)
+    with pytest.raises(cr.ConfigError, match=f"{name} is {value}"):
+        loss(x, x, **{name: value})

@@ -55,6 +55,12 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     )
 
 
+def setting(name: str, value: float, legal: bool, rule: str) -> None:
+    """`ConfigError` unless ``legal``: out of its range a loss would still be a number."""
+    if not legal:
+        raise ConfigError(f"{name} is {value!r}", where=user_line(), help=f"{name} is {rule}")
+
+
 def same_shape(name: str, x: Tensor, target: Tensor) -> None:
     """`ShapeError` unless both have one shape: stretching a target hides mistakes."""
     if x.shape != target.shape:
@@ -86,6 +92,7 @@ def huber_loss(x: Operand, target: Operand, reduction: str = "mean", delta: floa
     """½ d² for |d| < delta, else delta (|d| - ½ delta), with d = x - target."""
     x, target = tensor_of(x), tensor_of(target)
     same_shape("huber_loss", x, target)
+    setting("delta", delta, delta > 0, "a number above 0")
     d = x - target
     size = absolute(d)
     return reduced(
@@ -98,6 +105,7 @@ def smooth_l1_loss(
 ) -> Tensor:
     """½ d² / beta for |d| < beta, else |d| - ½ beta, with d = x - target."""
     x, target = tensor_of(x), tensor_of(target)
+    setting("beta", beta, beta >= 0, "a number of at least 0")
     if beta == 0.0:
         return l1_loss(x, target, reduction)
     same_shape("smooth_l1_loss", x, target)
@@ -226,6 +234,7 @@ def cross_entropy(
     the class weights of the targets, without those at ``ignore_index``.
     """
     x, target = tensor_of(x), tensor_of(target)
+    setting("label_smoothing", label_smoothing, 0 <= label_smoothing <= 1, "a number from 0 to 1")
     if target.dtype.is_float:
         return _soft_cross_entropy(x, target, weight, reduction, label_smoothing)
     axis = 0 if x.ndim == 1 else 1
