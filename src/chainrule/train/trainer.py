@@ -103,17 +103,7 @@ class Trainer(Learner):
         _check_epochs(epochs)
         if isinstance(callbacks, Callback):
             callbacks = [callbacks]
-        if checkpoints is not None and not isinstance(checkpoints, Checkpoints):
-            raise ConfigError(
-                f"checkpoints is {checkpoints!r}", help="give Checkpoints(folder), or leave it out"
-            )
-        for backup in (c for c in callbacks if isinstance(c, BackupAndRestore)):
-            checkpoints, resume = checkpoints or backup.checkpoints, True
-        if resume and checkpoints is None:
-            raise ConfigError(
-                "there are no checkpoints to resume from",
-                help="give fit(..., checkpoints=Checkpoints(folder), resume=True)",
-            )
+        checkpoints, resume = _kept_where(callbacks, checkpoints, resume)
         train, held = self.read(data, validation)
         shown = [Progress(epochs)] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
@@ -328,6 +318,24 @@ class Trainer(Learner):
         if self.verbose:
             live = "\r\x1b[K" if sys.stderr.isatty() else ""
             print(f"{live}{text}", file=sys.stderr, flush=True)
+
+
+def _kept_where(
+    callbacks: Sequence[Callback], checkpoints: Checkpoints | None, resume: bool
+) -> tuple[Checkpoints | None, bool]:
+    """The checkpoints of this training, given or those of a callback, and whether to resume."""
+    if checkpoints is not None and not isinstance(checkpoints, Checkpoints):
+        raise ConfigError(
+            f"checkpoints is {checkpoints!r}", help="give Checkpoints(folder), or leave it out"
+        )
+    for backup in (c for c in callbacks if isinstance(c, BackupAndRestore)):
+        checkpoints, resume = checkpoints or backup.checkpoints, True
+    if resume and checkpoints is None:
+        raise ConfigError(
+            "there are no checkpoints to resume from",
+            help="give fit(..., checkpoints=Checkpoints(folder), resume=True)",
+        )
+    return checkpoints, resume
 
 
 def _check_epochs(epochs: int) -> None:
