@@ -216,7 +216,7 @@ class GroupRun:
 
     def _start(self, number: int, peer: Peer, workers: dict[str, Worker], cache: Path) -> Row:
         """Cold start, and for forms with a disk cache a second process that starts warm."""
-        row = Row(peer.name, absent=peer.absent())
+        row = Row(peer.name, absent=peer.absent(self.workload.name, self.mode))
         if row.absent:
             return row
         self.say(f"starting {peer.name}")

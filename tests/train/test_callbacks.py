@@ -118,6 +118,9 @@ def test_what_early_stopping_cannot_know() -> None:
     with pytest.raises(ConfigError, match="whether more or less"):
         EarlyStopping("val_profit")
     assert EarlyStopping("val_profit", mode="max").monitor == "val_profit"
+    for settings in ({"patience": 2.5}, {"patience": "3"}, {"min_delta": "0"}):
+        with pytest.raises(ConfigError, match="early stopping with"):
+            EarlyStopping(**settings)
     with pytest.raises(ConfigError, match="which is not computed") as raised:
         linear_trainer().fit(line(), callbacks=[EarlyStopping()], verbose=False)
     assert "validation=" in str(raised.value)

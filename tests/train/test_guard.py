@@ -166,7 +166,9 @@ def test_an_average_does_not_hide_what_became_of_the_weights() -> None:
     assert trainer.history["loss"][-1] < 0.05
 
 
-@pytest.mark.parametrize("settings", [{"factor": 1.0}, {"patience": 0}, {"lr_factor": 1.0}])
+@pytest.mark.parametrize(
+    "settings", [{"factor": 1.0}, {"patience": 0}, {"lr_factor": 1.0}, {"most": "3"}]
+)
 def test_guards_that_are_none(settings: Any) -> None:
     with pytest.raises(ConfigError, match="a guard with"):
         DivergenceGuard(**settings)

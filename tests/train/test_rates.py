@@ -121,7 +121,10 @@ def test_schedules_observe_the_validation_loss() -> None:
     assert rates_of(trainer.optimizer)[0] == pytest.approx(1e-9 / 4)
 
 
-@pytest.mark.parametrize("settings", [{"factor": 1.0}, {"patience": -1}, {"min_lr": -1.0}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"factor": 1.0}, {"factor": "1"}, {"patience": 2.5}, {"patience": -1}, {"min_lr": -1.0}],
+)
 def test_reductions_that_are_none(settings: Any) -> None:
     with pytest.raises(ConfigError, match="a reduction with"):
         ReduceLROnPlateau(**settings)

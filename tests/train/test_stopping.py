@@ -65,7 +65,9 @@ def test_patience_counts_epochs_one_after_the_other() -> None:
     assert history.epoch == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("settings", [{}, {"loss": -1.0}, {"loss": 1e-3, "patience": 0}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"loss": -1.0}, {"loss": "0"}, {"loss": 1e-3, "patience": 0}]
+)
 def test_convergence_without_a_tolerance(settings: Any) -> None:
     with pytest.raises(ConfigError, match="convergence with"):
         Converged(**settings)
@@ -103,5 +105,6 @@ def test_time_limit(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = blob_trainer()
     history = trainer.fit(blobs(), epochs=9, callbacks=[limit], verbose=False)
     assert (len(history.epoch), limit.reached) == (3, True)
-    with pytest.raises(ConfigError, match="a time limit of 0"):
-        TimeLimit(0)
+    for seconds in (0, "5s"):
+        with pytest.raises(ConfigError, match=f"a time limit of {seconds!r}"):
+            TimeLimit(seconds)  # type: ignore[arg-type]  # text is one of the mistakes

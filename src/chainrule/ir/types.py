@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from enum import Enum
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,16 @@ from ..errors import DTypeError
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
+
+
+def is_real(value: object) -> bool:
+    """Whether ``value`` is a number, Python's or NumPy's, and not a switch."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether ``value`` is a whole number, Python's or NumPy's, and not a switch."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def row_major(shape: Shape) -> Shape:

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import ConfigError, TraceError, meant
 from ..frontend.modes import structure, thread, where
+from ..ir.types import is_whole
 from .schedule import Schedule
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ NOT_NEGATIVE: Rule = ("a finite number of at least 0", lambda v: 0 <= v < math.i
 SHARE: Rule = ("a number in [0, 1)", lambda v: 0 <= v < 1)
 _FINITE: Rule = ("a finite number", lambda v: math.isfinite(v))
 _SWITCH: Rule = ("True or False", lambda v: v in (True, False))
-_COUNT: Rule = ("a whole number of at least 1", lambda v: _whole(v) and v >= 1)
+_COUNT: Rule = ("a whole number of at least 1", lambda v: is_whole(v) and v >= 1)
 #: a setting without a line here takes anything
 _LEGAL: dict[str, Rule] = {
     "lr": NOT_NEGATIVE,
@@ -53,7 +54,7 @@ _LEGAL: dict[str, Rule] = {
         "three finite numbers",
         lambda v: len(v) == 3 and all(math.isfinite(c) for c in v),
     ),
-    "ns_steps": ("a whole number from 0 to 99", lambda v: _whole(v) and 0 <= v < 100),
+    "ns_steps": ("a whole number from 0 to 99", lambda v: is_whole(v) and 0 <= v < 100),
     "adjust_lr_fn": (
         "None, 'original' or 'match_rms_adamw'",
         lambda v: v in (None, "original", "match_rms_adamw"),
@@ -70,10 +71,6 @@ _LEGAL: dict[str, Rule] = {
     "centered": _SWITCH,
     "decoupled_weight_decay": _SWITCH,
 }
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def check(name: str, value: Any, own: Mapping[str, Rule] = MappingProxyType({})) -> None:

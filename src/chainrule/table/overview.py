@@ -185,10 +185,11 @@ def details_text(facts: Mapping[str, Any], run: Path) -> str:
         lines.append(f"val_loss {sparkline(facts['curve'])}")
     if facts["status"] == "done":
         lines += result_lines(facts)
-    elif isinstance(facts.get("best"), dict):
-        lines.append(f"{facts['status']}: {_best(facts['best'])}")
     else:
-        lines.append(f"{facts['status']}{': ' + facts['error'] if facts.get('error') else ''}")
+        said = [facts["error"]] if facts.get("error") else []
+        best = [f"best: {_best(facts['best'])}"] if isinstance(facts.get("best"), dict) else []
+        lines.append(": ".join([facts["status"], *said]))
+        lines += best
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import ConfigError, TrainingError
+from ..ir.types import is_real, is_whole
 from .callback import Callback, Logs, watched
 from .evaluation import EVALUATION_ROWS
 from .rates import rates_of, scale_rates
@@ -39,7 +40,8 @@ class DivergenceGuard(Callback):
         most: int = 3,
         monitor: str = "loss",
     ) -> None:
-        if not factor > 1 or patience < 1 or not 0 < lr_factor < 1 or most < 0:
+        numbers = is_real(factor) and is_real(lr_factor) and is_whole(patience) and is_whole(most)
+        if not (numbers and factor > 1 and patience >= 1 and 0 < lr_factor < 1 and most >= 0):
             raise ConfigError(
                 f"a guard with factor {factor!r}, patience {patience!r}, lr_factor {lr_factor!r}, "
                 f"most {most!r}",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import ConfigError
+from ..ir.types import is_real, is_whole
 from ..optim import Optimizer
 from ..optim.group import ParamGroup, lr_at
 from ..optim.schedule import Schedule
@@ -154,11 +155,13 @@ class ReduceLROnPlateau(Callback):
         cooldown: int = 0,
         min_lr: float = 0.0,
     ) -> None:
-        if not 0 < factor < 1 or patience < 0 or cooldown < 0 or min_lr < 0 or not min_delta >= 0:
+        numbers = all(map(is_real, (factor, min_delta, min_lr)))
+        counts = all(is_whole(n) and n >= 0 for n in (patience, cooldown))
+        if not (numbers and counts and 0 < factor < 1 and min_delta >= 0 and min_lr >= 0):
             raise ConfigError(
                 f"a reduction with factor {factor!r}, patience {patience!r}, "
                 f"min_delta {min_delta!r}, cooldown {cooldown!r}, min_lr {min_lr!r}",
-                help="factor lies between 0 and 1, the others are at least 0",
+                help="factor lies between 0 and 1, the others are at least 0, epochs whole numbers",
             )
         self.monitor, self.factor, self.patience = monitor, factor, patience
         self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr

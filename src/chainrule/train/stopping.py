@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, TrainingError
+from ..ir.types import is_real, is_whole
 from .callback import Callback, Logs, Mode, direction, watched
 
 __all__ = ["Converged", "EarlyStopping", "TerminateOnNaN", "TimeLimit"]
@@ -31,10 +32,11 @@ class EarlyStopping(Callback):
         mode: Mode = "auto",
         restore_best: bool = True,
     ) -> None:
-        if patience < 0 or not min_delta >= 0:
+        fine = is_whole(patience) and patience >= 0 and is_real(min_delta) and min_delta >= 0
+        if not fine:
             raise ConfigError(
                 f"early stopping with patience {patience!r} and min_delta {min_delta!r}",
-                help="both are at least 0",
+                help="both are numbers of at least 0, patience a whole one",
             )
         self.monitor, self.patience, self.min_delta = monitor, patience, float(min_delta)
         self.sign = direction("early stopping", monitor, mode)
@@ -86,7 +88,7 @@ class TimeLimit(Callback):
     """
 
     def __init__(self, seconds: float) -> None:
-        if not seconds > 0:
+        if not is_real(seconds) or not seconds > 0:
             raise ConfigError(f"a time limit of {seconds!r} seconds", help="give more than 0")
         self.seconds = seconds
         self.reached = False
@@ -150,7 +152,8 @@ class Converged(Callback):
         patience: int = 1,
     ) -> None:
         given = [t for t in (loss, gradient, parameters) if t is not None]
-        if not given or not all(0 <= t < np.inf for t in given) or patience < 1:
+        legal = all(is_real(t) and 0 <= t < np.inf for t in given)
+        if not given or not legal or not is_whole(patience) or patience < 1:
             raise ConfigError(
                 f"convergence with loss={loss!r}, gradient={gradient!r}, "
                 f"parameters={parameters!r}, patience={patience!r}",

@@ -16,7 +16,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import ConfigError
-from ...ir.types import Array, Shape
+from ...ir.types import Array, Shape, is_whole
 from ..apply import apply
 from ..modes import where as user_line
 from ..operations import reductions
@@ -36,7 +36,6 @@ from .windows import (
     Windows,
     along,
     batched,
-    is_whole,
     like_input,
     spread_windows,
     windows_of,

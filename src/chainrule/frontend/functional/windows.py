@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import ConfigError, DTypeError, ShapeError
-from ...ir.types import Array, DType, Shape
+from ...ir.types import Array, DType, Shape, is_whole
 from ..apply import apply, tensor_of
 from ..modes import where
 from ..operations.shaping import pad, permute, reshape, slice_axis
@@ -44,11 +44,6 @@ def per_axis(name: str, value: object, axes: int, least: int | None = 1) -> Shap
         each = "" if axes == 1 else f", or {axes} of them"
         raise ConfigError(f"{name} is {shown!r}", where=where(), help=f"give {number}{each}")
     return sizes if len(sizes) == axes else sizes * axes
-
-
-def is_whole(value: object) -> bool:
-    """Whether ``value`` is a whole number, Python's or NumPy's."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def span(kernel: int, dilation: int) -> int:

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from ...errors import ConfigError, StateError
+from ...ir.types import is_real, is_whole
 
 __all__ = ["Schedule"]
 
@@ -74,16 +75,6 @@ def require(fine: bool, name: str, value: Any, words: str) -> None:
     """ConfigError, saying in ``words`` what ``name`` must be, unless ``value`` is fine."""
     if not fine:
         raise ConfigError(f"{name} is {value!r}", help=f"{name} must be {words}")
-
-
-def is_real(value: Any) -> bool:
-    """Whether it is a number, and not a switch."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_whole(value: Any) -> bool:
-    """Whether it is a whole number, and not a switch."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_rate(name: str, value: Any, most: float | None = None) -> None:

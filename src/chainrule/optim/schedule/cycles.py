@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .base import Schedule, check_factor, check_rate, check_whole, is_real, require
+from ...ir.types import is_real
+from .base import Schedule, check_factor, check_rate, check_whole, require
 
 __all__ = ["Cosine", "CosineWarmRestarts", "Cyclical", "OneCycle"]
 

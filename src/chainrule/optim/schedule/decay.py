@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from .base import Schedule, check_factor, check_rate, check_share, check_whole, is_real, require
+from ...ir.types import is_real
+from .base import Schedule, check_factor, check_rate, check_share, check_whole, require
 
 __all__ = [
     "Constant",

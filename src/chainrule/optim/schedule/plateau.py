@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ...errors import ConfigError, StateError
-from .base import Schedule, check_rate, check_whole, is_real, require
+from ...ir.types import is_real
+from .base import Schedule, check_rate, check_whole, require
 
 __all__ = ["ReduceOnPlateau"]
 

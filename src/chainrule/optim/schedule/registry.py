@@ -9,7 +9,8 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from ...errors import ConfigError, meant
-from .base import Schedule, check_rate, check_whole, is_real, is_whole
+from ...ir.types import is_real, is_whole
+from .base import Schedule, check_rate, check_whole
 from .compose import Sequential, Warmup
 from .cycles import Cosine, CosineWarmRestarts, Cyclical, OneCycle
 from .decay import Constant, Exponential, InverseSquareRoot, Linear, MultiStep, Polynomial, Step
