@@ -85,6 +85,15 @@ def test_short_calls_are_tried_for_3_ms() -> None:
     assert chosen == [1] * 8 + [2] * 12
 
 
+def test_waking_the_others_is_not_held_against_them() -> None:
+    pace, chosen = Pace(), []
+    for k in range(40):
+        chosen.append(pace.threads(2))
+        woken = chosen[-1] == 2 and chosen[-2] == 1
+        pace.record(chosen[-1], 1, 0.4e-3 if chosen[-1] == 1 else 0.25e-3 + 0.6e-3 * woken)
+    assert chosen == [1] * 8 + [2] * 32
+
+
 def test_another_number_of_threads_is_tried_anew() -> None:
     pace = Pace()
     drive(pace, 1e-3, 0.6e-3, 2, 0.3)

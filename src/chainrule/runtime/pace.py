@@ -18,6 +18,7 @@ _TRIED_SECONDS = 3e-3  # and at least so long: three short calls may all meet a 
 _SLOWER = 1.25  # all threads together are doubted once their steps take so much longer
 _LONG_SECONDS = 0.1  # a step so long surely gains from threads, and is too long to try alone
 _HOPELESS = 1.5  # all together are not tried further once a slice takes so much longer than alone
+_WAKING_SECONDS = 1e-3  # and their first slice so much more: they may have been asleep
 #: seconds until the choice is doubted, at first and at most: of the caller alone, and of all
 _PATIENCE = {True: (0.05, 1.0), False: (0.5, 30.0)}
 
@@ -112,4 +113,6 @@ class Pace:
 
     def _hopeless(self) -> bool:
         """Whether all together are so slow that a few more slices would change nothing."""
-        return self._runs[False] > 0 and self._best[False] > _HOPELESS * self._best[True]
+        waking = _WAKING_SECONDS if self._runs[False] == 1 else 0.0
+        limit = _HOPELESS * self._best[True] + waking
+        return self._runs[False] > 0 and self._best[False] > limit
