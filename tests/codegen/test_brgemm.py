@@ -154,6 +154,38 @@ def test_any_number_of_threads_and_any_split_give_the_same_bits(
         check(memory_of(nest, 0), nest, None, threads)
 
 
+def sliding(m: int, n: int, channels: int, taps: int, *, down: int = 1) -> Nest:
+    """Rows of a convolution: to A, a step along the kernel is a step down, over all channels."""
+    a = Buffer("a", F32, (m + taps) * channels * down)
+    b, c = Buffer("b", F32, taps * channels * n), Buffer("c", F32, m * n)
+    step = channels * down
+    left = Access(a, Affine(0, (step, 0, 1, step)))
+    right = Access(b, Affine(0, (0, 1, n, channels * n)))
+    store = Store(Access(c, Affine(0, (n, 1, 0, 0))), Acc(F32))
+    return Nest((m, n, channels, taps), 2, (store,), Product(left, right), vector=1, split=0)
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("taps", [2, 3, 4, 5, 9])
+@pytest.mark.parametrize(("m", "n"), [(1, 16), (2, 3), (19, 40), (33, 16), (28, 64)])
+def test_elements_that_several_rows_read_are_summed_in_the_order_of_k(
+    m: int, n: int, taps: int, cpu: str | None
+) -> None:
+    nest = sliding(m, n, 7, taps)
+    assert Extents.of(nest).slides
+    check(memory_of(nest, taps), nest, cpu, threads=2)
+
+
+def test_the_steps_of_a_convolution_decide_whether_rows_share_elements() -> None:
+    for stride, dilation, width, shared in [(1, 1, 9, 1), (2, 2, 9, 1), (2, 1, 9, 0), (1, 1, 3, 0)]:
+        x = door("arg", "x", (2, 4, width, 1, 16))
+        w = door("arg", "w", (1, 3, 1, 16, 16))
+        y = ops.conv(x, w, strides=(1, stride), dilation=(1, dilation))
+        (nest,) = products_of(Graph((x, w), (y,)))
+        assert Extents.of(nest).slides == shared
+        assert nest.dims[nest.parallel :] == ((16, 3) if shared else (48,))
+
+
 def test_no_steps_of_k_give_zero() -> None:
     nest = matmul(3, 20, 0)
     maker = memory_of(nest, 0)
@@ -198,12 +230,17 @@ def test_update_of_the_weights_in_the_epilogue_of_their_gradient(cpu: str | None
 
 
 @pytest.mark.parametrize("cpu", ["sapphirerapids", "haswell"])
-@pytest.mark.parametrize("shape", [(128, 512, 784), (128, 64, 256), (130, 48, 128), (99, 16, 64)])
-def test_inner_loops_keep_their_accumulators_in_registers(
-    shape: tuple[int, int, int], cpu: str
-) -> None:
+@pytest.mark.parametrize(
+    "nest",
+    [
+        *(matmul(*x) for x in [(128, 512, 784), (128, 64, 256), (130, 48, 128), (99, 16, 64)]),
+        *(sliding(*x, 3) for x in [(32, 16, 16), (16, 32, 32), (8, 64, 64)]),
+    ],
+    ids=lambda nest: "x".join(map(str, nest.dims)),
+)
+def test_inner_loops_keep_their_accumulators_in_registers(nest: Nest, cpu: str) -> None:
     target = target_for(cpu, "x86_64-unknown-linux-gnu")
-    assembly = emit_assembly(nest_text(matmul(*shape), target), target)
+    assembly = emit_assembly(nest_text(nest, target), target)
     inner = [x for x in innermost_loops(assembly) if x.count("vfmadd") > 8]
     assert inner
     for body in inner:
@@ -228,12 +265,13 @@ def innermost_loops(assembly: str) -> list[str]:
 @pytest.mark.parametrize("n", [1, 10, 16, 48, 64, 512])
 def test_tiles_fit_the_registers(cpu: str, m: int, n: int) -> None:
     target = target_for(cpu)
-    for split in ("", "m", "n"):
-        rows, vectors = choose_registers(Extents(m, n, 64, split), target)
+    for k, split in [(64, ""), (64, "m"), (64, "n"), (2, ""), (3, ""), (7, "")]:
+        x = Extents(m, n, k, split, slides=k < 64)
+        rows, vectors = choose_registers(x, target)
         parts = 64 // target.vector_bytes
         assert rows <= m
         assert vectors <= -(-n // 16)
-        assert rows * vectors * parts + vectors * parts + 1 <= target.registers
+        assert (rows + x.held(target)) * vectors * parts + 1 <= target.registers
 
 
 def test_large_tiles_are_near_the_best_ratio_of_arithmetic_to_loads() -> None:

@@ -87,7 +87,7 @@ def test_short_calls_are_tried_for_3_ms() -> None:
 
 def test_waking_the_others_is_not_held_against_them() -> None:
     pace, chosen = Pace(), []
-    for k in range(40):
+    for _ in range(40):
         chosen.append(pace.threads(2))
         woken = chosen[-1] == 2 and chosen[-2] == 1
         pace.record(chosen[-1], 1, 0.4e-3 if chosen[-1] == 1 else 0.25e-3 + 0.6e-3 * woken)

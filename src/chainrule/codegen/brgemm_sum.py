@@ -1,7 +1,11 @@
 """The sum of one tile of a product: all steps of its loops, accumulators in registers.
 
-    for each outer step of the sum                          (a convolution's taps)
+    for each outer step of the sum                          (a convolution's kernel and channels)
       for each k: load a row of B, broadcast a column of A, multiply and add
+
+Along the kernel of a convolution neighbouring rows of A are the same elements, moved by one: each
+is loaded once for three steps of k, whose rows of B stay in registers. Otherwise narrow tiles would
+wait for their loads.
 
 While it computes, it asks for the lines that the epilogue will need from far away.
 """
@@ -174,6 +178,8 @@ class Sum:
 
     def _inner(self, band: Band, piece: tuple[int, Bound], start: list[Value]) -> list[Value]:
         """Some steps of k: addresses and sums as they are after them."""
+        if self.x.slides:
+            return self._taps(band, start)
         b, unroll = self.b, self.tile.unroll
         along = self.source.a.offset.coeffs[-1]
         with b.fold(*piece, unroll, start) as fold:
@@ -195,6 +201,31 @@ class Sum:
             moved = [b.gep(column, unroll * along, "float"), row]
             fold.update(*moved, *([place] if place else []), *totals)
         return list(fold.results)
+
+    def _taps(self, band: Band, start: list[Value]) -> list[Value]:
+        """All steps of k where each is one of m to A: row i needs elements i, i + 1, ... of one
+        column, in this order, which is that of k.
+        """
+        b, rows, width = self.b, band.rows, len(band.panel.lanes)
+        column, row, *sums = start
+        down = self.source.a.offset.coeffs[-1]
+        for first in range(0, self.x.k, self.tile.held):
+            held = min(self.tile.held, self.x.k - first)
+            vectors = [self._row(row, band, first + tap) for tap in range(held)]
+            for i in range(rows + held - 1):
+                x = b.splat(b.load("float", b.gep(column, (first + i) * down, "float"), 4))
+                for tap in range(max(0, i - rows + 1), min(held, i + 1)):
+                    for j, vector in enumerate(vectors[tap], (i - tap) * width):
+                        sums[j] = b.fma(x, vector, sums[j])
+        return [column, row, *sums]
+
+    def _row(self, first: Value, band: Band, k: int) -> list[Value]:
+        """Row ``k`` of B after ``first``."""
+        b = self.b
+        row = b.gep(first, times(b, band.source.step, k), "float")
+        places = [b.gep(row, j * LANES, "float") for j in range(len(band.panel.lanes))]
+        lanes = zip(places, band.panel.lanes, strict=True)
+        return [load_lanes(b, "float", place, some, 4) for place, some in lanes]
 
     def _column(
         self, column: Value, rows: int, vectors: list[Value], sums: list[Value]

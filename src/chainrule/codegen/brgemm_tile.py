@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..schedule.nest import LANES, Nest, Product
+from ..schedule.nest import LANES, MOST_TAPS, Nest, Product
 from .target import Target
 
 #: bytes of B kept for one panel and one block of k: half in L1, the rest streams from L2
@@ -24,6 +24,10 @@ WAITING_BYTES = 40 << 10
 #: more rows than this need no further reuse of B
 MOST_ROWS, MOST_VECTORS = 28, 8
 LATENCY = 5
+#: steps along a convolution's kernel whose rows of B are held at once
+TAPS = 3
+#: cycles that a cycle of loads costs beside the arithmetic: neighbours that share the core load too
+LOADING = 0.4
 #: cycles in which L2 delivers sixteen floats, sustained
 L2_CYCLES = 64 / 24
 
@@ -37,6 +41,7 @@ class Tile:
     unroll: copies of the innermost loop; divides ``block`` and k.
     strip:  rows that one block of B serves before the next one is loaded; a multiple of ``rows``.
     pack:   the first tile copies its panel of B to aligned, dense memory for those below it.
+    held:   steps of k whose rows of B are in registers at once.
     """
 
     rows: int
@@ -45,6 +50,7 @@ class Tile:
     unroll: int
     strip: int
     pack: bool
+    held: int
 
     @property
     def width(self) -> int:
@@ -57,6 +63,7 @@ class Extents:
     """m, n and k of a product, and which of m and n threads share out (or neither).
 
     ``outer``: loops of the sum around that of k.
+    ``slides``: to A a step of k is one of m, as along the kernel of a convolution.
     """
 
     m: int
@@ -64,22 +71,30 @@ class Extents:
     k: int
     split: str = ""
     outer: tuple[int, ...] = ()
+    slides: bool = False
 
     @staticmethod
     def of(nest: Nest) -> Extents:
         """Those of ``nest``."""
+        assert isinstance(nest.source, Product)
         m, n, *outer, k = nest.dims[nest.parallel - 2 :]
         names = {nest.parallel - 2: "m", nest.parallel - 1: "n"}
-        return Extents(
-            m, n, k, names.get(-1 if nest.split is None else nest.split, ""), tuple(outer)
-        )
+        split = names.get(-1 if nest.split is None else nest.split, "")
+        steps = nest.source.a.offset.coeffs
+        slides = 1 < k <= MOST_TAPS and steps[-1] == steps[nest.parallel - 2]
+        return Extents(m, n, k, split, tuple(outer), slides)
+
+    def held(self, target: Target) -> int:
+        """Steps of k whose rows of B are in registers at once."""
+        few = target.registers * target.vector_bytes < 512
+        return min(self.k, TAPS) if self.slides and not few else 1
 
 
 def choose_tile(nest: Nest, target: Target) -> Tile:
     """The tile of a product nest."""
     x = Extents.of(nest)
     rows, vectors = choose_registers(x, target)
-    unroll = _unroll(x.k, rows * vectors)
+    unroll = x.k if x.slides else _unroll(x.k, rows * vectors)
     serves = x.m // rows // (2 if x.split == "m" else 1)
     longest = _longest_block(nest, vectors) // unroll * unroll
     block = x.k
@@ -87,8 +102,8 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
         parts = math.ceil(x.k / longest)
         block = math.ceil(x.k / parts / unroll) * unroll
     strip = max(1, WAITING_BYTES // (4 * LANES * vectors * rows)) * rows
-    pack = serves > 1 and not x.outer and not _tidy(nest, x)
-    return Tile(rows, vectors, block, unroll, strip, pack)
+    pack = serves > 1 and not x.outer and not x.slides and not _tidy(nest, x)
+    return Tile(rows, vectors, block, unroll, strip, pack, x.held(target))
 
 
 def _longest_block(nest: Nest, vectors: int) -> int:
@@ -110,25 +125,25 @@ def product_granule(nest: Nest, target: Target) -> int:
     return {"m": rows, "n": vectors * LANES}.get(Extents.of(nest).split, 1)
 
 
-def registers_of(vectors: int, target: Target) -> int:
-    """Rows of a tile with ``vectors``: all registers but those of one row of B and one of A."""
+def registers_of(vectors: int, held: int, target: Target) -> int:
+    """Rows of a tile with ``vectors``: registers but those of ``held`` rows of B and one of A."""
     each = 4 * LANES // target.vector_bytes * vectors
-    return (target.registers - 1 - each) // each
+    return (target.registers - 1 - held * each) // each
 
 
 def choose_registers(x: Extents, target: Target) -> tuple[int, int]:
     """(rows, vectors) of the cheapest tile."""
-    best, found = math.inf, (1, 1)
+    best, found, held = math.inf, (1, 1), x.held(target)
     for vectors in range(1, min(MOST_VECTORS, math.ceil(x.n / LANES)) + 1):
-        for rows in range(1, min(MOST_ROWS, x.m, registers_of(vectors, target)) + 1):
-            cost = _cost(x, rows, vectors, 4 * LANES // target.vector_bytes)
+        for rows in range(1, min(MOST_ROWS, x.m, registers_of(vectors, held, target)) + 1):
+            cost = _cost(x, rows, vectors, 4 * LANES // target.vector_bytes, held)
             if cost <= best:
                 best, found = cost, (rows, vectors)
     return found
 
 
-def _cost(x: Extents, rows: int, vectors: int, parts: int) -> float:
-    """Cycles for each k: tiles; A again for each panel; waiting for B in the first tile.
+def _cost(x: Extents, rows: int, vectors: int, parts: int, held: int) -> float:
+    """Cycles for each k: tiles; A again for each panel; waiting for B where it is met first.
 
     Rests of other sizes are code of their own, so even divisions are worth a little.
     """
@@ -137,7 +152,7 @@ def _cost(x: Extents, rows: int, vectors: int, parts: int) -> float:
     heights = [(rows, x.m // rows), (lower, 1)]
     widths = [(vectors, columns // vectors), (narrower, 1)]
     total = sum(
-        _step(height, width, parts) * times * across
+        _step(height, width, parts, held) * times * across
         for height, times in heights
         for width, across in widths
         if height and width
@@ -148,15 +163,15 @@ def _cost(x: Extents, rows: int, vectors: int, parts: int) -> float:
     elif x.split == "n":
         total *= _imbalance(columns, vectors)
     again = math.ceil(columns / vectors) * x.m / LANES
-    waiting = max(0.0, 6 - rows * parts / 2) * columns
+    waiting = 0.0 if x.slides else max(0.0, 3 - rows * parts / 4) * columns
     return total + again + waiting
 
 
-def _step(height: int, vectors: int, parts: int) -> float:
+def _step(height: int, vectors: int, parts: int, held: int) -> float:
     """Cycles of one tile for each k: arithmetic, loads, dependence, or B from L2."""
     width = vectors * parts
-    loads = (height + width) / 2
-    return max(height * width / 2, loads, LATENCY, vectors * L2_CYCLES) + loads / 10
+    loads = ((height + held - 1) / held + width) / 2
+    return max(height * width / 2, loads, LATENCY, vectors * L2_CYCLES) + LOADING * loads
 
 
 def _imbalance(extent: int, size: int) -> float:

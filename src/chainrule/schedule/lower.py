@@ -10,7 +10,19 @@ from ..ir.types import Shape
 from .fuse import Cluster
 from .index import Idx, dot_strides, loops, zero
 from .inline import Builder
-from .nest import Acc, Access, Affine, Expr, Indirect, Load, Nest, Product, Reduce, Store
+from .nest import (
+    MOST_TAPS,
+    Acc,
+    Access,
+    Affine,
+    Expr,
+    Indirect,
+    Load,
+    Nest,
+    Product,
+    Reduce,
+    Store,
+)
 from .tile import regroup
 from .units import Place, Plan, Unit
 
@@ -89,15 +101,24 @@ def _dot(node: Node) -> _Read:
 
 
 def _conv(node: Node) -> _Read:
-    """y [N, *P, G, O]; reduced are the kernel's axes and C."""
+    """y [N, *P, G, O]; reduced are the kernel's axes and C.
+
+    The last two change places where a step along the kernel is one from place to place: neighbours
+    then read the same elements of x, one after the other.
+    """
     x, w = node.inputs
     count = node.ndim - 3
     at = loops(node.ndim + count + 1)
     n, places, (g, o) = at[0], at[1 : 1 + count], at[1 + count : 3 + count]
     taps, c = at[node.ndim : -1], at[-1]
+    reduced = [*w.shape[:count], w.shape[-2]]
+    shared = node.params["strides"][-1] == node.params["dilation"][-1] and node.shape[count] > 1
+    if shared and reduced[-2] <= MOST_TAPS:
+        taps, c = (*taps[:-1], c), taps[-1]
+        reduced[-2:] = reversed(reduced[-2:])
     left = x, (n, *_slid(node, places, taps), g, c)
     right = w, (*taps, g, c, o)
-    return _Read(left, right, count, (*w.shape[:count], w.shape[-2]))
+    return _Read(left, right, count, tuple(reduced))
 
 
 def _wgrad(node: Node) -> _Read:

@@ -37,6 +37,8 @@ from ..ir.types import Array, DType
 
 #: elements of a vector in every nest, whatever the processor: part of the order of sums
 LANES = 16
+#: a kernel with more elements along its last axis is not summed tap by tap inside of a channel
+MOST_TAPS = 9
 
 
 @dataclass(frozen=True, eq=False)
