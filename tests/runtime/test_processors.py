@@ -59,12 +59,15 @@ def test_affinity_and_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_stand_on_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = processors._place
     monkeypatch.setattr(processors, "_core_of", lambda cpu: str(cpu % 4))  # 1 and 5 are siblings
-    usable = {0, 1, 2, 4, 5, 6}
-    assert [place(t, 1, usable) for t in range(5)] == [1, 2, 0, 1, 2]
-    assert [place(t, 5, usable) for t in range(3)] == [5, 0, 2]
-    assert place(3, 2, {2}) == 2
+    monkeypatch.setattr(processors, "_affinity", lambda: {0, 1, 2, 4, 5, 6})
+    table = processors.arrangement(5)
+    assert table.shape == (5, 7)
+    assert table[:, 1].tolist() == [1, 2, 0, 1, 2]
+    assert table[:3, 5].tolist() == [5, 0, 2]
+    assert set(table[:, 3]) == {-1}
+    monkeypatch.setattr(processors, "_affinity", lambda: {2})
+    assert processors.arrangement(4)[3, 2] == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems place threads themselves")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from chainrule.codegen.target import emit_assembly, target_for
+from chainrule.runtime import processors
 from chainrule.runtime import threads as threads_module
-from chainrule.runtime.parking import parking_text
-from chainrule.runtime.threads import Pool, pool
+from chainrule.runtime.link import link
+from chainrule.runtime.parking import FUNCTIONS, parking_text
+from chainrule.runtime.threads import Pool, _parking_object, pool
 from runtime.programs import counter
 
 
@@ -176,3 +182,33 @@ def test_parking_compiles_for_other_processors(
 ) -> None:
     target = target_for(cpu, triple)
     assert instruction in emit_assembly(parking_text(target), target)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems place threads themselves")
+def test_a_worker_on_the_leaders_processor_moves_to_its_own() -> None:
+    """As a barrier calls it: on a thread with the box of the pool, with the leader's processor."""
+    pool = Pool()
+    pool._grow(2)
+    table = processors.arrangement(2)
+    linked = link(_parking_object(), FUNCTIONS)
+    apart = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32)(
+        linked.addresses["apart"]
+    )
+
+    def stands(leader_is_here: bool) -> list[bool]:
+        """Whether each of some calls left the thread where it was asked to be."""
+        usable, found = os.sched_getaffinity(0), []
+        for here in sorted(usable) * 3:
+            os.sched_setaffinity(0, {here})
+            os.sched_setaffinity(0, usable)
+            apart(pool._box, 1, here if leader_is_here else here + 1)
+            place = table[1, here] if leader_is_here else here
+            found.append(processors.current_processor() == place)
+            assert os.sched_getaffinity(0) == usable
+        return found
+
+    with ThreadPoolExecutor(1) as executor:  # the system may move a thread too, but seldom
+        for leader_is_here in (True, False):
+            found = executor.submit(stands, leader_is_here).result()
+            assert sum(found) > len(found) // 2
+    pool.close()

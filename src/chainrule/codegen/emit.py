@@ -91,7 +91,7 @@ class _Module:
         return b.function(RUN, params, "nounwind", linkage="")
 
     def _barrier(self) -> None:
-        self.b.emit(f"call void @barrier({_CTL}, {_THREADS})")
+        self.b.emit(f"call void @barrier({_CTL}, {_TID}, {_THREADS})")
 
     def _end_of_step(self, latch: str, head: str, out: str) -> None:
         """Thread 0 decides whether all leave; the decision has two words in turn, because a slow

@@ -9,7 +9,8 @@ from .values import Value, const, i64
 # Byte offsets in the control block; a cache line each, where threads meet.
 # Arrivals are counted at its very start.
 GENERATION, STOP, DONE, YIELD, SLEEP, LEAVE = 64, 128, 192, 256, 264, 320
-CONTROL_BYTES = 384
+WHERE, APART, BOX, LEADER = 272, 280, 288, 384
+CONTROL_BYTES = 448
 
 SPINS = 2000  # pauses before a waiting thread gives its processor away
 YIELDS = 400  # yields before it sleeps
@@ -19,10 +20,22 @@ FLUSH_X86 = 0x8040  # flush to zero, denormals are zero
 FLUSH_ARM = 1 << 24
 
 _BARRIER = """\
-define internal void @barrier(ptr %ctl, i64 %threads) noinline nounwind {{
+define internal void @barrier(ptr %ctl, i64 %tid, i64 %threads) noinline nounwind {{
 entry:
   %alone = icmp ule i64 %threads, 1
-  br i1 %alone, label %out, label %arrive
+  br i1 %alone, label %out, label %come
+come:
+  %leader = getelementptr i8, ptr %ctl, i64 {leader}
+  %locator = getelementptr i8, ptr %ctl, i64 {where}
+  %where = load ptr, ptr %locator, align 8
+  %unknown = icmp eq ptr %where, null
+  %follows = icmp ne i64 %tid, 0
+  %silent = or i1 %unknown, %follows
+  br i1 %silent, label %arrive, label %tell
+tell:
+  %here = call i32 %where()
+  store atomic i32 %here, ptr %leader monotonic, align 4
+  br label %arrive
 arrive:
   %generation = getelementptr i8, ptr %ctl, i64 {generation}
   %old = load atomic i32, ptr %generation acquire, align 4
@@ -49,6 +62,19 @@ spin:
   {pause}
   br label %again
 slow:
+  %first = icmp eq i32 %tries, {spins}
+  %movable = xor i1 %unknown, true
+  %look = and i1 %first, %movable
+  br i1 %look, label %part, label %rest
+part:
+  %parter = getelementptr i8, ptr %ctl, i64 {apart}
+  %apart = load ptr, ptr %parter, align 8
+  %boxed = getelementptr i8, ptr %ctl, i64 {box}
+  %box = load ptr, ptr %boxed, align 8
+  %there = load atomic i32, ptr %leader monotonic, align 4
+  call void %apart(ptr %box, i64 %tid, i32 %there)
+  br label %rest
+rest:
   %short = icmp ult i32 %tries, {naps}
   br i1 %short, label %give, label %sleep
 give:
@@ -70,10 +96,11 @@ out:
 
 
 def barrier_text(target: Target) -> tuple[str, str]:
-    """The function `@barrier(ctl, threads)`, and the declaration it needs.
+    """The function `@barrier(ctl, tid, threads)`, and the declaration it needs.
 
     Waiting threads spin, then yield, then sleep: with more threads than processors pure spinning
-    would wait for the end of a time slice.
+    would wait for the end of a time slice. Thread 0 tells where it runs, so that one that waits for
+    long may see that it has been put on the same processor, and leave it.
     """
     if target.is_x86:
         pause, declaration = "call void @llvm.x86.sse2.pause()", "void @llvm.x86.sse2.pause()"
@@ -87,6 +114,10 @@ def barrier_text(target: Target) -> tuple[str, str]:
         yielder=YIELD,
         sleeper=SLEEP,
         nap=NAP,
+        where=WHERE,
+        apart=APART,
+        box=BOX,
+        leader=LEADER,
         pause=pause,
     )
     return text, f"declare {declaration}"

@@ -10,6 +10,8 @@ The box (64-byte lines) holds, at byte offsets:
     128   closing i32    everybody leaves
     192   the job: entry, control, externals, arena (pointers), threads i64, steps i64
     256   yield, sleep (pointers), spins i32
+    280   where threads belong: a table of i32 (pointer), the length of its rows i64
+    296   sched_getcpu, sched_getaffinity, sched_setaffinity (pointers; null: threads stay)
     320 + 64 tid         worker's line: +0 go i32 (a job is there), +4 away i32 (waits in Python)
 
 ``park(box, tid)`` runs jobs until there was none for about 50 ms, or the box closes. ``lead(box,
@@ -17,16 +19,32 @@ entry, control, externals, arena, threads, steps)`` returns how many workers are
 has run the job on all threads. ``lead_now`` runs it in any case: those who are away must be on
 their way. A worker says that it is away and then looks at ``hold``; the leader sets ``hold`` and
 then looks who is away: with sequential consistency one of the two sees the other.
+
+``apart(box, tid, leader)`` is called by a worker that has waited for long at a barrier, ``leader``
+being the processor of thread 0. If it is the worker's own, the system has put the two together and
+would leave them so for some 10 ms, in which they take turns: the worker moves to its own place.
 """
 
 from __future__ import annotations
 
+from ..codegen import spmd
 from ..codegen.target import Target
 
-__all__ = ["CLOSING", "FUNCTIONS", "HOLD", "SLEEP", "SPINS", "WORKERS", "YIELD", "parking_text"]
+__all__ = [
+    "CLOSING",
+    "FUNCTIONS",
+    "HOLD",
+    "PLACES",
+    "SLEEP",
+    "SPINS",
+    "SYSTEM",
+    "WORKERS",
+    "YIELD",
+    "parking_text",
+]
 
-HOLD, CLOSING, YIELD, SLEEP, SPINS, WORKERS = 0, 128, 256, 264, 272, 320
-FUNCTIONS = ("park", "lead", "lead_now")
+HOLD, CLOSING, YIELD, SLEEP, SPINS, PLACES, SYSTEM, WORKERS = 0, 128, 256, 264, 272, 280, 296, 320
+FUNCTIONS = ("park", "lead", "lead_now", "apart")
 
 _YIELDS = 4000  # 1 to 2 ms when nobody else wants the processor
 _SLEEPS = 450  # of 50 us, about 100 us each with the timer's slack
@@ -48,12 +66,16 @@ def parking_text(target: Target) -> str:
         yields=_YIELDS,
         patience=_YIELDS + _SLEEPS,
         nap=_NAP,
+        where=spmd.WHERE,
+        apart=spmd.APART,
+        box=spmd.BOX,
     )
 
 
 # `rest` waits a little, the longer the more often it was called: n counts the calls of this wait.
 _TEXT = """
 declare {declaration}
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 
 define internal void @rest(ptr %box, i64 %n) noinline nounwind {{
   %spins.at = getelementptr i8, ptr %box, i64 272
@@ -77,6 +99,66 @@ sleep:
   %sleep.at = getelementptr i8, ptr %box, i64 264
   %sleep.fn = load ptr, ptr %sleep.at
   call void %sleep.fn(i32 {nap})
+  ret void
+}}
+
+define void @apart(ptr %box, i64 %tid, i32 %leader) noinline nounwind {{
+entry:
+  %all = alloca [128 x i8], align 16
+  %one = alloca [128 x i8], align 16
+  %locator = getelementptr i8, ptr %box, i64 296
+  %where = load ptr, ptr %locator
+  %here = call i32 %where()
+  %together = icmp eq i32 %here, %leader
+  %follows = icmp ne i64 %tid, 0
+  %mine = and i1 %together, %follows
+  br i1 %mine, label %look, label %out
+
+look:                                             ; where do I belong?
+  %columns.at = getelementptr i8, ptr %box, i64 288
+  %columns = load i64, ptr %columns.at
+  %column = zext i32 %here to i64
+  %listed = icmp ult i64 %column, %columns
+  br i1 %listed, label %find, label %out
+find:
+  %table.at = getelementptr i8, ptr %box, i64 280
+  %table = load ptr, ptr %table.at
+  %row = mul i64 %tid, %columns
+  %entry.number = add i64 %row, %column
+  %entry.at = getelementptr i32, ptr %table, i64 %entry.number
+  %place = load i32, ptr %entry.at
+  %outside = icmp ugt i32 %place, 1023
+  %there = icmp eq i32 %place, %here
+  %stay = or i1 %outside, %there
+  br i1 %stay, label %out, label %ask
+
+ask:                                              ; may I be there?
+  %reader.at = getelementptr i8, ptr %box, i64 304
+  %reader = load ptr, ptr %reader.at
+  %failed = call i32 %reader(i32 0, i64 128, ptr %all)
+  %known = icmp eq i32 %failed, 0
+  br i1 %known, label %check, label %out
+check:
+  %byte = lshr i32 %place, 3
+  %shift = and i32 %place, 7
+  %bit32 = shl i32 1, %shift
+  %bit = trunc i32 %bit32 to i8
+  %old.at = getelementptr i8, ptr %all, i32 %byte
+  %old = load i8, ptr %old.at
+  %allowed = and i8 %old, %bit
+  %usable = icmp ne i8 %allowed, 0
+  br i1 %usable, label %move, label %out
+
+move:                                             ; go there, and leave the choice as it was
+  call void @llvm.memset.p0.i64(ptr %one, i8 0, i64 128, i1 false)
+  %new.at = getelementptr i8, ptr %one, i32 %byte
+  store i8 %bit, ptr %new.at
+  %writer.at = getelementptr i8, ptr %box, i64 312
+  %writer = load ptr, ptr %writer.at
+  %moved = call i32 %writer(i32 0, i64 128, ptr %one)
+  %freed = call i32 %writer(i32 0, i64 128, ptr %all)
+  br label %out
+out:
   ret void
 }}
 
@@ -198,6 +280,14 @@ entry:
   store i64 %threads, ptr %threads.at
   store i64 %steps, ptr %steps.at
   store atomic i32 0, ptr %done monotonic, align 4
+  %locator = getelementptr i8, ptr %box, i64 296
+  %where = load ptr, ptr %locator
+  %where.at = getelementptr i8, ptr %control, i64 {where}
+  %apart.at = getelementptr i8, ptr %control, i64 {apart}
+  %box.at = getelementptr i8, ptr %control, i64 {box}
+  store ptr %where, ptr %where.at
+  store ptr @apart, ptr %apart.at
+  store ptr %box, ptr %box.at
   br label %loop
 loop:
   %tid = phi i64 [ 1, %entry ], [ %tid.next, %body ]

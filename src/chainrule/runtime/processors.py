@@ -9,11 +9,15 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from .. import config
 from ..errors import ConfigError
+from ..ir.types import Array
 
 __all__ = [
     "MAX_THREADS",
+    "arrangement",
     "available",
     "current_processor",
     "get_num_threads",
@@ -75,7 +79,8 @@ def stand_apart(tid: int, leader: int) -> None:
     """Take the calling thread, number ``tid``, away from processor ``leader``, where thread 0 runs.
 
     Linux wakes a thread beside whoever woke it, and parts two that never sleep only after many
-    milliseconds: until then they take turns. Afterwards the system may move it as before.
+    milliseconds: until then they take turns. Afterwards the system may move it as before. (If it
+    puts the two together again, `parking.apart` parts them.)
     """
     if sys.platform != "linux":
         return
@@ -83,18 +88,32 @@ def stand_apart(tid: int, leader: int) -> None:
     if leader not in usable:
         return
     try:
-        os.sched_setaffinity(0, {_place(tid, leader, usable)})  # moves it now; 0 is this thread
+        order = _order(leader, usable)
+        os.sched_setaffinity(0, {order[tid % len(order)]})  # moves it now; 0 is this thread
         os.sched_setaffinity(0, usable)
     except OSError:
         return  # the system has taken processors away meanwhile
 
 
-def _place(tid: int, leader: int, usable: Collection[int]) -> int:
-    """A core for each thread, counted from that of the leader, as long as there are enough."""
+def arrangement(threads: int) -> Array:
+    """i32 [threads, processors]: where a thread belongs while thread 0 runs on a processor.
+
+    -1 if this process may not use that one. What `stand_apart` does, for threads that are at work.
+    """
+    usable = _affinity()
+    table = np.full((threads, max(usable) + 1), -1, np.int32)
+    for leader in usable:
+        table[:, leader] = np.resize(_order(leader, usable), threads)
+    return table
+
+
+def _order(leader: int, usable: Collection[int]) -> list[int]:
+    """A processor of each core, from that of the leader on."""
     cores = {_core_of(cpu): cpu for cpu in sorted(usable, reverse=True)}
     cores[_core_of(leader)] = leader
     places = sorted(cores.values())
-    return places[(places.index(leader) + tid) % len(places)]
+    first = places.index(leader)
+    return places[first:] + places[:first]
 
 
 def _openmp_threads() -> int | None:

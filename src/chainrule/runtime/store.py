@@ -11,7 +11,7 @@ import numpy as np
 from ..codegen.spmd import CONTROL_BYTES, DONE, LEAVE, SLEEP, STOP, YIELD
 from .buffer import address, aligned_empty
 
-__all__ = ["Control", "PointerTable", "sleep_address", "yield_address"]
+__all__ = ["Control", "PointerTable", "affinity_addresses", "sleep_address", "yield_address"]
 
 
 class PointerTable:
@@ -42,6 +42,16 @@ def yield_address() -> int:
 def sleep_address() -> int:
     """The address of a ``void(i32 microseconds)`` that sleeps."""
     return ctypes.cast(_sleep, ctypes.c_void_p).value or 0
+
+
+def affinity_addresses() -> list[int]:
+    """Those of `sched_getcpu`, `sched_getaffinity` and `sched_setaffinity`; zeros without them."""
+    names = "sched_getcpu", "sched_getaffinity", "sched_setaffinity"
+    system = ctypes.CDLL(None) if sys.platform == "linux" else None
+    found: list[Any] = [getattr(system, name, None) for name in names]
+    if None in found:
+        return [0, 0, 0]
+    return [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in found]
 
 
 class Control:

@@ -22,16 +22,28 @@ from .buffer import address, aligned_empty
 from .cache import default_cache
 from .link import Linked, link
 from .locks import RunLock
-from .parking import CLOSING, FUNCTIONS, HOLD, SLEEP, SPINS, WORKERS, YIELD, parking_text
+from .parking import (
+    CLOSING,
+    FUNCTIONS,
+    HOLD,
+    PLACES,
+    SLEEP,
+    SPINS,
+    SYSTEM,
+    WORKERS,
+    YIELD,
+    parking_text,
+)
 from .processors import (
     MAX_THREADS,
+    arrangement,
     available,
     current_processor,
     get_num_threads,
     set_num_threads,
     stand_apart,
 )
-from .store import sleep_address, yield_address
+from .store import affinity_addresses, sleep_address, yield_address
 
 __all__ = ["RUN", "Pool", "get_num_threads", "pool", "set_num_threads"]
 
@@ -88,6 +100,8 @@ class Pool:
         self._spins = ctypes.c_int32.from_address(self._box + SPINS)
         ctypes.c_size_t.from_address(self._box + YIELD).value = yield_address()
         ctypes.c_size_t.from_address(self._box + SLEEP).value = sleep_address()
+        for number, function in enumerate(affinity_addresses()):
+            ctypes.c_size_t.from_address(self._box + SYSTEM + 8 * number).value = function
 
     def run(
         self, entry: int, ctl: int, externals: int, arena: int, threads: int, steps: int
@@ -128,7 +142,15 @@ class Pool:
                 self._full = True
                 return len(self._workers) + 1
             self._workers.append(worker)
+        self._arrange()
         return threads
+
+    def _arrange(self) -> None:
+        """Tell the workers where they belong."""
+        self._places = arrangement(len(self._workers) + 1)
+        columns = self._places.shape[1]
+        ctypes.c_size_t.from_address(self._box + PLACES).value = address(self._places)
+        ctypes.c_int64.from_address(self._box + PLACES + 8).value = columns
 
     def _wake(self, threads: int) -> None:
         for worker in self._workers[: threads - 1]:
