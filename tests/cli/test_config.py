@@ -44,6 +44,16 @@ def test_init_writes_what_train_would_infer(command: Command, csv: Path, folder:
     assert weights(direct.stdout) == weights(written.stdout)
 
 
+def test_init_keeps_the_kind_of_the_target(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "t.csv").write_text("a,b\n" + "\n".join(f"{i},{i % 4}" for i in range(60)))
+    monkeypatch.setenv("CHAINRULE_SETTINGS", "data.columns.b=number")
+    result = command("init", "t.csv", "--target", "b", "-o", "-", "-q")
+    data = tomllib.loads(result.stdout)["data"]
+    assert (data["task"], data["columns"]) == ("regression", {"a": "number", "b": "number"})
+
+
 def test_init_for_a_bundled_table(command: Command, folder: Path) -> None:
     result = command("init", "breast_cancer", "-o", "-", "-q")
     document = tomllib.loads(result.stdout)

@@ -114,6 +114,26 @@ def test_a_file_named_like_a_bundled_table_wins(command: Command, folder: Path) 
     assert "50 rows" in result.stderr
 
 
+def test_the_kind_of_the_target_sets_the_task(command: Command, folder: Path) -> None:
+    lines = "\n".join(f"{i},{i % 4}" for i in range(60))
+    (folder / "t.csv").write_text(f"a,b\n{lines}\n")
+
+    def learned(kind: str) -> tuple[str, str]:
+        result = command("train", "t.csv", "--target", "b", "--column", f"b={kind}", "--epochs", 1)
+        assert result.exit_code == 0, result.stderr
+        run = Path(result.stdout.strip())
+        assert load_run(run).task == json.loads((run / "run.json").read_text())["task"]
+        return load_run(run).task, result.stderr
+
+    assert learned("number")[0] == "regression"
+    task, said = learned("category")
+    assert task == "multiclass"
+    assert "D110" not in said
+    refused = command("train", "t.csv", "--target", "b", "--column", "b=ignored")
+    assert refused.exit_code == 2
+    assert "the target `b` cannot be `ignored`" in refused.stderr
+
+
 def test_a_query_selects_rows_and_columns(command: Command, folder: Path) -> None:
     query = "SELECT age, oldpeak, disease FROM data WHERE sex = 'Male'"
     result = command("train", "heart", "--query", query, "--epochs", 1)

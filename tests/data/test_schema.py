@@ -186,6 +186,44 @@ class TestTarget:
         with pytest.raises(ConfigError, match="no task `regresion`"):
             self.task([0, 1] * 30, task="regresion")
 
+    def test_the_kind_of_the_target_decides(self) -> None:
+        def learned(values: list[Any], kind: str, **options: Any) -> tuple[Any, ...]:
+            return self.task(values, kinds={"y": kind}, **options)[:2]
+
+        assert learned([0, 1] * 30, "number") == ("regression", ())
+        assert learned([0, 1, 2] * 20, "number") == ("regression", ())
+        assert learned([f"{i}.5" for i in range(N)], "number") == ("regression", ())
+        assert learned([0, 1, 2] * 20, "category") == ("multiclass", (0, 1, 2))
+        assert learned([i % 30 for i in range(N)], "category")[0] == "multiclass"
+        assert learned([0.5, 1.5] * 30, "category", task="binary") == ("binary", (0.5, 1.5))
+        assert learned([0, 1] * 30, "boolean") == ("binary", (False, True))
+        assert self.task([0, 1, 2] * 20, kinds={"y": "category"})[2] == []
+
+    @pytest.mark.parametrize(
+        ("options", "error", "what"),
+        [
+            ({"kinds": {"y": "number"}}, DataError, "`no` in column `y` is not a number"),
+            ({"kinds": {"y": "boolean"}}, DataError, "`no` in column `y` is not"),
+            ({"kinds": {"y": "datetime"}}, ConfigError, "target `y` cannot be `datetime`"),
+            ({"ignore": ["y"]}, ConfigError, "target `y` cannot be `ignored`"),
+            (
+                {"kinds": {"y": "category"}, "task": "regression"},
+                ConfigError,
+                "cannot be a category in a regression task",
+            ),
+            (
+                {"kinds": {"y": "number"}, "task": "binary"},
+                ConfigError,
+                "cannot be a number in a binary task",
+            ),
+        ],
+    )
+    def test_a_kind_that_no_target_has(
+        self, options: dict[str, Any], error: type[Exception], what: str
+    ) -> None:
+        with pytest.raises(error, match=what):
+            self.task(["no", "yes"] * 30, **options)
+
     def test_rows_without_target_are_counted(self) -> None:
         values = [None, float("inf")] + [i / 7 for i in range(N - 2)]
         schema, findings = infer({"f": list(range(N)), "y": values}, "y")

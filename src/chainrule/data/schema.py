@@ -71,9 +71,9 @@ def infer_schema(
     """The schema of ``table`` and what was noticed on the way.
 
     ``kinds`` fixes the kind of columns by name, ``missing`` lists values that mean `not measured`,
-    ``ignore`` names columns to leave out, ``task`` overrules binary, multiclass or regression.
-    Raises DataError when a name is no column, when no column is left, or when the target cannot be
-    learned (see ``infer_target``).
+    ``ignore`` names columns to leave out, ``task`` overrules binary, multiclass or regression, and
+    so does the kind of the target. Raises DataError when a name is no column, when no column is
+    left, or when the target cannot be learned (see ``infer_target``).
     """
     kinds, missing = dict(kinds or {}), dict(missing or {})
     for name in (*kinds, *missing, *ignore):
@@ -86,7 +86,10 @@ def infer_schema(
             )
     table = table.with_missing(missing)
     findings: list[Finding] = list(table.findings)
-    goal = infer_target(table, target, task, findings) if target is not None else None
+    goal = None
+    if target is not None:
+        wanted = "ignored" if target in ignore else kinds.get(target)
+        goal = infer_target(table, target, task, findings, wanted)
     columns = []
     for name in table.columns:
         if name == target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,13 @@ Label = str | int | float | bool
 
 MAX_NUMBER_CLASSES = 10
 MAX_CLASSES = 1000
+
+#: what a target of a kind can be learned as
+TASKS_OF: Mapping[str, tuple[Task, ...]] = {
+    "number": ("regression",),
+    "boolean": ("binary", "multiclass"),
+    "category": ("binary", "multiclass"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,20 +47,37 @@ class Target:
         return "truth" if self.classes and isinstance(self.classes[0], bool) else "number"
 
 
-def infer_target(table: Table, name: str, task: Task | None, findings: list[Finding]) -> Target:
+def infer_target(
+    table: Table,
+    name: str,
+    task: Task | None,
+    findings: list[Finding],
+    kind: str | None = None,
+) -> Target:
     """The task that column ``name`` sets. Appends to ``findings`` what was decided for the user.
 
     Two values make a binary task; more values of text, or up to ten different whole numbers, a
-    multiclass one; other numbers a regression. Raises DataError when the target has no value, one
-    value, or a different text in every row.
+    multiclass one; other numbers a regression. A ``kind`` decides instead: a number is a
+    regression, a category or boolean a class. Raises DataError when the target has no value, one
+    value, or a different text in every row; ConfigError for a kind that is no target, or not one
+    of ``task``.
     """
     facts = table.facts(name)
     if task is not None and task not in ("binary", "multiclass", "regression"):
         raise ConfigError(f"there is no task `{task}`", help="use binary, multiclass or regression")
-    _refuse_unusable(table, name, facts)
+    if kind is not None:
+        _check_kind(name, kind, task)
+    _refuse_unusable(table, name, facts, kind)
     if facts.present < facts.rows or facts.infinite:
         _note_left_out(name, facts, findings)
-    if facts.storage == "number" and (task == "regression" or _is_regression(facts, task)):
+    if kind == "number":
+        table.require(name, "number")
+        return Target(name, "regression")
+    if kind == "boolean":
+        table.require(name, "truth")
+        return Target(name, task or "binary", (False, True))
+    amount = kind is None and (task == "regression" or _is_regression(facts, task))
+    if facts.storage == "number" and amount:
         return Target(name, "regression")
     if task == "regression":
         raise DataError(
@@ -67,7 +92,7 @@ def infer_target(table: Table, name: str, task: Task | None, findings: list[Find
             where=table.name,
             help=f"the classes are {', '.join(map(repr, classes[:10]))}",
         )
-    if facts.storage == "number" and len(classes) > 2 and task is None:
+    if facts.storage == "number" and len(classes) > 2 and task is kind is None:
         findings.append(
             Finding(
                 "D110",
@@ -80,7 +105,21 @@ def infer_target(table: Table, name: str, task: Task | None, findings: list[Find
     return Target(name, task or ("binary" if len(classes) == 2 else "multiclass"), classes)
 
 
-def _refuse_unusable(table: Table, name: str, facts: Facts) -> None:
+def _check_kind(name: str, kind: str, task: Task | None) -> None:
+    """ConfigError for a kind that cannot be predicted, or that contradicts the task."""
+    if kind not in TASKS_OF:
+        raise ConfigError(
+            f"the target `{name}` cannot be `{kind}`",
+            help="a target is a number, a boolean or a category; leave its kind out to infer it",
+        )
+    if task is not None and task not in TASKS_OF[kind]:
+        raise ConfigError(
+            f"the target `{name}` cannot be a {kind} in a {task} task",
+            help=f"leave one of the two out: a {kind} is for {' or '.join(TASKS_OF[kind])}",
+        )
+
+
+def _refuse_unusable(table: Table, name: str, facts: Facts, kind: str | None) -> None:
     usable = facts.present - facts.infinite
     if facts.storage == "empty" or usable <= 0:
         raise DataError(
@@ -100,13 +139,15 @@ def _refuse_unusable(table: Table, name: str, facts: Facts) -> None:
             where=table.name,
             help="choose another target column",
         )
-    if facts.storage == "text" and facts.distinct == facts.present and facts.present > 2:
+    if facts.storage != "text" or kind == "number":
+        return
+    if facts.distinct == facts.present and facts.present > 2:
         raise DataError(
             f"the target `{name}` is different in every row, so it names rows, not classes",
             where=table.name,
             help="choose another target column",
         )
-    if facts.storage == "text" and facts.distinct > MAX_CLASSES:
+    if facts.distinct > MAX_CLASSES:
         raise DataError(
             f"the target `{name}` has {facts.distinct} classes, at most {MAX_CLASSES} can be told "
             "apart",

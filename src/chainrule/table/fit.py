@@ -84,7 +84,8 @@ def fit(
     with AdamW until the validation loss has not improved for ``patience`` epochs; the best weights
     are kept. What is None is decided by the defaults of ``run.toml`` or by the number of rows.
     ``missing={"chol": [0]}`` lists values that mean `not measured`, ``columns={"zip": "category"}``
-    overrules a kind (``ignored`` leaves out), ``query`` is an SQL SELECT from ``data``.
+    overrules a kind (``ignored`` leaves out, that of the target sets the task), ``query`` is an SQL
+    SELECT from ``data``.
     ``settings`` sets anything else that ``run.toml`` can hold: ``["train.clip.global_norm=1"]``.
     The run folder goes to ``runs_dir`` (None: nothing is written); its ``report.html`` is written
     by the command line, or by `chainrule.report.write_report`. Equal data and ``seed``, equal bits.

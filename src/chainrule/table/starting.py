@@ -38,6 +38,8 @@ def draft(settings: Settings, output: Path) -> tuple[Settings, Comments, tuple[F
         ignore=[c for c, k in data.columns.items() if k == "ignored"],
     )
     kinds: dict[str, Kind] = {c.name: c.kind for c in schema.columns}
+    if data.target in fixed:
+        kinds[data.target] = fixed[data.target]
     comments = dict(Settings.abouts())
     for name in kinds:
         comments["data", "columns", name] = _seen(table, name)

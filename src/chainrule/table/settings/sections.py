@@ -47,9 +47,10 @@ class DataSettings(Section):
         Length(0, 2),
         About("[2, 5]: the second of five parts is the test part; [] divides by split"),
     ] = ()
-    columns: Annotated[Mapping[str, Kind], About("the kind of a column; ignored leaves it out")] = (
-        field(default_factory=dict)
-    )
+    columns: Annotated[
+        Mapping[str, Kind],
+        About("the kind of a column; ignored leaves it out, that of the target sets the task"),
+    ] = field(default_factory=dict)
     missing: Annotated[
         Mapping[str, Annotated[tuple[int | float | str, ...], Length(1, 10_000)]],
         About("values of a column that mean `not measured`"),
