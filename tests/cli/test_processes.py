@@ -209,6 +209,35 @@ def test_streams_that_are_closed_or_full(
     assert "Error" not in done.stderr
 
 
+@pytest.mark.parametrize("progress", ["plain", "bar"])
+def test_talk_that_cannot_be_written_ends_no_training(
+    progress: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*CHAINRULE, "train", "heart", "--epochs", "3", "--progress", progress],
+            env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=full, text=True, check=False,
+        )  # fmt: skip
+        wrong = subprocess.run([*CHAINRULE, "train", "nothing"], env=env, cwd=tmp_path,
+                               stderr=full, check=False)  # fmt: skip
+    assert (done.returncode, wrong.returncode) == (0, 2)
+    facts = json.loads((tmp_path / done.stdout.strip() / "run.json").read_text())
+    assert (facts["status"], facts["epochs"]) == ("done", 3)
+
+
+def test_a_reader_of_the_talk_that_goes_away_ends_no_training(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    process = start(["train", "heart", "--epochs", "3"], env, tmp_path)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    process.stderr.close()
+    run = tmp_path / process.stdout.read().strip()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert json.loads((run / "run.json").read_text())["status"] == "done"
+
+
 def test_on_a_terminal_progress_is_one_live_line(env: dict[str, str], tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     live = {**env, "TERM": "xterm", "COLUMNS": "100"}

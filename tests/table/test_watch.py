@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
 from chainrule.data import Finding
@@ -45,3 +46,11 @@ def test_the_talk_of_a_fit() -> None:
     assert lines[1] == "642 train, 138 validation, 138 test; seed 0"
     assert lines[2].startswith("epoch   1/2") or lines[2].startswith("epoch 1/2")
     assert [line.split()[0] for line in lines[-4:]] == ["accuracy", "f1", "roc_auc", "log_loss"]
+
+
+def test_a_fit_whose_talk_cannot_be_written() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert len(fit("heart", epochs=2, runs_dir=None, listener=Talk(Full())).history.epoch) == 2

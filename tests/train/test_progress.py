@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import sys
 
 import pytest
 
+from chainrule.train import Callback
+from chainrule.train.callback import Logs
 from chainrule.train.progress import Progress, clock
+from train.problems_small import line, linear_trainer
 
 
 def finished(live: bool, epochs: int = 3) -> str:
@@ -37,6 +42,36 @@ def test_live_line_is_redrawn_and_ended() -> None:
 
 def test_nothing_without_an_epoch() -> None:
     assert finished(live=False, epochs=0) == ""
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_stream_without_room_is_no_error(live: bool) -> None:
+    progress = Progress(1, Full(), live=live)
+    progress.on_train_begin({})
+    progress.on_progress(0, 1.0, {"loss": 0.5})
+    progress.on_train_end({})
+
+
+@pytest.mark.parametrize("stderr", [None, Full()])
+def test_training_without_a_standard_error(
+    stderr: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Teller(Callback):
+        def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+            self.trainer.tell("hello")
+
+    monkeypatch.setattr(sys, "stderr", stderr)
+    trainer = linear_trainer()
+    trainer.fit(line(), epochs=2, callbacks=Teller())
+    assert trainer.messages == ["hello", "hello"]
+    assert len(trainer.history.epoch) == 2
 
 
 @pytest.mark.parametrize(

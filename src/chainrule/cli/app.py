@@ -1,6 +1,7 @@
 """The group of all commands, and what happens to their errors.
 
-stdout is data, stderr is talk. Exit codes:
+stdout is data, stderr is talk, which may be lost: where it cannot be written, work goes on. Exit
+codes:
 
     0    done
     1    a gate (``eval --min``) or a check failed, or ``find-lr`` found nothing
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -86,11 +87,11 @@ class Guard:
             say("ended by a signal" if ended else "interrupted")
             return Terminated.code if ended else 130
         if isinstance(error, ClosedPipeError):
-            forget_output()
+            forget(sys.stdout)
             return CLOSED_PIPE
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             say(error_text(f"the output cannot be written: {error.strerror}\n  help:  make room"))
-            forget_output()
+            forget(sys.stdout)
             return 2
         if isinstance(error, MemoryError):
             say(
@@ -101,9 +102,17 @@ class Guard:
         return 3
 
 
-def forget_output() -> None:
-    """What is left in the buffer must not raise again when Python closes stdout."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def forget(stream: TextIO) -> None:
+    """What is left in the buffer must not raise again when Python closes ``stream``."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def end_talk() -> None:
+    """Talk that could not be written is no reason for another exit code."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        forget(sys.stderr)
 
 
 def open_closed_streams() -> None:
@@ -163,6 +172,7 @@ class Commands(click.Group):
             state.traceback = "--traceback" in given
             result = super().main(given, prog_name or "chainrule", standalone_mode=False, **extra)
             guard.code = result if isinstance(result, int) else 0
+        end_talk()
         sys.exit(guard.code)
 
 

@@ -6,6 +6,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ class TerminalTalk(Talk):
             super().done(predictor, facts)
             return
         say(closing(facts))
-        Console(stderr=True, highlight=False).print(metric_table(facts))
+        with suppress(OSError):  # the terminal may be gone
+            Console(stderr=True, highlight=False).print(metric_table(facts))
 
 
 class JsonTalk(Listener):

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -55,8 +55,9 @@ def colour() -> bool | None:
 
 
 def say(text: str) -> None:
-    """A message on stderr."""
-    click.echo(text, err=True, color=colour())
+    """A message on stderr. Where it cannot be written, the work goes on without."""
+    with suppress(OSError):
+        click.echo(text, err=True, color=colour())
 
 
 def error_text(text: str) -> str:
@@ -74,7 +75,8 @@ def graceful() -> Iterator[None]:
         raise (KeyboardInterrupt if number == signal.SIGINT else Terminated)()
 
     def second(number: int, frame: FrameType | None) -> None:
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
         os._exit(130 if number == signal.SIGINT else Terminated.code)
 
     before = [(n, signal.signal(n, first)) for n in (signal.SIGINT, signal.SIGTERM)]

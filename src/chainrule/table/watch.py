@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from ..data import Finding
 from ..train import Callback, Progress
+from ..train.progress import write_talk
 from ..train.rates import rates_of
 from .runfolder import RunFolder
 from .trained import Trained
@@ -49,14 +50,15 @@ class Listener:
 
 
 class Talk(Listener):
-    """Says all of it in plain lines on stderr, with live progress on a terminal."""
+    """Says all of it in plain lines on stderr, with live progress on a terminal. Training goes on
+    where it cannot be written."""
 
     def __init__(self, stream: TextIO | None = None, progress: str = "auto") -> None:
-        self.stream = sys.stderr if stream is None else stream
+        self.stream: TextIO | None = sys.stderr if stream is None else stream
         self.progress = progress
 
     def say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        write_talk(self.stream, f"{text}\n")
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -10,7 +11,7 @@ from typing import TextIO
 
 from .callback import Callback, Logs
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "is_terminal", "write_talk"]
 
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 2.0
@@ -21,14 +22,15 @@ class Progress(Callback):
     """Writes ``epoch 7/30  ########----------  loss 0.318  val_loss 0.332  eta 0:12``.
 
     On a terminal the line is redrawn at most ten times a second. Elsewhere (a file, CI) a plain
-    line appears for the first epoch, at most every two seconds, and for the last one.
+    line appears for the first epoch, at most every two seconds, and for the last one. Where it
+    cannot be written (a full disk, a reader that went away) training goes on without it.
     """
 
     def __init__(self, epochs: int, stream: TextIO | None = None, live: bool | None = None) -> None:
         self.epochs = epochs
-        self.stream = sys.stderr if stream is None else stream
+        self.stream: TextIO | None = sys.stderr if stream is None else stream
         dumb = os.environ.get("TERM") == "dumb"
-        self.live = (self.stream.isatty() and not dumb) if live is None else live
+        self.live = (is_terminal(self.stream) and not dumb) if live is None else live
 
     def on_train_begin(self, logs: Logs) -> None:
         self._begun = time.monotonic()
@@ -52,7 +54,7 @@ class Progress(Callback):
             if self.live or text != self._shown:
                 self._write(text)
         if self.live and self._shown:
-            print(file=self.stream, flush=True)
+            write_talk(self.stream, "\n")
 
     def line(self, epoch: int, share: float, logs: Logs, ended: bool = False) -> str:
         """One line of progress; after the end, which may come early, without an eta."""
@@ -73,9 +75,23 @@ class Progress(Callback):
         self._written, self._shown = time.monotonic(), text
         if self.live:
             width = shutil.get_terminal_size().columns - 1
-            print(f"\r{text[:width]}\x1b[K", end="", file=self.stream, flush=True)
+            write_talk(self.stream, f"\r{text[:width]}\x1b[K")
         else:
-            print(text, file=self.stream, flush=True)
+            write_talk(self.stream, f"{text}\n")
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether ``stream`` is one; None is a standard stream that was closed before the start."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def write_talk(stream: TextIO | None, text: str) -> None:
+    """Writes what somebody may read or not: where that is impossible, nothing happens."""
+    if stream is None or stream.closed:
+        return
+    with contextlib.suppress(OSError):
+        stream.write(text)
+        stream.flush()
 
 
 def clock(seconds: float) -> str:

@@ -24,7 +24,7 @@ from .evaluation import EVALUATION_ROWS
 from .history import History
 from .learner import Learner
 from .order import Order
-from .progress import Progress
+from .progress import Progress, is_terminal, write_talk
 from .rates import observing, rates_of
 from .recording import BackupAndRestore
 from .run import Run
@@ -316,8 +316,8 @@ class Trainer(Learner):
         """What a callback has to say: kept in ``messages``, and on stderr if ``verbose``."""
         self.messages.append(text)
         if self.verbose:
-            live = "\r\x1b[K" if sys.stderr.isatty() else ""
-            print(f"{live}{text}", file=sys.stderr, flush=True)
+            live = "\r\x1b[K" if is_terminal(sys.stderr) else ""
+            write_talk(sys.stderr, f"{live}{text}\n")
 
 
 def _kept_where(
