@@ -191,6 +191,15 @@ def test_more_epochs_for_a_run_that_was_stopped_early(csv: Path, tmp_path: Path)
     assert stopped.run is not None
     with pytest.raises(StateError, match="stopped early after 2 of 6 epochs"):
         resume(stopped.run, epochs=9, verbose=False)
+    # In the last epoch, too; and what it was allowed to take has nothing to do with it.
+    words = ["train.convergence.loss=1000", "train.time_limit=1000"]
+    last = fit(csv, "ill", epochs=2, settings=words, runs_dir=tmp_path, verbose=False)
+    assert last.run is not None
+    before = (last.run / "run.json").read_bytes()
+    for epochs in (None, 9):
+        with pytest.raises(StateError, match="stopped early after 2 of 2 epochs"):
+            resume(last.run, epochs=epochs, verbose=False)
+    assert (last.run / "run.json").read_bytes() == before
     words = ["train.time_limit=1e-6"]
     late = fit(csv, "ill", epochs=6, settings=words, runs_dir=tmp_path, verbose=False)
     assert late.run is not None

@@ -148,6 +148,28 @@ def test_early_stopping_and_its_best_weights_survive(tmp_path: Path) -> None:
     assert digest(again) == digest(plain)
 
 
+def test_more_epochs_after_early_stopping_in_the_last_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would be none in a training that had had them from the start, and that is said."""
+
+    def run(trainer: Trainer, epochs: int, **settings: Any) -> Any:
+        stopping = callbacks.EarlyStopping("loss", patience=2, min_delta=10.0)
+        return trainer.fit(blobs(), epochs=epochs, callbacks=stopping, **settings)
+
+    plain, again, store = blob_trainer(), blob_trainer(), Checkpoints(tmp_path)
+    run(plain, 9, verbose=False)
+    assert len(run(blob_trainer(), 3, verbose=False, checkpoints=store).epoch) == 3
+    capsys.readouterr()
+    assert len(run(again, 9, checkpoints=store, resume=True).epoch) == 3
+    assert digest(again) == digest(plain)
+    assert again.messages == [
+        "nothing is left to do: a callback stopped this training after 3 epochs, and more of them "
+        "change nothing"
+    ]
+    assert again.messages[0] in capsys.readouterr().err
+
+
 # ------------------------------------------------------------------------------ kill -9, full disks
 
 

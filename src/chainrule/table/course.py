@@ -16,6 +16,7 @@ from ..frontend import default_generator, manual_seed
 from ..nn import Module
 from ..optim import EMA, SWA
 from ..train import Checkpoints, Trainer, save
+from ..train.callbacks import TimeLimit
 from .fingerprint import git_commit, machine, versions
 from .runfolder import RunFolder, sha256_of
 from .trained import RunSettings, Trained
@@ -194,7 +195,12 @@ class Course(ABC, Generic[M, P]):
             written = ("model.safetensors", "pipeline.json")
             files = {file: sha256_of(folder.path / file) for file in written}
         folder.update(
-            **facts, best=best, epochs=len(history.epoch), files=files, seconds=folder.seconds()
+            **facts,
+            best=best,
+            epochs=len(history.epoch),
+            stopped=_stopped(trainer),
+            files=files,
+            seconds=folder.seconds(),
         )
         folder.event(str(facts["status"]), best=best)
 
@@ -206,6 +212,13 @@ class Course(ABC, Generic[M, P]):
         folder.log("\n".join(result_lines(folder.facts)))
         self.heard.done(predictor, folder.facts)
         return predictor
+
+
+def _stopped(trainer: Trainer) -> bool:
+    """Whether a callback ended the training for good; a time limit only interrupts it."""
+    hooks = trainer.run.hooks if trainer.run is not None else ()
+    late = any(isinstance(callback, TimeLimit) and callback.reached for callback in hooks)
+    return trainer.stop_training and not late
 
 
 @contextlib.contextmanager

@@ -134,18 +134,19 @@ def _check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, p
     if facts["status"] != "done":
         return
     done = int(facts.get("epochs", 0))
-    if done >= most:
-        raise StateError(
-            f"the run is done after {done} epochs",
-            where=str(place),
-            help=f"give more of them, such as --epochs {2 * done}",
-        )
-    began = facts.get("settings", {}).get("train", {})  # earlier releases did not write them
+    began = facts.get("settings", {}).get("train", {})
     bound = began.get("epochs", most if epochs is None else done)
-    if done < bound and not began.get("time_limit"):
+    # Earlier releases wrote neither settings nor whether a callback had ended the training.
+    if facts.get("stopped", done < bound and not began.get("time_limit")):
         raise StateError(
             f"the run is done: it was stopped early after {done} of {bound} epochs",
             where=str(place),
             help="more epochs change nothing; train anew with more patience "
             "(train.early_stopping.patience) or smaller tolerances (train.convergence)",
+        )
+    if done >= most:
+        raise StateError(
+            f"the run is done after {done} epochs",
+            where=str(place),
+            help=f"give more of them, such as --epochs {2 * done}",
         )

@@ -94,7 +94,8 @@ class Trainer(Learner):
 
         With ``checkpoints``, SIGINT and SIGTERM save one more first. With ``resume``, training goes
         on from the newest one, and ends with the bits of a training that never stopped; ``epochs``
-        counts all, those before included. Without any checkpoint it begins afresh.
+        counts all, those before included. Without any checkpoint it begins afresh; where a callback
+        such as EarlyStopping has ended it, nothing is left to do, and that is said.
 
         Raises DataError or ShapeError, before the first step, for data that cannot be used;
         StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
@@ -146,6 +147,11 @@ class Trainer(Learner):
             state = newest.state()
             run.hooks.set_state(state["callbacks"])
             default_generator.set_state(state["random"])  # a callback may have drawn from it
+            if self.stop_training and run.epoch < run.epochs:
+                self.tell(
+                    f"nothing is left to do: a callback stopped this training after {run.epoch} "
+                    "epochs, and more of them change nothing"
+                )
 
     def _end(self, run: Run) -> None:
         run.hooks("on_train_end", self.history.last())
