@@ -21,10 +21,10 @@ from chainrule.data.images import read_images
 from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.images import Cnn, ImageNetwork, ImagePredictor, class_weights, fit_images
 from chainrule.images.mistakes import png
-from chainrule.report import report_facts, report_html
-from chainrule.table import Listener
+from chainrule.report import report_facts, report_html, write_report
+from chainrule.table import Listener, Talk
 from chainrule.train import Callback
-from images.conftest import SHAPES, train
+from images.conftest import SHAPES, paint_shapes, train
 
 
 def test_shapes_are_recognised(learned: ImagePredictor, others: Path) -> None:
@@ -195,6 +195,29 @@ def test_one_class_is_not_enough(shapes: Path, tmp_path: Path) -> None:
         fit_images(tmp_path / "photos", runs_dir=None, verbose=False)
     with pytest.raises(DataError, match="no classes"):
         fit_images(shapes / "disc", runs_dir=None, verbose=False)
+
+
+def test_so_few_images_that_nothing_can_be_divided(tmp_path: Path) -> None:
+    few = paint_shapes(tmp_path / "few", 1, 0)
+    (few / "square" / "0.png").unlink()
+    with pytest.raises(DataError) as caught:
+        train(few, None, epochs=1)
+    assert "2 images cannot be divided into 3 parts" in str(caught.value)
+    assert "at least 3 images are needed" in str(caught.value)
+    assert "row" not in str(caught.value)
+    with pytest.raises(DataError, match=r"2 images cannot be divided into 5 folds\n.*7 images are"):
+        train(few, None, settings=("data.fold=[1,5]",))
+
+
+def test_one_image_to_learn_from(tmp_path: Path) -> None:
+    few, heard = paint_shapes(tmp_path / "few", 1, 0), io.StringIO()
+    model = fit_images(few, epochs=1, runs_dir=tmp_path / "runs", listener=Talk(heard))
+    assert model.settings.train.batch_size == 32
+    assert "1 test image " in heard.getvalue()
+    assert model.run is not None
+    page = write_report(model.run).read_text()
+    assert "On 1 test image that it never saw" in page
+    assert "test rows" not in page
 
 
 def test_class_weights_even_out_the_classes() -> None:

@@ -39,6 +39,7 @@ def split_rows(
     classes: ArrayLike | None = None,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     seed: int = 0,
+    unit: str = "row",
 ) -> Split:
     """Row numbers 0 .. n-1 in three parts of the given ``fractions`` (train, validation, test).
 
@@ -46,7 +47,7 @@ def split_rows(
     table has; with the default fractions every class has a training row, however rare it is. A part
     with a fraction above zero has at least one row. Raises DataError when there are too few rows
     for that, ConfigError when the fractions are not three numbers from 0 to 1 with sum 1 and some
-    training rows.
+    training rows. ``unit`` is what errors call a row.
     """
     if len(fractions) != 3 or min(fractions) < 0 or not 0.999 < sum(fractions) < 1.001:
         raise ConfigError(
@@ -61,8 +62,8 @@ def split_rows(
     if n_train < 1:
         parts = sum(f > 0 for f in fractions)
         raise DataError(
-            f"{n} row{'s' * (n != 1)} cannot be divided into {parts} parts",
-            help=f"at least {parts} rows with a target are needed; a useful model needs hundreds",
+            f"{n} {unit}{'s' * (n != 1)} cannot be divided into {parts} parts",
+            help=f"at least {parts} {_needed(unit)}; a useful model needs hundreds",
         )
     order = shuffled(n, seed)
     if classes is not None:
@@ -80,19 +81,21 @@ def fold_rows(
     classes: ArrayLike | None = None,
     validation: float = 0.15,
     seed: int = 0,
+    unit: str = "row",
 ) -> Split:
     """The ``fold``-th (from 1) of ``folds`` divisions of the rows 0 .. n-1 for cross-validation.
 
     The test parts of all folds together are all rows, each once, and their sizes differ by at most
     one. Of the other rows, the share ``validation`` is kept for validation. With ``classes``, every
     part gets nearly the share of each class that the table has. All folds come from one ``seed``.
+    ``unit`` is what errors call a row.
     """
     if not 1 <= fold <= folds or folds < 2:
         raise ConfigError(f"fold {fold} of {folds}", help="folds are counted from 1; two or more")
     if n < folds + 2:
         raise DataError(
-            f"{n} row{'s' * (n != 1)} cannot be divided into {folds} folds",
-            help=f"at least {folds + 2} rows with a target are needed",
+            f"{n} {unit}{'s' * (n != 1)} cannot be divided into {folds} folds",
+            help=f"at least {folds + 2} {_needed(unit)}",
         )
     order = shuffled(n, seed)
     if classes is not None:
@@ -104,6 +107,10 @@ def fold_rows(
     chosen = (np.arange(n_val) * len(rest)) // n_val
     train = np.delete(rest, chosen)
     return Split(np.sort(train), np.sort(rest[chosen]), np.sort(test))
+
+
+def _needed(unit: str) -> str:
+    return "rows with a target are needed" if unit == "row" else f"{unit}s are needed"
 
 
 def _interleave(order: Rows, classes: NDArray[np.generic]) -> Rows:

@@ -151,10 +151,12 @@ def _divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
     held = shares[1] / (shares[0] + shares[1])
     if data.fold:
         fold, folds = data.fold
-        return fold_rows(rows, fold, folds, classes=classes, validation=held, seed=seed)
+        return fold_rows(
+            rows, fold, folds, classes=classes, validation=held, seed=seed, unit="image"
+        )
     if data.test:
         shares = (1 - held, held, 0.0)
-    return split_rows(rows, classes=classes, fractions=shares, seed=seed)
+    return split_rows(rows, classes=classes, fractions=shares, seed=seed, unit="image")
 
 
 def _noticed(images: Images, memory: int) -> list[Finding]:

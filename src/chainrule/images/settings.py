@@ -269,7 +269,7 @@ class ImageSettings(Whole):
 
 def batch_size_for(rows: int) -> int:
     """The power of two nearest to half the root of the training images, from 32 to 128."""
-    nearest = 1 << round(math.log2(math.sqrt(max(rows, 1)) / 2))
+    nearest = 1 << round(math.log2(math.sqrt(max(rows, SMALLEST_BATCH)) / 2))
     return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
 
 

@@ -141,7 +141,11 @@ def _result(
     if status == "done":
         rows = whole(table(facts.get("split")).get("test"))
         words = result_words(
-            text(facts.get("task")), table(facts.get("metrics")), table(facts.get("baseline")), rows
+            text(facts.get("task")),
+            table(facts.get("metrics")),
+            table(facts.get("baseline")),
+            rows,
+            _unit(files),
         )
         if words:
             return words
@@ -232,11 +236,17 @@ def _mistakes(files: RunFiles) -> list[dict[str, Any]]:
 # -------------------------------------------------------------------------------------- data
 
 
+def _unit(files: RunFiles) -> str:
+    """What is learned from: rows of a table, or images."""
+    return "image" if table(files.facts.get("data")).get("kind") == "images" else "row"
+
+
 def _data(files: RunFiles) -> dict[str, Any]:
     data = table(files.facts.get("data"))
     return {
         "name": text(data.get("name")),
         "path": text(data.get("path")),
+        "unit": _unit(files),
         "rows": whole(data.get("rows")),
         "columns": whole(data.get("columns")),
         "target": _target(files),
@@ -337,7 +347,7 @@ def _troubles(files: RunFiles, done: bool) -> list[str]:
 def _commands(files: RunFiles, status: str) -> list[dict[str, str]]:
     """What to do next, to paste."""
     run = shlex.quote(str(files.path))
-    images = table(files.facts.get("data")).get("kind") == "images"
+    images = _unit(files) == "image"
     what, new, known = ("images", "photos", "labelled") if images else (
         "rows", "new.csv", "labelled.csv")  # fmt: skip
     predict = {"what": f"predict new {what}",

@@ -28,7 +28,7 @@ def judging(facts: Facts) -> Markup:
     test = facts["test"]
     labels, counts = _matrix(test)
     if labels:
-        parts += _confusion(labels, counts, test)
+        parts += _confusion(labels, counts, test, facts["data"]["unit"])
     elif points := _points(test):
         parts += _residuals(points, test, text(facts["data"]["target"]))
     if facts["mistakes"]:
@@ -38,7 +38,8 @@ def judging(facts: Facts) -> Markup:
 
 def _metrics(facts: Facts) -> Markup:
     guess = "always the mean" if facts["task"] == "regression" else "always the same guess"
-    heads = ["metric", "validation rows", "test rows", guess, ""]
+    unit = facts["data"]["unit"]
+    heads = ["metric", f"validation {unit}s", f"test {unit}s", guess, ""]
     signs = {"better": "✓ better", "not better": "✕ not better"}
     rows = [
         [m["name"], shown(m["validation"]), shown(m["test"]), shown(m["baseline"]),
@@ -72,13 +73,15 @@ def rates(counts: Sequence[Sequence[int]], k: int) -> dict[str, float | None]:
     }
 
 
-def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], test: Facts) -> list[Markup]:
+def _confusion(
+    labels: Sequence[str], counts: Sequence[Sequence[int]], test: Facts, unit: str
+) -> list[Markup]:
     parts = [element("h3", "Confusion matrix")]
     if len(labels) <= SHOWN_CLASSES:
-        how = "A line for each true class, a column for each predicted one, counted in test rows."
-        parts += [paragraph(how, "quiet"), _matrix_table(labels, counts)]
-    parts += [_mistakes(labels, counts), element("h3", "By class"), _by_class(labels, counts, test)]
-    return parts
+        how = "A line for each true class, a column for each predicted one, counted in test "
+        parts += [paragraph(f"{how}{unit}s.", "quiet"), _matrix_table(labels, counts)]
+    classes = _by_class(labels, counts, test, unit)
+    return [*parts, _mistakes(labels, counts, unit), element("h3", "By class"), classes]
 
 
 def _matrix_table(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
@@ -100,16 +103,16 @@ def _cell_style(count: int, total: int, right: bool) -> str | None:
     return " ".join([f"s{level}"] * (level > 0) + ["right"] * right) or None
 
 
-def _mistakes(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
+def _mistakes(labels: Sequence[str], counts: Sequence[Sequence[int]], unit: str) -> Markup:
     """The most frequent mistakes in words."""
     found = [
         (n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if n and i != j
     ]  # fmt: skip
     if not found:
-        return paragraph("There is no mistake among the test rows.")
+        return paragraph(f"There is no mistake among the test {unit}s.")
     most = 1 if len(labels) <= SHOWN_CLASSES else MISTAKES
     lines = [
-        f"{quoted(labels[i])} taken for {quoted(labels[j])}: {counted(n, 'row')}"
+        f"{quoted(labels[i])} taken for {quoted(labels[j])}: {counted(n, unit)}"
         for n, i, j in sorted(found, key=lambda f: (-f[0], f[1:]))[:most]
     ]
     if most == 1:
@@ -118,19 +121,21 @@ def _mistakes(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
         element("li", line) for line in lines)))  # fmt: skip
 
 
-def _by_class(labels: Sequence[str], counts: Sequence[Sequence[int]], test: Facts) -> Markup:
+def _by_class(
+    labels: Sequence[str], counts: Sequence[Sequence[int]], test: Facts, unit: str
+) -> Markup:
     rows = []
     for k, label in enumerate(labels):
         known = rates(counts, k)
         rows.append([label, f"{sum(counts[k]):,}", *(shown(known[n]) for n in known)])
     words = paragraph(
-        "Precision: of the rows predicted as the class, the share that is. Recall: of the rows of "
-        "the class, the share that was found. F1: their harmonic mean.", "quiet"
+        f"Precision: of the {unit}s predicted as the class, the share that is. Recall: of the "
+        f"{unit}s of the class, the share that was found. F1: their harmonic mean.", "quiet"
     )  # fmt: skip
     if merged := whole(test.get("merged")):
         rest = paragraph(f"The {merged} rarest classes are counted as one.", "quiet")
         words = joined(words, rest)
-    heads = ["class", "test rows", "precision", "recall", "F1"]
+    heads = ["class", f"test {unit}s", "precision", "recall", "F1"]
     return joined(words, data_table("By class", heads, rows, numbers=(1, 2, 3, 4), long=(0,)))
 
 

@@ -100,7 +100,8 @@ def _headline(facts: Facts) -> Markup:
 def _key_facts(facts: Facts) -> list[Markup]:
     pairs: list[tuple[str, str, str]] = []
     for metric in facts["metrics"][:1]:
-        pairs.append((f"{metric['name']} on test rows", shown(metric["test"]), "key"))
+        where = f"test {facts['data']['unit']}s"
+        pairs.append((f"{metric['name']} on {where}", shown(metric["test"]), "key"))
         pairs.append(("without learning", shown(metric["baseline"]), ""))
     if facts["best"]:
         of = facts["history"]["epoch"][-1]
@@ -135,10 +136,11 @@ def _data(facts: Facts) -> Markup:
     data, split = facts["data"], facts["split"]
     parts = []
     if data["rows"] is not None:
-        words = counted(data["rows"], "image" if data["columns"] is None else "row")
+        unit = data["unit"]
+        words = counted(data["rows"], unit)
         words += "" if data["columns"] is None else f" of {counted(data['columns'], 'column')}"
         words += f", from {data['path']}" if data["path"] else ""
-        shares = [f"{counted(n, 'row')} for {PARTS.get(k, k)}" for k, n in split.items()]
+        shares = [f"{counted(n, unit)} for {PARTS.get(k, k)}" for k, n in split.items()]
         parts.append(paragraph(f"{words}. {listed(shares)}." if shares else f"{words}."))
     if facts["columns"]:
         parts.append(_columns(facts))

@@ -15,11 +15,11 @@ __all__ = ["METRIC_WORDS", "counted", "duration", "interval", "listed", "model_w
 
 METRIC_WORDS: Mapping[str, str] = {
     "loss": "loss",
-    "accuracy": "share of rows that are right",
+    "accuracy": "share that is right",
     "balanced_accuracy": "mean share of each class that is found",
     "f1": "harmonic mean of precision and recall of the second class",
     "f1_macro": "harmonic mean of precision and recall, averaged over the classes",
-    "roc_auc": "how often a row of the class is ranked above one of another; 0.5 is chance",
+    "roc_auc": "how often one of the class is ranked above one of another; 0.5 is chance",
     "log_loss": "mean negative log of the probability given to the true class",
     "r2": "share of the variance explained; 0 is the mean, 1 is perfect",
     "mae": "mean distance from the truth, in the unit of the target",
@@ -114,10 +114,14 @@ def verdict(name: str, value: float | None, baseline: float | None) -> str:
 
 
 def result_words(
-    task: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], rows: int | None
+    task: str,
+    metrics: Mapping[str, Any],
+    baseline: Mapping[str, Any],
+    rows: int | None,
+    unit: str = "row",
 ) -> str:
     """What the test metrics say, in two or three sentences; empty without any."""
-    on = f"On {counted(rows, 'test row')} that it never saw"
+    on = f"On {counted(rows, f'test {unit}')} that it never saw"
     if task == "regression":
         return _regression_words(on, metrics, baseline)
     value, guess = number(metrics.get("accuracy")), number(baseline.get("accuracy"))

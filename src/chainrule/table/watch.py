@@ -130,7 +130,9 @@ def closing(facts: Mapping[str, Any]) -> str:
 def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Metric, value on the test rows, value of a constant guess; first a row of headings."""
     guess = "always the mean" if facts["task"] == "regression" else "always the same guess"
-    rows = [(f"{facts['split']['test']} test rows", "this model", guess)]
+    count = facts["split"]["test"]
+    unit = "image" if facts.get("data", {}).get("kind") == "images" else "row"
+    rows = [(f"{count} test {unit}{'s' * (count != 1)}", "this model", guess)]
     for name, value in facts["metrics"].items():
         rows.append((name, number(value), number(facts["baseline"].get(name))))
     return rows

@@ -82,12 +82,12 @@ class Progress(Callback):
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether ``stream`` is one; None is a standard stream that was closed before the start."""
-    return stream is not None and not stream.closed and stream.isatty()
+    return stream is not None and not getattr(stream, "closed", False) and stream.isatty()
 
 
 def write_talk(stream: TextIO | None, text: str) -> None:
     """Writes what somebody may read or not: where that is impossible, nothing happens."""
-    if stream is None or stream.closed:
+    if stream is None or getattr(stream, "closed", False):
         return
     with contextlib.suppress(OSError):
         stream.write(text)
