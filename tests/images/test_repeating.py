@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import statistics
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 
 import chainrule as cr
 from chainrule.data.images import read_images
-from chainrule.errors import ConfigError, StateError
+from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.images import cross_validate_images
 from chainrule.images.pipeline import prepare_images
 from chainrule.images.settings import ImageDataSettings
-from chainrule.table import Listener, Repeated
+from chainrule.table import Listener, Repeated, Talk
 from chainrule.train import Callback
 from chainrule.train.callbacks import LambdaCallback
 from images.conftest import FAST, train
@@ -114,4 +115,12 @@ def test_a_group_of_arrays_needs_them_again(shapes: Path, tmp_path: Path) -> Non
 def test_mistakes(shapes: Path, wrong: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         cross_validate_images(shapes, runs_dir=tmp_path, verbose=False, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_images_are_said_first(shapes: Path, tmp_path: Path) -> None:
+    heard = io.StringIO()
+    with pytest.raises(DataError, match="180 images cannot be divided into 179 folds"):
+        cross_validate_images(shapes, folds=179, runs_dir=tmp_path, listener=Talk(heard))
+    assert heard.getvalue() == ""
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import statistics
@@ -14,7 +15,7 @@ import pytest
 import chainrule as cr
 from chainrule.data.split import fold_rows
 from chainrule.errors import ConfigError, DataError, StateError
-from chainrule.table import Listener, Repeated, cross_validate, fit, resume_group
+from chainrule.table import Listener, Repeated, Talk, cross_validate, fit, resume_group
 from chainrule.train import Callback
 from chainrule.train.callbacks import LambdaCallback
 
@@ -163,4 +164,22 @@ def test_what_is_no_group(tmp_path: Path) -> None:
 def test_mistakes(table: Any, wrong: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         cross_validate(table, "ill", runs_dir=tmp_path, verbose=False, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        ("ill", {"folds": 239}, "240 rows cannot be divided into 239 folds"),
+        ("il", {"folds": 3}, "did you mean `ill`"),
+        ("ill", {"folds": None, "seeds": 3, "task": "regression"}, "is not numeric"),
+    ],
+)
+def test_what_no_training_can_use_is_said_first(
+    table: Any, target: str, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    heard = io.StringIO()
+    with pytest.raises(DataError, match=message):
+        cross_validate(table, target, runs_dir=tmp_path, listener=Talk(heard), **options)
+    assert heard.getvalue() == ""
     assert not list(tmp_path.iterdir())

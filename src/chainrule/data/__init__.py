@@ -9,7 +9,7 @@ from chainrule.data.bundles import BUNDLED, Bundled, bundled, resolve_source
 from chainrule.data.finding import CODES, Finding
 from chainrule.data.fit import FitOptions
 from chainrule.data.pipeline import Features, Pipeline, read_target
-from chainrule.data.prepare import Examples, Prepared, prepare
+from chainrule.data.prepare import Examples, Prepared, divide, prepare
 from chainrule.data.schema import Column, Kind, Schema, infer_schema
 from chainrule.data.source import read_table
 from chainrule.data.split import Split, shuffled, split_rows
@@ -34,6 +34,7 @@ __all__ = [
     "Target",
     "Task",
     "bundled",
+    "divide",
     "infer_schema",
     "prepare",
     "read_table",

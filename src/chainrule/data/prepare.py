@@ -17,7 +17,7 @@ from chainrule.data.split import Split, fold_rows, split_rows
 from chainrule.data.table import Cell, Table
 from chainrule.data.target import Task
 
-__all__ = ["Examples", "Prepared", "prepare"]
+__all__ = ["Division", "Examples", "Prepared", "divide", "prepare"]
 
 FEW_ROWS = 100
 FEW_OF_A_CLASS = 5
@@ -47,6 +47,52 @@ class Prepared:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True)
+class Division:
+    """What the columns are, and which rows are for what; ``parts`` count within ``usable``, the
+    rows with a target, whose ``values`` are class codes or numbers."""
+
+    table: Table
+    schema: Schema
+    usable: NDArray[np.int64]
+    values: NDArray[np.float64]
+    parts: Split
+    findings: tuple[Finding, ...]
+
+
+def divide(
+    table: Table,
+    target: str,
+    *,
+    task: Task | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    missing: Mapping[str, Sequence[Cell]] | None = None,
+    ignore: Collection[str] = (),
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    fold: tuple[int, int] | None = None,
+    seed: int = 0,
+) -> Division:
+    """The first half of `prepare`, before anything is fitted; raises what that raises."""
+    table = table.with_missing(missing or {})
+    schema, findings = infer_schema(
+        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore
+    )
+    assert schema.target is not None  # it was asked for
+    usable, values = read_target(table, schema.target, schema.missing)
+    classes = values.astype(np.int64) if schema.task != "regression" else None
+    if fold is None:
+        parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
+    else:
+        share = fractions[1] / (fractions[0] + fractions[1])
+        parts = fold_rows(len(usable), *fold, classes=classes, validation=share, seed=seed)
+    if classes is not None:
+        findings += _notice_classes(schema, classes, parts)
+    if len(usable) < FEW_ROWS:
+        message = f"{len(usable)} rows are few: results will vary from split to split"
+        findings.append(Finding("D112", "warning", message, fix="repeat with several seeds"))
+    return Division(table, schema, usable, values, parts, tuple(findings))
+
+
 def prepare(
     table: Table,
     target: str,
@@ -68,33 +114,21 @@ def prepare(
     the same bits. Arrays that are too large for memory are put below ``folder``. Raises DataError
     or ConfigError as ``infer_schema`` and ``split_rows`` do.
     """
-    table = table.with_missing(missing or {})
-    schema, findings = infer_schema(
-        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore
-    )
-    assert schema.target is not None  # it was asked for
-    usable, values = read_target(table, schema.target, schema.missing)
-    classes = values.astype(np.int64) if schema.task != "regression" else None
-    if fold is None:
-        parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
-    else:
-        share = fractions[1] / (fractions[0] + fractions[1])
-        parts = fold_rows(len(usable), *fold, classes=classes, validation=share, seed=seed)
-    if classes is not None:
-        findings += _notice_classes(schema, classes, parts)
-    if len(usable) < FEW_ROWS:
-        message = f"{len(usable)} rows are few: results will vary from split to split"
-        findings.append(Finding("D112", "warning", message, fix="repeat with several seeds"))
+    found = divide(
+        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore,
+        fractions=fractions, fold=fold, seed=seed,
+    )  # fmt: skip
+    table, schema, usable, parts = found.table, found.schema, found.usable, found.parts
     pipeline = Pipeline.fit(table, schema, usable[parts.train], options)
-    encoded = pipeline.encode_target(values)
+    encoded = pipeline.encode_target(found.values)
 
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     chosen: dict[str, NDArray[np.int64]] = vars(parts)
     rows = {name: usable[part] for name, part in chosen.items()}
     features = pipeline.transform_parts(table, rows, folder=folder)
-    found = {n: Examples(features[n], encoded[part], rows[n]) for n, part in chosen.items()}
-    return Prepared(schema, pipeline, **found, findings=(*findings, *pipeline.findings))
+    examples = {n: Examples(features[n], encoded[part], rows[n]) for n, part in chosen.items()}
+    return Prepared(schema, pipeline, **examples, findings=(*found.findings, *pipeline.findings))
 
 
 def _notice_classes(schema: Schema, codes: NDArray[np.int64], parts: Split) -> list[Finding]:

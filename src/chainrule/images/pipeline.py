@@ -18,7 +18,7 @@ from ..errors import DataError, StateError
 from .network import ImageNetwork, build
 from .settings import ImageDataSettings, ImageSettings
 
-__all__ = ["ImagePipeline", "PreparedImages", "prepare_images"]
+__all__ = ["ImagePipeline", "PreparedImages", "divided", "prepare_images"]
 
 FORMAT = "chainrule.images"
 #: a class of fewer images is told of
@@ -122,16 +122,9 @@ def prepare_images(
         source, labels, classes=data.classes or None, size=data.wanted_size,
         channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad, room=room,
     )  # fmt: skip
-    if len(images.classes) < 2:
-        only = f"one class, {images.classes[0]}" if images.classes else "no classes"
-        raise DataError(
-            f"the images of {images.name} have {only}",
-            help="give a folder with one folder for each of two classes or more, or an IDX file "
-            "beside its labels",
-        )
+    split = divided(images, data, seed)
     findings = [*images.findings, *_noticed(images, data.memory)]
     fingerprint = images.fingerprint()
-    split = _divided(images, data, seed)
     train, val, test = (images.take(r, room) for r in (split.train, split.val, split.test))
     mean, std = train.moments()
     numbered = bool(data.classes) or images.classes == BUNDLED_IMAGES.get(images.name)
@@ -145,8 +138,16 @@ def prepare_images(
     return PreparedImages(images.name, fingerprint, train, val, test, pipeline, tuple(findings))
 
 
-def _divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
-    """Which images are for training, validation and test."""
+def divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
+    """Which images are for training, validation and test. DataError if they have no two classes,
+    or are too few."""
+    if len(images.classes) < 2:
+        only = f"one class, {images.classes[0]}" if images.classes else "no classes"
+        raise DataError(
+            f"the images of {images.name} have {only}",
+            help="give a folder with one folder for each of two classes or more, or an IDX file "
+            "beside its labels",
+        )
     shares, rows, classes = data.split, len(images), images.labels
     held = shares[1] / (shares[0] + shares[1])
     if data.fold:

@@ -15,6 +15,7 @@ from ..table.fitting import arrays_folder
 from ..table.repeating import members, seed_list, train_all
 from ..table.runfolder import unwritable
 from .fit import OPTIONS, anywhere, image_settings_for
+from .pipeline import divided
 from .predictor import ImagePredictor
 from .runs import IMAGES
 from .settings import ImageSettings
@@ -80,6 +81,8 @@ def repeat_images(
             )  # fmt: skip
         except OSError as error:
             raise unwritable(arrays or Path(), error) from None
+        first = next(iter(members(settings, chosen, folds).values()))
+        divided(images, first.data, first.seed)  # what is wrong with that, before a folder is made
         named = replace(settings, name=settings.name or images.name)
         heard = listener or Listener()
         return train_all(IMAGES, anywhere(named), images, chosen, folds, heard)

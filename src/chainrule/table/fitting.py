@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import Finding, Kind, Prepared, Table, Task, prepare, read_target
+from ..data import Finding, Kind, Prepared, Table, Task, divide, prepare, read_target
 from ..train import Trainer
 from . import scoring
 from .course import Course, generator_at
@@ -26,7 +26,7 @@ from .settings import DataSettings, Settings
 from .trainer import new_trainer
 from .watch import Listener
 
-__all__ = ["Fitting", "arrays_folder", "prepared_arrays", "task_of", "untrained"]
+__all__ = ["Fitting", "arrays_folder", "check_division", "prepared_arrays", "task_of", "untrained"]
 
 
 def task_of(prepared: Prepared) -> Task:
@@ -37,23 +37,29 @@ def task_of(prepared: Prepared) -> Task:
 
 def prepared_arrays(table: Table, data: DataSettings, seed: int, arrays: Path | None) -> Prepared:
     """Schema, split, fitted preprocessing and arrays, as the settings say."""
-    kinds: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
     try:
-        return prepare(
-            table,
-            data.target,
-            task=data.wanted_task,
-            kinds=kinds,
-            missing=data.missing,
-            ignore=[c for c, k in data.columns.items() if k == "ignored"],
-            fractions=data.split,
-            fold=(data.fold[0], data.fold[1]) if data.fold else None,
-            seed=seed,
-            folder=arrays,
-        )
+        return prepare(table, data.target, **_wanted(data), seed=seed, folder=arrays)
     except OSError as error:
         # The folder of arrays is ours and new: what cannot be written is the one around it.
         raise unwritable(arrays.parent if arrays else Path(), error) from None
+
+
+def check_division(table: Table, data: DataSettings, seed: int) -> None:
+    """Raises what is wrong with the target or the split, before anything is written."""
+    divide(table, data.target, **_wanted(data), seed=seed)
+
+
+def _wanted(data: DataSettings) -> dict[str, Any]:
+    """The settings as arguments of `prepare` and `divide`."""
+    kinds: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
+    return {
+        "task": data.wanted_task,
+        "kinds": kinds,
+        "missing": data.missing,
+        "ignore": [c for c, k in data.columns.items() if k == "ignored"],
+        "fractions": data.split,
+        "fold": (data.fold[0], data.fold[1]) if data.fold else None,
+    }
 
 
 @contextlib.contextmanager

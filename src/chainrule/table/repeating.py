@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from ..errors import ChainruleError, ConfigError, StateError
 from ..train.checkpoint import write_whole
 from .fit import KEYS, as_python, completed, fit_settings, settings_for
+from .fitting import check_division
 from .loading import load_run, read_facts, text_of
 from .opening import open_table
 from .predictor import Predictor
@@ -129,7 +130,10 @@ def repeat(
     chosen = seed_list(settings.seed, seeds)
     members(settings, chosen, folds)  # mistakes in them come before those of the table
     origin = settings.data.path if source is None else source
-    settings = completed(settings, origin, *open_table(origin, settings.data.query or None))
+    table, known = open_table(origin, settings.data.query or None)
+    settings = completed(settings, origin, table, known)
+    first = next(iter(members(settings, chosen, folds).values()))
+    check_division(table, first.data, first.seed)  # and these before anything is written
     return train_all(TABLES, settings, source, chosen, folds, listener or Listener())
 
 
