@@ -136,6 +136,45 @@ def test_a_class_that_does_not_exist() -> None:
     assert np.isnan(loss.item())
 
 
+def test_a_class_that_has_no_margin() -> None:
+    scores = np.zeros((3, 4), np.float32)
+    with pytest.raises(cr.DataError, match="class 4 does not exist"):
+        F.multi_margin_loss(cr.tensor(scores), cr.tensor([0, 4, 1]))
+    with pytest.raises(cr.DataError, match="class -100 does not exist"):
+        F.multi_margin_loss(cr.tensor(scores), cr.tensor([0, -100, 1]))
+    assert np.isnan(cr.compile(F.multi_margin_loss)(scores, np.array([0, 4, 1])).item())
+
+
+@pytest.mark.parametrize(
+    ("x", "target", "message"),
+    [
+        ([0.5, 1.5], [0.0, 1.0], r"probability is 1\.5\n  where: probability\[1\] at .*test_loss"),
+        ([-0.25, 0.5], [0.0, 1.0], r"probability is -0\.25"),
+        ([0.5, 0.5], [0.0, 2.0], r"target is 2\.0"),
+        ([0.5, 0.5], [-1.0, 1.0], r"target is -1\.0"),
+    ],
+)
+def test_what_is_no_probability(x: list[float], target: list[float], message: str) -> None:
+    """As PyTorch refuses it; a compiled function only sees it in its loss."""
+    numbers = np.array(x, np.float32), np.array(target, np.float32)
+    for loss in (F.binary_cross_entropy, cr.nn.BCELoss()):
+        with pytest.raises(cr.DataError, match=message):
+            loss(*map(cr.tensor, numbers))
+    outside = min(x) < 0 or max(x) > 1
+    assert np.isnan(cr.compile(F.binary_cross_entropy)(*numbers).item()) == outside
+
+
+def test_what_is_nan_stays_nan() -> None:
+    assert np.isnan(F.binary_cross_entropy(cr.tensor([np.nan]), cr.tensor([1.0])).item())
+
+
+def test_a_variance_below_zero() -> None:
+    x = cr.ones(2)
+    with pytest.raises(cr.DataError, match=r"var is -1\.0"):
+        F.gaussian_nll_loss(x, x, cr.tensor([1.0, -1.0]))
+    assert np.isfinite(F.gaussian_nll_loss(x, x, cr.tensor([1.0, 0.0])).item())
+
+
 def test_confident_right_answers_keep_their_digits() -> None:
     logits, target = np.array([30.0, -30.0], np.float32), np.array([1.0, 0.0], np.float32)
     loss = F.binary_cross_entropy_with_logits(

@@ -71,6 +71,22 @@ def same_shape(name: str, x: Tensor, target: Tensor) -> None:
         )
 
 
+def within(name: str, x: Tensor, low: float, high: float, rule: str) -> None:
+    """`DataError` for the first number of ``x`` outside of ``low`` and ``high``.
+
+    Only where there are numbers: a compiled function pays nothing. What is NaN already passes: it
+    is seen in the loss, and its cause lies elsewhere.
+    """
+    if thread.trace is not None:
+        return
+    numbers = x.concrete
+    wrong = (numbers < low) | (numbers > high)
+    if wrong.any():
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        place = f"{name}{list(first)}" if first else name
+        raise DataError(f"{name} is {numbers[first]}", where=f"{place} at {user_line()}", help=rule)
+
+
 # ------------------------------------------------------------------------------- regression
 
 
@@ -149,6 +165,7 @@ def gaussian_nll_loss(
     As in PyTorch, the bound ``eps`` does not change the derivative.
     """
     x, target, var = tensor_of(x), tensor_of(target), tensor_of(var)
+    within("var", var, 0.0, math.inf, "a variance is at least 0: give exp(x) or softplus(x)")
     if var.ndim == x.ndim - 1 and var.shape == x.shape[:-1]:
         var = var.unsqueeze(-1)
     v = var + (clamp(var, min=eps) - var).detach()
@@ -165,9 +182,14 @@ def binary_cross_entropy(
     """-(t log x + (1 - t) log(1 - x)) for probabilities x.
 
     As in PyTorch logarithms end at -100, and the derivative is (x - t) / max(x (1 - x), 1e-12).
+    Probabilities and targets outside of 0 and 1 are a `DataError`; in a compiled function such a
+    probability makes the loss NaN.
     """
     x, target = tensor_of(x), tensor_of(target)
     same_shape("binary_cross_entropy", x, target)
+    logits = "apply sigmoid, or give logits to binary_cross_entropy_with_logits"
+    within("probability", x, 0.0, 1.0, f"probabilities lie between 0 and 1: {logits}")
+    within("target", target, 0.0, 1.0, "targets lie between 0 and 1: number the two classes so")
     target = floating(target)
     inside = less(1e-12, x * (1.0 - x))
     safe = where(inside, x, 0.5)
@@ -273,7 +295,7 @@ def _picked(
             help=f"scores have the classes along axis {axis}; targets are without that axis",
         )
     classes = logp.shape[axis]
-    _check_classes(target, classes, ignore_index)
+    check_classes(target, classes, ignore_index)
     chosen = equal(expand(target.unsqueeze(axis), logp.shape), iota(logp.shape, axis))
     kept = not_equal(target, ignore_index)
     score = -reductions.sum(where(chosen, logp, 0.0), axis)
@@ -288,11 +310,13 @@ def _picked(
     return score * at_class, at_class
 
 
-def _check_classes(target: Tensor, classes: int, ignore_index: int) -> None:
+def check_classes(target: Tensor, classes: int, ignored: int = 0) -> None:
+    """`DataError` for the first class that does not exist, where there are numbers. ``ignored``
+    need not exist."""
     if thread.trace is not None:
         return
     labels = target.concrete
-    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
+    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignored)
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise DataError(

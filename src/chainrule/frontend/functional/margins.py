@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ...ir.types import DType
@@ -13,6 +14,7 @@ from ..operations.arithmetic import (
     cast,
     equal,
     exp,
+    less,
     log1p,
     maximum,
     minimum,
@@ -24,7 +26,7 @@ from ..operations.arithmetic import (
 from ..operations.creation import iota
 from ..operations.shaping import expand
 from .activations import logsigmoid, relu
-from .losses import reduced, same_shape
+from .losses import check_classes, reduced, same_shape
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -64,10 +66,12 @@ def multi_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C."""
-    x, target = tensor_of(x), tensor_of(target)
+    x, target = tensor_of(x), cast(tensor_of(target), DType.i32)
     classes = x.shape[1]
-    chosen = equal(expand(cast(target, DType.i32).unsqueeze(1), x.shape), iota(x.shape, 1))
-    score = reductions.sum(where(chosen, x, 0.0), 1, keepdim=True)
+    check_classes(target, classes)
+    chosen = equal(expand(target.unsqueeze(1), x.shape), iota(x.shape, 1))
+    known = (less(-1, target) & less(target, classes)).unsqueeze(1)
+    score = where(known, reductions.sum(where(chosen, x, 0.0), 1, keepdim=True), math.nan)
     excess = power(relu(margin - score + x), p)
     if weight is not None:
         at_class = reductions.sum(where(chosen, weight, 0.0), 1, keepdim=True)
