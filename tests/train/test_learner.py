@@ -194,3 +194,36 @@ def test_parts_that_are_none() -> None:
             blob_trainer(**{name: 3})
     with pytest.raises(ConfigError, match="average is 3"):
         blob_trainer(average=3)
+    for wrong in ("x", 1.5, 0):
+        with pytest.raises(ConfigError, match=f"accumulate is {wrong!r}"):
+            blob_trainer(accumulate=wrong)
+    for metrics, what in ((3, "metrics is 3"), ("accuracy", "metrics is"), ([3], "a metric is 3")):
+        with pytest.raises(ConfigError, match=what):
+            blob_trainer(metrics=metrics)
+    with pytest.raises(ConfigError, match="the model is None"):
+        Trainer(None, "mse", optim.Adam(nn.Linear(1, 1).parameters()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"loss": lambda outputs, target: None}, "the loss function returned None"),
+        ({"transform": lambda x, y: None}, "transform returned None"),
+        ({"metrics": [lambda target, values: None]}, "the metric <lambda> returned None"),
+        ({"metrics": [lambda target, values: "x"]}, "the metric <lambda> returned 'x'"),
+    ],
+)
+def test_functions_that_return_nothing_of_use(settings: dict[str, Any], what: str) -> None:
+    model = nn.Linear(2, 1)
+    given: dict[str, Any] = {"loss": "mse"} | settings
+    trainer = Trainer(model, optimizer=optim.Adam(model.parameters()), **given)
+    with pytest.raises(ConfigError, match=what):
+        trainer.fit(line(), epochs=1, verbose=False)
+
+
+@pytest.mark.parametrize("rows", ["x", -1, 0, 2.5])
+def test_batches_to_look_at_that_are_none(rows: Any) -> None:
+    trainer = linear_trainer()
+    for look in (trainer.evaluate, lambda data, n: trainer.predict(data[0], n)):
+        with pytest.raises(ConfigError, match=f"batch_size is {rows!r}"):
+            look(line(), rows)

@@ -137,7 +137,13 @@ def test_smoothing_moves_nothing_and_bounds_the_end() -> None:
     np.testing.assert_allclose(_running(np.array([1.0, 2.0]))[1], (0.9 * 1 + 2) / 1.9)
 
 
-@pytest.mark.parametrize("settings", [{"start": 0.0}, {"start": 1.0, "end": 0.1}, {"steps": 5}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"start": 0.0}, {"start": 1.0, "end": 0.1}, {"steps": 5}, {"steps": "x"}, {"steps": None},
+        {"steps": 20.5}, {"start": "x"}, {"end": None},
+    ],
+)  # fmt: skip
 def test_ramps_that_are_none(settings: Any) -> None:
     with pytest.raises(ConfigError, match="a ramp from"):
         linear_trainer().lr_find(line(64), **settings)

@@ -46,3 +46,6 @@ def test_a_network_whose_gradient_is_cut_does_not() -> None:
 def test_batches_that_are_none() -> None:
     with pytest.raises(ConfigError, match="0 steps"):
         blob_trainer().overfit_batch(blobs(), steps=0)
+    for wrong in ({"steps": "x"}, {"batch_size": None}, {"steps": 2.5}):
+        with pytest.raises(ConfigError, match="both are whole numbers"):
+            blob_trainer().overfit_batch(blobs(), **wrong)  # type: ignore[arg-type]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from chainrule import nn, optim
 from chainrule.errors import ConfigError
 from chainrule.frontend import manual_seed
 from chainrule.train import Callback, Checkpoints, Trainer
-from chainrule.train.callbacks import LearningRateScheduler, ReduceLROnPlateau
+from chainrule.train.callbacks import LambdaCallback, LearningRateScheduler, ReduceLROnPlateau
 from chainrule.train.rates import Scaled, rates_of, scale_rates
 from train.problems_small import line, weights
 
@@ -128,3 +129,27 @@ def test_schedules_observe_the_validation_loss() -> None:
 def test_reductions_that_are_none(settings: Any) -> None:
     with pytest.raises(ConfigError, match="a reduction with"):
         ReduceLROnPlateau(**settings)
+
+
+@pytest.mark.parametrize("found", [None, "0.1", optim.schedule.Constant(0.1)])
+def test_a_function_that_gives_no_rate(found: Any) -> None:
+    trainer = trainer_with(0.1)
+    with pytest.raises(ConfigError, match=r"LearningRateScheduler returned .* for epoch 0"):
+        trainer.fit(
+            line(), epochs=1, callbacks=LearningRateScheduler(lambda e, lr: found), verbose=False
+        )
+
+
+def test_rates_may_be_numbers_of_numpy() -> None:
+    trainer = trainer_with(0.1)
+    for found in (np.float32(0.25), np.array(0.25), 0):
+        schedule = LearningRateScheduler(lambda e, lr, found=found: found)  # type: ignore[misc]
+        trainer.fit(line(), epochs=1, callbacks=schedule, verbose=False)
+        assert rates_of(trainer.optimizer) == [float(found)]
+
+
+def test_a_schedule_is_no_function() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)LearningRateScheduler is .*for the optimizer"):
+        LearningRateScheduler(optim.schedule.Constant(0.1))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="on_epoch_end is None"):
+        LambdaCallback(None)  # type: ignore[arg-type]

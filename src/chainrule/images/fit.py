@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..arguments import path_of
 from ..data.images import BUNDLED_IMAGES
 from ..table import Listener, Talk
 from ..table.fit import source_of
@@ -94,7 +95,7 @@ def image_settings_for(
     known = {
         **{k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in given.items()},
         "path": os.fspath(source) if isinstance(source, str | os.PathLike) else "",
-        "runs_dir": "" if place is None else os.fspath(place),
+        "runs_dir": "" if place is None else str(path_of(place, "runs_dir")),
     }
     chosen = source_of({k: v for k, v in known.items() if v is not None and k not in KEYS})
     others = {KEYS[k]: v for k, v in known.items() if v is not None and k in KEYS}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import table
+from ..arguments import path_of
 from ..errors import ConfigError, StateError
 from ..table import Listener, Predictor, Repeated, Talk
 from ..table.fitting import arrays_folder
@@ -39,7 +40,7 @@ def load_run(path: str | os.PathLike[str]) -> Predictor | ImagePredictor:
     Nothing in the folder is ever run. Raises StateError with file and place when the folder is not
     one, is unfinished, or when a file was changed, cut off or belongs to another run.
     """
-    folder = Path(path).expanduser()
+    folder = path_of(path, "the run folder").expanduser()
     return load_images_run(folder) if on_images(read_facts(folder)) else table.load_run(folder)
 
 
@@ -63,7 +64,7 @@ def load_images_run(folder: Path) -> ImagePredictor:
 
 def run_settings(path: str | os.PathLike[str]) -> Settings | ImageSettings:
     """The settings of a run of either kind. StateError if they cannot be read."""
-    folder = Path(path).expanduser()
+    folder = path_of(path, "the run folder").expanduser()
     return _settings(folder) if on_images(read_facts(folder)) else read_settings(folder)
 
 
@@ -90,7 +91,7 @@ def resume(
     Raises StateError for a folder that is no run or is being written, for data that is not the same
     any more, and for a run that has nothing left to do; else what `fit` and `fit_images` raise.
     """
-    place = Path(run).expanduser()
+    place = path_of(run, "the run folder").expanduser()
     heard = listener or (Talk() if verbose else Listener())
     if (place / GROUP).is_file():
         return _resumed_group(place, source, epochs, heard)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from ..arguments import check_state
 from ..errors import ConfigError, DTypeError, ShapeError, StateError, TraceError
 from ..frontend.apply import from_array, tensor_of
 from ..frontend.memory import aligned_copy, as_array
@@ -311,6 +312,7 @@ class Module(ABC):
         Raises `StateError`, before anything is changed, for shapes that differ and, with
         ``strict``, for keys that are missing or too many.
         """
+        check_state(state_dict, f"a {type(self).__name__}", "model.state_dict()")
         mine = dict(self._state())
         missing = [k for k in mine if k not in state_dict]
         unexpected = [k for k in state_dict if k not in mine]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arguments import check_state
 from ..errors import ConfigError, StateError
 from ..frontend import Generator, Tensor, enable_grad, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_array
@@ -283,6 +284,7 @@ def _setting(group: Hyper, name: str) -> Tensor | float:
 
 def _own(state_dict: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any]:
     """The part of a state that ``kind`` added; StateError if it is missing."""
+    check_state(state_dict, f"a {kind}", "optimizer.state_dict()")
     if key not in state_dict:
         raise StateError(
             f"this is not the state of a {kind}: it has {', '.join(map(str, state_dict))}",

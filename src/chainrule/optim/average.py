@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_array, tensor_of
@@ -120,6 +121,7 @@ class Average(ABC):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continues from what `state_dict` gave; StateError, before any change, if it misfits."""
         self._check_not_swapped()
+        check_state(state_dict, "an average", "average.state_dict()")
         if not {"updates", "averages"} <= set(state_dict):
             raise StateError(
                 f"this is not the state of an average: it has {', '.join(map(str, state_dict))}",

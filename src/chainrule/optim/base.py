@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, enable_grad, host_effect, host_scalar, no_grad, paused
 from ..frontend.apply import from_array
@@ -203,12 +204,22 @@ class Optimizer(ABC):
         A parameter without an entry starts afresh. Raises StateError, before anything is changed,
         if groups, names or shapes do not fit.
         """
+        check_state(state_dict, "an optimizer", "optimizer.state_dict()")
         if not {"state", "param_groups"} <= set(state_dict):
             raise StateError(
                 f"this is not the state of an optimizer: it has {', '.join(map(str, state_dict))}",
                 help="give what optimizer.state_dict() returned",
             )
         saved_groups, state = state_dict["param_groups"], state_dict["state"]
+        check_state(state, "an optimizer", "optimizer.state_dict()")
+        for part in state.values():
+            check_state(part, "an optimizer", "optimizer.state_dict()")
+        listed = isinstance(saved_groups, list | tuple)
+        if not listed or not all(isinstance(g, Mapping) and "params" in g for g in saved_groups):
+            raise StateError(
+                "this is not the state of an optimizer: its param_groups have no params",
+                help="give what optimizer.state_dict() returned",
+            )
         mine = [len(group["params"]) for group in self.param_groups]
         theirs = [len(group["params"]) for group in saved_groups]
         if mine != theirs:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, enable_grad, no_grad
 from ..frontend.apply import from_array
@@ -237,8 +238,11 @@ class LBFGS(Optimizer):
         """Takes over what `state_dict` gave. Raises StateError, before anything is changed, if it
         is of other parameters.
         """
+        check_state(state_dict, "an optimizer", "optimizer.state_dict()")
+        check_state(state_dict.get("state", {}), "an optimizer", "optimizer.state_dict()")
         state = dict(state_dict.get("state", {}))
         entry = state.get(0, {})
+        check_state(entry, "an optimizer", "optimizer.state_dict()")
         size = sum(p.numel() for p in self._params())
         memory = _remembered(entry, size)
         steps = {i: {k: v for k, v in e.items() if k == "step"} for i, e in state.items()}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_state
 from ..errors import ConfigError, StateError
 from ..frontend import Tensor, host_effect, host_scalar, no_grad, paused
 from ..frontend.apply import from_array
@@ -71,6 +72,7 @@ class Lookahead(Wrapper):
         return {**self.optimizer.state_dict(), "lookahead": own}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        check_state(state_dict, "a Lookahead", "optimizer.state_dict()")
         own = state_dict.get("lookahead")
         if own is None:
             raise StateError(

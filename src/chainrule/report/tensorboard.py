@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..arguments import path_of
 from ..errors import ConfigError, StateError
 from ..train import Callback
 from ..train.callback import Logs
@@ -38,7 +39,7 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = path_of(folder, "the folder of TensorBoard").expanduser()
         self._events = Events(self.folder)  # a missing package is told before the training
 
     def on_train_begin(self, logs: Logs) -> None:
@@ -59,8 +60,10 @@ def export_tensorboard(run: str | os.PathLike[str], folder: str | os.PathLike[st
 
     Raises what `report_facts` and `TensorBoard` raise.
     """
-    history: dict[str, list[Any]] = report_facts(Path(run).expanduser())["history"]
-    place = Path(folder).expanduser()
+    history: dict[str, list[Any]] = report_facts(path_of(run, "the run folder").expanduser())[
+        "history"
+    ]
+    place = path_of(folder, "the folder of TensorBoard").expanduser()
     events = Events(place)
     now = time.time()
     for i, epoch in enumerate(history["epoch"]):

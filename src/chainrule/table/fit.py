@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import path_of
 from ..data import Bundled, Kind, Table, Task
 from ..data.table import Cell
 from ..errors import ConfigError
@@ -111,7 +112,7 @@ def settings_for(source: object, given: Mapping[str, Any], words: Sequence[str])
     given = {
         **given,
         "path": os.fspath(source) if isinstance(source, str | os.PathLike) else "",
-        "runs_dir": "" if place is None else os.fspath(place),
+        "runs_dir": "" if place is None else str(path_of(place, "runs_dir")),
     }
     chosen = source_of({name: value for name, value in given.items() if value is not None})
     return gather([from_environment(), chosen, from_words(words, "settings")]).settings

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
+from ..arguments import path_of
 from ..data import Finding, Pipeline, Task
 from ..errors import StateError
 from ..train import History, load
@@ -76,7 +77,7 @@ def load_run(path: str | os.PathLike[str]) -> Predictor:
     Raises StateError with file and place when the folder is not one, is unfinished, or when a file
     was changed, cut off or belongs to another run.
     """
-    folder = Path(path).expanduser()
+    folder = path_of(path, "the run folder").expanduser()
     facts = read_facts(folder)
     saved = saved_run(folder, facts)
     settings = read_settings(folder)

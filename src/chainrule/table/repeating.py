@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from ..arguments import path_of
 from ..errors import ChainruleError, ConfigError, StateError
 from ..train.checkpoint import write_whole
 from .fit import KEYS, as_python, completed, fit_settings, settings_for
@@ -170,7 +171,7 @@ def resume_group(
     Raises StateError for a folder that is no group, else what `resume` and `fit` raise.
     """
     heard = listener or (Talk() if verbose else Listener())
-    return go_on_with(TABLES, Path(run).expanduser(), source, heard)
+    return go_on_with(TABLES, path_of(run, "the group of runs").expanduser(), source, heard)
 
 
 def group_source(run: Path) -> Source:

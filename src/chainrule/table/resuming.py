@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..arguments import path_of
 from ..errors import StateError
 from .fingerprint import fingerprint_of
 from .fitting import Fitting, arrays_folder, prepared_arrays
@@ -46,7 +47,7 @@ def resume(
     Raises StateError for a folder that is no run or is being written, for data that is not the same
     any more, and for a run that has nothing left to do; else what `fit` raises.
     """
-    place = Path(run).expanduser()
+    place = path_of(run, "the run folder").expanduser()
     facts = read_facts(place)
     settings = read_settings(place)
     if epochs is not None:

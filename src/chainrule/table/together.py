@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..arguments import check_state
 from ..errors import StateError
 from ..frontend import Tensor
 from ..optim import Optimizer
@@ -42,6 +43,7 @@ class Together(Optimizer):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes over what `state_dict` gave. Raises StateError if it does not fit."""
+        check_state(state_dict, "an optimizer", "optimizer.state_dict()")
         states = state_dict.get("parts", ())
         if len(states) != len(self.parts):
             raise StateError(

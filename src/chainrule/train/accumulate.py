@@ -21,6 +21,7 @@ from ..frontend.memory import aligned_copy
 from ..frontend.modes import thread
 from ..frontend.operations.arithmetic import broadcast_to, less, where
 from ..frontend.tracer import HostEffect, HostScalar
+from ..ir.types import is_whole
 from .order import Order
 
 __all__ = ["Accumulation"]
@@ -35,7 +36,7 @@ class Accumulation:
     """
 
     def __init__(self, parameters: Sequence[Tensor], every: int, summed: bool) -> None:
-        if isinstance(every, bool) or int(every) != every or every < 1:
+        if not is_whole(every) or every < 1:
             raise ConfigError(
                 f"accumulate is {every!r}", help="accumulate is a whole number from 1"
             )

@@ -144,7 +144,7 @@ def direction(owner: str, monitor: str, mode: Mode) -> float:
     """1 if less of ``monitor`` is better, -1 if more is."""
     if mode in ("min", "max"):
         return -1.0 if mode == "max" else 1.0
-    name = monitor.removeprefix("val_")
+    name = str(monitor).removeprefix("val_")
     if mode != "auto" or (name != "loss" and name not in METRICS):
         raise ConfigError(
             f"{owner} cannot tell whether more or less of {monitor!r} is better",

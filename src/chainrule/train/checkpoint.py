@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import path_of
 from ..errors import ConfigError, StateError
 
 __all__ = ["HasState", "flush_folder", "load", "packed", "save", "write_whole"]
@@ -32,15 +33,26 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
     ``torch_model.load_state_dict(safetensors.torch.load_file(path))`` reads it. An existing file is
     replaced only when the new one is complete. Raises StateError when it cannot be written.
     """
+    if not isinstance(model, Mapping) and not callable(getattr(model, "state_dict", None)):
+        raise ConfigError(
+            f"{model!r} has no weights to save", help="give a model, or a dict of arrays"
+        )
+    place = path_of(path, "the file for weights")
     state = model if isinstance(model, Mapping) else model.state_dict()
-    write_whole(Path(path), packed({name: _array(value) for name, value in state.items()}))
+    write_whole(place, packed({name: _array(value) for name, value in state.items()}))
 
 
 def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """The bytes of a safetensors file."""
     # The format knows row-major only: a transposed view would be written in the wrong order.
     rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    content: bytes = _library().numpy.save(rows, metadata={"format": "pt"})
+    library = _library()
+    try:
+        content: bytes = library.numpy.save(rows, metadata={"format": "pt"})
+    except library.SafetensorError as error:
+        raise ConfigError(
+            f"what is no number cannot be saved: {error}", help="give arrays of numbers"
+        ) from None
     return content
 
 
@@ -95,7 +107,7 @@ def load(path: str | os.PathLike[str]) -> Arrays:
 
     Raises StateError for a missing, truncated or foreign file. Nothing in the file is ever run.
     """
-    place = Path(path)
+    place = path_of(path, "the file of weights")
     if not place.is_file():
         raise StateError(f"there is no file {place}", help="check the path")
     library = _library()

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ..arguments import path_of
 from ..errors import ConfigError, StateError
+from ..ir.types import is_whole
 from .callback import Logs, Mode, direction
 from .checkpoint import flush_folder, load, packed, write_whole
 from .encoding import decoded, encoded
@@ -106,10 +108,10 @@ class Checkpoints:
         monitor: str | None = "auto",
         mode: Mode = "auto",
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = path_of(folder, "the folder of checkpoints")
         self.steps, self.seconds = _interval(every)
         self.every = every
-        if isinstance(keep, bool) or int(keep) != keep or keep < 1:
+        if not is_whole(keep) or keep < 1:
             raise ConfigError(f"keep is {keep!r}", help="keep is a whole number from 1")
         self.keep, self.monitor = int(keep), monitor
         known = monitor in (None, "auto")

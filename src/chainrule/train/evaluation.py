@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..errors import ConfigError
 from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import new_tensor
+from ..ir.types import is_whole
 from ..nn import Module
 from .criterion import Criterion
 from .datacheck import DataCheck
@@ -55,6 +56,12 @@ class Evaluator:
                 f"average is {average!r}",
                 help="give an average of weights with update(), swapped()",
             )
+        if not isinstance(model, Module):
+            raise ConfigError(
+                f"the model is {model!r}", help="give a Module, such as nn.Linear(4, 1)"
+            )
+        if not isinstance(metrics, list | tuple):
+            raise ConfigError(f"metrics is {metrics!r}", help='give a list: metrics=["accuracy"]')
         self.model = model
         self.criterion = Criterion.of(loss)
         self.metrics = [resolve(metric) for metric in metrics]
@@ -69,13 +76,19 @@ class Evaluator:
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         """The loss of one batch, a 0-d Tensor."""
-        loss: Tensor = self.criterion.function(outputs, target)
+        loss: object = self.criterion.function(outputs, target)
+        if not isinstance(loss, Tensor):
+            raise ConfigError(
+                f"the loss function returned {loss!r}",
+                help="return a Tensor of one number: lambda outputs, target: F.mse_loss(outputs, "
+                "target)",
+            )
         return loss
 
     def evaluate(self, data: Any, batch_size: int | None = None) -> dict[str, float]:
         """``{"loss": ..., metric: ...}`` on ``data = (X, y)``, in evaluation mode."""
-        examples = self.data_check.examples(data, "evaluation data")
-        return self.evaluate_examples(examples, batch_size or EVALUATION_ROWS)
+        rows = _rows_at_once(batch_size)
+        return self.evaluate_examples(self.data_check.examples(data, "evaluation data"), rows)
 
     def evaluate_examples(self, examples: Examples, batch_size: int) -> dict[str, float]:
         """Loss and metrics from the outputs of all rows at once, so that batches do not matter."""
@@ -91,7 +104,8 @@ class Evaluator:
 
     def predict(self, X: Any, batch_size: int | None = None) -> Array:
         """The model's outputs for every row, float32, in evaluation mode."""
-        return self.outputs(self.data_check.inputs(X), batch_size or EVALUATION_ROWS)
+        rows = _rows_at_once(batch_size)
+        return self.outputs(self.data_check.inputs(X), rows)
 
     def scores(self, X: Any, batch_size: int | None = None) -> Scores:
         """`predict` with the meaning the loss gives it: ``.labels``, ``.probabilities``."""
@@ -135,6 +149,17 @@ class Evaluator:
         finally:
             for module in training:
                 module.__dict__["training"] = True
+
+
+def _rows_at_once(batch_size: int | None) -> int:
+    """``batch_size``, or the usual number of rows for None. ConfigError if it is none."""
+    if batch_size is None:
+        return EVALUATION_ROWS
+    if not is_whole(batch_size) or batch_size < 1:
+        raise ConfigError(
+            f"batch_size is {batch_size!r}", help="batch_size is a whole number of at least 1"
+        )
+    return int(batch_size)
 
 
 def _block(array: Array, start: int, size: int) -> Array:

@@ -119,7 +119,11 @@ class Learner(Evaluator):
 
     def batch_loss(self, *arrays: Tensor) -> Tensor:
         """The loss of one batch, transformed if that is wanted."""
-        batch = arrays if self.transform is None else self.transform(*arrays)
+        batch: Any = arrays if self.transform is None else self.transform(*arrays)
+        if not isinstance(batch, tuple | list):
+            raise ConfigError(
+                f"transform returned {batch!r}", help="return the batch: inputs, then the target"
+            )
         *inputs, target = batch
         return self.loss(self.forward(*inputs), target)
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
+from ..ir.types import is_real, is_whole
 from ..optim.schedule import Schedule
 from .order import Order
 from .rates import rates_of, update_counts
@@ -87,7 +88,8 @@ def find_rate(
     Weights, optimizer and random numbers are as before afterwards, to the bit. Raises ConfigError
     for a ramp that does not rise.
     """
-    if not 0 < start < end < math.inf or steps < 10:
+    fine = is_real(start) and is_real(end) and is_whole(steps)
+    if not fine or not 0 < start < end < math.inf or steps < 10:
         raise ConfigError(
             f"a ramp from {start!r} to {end!r} in {steps!r} steps",
             help="0 < start < end, in at least 10 steps",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
@@ -190,7 +190,13 @@ class Metric:
     higher_is_better: bool = True
 
     def __call__(self, target: npt.NDArray[Any], scores: Scores) -> float:
-        return float(self.function(target, getattr(scores, self.takes)))
+        value: object = self.function(target, getattr(scores, self.takes))
+        if not isinstance(value, SupportsFloat):
+            raise ConfigError(
+                f"the metric {self.name} returned {value!r}",
+                help=f"return a number from a function of (target, {self.takes})",
+            )
+        return float(value)
 
 
 METRICS: dict[str, Metric] = {
@@ -214,6 +220,10 @@ def resolve(metric: str | Metric | Callable[..., float]) -> Metric:
     """The `Metric` meant by a name or a function. Raises ConfigError for an unknown name."""
     if isinstance(metric, Metric):
         return metric
+    if not isinstance(metric, str) and not callable(metric):
+        raise ConfigError(
+            f"a metric is {metric!r}", help="give a name, or a function(target, values)"
+        )
     if not isinstance(metric, str):
         return Metric(getattr(metric, "__name__", type(metric).__name__), metric)
     if metric not in METRICS:

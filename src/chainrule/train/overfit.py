@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
+from ..ir.types import is_whole
 from .examples import Examples
 from .order import Order
 
@@ -42,9 +43,10 @@ def overfit(learner: Learner, data: Any, steps: int = 200, batch_size: int = 32)
     arrive, the learning rate is off, the target does not belong to the rows, or dropout, penalty or
     label smoothing are too strong. Weights, optimizer and random numbers are as before afterwards.
     """
-    if steps < 1 or batch_size < 1:
+    if not all(is_whole(n) and n >= 1 for n in (steps, batch_size)):
         raise ConfigError(
-            f"{steps!r} steps on a batch of {batch_size!r}", help="both are at least 1"
+            f"{steps!r} steps on a batch of {batch_size!r}",
+            help="both are whole numbers of at least 1",
         )
     examples = learner.read(data)[0]
     few = Examples(tuple(a[:batch_size] for a in examples.inputs), examples.target[:batch_size])

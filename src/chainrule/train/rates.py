@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import ConfigError
+from ..frontend import Tensor
 from ..ir.types import is_real, is_whole
 from ..optim import Optimizer
 from ..optim.group import ParamGroup, lr_at
@@ -129,12 +130,29 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule: Callable[[int, float], float]) -> None:
+        if not callable(schedule):
+            raise ConfigError(
+                f"the function of LearningRateScheduler is {schedule!r}",
+                help="give a function of (epoch, lr); a schedule is for the optimizer: "
+                "Adam(params, lr=schedule)",
+            )
         self.schedule = schedule
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
         optimizer = self.trainer.optimizer
         for group, rate in zip(_with_rates(optimizer), rates_of(optimizer), strict=True):
-            group["lr"] = float(self.schedule(epoch, rate))
+            group["lr"] = self._rate(epoch, rate)
+
+    def _rate(self, epoch: int, rate: float) -> float:
+        found: Any = self.schedule(epoch, rate)
+        if isinstance(found, np.ndarray | Tensor) and found.shape == ():
+            found = found.item()
+        if not is_real(found):
+            raise ConfigError(
+                f"the function of LearningRateScheduler returned {found!r} for epoch {epoch}",
+                help="return the learning rate, a number: lambda epoch, lr: 0.9 * lr",
+            )
+        return float(found)
 
 
 class ReduceLROnPlateau(Callback):

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import path_of
 from ..errors import ConfigError, StateError
+from ..ir.types import is_whole
 from .callback import Callback, Logs, Mode, direction, watched
 from .checkpoint import save
 from .checkpoints import Checkpoints
@@ -22,6 +24,10 @@ class LambdaCallback(Callback):
     """Calls a function at the end of each epoch: ``LambdaCallback(lambda epoch, logs: ...)``."""
 
     def __init__(self, on_epoch_end: Callable[[int, Logs], None]) -> None:
+        if not callable(on_epoch_end):
+            raise ConfigError(
+                f"on_epoch_end is {on_epoch_end!r}", help="give a function of (epoch, logs)"
+            )
         self._function = on_epoch_end
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -47,9 +53,10 @@ class ModelCheckpoint(Callback):
         mode: Mode = "auto",
         keep: int | None = None,
     ) -> None:
-        if keep is not None and (isinstance(keep, bool) or int(keep) != keep or keep < 1):
+        if keep is not None and (not is_whole(keep) or keep < 1):
             raise ConfigError(f"keep is {keep!r}", help="keep is a whole number from 1, or None")
-        self.path, self.monitor, self.keep = os.fspath(path), monitor, keep
+        self.path = str(path_of(path, "the file for weights"))
+        self.monitor, self.keep = monitor, keep
         self.save_best_only = save_best_only
         self.sign = (
             direction("the choice of the best weights", monitor, mode) if save_best_only else 1
@@ -99,7 +106,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str], separator: str = ",") -> None:
-        self.path, self.separator = Path(path), separator
+        self.path, self.separator = path_of(path, "the file for numbers"), separator
         self.on_train_begin({})
 
     def on_train_begin(self, logs: Logs) -> None:

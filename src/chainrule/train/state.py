@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import check_state
 from ..errors import StateError
 from ..frontend import default_generator, no_grad
 from ..frontend.apply import from_array
@@ -91,6 +92,13 @@ def weights_of(learner: Learner) -> dict[str, Any]:
 
 def set_weights_of(learner: Learner, weights: Mapping[str, Any]) -> None:
     """Takes over what `weights_of` gave."""
+    check_state(weights, "a model and its average", "trainer.weights()")
+    if "model" not in weights:
+        raise StateError(
+            "these are not the weights of a trainer: they lack model",
+            help="give what trainer.weights() returned; a model's own are for "
+            "model.load_state_dict",
+        )
     learner.model.load_state_dict(weights["model"])
     for name, part in _parts(learner):
         if name == "average" and name in weights:
@@ -98,12 +106,13 @@ def set_weights_of(learner: Learner, weights: Mapping[str, Any]) -> None:
 
 
 def _check_kind(state: Mapping[str, Any]) -> None:
+    check_state(state, "a trainer", "trainer.state()")
     wanted = {"model", "optimizer", "schedules", "random", "history", "accumulated", "parts"}
     missing = sorted(wanted - set(state))
     if missing:
         raise StateError(
             f"this is not the state of a trainer: it lacks {', '.join(missing)}",
-            help="give what learner.state() returned; weights alone are for model.load_state_dict",
+            help="give what trainer.state() returned; weights alone are for model.load_state_dict",
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+from ...arguments import check_state
 from ...errors import ConfigError, StateError
 from ...ir.types import is_real, is_whole
 
@@ -53,6 +54,7 @@ class Schedule(ABC):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continues from what `state_dict` gave; StateError if another kind of schedule gave it."""
+        check_state(state_dict, f"the schedule {self.name}", "schedule.state_dict()")
         if state_dict:
             raise StateError(
                 f"the schedule {self.name} has no state, but was given {', '.join(state_dict)}",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ...arguments import check_state
 from ...errors import StateError
 from .base import Schedule, check_whole, require
 from .decay import check_milestones
@@ -87,6 +88,7 @@ class Sequential(Schedule):
         return {i: state for i, state in states.items() if state}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        check_state(state_dict, f"the schedule {self.name}", "schedule.state_dict()")
         if unknown := set(state_dict) - {str(i) for i in range(len(self.schedules))}:
             raise StateError(
                 f"the state has {', '.join(sorted(unknown))}, which are no parts of this schedule",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ...arguments import check_state
 from ...errors import ConfigError, StateError
 from ...ir.types import is_real
 from .base import Schedule, check_rate, check_whole, require
@@ -91,6 +92,7 @@ class ReduceOnPlateau(Schedule):
         return {key: getattr(self._seen, key) for key in _KEYS}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        check_state(state_dict, f"the schedule {self.name}", "schedule.state_dict()")
         if set(state_dict) != set(_KEYS):
             raise StateError(
                 f"the state of a {self.name} has {sorted(_KEYS)}, this one {sorted(state_dict)}",

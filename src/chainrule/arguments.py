@@ -1,0 +1,33 @@
+"""Arguments whose kind is checked in one place: paths, and states that were saved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from .errors import ConfigError, StateError
+
+__all__ = ["check_state", "path_of"]
+
+
+def path_of(value: object, what: str) -> Path:
+    """``value`` as a path. ConfigError, with ``what`` it is, if it is none."""
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    raise ConfigError(f"{what} is {value!r}", help="give a path: text or a pathlib.Path")
+
+
+def check_state(state: object, owner: str, source: str = "state_dict()") -> None:
+    """StateError unless ``state`` is a mapping, as ``source`` of ``owner`` returned one."""
+    if isinstance(state, Mapping):
+        return
+    plain = state is None or isinstance(state, str | int | float)
+    raise StateError(
+        f"this is not the state of {owner}: it is {state!r}"
+        if plain
+        else f"this is not the state of {owner}: it is a {type(state).__name__}",
+        help="read the file first: chainrule.load(path)"
+        if isinstance(state, str | os.PathLike)
+        else f"give what {source} returned",
+    )
