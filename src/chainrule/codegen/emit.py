@@ -10,14 +10,16 @@ it can name an entry of a cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ..errors import VerifyError
 from ..schedule.nest import Buffer, Chain, Nest, Product, Program, Task
 from .brgemm import emit_product
 from .builder import Builder
-from .kernel import Kernel
+from .kernel import Kernel, buffers_of
+from .likeness import likeness
 from .nests import emit_loops
 from .spmd import (
     DONE,
@@ -52,6 +54,7 @@ class _Module:
 
     def __init__(self, program: Program, target: Target):
         self.program, self.target = program, target
+        self.written: dict[Hashable, Kernel] = {}
         self.kernels: dict[tuple[int, str, str], str] = {}  # parameters, attributes, body -> name
         self.functions: list[str] = []
         self.declarations: set[str] = set()
@@ -133,14 +136,14 @@ class _Module:
             for task in tasks:
                 assert task.nest.split is not None
                 steps = i64(task.nest.dims[task.nest.split] // chain.pieces)
-                kernel = emit_nest(task.nest, self.target)
+                kernel = self._kernel(task.nest)
                 back = b.sub(first, piece)
                 pointers = [self._moved(buffer, chain, back) for buffer in kernel.buffers]
                 self._call(kernel, pointers, b.mul(piece, steps), b.mul(until, steps))
 
     def _task(self, task: Task) -> None:
         b, nest = self.b, task.nest
-        kernel = emit_nest(nest, self.target)
+        kernel = self._kernel(nest)
         pointers = [self._pointer(buffer) for buffer in kernel.buffers]
         if nest.split is None or task.owner is not None:
             extent = nest.dims[nest.split] if nest.split is not None else 0
@@ -150,6 +153,13 @@ class _Module:
         lo, hi = self._range(nest.dims[nest.split], kernel.grain)
         with b.when(b.compare("slt", lo, hi)):
             self._call(kernel, pointers, lo, hi)
+
+    def _kernel(self, nest: Nest) -> Kernel:
+        """The kernel of a nest; it is written once for all nests that are alike."""
+        key = likeness(nest)
+        if key not in self.written:
+            self.written[key] = emit_nest(nest, self.target)
+        return replace(self.written[key], buffers=buffers_of(nest))
 
     def _named(self, kernel: Kernel) -> str:
         """The function of a kernel; one for all kernels of equal text."""
