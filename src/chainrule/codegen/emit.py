@@ -33,6 +33,8 @@ from .target import Target
 from .values import Value, const, i64
 
 RUN = "run"
+#: an entry of more tasks is not optimised: it only calls, and would cost an eighth of the compile
+MANY_TASKS = 100
 _CTL, _EXTERNALS, _ARENA = (Value(f"%{n}", "ptr") for n in ("ctl", "externals", "arena"))
 _TID, _THREADS, _STEPS = (Value(f"%{n}", "i64") for n in ("tid", "threads", "steps"))
 
@@ -91,7 +93,9 @@ class _Module:
         restore_mode(b, self.target, saved)
         b.ret()
         params = [_CTL, _EXTERNALS, _ARENA, _TID, _THREADS, _STEPS]
-        return b.function(RUN, params, "nounwind", linkage="")
+        many = sum(map(len, phases)) > MANY_TASKS
+        attributes = "nounwind noinline optnone" if many else "nounwind"
+        return b.function(RUN, params, attributes, linkage="")
 
     def _barrier(self) -> None:
         self.b.emit(f"call void @barrier({_CTL}, {_TID}, {_THREADS})")
