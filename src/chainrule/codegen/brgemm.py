@@ -5,7 +5,7 @@
         for each strip of m                 (one, unless accumulators wait between blocks of k)
           for each block of k
             for each tile of ``rows`` rows: accumulators in registers
-              for each outer step of the sum                          (a convolution's taps)
+              for each outer step of the sum                          (a convolution's kernel)
                 for each k: load a row of B, broadcast a column of A, multiply and add
           epilogue
 
