@@ -94,6 +94,16 @@ def test_waking_the_others_is_not_held_against_them() -> None:
     assert chosen == [1] * 8 + [2] * 32
 
 
+def test_a_long_step_that_began_beside_a_busy_neighbour_is_tried_again() -> None:
+    pace, elapsed = Pace(), 0.0
+    while elapsed < 4.0:
+        threads = pace.threads(2)
+        time = 0.07 if threads == 1 else 0.04 if elapsed > 1.0 else 0.13
+        pace.record(threads, 1, time)
+        elapsed += time
+    assert threads == 2
+
+
 def test_another_number_of_threads_is_tried_anew() -> None:
     pace = Pace()
     drive(pace, 1e-3, 0.6e-3, 2, 0.3)

@@ -21,6 +21,7 @@ _HOPELESS = 1.5  # all together are not tried further once a slice takes so much
 _WAKING_SECONDS = 1e-3  # and their first slice so much more: they may have been asleep
 #: seconds until the choice is doubted, at first and at most: of the caller alone, and of all
 _PATIENCE = {True: (0.05, 1.0), False: (0.5, 30.0)}
+_FEW_STEPS = 20  # and at least so many steps: a trial is not to cost more than a twentieth
 
 # A guess for the first slice only: a slow core's arithmetic and memory, per second.
 _FLOPS, _BYTES = 2e10, 5e9
@@ -79,8 +80,9 @@ class Pace:
         if self._decided:
             self._elapsed += seconds
             self._recent = min(self._recent, step_seconds)
-            patience = self._patience[self._decided == 1]
-            if self._elapsed > patience and step_seconds < SLICE_SECONDS:
+            alone = self._decided == 1
+            patience = max(self._patience[alone], _FEW_STEPS * step_seconds)
+            if self._elapsed > patience and (alone or step_seconds < SLICE_SECONDS):
                 self._doubt()
             return
         alone = threads == 1
