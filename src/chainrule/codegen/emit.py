@@ -10,7 +10,8 @@ it can name an entry of a cache.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 
@@ -18,10 +19,12 @@ from ..errors import VerifyError
 from ..schedule.nest import Buffer, Chain, Nest, Product, Program, Task
 from .brgemm import emit_product
 from .builder import Builder
+from .claims import Claims
 from .kernel import Kernel, buffers_of
 from .likeness import likeness
 from .nests import emit_loops
 from .spmd import (
+    CLAIMED_CHAINS,
     DONE,
     LEAVE,
     STOP,
@@ -64,6 +67,11 @@ class _Module:
         self.b = Builder.on(target)
         self.ranges: dict[tuple[int, int], tuple[Value, Value]] = {}
         self.step = Value("%step", "i64")
+        chains = [len({t.chain for t in p if t.chain}) for p in program.phases]
+        shared = [count for count in chains if count]
+        most = max(shared, default=0)
+        self.claims = Claims(self.b, _CTL, _TID, _THREADS, len(shared), most)
+        self.begun = 0  # phases with chains
 
     def text(self) -> str:
         barrier, needed = barrier_text(self.target)
@@ -90,6 +98,7 @@ class _Module:
                 self._barrier()
         self._end_of_step(latch, head, out)
         b.label(out)
+        self.claims.end()
         restore_mode(b, self.target, saved)
         b.ret()
         params = [_CTL, _EXTERNALS, _ARENA, _TID, _THREADS, _STEPS]
@@ -124,19 +133,34 @@ class _Module:
 
     def _phase(self, phase: Sequence[Task]) -> None:
         """Tasks in order; those of one chain stand side by side."""
+        if any(task.chain for task in phase):
+            self.claims.begin(self.step, self.begun)
+            self.begun += 1
+        chains = 0
         for chain, tasks in groupby(phase, key=lambda task: task.chain):
             if chain is None:
                 for task in tasks:
                     self._task(task)
             else:
-                self._chain(chain, list(tasks))
+                self._chain(chain, list(tasks), chains)
+                chains += 1
 
-    def _chain(self, chain: Chain, tasks: list[Task]) -> None:
-        """This thread's pieces, some at a time through all tasks."""
+    @contextmanager
+    def _pieces(self, chain: Chain, index: int) -> Iterator[tuple[Value, Value]]:
+        """For each block of pieces of the phase's chain ``index`` that falls to this thread."""
+        b, (first, end) = self.b, self._range(chain.pieces, 1)
+        if index < CLAIMED_CHAINS:
+            with b.when(b.compare("slt", first, end)), self.claims.pieces(chain, index) as found:
+                yield found
+        else:
+            with b.loop(first, end, chain.block) as piece:
+                yield piece, b.overloaded("smin", b.add(piece, i64(chain.block)), end)
+
+    def _chain(self, chain: Chain, tasks: list[Task], index: int) -> None:
+        """Some pieces at a time through all tasks."""
         b = self.b
-        first, end = self._range(chain.pieces, 1)
-        with b.loop(first, end, chain.block) as piece:
-            until = b.overloaded("smin", b.add(piece, i64(chain.block)), end)
+        first, _ = self._range(chain.pieces, 1)
+        with self._pieces(chain, index) as (piece, until):
             for task in tasks:
                 assert task.nest.split is not None
                 steps = i64(task.nest.dims[task.nest.split] // chain.pieces)
