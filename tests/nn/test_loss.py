@@ -207,3 +207,33 @@ def test_settings_out_of_their_range(loss: Any, name: str, value: float) -> None
     x = cr.ones(2, 3)
     with pytest.raises(cr.ConfigError, match=f"{name} is {value}"):
         loss(x, x, **{name: value})
+
+
+def test_a_margin_to_a_class_that_does_not_exist() -> None:
+    scores, wrong = np.zeros((2, 3), np.float32), np.array([0, 7])
+    with pytest.raises(cr.DataError, match="class 7 does not exist"):
+        F.multi_margin_loss(scores, wrong)
+    assert np.isnan(cr.compile(F.multi_margin_loss)(scores, wrong).item())
+    with pytest.raises(cr.ConfigError, match="p is 3"):
+        F.multi_margin_loss(scores, wrong, p=3)
+    one = F.multi_margin_loss(np.array([1.0, 0.5, 0.0], np.float32), np.array(0))
+    assert one.item() == pytest.approx(0.5 / 3)
+
+
+def test_what_is_no_probability_has_no_cross_entropy() -> None:
+    with pytest.raises(cr.DataError, match=r"1.5 is no probability"):
+        F.binary_cross_entropy(np.array([0.5, 1.5]), np.ones(2))
+
+
+def test_scores_of_a_single_number() -> None:
+    for loss in (F.cross_entropy, F.nll_loss):
+        with pytest.raises(cr.ShapeError, match="a single number holds no scores"):
+            loss(cr.tensor(1.0), np.array(0))
+
+
+def test_bytes_are_classes_with_smoothing_too() -> None:
+    scores = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    classes = np.array([0, 3, 1])
+    wanted = F.cross_entropy(scores, classes, label_smoothing=0.1)
+    found = F.cross_entropy(scores, classes.astype(np.uint8), label_smoothing=0.1)
+    assert found.item() == wanted.item()

@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import DTypeError
 from ..ir.graph import Node, bind, constant, topological
 from ..ir.primitive import Primitive
 from ..ir.types import Array, DType
 from ..ops.control import fence
 from .memory import aligned_copy, as_array
-from .modes import here, thread
+from .modes import here, thread, where
 from .storage import Record, Storage
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
 
-def apply(primitive: Primitive, *tensors: Tensor, **params: Any) -> Tensor:
-    """``primitive`` applied to ``tensors``.
+def apply(primitive: Primitive, *operands: Any, **params: Any) -> Tensor:
+    """``primitive`` applied to ``operands``, Tensors or arrays.
 
     Outside of a trace it runs at once through the primitive's reference, and the result remembers
     how it came about if it requires a gradient. Inside, the result is a node with the user's line.
     """
+    tensors = tuple(tensor_of(t) for t in operands)
     required = any(t._requires_grad for t in tensors)
     trace = thread.trace
     if trace is None:
@@ -79,10 +81,18 @@ def from_node(node: Node, requires_grad: bool = False) -> Tensor:
 
 
 def scalar(value: bool | float, dtype: DType) -> Tensor:
-    """A 0-d constant."""
-    if thread.trace is not None:
-        return from_node(constant(value, dtype))
-    return from_array(np.asarray(value, dtype.numpy))
+    """A 0-d constant; `DTypeError` for a number that the dtype cannot hold."""
+    try:
+        with np.errstate(over="ignore"):  # too large for a float is inf
+            if thread.trace is not None:
+                return from_node(constant(value, dtype))
+            return from_array(np.asarray(value, dtype.numpy))
+    except (OverflowError, ValueError):
+        raise DTypeError(
+            f"{value} does not fit into {dtype!r}",
+            where=where(),
+            help="use a smaller number, or float32",
+        ) from None
 
 
 def tensor_of(value: Any) -> Tensor:

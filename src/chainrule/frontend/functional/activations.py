@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ...errors import ShapeError
+from ...errors import ConfigError, ShapeError
+from ..apply import tensor_of
 from ..modes import where as user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
@@ -19,7 +20,6 @@ from ..operations.arithmetic import (
     less_equal,
     log,
     log1p,
-    maximum,
     sigmoid,
     tanh,
     where,
@@ -47,6 +47,7 @@ def relu6(x: Tensor) -> Tensor:
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x for x > 0, else negative_slope · x."""
+    x = tensor_of(x)
     return where(less(0.0, x), x, x * negative_slope)
 
 
@@ -55,6 +56,7 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
 
     `ShapeError` for any other number of weights.
     """
+    x, weight = tensor_of(x), tensor_of(weight)
     if weight.shape not in ((), (1,)):
         if x.ndim < 2 or weight.shape != (x.shape[1],):
             raise ShapeError(
@@ -73,7 +75,8 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
-    """x for x > 0, else alpha · (exp(x / alpha) - 1)."""
+    """x for x > 0, else alpha · (exp(x / alpha) - 1). `ConfigError` if alpha is 0."""
+    setting("alpha", alpha, alpha != 0, "a number other than 0")
     above = less(0.0, x)
     return where(above, x, alpha * expm1(where(above, 0.0, x) / alpha))
 
@@ -85,6 +88,8 @@ def selu(x: Tensor) -> Tensor:
 
 def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     """x · Φ(x), Φ the normal distribution function; "tanh" takes Hendrycks' approximation."""
+    x = tensor_of(x)
+    setting("approximate", approximate, approximate in ("none", "tanh"), '"none" or "tanh"')
     if approximate == "tanh":
         inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * (x * x * x))
         return 0.5 * x * (1.0 + tanh(inner))
@@ -93,42 +98,68 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(x: Tensor) -> Tensor:
     """x · sigmoid(x), also called swish."""
+    x = tensor_of(x)
     return x * sigmoid(x)
 
 
 def mish(x: Tensor) -> Tensor:
     """x · tanh(softplus(x))."""
+    x = tensor_of(x)
     return x * tanh(softplus(x))
 
 
 def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta, as max(x, 0) + log1p(exp(-|x|)): nothing overflows.
 
-    Above ``beta x > threshold`` the result is x itself, as in PyTorch.
+    Above ``beta x > threshold`` the result is x itself, as in PyTorch. `ConfigError` if beta is 0.
     """
+    x = tensor_of(x)
+    setting("beta", beta, beta != 0, "a number other than 0")
     scaled = x if beta == 1.0 else x * beta
-    smooth = maximum(scaled, 0.0) + log1p(exp(-absolute(scaled)))
+    smooth = smooth_rectifier(scaled)
     linear = where(less(threshold, scaled), scaled, smooth)
     return linear if beta == 1.0 else linear / beta
 
 
 def logsigmoid(x: Tensor) -> Tensor:
     """log sigmoid(x) = -log(1 + exp(-x)), without overflow."""
-    return -(maximum(-x, 0.0) + log1p(exp(-absolute(x))))
+    return -smooth_rectifier(-tensor_of(x))
+
+
+def smooth_rectifier(x: Tensor) -> Tensor:
+    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)).
+
+    Said with the two sides of 0, each of which has all its derivatives; those of max and |x| at 0
+    would give the second derivative 0 there, not 1/4.
+    """
+    below = less(x, 0.0)
+    return where(below, 0.0, x) + log1p(exp(where(below, x, -x)))
+
+
+def setting(name: str, value: object, legal: bool, rule: str) -> None:
+    """`ConfigError` unless ``legal``: out of its range the result would still be a number."""
+    if not legal:
+        raise ConfigError(f"{name} is {value!r}", where=user_line(), help=f"{name} is {rule}")
 
 
 def softsign(x: Tensor) -> Tensor:
     """x / (1 + |x|)."""
+    x = tensor_of(x)
     return x / (1.0 + absolute(x))
 
 
 def tanhshrink(x: Tensor) -> Tensor:
     """x - tanh(x)."""
+    x = tensor_of(x)
     return x - tanh(x)
 
 
 def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """x, kept between the two bounds; the derivative at a bound is 0."""
+    """x, kept between the two bounds; the derivative at a bound is 0.
+
+    `ConfigError` if the bounds are in no order.
+    """
+    setting("min_val", min_val, min_val <= max_val, f"at most max_val, which is {max_val}")
     below = less_equal(x, min_val)
     return where(below, min_val, where(less_equal(max_val, x), max_val, x))
 
@@ -140,6 +171,7 @@ def hardsigmoid(x: Tensor) -> Tensor:
 
 def hardswish(x: Tensor) -> Tensor:
     """x · hardsigmoid(x)."""
+    x = tensor_of(x)
     middle = x * (x + 3.0) / 6.0
     return where(less_equal(x, -3.0), 0.0, where(less_equal(3.0, x), x, middle))
 
@@ -151,6 +183,7 @@ def hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
 
 def softshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved toward 0 by ``lambd``, at most to 0."""
+    x = tensor_of(x)
     return where(less(lambd, x), x - lambd, where(less(x, -lambd), x + lambd, x * 0.0))
 
 
@@ -161,6 +194,7 @@ def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
 
 def glu(x: Tensor, dim: int = -1) -> Tensor:
     """a · sigmoid(b) for the two halves a, b of ``dim``; `ShapeError` if its length is odd."""
+    x = tensor_of(x)
     axis = axis_of(dim, x.ndim)
     if x.shape[axis] % 2:
         raise ShapeError(
@@ -187,7 +221,7 @@ def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
 
 def softmin(x: Tensor, dim: int = -1) -> Tensor:
     """softmax(-x)."""
-    return softmax(-x, dim)
+    return softmax(-tensor_of(x), dim)
 
 
 def _shifted(x: Tensor, dim: int) -> Tensor:
@@ -198,4 +232,5 @@ def _shifted(x: Tensor, dim: int) -> Tensor:
 
 def normalize(x: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x / max(‖x‖, eps) along ``dim``."""
+    x = floating(x)
     return x / clamp(reductions.norm(x, p, dim, keepdim=True), min=eps)

@@ -27,14 +27,13 @@ from ..operations.arithmetic import (
     less,
     log,
     log1p,
-    maximum,
     not_equal,
     square,
     where,
 )
 from ..operations.creation import iota
 from ..operations.shaping import expand
-from .activations import log_softmax
+from .activations import log_softmax, setting
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -53,12 +52,6 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
         where=user_line(),
         help="use 'mean', 'sum' or 'none'",
     )
-
-
-def setting(name: str, value: float, legal: bool, rule: str) -> None:
-    """`ConfigError` unless ``legal``: out of its range a loss would still be a number."""
-    if not legal:
-        raise ConfigError(f"{name} is {value!r}", where=user_line(), help=f"{name} is {rule}")
 
 
 def same_shape(name: str, x: Tensor, target: Tensor) -> None:
@@ -217,9 +210,11 @@ def binary_cross_entropy_with_logits(
     x, target = tensor_of(x), tensor_of(target)
     same_shape("binary_cross_entropy_with_logits", x, target)
     target = floating(target)
-    tail = log1p(exp(-absolute(x)))
+    below = less(x, 0.0)  # the two sides of 0 apart: see `smooth_rectifier`
+    tail = log1p(exp(where(below, x, -x)))
     yes = target if pos_weight is None else target * pos_weight
-    loss = yes * (tail + maximum(-x, 0.0)) + (1.0 - target) * (tail + maximum(x, 0.0))
+    small, large = tail + where(below, -x, 0.0), tail + where(below, 0.0, x)
+    loss = yes * small + (1.0 - target) * large
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
@@ -259,7 +254,7 @@ def cross_entropy(
     setting("label_smoothing", label_smoothing, 0 <= label_smoothing <= 1, "a number from 0 to 1")
     if target.dtype.is_float:
         return _soft_cross_entropy(x, target, weight, reduction, label_smoothing)
-    axis = 0 if x.ndim == 1 else 1
+    target, axis = cast(target, DType.i32), _class_axis(x)
     logp = log_softmax(x, axis)
     if label_smoothing == 0.0:
         return nll_loss(logp, target, weight, ignore_index, reduction)
@@ -279,8 +274,19 @@ def nll_loss(
 ) -> Tensor:
     """-x[target] for log probabilities x [N, C, ...] (or [C]) and classes [N, ...]."""
     x, target = tensor_of(x), tensor_of(target)
-    picked, counts = _picked(x, target, weight, ignore_index, 0 if x.ndim == 1 else 1)
+    picked, counts = _picked(x, target, weight, ignore_index, _class_axis(x))
     return _class_mean(picked, counts, reduction)
+
+
+def _class_axis(x: Tensor) -> int:
+    """The axis of the classes in scores [C] or [N, C, ...]."""
+    if x.ndim == 0:
+        raise ShapeError(
+            "a single number holds no scores of classes",
+            where=user_line(),
+            help="give scores [classes] or [batch, classes, ...]",
+        )
+    return 0 if x.ndim == 1 else 1
 
 
 def _picked(
@@ -349,7 +355,7 @@ def _soft_cross_entropy(
     x: Tensor, target: Tensor, weight: Operand | None, reduction: str, label_smoothing: float
 ) -> Tensor:
     same_shape("cross_entropy", x, target)
-    axis = 0 if x.ndim == 1 else 1
+    axis = _class_axis(x)
     if label_smoothing:
         target = target * (1.0 - label_smoothing) + label_smoothing / x.shape[axis]
     logp = log_softmax(x, axis)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ...errors import ShapeError
 from ...ir.types import DType
 from ..apply import tensor_of
+from ..modes import where as user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
     Operand,
-    absolute,
     cast,
     equal,
-    exp,
     less,
-    log1p,
     maximum,
     minimum,
     power,
@@ -25,7 +24,7 @@ from ..operations.arithmetic import (
 )
 from ..operations.creation import iota
 from ..operations.shaping import expand
-from .activations import logsigmoid, relu
+from .activations import logsigmoid, relu, setting, smooth_rectifier
 from .losses import check_classes, reduced, same_shape
 
 if TYPE_CHECKING:
@@ -45,8 +44,7 @@ def soft_margin_loss(x: Operand, target: Operand, reduction: str = "mean") -> Te
     """log(1 + exp(-target · x)) for targets 1 and -1."""
     x, target = tensor_of(x), tensor_of(target)
     same_shape("soft_margin_loss", x, target)
-    z = -(target * x)
-    return reduced(maximum(z, 0.0) + log1p(exp(-absolute(z))), reduction)
+    return reduced(smooth_rectifier(-(target * x)), reduction)
 
 
 def margin_ranking_loss(
@@ -65,8 +63,22 @@ def multi_margin_loss(
     weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C."""
+    """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C, p 1 or 2.
+
+    For scores x [N, C] and classes [N], or [C] and one class. `DataError` outside of compiled
+    functions, and NaN inside, for a class that does not exist.
+    """
     x, target = tensor_of(x), cast(tensor_of(target), DType.i32)
+    setting("p", p, p in (1, 2), "1 or 2")
+    if x.ndim not in (1, 2) or target.shape != x.shape[:-1]:
+        raise ShapeError(
+            f"classes of shape {target.shape} do not fit scores of shape {x.shape}",
+            where=user_line(),
+            help="give scores [batch, classes] and classes [batch]",
+        )
+    if x.ndim == 1:
+        row = multi_margin_loss(x.unsqueeze(0), target.unsqueeze(0), p, margin, weight, "none")
+        return reduced(row[0], reduction)
     classes = x.shape[1]
     check_classes(target, classes)
     chosen = equal(expand(target.unsqueeze(1), x.shape), iota(x.shape, 1))

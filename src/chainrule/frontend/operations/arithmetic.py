@@ -26,19 +26,26 @@ if TYPE_CHECKING:
 
 Operand: TypeAlias = "Tensor | Array | float"
 
+#: whole exponents up to here are products
+_LARGEST_PRODUCT = 1024
+#: whole numbers beyond are even in single precision
+_LAST_ODD = 2.0**24 - 1
+
 _RANK = {DType.bool: 0, DType.u8: 1, DType.u32: 2, DType.i32: 3, DType.f64: 4, DType.f32: 5}
 
 
 # ------------------------------------------------------------------------------- promotion
 
 
-def cast(x: Tensor, dtype: DType) -> Tensor:
+def cast(x: Operand, dtype: DType) -> Tensor:
     """``x`` in another dtype; itself if it has that dtype."""
+    x = tensor_of(x)
     return x if x.dtype is dtype else apply(ops.cast, x, dtype=dtype)
 
 
-def floating(x: Tensor) -> Tensor:
+def floating(x: Operand) -> Tensor:
     """``x`` as real numbers."""
+    x = tensor_of(x)
     return x if x.dtype.is_float else cast(x, DType.f32)
 
 
@@ -186,8 +193,9 @@ def not_equal(a: Operand, b: Operand) -> Tensor:
     return apply(ops.not_, equal(a, b))
 
 
-def negative(x: Tensor) -> Tensor:
+def negative(x: Operand) -> Tensor:
     """-x."""
+    x = tensor_of(x)
     return apply(ops.neg, x) if x.dtype.is_float else sub(0, x)
 
 
@@ -215,9 +223,19 @@ def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
     return apply(ops.select, *broadcast_all(c, x, y))
 
 
-def logical_not(x: Tensor) -> Tensor:
+def logical_not(x: Operand) -> Tensor:
     """Whether x is false (zero)."""
     return apply(ops.not_, cast(x, DType.bool))
+
+
+def invert(x: Tensor) -> Tensor:
+    """All bits of whole numbers the other way; of bools, not x."""
+    return logical_not(x) if x.dtype is DType.bool else bitwise_xor(x, all_ones(x.dtype))
+
+
+def all_ones(dtype: DType) -> int:
+    """The whole number with every bit set."""
+    return int(np.iinfo(dtype.numpy).max) if dtype in (DType.u8, DType.u32) else -1
 
 
 # ------------------------------------------------------------------------------- functions
@@ -245,7 +263,7 @@ def expm1(x: Tensor) -> Tensor:
     return tanh(x * 0.5) * (exp(x) + 1.0)
 
 
-def sigmoid(x: Tensor) -> Tensor:
+def sigmoid(x: Operand) -> Tensor:
     """1 / (1 + exp(-x)), written with exp(-|x|) so that neither value nor derivative overflows."""
     x = floating(x)
     below = less(x, 0.0)
@@ -253,14 +271,16 @@ def sigmoid(x: Tensor) -> Tensor:
     return where(below, small, 1.0) / (1.0 + small)
 
 
-def sign(x: Tensor) -> Tensor:
+def sign(x: Operand) -> Tensor:
     """-1, 0 or 1; NaN stays. Its derivative is 0."""
+    x = tensor_of(x)
     one = where(less(0, x), 1, where(less(x, 0), -1, 0))
     return where(equal(x, x), cast(one, x.dtype), x.detach()) if x.dtype.is_float else one
 
 
-def absolute(x: Tensor) -> Tensor:
+def absolute(x: Operand) -> Tensor:
     """|x|; the derivative at 0 is 0."""
+    x = tensor_of(x)
     if not x.dtype.is_float:
         return where(less(x, 0), negative(x), x)
     return x * where(less(0.0, x), 1.0, where(less(x, 0.0), -1.0, 0.0))
@@ -268,6 +288,7 @@ def absolute(x: Tensor) -> Tensor:
 
 def square(x: Tensor) -> Tensor:
     """x²."""
+    x = tensor_of(x)
     return x * x
 
 
@@ -279,43 +300,74 @@ def reciprocal(x: Tensor) -> Tensor:
 def power(x: Operand, exponent: Operand) -> Tensor:
     """x to the power of ``exponent``.
 
-    Whole exponents up to 16 multiply, ±0.5 takes the root, all others are exp(exponent · log x),
-    which is NaN for negative x.
+    Whole numbers up to ±1024 multiply, ±0.5 takes the root, everything else is
+    exp(exponent · log |x|), with the sign of x where the exponent is odd. The power of a negative x
+    is NaN where the exponent is not whole.
     """
     base = tensor_of(x)
     if isinstance(exponent, Storage) or not is_number(exponent):
-        exponents = tensor_of(exponent)
-        return _real_power(floating(base), floating(exponents))
+        return _power(*promote(floating(base), floating(tensor_of(exponent))))
     value = float(exponent)
-    if value == int(value) and 0 <= value <= 16:
-        return _whole_power(base, int(value))
+    if value.is_integer() and abs(value) <= _LARGEST_PRODUCT:
+        if value >= 0:
+            return _whole_power(base, int(value))
+        return _whole_power(reciprocal(base), -int(value))
     base = floating(base)
-    if value == int(value) and -16 <= value < 0:
-        return reciprocal(_whole_power(base, -int(value)))
     if abs(value) == 0.5:
         return sqrt(base) if value > 0 else reciprocal(sqrt(base))
-    return _real_power(base, scalar(value, base.dtype))
+    if value.is_integer() or not math.isfinite(value):
+        return _power(*promote(base, scalar(value, base.dtype)))
+    return _fractional_power(base, value)
 
 
 def _whole_power(x: Tensor, n: int) -> Tensor:
-    """x^n by squaring."""
+    """x^n by squaring; x^0 is 1 even for NaN."""
     if n == 0:
-        return x * 0 + 1
+        return apply(ops.detour, broadcast_to(scalar(1, x.dtype), x.shape), x * 0)
     half = x if n == 1 else _whole_power(x, n // 2)
     if n == 1:
         return x
     return half * half if n % 2 == 0 else half * half * x
 
 
-def _real_power(x: Tensor, exponent: Tensor) -> Tensor:
+def _fractional_power(x: Tensor, exponent: float) -> Tensor:
+    """x^e for one number e that is not whole."""
     zero = equal(x, 0.0)  # log 0 is -inf, and its derivative would make 0 · inf
     value = exp(exponent * log(where(zero, 1.0, x)))
-    at_zero = where(less(0.0, exponent), 0.0, where(equal(exponent, 0.0), 1.0, math.inf))
-    return where(zero, at_zero, value)
+    if exponent > 1.0:
+        return where(zero, 0.0, value)
+    limit, slope = (0.0, math.inf) if exponent > 0.0 else (math.inf, -math.inf)
+    way = x * where(zero, slope, 0.0)
+    return where(zero, apply(ops.detour, broadcast_to(scalar(limit, x.dtype), x.shape), way), value)
 
 
-def clamp(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+def _power(x: Tensor, e: Tensor) -> Tensor:
+    """x^e, element by element."""
+    zero, below = equal(x, 0.0), less(x, 0.0)
+    number = cast(e, DType.i32)
+    large = less(_LAST_ODD, absolute(e))  # in single precision all of these are even
+    whole = bitwise_or(large, equal(cast(number, e.dtype), e))
+    odd = bitwise_and(equal(bitwise_and(number, 1), 1), logical_not(large))
+    size = where(bitwise_and(below, whole), -x, x)  # its logarithm is NaN where the power is
+    way = e * where(below, math.nan, 1.0)  # between whole numbers there is nothing to derive
+    value = exp(apply(ops.detour, e, way) * log(where(zero, 1.0, size)))
+    value = where(bitwise_and(below, odd), -value, value)
+    return where(zero, _power_of_zero(x, e, zero), value)
+
+
+def _power_of_zero(x: Tensor, e: Tensor, zero: Tensor) -> Tensor:
+    """0^e, with the derivatives of x^e there: those of x and x² are not 0."""
+    limit = where(less(0.0, e), 0.0, where(equal(e, 0.0), 1.0, where(less(e, 0.0), math.inf, e)))
+    steep = where(less(e, 0.0), -math.inf, where(less(e, 1.0), math.inf, 0.0))
+    slope = where(equal(e, 1.0), 1.0, where(equal(e, 0.0), 0.0, steep))
+    squared = bitwise_and(zero, equal(e, 2.0))
+    way = where(squared, x * x, x * where(zero, slope, 0.0))
+    return apply(ops.detour, limit.detach(), way)
+
+
+def clamp(x: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """x, but at least ``min`` and at most ``max``. At a bound the gradient passes."""
+    x = tensor_of(x)
     if min is not None:
         x = where(less(x, min), min, x)
     if max is not None:
@@ -328,6 +380,7 @@ def isnan(x: Tensor) -> Tensor:
     return not_equal(x, x)
 
 
-def isfinite(x: Tensor) -> Tensor:
+def isfinite(x: Operand) -> Tensor:
     """Whether elements are neither infinite nor NaN."""
+    x = tensor_of(x)
     return less(absolute(x), math.inf) if x.dtype.is_float else equal(x, x)

@@ -7,22 +7,21 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from ... import ops
-from ...errors import ShapeError
+from ...errors import ConfigError, ShapeError
 from ...ir.types import DType
 from ..apply import apply, scalar
 from ..modes import where as user_line
 from .arithmetic import (
     absolute,
     bitwise_or,
-    bitwise_xor,
     broadcast_to,
     cast,
     equal,
     exp,
     floating,
+    invert,
+    is_number,
     less,
     log,
     logical_not,
@@ -30,7 +29,7 @@ from .arithmetic import (
     sqrt,
     where,
 )
-from .shaping import axes_of, axis_of, cat, reshape
+from .shaping import axes_of, axis_of, cat, pad, reshape, slice_axis
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -65,9 +64,12 @@ def spread(result: Tensor, x: Tensor, axes: Sequence[int]) -> Tensor:
 
 def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The sum over ``dim`` (default: everything). Bools and bytes are counted in i32."""
-    if x.dtype in (DType.bool, DType.u8):
-        x = cast(x, DType.i32)
-    return _reduce(x, dim, keepdim, largest=False)
+    return _reduce(_counted(x), dim, keepdim, largest=False)
+
+
+def _counted(x: Tensor) -> Tensor:
+    """x, as i32 where its own dtype has hardly room for a sum."""
+    return cast(x, DType.i32) if x.dtype in (DType.bool, DType.u8) else x
 
 
 def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -86,12 +88,20 @@ def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) 
 
 
 def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """The square root of `var`."""
-    return sqrt(var(x, dim, correction, keepdim))
+    """The square root of `var`. Its derivative is 0 where all elements are equal."""
+    return _root(var(x, dim, correction, keepdim))
+
+
+def _root(x: Tensor) -> Tensor:
+    """sqrt(x) with derivative 0 at 0, where that of sqrt, inf, would make 0 · inf of a square's."""
+    zero = equal(x, 0.0)
+    return where(zero, 0.0, sqrt(where(zero, 1.0, x)))
 
 
 def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The largest element over ``dim``; NaN if there is one. Ties share the gradient."""
+    if x.dtype is DType.bool:
+        return any(x, dim, keepdim) if x.numel() else _reduce(x, dim, keepdim, largest=True)
     return _reduce(x, dim, keepdim, largest=True)
 
 
@@ -99,15 +109,15 @@ def amin(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The smallest element over ``dim``; NaN if there is one."""
     if x.dtype.is_float:
         return negative(amax(negative(x), dim, keepdim))
-    ones = np.iinfo(x.dtype.numpy).max if x.dtype is not DType.i32 else -1
-    return bitwise_xor(amax(bitwise_xor(x, ones), dim, keepdim), ones)  # max of all bits flipped
+    return invert(amax(invert(x), dim, keepdim))  # with all bits flipped the order is reversed
 
 
 def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the largest element first stands; a NaN counts as largest."""
     if dim is None:
-        return argmax(reshape(x, (-1,)), 0)
+        return _one(argmax(reshape(x, (-1,)), 0), x, keepdim)
     axis = axis_of(dim, x.ndim)
+    x = cast(x, DType.i32) if x.dtype is DType.bool else x
     largest = equal(x, amax(x.detach(), axis, keepdim=True))
     if x.dtype.is_float:
         largest = bitwise_or(largest, logical_not(equal(x, x)))
@@ -118,8 +128,12 @@ def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
 
 def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Where the smallest element first stands; a NaN counts as smallest."""
-    flipped = negative(x) if x.dtype.is_float else bitwise_xor(cast(x, DType.i32), -1)
-    return argmax(flipped, dim, keepdim)
+    return argmax(negative(x) if x.dtype.is_float else invert(x), dim, keepdim)
+
+
+def _one(result: Tensor, x: Tensor, keepdim: bool) -> Tensor:
+    """A single number, with as many axes as x if they are to be kept."""
+    return reshape(result, [1] * x.ndim) if keepdim else result
 
 
 def max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Extreme:
@@ -162,30 +176,51 @@ def _without(x: Tensor, axes: Sequence[int]) -> list[int]:
 
 
 def norm(x: Tensor, p: float = 2.0, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """(sum |x|^p)^(1/p); the largest |x| for p = inf."""
+    """(sum |x|^p)^(1/p); the largest |x| for p = inf, the smallest for -inf.
+
+    p = 0 counts the elements that are not 0. As in PyTorch, elements that are 0 get derivative 0
+    where there is none. `ConfigError` if p is no number.
+    """
     x = floating(x)
+    if not is_number(p) or p != p:
+        raise ConfigError(f"the norm of p = {p!r}", where=user_line(), help="give a number, or inf")
     if p == 2.0:
-        return sqrt(sum(x * x, dim, keepdim))
-    if p == math.inf:
-        return amax(absolute(x), dim, keepdim)
+        return _root(sum(x * x, dim, keepdim))
+    if abs(p) == math.inf:
+        return (amax if p > 0.0 else amin)(absolute(x), dim, keepdim)
     if p == 1.0:
         return sum(absolute(x), dim, keepdim)
-    return sum(absolute(x) ** p, dim, keepdim) ** (1.0 / p)
+    if p == 0.0:
+        return sum(cast(cast(x, DType.bool), DType.f32), dim, keepdim)
+    zero = equal(x, 0.0)
+    powers = absolute(where(zero, 1.0, x)) ** p
+    total = sum(where(zero, 0.0 if p > 0.0 else math.inf, powers), dim, keepdim)
+    flat = equal(total, 0.0 if p > 0.0 else math.inf)
+    return where(flat, 0.0, where(flat, 1.0, total) ** (1.0 / p))
 
 
 def cumsum(x: Tensor, dim: int) -> Tensor:
-    """Running sums along ``dim``: a product with a triangle of ones."""
+    """Running sums along ``dim``: of 2 elements, of 4, of 8, … Bools and bytes count in i32."""
+    x = _counted(x)
     axis = axis_of(dim, x.ndim)
-    n = x.shape[axis]
-    rows, columns = (apply(ops.iota, shape=(n, n), axis=a) for a in (0, 1))
-    triangle = cast(rows <= columns, DType.f32)
-    return (x.movedim(axis, -1) @ triangle).movedim(-1, axis)
+    length, reach = x.shape[axis], 1
+    while reach < length:
+        low, high = [0] * x.ndim, [0] * x.ndim
+        low[axis] = reach
+        before = slice_axis(x, axis, 0, length - reach)
+        x = x + pad(before, tuple(low), tuple(high), 0)
+        reach *= 2
+    return x
 
 
 def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The product over ``dim``, halving the axis until one element is left."""
+    """The product over ``dim``, halving the axis until one element is left.
+
+    Bools and bytes count in i32.
+    """
+    x = _counted(x)
     if dim is None:
-        return prod(reshape(x, (-1,)), 0)
+        return _one(prod(reshape(x, (-1,)), 0), x, keepdim)
     axis = axis_of(dim, x.ndim)
     x = x.movedim(axis, 0)
     if x.shape[0] == 0:

@@ -1,0 +1,144 @@
+"""Where formulas have a corner: values and derivatives at 0, of ties, infinities and NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+import chainrule.nn.functional as F
+from chainrule.ir.types import DType
+
+INF, NAN = np.inf, np.nan
+
+
+def both(function: Callable[..., Any], *args: Any) -> np.ndarray[Any, Any]:
+    """The value, which is the same for a compiled function."""
+    eager = function(*map(cr.tensor, args))
+    compiled = cr.compile(function)(*args)
+    np.testing.assert_allclose(compiled.numpy(), eager.numpy(), rtol=1e-5)
+    assert compiled.dtype is eager.dtype
+    return eager.numpy()  # type: ignore[no-any-return]
+
+
+SECOND_AT_ZERO = {
+    "softplus": (F.softplus, 0.25),
+    "softplus, steep": (lambda x: F.softplus(x, beta=2.0), 0.5),
+    "logsigmoid": (F.logsigmoid, -0.25),
+    "logits": (lambda x: F.binary_cross_entropy_with_logits(x, 1.0), 0.25),
+    "soft margin": (lambda x: F.soft_margin_loss(x, -1.0), 0.25),
+    "labels": (lambda x: F.multilabel_soft_margin_loss(x.reshape(1, 1), [[0.0]]), 0.25),
+}
+
+
+@pytest.mark.parametrize("name", SECOND_AT_ZERO)
+def test_second_derivatives_of_logistic_losses_at_zero(name: str) -> None:
+    function, wanted = SECOND_AT_ZERO[name]
+    assert both(cr.grad(cr.grad(function)), np.float32(0)) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_third_derivative_of_mish_at_zero() -> None:
+    third = cr.grad(cr.grad(cr.grad(F.mish)))
+    assert both(third, np.float32(0)) == pytest.approx(-0.096, rel=1e-5)
+
+
+@pytest.mark.parametrize("exponent", [17, 33, 100, -17, -20, 2000])
+def test_whole_powers_of_negative_numbers(exponent: int) -> None:
+    x = np.array([-1.01, -0.99, 1.02], np.float32)
+    np.testing.assert_allclose(
+        both(lambda t: t**exponent, x), x.astype(np.float64) ** exponent, rtol=2e-4
+    )
+    slope = exponent * x.astype(np.float64) ** (exponent - 1)
+    np.testing.assert_allclose(both(cr.grad(lambda t: (t**exponent).sum()), x), slope, rtol=2e-4)
+
+
+def test_whole_powers_of_whole_numbers_are_whole() -> None:
+    found = both(lambda t: t**19, np.array([3, -3], np.int32))
+    assert found.tolist() == [3**19, -(3**19)]
+
+
+def test_powers_element_by_element() -> None:
+    x = np.array([-2.0, -2.0, -2.0, -2.0, 0.0, 0.0, 0.0, 2.0], np.float32)
+    e = np.array([3.0, 2.0, -1.0, 0.5, 0.0, 2.0, -1.0, 0.5], np.float32)
+    wanted = [-8.0, 4.0, -0.5, NAN, 1.0, 0.0, INF, np.sqrt(np.float32(2))]
+    np.testing.assert_allclose(both(lambda a, b: a**b, x, e), wanted, rtol=1e-6)
+    assert both(lambda: (-1.0) ** cr.arange(4)).tolist() == [1.0, -1.0, 1.0, -1.0]
+    assert np.isnan(both(lambda a: 0.0**a, np.array([NAN], np.float32))).all()
+
+
+def test_derivatives_of_powers_at_zero() -> None:
+    zeros = np.zeros(5, np.float32)
+    e = np.array([1.0, 2.0, 0.5, -0.5, 3.0], np.float32)
+    slope = both(cr.grad(lambda t: (t**e).sum()), zeros)
+    assert slope.tolist() == [1.0, 0.0, INF, -INF, 0.0]
+    second = both(cr.grad(cr.grad(lambda t: t ** cr.tensor(2.0))), np.float32(0))
+    assert second == 2.0
+    for exponent, wanted in ((1 / 3, INF), (-1.5, -INF), (1.5, 0.0), (-2, -INF)):
+        assert both(cr.grad(lambda t, e=exponent: t**e), np.float32(0)) == wanted
+
+
+def test_what_does_not_depend_on_x_is_one() -> None:
+    x = np.array([NAN, INF, 0.0, 3.0], np.float32)
+    assert both(lambda t: t**0, x).tolist() == [1.0] * 4
+    assert both(cr.grad(lambda t: (t**0).sum()), x[1:]).tolist() == [0.0] * 3
+    assert np.isinf(both(lambda t: t**INF, np.array([2.0], np.float32))).all()
+
+
+def test_lengths_and_deviations_of_nothing_have_derivative_zero() -> None:
+    rows = np.array([[0.0, 0.0], [3.0, 4.0]], np.float32)
+    for length in (
+        lambda t: t.norm(dim=1),
+        lambda t: t.norm(3.0, 1),
+        lambda t: t.norm(0.5, 1),
+        lambda t: F.normalize(t),
+        lambda t: (t - t).std(1),
+    ):
+        slope = both(cr.grad(lambda t, f=length: f(t).sum()), rows)
+        assert np.isfinite(slope).all()
+    assert both(cr.grad(lambda t: t.norm(dim=1).sum()), rows)[0].tolist() == [0.0, 0.0]
+    np.testing.assert_allclose(
+        both(cr.grad(lambda t: t.norm(dim=1).sum()), rows)[1], [0.6, 0.8], rtol=1e-6
+    )
+
+
+def test_norms_of_every_kind() -> None:
+    x = np.array([[0.0, -2.0, 1.0]], np.float32)
+    assert both(lambda t: t.norm(0.0, 1), x).tolist() == [2.0]
+    assert both(lambda t: t.norm(-INF, 1), x).tolist() == [0.0]
+    assert both(lambda t: t.norm(-1.0, 1), x).tolist() == [0.0]
+    with pytest.raises(cr.ConfigError, match="norm of p = nan"):
+        cr.tensor(x).norm(NAN)
+
+
+def test_running_sums_do_not_see_what_comes_later() -> None:
+    x = np.array([1.0, 2.0, INF, 3.0, NAN], np.float32)
+    np.testing.assert_array_equal(both(lambda t: t.cumsum(0), x), np.cumsum(x))
+    whole = np.array([2**24, 1, 1, 1], np.int32)
+    assert both(lambda t: t.cumsum(0), whole).tolist() == np.cumsum(whole).tolist()
+    assert cr.tensor(whole).cumsum(0).dtype is DType.i32
+    np.testing.assert_array_equal(
+        both(cr.grad(lambda t: (t.cumsum(0) * np.arange(3.0)).sum()), np.ones(3, np.float32)),
+        [3.0, 3.0, 2.0],
+    )
+
+
+def test_reductions_of_bools_and_bytes() -> None:
+    flags = np.array([[True, False], [True, True]])
+    assert both(lambda t: t.amax(1), flags).tolist() == [True, True]
+    assert both(lambda t: t.amin(1), flags).tolist() == [False, True]
+    byte = np.array([[200, 100], [1, 2]], np.uint8)
+    assert both(lambda t: t.prod(1), byte).tolist() == [20000, 2]
+    assert both(lambda t: ~t, byte).tolist() == [[55, 155], [254, 253]]
+    large = np.array([3, 2**32 - 1, 0], np.uint32)
+    assert both(lambda t: t.argmin(), large) == 2
+    assert both(lambda t: t.argmax(), large) == 1
+
+
+def test_places_of_extremes_keep_the_axes_if_asked() -> None:
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert both(lambda t: t.argmax(keepdim=True), x).tolist() == [[5]]
+    assert both(lambda t: t.argmin(keepdim=True), x).shape == (1, 1)
+    assert both(lambda t: t.prod(keepdim=True), x).shape == (1, 1)
