@@ -312,3 +312,35 @@ def test_messages_may_show_tensors_while_a_function_is_compiled() -> None:
 def test_what_is_no_function_is_not_compiled() -> None:
     with pytest.raises(cr.TraceError, match="3 is no function"):
         cr.compile(3)  # type: ignore[call-overload]
+
+
+def test_both_zeros_and_nan_as_settings() -> None:
+    divided = cr.compile(lambda x, s: x / (x * s))
+    assert divided(np.ones(1), 0.0).item() == np.inf
+    assert divided(np.ones(1), -0.0).item() == -np.inf
+    for _ in range(3):
+        divided(np.ones(1), float("nan"))
+    assert divided.signatures == 3
+
+
+def test_chains_longer_than_pythons_stack() -> None:
+    x = np.full((3, 4), 0.5, np.float32)
+
+    def chain(x: Any) -> Any:
+        y = x
+        for _ in range(1500):
+            y = y * 0.999 + x
+        return y
+
+    np.testing.assert_allclose(cr.compile(chain)(x).numpy(), chain(x), rtol=1e-5)
+    slope = cr.compile(cr.grad(lambda x: chain(x).sum()))(x)
+    np.testing.assert_allclose(slope.numpy(), cr.grad(lambda x: chain(x).sum())(x), rtol=1e-5)
+    many = cr.compile(lambda *xs: sum(xs))
+    assert many(*[x] * 300).tolist() == (x * 300).tolist()
+
+
+def test_a_tensor_of_a_trace_that_ended_cannot_be_written() -> None:
+    kept: list[Any] = []
+    cr.compile(lambda x: kept.append(x))(np.ones(2))
+    with pytest.raises(cr.TraceError, match="belongs to a compiled function that has ended"):
+        kept[0].fill_(1.0)

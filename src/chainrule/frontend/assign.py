@@ -25,6 +25,8 @@ def assign(target: Tensor, value: Any) -> Tensor:
             where=where(),
             help="write `with cr.no_grad():` around the assignment",
         )
+    if target.is_traced and thread.trace is None:
+        raise target._no_numbers()
     given = scalar(value, target.dtype) if is_number(value) else tensor_of(value)
     new = broadcast_to(cast(given, target.dtype), target.shape)
     tracked = new.requires_grad and thread.grad

@@ -9,6 +9,7 @@ is the caller's choice; everything else is static: it belongs to the description
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Static:
-    """A value of the description itself. 1, 1.0 and True differ, unlike in Python."""
+    """A value of the description itself. 1, 1.0 and True differ, unlike in Python; so do the two
+    zeros. NaN equals NaN.
+    """
 
     value: Any
 
@@ -29,11 +32,16 @@ class Static:
         return (
             isinstance(other, Static)
             and type(self.value) is type(other.value)
-            and bool(self.value == other.value)
+            and bool(self._mark == other._mark)
         )
 
     def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
+        return hash((type(self.value), self._mark))
+
+    @property
+    def _mark(self) -> Any:
+        # 0.0 and -0.0 compute differently, and NaN, which equals nothing, always the same.
+        return self.value.hex() if type(self.value) is float else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +98,43 @@ def _build(tree: Tree, leaves: Iterator[Any]) -> Any:
         return tree.value
     children = [_build(child, leaves) for child in tree.children]
     kind: Callable[..., Any] = tree.kind
+    named = dict(zip(tree.keys, children, strict=True)) if tree.keys else {}
+    if issubclass(tree.kind, defaultdict):
+        return kind(None, named)  # what is missing is not to be made up
     if issubclass(tree.kind, Mapping):
-        return kind(zip(tree.keys, children, strict=True))
+        return kind(named)
     if dataclasses.is_dataclass(tree.kind):
-        return kind(**dict(zip(tree.keys, children, strict=True)))
+        return _dataclass(tree.kind, named)
     if issubclass(tree.kind, tuple) and is_named_tuple(tree.kind):
         return kind(*children)
     return kind(children)
+
+
+def _dataclass(kind: Any, values: dict[str, Any]) -> Any:
+    """An instance with ``values``, also of fields that its constructor does not take."""
+    taken = {f.name for f in dataclasses.fields(kind) if f.init}
+    made = kind(**{n: v for n, v in values.items() if n in taken})
+    for name in values.keys() - taken:
+        object.__setattr__(made, name, values[name])
+    return made
+
+
+def flatten_like(tree: Tree, value: Any, is_leaf: Callable[[Any], bool]) -> list[Any] | None:
+    """The leaves of ``value`` in the order of ``tree``, dicts by their keys; None if ``value`` is
+    nested otherwise.
+    """
+    if isinstance(tree, Leaf):
+        return [value] if is_leaf(value) else None
+    if isinstance(tree, Static):
+        return []
+    keys, children = _open(value) or ((None,), ())
+    if tree.keys and set(keys) == set(tree.keys):
+        named = dict(zip(keys, children, strict=True))
+        children = [named[k] for k in tree.keys]
+    elif tree.keys or keys or len(children) != len(tree.children):
+        return None
+    parts = [flatten_like(t, c, is_leaf) for t, c in zip(tree.children, children, strict=True)]
+    return None if None in parts else [leaf for part in parts for leaf in part or ()]
 
 
 def is_named_tuple(kind: type) -> bool:

@@ -12,10 +12,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from ..ir.graph import Node, topological
 from ..ir.types import Shape
 from .index import Idx, axes_of, dot_strides, loop_of, loops, zero
 from .nest import Affine
 from .reads import FLAT, Reads
+from .realize import DEEPEST, cost_of
 from .tile import SMALL
 from .units import Plan, Unit, dependences, ordered
 
@@ -28,12 +30,14 @@ class Cluster:
     """Units that become one nest. ``index`` gives, for each unit's axes, the loops of the host.
 
     ``inner``: maps inside of a reduction, for each of their axes all its loops, reduced ones too.
+    ``depths``: operations from what each unit computes down to what the nest reads from memory.
     """
 
     host: Unit
     units: list[Unit] = field(default_factory=list)
     index: dict[Unit, Idx] = field(default_factory=dict)
     inner: dict[Unit, Idx] = field(default_factory=dict)
+    depths: dict[Unit, int] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:
@@ -64,8 +68,25 @@ def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit,
             found.index[unit] = axes_of(unit.shape)
             clusters.append(found)
         found.units.append(unit)
+        found.depths[unit] = _depth(unit, found, plan)
         home[unit] = found
     return _ordered(clusters, home, before), before
+
+
+def _depth(unit: Unit, cluster: Cluster, plan: Plan) -> int:
+    """Operations of ``unit`` on top of those of the units in ``cluster`` that it reads."""
+    depths: dict[Node, int] = {}
+    own = topological(unit.node.inputs, known=plan.writers)
+    for node in (*own, unit.node):
+        depths[node] = (cost_of(node.primitive) > 0) + max(
+            (depths.get(i) or _at_hand(i, cluster, plan) for i in node.inputs), default=0
+        )
+    return depths[unit.node]
+
+
+def _at_hand(node: Node, cluster: Cluster, plan: Plan) -> int:
+    """The depth of a value that ``cluster`` computes; 0 for what is read from memory."""
+    return max((cluster.depths.get(w, 0) for w in plan.writers.get(node, ())), default=0)
 
 
 def _join(
@@ -89,7 +110,7 @@ def _join(
     candidates = sorted(sources, key=lambda c: rank.get(c.host.kind, 3))
     candidates += [c for c in _siblings(unit, clusters, plan) if c not in sources]
     for cluster in candidates:
-        if not _hospitable(cluster.host, plan):
+        if not _hospitable(cluster.host, plan) or _depth(unit, cluster, plan) > DEEPEST:
             continue
         if _path_around(unit, cluster, home, before):
             continue
@@ -119,7 +140,7 @@ def _join_reduction(
     for cluster in _meeting(unit, clusters, home, plan):
         if not _hospitable(cluster.host, plan) or _path_around(unit, cluster, home, before):
             continue
-        form = _around(unit, cluster, plan)
+        form = _around(unit, cluster, plan) if _depth(unit, cluster, plan) <= DEEPEST else None
         if form is not None and not _hazard(unit, axes_of(unit.shape), form):
             cluster.host, cluster.index, cluster.inner = form.host, form.index, form.inner
             cluster.index[unit] = axes_of(unit.shape)

@@ -35,6 +35,8 @@ CHEAP = 4
 LARGE = 2048
 #: an expression never grows beyond this cost; its parts get memory instead
 LARGEST = 400
+#: nor beyond so many operations from its root to a leaf: whoever walks it calls itself
+DEEPEST = 64
 
 
 def has_memory(node: Node) -> bool:
@@ -130,14 +132,18 @@ def _exact_cost(node: Node, chosen: set[Node], costs: dict[Node, int]) -> int:
 def _inline_costs(order: list[Node], chosen: set[Node]) -> dict[Node, int]:
     """Cost of computing one element of each node from what is realized."""
     costs: dict[Node, int] = {}
+    depths: dict[Node, int] = {}
     for node in order:
         own = cost_of(node.primitive)
+        depths[node] = (own > 0) + max((depths[i] for i in node.inputs), default=0)
         parts = sum(0 if i in chosen else costs[i] for i in node.inputs)
         if node.op == "rng_bits":
             parts = 0
         if node.op == "broadcast" and node.size >= SMALL:
             parts = parts * node.inputs[0].size // node.size  # rows are done by `_repeated`
-        if own + parts > LARGEST and own and node.op != "rng_bits":
+        if own and node.op != "rng_bits" and (own + parts > LARGEST or depths[node] > DEEPEST):
             chosen.add(node)
+        if node in chosen:
+            depths[node] = 0
         costs[node] = own + parts
     return costs
