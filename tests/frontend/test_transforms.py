@@ -110,3 +110,44 @@ def test_errors() -> None:
 def test_arguments_that_were_not_given(argnums: Any) -> None:
     with pytest.raises(cr.GradientError, match="the function was given 1 arguments"):
         cr.grad(lambda x: x.sum(), argnums=argnums)(cr.ones(2))
+
+
+def test_cotangents_and_tangents_go_by_name() -> None:
+    _, pull = cr.vjp(lambda x: {"a": x, "b": x * 10}, X)
+    assert pull({"b": X * 0, "a": X})[0].tolist() == X.tolist()
+    swapped = {"b": X * 0, "a": X}
+    _, pushed = cr.jvp(lambda d: d["a"] + d["b"] * 10, [{"a": X, "b": X}], [swapped])
+    assert pushed.tolist() == X.tolist()
+    for wrong in (X, (X, X), {"a": X}, {"a": X, "c": X}, {"a": X, "b": X[:2]}):
+        with pytest.raises(cr.ShapeError, match="cotangents"):
+            pull(wrong)
+
+
+@pytest.mark.parametrize("argnums", [(0, 0), (1, -1)])
+def test_no_argument_is_derived_by_twice(argnums: Any) -> None:
+    with pytest.raises(cr.GradientError, match="names an argument twice"):
+        cr.grad(lambda x, y: (x * y).sum(), argnums=argnums)(X, X)
+
+
+def test_the_last_argument_is_minus_one() -> None:
+    f = lambda x, y: (x * y * y).sum()  # noqa: E731
+    assert cr.hessian(f, -1)(X, X).tolist() == cr.hessian(f, 1)(X, X).tolist()
+    g = lambda x, y: x * y  # noqa: E731
+    assert cr.jacobian(g, -1)(X, X).tolist() == cr.jacobian(g, 1)(X, X).tolist()
+    with pytest.raises(cr.GradientError, match="was given 2 arguments"):
+        cr.jacobian(g, 2)(X, X)
+
+
+MISUSED = {
+    "one result": (lambda: cr.grad(lambda x: x.sum(), has_aux=True)(X), "returns two things"),
+    "argument by name": (lambda: cr.grad(lambda x: x.sum(), "x")(X), "argnums is 'x'"),
+    "two results": (lambda: cr.jacobian(lambda x: (x, x))(X), "one array as value, not tuple"),
+    "bare array": (lambda: cr.jvp(lambda x: x, X, X), "a tuple of arguments"),
+}
+
+
+@pytest.mark.parametrize("name", MISUSED)
+def test_misuse_is_an_error_in_words(name: str) -> None:
+    call, words = MISUSED[name]
+    with pytest.raises(cr.GradientError, match=words):
+        call()

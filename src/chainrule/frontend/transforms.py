@@ -7,14 +7,14 @@ the nodes simply join it. So transforms nest: ``grad(grad(f))`` is the second de
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ..autodiff import cotangents
 from ..errors import GradientError, ShapeError
 from ..ir.graph import Node, bind, full_like
-from ..ir.types import DType
+from ..ir.types import DType, is_whole
 from .apply import from_node, replay, tensor_of
 from .memory import element_strides
 from .modes import no_grad, thread, where
@@ -25,7 +25,7 @@ from .storage import Storage
 from .tensor import Tensor
 from .traced import is_array
 from .tracer import Trace
-from .tree import Tree, flatten, unflatten
+from .tree import Branch, Tree, flatten, flatten_like, unflatten
 
 Function = Callable[..., Any]
 
@@ -83,9 +83,30 @@ def _recording() -> Iterator[_Recording]:
         yield _Recording(trace, own=True)
 
 
+def _is_real(value: Any) -> bool:
+    return is_array(value) or isinstance(value, float | int)
+
+
 def _real_leaves(value: Any, what: str) -> tuple[list[Tensor], Tree]:
     """The Tensors of an argument or result, which must be real."""
-    leaves, tree = flatten(value, lambda v: is_array(v) or isinstance(v, float | int))
+    leaves, tree = flatten(value, _is_real)
+    return _real(leaves, what), tree
+
+
+def _like(value: Any, tree: Tree, like: Sequence[Node | Tensor], what: str) -> list[Tensor]:
+    """The Tensors of ``value``, nested as ``tree`` and shaped as ``like``."""
+    leaves = flatten_like(tree, value, _is_real)
+    tensors = None if leaves is None else _real(leaves, what)
+    if tensors is None or [t.shape for t in tensors] != [n.shape for n in like]:
+        shapes = ", ".join(str(n.shape) for n in like)
+        found = "are nested differently" if tensors is None else "have other shapes"
+        raise ShapeError(
+            f"{what} {found}", where=where(), help=f"give the same containers, of shapes {shapes}"
+        )
+    return tensors
+
+
+def _real(leaves: Sequence[Any], what: str) -> list[Tensor]:
     tensors = [tensor_of(float(v) if isinstance(v, int) else v) for v in leaves]
     for tensor in tensors:
         if not tensor.dtype.is_float:
@@ -94,7 +115,7 @@ def _real_leaves(value: Any, what: str) -> tuple[list[Tensor], Tree]:
                 where=where(),
                 help="use real numbers",
             )
-    return tensors, tree
+    return tensors
 
 
 def _nodes(tensors: Sequence[Tensor]) -> list[Node]:
@@ -119,13 +140,7 @@ def value_and_grad(
     """
 
     def derived(*args: Any) -> Any:
-        chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        if not all(-len(args) <= i < len(args) for i in chosen):
-            raise GradientError(
-                f"argnums is {argnums!r}, the function was given {len(args)} arguments",
-                where=where(),
-                help="count arguments from 0, without those given by name",
-            )
+        chosen = _chosen(argnums, len(args))
         split = [_real_leaves(args[i], f"argument {i}") for i in chosen]
         with _recording() as recording:
             xs = [[recording.variable(t) for t in tensors] for tensors, _ in split]
@@ -133,6 +148,11 @@ def value_and_grad(
             for i, nodes, (_, tree) in zip(chosen, xs, split, strict=True):
                 called[i] = unflatten(tree, [from_node(n, True) for n in nodes])
             returned = function(*called)
+            if has_aux and not (isinstance(returned, tuple) and len(returned) == 2):
+                raise GradientError(
+                    "with has_aux the function returns two things: the value, and anything else",
+                    where=where(),
+                )
             value, aux = returned if has_aux else (returned, None)
             y = _scalar_node(value)
             flat = [x for nodes in xs for x in nodes]
@@ -145,10 +165,25 @@ def value_and_grad(
         for nodes, (_, tree) in zip(xs, split, strict=True):
             results.append(unflatten(tree, rest[: len(nodes)]))
             rest = rest[len(nodes) :]
-        out = results[0] if isinstance(argnums, int) else tuple(results)
+        out = tuple(results) if isinstance(argnums, Iterable) else results[0]
         return ((loss, unflatten(aux_tree, rest)) if has_aux else loss), out
 
     return derived
+
+
+def _chosen(argnums: Any, count: int) -> tuple[int, ...]:
+    """Numbers of arguments, counted from the front; `GradientError` if one is none, or is twice."""
+    given = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
+    if not all(is_whole(i) and -count <= i < count for i in given):
+        raise GradientError(
+            f"argnums is {argnums!r}, the function was given {count} arguments",
+            where=where(),
+            help="count arguments from 0, without those given by name",
+        )
+    found = tuple(int(i) % count for i in given)
+    if len(set(found)) < len(found):
+        raise GradientError(f"argnums {argnums!r} names an argument twice", where=where())
+    return found
 
 
 def _scalar_node(value: Any) -> Node:
@@ -187,7 +222,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
     value = unflatten(tree, recording.results(y_nodes))
 
     def pull(g: Any) -> tuple[Any, ...]:
-        seeds, _ = _real_leaves(g, "a cotangent")
+        seeds = _like(g, tree, y_nodes, "the cotangents")
         gs = [recording.variable(s) for s in seeds]
         found = _filled(xs, cotangents(y_nodes, gs, xs))
         values = iter(recording.tensors(found))
@@ -218,6 +253,12 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     By transposing twice: g -> (dy/dx)ᵀ g is linear in g, and the cotangent of that map is the
     product with dy/dx itself. No second table of rules is needed.
     """
+    if not (isinstance(primals, list | tuple) and isinstance(tangents, list | tuple)):
+        raise GradientError(
+            "jvp takes a tuple of arguments and a tuple of directions",
+            where=where(),
+            help="for one argument: jvp(f, (x,), (t,))",
+        )
     return _pushed(function, tuple(primals), tuple(tangents))
 
 
@@ -225,9 +266,9 @@ def _pushed(
     function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...] | None
 ) -> tuple[Any, Any]:
     split = [_real_leaves(p, f"argument {i}") for i, p in enumerate(primals)]
-    along = [t for i, v in enumerate(tangents or ()) for t in _real_leaves(v, f"tangent {i}")[0]]
-    if tangents is not None and [t.shape for t in along] != [t.shape for s in split for t in s[0]]:
-        raise ShapeError("tangents must have the shapes of the primals", where=where())
+    leaves = [t for tensors, _ in split for t in tensors]
+    whole = Branch(tuple, (), tuple(tree for _, tree in split))
+    along = [] if tangents is None else _like(tangents, whole, leaves, "the tangents")
     with _recording() as recording:
         xs, called = _variables(recording, split)
         ys, tree = _real_leaves(function(*called), "the result")
@@ -254,11 +295,19 @@ def jacobian(function: Function, argnum: int = 0) -> Function:
     """A function that gives dy/dx, of shape (*y.shape, *x.shape), for one array argument."""
 
     def derived(*args: Any) -> Tensor:
-        def partial(x: Any) -> Any:
-            return function(*args[:argnum], x, *args[argnum + 1 :])
+        (number,) = _chosen((argnum,), len(args))
 
-        x = tensor_of(args[argnum])
+        def partial(x: Any) -> Any:
+            return function(*args[:number], x, *args[number + 1 :])
+
+        x = tensor_of(args[number])
         y, pull = vjp(partial, x)
+        if not isinstance(y, Storage):
+            raise GradientError(
+                f"jacobian needs a function with one array as value, not {type(y).__name__}",
+                where=where(),
+                help="use vjp or jvp for several results",
+            )
         size = math.prod(y.shape)
         flat = cast(equal(iota((size, size), 0), iota((size, size), 1)), DType.f32)
         rows = [pull(reshape(flat[i], y.shape))[0] for i in range(size)]
