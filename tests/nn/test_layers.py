@@ -101,3 +101,23 @@ def test_flatten_unflatten_identity() -> None:
     assert flat.shape == (2, 12)
     assert (nn.Unflatten(1, (3, 4))(flat).numpy() == x).all()
     assert nn.Identity()(x) is x
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.LayerNorm(2.5), "normalized_shape of LayerNorm is 2.5"),  # type: ignore
+        (lambda: nn.LayerNorm(-3), "normalized_shape of LayerNorm is -3"),
+        (lambda: nn.LayerNorm(()), r"normalized_shape of LayerNorm is \(\)"),
+        (lambda: nn.LayerNorm(3, eps=-1.0), "eps of LayerNorm is -1.0"),
+        (lambda: nn.RMSNorm((3, 0.5)), "normalized_shape of RMSNorm is 0.5"),  # type: ignore
+        (lambda: nn.Embedding(-1, 2), "num_embeddings of Embedding is -1"),
+        (lambda: nn.Embedding(3, 2.5), "embedding_dim of Embedding is 2.5"),  # type: ignore
+        (lambda: nn.Embedding(3, 2, padding_idx=1.0), "padding_idx"),  # type: ignore
+        (lambda: nn.Bilinear(0, 2, 3), "in1_features of Bilinear is 0"),
+        (lambda: nn.Bilinear(2, 2.5, 3), "in2_features of Bilinear is 2.5"),  # type: ignore
+    ],
+)
+def test_sizes_of_layers_are_checked_when_they_are_made(make: Any, words: str) -> None:
+    with pytest.raises(cr.ConfigError, match=words):
+        make()

@@ -154,3 +154,52 @@ def test_custom_parameters_and_buffers() -> None:
     assert list(scale.state_dict()) == ["factor"]
     del scale.factor
     assert list(scale.parameters()) == []
+
+
+def test_names_under_which_nothing_could_be_found() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    for name, part in (("parameters", nn.Linear(1, 1)), ("forward", nn.Parameter([1.0]))):
+        with pytest.raises(cr.StateError, match="has something of that name"):
+            setattr(model, name, part)
+    for wrong in ("", "a.b", 3):
+        with pytest.raises(cr.StateError, match="a name without dots"):
+            model.register_buffer(wrong, cr.ones(1))  # type: ignore[arg-type]
+    with pytest.raises(cr.StateError, match="a ndarray cannot be 'b'"):
+        model.register_buffer("b", np.ones(1))  # type: ignore[arg-type]
+    with pytest.raises(cr.StateError, match="a int cannot be 'child'"):
+        model.register_module("child", 3)  # type: ignore[arg-type]
+    assert [n for n, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+
+
+def test_a_forgotten_init_is_named() -> None:
+    class Forgot(nn.Module):
+        def __init__(self) -> None:
+            pass
+
+    for use in (repr, lambda m: list(m.parameters()), lambda m: m.state_dict(), lambda m: m.eval()):
+        with pytest.raises(AttributeError, match=r"super\(\).__init__\(\) first"):
+            use(Forgot())
+
+
+def test_containers_are_edited_like_lists_and_dicts() -> None:
+    for row in (nn.ModuleList([nn.ReLU(), nn.Tanh()]), nn.Sequential(nn.ReLU(), nn.Tanh())):
+        row.insert(0, nn.SiLU())
+        row += [nn.GELU()]
+        assert [type(m).__name__ for m in row] == ["SiLU", "ReLU", "Tanh", "GELU"]
+        del row[1]
+        row[0] = nn.Mish()
+        assert isinstance(row.pop(), nn.GELU)
+        assert [(n, type(m).__name__) for n, m in row.named_children()] == [
+            ("0", "Mish"),
+            ("1", "Tanh"),
+        ]
+        delattr(row, "0")
+        row.append(nn.ELU())
+        assert [type(m).__name__ for m in row] == ["Tanh", "ELU"]
+    named = nn.ModuleDict({"a": nn.ReLU(), "b": nn.Tanh()})
+    assert list(named.keys()) == ["a", "b"]
+    assert isinstance(named.pop("a"), nn.ReLU)
+    del named["b"]
+    assert list(named.values()) == []
+    with pytest.raises(cr.StateError, match="no child 'b'"):
+        del named["b"]

@@ -3,13 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from ..errors import ConfigError
 from .module import Module
 
+S = TypeVar("S", bound="_Row")
 
-class Sequential(Module):
+
+class _Row(Module):
+    """Modules one after the other, edited like a list; their names are their numbers."""
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self.register_module_at(range(len(self))[index], module)
+
+    def register_module_at(self, index: int, module: Module) -> None:
+        """Replace the module at ``index``; names and order stay."""
+        for i, (name, item) in enumerate(list(self.named_children())):
+            self.register_module(name, _checked(module) if i == index else item)
+
+    def __delitem__(self, index: int | slice) -> None:
+        items = list(self.children())
+        del items[index]
+        self._refill(items)
+
+    def insert(self: S, index: int, module: Module) -> S:
+        """Put a module before that at ``index``; returns the container."""
+        items = list(self.children())
+        items.insert(index, _checked(module))
+        return self._refill(items)
+
+    def pop(self, index: int = -1) -> Module:
+        """Take the module at ``index`` out and return it."""
+        items = list(self.children())
+        module = items.pop(index)
+        self._refill(items)
+        return module
+
+    def append(self: S, module: Module) -> S:
+        """Add a module at the end; returns the container."""
+        number = len(self)
+        while str(number) in self._modules:  # after names of one's own, or a ``delattr``
+            number += 1
+        self.register_module(str(number), _checked(module))
+        return self
+
+    def extend(self: S, modules: Iterable[Module]) -> S:
+        """Add modules at the end; returns the container."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def __iadd__(self: S, modules: Iterable[Module]) -> S:
+        return self.extend(modules)
+
+    def _refill(self: S, items: Iterable[Module]) -> S:
+        """``items`` instead, numbered anew."""
+        for name in list(self._modules):
+            delattr(self, name)
+        return self.extend(items)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+
+class Sequential(_Row):
     """Modules called one after the other: ``Sequential(Linear(2, 3), ReLU())``.
 
     Also takes one dict, whose keys become the names.
@@ -40,19 +101,8 @@ class Sequential(Module):
             return Sequential(dict(list(self.named_children())[index]))
         return list(self.children())[index]
 
-    def __len__(self) -> int:
-        return len(self._modules)
 
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end; returns the container."""
-        self.register_module(str(len(self)), _checked(module))
-        return self
-
-
-class ModuleList(Module):
+class ModuleList(_Row):
     """A list of modules; ``forward`` is yours to write."""
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
@@ -66,33 +116,6 @@ class ModuleList(Module):
     def __getitem__(self, index: int | slice) -> Module | ModuleList:
         found = list(self.children())[index]
         return ModuleList(found) if isinstance(found, list) else found
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        self.register_module_at(range(len(self))[index], module)
-
-    def register_module_at(self, index: int, module: Module) -> None:
-        """Replace the module at ``index``; the order stays."""
-        items = list(self.children())
-        items[index] = _checked(module)
-        for i, item in enumerate(items):
-            self.register_module(str(i), item)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end; returns the list."""
-        self.register_module(str(len(self)), _checked(module))
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add modules at the end; returns the list."""
-        for module in modules:
-            self.append(module)
-        return self
 
 
 class ModuleDict(Module):
@@ -109,6 +132,10 @@ class ModuleDict(Module):
     def __setitem__(self, name: str, module: Module) -> None:
         self.register_module(name, _checked(module))
 
+    def __delitem__(self, name: str) -> None:
+        self.get_submodule(name)  # says what there is no child of
+        delattr(self, name)
+
     def __contains__(self, name: str) -> bool:
         return name in self._modules
 
@@ -117,6 +144,20 @@ class ModuleDict(Module):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
+
+    def pop(self, name: str) -> Module:
+        """Take a module out and return it."""
+        module = self[name]
+        del self[name]
+        return module
+
+    def keys(self) -> Iterator[str]:
+        """Names."""
+        return iter(self)
+
+    def values(self) -> Iterator[Module]:
+        """Modules."""
+        return self.children()
 
     def items(self) -> Iterator[tuple[str, Module]]:
         """Names and modules."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, DTypeError
+from ..frontend.functional.windows import whole
 from ..frontend.memory import aligned_empty
 from ..frontend.modes import no_grad, where
 from ..frontend.operations import products
@@ -28,6 +29,10 @@ class Embedding(Module):
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
     ) -> None:
         super().__init__()
+        num_embeddings = whole("num_embeddings of Embedding", num_embeddings, least=0)
+        embedding_dim = whole("embedding_dim of Embedding", embedding_dim, least=0)
+        if padding_idx is not None:
+            padding_idx = whole("padding_idx of Embedding", padding_idx, least=-num_embeddings)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ConfigError(f"padding_idx is {padding_idx}, the table has {num_embeddings} rows")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim

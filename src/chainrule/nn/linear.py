@@ -103,6 +103,9 @@ class Bilinear(Module):
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True
     ) -> None:
         super().__init__()
+        in1_features = whole("in1_features of Bilinear", in1_features)
+        in2_features = whole("in2_features of Bilinear", in2_features)
+        out_features = whole("out_features of Bilinear", out_features, least=0)
         self.in1_features, self.in2_features = in1_features, in2_features
         self.out_features = out_features
         shape = (out_features, in1_features, in2_features)

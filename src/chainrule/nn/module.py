@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +15,7 @@ from ..frontend.memory import aligned_copy, as_array
 from ..frontend.modes import no_grad, structure, thread, where
 from ..frontend.tensor import Tensor
 from ..ir.types import Array
+from .calling import calling_name, calls, locate
 
 M = TypeVar("M", bound="Module")
 
@@ -39,17 +39,6 @@ class MismatchedKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
-
-
-class _Calls(threading.local):
-    """The modules that are being called, outermost first, and the error already located."""
-
-    def __init__(self) -> None:
-        self.modules: list[Module] = []
-        self.located: BaseException | None = None
-
-
-_calls = _Calls()
 
 
 class Module(ABC):
@@ -84,17 +73,17 @@ class Module(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        _calls.modules.append(self)
+        calls.modules.append(self)
         outer = thread.layer
         if thread.trace is not None:
             thread.layer = calling_name()
         try:
             return self.forward(*args, **kwargs)
         except (ShapeError, DTypeError, ConfigError) as error:
-            _locate(error)
+            locate(error)
             raise
         finally:
-            _calls.modules.pop()
+            calls.modules.pop()
             thread.layer = outer
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -129,10 +118,9 @@ class Module(ABC):
                 table[name] = value
                 return
         if isinstance(value, Parameter):
-            self._forget(name)
-            self._parameters[name] = value
+            self.register_parameter(name, value)
         elif isinstance(value, Module):
-            self._forget(name)
+            self._free(name, value, Module, readable=True)
             self._modules[name] = value
         else:
             super().__setattr__(name, value)
@@ -142,12 +130,31 @@ class Module(ABC):
             found = self.__dict__.get(table, {})
             if name in found:
                 return found[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        fresh = "" if "_parameters" in self.__dict__ else ": call super().__init__() first"
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{fresh}")
 
     def __delattr__(self, name: str) -> None:
         structure.touch()
         if not self._forget(name):
             super().__delattr__(name)
+
+    def _free(self, name: str, value: Any, kind: type, *, readable: bool) -> None:
+        """Make room for ``value`` under ``name``; `StateError` where that could not be found again.
+
+        What the class itself calls so would hide it; a dot parts a path.
+        """
+        fits = value is None or isinstance(value, kind)
+        hidden = readable and hasattr(type(self), str(name))
+        if not fits or not isinstance(name, str) or not name or "." in name or hidden:
+            raise StateError(
+                f"a {type(value).__name__} cannot be {name!r} of a {type(self).__name__}",
+                where=where(),
+                help="the class has something of that name: choose another one"
+                if hidden
+                else f"give a {kind.__name__} and a name without dots",
+            )
+        structure.touch()
+        self._forget(name)
 
     def _forget(self, name: str) -> bool:
         """Remove ``name`` wherever it is registered."""
@@ -163,22 +170,19 @@ class Module(ABC):
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a Tensor that is state but not learned; persistent ones are in `state_dict`."""
-        structure.touch()
-        self._forget(name)
+        self._free(name, tensor, Tensor, readable=True)
         self._buffers[name] = tensor
         if not persistent:
             self._transient.add(name)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter; None keeps the name free (a layer without bias)."""
-        structure.touch()
-        self._forget(name)
+        self._free(name, parameter, Parameter, readable=True)
         self._parameters[name] = parameter
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Add a child."""
-        structure.touch()
-        self._forget(name)
+        self._free(name, module, Module, readable=False)
         self._modules[name] = module
 
     add_module = register_module
@@ -356,34 +360,8 @@ def _array(value: Any) -> Array:
     return value.concrete if isinstance(value, Tensor) else as_array(value)
 
 
-def _locate(error: ShapeError | DTypeError | ConfigError) -> None:
-    """Add the innermost module that is being called to the place of ``error``, once."""
-    if _calls.located is error:
-        return
-    _calls.located = error
-    name = calling_name()
-    place = f"{name} at {error.where}" if error.where else name
-    type(error).__init__(error, error.what, where=place, help=error.help)
-
-
-def calling_name() -> str:
-    """The kind and path of the innermost module that is being called."""
-    path = calling_path()
-    return type(_calls.modules[-1]).__name__ + (f" `{path}`" if path else "")
-
-
-def calling_path() -> str:
-    """The path, from the outermost module that is being called, of the innermost."""
-    parts = []
-    for outer, inner in zip(_calls.modules, _calls.modules[1:], strict=False):
-        names = [n for n, m in outer.named_modules() if m is inner]
-        parts += names[:1]
-    return ".".join(p for p in parts if p)
-
-
-def as_tensor(value: Any) -> Tensor:
-    """What a layer computes with: a Tensor, or an array-like made one."""
-    return value if isinstance(value, Tensor) else tensor_of(value)
+#: what a layer computes with: a Tensor, or an array-like made one
+as_tensor = tensor_of
 
 
 def new_parameter(array: Array) -> Parameter:

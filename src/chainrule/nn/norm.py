@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -255,7 +255,8 @@ class LayerNorm(Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.normalized_shape = _shape(normalized_shape)
+        self.normalized_shape = _shape(normalized_shape, "LayerNorm")
+        _check_eps("LayerNorm", eps)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         shape = self.normalized_shape
         self.register_parameter("weight", _learned(shape, 1.0) if elementwise_affine else None)
@@ -287,7 +288,8 @@ class RMSNorm(Module):
         elementwise_affine: bool = True,
     ) -> None:
         super().__init__()
-        self.normalized_shape = _shape(normalized_shape)
+        self.normalized_shape = _shape(normalized_shape, "RMSNorm")
+        _check_eps("RMSNorm", 0.0 if eps is None else eps)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         learned = _learned(self.normalized_shape, 1.0) if elementwise_affine else None
         self.register_parameter("weight", learned)
@@ -303,5 +305,10 @@ class RMSNorm(Module):
         )
 
 
-def _shape(shape: int | Sequence[int]) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+def _shape(shape: int | Sequence[int], name: str) -> tuple[int, ...]:
+    """The lengths of the last axes, at least one of them."""
+    lengths = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    what = f"normalized_shape of {name}"
+    if not lengths:
+        raise ConfigError(f"{what} is {shape!r}", where=where(), help="give one axis at least")
+    return tuple(whole(what, n, least=0) for n in lengths)

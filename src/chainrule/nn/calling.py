@@ -1,0 +1,47 @@
+"""Which layer is being called: what errors and the lines of a graph say beside the user's line."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, DTypeError, ShapeError
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+class _Calls(threading.local):
+    """The modules that are being called, outermost first, and the error already located."""
+
+    def __init__(self) -> None:
+        self.modules: list[Module] = []
+        self.located: BaseException | None = None
+
+
+calls = _Calls()
+
+
+def locate(error: ShapeError | DTypeError | ConfigError) -> None:
+    """Add the innermost module that is being called to the place of ``error``, once."""
+    if calls.located is error:
+        return
+    calls.located = error
+    name = calling_name()
+    place = f"{name} at {error.where}" if error.where else name
+    type(error).__init__(error, error.what, where=place, help=error.help)
+
+
+def calling_name() -> str:
+    """The kind and path of the innermost module that is being called."""
+    path = calling_path()
+    return type(calls.modules[-1]).__name__ + (f" `{path}`" if path else "")
+
+
+def calling_path() -> str:
+    """The path, from the outermost module that is being called, of the innermost."""
+    parts = []
+    for outer, inner in zip(calls.modules, calls.modules[1:], strict=False):
+        names = [n for n, m in outer.named_modules() if m is inner]
+        parts += names[:1]
+    return ".".join(p for p in parts if p)
