@@ -177,3 +177,12 @@ def test_a_full_disk_is_no_error(folder: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(folder.iterdir()) == []
+
+
+def test_a_folder_in_the_place_of_an_entry_is_passed_over(folder: Path, filled: Path) -> None:
+    filled.unlink()
+    filled.mkdir()
+    opened = len(os.listdir("/proc/self/fd"))
+    assert Cache(folder).get(KEY) is None
+    Cache(folder).put(KEY, META, CODE)
+    assert len(os.listdir("/proc/self/fd")) == opened

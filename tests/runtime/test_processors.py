@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError
@@ -109,3 +110,11 @@ def test_quota_of_version_one(tmp_path: Path) -> None:
     (folder / "cpu.cfs_quota_us").write_text("150000\n")
     assert processors._cgroup_quota(tmp_path / "mount", membership) == 1.5
     assert processors._cgroup_quota(tmp_path / "mount", tmp_path / "absent") is None
+
+
+def test_counts_are_whole_numbers_and_no_switches() -> None:
+    set_num_threads(np.int64(3))  # type: ignore[arg-type]
+    assert get_num_threads() == 3
+    for wrong in (True, 2.0, "2"):
+        with pytest.raises(ConfigError, match="threads cannot be had"):
+            set_num_threads(wrong)  # type: ignore[arg-type]

@@ -6,11 +6,12 @@ import json
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from chainrule.errors import StateError
+from chainrule.errors import ConfigError, StateError
 from chainrule.train.checkpoint import load, save
 
 WEIGHTS = {
@@ -80,3 +81,32 @@ def test_missing_file_and_unwritable_place(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be written"):
         save(WEIGHTS, tmp_path / "no" / "folder.safetensors")
     assert os.listdir(tmp_path) == []
+
+
+def written(shape: list[int]) -> bytes:
+    """A file with one array of float32 of which it has as many bytes as its shape says."""
+    size = 4 * int(np.prod([n for n in shape if n < 2**20])) * (0 not in shape)
+    header = {"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(size)
+
+
+@pytest.mark.parametrize("shape", [[2**62, 0], [1] * 100])
+def test_shapes_that_numpy_cannot_have(tmp_path: Path, shape: list[int]) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(written(shape))
+    with pytest.raises(StateError, match="an array that NumPy cannot have"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", [3, "__metadata__"])
+def test_names_that_the_format_does_not_have(tmp_path: Path, name: Any) -> None:
+    with pytest.raises(ConfigError, match="cannot be the name of an array"):
+        save({name: np.ones(1)}, tmp_path / "m.safetensors")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["", "."])
+def test_paths_without_a_name(path: str) -> None:
+    with pytest.raises(ConfigError, match="the file for weights is"):
+        save(WEIGHTS, path)

@@ -174,12 +174,13 @@ def _read_own(folder: int, name: str) -> bytes | None:
     except OSError:
         _unlink(folder, name)
         return None
-    with open(file, "rb") as stream:
-        found = os.fstat(file)
-        regular = stat.S_ISREG(found.st_mode) and not found.st_mode & 0o022
-        if regular and found.st_uid == os.geteuid() and found.st_size <= ENTRY_BYTES:
-            with contextlib.suppress(OSError):
-                return stream.read()
+    found = os.fstat(file)
+    regular = stat.S_ISREG(found.st_mode) and not found.st_mode & 0o022
+    if regular and found.st_uid == os.geteuid() and found.st_size <= ENTRY_BYTES:
+        with open(file, "rb") as stream, contextlib.suppress(OSError):
+            return stream.read()
+    else:
+        os.close(file)  # Python opens no folder as a file
     _unlink(folder, name)
     return None
 

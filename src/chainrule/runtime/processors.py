@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import config
 from ..errors import ConfigError
-from ..ir.types import Array
+from ..ir.types import Array, is_whole
 
 __all__ = [
     "MAX_THREADS",
@@ -37,11 +37,11 @@ def set_num_threads(count: int | None) -> None:
     The results are the same bits for any number. `ConfigError` unless 1 <= count <= 256.
     """
     global _chosen, _default
-    if count is not None and not (isinstance(count, int) and 1 <= count <= MAX_THREADS):
+    if count is not None and not (is_whole(count) and 1 <= count <= MAX_THREADS):
         raise ConfigError(
             f"{count!r} threads cannot be had", help=f"give a number from 1 to {MAX_THREADS}"
         )
-    _chosen, _default = count, None
+    _chosen, _default = None if count is None else int(count), None
 
 
 def get_num_threads() -> int:

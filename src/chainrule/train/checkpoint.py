@@ -38,7 +38,14 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
             f"{model!r} has no weights to save", help="give a model, or a dict of arrays"
         )
     place = path_of(path, "the file for weights")
+    if not place.name:
+        raise ConfigError(f"the file for weights is {path!r}", help="give a path to a file")
     state = model if isinstance(model, Mapping) else model.state_dict()
+    for name in state:
+        if not isinstance(name, str) or name == "__metadata__":
+            raise ConfigError(
+                f"{name!r} cannot be the name of an array", help="weight files name arrays by text"
+            )
     write_whole(place, packed({name: _array(value) for name, value in state.items()}))
 
 
@@ -119,6 +126,8 @@ def load(path: str | os.PathLike[str]) -> Arrays:
         raise _unreadable(place, str(error)) from None
     except (TypeError, AttributeError) as error:
         raise _unreadable(place, f"it holds a dtype NumPy does not know ({error})") from None
+    except ValueError as error:
+        raise _unreadable(place, f"it holds an array that NumPy cannot have ({error})") from None
 
 
 def _unreadable(path: Path, why: str) -> StateError:
