@@ -129,3 +129,15 @@ def test_gradients_of_branches_and_views() -> None:
     x.grad = None
     x[:, [0, 0, 2]].sum().backward()
     assert x.grad.tolist() == [[2.0, 0.0, 1.0]] * 2
+
+
+def test_gradients_that_are_set_fit() -> None:
+    x = cr.tensor([1.0, 2.0], requires_grad=True)
+    (x * 2).backward(np.array([1, 3]))
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 6.0]
+    x.grad = np.ones(2, np.float32)
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    with pytest.raises(cr.ShapeError, match=r"a gradient of shape \(5,\)"):
+        x.grad = cr.ones(5)

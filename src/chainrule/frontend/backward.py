@@ -12,6 +12,7 @@ from ..ir.types import Array
 from ..ops.control import fence
 from .apply import from_array, from_node, replay, scalar, tensor_of
 from .modes import enable_grad, no_grad, thread, where
+from .operations.arithmetic import cast
 from .storage import Record
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def backward(root: Tensor, gradient: Tensor | Array | None, create_graph: bool) 
 
 def _seed(root: Tensor, gradient: Tensor | Array | None) -> Tensor:
     if gradient is not None:
-        seed = tensor_of(gradient)
+        seed = cast(tensor_of(gradient), root.dtype)
         if seed.shape != root.shape:
             raise ShapeError(
                 f"the gradient has shape {seed.shape}, the Tensor {root.shape}", where=where()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..errors import GradientError, TraceError
+from ..errors import GradientError, ShapeError, TraceError
 from ..ir.graph import Node
 from ..ir.types import Array, DType, Shape
 from ..ops.sources import input_
@@ -283,13 +283,20 @@ class Storage:
         return value
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
+    def grad(self, value: Tensor | Array | None) -> None:
+        new = value if value is None or isinstance(value, Storage) else self.tensor_type(value)
+        if new is not None and new.shape != self.shape:
+            raise ShapeError(
+                f"a gradient of shape {new.shape} for a Tensor of shape {self.shape}",
+                where=where(),
+                help="both have one shape",
+            )
         trace = thread.trace
         if trace is not None and self._array is not None:
-            trace.write_grad(self._as_tensor(), value)
+            trace.write_grad(self._as_tensor(), None if new is None else new._as_tensor())
             return
         grad_clock.ticks += 1
-        self._grad = value
+        self._grad = None if new is None else new._as_tensor()
 
 
 def not_kept() -> GradientError:

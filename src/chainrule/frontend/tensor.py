@@ -235,9 +235,7 @@ class Tensor(Storage):
         return products.matmul(tensor_of(other), self)
 
     def __invert__(self) -> Tensor:
-        if self.dtype is DType.bool:
-            return arithmetic.logical_not(self)
-        return arithmetic.bitwise_xor(self, -1)
+        return arithmetic.invert(self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.assign_(indexing.put(self, key, value))

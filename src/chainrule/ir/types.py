@@ -65,7 +65,7 @@ class DType(Enum):
         """The element type that NumPy calls ``dtype``; `DTypeError` if there is none."""
         try:
             known: object = np.dtype(dtype)
-        except TypeError:
+        except (TypeError, ValueError):
             known = repr(dtype)
         found = _FROM_NUMPY.get(known)
         if found is None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from ...errors import DTypeError, ShapeError
 from ...ir.types import Shape
+from ..apply import tensor_of
 from ..modes import where as user_line
 from ..operations.arithmetic import broadcast_to, where
 from ..random import Generator, bernoulli, randn
+from .activations import setting
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -97,6 +99,7 @@ def word_dropout(
 
     `DTypeError` for real numbers.
     """
+    tokens = tensor_of(tokens)
     if tokens.dtype.is_float:
         raise DTypeError(
             f"word dropout replaces whole numbers, not {tokens.dtype!r}",
@@ -115,6 +118,7 @@ def gaussian_noise(
     x: Tensor, std: float = 0.1, training: bool = True, generator: Generator | None = None
 ) -> Tensor:
     """x + std · z with z standard normal."""
+    x = tensor_of(x)
     if not training or std == 0.0:
         return x
     return x + std * randn(x.shape, generator=generator)
@@ -124,6 +128,8 @@ def gaussian_dropout(
     x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
 ) -> Tensor:
     """x · (1 + sqrt(p / (1 - p)) z), z standard normal: the moments of dropout, p < 1."""
+    x = tensor_of(x)
+    setting("p", p, 0.0 <= p < 1.0, "a number from 0 to below 1")
     if not training or p == 0.0:
         return x
     return x * (1.0 + math.sqrt(p / (1.0 - p)) * randn(x.shape, generator=generator))
@@ -147,6 +153,8 @@ def _dropped(
     x: Tensor, shape: Shape, p: float, training: bool, generator: Generator | None
 ) -> Tensor:
     """x times a mask of ``shape``, which stretches to that of x."""
+    x = tensor_of(x)
+    setting("p", p, 0.0 <= p <= 1.0, "a probability, from 0 to 1")
     if not training or p == 0.0:
         return x
     if p >= 1.0:
@@ -158,6 +166,8 @@ def _dropped(
 def _alpha_dropped(
     x: Tensor, shape: Shape, p: float, training: bool, generator: Generator | None
 ) -> Tensor:
+    x = tensor_of(x)
+    setting("p", p, 0.0 <= p <= 1.0, "a probability, from 0 to 1")
     if not training or p == 0.0:
         return x
     if p >= 1.0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import ShapeError
@@ -10,7 +10,7 @@ from ...ir.types import Shape
 from ..modes import no_grad, where
 from ..operations import reductions
 from ..operations.arithmetic import sqrt
-from ..operations.shaping import reshape
+from ..operations.shaping import reshape, whole_lengths
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 F32_EPS = 2.0**-23
 
 
-def _last_axes(x: Tensor, normalized_shape: Sequence[int]) -> Shape:
-    shape = tuple(normalized_shape)
+def _last_axes(x: Tensor, normalized_shape: int | Sequence[int]) -> Shape:
+    shape = whole_lengths(
+        normalized_shape if isinstance(normalized_shape, Iterable) else (normalized_shape,),
+        "normalized_shape",
+    )
     if not shape or x.shape[x.ndim - len(shape) :] != shape or len(shape) > x.ndim:
         raise ShapeError(
             f"an input of shape {x.shape} does not end with {shape}",
@@ -32,7 +35,7 @@ def _last_axes(x: Tensor, normalized_shape: Sequence[int]) -> Shape:
 
 def layer_norm(
     x: Tensor,
-    normalized_shape: Sequence[int],
+    normalized_shape: int | Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
@@ -47,7 +50,7 @@ def layer_norm(
 
 def rms_norm(
     x: Tensor,
-    normalized_shape: Sequence[int],
+    normalized_shape: int | Sequence[int],
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:

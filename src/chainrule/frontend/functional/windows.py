@@ -53,6 +53,7 @@ def span(kernel: int, dilation: int) -> int:
 
 def batched(x: Tensor, axes: int) -> Tensor:
     """x [N, C, *S] itself, or x [C, *S] as a batch of one."""
+    x = tensor_of(x)
     if x.dtype is not DType.f32:
         raise DTypeError(
             f"an image layer got an input of dtype {x.dtype!r}",

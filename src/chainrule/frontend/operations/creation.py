@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import ops
-from ...errors import DTypeError, ShapeError
+from ...errors import ChainruleError, ConfigError, DataError, DTypeError, ShapeError
 from ...ir.types import DType, Shape
 from ..apply import apply, from_array, new_tensor, scalar, tensor_of
 from ..memory import aligned_empty, order_of
 from ..modes import thread, where
-from .arithmetic import broadcast_to, cast
+from .arithmetic import broadcast_to, cast, is_number
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -25,12 +25,14 @@ DTypeLike = DType | npt.DTypeLike
 
 def dtype_of(dtype: DTypeLike) -> DType:
     """The engine's dtype for ``dtype``: its own, or what NumPy calls so."""
+    if dtype is None:  # NumPy would read it as float64
+        raise DTypeError("None is no dtype", where=where(), help='use "float32", for example')
     return dtype if isinstance(dtype, DType) else DType.of(dtype)
 
 
 def shape_of(shape: tuple[Any, ...]) -> Shape:
     """``f(2, 3)`` and ``f((2, 3))`` alike."""
-    if len(shape) == 1 and isinstance(shape[0], Sequence):
+    if len(shape) == 1 and isinstance(shape[0], Sequence | np.ndarray) and np.ndim(shape[0]) == 1:
         return tuple(shape[0])
     return shape
 
@@ -83,35 +85,38 @@ def full(
 ) -> Tensor:
     """``value`` everywhere; the dtype is that of the value unless given."""
     wanted = tensor_of(value).dtype if dtype is None else dtype_of(dtype)
-    lengths = lengths_of(shape)
+    lengths = lengths_of(shape_of((shape,)))
     if thread.trace is not None:
         result = broadcast_to(scalar(value, wanted), lengths)
     else:
         array = aligned_empty(lengths, wanted.numpy)
-        array[...] = value
+        array[...] = scalar(value, wanted).concrete if is_number(value) else value
         result = from_array(array)
     if requires_grad:
         result.requires_grad = True
     return result
 
 
-def zeros(*shape: Any, dtype: DTypeLike = DType.f32, requires_grad: bool = False) -> Tensor:
-    """Zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
-    return full(shape_of(shape), 0, dtype, requires_grad=requires_grad)
+def zeros(*shape: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``; float32 unless given."""
+    kind = DType.f32 if dtype is None else dtype
+    return full(shape_of(shape), 0, kind, requires_grad=requires_grad)
 
 
-def ones(*shape: Any, dtype: DTypeLike = DType.f32, requires_grad: bool = False) -> Tensor:
-    """Ones: ``ones(2, 3)`` or ``ones((2, 3))``."""
-    return full(shape_of(shape), 1, dtype, requires_grad=requires_grad)
+def ones(*shape: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Ones: ``ones(2, 3)`` or ``ones((2, 3))``; float32 unless given."""
+    kind = DType.f32 if dtype is None else dtype
+    return full(shape_of(shape), 1, kind, requires_grad=requires_grad)
 
 
 def full_like(x: Tensor, value: bool | float, dtype: DTypeLike | None = None) -> Tensor:
     """``value`` in the shape, dtype and memory layout of ``x``."""
+    x = tensor_of(x)
     wanted = x.dtype if dtype is None else dtype_of(dtype)
     if thread.trace is not None or x.is_traced:
         return full(x.shape, value, wanted)
     array = aligned_empty(x.shape, wanted.numpy, order_of(x.concrete))
-    array[...] = value
+    array[...] = scalar(value, wanted).concrete
     return from_array(array)
 
 
@@ -126,19 +131,35 @@ def ones_like(x: Tensor, dtype: DTypeLike | None = None) -> Tensor:
 
 
 def arange(start: float, stop: float | None = None, step: float = 1) -> Tensor:
-    """start, start + step, … below ``stop``; ``arange(n)`` counts from 0."""
+    """start, start + step, … below ``stop``; ``arange(n)`` counts from 0.
+
+    `ConfigError` for steps that do not lead there.
+    """
     first, last = (0, start) if stop is None else (start, stop)
-    return tensor(np.arange(first, last, step))
+    try:
+        return tensor(np.arange(first, last, step))
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise _no_row(f"arange({first!r}, {last!r}, {step!r})", error) from None
 
 
 def linspace(start: float, stop: float, steps: int) -> Tensor:
-    """``steps`` numbers from ``start`` to ``stop``, both included."""
-    return tensor(np.linspace(start, stop, steps))
+    """``steps`` numbers from ``start`` to ``stop``, both included; `ConfigError` below 0 steps."""
+    try:
+        return tensor(np.linspace(start, stop, steps))
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise _no_row(f"linspace({start!r}, {stop!r}, {steps!r})", error) from None
+
+
+def _no_row(call: str, error: Exception) -> ChainruleError:
+    if isinstance(error, ChainruleError):
+        return error
+    return ConfigError(f"{call} makes no row of numbers", where=where(), help=str(error))
 
 
 def eye(n: int, m: int | None = None) -> Tensor:
     """Ones on the diagonal."""
-    return cast(iota((n, m or n), 0) == iota((n, m or n), 1), DType.f32)
+    shape = lengths_of((n, n if m is None else m))
+    return cast(iota(shape, 0) == iota(shape, 1), DType.f32)
 
 
 def iota(shape: Shape, axis: int) -> Tensor:
@@ -147,8 +168,26 @@ def iota(shape: Shape, axis: int) -> Tensor:
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:
-    """i32: 1 where the new last axis equals the label, else 0."""
-    shape = (*labels.shape, num_classes)
+    """i32: 1 where the new last axis equals the label, else 0.
+
+    `DTypeError` for labels that are not whole; outside of compiled functions, `DataError` for those
+    that are no class.
+    """
+    labels = tensor_of(labels)
+    if labels.dtype.is_float:
+        raise DTypeError(
+            f"classes are whole numbers, not {labels.dtype!r}",
+            where=where(),
+            help="convert them with x.astype(np.int32), or x.int() for a Tensor",
+        )
+    shape = (*labels.shape, *lengths_of((num_classes,)))
+    numbers = labels.concrete if thread.trace is None else np.zeros(0)
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < num_classes:
+        raise DataError(
+            f"classes from {numbers.min()} to {numbers.max()} are not among {num_classes}",
+            where=where(),
+            help=f"count classes from 0 to {num_classes - 1}",
+        )
     wanted = broadcast_to(cast(labels, DType.i32).unsqueeze(-1), shape)
     return cast(wanted == iota(shape, labels.ndim), DType.i32)
 
@@ -164,6 +203,11 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def _triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
+    x = tensor_of(x)
+    if x.ndim < 2:
+        raise ShapeError(
+            f"shape {x.shape} has no triangle", where=where(), help="give a matrix, or many of them"
+        )
     rows = iota(x.shape, x.ndim - 2) + diagonal
     columns = iota(x.shape, x.ndim - 1)
     kept = columns <= rows if lower else rows <= columns

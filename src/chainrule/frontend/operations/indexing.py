@@ -63,6 +63,17 @@ def _integer(item: Any, length: int, axis: int) -> int:
     return index % length
 
 
+def _bounds(item: slice, length: int) -> tuple[int, int, int]:
+    try:
+        return item.indices(length)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            f"{item!r} cuts out nothing: {error}",
+            where=where(),
+            help="give whole numbers, or leave them out; the step is not 0",
+        ) from None
+
+
 def get(x: Tensor, key: Any) -> Tensor:
     """``x[key]``; `ShapeError` for an index out of range, or with more than one array."""
     items = _items(key, x.ndim)
@@ -74,7 +85,7 @@ def get(x: Tensor, key: Any) -> Tensor:
         if item is None:
             shape.append(1)
         elif isinstance(item, slice):
-            start, stop, step = item.indices(x.shape[axis])
+            start, stop, step = _bounds(item, x.shape[axis])
             bounds.append(slice(start, stop, step))
             shape.append(len(range(start, stop, step)))
         elif _is_index_array(item):
@@ -124,7 +135,8 @@ def take(x: Tensor, indices: Any, dim: int) -> Tensor:
     can be told, it reads the border.
     """
     axis = shaping.axis_of(dim, x.ndim)
-    index, length = tensor_of(indices), x.shape[axis]
+    nothing = isinstance(indices, list) and not indices  # NumPy makes real numbers of it
+    index, length = tensor_of(np.zeros(0, np.int32) if nothing else indices), x.shape[axis]
     if index.dtype is DType.bool:
         raise DTypeError(
             "a bool mask cannot be an index: the shape of the result would depend on numbers",
@@ -180,6 +192,6 @@ def put(x: Tensor, key: Any, value: Any) -> Tensor:
 
 def _range(item: Any, length: int, axis: int) -> range:
     if isinstance(item, slice):
-        return range(*item.indices(length))
+        return range(*_bounds(item, length))
     index = _integer(item, length, axis)
     return range(index, index + 1)

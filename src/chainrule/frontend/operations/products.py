@@ -64,6 +64,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def bilinear(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y_o = aᵀ W_o b + bias_o for a [..., m], b [..., n], weight [out, m, n]."""
+    a, b, weight = tensor_of(a), tensor_of(b), tensor_of(weight)
     out, m, n = weight.shape
     # One product for all outputs: a times W seen as (m, out·n), then a sum over n.
     side = matmul(a, reshape(weight.permute(1, 0, 2), (m, out * n)))
@@ -73,6 +74,7 @@ def bilinear(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None = None) -
 
 def embedding(indices: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """Rows of ``weight`` at ``indices``; the row ``padding_idx`` gets no gradient."""
+    indices, weight = tensor_of(indices), tensor_of(weight)
     rows = weight[indices]
     if padding_idx is None:
         return rows

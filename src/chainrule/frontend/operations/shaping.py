@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ... import ops
 from ...errors import ShapeError
@@ -20,16 +21,27 @@ if TYPE_CHECKING:
 
 def axis_of(axis: int, ndim: int) -> int:
     """``axis`` counted from the front; `ShapeError` if there is no such axis."""
+    (axis,) = whole_lengths((axis,), "an axis")
     if not -ndim <= axis < ndim:
         raise ShapeError(f"a Tensor with {ndim} axes has no axis {axis}", where=where())
     return axis % ndim
+
+
+def whole_lengths(values: Iterable[Any], what: str) -> Shape:
+    """``values`` as Python's whole numbers; `ShapeError` for anything else."""
+    given = tuple(values)
+    try:
+        return tuple(operator.index(v) for v in given)
+    except TypeError:
+        shown = given[0] if len(given) == 1 else given
+        raise ShapeError(f"{what} is {shown!r}", where=where(), help="give whole numbers") from None
 
 
 def axes_of(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """Sorted axes counted from the front; None means all. `ShapeError` if one is named twice."""
     if axes is None:
         return tuple(range(ndim))
-    given = (axes,) if isinstance(axes, int) else tuple(axes)
+    given = tuple(axes) if isinstance(axes, Iterable) else (axes,)
     found = tuple(sorted(axis_of(a, ndim) for a in given))
     if len(set(found)) != len(found):
         raise ShapeError(
@@ -45,7 +57,7 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
 
     `ShapeError` if the elements do not fill ``shape``.
     """
-    new = tuple(shape)
+    new = whole_lengths(shape, "the new shape")
     if new.count(-1) == 1:
         rest = math.prod(n for n in new if n != -1)
         size = math.prod(x.shape)
@@ -110,17 +122,24 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 
 def expand(x: Tensor, shape: Sequence[int]) -> Tensor:
     """Axes of length 1 repeated; -1 keeps a length."""
+    shape = whole_lengths(shape, "the new shape")
     first = len(shape) - x.ndim
     wanted = tuple(x.shape[i - first] if n == -1 and i >= first else n for i, n in enumerate(shape))
+    if min(wanted, default=0) < 0:
+        raise ShapeError(
+            f"shape {x.shape} does not stretch to {shape}",
+            where=where(),
+            help="-1 keeps the length of an axis that there is; new axes in front need a length",
+        )
     return broadcast_to(x, wanted)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis; `ShapeError` if there are none, or other axes differ."""
-    xs = [tensor_of(t) for t in tensors]
+    xs = [tensor_of(t) for t in (tensors if isinstance(tensors, Iterable) else ())]
     if not xs:
         raise ShapeError(
-            "cat needs at least one Tensor", where=where(), help="it was given an empty sequence"
+            "cat needs at least one Tensor", where=where(), help=f"it was given {tensors!r}"
         )
     dtype = reduce(common_dtype, (x.dtype for x in xs))
     return apply(ops.concat, *(cast(x, dtype) for x in xs), axis=axis_of(dim, xs[0].ndim))
@@ -145,15 +164,16 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
     """
     axis = axis_of(dim, x.ndim)
     length = x.shape[axis]
-    if isinstance(size, int):
+    if not isinstance(size, Iterable):
+        (size,) = whole_lengths((size,), "the size of a piece")
         if size < 1:
             raise ShapeError(
                 f"pieces of size {size} divide nothing", where=where(), help="use a size from 1 on"
             )
         sizes = [min(size, length - at) for at in range(0, length, size)]
     else:
-        sizes = list(size)
-    if sum(sizes) != length:
+        sizes = list(whole_lengths(size, "the sizes of pieces"))
+    if sum(sizes) != length or min(sizes, default=0) < 0:
         raise ShapeError(
             f"pieces {sizes} do not add up to {length}",
             where=where(),
@@ -164,7 +184,15 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` pieces of equal size (the last may be shorter)."""
+    """At most ``chunks`` pieces of equal size (the last may be shorter).
+
+    `ShapeError` for fewer than one.
+    """
+    (chunks,) = whole_lengths((chunks,), "the number of chunks")
+    if chunks < 1:
+        raise ShapeError(
+            f"nothing can be cut into {chunks} pieces", where=where(), help="use 1 at least"
+        )
     length = x.shape[axis_of(dim, x.ndim)]
     return split(x, max(1, -(-length // chunks)), dim)
 
@@ -186,6 +214,7 @@ def pad(
     x: Tensor, low: Shape, high: Shape, value: float = 0.0, interior: Shape | None = None
 ) -> Tensor:
     """``low`` and ``high`` elements of ``value`` around each axis, ``interior`` ones between."""
+    x = tensor_of(x)
     filler = scalar(bool(value) if x.dtype is DType.bool else value, x.dtype)
     between = interior if interior is not None else (0,) * x.ndim
     return apply(ops.pad, x, filler, low=low, high=high, interior=between)
