@@ -237,3 +237,45 @@ def test_conversions() -> None:
     assert cr.arange(2, 5).tolist() == [2, 3, 4]
     assert cr.linspace(0, 1, 3).tolist() == [0.0, 0.5, 1.0]
     assert cr.full_like(cr.zeros(2), 3).tolist() == [3.0, 3.0]
+
+
+UNCHANGED = {
+    "slice": lambda t: t[:],
+    "dots": lambda t: t[...],
+    "reshape": lambda t: t.reshape(2, 3),
+    "view_as": lambda t: t.view_as(t),
+    "permute": lambda t: t.permute(0, 1),
+    "expand": lambda t: t.expand(2, 3),
+    "flatten": lambda t: t.flatten(1),
+    "squeeze": lambda t: t.squeeze(),
+    "transpose": lambda t: t.transpose(0, 0),
+    "movedim": lambda t: t.movedim(1, 1),
+    "flip": lambda t: t.flip(),
+    "T": lambda t: t.T.T,
+    "rows of rows": lambda t: cr.cat([t[:1][:], t[1:][0].reshape(1, 3)[:, :]]),
+    "row of a row": lambda t: t.T[0:3][0:].T,
+}
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_what_was_taken_keeps_its_value_even_if_it_is_all(name: str) -> None:
+    def taken_and_written(t: Any) -> Any:
+        taken = UNCHANGED[name](t)
+        t.fill_(7.0)
+        return taken
+
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert taken_and_written(cr.tensor(x)).tolist() == x.tolist()
+    state = cr.tensor(x)
+    compiled = cr.compile(lambda: taken_and_written(state))
+    assert compiled().tolist() == x.tolist()
+    assert state.tolist() == [[7.0] * 3] * 2
+
+
+def test_what_was_taken_between_two_programs_keeps_its_value() -> None:
+    state = cr.tensor([1.0, 2.0, 3.0])
+    assert cr.compile(lambda: state.sum())().item() == 6.0
+    taken = state[1:]
+    cr.compile(lambda: state.fill_(0.0))()
+    assert taken.tolist() == [2.0, 3.0]
+    assert state.tolist() == [0.0, 0.0, 0.0]

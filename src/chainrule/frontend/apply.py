@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from ..ir.graph import Node, bind, constant, topological
 from ..ir.primitive import Primitive
 from ..ir.types import Array, DType
 from ..ops.control import fence
+from ..ops.movement import reshape
 from .memory import aligned_copy, as_array
 from .modes import here, thread, where
 from .storage import Record, Storage
 
 if TYPE_CHECKING:
     from .tensor import Tensor
+
+P = ParamSpec("P")
 
 
 def apply(primitive: Primitive, *operands: Any, **params: Any) -> Tensor:
@@ -78,6 +82,20 @@ def from_node(node: Node, requires_grad: bool = False) -> Tensor:
     tensor = Storage.tensor_type.__new__(Storage.tensor_type)
     tensor._set(None, node, requires_grad)
     return tensor
+
+
+def separate(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[..., Tensor]:
+    """``function`` with a result of its own also where it has nothing to do.
+
+    A Tensor that is written must not change what was cut from it before.
+    """
+
+    @functools.wraps(function)
+    def separated(x: Tensor, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+        result = function(x, *args, **kwargs)
+        return apply(reshape, x, shape=result.shape) if result is x else result
+
+    return separated
 
 
 def scalar(value: bool | float, dtype: DType) -> Tensor:

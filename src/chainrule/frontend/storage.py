@@ -78,8 +78,8 @@ class Storage:
     __slots__ = (
         "__weakref__",
         "_array",
+        "_base",
         "_grad",
-        "_is_view",
         "_node",
         "_pinned",
         "_record",
@@ -98,7 +98,7 @@ class Storage:
     _requires_grad: bool
     _grad: Tensor | NotKept | None
     _writers: tuple[Writer, ...]
-    _is_view: bool
+    _base: Storage | None
     _pinned: bool
     _views: weakref.WeakSet[Storage] | None
 
@@ -110,7 +110,7 @@ class Storage:
         self._requires_grad = requires_grad
         self._grad = None
         self._writers = ()
-        self._is_view = False
+        self._base = None
         self._pinned = False
         self._views = None
 
@@ -191,9 +191,9 @@ class Storage:
     def settle(self) -> Array:
         """Make the memory fit to be a state: dense, aligned, its own. From here it never moves."""
         assert self._array is not None
+        self.part_from_views()  # those taken since another program read it, too
         if not self._pinned:
-            self.part_from_views()
-            if self._is_view or not is_dense(self._array):
+            if self._base is not None or not is_dense(self._array):
                 self._move(aligned_copy(self._array))
             self._pinned = True
         return self._array
@@ -201,25 +201,28 @@ class Storage:
     def _move(self, array: Array) -> None:
         """The same value in other memory. The tape, if any, keeps the old."""
         self._array = array
-        self._is_view = False
+        self._base = None
         if self._record is not None and not self._record.inputs:
             self._record = None
 
     def add_view(self, view: Storage) -> None:
-        """``view`` shares this memory; it gets its own before this one is written."""
+        """``view`` shares this memory; it gets its own before this one is written.
+
+        It keeps this Tensor, which knows of it, alive: through it the owner of the memory does.
+        """
         if self._views is None:
             self._views = weakref.WeakSet()
         self._views.add(view)
-        view._is_view = True
+        view._base = self
 
     def part_from_views(self) -> None:
         """Give every view of this memory memory of its own."""
         views, self._views = self._views, None
         for view in views or ():
-            if view._is_view and view._array is not None:
+            if view._base is not None and view._array is not None:
                 view.part_from_views()
                 view._array = view._array.copy()
-                view._is_view = False
+                view._base = None
                 if view._record is not None:
                     view._record.array = view._array
 
@@ -233,13 +236,13 @@ class Storage:
         old = self._record
         if self._pinned or old is None or not old.inputs:
             self.part_from_views()
-            if self._is_view or not self._array.flags.writeable:
+            if self._base is not None or not self._array.flags.writeable:
                 self._move(aligned_copy(self._array))
             elif old is not None:
                 old.overwrite()
             self._array[...] = values
         else:
-            self._array, self._is_view = aligned_copy(values), False
+            self._array, self._base = aligned_copy(values), None
         self._record = record
 
     # --------------------------------------------------------------------------- gradients

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import ops
 from ..ir.types import Array, DType
-from .apply import apply, from_node, new_tensor, tensor_of
+from .apply import apply, from_node, new_tensor, separate, tensor_of
 from .assign import assign
 from .backward import backward
 from .functional import activations
@@ -186,10 +186,7 @@ class Tensor(Storage):
         """`clamp`, in place."""
         return self.assign_(self.clamp(min, max))
 
-    __iadd__ = add_
-    __isub__ = sub_
-    __imul__ = mul_
-    __itruediv__ = div_
+    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
 
     # -------------------------------------------------------------------------- operators
 
@@ -210,7 +207,7 @@ class Tensor(Storage):
     __le__ = le = arithmetic.less_equal
     # Comparisons of Tensors are element by element, those of objects are a bool.
     __ne__ = ne = arithmetic.not_equal  # type: ignore[assignment]
-    __getitem__ = indexing.get
+    __getitem__ = separate(indexing.get)
 
     def __eq__(self, other: object) -> Any:
         # What is no operand is refused there.
@@ -305,41 +302,45 @@ class Tensor(Storage):
 
     # ----------------------------------------------------------------------------- shapes
 
-    flatten = shaping.flatten
-    transpose = shaping.transpose
-    movedim = shaping.movedim
+    flatten = separate(shaping.flatten)
+    transpose = separate(shaping.transpose)
+    movedim = separate(shaping.movedim)
     unsqueeze = shaping.unsqueeze
-    squeeze = shaping.squeeze
+    squeeze = separate(shaping.squeeze)
     split = shaping.split
     chunk = shaping.chunk
     unbind = shaping.unbind
     tril, triu = tril, triu
 
+    @separate
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape: ``x.reshape(2, -1)``."""
         return shaping.reshape(self, shape_of(shape))
 
     view = reshape
 
+    @separate
     def permute(self, *dims: Any) -> Tensor:
         """Axes in another order: ``x.permute(1, 0)``."""
         return shaping.permute(self, shape_of(dims))
 
+    @separate
     def expand(self, *shape: Any) -> Tensor:
         """Axes of length 1 repeated: ``x.expand(3, -1)``."""
         return shaping.expand(self, shape_of(shape))
 
+    @separate
     def flip(self, *dims: Any) -> Tensor:
         """In reverse order along ``dims``."""
         return shaping.flip(self, shape_of(dims))
 
     def expand_as(self, other: Tensor) -> Tensor:
         """Stretched to the shape of ``other``."""
-        return shaping.expand(self, other.shape)
+        return self.expand(other.shape)
 
     def view_as(self, other: Tensor) -> Tensor:
         """In the shape of ``other``."""
-        return shaping.reshape(self, other.shape)
+        return self.reshape(other.shape)
 
     def index_select(self, dim: Whole, index: Any) -> Tensor:
         """Slices along ``dim`` at ``index``."""
@@ -348,7 +349,7 @@ class Tensor(Storage):
     @property
     def T(self) -> Tensor:
         """Axes in reverse order."""
-        return shaping.permute(self, range(self.ndim)[::-1])
+        return self.permute(*range(self.ndim)[::-1])
 
     @property
     def mT(self) -> Tensor:
