@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
@@ -132,3 +133,8 @@ def test_infinities_that_are_masked_are_not_the_cause() -> None:
     found = cr.find_nonfinite(step, np.array([-1.0, 0.0, 2.0], np.float32))
     assert found is not None
     assert (found.op, found.rows) == ("exp", (2,))
+
+
+def test_a_plain_function_has_no_step_to_look_into() -> None:
+    with pytest.raises(cr.CompileError, match="takes a compiled function, not function"):
+        cr.find_nonfinite(lambda x: x, np.ones(3))  # type: ignore[arg-type]

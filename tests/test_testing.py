@@ -72,3 +72,11 @@ def test_a_rule_that_is_wrong_by_a_thousandth(
         cr.check_grads(lambda x: apply(start, x), [X], order=2)
     assert "start" not in _registry
     assert ops.exp.name in registry
+
+
+def test_arguments_and_order_of_the_checker() -> None:
+    with pytest.raises(cr.ConfigError, match="are a ndarray"):
+        cr.check_grads(lambda x: x.sum(), np.ones(3))
+    for order in (0, "2", True):
+        with pytest.raises(cr.ConfigError, match="order is"):
+            cr.check_grads(lambda x: x.sum(), (np.ones(3),), order=order)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .driver import Options, load
+from .errors import CompileError
 from .frontend.compiled import CompiledFunction
 from .frontend.tensor import Tensor
 from .frontend.traced import Traced, flatten_call
@@ -83,7 +84,14 @@ def find_nonfinite(
 
     ``cr.find_nonfinite(step, x, y)`` computes the step with every intermediate value kept. Nothing
     is updated: call it before the step, or on the state that was there before.
+
+    `CompileError` for anything but a compiled function.
     """
+    if not isinstance(function, CompiledFunction):
+        raise CompileError(
+            f"find_nonfinite takes a compiled function, not {type(function).__name__}",
+            help="decorate it with @cr.compile",
+        )
     traced = function.trace(*args, **kwargs)
     arrays, _ = flatten_call(args, kwargs)
     scalars = [f(0) for f in traced.scalars]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .autodiff import cotangents
-from .errors import GradientError
+from .errors import ConfigError, GradientError
 from .frontend.traced import Traced, flatten_call, trace_function
 from .interpret import evaluate
 from .ir.graph import Node, full_like
-from .ir.types import Array, DType, row_major
+from .ir.types import Array, DType, is_whole, row_major
 from .ops.sources import input_
 
 __all__ = ["check_grads"]
@@ -33,8 +33,16 @@ def check_grads(
     For random u and directions d, <u, (f(x + hd) - f(x - hd)) / 2h> must equal <vjp(u), d>. Real
     arrays in ``args`` are varied, all others stay. Raises GradientError with both numbers where
     they differ by more than ``tolerance``, relative to the larger. Tensors that the function reads
-    but does not get as arguments keep their values; nothing is assigned.
+    but does not get as arguments keep their values; nothing is assigned. ConfigError if ``args`` is
+    no tuple or list, or ``order`` no whole number of at least 1.
     """
+    if not isinstance(args, tuple | list):
+        raise ConfigError(
+            f"the arguments of check_grads are a {type(args).__name__}",
+            help="give a tuple: check_grads(f, (x,))",
+        )
+    if not is_whole(order) or order < 1:
+        raise ConfigError(f"order is {order!r}", help="give a whole number of at least 1")
     traced = trace_function(function, tuple(args), {}, varied=True)
     xs = [n for n in traced.arguments if n.dtype.is_float]
     ys = [n for n in traced.graph.outputs if n.dtype.is_float]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,3 +112,9 @@ def test_beta_takes_six_counts_and_is_the_same_compiled() -> None:
 def test_a_seed_is_a_whole_number(seed: object) -> None:
     with pytest.raises(cr.ConfigError, match="the seed is"):
         cr.manual_seed(seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", [(1, 2), "abc", (1, 2, 2**40), (1.5, 2, 3)])
+def test_states_that_no_generator_has(state: Any) -> None:
+    with pytest.raises(cr.ConfigError, match="the state of a generator"):
+        cr.Generator(0).set_state(state)

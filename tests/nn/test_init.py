@@ -151,3 +151,18 @@ def test_truncated_normal_far_from_its_mean_stays_inside() -> None:
         pytest.approx(2.0, abs=0.01),
     )
     assert values.mean() == pytest.approx(1.3827, abs=0.002)  # (φ(1) - φ(2)) / (Φ(2) - Φ(1))
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda t: init.uniform_(t, 1.0, 0.0),
+        lambda t: init.normal_(t, 0.0, -1.0),
+        lambda t: init.trunc_normal_(t, a=2.0, b=-2.0),
+        lambda t: init.trunc_normal_(t, std=0.0),
+        lambda t: init.sparse_(t, 1.5),
+    ],
+)
+def test_settings_that_no_distribution_has(fill: Any) -> None:
+    with pytest.raises(cr.ConfigError):
+        fill(cr.zeros(3, 4))

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import ConfigError
-from ..ir.types import DType, Shape
+from ..ir.types import DType, Shape, is_whole
 from .apply import apply, from_array, scalar, tensor_of
 from .memory import aligned_empty
 from .modes import no_grad, thread
@@ -64,7 +64,12 @@ class Generator:
         return first, second, int(self.count.item())
 
     def set_state(self, state: tuple[int, int, int]) -> None:
-        """Continue from what `get_state` gave."""
+        """Continue from what `get_state` gave; `ConfigError` for anything else."""
+        words = tuple(state)
+        if len(words) != 3 or not all(is_whole(w) and 0 <= w < 2**32 for w in words):
+            raise ConfigError(
+                f"the state of a generator is {state!r}", help="give what get_state() returned"
+            )
         self.key.assign_(from_array(np.array(state[:2], np.uint32)))
         self.count.assign_(from_array(np.array(state[2], np.uint32)))
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ConfigError, ShapeError, meant
 from ..frontend import random
 from ..frontend.apply import from_array
+from ..frontend.functional.activations import setting
 from ..frontend.modes import no_grad, paused
 from ..frontend.tensor import Tensor
 from ..ir.types import Array
@@ -112,19 +113,26 @@ def _of(array: Array) -> Tensor:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """Uniform in [a, b)."""
+    """Uniform in [a, b); `ConfigError` if a is above b."""
+    setting("a", a, a <= b, f"at most b, which is {b}")
     return _fill(tensor, lambda: random.uniform(tensor.shape, a, b))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Normal."""
+    """Normal; `ConfigError` for a deviation below 0."""
+    setting("std", std, std >= 0.0, "a number of at least 0")
     return _fill(tensor, lambda: random.normal(tensor.shape, mean, std))
 
 
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
 ) -> Tensor:
-    """Normal, conditioned to lie between a and b: the quantile of a uniform share."""
+    """Normal, conditioned to lie between a and b: the quantile of a uniform share.
+
+    `ConfigError` if a is not below b, and for a deviation that is not above 0.
+    """
+    setting("a", a, a < b, f"below b, which is {b}")
+    setting("std", std, std > 0.0, "a number above 0")
 
     def share(x: float) -> float:
         return 0.5 * (1.0 + math.erf((x - mean) / (std * math.sqrt(2.0))))
@@ -198,6 +206,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:
     """Normal, but a share ``sparsity`` of each column of a matrix is 0 (Martens, 2010)."""
+    setting("sparsity", sparsity, 0.0 <= sparsity <= 1.0, "a share, from 0 to 1")
     if tensor.ndim != 2:
         raise ShapeError(f"sparse_ fills matrices, not shape {tensor.shape}")
     zeros = math.ceil(sparsity * tensor.shape[0])
