@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chainrule.data import shuffled, split_rows
@@ -17,6 +17,7 @@ def test_the_permutation_is_pinned() -> None:
     assert shuffled(8, 1).tolist() == [3, 5, 2, 7, 0, 6, 1, 4]
 
 
+@example([0, 0, 0, 0, 0, 1, 1, 2, 2, 3], 0, (0.7, 0.15, 0.15))
 @given(
     st.lists(st.integers(0, 4), min_size=3, max_size=200),
     st.integers(0, 2**32),
@@ -31,8 +32,8 @@ def test_parts_are_all_rows_once(
     for part, fraction in zip((split.train, split.val, split.test), fractions, strict=True):
         assert (len(part) > 0) == (fraction > 0)
         assert (np.diff(part) > 0).all()
-    if fractions == (0.7, 0.15, 0.15) and len(classes) >= 10:
-        assert set(np.take(classes, split.train)) == set(classes)
+    trained = set(np.take(classes, split.train))
+    assert trained == set(classes) or len(trained) == len(split.train)
 
 
 def test_classes_keep_their_share() -> None:

@@ -44,10 +44,10 @@ def split_rows(
     """Row numbers 0 .. n-1 in three parts of the given ``fractions`` (train, validation, test).
 
     With ``classes`` (one code per row), each part gets nearly the share of every class that the
-    table has; with the default fractions every class has a training row, however rare it is. A part
-    with a fraction above zero has at least one row. Raises DataError when there are too few rows
-    for that, ConfigError when the fractions are not three numbers from 0 to 1 with sum 1 and some
-    training rows. ``unit`` is what errors call a row.
+    table has, and every class has a training row, however rare it is, unless there are more classes
+    than training rows. A part with a fraction above zero has at least one row. Raises DataError
+    when there are too few rows for that, ConfigError when the fractions are not three numbers from
+    0 to 1 with sum 1 and some training rows. ``unit`` is what errors call a row.
     """
     if len(fractions) != 3 or min(fractions) < 0 or not 0.999 < sum(fractions) < 1.001:
         raise ConfigError(
@@ -69,6 +69,9 @@ def split_rows(
     if classes is not None:
         order = _interleave(order, np.asarray(classes))
     # Lone members of a class come in the middle, which is where the training rows are taken.
+    training = slice(n_test, n_test + n_train)
+    if classes is not None:
+        _represent(order, np.asarray(classes), training)
     test, train, val = np.split(order, [n_test, n_test + n_train])
     return Split(np.sort(train), np.sort(val), np.sort(test))
 
@@ -111,6 +114,21 @@ def fold_rows(
 
 def _needed(unit: str) -> str:
     return "rows with a target are needed" if unit == "row" else f"{unit}s are needed"
+
+
+def _represent(order: Rows, classes: NDArray[np.generic], training: slice) -> None:
+    """Exchange rows of ``order`` until no class is missing in the range ``training``.
+
+    Of a few rows, rounded parts may take all members of a class; the largest one gives a row.
+    """
+    for missing in np.setdiff1d(classes, classes[order[training]]):
+        found, counts = np.unique(classes[order[training]], return_counts=True)
+        if counts.max() < 2:
+            return
+        inside = classes[order] == found[counts.argmax()]
+        given = training.start + np.flatnonzero(inside[training])[-1]
+        taken = np.flatnonzero(classes[order] == missing)[0]
+        order[[given, taken]] = order[[taken, given]]
 
 
 def _interleave(order: Rows, classes: NDArray[np.generic]) -> Rows:
