@@ -12,8 +12,8 @@ from chainrule.driver import Options, compile_graph, load, native_backend, stage
 from chainrule.frontend.interpreted import InterpretedProgram
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph
+from chainrule.ir.memory import aligned_empty
 from chainrule.ir.types import Array
-from chainrule.runtime.buffer import aligned_empty
 from chainrule.runtime.processors import get_num_threads, set_num_threads
 from chainrule.schedule import Doors
 from graphs import random_graph

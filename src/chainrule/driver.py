@@ -24,10 +24,11 @@ from .errors import CompileError
 from .frontend.compiled import CompiledFunction, Executable, install
 from .frontend.interpreted import InterpretedProgram
 from .ir.graph import Graph
+from .ir.memory import ALIGNMENT
 from .ir.text import canonical
 from .ir.types import Array, row_major
 from .passes import optimize
-from .runtime.buffer import ALIGNMENT, address
+from .runtime.buffer import address
 from .runtime.cache import default_cache
 from .runtime.description import ProgramMeta, Slot
 from .runtime.link import link

@@ -8,28 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import VerifyError
-from chainrule.runtime.buffer import Arena, address, aligned_copy, aligned_empty
-
-
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 5), (16385,), (128, 129)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.bool_])
-def test_arrays_are_aligned(shape: tuple[int, ...], dtype: type) -> None:
-    for order in ("C", "F"):
-        made = aligned_empty(shape, dtype, order)
-        large = made.nbytes >= 65536
-        assert made.ctypes.data % (4096 if large else 64) == 0
-        assert made.shape == shape
-        assert made.dtype == dtype
-        assert made.flags[f"{order}_CONTIGUOUS"]
-        assert made.flags.writeable
-
-
-def test_copy_keeps_the_numbers_in_either_order() -> None:
-    source = np.arange(12.0).reshape(3, 4)[:, ::-1]
-    for order, strides in (("C", (32, 8)), ("F", (8, 24))):
-        copy = aligned_copy(source, order)
-        np.testing.assert_array_equal(copy, source)
-        assert copy.strides == strides
+from chainrule.runtime.buffer import Arena, address
 
 
 def test_address_is_that_of_the_first_element() -> None:

@@ -14,8 +14,8 @@ import chainrule as cr
 from chainrule.driver import native_backend
 from chainrule.frontend import host_effect, host_scalar
 from chainrule.frontend.interpreted import interpreter_backend
+from chainrule.ir.memory import aligned_empty
 from chainrule.ir.types import Array
-from chainrule.runtime.buffer import aligned_empty
 from chainrule.runtime.locks import JointLock, RunLock, lock_of
 from chainrule.runtime.processors import set_num_threads
 from chainrule.train.loop import LoopStepper

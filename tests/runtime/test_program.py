@@ -12,7 +12,7 @@ import pytest
 
 from chainrule.codegen.target import emit_object, host_target
 from chainrule.errors import ChainruleError, DTypeError, ShapeError, StateError, VerifyError
-from chainrule.runtime.buffer import aligned_copy, aligned_empty
+from chainrule.ir.memory import aligned_copy, aligned_empty
 from chainrule.runtime.description import ProgramMeta, Slot
 from chainrule.runtime.link import link
 from chainrule.runtime.processors import set_num_threads

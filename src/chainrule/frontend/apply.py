@@ -10,11 +10,11 @@ import numpy as np
 
 from ..errors import DTypeError
 from ..ir.graph import Node, bind, constant, topological
+from ..ir.memory import aligned_copy, as_array
 from ..ir.primitive import Primitive
 from ..ir.types import Array, DType
 from ..ops.control import fence
 from ..ops.movement import reshape
-from .memory import aligned_copy, as_array
 from .modes import here, thread, where
 from .storage import Record, Storage
 

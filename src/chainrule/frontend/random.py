@@ -14,9 +14,9 @@ import numpy as np
 
 from .. import ops
 from ..errors import ConfigError
+from ..ir.memory import aligned_empty
 from ..ir.types import DType, Shape, is_whole
 from .apply import apply, from_array, scalar, tensor_of
-from .memory import aligned_empty
 from .modes import no_grad, thread
 from .operations.arithmetic import (
     broadcast_to,

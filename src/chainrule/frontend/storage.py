@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import GradientError, ShapeError, TraceError
 from ..ir.graph import Node
+from ..ir.memory import aligned_copy, element_strides, is_dense
 from ..ir.types import Array, DType, Shape
 from ..ops.sources import input_
-from .memory import aligned_copy, element_strides, is_dense
 from .modes import structure, thread, where
 
 if TYPE_CHECKING:

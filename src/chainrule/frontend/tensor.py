@@ -11,12 +11,12 @@ from typing import Any, cast
 import numpy as np
 
 from .. import ops
+from ..ir.memory import aligned_copy
 from ..ir.types import Array, DType
 from .apply import apply, from_node, new_tensor, separate, tensor_of
 from .assign import assign
 from .backward import backward
 from .functional import activations
-from .memory import aligned_copy
 from .modes import thread
 from .operations import arithmetic, indexing, products, reductions, shaping
 from .operations.creation import DTypeLike, dtype_of, shape_of, tril, triu

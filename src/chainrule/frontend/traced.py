@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import TraceError
 from ..ir.graph import Graph, Node
+from ..ir.memory import narrowed, target_dtype
 from ..ir.types import Array, row_major
 from .apply import from_array, from_node
-from .memory import narrowed, target_dtype
 from .modes import structure, where
 from .storage import NOT_KEPT, NotKept, Storage
 from .tensor import Tensor

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import GradientError, TraceError
 from ..ir.graph import Graph, Node, at, constant, topological
+from ..ir.memory import element_strides
 from ..ir.types import Array, DType, Shape
 from ..ops.control import assign, fence
 from ..ops.sources import input_
-from .memory import element_strides
 from .modes import here, thread, where
 from .storage import NotKept, Storage, not_kept
 

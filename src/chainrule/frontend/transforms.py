@@ -14,9 +14,9 @@ from typing import Any
 from ..autodiff import cotangents
 from ..errors import GradientError, ShapeError
 from ..ir.graph import Node, bind, full_like
+from ..ir.memory import element_strides
 from ..ir.types import DType, is_whole
 from .apply import from_node, replay, tensor_of
-from .memory import element_strides
 from .modes import no_grad, thread, where
 from .operations.arithmetic import broadcast_to, cast, equal
 from .operations.creation import iota

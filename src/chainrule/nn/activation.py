@@ -9,9 +9,9 @@ import numpy as np
 
 from ..frontend import random
 from ..frontend.functional import activations as F
-from ..frontend.memory import aligned_empty
 from ..frontend.operations.arithmetic import sigmoid, tanh, where
 from ..frontend.tensor import Tensor
+from ..ir.memory import aligned_empty
 from .init import constant_
 from .module import Module, Parameter, as_tensor, new_parameter
 

@@ -11,9 +11,9 @@ import numpy as np
 from ..errors import ConfigError, ShapeError
 from ..frontend.functional import convolution as F
 from ..frontend.functional.windows import Sizes, per_axis, whole
-from ..frontend.memory import aligned_empty
 from ..frontend.modes import where
 from ..frontend.tensor import Tensor
+from ..ir.memory import aligned_empty
 from . import init
 from .module import Module, Parameter, as_tensor, new_parameter
 

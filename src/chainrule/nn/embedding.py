@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import ConfigError, DTypeError
 from ..frontend.functional.windows import whole
-from ..frontend.memory import aligned_empty
 from ..frontend.modes import no_grad, where
 from ..frontend.operations import products
 from ..frontend.tensor import Tensor
+from ..ir.memory import aligned_empty
 from . import init
 from .module import Module, Parameter, as_tensor, new_parameter
 

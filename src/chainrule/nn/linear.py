@@ -9,10 +9,10 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..frontend.functional.windows import whole
-from ..frontend.memory import aligned_empty
 from ..frontend.modes import where
 from ..frontend.operations import products, shaping
 from ..frontend.tensor import Tensor
+from ..ir.memory import aligned_empty
 from ..ir.types import DType
 from . import init
 from .module import Module, Parameter, as_tensor, new_parameter

@@ -11,9 +11,9 @@ import numpy as np
 from ..arguments import check_state
 from ..errors import ConfigError, DTypeError, ShapeError, StateError, TraceError
 from ..frontend.apply import from_array, tensor_of
-from ..frontend.memory import aligned_copy, as_array
 from ..frontend.modes import no_grad, structure, thread, where
 from ..frontend.tensor import Tensor
+from ..ir.memory import aligned_copy, as_array
 from ..ir.types import Array
 from .calling import calling_name, calls, locate
 

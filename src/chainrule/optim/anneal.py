@@ -15,9 +15,9 @@ from ..arguments import check_state
 from ..errors import ConfigError, StateError
 from ..frontend import Generator, Tensor, enable_grad, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_array
-from ..frontend.memory import aligned_copy
 from ..frontend.operations.arithmetic import cast, less, less_equal, log, where
 from ..frontend.random import rand, randn
+from ..ir.memory import aligned_copy
 from ..ir.types import DType
 from .base import Initial, Optimizer, Params, Rates, Slots, Turn
 from .checking import not_negative

@@ -19,8 +19,8 @@ from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_array, tensor_of
-from ..frontend.memory import aligned_copy
 from ..frontend.modes import thread, where
+from ..ir.memory import aligned_copy
 from .group import Clock
 
 __all__ = ["EMA", "SWA", "update_batch_norm"]

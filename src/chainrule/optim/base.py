@@ -18,8 +18,8 @@ from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, enable_grad, host_effect, host_scalar, no_grad, paused
 from ..frontend.apply import from_array
-from ..frontend.memory import aligned_copy
 from ..frontend.modes import structure, thread, where
+from ..ir.memory import aligned_copy
 from .group import Clock, Hyper, ParamGroup, Rule, lr_at, unknown
 
 __all__ = ["Initial", "Optimizer", "Params", "Rates", "Slots", "Turn"]

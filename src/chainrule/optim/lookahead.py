@@ -11,9 +11,9 @@ from ..arguments import check_state
 from ..errors import ConfigError, StateError
 from ..frontend import Tensor, host_effect, host_scalar, no_grad, paused
 from ..frontend.apply import from_array
-from ..frontend.memory import aligned_copy
 from ..frontend.modes import structure
 from ..frontend.operations.arithmetic import where
+from ..ir.memory import aligned_copy
 from .base import Optimizer
 from .group import Clock
 from .wrapper import Wrapper

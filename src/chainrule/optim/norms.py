@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..frontend import Tensor
-from ..frontend.memory import element_strides
 from ..frontend.operations import reductions
 from ..frontend.operations.shaping import permute
 from ..frontend.storage import value_of
+from ..ir.memory import element_strides
 
 __all__ = ["norm_along", "sum_all"]
 

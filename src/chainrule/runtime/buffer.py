@@ -1,20 +1,18 @@
-"""Memory for native code: NumPy arrays at round addresses, and arenas that notice bad writes."""
+"""Memory for native code: addresses of arrays, and arenas that notice bad writes."""
 
 from __future__ import annotations
 
 import ctypes
-import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import VerifyError
+from ..ir.memory import ALIGNMENT, aligned_empty
 from ..ir.types import Array
 
-__all__ = ["ALIGNMENT", "Arena", "address", "aligned_copy", "aligned_empty"]
+__all__ = ["Arena", "address"]
 
-ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 PAGE = 4096
 _LARGE = 64 * 1024
 # PyArrayObject begins with the object header, then `char *data`; NumPy's stable ABI since 1.0.
@@ -42,27 +40,6 @@ def _choose_address() -> Any:
 address = _choose_address()
 
 
-def aligned_empty(
-    shape: tuple[int, ...], dtype: npt.DTypeLike, order: Literal["C", "F"] = "C"
-) -> Array:
-    """A new array, not initialised, that starts at a multiple of 64 bytes (of a page from 64 KiB).
-
-    ``order`` is the memory layout, as for ``np.empty``.
-    """
-    dtype = np.dtype(dtype)
-    nbytes = math.prod(shape) * dtype.itemsize
-    alignment = PAGE if nbytes >= _LARGE else ALIGNMENT
-    memory = np.empty(nbytes + alignment, np.uint8)
-    return np.ndarray(shape, dtype, memory, -address(memory) % alignment, order=order)
-
-
-def aligned_copy(array: Array, order: Literal["C", "F"] = "C") -> Array:
-    """A copy of ``array`` in aligned memory."""
-    copy = aligned_empty(array.shape, array.dtype, order)
-    copy[...] = array
-    return copy
-
-
 class Arena:
     """The temporaries of one program: ``nbytes`` at ``address``, page-aligned when large.
 
@@ -78,7 +55,9 @@ class Arena:
         guard = _GUARD if guarded else 0
         # A whole page in front keeps the alignment that the arena has without guards.
         front = PAGE if guarded else 0
-        self._memory = aligned_empty((front + nbytes + guard,), np.uint8)
+        size = front + nbytes + guard
+        alignment = PAGE if size >= _LARGE else ALIGNMENT
+        self._memory = aligned_empty((size,), np.uint8, alignment=alignment)
         self.view = self._memory[front : front + nbytes]
         self._edges = (self._memory[front - guard : front], self._memory[front + nbytes :])
         self.address: int = address(self._memory) + front

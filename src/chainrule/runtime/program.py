@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompileError, DTypeError, ShapeError, StateError
+from ..ir.memory import ALIGNMENT, aligned_empty
 from ..ir.types import Array, DType
-from .buffer import ALIGNMENT, Arena, address, aligned_empty
+from .buffer import Arena, address
 from .description import ProgramMeta, Slot
 from .link import Linked
 from .locks import let_fork_pass, lock_of
@@ -348,7 +349,7 @@ def _checked_state(slot: Slot, array: Array | None) -> Array:
     if slot.aligned and address(array) % ALIGNMENT and array.size:
         raise StateError(
             f"state {slot.name} does not start at a multiple of {ALIGNMENT} bytes",
-            help="allocate it with chainrule.runtime.buffer.aligned_empty",
+            help="allocate it with chainrule.ir.memory.aligned_empty",
         )
     return array
 

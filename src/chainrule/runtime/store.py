@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..codegen.spmd import CONTROL_BYTES, DONE, LEAVE, SLEEP, STOP, YIELD
-from .buffer import address, aligned_empty
+from ..ir.memory import aligned_empty
+from .buffer import address
 
 __all__ = ["Control", "PointerTable", "affinity_addresses", "sleep_address", "yield_address"]
 

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from ..codegen.target import emit_object, host_target
-from .buffer import address, aligned_empty
+from ..ir.memory import aligned_empty
+from .buffer import address
 from .cache import default_cache
 from .link import Linked, link
 from .locks import RunLock

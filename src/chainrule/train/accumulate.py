@@ -17,10 +17,10 @@ from .. import ops
 from ..errors import ConfigError
 from ..frontend import Tensor, host_effect, host_scalar, no_grad
 from ..frontend.apply import apply, from_array, from_node
-from ..frontend.memory import aligned_copy
 from ..frontend.modes import thread
 from ..frontend.operations.arithmetic import broadcast_to, less, where
 from ..frontend.tracer import HostEffect, HostScalar
+from ..ir.memory import aligned_copy
 from ..ir.types import is_whole
 from .order import Order
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..errors import ConfigError
 from ..frontend import Tensor, no_grad
 from ..frontend.apply import from_array
-from ..frontend.memory import aligned_copy
+from ..ir.memory import aligned_copy
 from .evaluation import EVALUATION_ROWS
 from .order import Order
 

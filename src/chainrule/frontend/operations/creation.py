@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from ... import ops
 from ...errors import ChainruleError, ConfigError, DataError, DTypeError, ShapeError
+from ...ir.memory import aligned_empty, order_of
 from ...ir.types import DType, Shape
 from ..apply import apply, from_array, new_tensor, scalar, tensor_of
-from ..memory import aligned_empty, order_of
 from ..modes import thread, where
 from .arithmetic import broadcast_to, cast, is_number
 

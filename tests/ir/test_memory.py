@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.frontend.memory import (
+from chainrule.ir.memory import (
     aligned_copy,
     aligned_empty,
     element_strides,
@@ -30,6 +30,16 @@ def test_aligned(shape: tuple[int, ...], order: str) -> None:
     copy = aligned_copy(array)
     assert (copy == 3).all()
     assert copy.strides == array.strides or array.size < 2
+
+
+@pytest.mark.parametrize("alignment", [64, 4096])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.bool_])
+def test_every_dtype_and_alignment(alignment: int, dtype: type) -> None:
+    for shape in [(), (1,), (3, 5), (16385,)]:
+        array = aligned_empty(shape, dtype, alignment=alignment)
+        assert array.ctypes.data % alignment == 0
+        assert array.dtype == dtype
+        assert array.flags.c_contiguous
 
 
 def test_any_order_of_axes_is_dense_and_kept_by_copies() -> None:

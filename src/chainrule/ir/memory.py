@@ -9,16 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, DTypeError
-from ..ir.types import Array, DType, Shape
+from .types import Array, DType, Shape
 
 #: bytes; one cache line, and the widest vector
 ALIGNMENT = 64
 
 
 def aligned_empty(
-    shape: Sequence[int], dtype: npt.DTypeLike, order: str | Sequence[int] = "C"
+    shape: Sequence[int],
+    dtype: npt.DTypeLike,
+    order: str | Sequence[int] = "C",
+    *,
+    alignment: int = ALIGNMENT,
 ) -> Array:
-    """An uninitialised array whose memory starts at a multiple of 64 bytes.
+    """An uninitialised array whose memory starts at a multiple of 64 bytes, or of ``alignment``.
 
     ``order`` "C" stores the last axis densely, "F" the first: a weight of shape (out, in) stored
     "F" is an (in, out) matrix in memory, which is how the forward product reads it. Otherwise it
@@ -26,8 +30,8 @@ def aligned_empty(
     """
     kind = np.dtype(dtype)
     size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
+    raw = np.empty(size + alignment, np.uint8)
+    start = -raw.ctypes.data % alignment
     flat = raw[start : start + size].view(kind)
     if order == "C":
         return flat.reshape(tuple(shape))
