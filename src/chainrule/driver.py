@@ -24,11 +24,10 @@ from .errors import CompileError
 from .frontend.compiled import CompiledFunction, Executable, install
 from .frontend.interpreted import InterpretedProgram
 from .ir.graph import Graph
-from .ir.memory import ALIGNMENT
+from .ir.memory import ALIGNMENT, address
 from .ir.text import canonical
 from .ir.types import Array, row_major
 from .passes import optimize
-from .runtime.buffer import address
 from .runtime.cache import default_cache
 from .runtime.description import ProgramMeta, Slot
 from .runtime.link import link

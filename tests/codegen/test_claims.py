@@ -34,13 +34,13 @@ PIECES, WIDTH = 24, 64
 
 
 class Chains:
-    """A program whose phases have one, two and no chains; each counts in an array of its own."""
+    """A program whose phases have one, two, no and too many chains; each nest counts for itself."""
 
     def __init__(self, phases: int, block: int, *, watched: bool = False) -> None:
         self.arrays = [np.ones((PIECES, WIDTH), np.float32)]
         self.amounts: list[float] = []
         x = Buffer("x", F32, PIECES * WIDTH, "external", 0, aligned=False)
-        made, counts = [], [1, 2, 0] * phases
+        made, counts = [], [1, 2, 0, 9] * phases
         for count in counts[:phases]:
             tasks: list[Task] = []
             for _ in range(count):

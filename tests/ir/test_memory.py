@@ -7,6 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.ir.memory import (
+    address,
     aligned_copy,
     aligned_empty,
     element_strides,
@@ -80,3 +81,10 @@ def test_narrowing() -> None:
         narrowed(np.array(["a"]))
     with pytest.raises(cr.DTypeError):
         narrowed(np.array([1j]))
+
+
+def test_address_is_that_of_the_first_element() -> None:
+    base = np.arange(100, dtype=np.float32)
+    for array in (base, base[3:], base[::-1], base.reshape(10, 10)[2:, 1:], np.float32(2) + base):
+        assert address(array) == array.ctypes.data
+    assert address(base[7:]) == address(base) + 28

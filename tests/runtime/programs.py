@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.ir.memory import aligned_empty
+from chainrule.ir.memory import address, aligned_empty
 from chainrule.ir.types import Array, DType
-from chainrule.runtime.buffer import Arena, address
+from chainrule.runtime.buffer import Arena
 from chainrule.runtime.description import ProgramMeta, Slot
 from chainrule.runtime.link import Linked, link
 from chainrule.runtime.program import NativeProgram

@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import VerifyError
-from chainrule.runtime.buffer import Arena, address
-
-
-def test_address_is_that_of_the_first_element() -> None:
-    base = np.arange(100, dtype=np.float32)
-    for array in (base, base[3:], base[::-1], base.reshape(10, 10)[2:, 1:], np.float32(2) + base):
-        assert address(array) == array.ctypes.data
-    assert address(base[7:]) == address(base) + 28
+from chainrule.runtime.buffer import Arena
 
 
 @pytest.mark.parametrize("guarded", [False, True])

@@ -10,9 +10,10 @@ from .values import Value, const, i64
 # Arrivals are counted at its very start.
 GENERATION, STOP, DONE, YIELD, SLEEP, LEAVE = 64, 128, 192, 256, 264, 320
 WHERE, APART, BOX, LEADER, CLAIMS = 272, 280, 288, 384, 448
+MAX_THREADS = 256
 CLAIMED_CHAINS = 8  # of one phase, whose pieces idle threads may take
 CLAIMS_OF_THREAD = 2 * 8 * CLAIMED_CHAINS  # bytes: words of this chain phase, and of the next
-CONTROL_BYTES = CLAIMS + 256 * CLAIMS_OF_THREAD
+CONTROL_BYTES = CLAIMS + MAX_THREADS * CLAIMS_OF_THREAD
 
 SPINS = 2000  # pauses before a waiting thread gives its processor away
 YIELDS = 400  # yields before it sleeps

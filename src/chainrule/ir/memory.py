@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,27 @@ from .types import Array, DType, Shape
 
 #: bytes; one cache line, and the widest vector
 ALIGNMENT = 64
+# PyArrayObject begins with the object header, then `char *data`; NumPy's stable ABI since 1.0.
+_DATA = object.__basicsize__
+
+
+def _interface_address(array: Array) -> int:
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
+def _header_address(array: Array) -> int:
+    return ctypes.c_size_t.from_address(id(array) + _DATA).value
+
+
+def _choose_address() -> Any:
+    probe = np.empty(3, np.float32)[1:]
+    return _header_address if _header_address(probe) == probe.ctypes.data else _interface_address
+
+
+# The address of an array's first element: read from the object where its layout is as expected,
+# which takes a quarter of the time of asking NumPy.
+address = _choose_address()
 
 
 def aligned_empty(
@@ -29,18 +52,15 @@ def aligned_empty(
     lists the axes from the one with the longest way between neighbours to the dense one.
     """
     kind = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
-    raw = np.empty(size + alignment, np.uint8)
-    start = -raw.ctypes.data % alignment
-    flat = raw[start : start + size].view(kind)
-    if order == "C":
-        return flat.reshape(tuple(shape))
-    if order == "F":
-        return flat.reshape(tuple(reversed(shape))).transpose()
+    raw = np.empty(math.prod(shape) * kind.itemsize + alignment, np.uint8)
+    start = -address(raw) % alignment
+    if isinstance(order, str):
+        return np.ndarray(shape, kind, raw, start, order="F" if order == "F" else "C")
     axes = [int(a) for a in order]
-    array = flat.reshape([shape[a] for a in axes]).transpose(np.argsort(axes))
+    stored = np.ndarray([shape[a] for a in axes], kind, raw, start)
+    array = stored.transpose(np.argsort(axes))
     # Where axes of length 1 are all that moved, strides are the usual ones.
-    return flat.reshape(tuple(shape)) if array.flags.c_contiguous else array
+    return stored.reshape(tuple(shape)) if array.flags.c_contiguous else array
 
 
 def order_of(array: Array) -> Shape:
@@ -61,7 +81,7 @@ def aligned_copy(array: Array) -> Array:
 
 def is_dense(array: Array) -> bool:
     """Whether kernels can keep ``array`` as a state: own order of axes, no gaps, aligned."""
-    aligned = array.ctypes.data % ALIGNMENT == 0
+    aligned = address(array) % ALIGNMENT == 0
     return aligned and array.flags.writeable and _has_no_gaps(array)
 
 

@@ -1,43 +1,18 @@
-"""Memory for native code: addresses of arrays, and arenas that notice bad writes."""
+"""Memory for the temporaries of programs: arenas that notice bad writes."""
 
 from __future__ import annotations
-
-import ctypes
-from typing import Any
 
 import numpy as np
 
 from ..errors import VerifyError
-from ..ir.memory import ALIGNMENT, aligned_empty
-from ..ir.types import Array
+from ..ir.memory import ALIGNMENT, address, aligned_empty
 
-__all__ = ["Arena", "address"]
+__all__ = ["Arena"]
 
 PAGE = 4096
 _LARGE = 64 * 1024
-# PyArrayObject begins with the object header, then `char *data`; NumPy's stable ABI since 1.0.
-_DATA = object.__basicsize__
 _CANARY = 0xA5
 _GUARD = 256
-
-
-def _interface_address(array: Array) -> int:
-    found: int = array.__array_interface__["data"][0]
-    return found
-
-
-def _header_address(array: Array) -> int:
-    return ctypes.c_size_t.from_address(id(array) + _DATA).value
-
-
-def _choose_address() -> Any:
-    probe = np.empty(3, np.float32)[1:]
-    return _header_address if _header_address(probe) == probe.ctypes.data else _interface_address
-
-
-# The address of an array's first element: read from the object where its layout is as expected,
-# which takes a quarter of the time of asking NumPy.
-address = _choose_address()
 
 
 class Arena:

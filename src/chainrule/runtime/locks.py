@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..codegen.target import COMPILING
+from ..ir.memory import address
 from ..ir.types import Array
-from .buffer import address
 from .link import LLVM
 
 __all__ = ["JointLock", "RunLock", "let_fork_pass", "lock_of"]

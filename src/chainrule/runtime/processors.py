@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import config
+from ..codegen.spmd import MAX_THREADS
 from ..errors import ConfigError
 from ..ir.types import Array, is_whole
 
@@ -24,8 +25,6 @@ __all__ = [
     "set_num_threads",
     "stand_apart",
 ]
-
-MAX_THREADS = 256
 
 _chosen: int | None = None
 _default: int | None = None

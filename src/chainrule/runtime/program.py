@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompileError, DTypeError, ShapeError, StateError
-from ..ir.memory import ALIGNMENT, aligned_empty
+from ..ir.memory import ALIGNMENT, address, aligned_empty
 from ..ir.types import Array, DType
-from .buffer import Arena, address
+from .buffer import Arena
 from .description import ProgramMeta, Slot
 from .link import Linked
 from .locks import let_fork_pass, lock_of

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..codegen.spmd import CONTROL_BYTES, DONE, LEAVE, SLEEP, STOP, YIELD
-from ..ir.memory import aligned_empty
-from .buffer import address
+from ..ir.memory import address, aligned_empty
 
 __all__ = ["Control", "PointerTable", "affinity_addresses", "sleep_address", "yield_address"]
 

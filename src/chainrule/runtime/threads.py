@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..codegen.target import emit_object, host_target
-from ..ir.memory import aligned_empty
-from .buffer import address
+from ..ir.memory import address, aligned_empty
 from .cache import default_cache
 from .link import Linked, link
 from .locks import RunLock
