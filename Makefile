@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench soak docs clean
+.PHONY: demo test lint format bench fuzz soak docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
@@ -27,6 +27,10 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --json benchmarks.json
+
+# Random programs, compiled in every way there is, against the interpreter: about ten minutes.
+fuzz: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m fuzz 2000
 
 # Trainings killed at random moments, 200 times: each goes on and ends with the same bits.
 soak: $(VENV)/.installed-test

@@ -1,6 +1,8 @@
-"""Options of the test run."""
+"""Options of the test run, and what holds for every test."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
@@ -8,3 +10,8 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--update-golden`` writes expected texts anew, to be read in the diff."""
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+def pytest_configure() -> None:
+    """Every program that a test compiles, in any process, is proved to read what it has stored."""
+    os.environ.setdefault("CHAINRULE_VERIFY", "1")

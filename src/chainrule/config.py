@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 
 from chainrule.errors import ConfigError
 
-__all__ = ["CACHE", "CACHE_DIR", "DUMP", "NO_COLOR", "NUM_THREADS", "SETTINGS", "TABLE", "Variable",
-           "markdown"]  # fmt: skip
+__all__ = ["CACHE", "CACHE_DIR", "DUMP", "NO_COLOR", "NUM_THREADS", "SETTINGS", "TABLE", "VERIFY",
+           "Variable", "markdown"]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -139,6 +139,15 @@ SETTINGS: Variable[tuple[str, ...]] = Variable(
     parse=_parse_words,
 )
 
+VERIFY: Variable[bool] = Variable(
+    "CHAINRULE_VERIFY",
+    type="a switch (0 or 1)",
+    default=lambda: False,
+    default_text="0",
+    doc="Whether each program that is compiled is proved to read only what it has stored.",
+    parse=_parse_switch,
+)
+
 TABLE: tuple[
     Variable[bool]
     | Variable[Path]
@@ -153,6 +162,7 @@ TABLE: tuple[
     NO_COLOR,
     NUM_THREADS,
     SETTINGS,
+    VERIFY,
 )
 
 

@@ -75,7 +75,8 @@ def small_program(rows: int = 37, columns: int = 100) -> Program:
     tiny = Nest((), 0, (store(first, load(state, 0)),))
     phases = ((Task(row_sums),), (Task(scale),), (Task(update),), (Task(tiny, owner=1),))
     offsets = {sums: 0, scaled: 256}
-    return Program(phases, offsets, 256 + 4 * rows * columns, ("x", "state", "first"))
+    slots = ("x", "state", "first")
+    return Program(phases, offsets, 256 + 4 * rows * columns, slots, inputs=2)
 
 
 class Run:

@@ -12,6 +12,7 @@ from chainrule.passes import optimize
 from chainrule.schedule import Doors, schedule
 from chainrule.schedule.simulate import simulate_program
 from graphs import random_graph
+from joins import random_joins
 from steps import layerwise_step, perceptron_step, step_values
 
 
@@ -64,6 +65,17 @@ def test_random_graphs(seed: int) -> None:
     alone = run(graph, values, fusion=False)
     for a, b in zip([*fused[0], *fused[1]], [*alone[0], *alone[1]], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_joins(seed: int) -> None:
+    graph, values = random_joins(np.random.default_rng(seed), 8)
+    want = interpret(graph, values)
+    fused, alone = run(graph, values, fusion=True), run(graph, values, fusion=False)
+    for kind in range(2):
+        close(fused[kind], want[kind])
+        for a, b in zip(fused[kind], alone[kind], strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

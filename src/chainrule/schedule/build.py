@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..config import VERIFY
 from ..ir.graph import Graph, Node
 from .fuse import Cluster, fuse
 from .lower import lower_cluster
@@ -10,6 +11,7 @@ from .nest import Program
 from .phases import make_phases
 from .tile import tile
 from .units import Doors, Plan, make_plan
+from .verify import verify_program
 
 
 def schedule(graph: Graph, doors: Doors, *, fusion: bool = True) -> Program:
@@ -24,7 +26,11 @@ def schedule(graph: Graph, doors: Doors, *, fusion: bool = True) -> Program:
     nests = [tile(lower_cluster(c, plan, needed)) for c in clusters]
     phases = make_phases(nests, clusters, before)
     offsets, arena, kept = plan_memory(phases)
-    return Program(phases, offsets, arena, tuple(b.name for b in plan.slots), kept)
+    slots = tuple(b.name for b in plan.slots)
+    program = Program(phases, offsets, arena, slots, kept, len(graph.inputs))
+    if VERIFY.read():
+        verify_program(program)
+    return program
 
 
 def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:

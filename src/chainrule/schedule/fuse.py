@@ -5,6 +5,12 @@ epilogue of a product or reduction, or more stores of a map. A reduction along r
 that computes its elements, or shares their reads: the map's stores then happen inside of its loops.
 Reductions over the same array join one another. None may join if some other nest would have to run
 in between. Fusion only schedules; no value changes.
+
+One invariant makes this safe: *a nest never loads what it computes*. Where a unit of a nest reads a
+value of the same nest, it takes the scalar that is at hand, without memory, so that value must have
+one unit, which computes all of it, at the point at which it is read. A part of an array (a piece of
+a concatenation, what a pad surrounds) is never at hand: its neighbours come from other nests.
+`lower.py` checks the invariant in every nest that it makes.
 """
 
 from __future__ import annotations
@@ -245,15 +251,15 @@ def _placement(
     chosen: dict[int, Affine] = {}
     connected = False
     for leaf, idx in reads:
-        inside = [w for w in plan.writers.get(leaf, ()) if w in cluster.units]
-        if not inside:
+        writers = plan.writers.get(leaf, ())
+        if not any(w in cluster.units for w in writers):
             continue
-        padded = inside[0].node is not leaf  # an array around what the unit computes
-        if idx is None or idx is FLAT or padded or inside[0] not in where:
+        maker = _maker(leaf, plan)
+        if idx is None or idx is FLAT or maker is None or maker not in where:
             return None
         connected = True
         for position, part in enumerate(idx):
-            there = where[inside[0]][position]
+            there = where[maker][position]
             axis = loop_of(part)
             if axis is None:
                 if leaf.shape[position] != 1 or any(part.coeffs):
@@ -263,6 +269,17 @@ def _placement(
     if not connected:
         return axes_of(shape) if shape == extents else None
     return _complete(shape, extents, chosen)
+
+
+def _maker(leaf: Node, plan: Plan) -> Unit | None:
+    """The unit that computes the whole of ``leaf`` by itself, if there is one.
+
+    Only what it computes can be read at the point where it is computed. The pieces of a
+    concatenation, a pad's filling and its contents, and what lives inside of a pad lie elsewhere.
+    """
+    writers = plan.writers.get(leaf, ())
+    alone = writers[0] if len(writers) == 1 else None
+    return alone if alone is not None and alone.node is leaf and alone.whole else None
 
 
 def _complete(shape: Shape, host: Shape, chosen: dict[int, Affine]) -> Idx | None:

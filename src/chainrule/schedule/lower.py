@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ..errors import VerifyError
 from ..ir.graph import Node
 from ..ir.types import Shape
 from .fuse import Cluster
@@ -30,7 +31,23 @@ from .units import Place, Plan, Unit
 def lower_cluster(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
     """The nest of ``cluster``. ``needed`` are the values that other nests read from memory."""
     lower = {"map": _map, "reduce": _reduce, "product": _product, "scatter": _scatter}
-    return lower[cluster.host.kind](cluster, plan, needed)
+    nest = lower[cluster.host.kind](cluster, plan, needed)
+    _check_loads(nest, cluster, plan)
+    return nest
+
+
+def _check_loads(nest: Nest, cluster: Cluster, plan: Plan) -> None:
+    """A nest never loads what it computes (see `fuse.py`): nobody may have stored it yet.
+
+    The old value of a state is no result of the nest, and a scatter adds to what was there.
+    """
+    given = set(plan.slots[: len(plan.graph.inputs)])
+    computed = {p.buffer: u for u in cluster.units for p in u.places if p.buffer not in given}
+    adding = {store.access for store in nest.stores if store.add}
+    for access in nest.reads:
+        if access.buffer in computed and access not in adding:
+            node = computed[access.buffer].node
+            raise VerifyError(f"a nest loads {node.op} {node.shape}, which it computes itself")
 
 
 def _map(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:

@@ -48,8 +48,8 @@ class Buffer:
     kind ``arena``: temporary of one step; ``external``: memory of the caller or of a state, found
     in slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step;
     ``const``: ``data``. ``aligned``: the start is 64-byte aligned (else only aligned to one
-    element). ``kept``: an arena buffer that shares its memory with no other and is zero before the
-    first step, so that what no nest writes stays zero.
+    element). ``kept``: how many elements no nest stores because they stay zero; then the buffer
+    shares its place in the arena with no other and is zero before the first step.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Buffer:
     step_stride: int = 0
     aligned: bool = True
     data: Array | None = None
-    kept: bool = False
+    kept: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -327,7 +327,7 @@ class Program:
     """What one step does: phases, run one after the other with a barrier between.
 
     ``offsets`` places arena buffers in bytes, kept ones in the first ``kept_bytes``; ``slots``
-    names the pointer table, in order.
+    names the pointer table, in order: first ``inputs`` that the caller fills, then outputs.
     """
 
     phases: tuple[tuple[Task, ...], ...]
@@ -335,3 +335,4 @@ class Program:
     arena_bytes: int = 0
     slots: tuple[str, ...] = ()
     kept_bytes: int = 0
+    inputs: int = 0

@@ -2,6 +2,9 @@
 
 Native code must agree with this bit for bit. ``functions`` replaces element-wise primitives whose
 last bits are the business of the code generator (exp, log, ...).
+
+Temporaries start each step as NaN, and each element that is read is looked up in shadow memory:
+reading what no nest of the step stored raises VerifyError.
 """
 
 from __future__ import annotations
@@ -33,20 +36,26 @@ from .nest import (
     Reduce,
     Store,
 )
+from .shadow import Shadow
+from .verify import make_shadow
 
 Functions = Mapping[str, Callable[..., Any]]
 Memory = Mapping[Buffer, Array]
+#: bytes of a temporary before it is stored: NaN, -1, and no value of a bool
+POISON = 0xFF
 
 
-def simulate_nest(nest: Nest, memory: Memory, functions: Functions | None = None) -> None:
-    """Run ``nest`` on flat arrays; stores change them."""
+def simulate_nest(
+    nest: Nest, memory: Memory, functions: Functions | None = None, shadow: Shadow | None = None
+) -> None:
+    """Run ``nest`` on flat arrays; stores change them. ``shadow`` knows what has been stored."""
     if 0 in nest.dims[: nest.parallel]:
         return
     with np.errstate(all="ignore"):
-        point = _Grid(nest, memory, functions or {}, nest.parallel)
-        every = _Grid(nest, memory, functions or {}, len(nest.dims))
+        point = _Grid(nest, memory, functions or {}, nest.parallel, shadow)
+        every = _Grid(nest, memory, functions or {}, len(nest.dims), shadow)
         if nest.source is not None:
-            point.accs = _sources(nest, memory, every)
+            point.accs = _sources(nest, every)
         grids = [(every, s) for s in nest.inner] + [(point, s) for s in nest.stores]
         values = [grid.value(store.value) for grid, store in grids]
         for (grid, store), value in zip(grids, values, strict=True):
@@ -59,11 +68,14 @@ def simulate_program(
     """Run ``steps`` steps; ``externals`` are flat arrays, one for each slot."""
     arena = np.zeros(program.arena_bytes, np.uint8)
     for step in range(steps):
+        arena[program.kept_bytes :] = POISON
+        shadow = make_shadow(program)
         for phase in program.phases:
             for task in phase:
                 used = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
                 memory = {b: _memory(b, program, externals, arena, step) for b in used}
-                simulate_nest(task.nest, memory, functions)
+                simulate_nest(task.nest, memory, functions, shadow)
+        shadow.check_outputs()
 
 
 def _memory(
@@ -82,7 +94,10 @@ def _memory(
 class _Grid:
     """Expressions at all points of the first ``ndim`` loops at once."""
 
-    def __init__(self, nest: Nest, memory: Memory, functions: Functions, ndim: int):
+    def __init__(
+        self, nest: Nest, memory: Memory, functions: Functions, ndim: int, shadow: Shadow | None
+    ):
+        self.nest, self.shadow = nest, shadow
         self.dims, self.memory, self.functions = nest.dims[:ndim], memory, functions
         self.index = np.indices(self.dims, dtype=np.int64, sparse=True)
         self.accs: list[Array] = []
@@ -106,7 +121,7 @@ class _Grid:
         if isinstance(expr, Index):
             return self.affine(expr.affine).astype(dtype)
         if isinstance(expr, Load):
-            return self.memory[expr.access.buffer][self.offsets(expr.access)]
+            return self.load(expr.access)
         if isinstance(expr, Apply):
             return self._apply(expr)
         if not isinstance(expr, Acc) or expr.number >= len(self.accs):
@@ -123,6 +138,13 @@ class _Grid:
             return _maximum(args[0], args[1])
         chosen = self.functions.get(expr.op) or _REFERENCE[expr.op]
         return np.asarray(chosen(*args), expr.dtype.numpy)
+
+    def load(self, access: Access) -> Array:
+        """The elements at ``access``."""
+        where = self.offsets(access)
+        if self.shadow is not None:
+            self.shadow.check(access.buffer, where.reshape(-1), self.nest)
+        return self.memory[access.buffer][where]
 
     def offsets(self, access: Access) -> Array:
         """Element numbers, with indirect indices clamped into range."""
@@ -146,9 +168,13 @@ def _store(grid: _Grid, store: Store, value: Array) -> None:
     where, what = grid.offsets(store.access)[good], value[good]
     memory = grid.memory[store.access.buffer]
     if store.add:
+        if grid.shadow is not None:
+            grid.shadow.check(store.access.buffer, where, grid.nest)
         np.add.at(memory, where, what)
     else:
         memory[where] = what
+        if grid.shadow is not None:
+            grid.shadow.stored(store.access.buffer, where)
 
 
 def _maximum(a: Array, b: Array) -> Array:
@@ -184,10 +210,10 @@ _REFERENCE: dict[str, Callable[..., Any]] = {
 # ---------------------------------------------------------------------------------- reductions
 
 
-def _sources(nest: Nest, memory: Memory, every: _Grid) -> list[Array]:
+def _sources(nest: Nest, every: _Grid) -> list[Array]:
     """What the accumulators of a nest end with."""
     if isinstance(nest.source, Product):
-        return [_product(nest, nest.source, memory, every)]
+        return [_product(nest, nest.source, every)]
     if not isinstance(nest.source, Reduce):
         raise VerifyError("a nest without source has no `Acc`")
     ordered = _in_order if nest.vector % len(nest.dims) < nest.parallel else _in_lanes
@@ -234,10 +260,9 @@ def _in_lanes(op: str, dtype: DType, values: Array, nest: Nest) -> Array:
     return lanes[..., 0]
 
 
-def _product(nest: Nest, source: Product, memory: Memory, grid: _Grid) -> Array:
+def _product(nest: Nest, source: Product, grid: _Grid) -> Array:
     """One chain of fused multiply-adds for each element, in loop order."""
-    a = memory[source.a.buffer][grid.offsets(source.a)]
-    b = memory[source.b.buffer][grid.offsets(source.b)]
+    a, b = grid.load(source.a), grid.load(source.b)
     shape = nest.dims[: nest.parallel]
     a, b = a.reshape(*shape, -1), b.reshape(*shape, -1)
     total = np.zeros(shape, np.float32)

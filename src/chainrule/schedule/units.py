@@ -149,18 +149,19 @@ def node_units(node: Node) -> list[Unit]:
     return [Unit(kinds.get(node.op, "map"), node, node, node.shape, zeros, ones)]
 
 
-def _leave_zeros(plan: Plan, node: Node) -> bool:
-    """Whether ``node`` is padded with zeros, which its own memory can hold from step to step."""
+def _leave_zeros(plan: Plan, node: Node) -> int:
+    """How many zeros ``node`` is padded with, which its own memory can hold from step to step."""
     if node.op != "pad" or node.inputs[1].op != "const":
-        return False
+        return 0
     value = node.inputs[1].params["value"]
-    if value.any() or np.signbit(value).any():
-        return False
+    zeros = node.size - node.inputs[0].size
+    if value.any() or np.signbit(value).any() or not zeros:
+        return 0
     fill, copy = plan.writers[node]
     plan.units.remove(fill)
     plan.writers[node] = [copy]
     copy.after.clear()
-    return True
+    return zeros
 
 
 def _slides(node: Node) -> bool:

@@ -1,0 +1,201 @@
+"""Random programs through the whole compiler: ``python -m fuzz 2000``.
+
+Half are graphs of joins (`joins.py`), half of all primitives (`graphs.py`); half have the
+derivatives of their outputs as outputs, too. Each is proved sound (`schedule/verify.py`) and run in
+native code with and without fusion, with vectors of each width that this processor has and on
+1, 2, 3 and 7 threads, with temporaries that are NaN before every call and states that go on for
+three steps. All runs must have the same bits, and the values of the interpreter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.autodiff import cotangents
+from chainrule.codegen.target import target_for
+from chainrule.driver import Options, compile_graph
+from chainrule.interpret import interpret
+from chainrule.ir.graph import Graph, full_like
+from chainrule.ir.memory import aligned_empty
+from chainrule.ir.types import Array, f64
+from chainrule.runtime.link import link
+from chainrule.runtime.processors import set_num_threads
+from chainrule.runtime.program import NativeProgram
+from chainrule.schedule import Doors
+from graphs import random_graph
+from joins import random_joins
+
+THREADS = (1, 2, 3, 7)
+STEPS = 3
+#: errors of single precision grow with the steps that a graph feeds on itself
+ALLOWED = 4.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One program: the numbers of its seed say everything about it."""
+
+    seed: int
+
+    def graph(self) -> tuple[Graph, list[Array]]:
+        """The graph and values of its inputs."""
+        rng = np.random.default_rng(self.seed)
+        make = random_joins if self.seed % 2 else random_graph
+        graph, values = make(rng, int(rng.integers(3, 18)))
+        return (_with_slopes(graph) if self.seed % 4 > 1 else graph), values
+
+
+def _with_slopes(graph: Graph) -> Graph:
+    """``graph`` with the derivatives of its real outputs beside them."""
+    ys = [y for y in graph.outputs if y.dtype.is_float]
+    xs = [x for x in graph.inputs if x.dtype.is_float and x.params["kind"] != "scalar"]
+    if not ys or not xs:
+        return graph
+    slopes = cotangents(ys, [full_like(y, y.size**-0.5) for y in ys], xs)
+    extra = tuple(g for g in slopes if g is not None and g.op != "input")
+    return Graph(graph.inputs, (*graph.outputs, *extra), graph.updates)
+
+
+def cpus() -> tuple[str | None, ...]:
+    """This processor, and others whose code it runs: with vectors of 64, 32 and 16 bytes."""
+    host = target_for(None)
+    if not host.is_x86:
+        return (None,)
+    narrower = {64: ("x86-64-v3",), 32: ()}.get(host.vector_bytes, ())
+    return (None, *narrower)
+
+
+def check(case: Case, targets: tuple[str | None, ...], threads: tuple[int, ...]) -> None:
+    """Raise AssertionError, or what the compiler raises, if anything about the case is wrong."""
+    graph, values = case.graph()
+    if any(node.size == 0 for node in graph.nodes()):
+        return  # the interpreter runs these
+    first = _run(graph, values, Options(use_cache=False), threads)
+    _agree(first, graph, values)
+    for cpu in targets:
+        if cpu is not None:
+            other = _run(graph, values, Options(cpu=cpu, use_cache=False), threads[-1:])
+            _same(first, other)
+    _same(first, _run(graph, values, Options(fusion=False, use_cache=False), threads[:1]))
+
+
+def _run(
+    graph: Graph, values: list[Array], options: Options, threads: tuple[int, ...]
+) -> list[list[Array]]:
+    """Outputs and states after each step, the same for all numbers of threads."""
+    compiled = compile_graph(graph, Doors(unaligned=frozenset(range(len(graph.inputs)))), options)
+    linked = link(compiled.object_bytes, [compiled.meta.entry])
+    found: list[list[list[Array]]] = []
+    for count in threads:
+        set_num_threads(count)
+        states = {
+            f"in{i}": _stored(np.asarray(v), n.params["strides"])
+            for i, (n, v) in enumerate(zip(graph.inputs, values, strict=True))
+            if n.params["kind"] == "state"
+        }
+        program = NativeProgram(linked, compiled.meta, states, guarded=True)
+        program._pace.threads = lambda most: most  # type: ignore[method-assign]
+        found.append(list(_steps(program, graph, values, states)))
+    for other in found[1:]:
+        _same(found[0], other)
+    return found[0]
+
+
+def _steps(
+    program: NativeProgram, graph: Graph, values: list[Array], states: dict[str, Array]
+) -> Iterator[list[Array]]:
+    pairs = list(zip(graph.inputs, values, strict=True))
+    args = [np.array(v, n.dtype.numpy, order="C") for n, v in pairs if n.params["kind"] == "arg"]
+    scalars = [float(v) for n, v in pairs if n.params["kind"] == "scalar"]
+    for _ in range(STEPS):
+        outputs = program(*args, scalars=scalars)
+        yield [*outputs, *(s.copy() for s in states.values())]
+
+
+def _stored(value: Array, strides: tuple[int, ...]) -> Array:
+    """``value`` in memory with its axes in the order of ``strides``."""
+    order = sorted(range(value.ndim), key=lambda a: -strides[a])
+    flat = aligned_empty(tuple(value.shape[a] for a in order), value.dtype)
+    copy = flat.transpose(np.argsort(order).tolist())
+    copy[...] = value
+    return copy
+
+
+def _same(first: list[list[Array]], other: list[list[Array]]) -> None:
+    for step, (a, b) in enumerate(zip(first, other, strict=True)):
+        for number, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert x.tobytes() == y.tobytes(), f"step {step}, result {number}: other bits"
+
+
+def _agree(found: list[list[Array]], graph: Graph, values: list[Array]) -> None:
+    """The values of the interpreter, step by step, from the states that native code had."""
+    states = [i for i, n in enumerate(graph.inputs) if n.params["kind"] == "state"]
+    now = list(values)
+    for step, results in enumerate(found):
+        outputs, updates = interpret(graph, now)
+        double, double_updates = interpret(graph, now, f64)
+        after = {u.inputs[0]: v for u, v in zip(graph.updates, updates, strict=True)}
+        wide = {u.inputs[0]: v for u, v in zip(graph.updates, double_updates, strict=True)}
+        nodes = [graph.inputs[i] for i in states]
+        single = [*outputs, *(after.get(n, now[i]) for i, n in zip(states, nodes, strict=True))]
+        exact = [*double, *(wide.get(n, now[i]) for i, n in zip(states, nodes, strict=True))]
+        compare(results, single, exact, f"step {step}")
+        for place, i in enumerate(states):
+            now[i] = results[len(outputs) + place]
+
+
+def compare(found: list[Array], single: list[Array], exact: list[Array], where: str) -> None:
+    """Reals as near to double precision as single precision gets in the graph; all else exactly."""
+    real = [i for i, s in enumerate(single) if np.asarray(s).dtype.kind == "f"]
+    scales = {i: float(np.abs(exact[i]).max(initial=1.0)) for i in real}
+    errors = [float(np.abs(single[i] - exact[i]).max(initial=0.0)) / scales[i] for i in real]
+    allowed = ALLOWED * max(errors, default=0.0) + 1e-5
+    for i, (a, s, e) in enumerate(zip(found, single, exact, strict=True)):
+        if i in scales:
+            worst = float(np.abs(a - e).max(initial=0.0)) / scales[i]
+            assert worst <= allowed, f"{where}, result {i}: off by {worst:.2g} of its size"
+        else:
+            assert np.array_equal(a, s), f"{where}, result {i}: other values"
+
+
+def _try(seed: int) -> str | None:
+    """What is wrong with the program of ``seed``, if anything."""
+    try:
+        check(Case(seed), cpus(), THREADS)
+    except Exception as error:  # whatever it is, it is a finding
+        return f"seed {seed}: {type(error).__name__}: {str(error).splitlines()[0]}"
+    return None
+
+
+def main() -> int:
+    """Run the programs of so many seeds in as many processes as there are processors."""
+    parser = argparse.ArgumentParser(prog="fuzz")
+    parser.add_argument("programs", type=int, nargs="?", default=2000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    options = parser.parse_args()
+    os.environ["CHAINRULE_VERIFY"] = "1"
+    began, findings = time.monotonic(), []
+    seeds = range(options.first, options.first + options.programs)
+    with ProcessPoolExecutor() as pool:
+        for number, finding in enumerate(pool.map(_try, seeds, chunksize=10), 1):
+            if finding:
+                findings.append(finding)
+                print(finding, flush=True)
+            if number % 100 == 0:
+                spent = time.monotonic() - began
+                print(f"{number} programs, {len(findings)} differences, {spent:.0f} s", flush=True)
+    kinds = ", ".join(cpu or "this processor" for cpu in cpus())
+    print(f"{options.programs} programs on {kinds}: {len(findings)} differences")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""A share of ``make fuzz``, and proof that it would find what it is for.
+
+A failing seed can be run alone: ``pytest tests/test_fuzz.py -k "[70]"`` runs ten from 70 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chainrule.errors import VerifyError
+from chainrule.ir.graph import Node
+from chainrule.runtime.processors import get_num_threads, set_num_threads
+from chainrule.schedule import fuse, lower
+from chainrule.schedule.units import Plan, Unit
+from fuzz import THREADS, Case, check, cpus
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    before = get_num_threads()
+    yield
+    set_num_threads(before)
+
+
+@pytest.mark.parametrize("first", range(0, 150, 10))
+def test_random_programs(first: int) -> None:
+    for seed in range(first, first + 10):
+        check(Case(seed), cpus(), THREADS)
+
+
+def any_writer(leaf: Node, plan: Plan) -> Unit | None:
+    """As if a piece of an array were all of it: the mistake that fusion once made."""
+    writers = plan.writers.get(leaf, ())
+    return writers[0] if writers else None
+
+
+def is_noticed(expected: type[Exception]) -> bool:
+    """Whether one of the first programs of joins ends in an error of the given kind."""
+    for seed in range(1, 60, 2):
+        try:
+            check(Case(seed), (None,), (1,))
+        except expected:
+            return True
+    return False
+
+
+def test_a_broken_fusion_is_refused_when_nests_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuse, "_maker", any_writer)
+    assert is_noticed(VerifyError)
+
+
+def test_a_broken_fusion_is_refused_by_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuse, "_maker", any_writer)
+    monkeypatch.setattr(lower, "_check_loads", lambda nest, cluster, plan: None)
+    assert is_noticed(VerifyError)
+
+
+def test_a_broken_fusion_gives_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuse, "_maker", any_writer)
+    monkeypatch.setattr(lower, "_check_loads", lambda nest, cluster, plan: None)
+    monkeypatch.setenv("CHAINRULE_VERIFY", "0")
+    assert is_noticed(AssertionError)
