@@ -7,84 +7,149 @@ buffer keeps: the elements that no nest ever stores, if they are as many as the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VerifyError
 from .nest import Buffer, Nest, Program
 
-#: element numbers of a buffer
-Elements = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+#: a row for each element of a buffer
+Cells = NDArray[np.int16] | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Some elements of a buffer: the ``chosen`` (None: all) of ``size`` from ``first`` on."""
+
+    first: int
+    size: int
+    chosen: Mask | None = None
+
+    @staticmethod
+    def listed(numbers: NDArray[np.int64]) -> Elements:
+        """The elements with these numbers."""
+        if not numbers.size:
+            return Elements(0, 0)
+        first, last = int(numbers.min()), int(numbers.max())
+        chosen = np.zeros(last - first + 1, np.bool_)
+        chosen[numbers - first] = True
+        return Elements(first, chosen.size, chosen)
+
+    def shifted(self, by: int) -> Elements:
+        """The elements that lie ``by`` further on."""
+        return replace(self, first=self.first + by)
+
+    def of(self, cells: NDArray[Any]) -> NDArray[Any]:
+        """What ``cells`` hold for these elements, in rising order."""
+        window = cells[self.first : self.first + self.size]
+        return window if self.chosen is None else window[self.chosen]
+
+    def put(self, cells: NDArray[Any], value: Any) -> None:
+        """Let ``cells`` hold ``value`` for these elements."""
+        window = cells[self.first : self.first + self.size]
+        window[... if self.chosen is None else self.chosen] = value
+
+    def number(self, position: int) -> int:
+        """Which element stands at ``position`` of what `of` gives."""
+        if self.chosen is None:
+            return self.first + position
+        return self.first + int(np.flatnonzero(self.chosen)[position])
 
 
 class Shadow:
-    """The last buffer that was stored at each place; ``before``: what is there before any step."""
+    """Which buffer was stored last at each place."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.numbers: dict[Buffer, int] = {}
-        self.arena = np.zeros(program.arena_bytes, np.int32)
-        self.outputs: dict[int, NDArray[np.bool_]] = {}
+        self._numbers: dict[Buffer, int] = {}
+        self._arena = np.zeros(program.arena_bytes, np.int16)
+        self._outputs: dict[int, NDArray[np.int16]] = {}
 
-    def keep(self, buffer: Buffer, stored: NDArray[np.bool_]) -> None:
+    def keep(self, buffer: Buffer, stored: Mask) -> None:
         """All but the ``stored`` elements of ``buffer`` stay zero."""
-        zeros = np.flatnonzero(~stored)
-        if zeros.size != buffer.kept:
+        zeros = int(np.count_nonzero(~stored))
+        if zeros != buffer.kept:
             raise VerifyError(
-                f"{zeros.size} elements of {buffer} are never stored, {buffer.kept} may stay zero"
+                f"{zeros} elements of {buffer} are never stored, {buffer.kept} may stay zero"
             )
-        self.stored(buffer, zeros)
+        self.stored(buffer, Elements(0, buffer.size, ~stored))
 
     def stored(self, buffer: Buffer, elements: Elements) -> None:
         """``elements`` of ``buffer`` have been stored."""
-        _check_range(buffer, elements)
-        if buffer.kind == "arena":
-            self._bytes(buffer)[elements] = self._number(buffer)
-        elif buffer.kind == "external" and self._is_output(buffer):
-            self._output(buffer)[elements] = True
+        check_range(buffer, elements)
+        cells = self._cells(buffer)
+        if cells is not None:
+            elements.put(cells, self._number(buffer, cells))
+
+    def holds(self, buffer: Buffer, elements: Elements) -> Mask:
+        """For each of ``elements`` whether it holds what was stored to ``buffer``."""
+        check_range(buffer, elements)
+        cells = self._cells(buffer)
+        if cells is None:
+            return np.ones(1, np.bool_)
+        held: Mask = np.asarray(elements.of(cells) == self._number(buffer, cells))
+        return every(held)
 
     def check(self, buffer: Buffer, elements: Elements, nest: Nest) -> None:
         """Raise VerifyError unless all of ``elements`` hold what was stored to ``buffer``."""
-        _check_range(buffer, elements)
-        missing = elements[~self.holds(buffer, elements)]
-        if missing.size:
-            raise VerifyError(
-                f"nest {nest.name} reads {missing.size} elements of {buffer} that nobody stored, "
-                f"the first at {missing[0]}"
-            )
-
-    def holds(self, buffer: Buffer, elements: Elements) -> NDArray[np.bool_]:
-        """For each of ``elements`` whether it holds what was stored to ``buffer``."""
-        if buffer.kind == "arena":
-            held: NDArray[np.bool_] = self._bytes(buffer)[elements] == self._number(buffer)
-            return held.all(axis=1)
-        if buffer.kind == "external" and self._is_output(buffer):
-            stored: NDArray[np.bool_] = self._output(buffer)[elements]
-            return stored
-        return np.ones(elements.shape, np.bool_)
+        refuse_missing(self.holds(buffer, elements), buffer, elements, nest)
 
     def check_outputs(self) -> None:
         """Raise VerifyError unless every element of every output has been stored."""
         for slot in range(self.program.inputs, len(self.program.slots)):
-            stored = self.outputs.get(slot)
+            stored = self._outputs.get(slot)
             if stored is None or not stored.all():
                 raise VerifyError(f"nobody stores all of {self.program.slots[slot]}")
 
-    def _is_output(self, buffer: Buffer) -> bool:
-        return buffer.slot >= self.program.inputs
+    def _number(self, buffer: Buffer, cells: Cells) -> int:
+        return filled(self._numbers.setdefault(buffer, len(self._numbers) + 1), cells)
 
-    def _output(self, buffer: Buffer) -> NDArray[np.bool_]:
-        return self.outputs.setdefault(buffer.slot, np.zeros(buffer.size, np.bool_))
-
-    def _number(self, buffer: Buffer) -> int:
-        return self.numbers.setdefault(buffer, len(self.numbers) + 1)
-
-    def _bytes(self, buffer: Buffer) -> NDArray[np.int32]:
-        """The arena's numbers, a row for each element of ``buffer``."""
-        start = self.program.offsets[buffer]
-        return self.arena[start : start + buffer.nbytes].reshape(buffer.size, -1)
+    def _cells(self, buffer: Buffer) -> Cells | None:
+        """A row of numbers for each element of ``buffer``; None if it is given from outside."""
+        if buffer.kind == "arena":
+            return cells_of(buffer, self.program, self._arena)
+        if buffer.kind == "const" or buffer.slot < self.program.inputs:
+            return None
+        return self._outputs.setdefault(buffer.slot, np.zeros((buffer.size, 1), np.int16))
 
 
-def _check_range(buffer: Buffer, elements: Elements) -> None:
-    if elements.size and not 0 <= elements.min() <= elements.max() < buffer.size:
-        raise VerifyError(f"an access leaves {buffer}: {elements.min()} to {elements.max()}")
+def cells_of(buffer: Buffer, program: Program, arena: NDArray[np.int16]) -> Cells:
+    """A row for each element of an arena buffer, of the numbers that ``arena`` has for its bytes.
+
+    Four bytes are one cell of 64 bits.
+    """
+    start = program.offsets[buffer]
+    own = arena[start : start + buffer.nbytes]
+    return (own if buffer.dtype.itemsize % 4 else own.view(np.int64)).reshape(buffer.size, -1)
+
+
+def every(cells: Mask) -> Mask:
+    """For each element whether this is true of all its cells; nearly always there is one."""
+    result: Mask = cells[:, 0] if cells.shape[1] == 1 else np.all(cells, axis=1)
+    return result
+
+
+def filled(number: int, cells: Cells) -> int:
+    """``number`` as often as a cell has room for it."""
+    return number * (0x1_0001_0001_0001 if cells.itemsize == 8 else 1)
+
+
+def refuse_missing(held: Mask, buffer: Buffer, elements: Elements, nest: Nest) -> None:
+    """Raise VerifyError, with the first of ``elements`` that is not ``held``, if there is one."""
+    if not held.all():
+        missing = np.flatnonzero(~held)
+        raise VerifyError(
+            f"nest {nest.name} reads {missing.size} elements of {buffer} that nobody stored, "
+            f"the first at {elements.number(int(missing[0]))}"
+        )
+
+
+def check_range(buffer: Buffer, elements: Elements) -> None:
+    """Raise VerifyError unless all of ``elements`` lie inside of ``buffer``."""
+    last = elements.first + elements.size - 1
+    if elements.size and not 0 <= elements.first <= last < buffer.size:
+        raise VerifyError(f"an access leaves {buffer}: {elements.first} to {last}")

@@ -36,7 +36,7 @@ from .nest import (
     Reduce,
     Store,
 )
-from .shadow import Shadow
+from .shadow import Elements, Shadow
 from .verify import make_shadow
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -143,7 +143,7 @@ class _Grid:
         """The elements at ``access``."""
         where = self.offsets(access)
         if self.shadow is not None:
-            self.shadow.check(access.buffer, where.reshape(-1), self.nest)
+            self.shadow.check(access.buffer, Elements.listed(where), self.nest)
         return self.memory[access.buffer][where]
 
     def offsets(self, access: Access) -> Array:
@@ -169,12 +169,12 @@ def _store(grid: _Grid, store: Store, value: Array) -> None:
     memory = grid.memory[store.access.buffer]
     if store.add:
         if grid.shadow is not None:
-            grid.shadow.check(store.access.buffer, where, grid.nest)
+            grid.shadow.check(store.access.buffer, Elements.listed(where), grid.nest)
         np.add.at(memory, where, what)
     else:
         memory[where] = what
         if grid.shadow is not None:
-            grid.shadow.stored(store.access.buffer, where)
+            grid.shadow.stored(store.access.buffer, Elements.listed(where))
 
 
 def _maximum(a: Array, b: Array) -> Array:

@@ -22,7 +22,17 @@ from numpy.typing import NDArray
 
 from ..errors import VerifyError
 from .nest import Access, Buffer, Nest, Program, Task
-from .shadow import Elements, Shadow
+from .shadow import (
+    Cells,
+    Elements,
+    Mask,
+    Shadow,
+    cells_of,
+    check_range,
+    every,
+    filled,
+    refuse_missing,
+)
 
 
 def verify_program(program: Program) -> None:
@@ -34,7 +44,7 @@ def verify_program(program: Program) -> None:
             for task in tasks:
                 _check_nest(task.nest)
             _check_chain(tasks, shadow)
-        _check_phase(groups, shadow)
+        _check_phase(groups, program)
         for task in phase:
             for buffer, elements in _stores(task.nest):
                 shadow.stored(buffer, elements)
@@ -48,7 +58,7 @@ def make_shadow(program: Program) -> Shadow:
     for nest in (task.nest for phase in program.phases for task in phase):
         for buffer, elements in _stores(nest):
             if buffer in kept:
-                kept[buffer][elements] = True
+                elements.put(kept[buffer], True)
     for buffer, stored in kept.items():
         shadow.keep(buffer, stored)
     return shadow
@@ -62,36 +72,41 @@ def _group_key(task: Task) -> object:
 
 
 def image(access: Access, dims: Sequence[int]) -> Elements:
-    """The elements that ``access`` touches while the loops run over ``dims``, in rising order."""
+    """The elements that ``access`` touches while the loops run over ``dims``."""
+    if 0 in dims or any(i.extent == 0 for i in access.indirect):
+        return Elements(0, 0)
     steps = [(c, n) for c, n in zip(access.offset.coeffs, dims, strict=False) if c and n > 1]
     steps += [(i.stride, i.extent) for i in access.indirect if i.stride and i.extent > 1]
-    if 0 in dims or any(i.extent == 0 for i in access.indirect):
-        return np.zeros(0, np.int64)
     first = access.offset.const + sum(min(0, c * (n - 1)) for c, n in steps)
-    touched = np.ones(1, np.bool_)
+    size, chosen = 1, None
     for step, count in sorted((abs(c), n) for c, n in steps):
-        touched = _repeated(touched, step, count)
-    return np.flatnonzero(touched) + first
+        size, chosen = _repeated(size, chosen, step, count)
+    return Elements(first, size, chosen)
 
 
-def _repeated(touched: NDArray[np.bool_], step: int, count: int) -> NDArray[np.bool_]:
-    """``touched`` ``count`` times, each ``step`` elements after the one before."""
-    size = touched.size
+def _repeated(size: int, chosen: Mask | None, step: int, count: int) -> tuple[int, Mask | None]:
+    """A range and what is chosen of it ``count`` times, each ``step`` after the one before."""
+    total = (count - 1) * step + size
+    if chosen is None and step <= size:
+        return total, None
+    one = np.ones(size, np.bool_) if chosen is None else chosen
     if step >= size:
         rows = np.zeros((count, step), np.bool_)
-        rows[:, :size] = touched
-        return rows.reshape(-1)[: (count - 1) * step + size]
-    every = np.zeros((count - 1) * step + size, np.bool_)
+        rows[:, :size] = one
+        return total, rows.reshape(-1)[:total]
+    every = np.zeros(total, np.bool_)
     for i in range(count):
-        every[i * step : i * step + size] |= touched
-    return every
+        every[i * step : i * step + size] |= one
+    return total, None if every.all() else every
+
+
+def _waits(access: Access, nest: Nest) -> bool:
+    """Whether accumulators wait there: each point of the nest has a place of its own for them."""
+    return nest.waiting is not None and access.buffer is nest.waiting.buffer
 
 
 def _touched(access: Access, nest: Nest) -> Elements:
-    """The elements of an access; accumulators that wait may wait anywhere in their memory."""
-    if nest.waiting is not None and access.buffer is nest.waiting.buffer:
-        return np.arange(access.buffer.size)
-    return image(access, nest.dims)
+    return Elements(0, access.buffer.size) if _waits(access, nest) else image(access, nest.dims)
 
 
 def _stores(nest: Nest) -> Iterator[tuple[Buffer, Elements]]:
@@ -109,112 +124,118 @@ def _check_nest(nest: Nest) -> None:
         _check_threads(access, nest)
         for read in nest.reads:
             if read.buffer is access.buffer and read != access:
-                both = np.intersect1d(_touched(read, nest), _touched(access, nest))
-                if both.size:
-                    _refuse(nest, access.buffer, both, "is read at one point and stored at another")
+                stored = np.zeros(access.buffer.size, np.bool_)
+                _touched(access, nest).put(stored, True)
+                elements = _touched(read, nest)
+                _refuse_if(elements.of(stored), read, elements, nest, "read and stored apart")
 
 
 def _check_threads(access: Access, nest: Nest) -> None:
     """Threads that share a nest store different elements: one index of the split dim, one owner."""
-    if nest.split is None or (nest.waiting and access.buffer is nest.waiting.buffer):
+    if nest.split is None or _waits(access, nest):
         return
-    owner = np.full(access.buffer.size, -1, np.int64)
     still = tuple(1 if d == nest.split else n for d, n in enumerate(nest.dims))
     first, step = image(access, still), access.offset.coeffs[nest.split]
+    if first.size <= abs(step):
+        return  # they lie one after the other
+    taken = np.zeros(access.buffer.size, np.bool_)
     for index in range(nest.dims[nest.split]):
-        elements = first + index * step
-        if (owner[elements] >= 0).any():
-            _refuse(nest, access.buffer, elements[owner[elements] >= 0], "is stored by two threads")
-        owner[elements] = index
+        elements = first.shifted(index * step)
+        _refuse_if(elements.of(taken), access, elements, nest, "stored by two threads")
+        elements.put(taken, True)
 
 
 # ------------------------------------------------------------- nests that follow one another
 
 
 def _check_chain(tasks: Sequence[Task], shadow: Shadow) -> None:
-    """Reads find what earlier phases stored, or earlier tasks of the chain in the same piece."""
+    """Reads find what earlier phases stored, or earlier tasks of the chain in the same piece.
+
+    The first, the second and the last piece stand for all: the others are the same, further on.
+    """
     chain = tasks[0].chain
     pieces = 1 if chain is None else chain.pieces
-    owners: dict[Buffer, NDArray[np.int64]] = {}  # the piece that stored an element
+    owners: dict[Buffer, NDArray[np.int16]] = {}  # the piece that stores an element, from 1 on
     for task in tasks:
         for access, piece, elements in _by_piece(task.nest.reads, task.nest, pieces):
-            owner = owners.get(access.buffer)
-            own = np.zeros(elements.shape, np.bool_) if owner is None else owner[elements] == piece
-            shadow.check(access.buffer, elements[~own], task.nest)
-        for access, piece, elements in _by_piece(task.nest.writes, task.nest, pieces):
-            owner = owners.setdefault(access.buffer, np.full(access.buffer.size, -1, np.int64))
-            owner[elements] = piece
-    for task in tasks if chain is not None else ():
-        for access, piece, elements in _by_piece(
-            (*task.nest.reads, *task.nest.writes), task.nest, pieces
-        ):
-            owner = owners.get(access.buffer)
+            held, owner = shadow.holds(access.buffer, elements), owners.get(access.buffer)
             if owner is not None:
-                others = (owner[elements] >= 0) & (owner[elements] != piece)
-                if others.any():
-                    _refuse(task.nest, access.buffer, elements[others], "belongs to another piece")
+                held = held | (elements.of(owner) == piece)
+            refuse_missing(held, access.buffer, elements, task.nest)
+        for access, piece, elements in _by_piece(task.nest.writes, task.nest, pieces):
+            check_range(access.buffer, elements)
+            empty = np.zeros(access.buffer.size, np.int16)
+            elements.put(owners.setdefault(access.buffer, empty), piece)
+    for nest in [task.nest for task in tasks] if pieces > 1 else ():
+        for access, piece, elements in _by_piece((*nest.reads, *nest.writes), nest, pieces):
+            if access.buffer in owners:
+                owner = elements.of(owners[access.buffer])
+                foreign = (owner != 0) & (owner != piece)
+                _refuse_if(foreign, access, elements, nest, "part of another piece")
 
 
 def _by_piece(
     accesses: Iterable[Access], nest: Nest, pieces: int
 ) -> Iterator[tuple[Access, int, Elements]]:
-    """For each access and piece of the split dim, the elements that it touches."""
+    """For each access and piece of the split dim, from 1 on, the elements that it touches."""
     for access in accesses:
         if pieces == 1 or nest.split is None:
-            yield access, 0, _touched(access, nest)
-            continue
-        steps = nest.dims[nest.split] // pieces
-        dims = tuple(steps if d == nest.split else n for d, n in enumerate(nest.dims))
-        first = image(access, dims)
-        for piece in range(pieces):
-            yield access, piece, first + piece * steps * access.offset.coeffs[nest.split]
+            yield access, 1, _touched(access, nest)
+        elif not _waits(access, nest):
+            steps = nest.dims[nest.split] // pieces
+            dims = tuple(steps if d == nest.split else n for d, n in enumerate(nest.dims))
+            first, step = image(access, dims), steps * access.offset.coeffs[nest.split]
+            for piece in {1, 2, pieces}:
+                yield access, piece, first.shifted((piece - 1) * step)
 
 
-# ------------------------------------------------------------------------------- nests side by side
+# ----------------------------------------------------------------------------- nests side by side
 
 
-def _check_phase(groups: Sequence[Sequence[Task]], shadow: Shadow) -> None:
+def _check_phase(groups: Sequence[Sequence[Task]], program: Program) -> None:
     """No two groups of a phase touch an element that one of them stores."""
-    owners = _Owners(shadow.program)
-    for number, tasks in enumerate(groups):
+    if len(groups) == 1:
+        return
+    owners = _Owners(program)
+    for number, tasks in enumerate(groups, 1):
         for task in tasks:
             for access in task.nest.writes:
-                elements = _touched(access, task.nest)
-                if not owners.free(access.buffer, elements, number):
-                    _refuse(task.nest, access.buffer, elements, "is stored by two nests at once")
-                owners.take(access.buffer, elements, number)
-    for number, tasks in enumerate(groups):
+                owners.check(access, task.nest, number, "stored by two nests at once")
+                owners.take(access, task.nest, number)
+    for number, tasks in enumerate(groups, 1):
         for task in tasks:
             for access in task.nest.reads:
-                elements = _touched(access, task.nest)
-                if not owners.free(access.buffer, elements, number):
-                    _refuse(task.nest, access.buffer, elements, "is stored while it is read")
+                owners.check(access, task.nest, number, "stored while it is read")
 
 
 class _Owners:
-    """Which group of a phase stores each byte of the arena and each element outside of it."""
+    """Which group of a phase, from 1 on, stores each byte of the arena or element elsewhere."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.arena = np.full(program.arena_bytes, -1, np.int32)
-        self.external: dict[int, NDArray[np.int32]] = {}
+        self.arena = np.zeros(program.arena_bytes, np.int16)
+        self.others: dict[int, NDArray[np.int16]] = {}
 
-    def free(self, buffer: Buffer, elements: Elements, group: int) -> bool:
-        """Whether no other group stores any of ``elements``."""
-        owner = self._cells(buffer)[elements]
-        return bool(((owner == -1) | (owner == group)).all())
+    def take(self, access: Access, nest: Nest, group: int) -> None:
+        """``group`` stores all that ``access`` touches."""
+        cells = self._cells(access.buffer)
+        _touched(access, nest).put(cells, filled(group, cells))
 
-    def take(self, buffer: Buffer, elements: Elements, group: int) -> None:
-        """``group`` stores ``elements``."""
-        self._cells(buffer)[elements] = group
+    def check(self, access: Access, nest: Nest, group: int, what: str) -> None:
+        """Raise VerifyError if another group stores anything that ``access`` touches."""
+        elements, cells = _touched(access, nest), self._cells(access.buffer)
+        owner = elements.of(cells)
+        free = every((owner == 0) | (owner == filled(group, cells)))
+        _refuse_if(~free, access, elements, nest, what)
 
-    def _cells(self, buffer: Buffer) -> NDArray[np.int32]:
+    def _cells(self, buffer: Buffer) -> Cells:
         if buffer.kind == "arena":
-            start = self.program.offsets[buffer]
-            return self.arena[start : start + buffer.nbytes].reshape(buffer.size, -1)
+            return cells_of(buffer, self.program, self.arena)
         key = buffer.slot if buffer.kind == "external" else id(buffer)
-        return self.external.setdefault(key, np.full(buffer.size, -1, np.int32))
+        return self.others.setdefault(key, np.zeros((buffer.size, 1), np.int16))
 
 
-def _refuse(nest: Nest, buffer: Buffer, elements: Elements, what: str) -> None:
-    raise VerifyError(f"nest {nest.name}: element {elements[0]} of {buffer} {what}")
+def _refuse_if(bad: Mask, access: Access, elements: Elements, nest: Nest, what: str) -> None:
+    if bad.any():
+        number = elements.number(int(np.argmax(bad)))
+        raise VerifyError(f"nest {nest.name}: element {number} of {access.buffer} is {what}")
