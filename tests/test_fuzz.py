@@ -61,4 +61,4 @@ def test_a_broken_fusion_gives_other_numbers(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(fuse, "_maker", any_writer)
     monkeypatch.setattr(lower, "_check_loads", lambda nest, cluster, plan: None)
     monkeypatch.setenv("CHAINRULE_VERIFY", "0")
-    assert is_noticed(AssertionError)
+    assert is_noticed(VerifyError)

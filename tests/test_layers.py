@@ -29,7 +29,7 @@ LAYERS: dict[str, int] = {
     "schedule": 6,
     "codegen": 7,
     "runtime": 8,
-    "driver": 9, "debug": 9, "testing": 9, "nonfinite": 9,
+    "driver": 9, "compared": 9, "debug": 9, "testing": 9, "nonfinite": 9,
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
     "table": 12, "report": 12,

@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 
 from chainrule.errors import ConfigError
 
-__all__ = ["CACHE", "CACHE_DIR", "DUMP", "NO_COLOR", "NUM_THREADS", "SETTINGS", "TABLE", "VERIFY",
-           "Variable", "markdown"]  # fmt: skip
+__all__ = ["CACHE", "CACHE_DIR", "COMPARE", "DUMP", "NO_COLOR", "NUM_THREADS", "SETTINGS", "TABLE",
+           "VERIFY", "Variable", "markdown"]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -105,6 +105,14 @@ CACHE_DIR: Variable[Path] = Variable(
     doc="Where compiled programs are kept; created for this user alone (mode 0700).",
     parse=_parse_folder,
 )
+COMPARE: Variable[bool] = Variable(
+    "CHAINRULE_COMPARE",
+    type="a switch (0 or 1)",
+    default=lambda: False,
+    default_text="0",
+    doc="Whether the first step of each program is compared with the interpreter, which is slow.",
+    parse=_parse_switch,
+)
 DUMP: Variable[Path | None] = Variable(
     "CHAINRULE_DUMP",
     type="a folder",
@@ -158,6 +166,7 @@ TABLE: tuple[
 ] = (
     CACHE,
     CACHE_DIR,
+    COMPARE,
     DUMP,
     NO_COLOR,
     NUM_THREADS,

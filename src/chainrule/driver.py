@@ -19,6 +19,7 @@ from typing import Any
 from . import config
 from .codegen.emit import emit_program
 from .codegen.target import Target, emit_object, llvm_version, target_for
+from .compared import ComparedProgram
 from .debug import Dump
 from .errors import CompileError
 from .frontend.compiled import CompiledFunction, Executable, install
@@ -108,7 +109,10 @@ def load(
     compiled = compile_graph(graph, Doors(stepped, frozenset(loose)), options)
     names = [compiled.meta.slots[i].name for i in positions]
     linked = link(compiled.object_bytes, [compiled.meta.entry])
-    return NativeProgram(linked, compiled.meta, dict(zip(names, states, strict=True)))
+    bound = dict(zip(names, states, strict=True))
+    if config.COMPARE.read():
+        return ComparedProgram(linked, compiled.meta, bound, graph)
+    return NativeProgram(linked, compiled.meta, bound)
 
 
 def compile_graph(graph: Graph, doors: Doors, options: Options = DEFAULT) -> Compiled:

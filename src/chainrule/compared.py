@@ -1,0 +1,126 @@
+"""Programs whose first step is also done by the interpreter, and compared: ``CHAINRULE_COMPARE=1``.
+
+The interpreter does the step in single and in double precision. How far these two are apart is how
+much the step suffers from rounding; native code may be off by four times as much, relative to the
+largest element of a result, and by a little for what sums lose. Integers and bools are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .errors import VerifyError
+from .interpret import interpret
+from .ir.graph import Graph
+from .ir.types import Array, f64
+from .runtime.description import ProgramMeta
+from .runtime.link import Linked
+from .runtime.program import NativeProgram
+
+__all__ = ["ComparedProgram", "compare"]
+
+#: errors of single precision that native code may make, and what the order of a sum may change
+FACTOR, SMALLEST = 4.0, 1e-5
+
+
+class ComparedProgram(NativeProgram):
+    """A native program of ``graph`` that raises VerifyError if its first step is wrong.
+
+    ``states`` are the arrays of the state inputs, by slot, in the order of ``graph.inputs``.
+    """
+
+    def __init__(
+        self, linked: Linked, meta: ProgramMeta, states: Mapping[str, Array], graph: Graph
+    ) -> None:
+        super().__init__(linked, meta, states)
+        self._graph = graph
+        self._arrays = list(states.values())
+        self._compared = False
+
+    def __call__(self, *args: Array, scalars: Sequence[float] | Array = ()) -> tuple[Array, ...]:
+        """Run one step; the first is compared."""
+        if self._compared:
+            return super().__call__(*args, scalars=scalars)
+        with self._lock.calls:
+            before = [a.copy() for a in self._arrays]
+            outputs = super().__call__(*args, scalars=scalars)
+            self._compare(args, scalars, before, outputs)
+            return outputs
+
+    def run_many(
+        self, steps: int, *args: Array, scalars: Array | Sequence[Sequence[float]] = ()
+    ) -> tuple[Array, ...]:
+        """Run many steps; before, the first alone, to compare it, and back."""
+        if not self._compared:
+            moves = [s.step_stride > 0 for s in self.meta.slots if s.kind == "arg"]
+            first = [a[:1] if m else a for a, m in zip(args, moves, strict=True)]
+            rates = np.asarray(scalars, np.float64).reshape(steps, -1)[:1]
+            with self._lock.calls:
+                before = [a.copy() for a in self._arrays]
+                outputs = super().run_many(1, *first, scalars=rates)
+                moving = [s.step_stride > 0 for s in self.meta.slots if s.kind == "output"]
+                results = [o[0] if m else o for o, m in zip(outputs, moving, strict=True)]
+                once = [a[0] if m else a for a, m in zip(first, moves, strict=True)]
+                self._compare(once, rates[0], before, results)
+                for array, value in zip(self._arrays, before, strict=True):
+                    array[...] = value
+        return super().run_many(steps, *args, scalars=scalars)
+
+    def _compare(
+        self,
+        args: Sequence[Array],
+        scalars: Sequence[float] | Array,
+        before: Sequence[Array],
+        outputs: Sequence[Array],
+    ) -> None:
+        """Raise VerifyError unless ``outputs`` and the states are what the interpreter gives."""
+        self._compared = True
+        given = {"arg": iter(args), "state": iter(before), "scalar": iter(map(np.float64, scalars))}
+        values = [np.asarray(next(given[n.params["kind"]])) for n in self._graph.inputs]
+        states = [n for n in self._graph.inputs if n.params["kind"] == "state"]
+        after = dict(zip(states, self._arrays, strict=True))
+        updates = [u.inputs[0] for u in self._graph.updates]
+        single, exact = interpret(self._graph, values), interpret(self._graph, values, f64)
+        names = [f"result {i}" for i in range(len(outputs))]
+        names += [f"the update of {n.params['name']}" for n in updates]
+        found = [*outputs, *(after[n] for n in updates)]
+        compare(found, [*single[0], *single[1]], [*exact[0], *exact[1]], names)
+
+
+def compare(
+    found: Sequence[Array], single: Sequence[Array], exact: Sequence[Array], names: Sequence[str]
+) -> None:
+    """Raise VerifyError with the name of a result that is not what the interpreter says.
+
+    ``single`` and ``exact`` are the interpreter's results in single and in double precision.
+    """
+    results = list(zip(found, single, exact, names, strict=True))
+    real = [i for i, s in enumerate(single) if np.asarray(s).dtype.kind == "f"]
+    scales = {i: float(np.abs(_finite(exact[i])).max(initial=1.0)) for i in real}
+    off = [_distance(single[i], exact[i]) / scales[i] for i in real]
+    allowed = FACTOR * max((o for o in off if np.isfinite(o)), default=0.0) + SMALLEST
+    for i, (value, one, two, name) in enumerate(results):
+        if i in scales:
+            error = min(_distance(value, two), _distance(value, one)) / scales[i]
+            if not error <= allowed:
+                raise VerifyError(
+                    f"{name} is off by {error:.2g} of its largest element, where rounding explains "
+                    f"{allowed:.2g}",
+                    help="this is a defect of the compiler; please report it",
+                )
+        elif not np.array_equal(value, one):
+            raise VerifyError(f"{name} has other values than the interpreter gives")
+
+
+def _finite(array: Array) -> Array:
+    return np.where(np.isfinite(array), array, 0.0)
+
+
+def _distance(a: Array, b: Array) -> float:
+    """The largest difference of two elements; infinite if one alone is no number, or infinite."""
+    with np.errstate(all="ignore"):
+        equal = (a == b) | (np.isnan(a) & np.isnan(b))
+        gaps = np.where(equal, 0.0, np.abs(np.asarray(a, np.float64) - b))
+    return float(np.nan_to_num(gaps, nan=np.inf).max(initial=0.0))

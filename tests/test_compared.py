@@ -1,0 +1,131 @@
+"""The first step of a program against the interpreter: every model, and programs that are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, optim
+from chainrule.compared import ComparedProgram, compare
+from chainrule.driver import load
+from chainrule.errors import VerifyError
+from chainrule.nn import functional as F
+from chainrule.nn import models
+from chainrule.schedule import fuse, lower
+from chainrule.train.loop import LoopStepper
+from test_fuzz import any_writer
+
+
+@pytest.fixture(autouse=True)
+def _compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAINRULE_COMPARE", "1")
+    monkeypatch.setenv("CHAINRULE_CACHE", "0")
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "LeNet5": (models.LeNet5, (2, 1, 28, 28)),
+    "ConvAutoencoder": (models.ConvAutoencoder, (2, 1, 28, 28)),
+    "MobileNet": (lambda: models.MobileNet(num_classes=5), (6, 3, 32, 32)),
+    "resnet20": (models.resnet20, (2, 3, 16, 16)),
+    "resnet18": (lambda: models.resnet18(num_classes=5), (6, 3, 32, 32)),
+    "vgg_small": (models.vgg_small, (2, 3, 32, 32)),
+    "vgg11": (lambda: models.vgg11(num_classes=5), (1, 3, 32, 32)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_learns_what_the_interpreter_says(name: str) -> None:
+    """Values and gradients; these are large enough for a thousandth of them to count."""
+    make, shape = MODELS[name]
+    cr.manual_seed(0)
+    model = make()
+    x = np.random.default_rng(0).standard_normal(shape, np.float32)
+
+    @cr.compile
+    def step(x: cr.Tensor) -> list[cr.Tensor]:
+        model.zero_grad()
+        y = model(x)
+        (y * y).sum().backward()
+        return [y, *(p.grad * 100.0 for p in model.parameters())]
+
+    slopes = [np.abs(g.numpy()).max() for g in step(x)[1:]]
+    assert sum(slope > 0.01 for slope in slopes) > 0.7 * len(
+        slopes
+    )  # biases before norms have none
+
+
+def test_every_model_is_compared() -> None:
+    families = {"BasicBlock": "resnet20", "ResNet": "resnet20", "VGG": "vgg11"}
+    for name in models.__all__:
+        assert families.get(name, name) in MODELS
+
+
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs are compiled with the mistake that fusion once made."""
+    monkeypatch.setattr(fuse, "_maker", any_writer)
+    monkeypatch.setattr(lower, "_check_loads", lambda nest, cluster, plan: None)
+    monkeypatch.setenv("CHAINRULE_VERIFY", "0")
+
+
+def shifted(x: cr.Tensor) -> list[cr.Tensor]:
+    return [x * 2.0, F.pad(x, (1, -1))]
+
+
+def test_a_wrong_program_is_refused_at_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.arange(1, 8, dtype=np.float32)
+    np.testing.assert_array_equal(cr.compile(shifted)(x)[1], [0, 1, 2, 3, 4, 5, 6])
+    broken(monkeypatch)
+    with pytest.raises(VerifyError, match="result 1 is off by"):
+        cr.compile(shifted)(x)
+
+
+def test_a_loop_of_steps_is_compared_and_goes_on_as_it_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def trained(compared: str) -> Any:
+        monkeypatch.setenv("CHAINRULE_COMPARE", compared)
+        cr.manual_seed(3)
+        layer = nn.Linear(4, 1)
+        opt = optim.Adam(layer.parameters(), lr=0.1)
+
+        def step(x: cr.Tensor) -> cr.Tensor:
+            opt.zero_grad()
+            loss = layer(x).square().mean()
+            loss.backward()
+            opt.step()
+            return loss
+
+        x = np.random.default_rng(1).standard_normal((12, 4), np.float32)
+        rows = np.arange(12, dtype=np.int32).reshape(3, 4)
+        stepper = LoopStepper(step)
+        losses = stepper.run([x], rows)
+        assert isinstance(stepper.program([x], 4), ComparedProgram) == (compared == "1")
+        return losses, layer.weight.numpy().copy()
+
+    for plain, compared in zip(trained("0"), trained("1"), strict=True):
+        np.testing.assert_array_equal(plain, compared)
+
+
+@pytest.mark.parametrize("wrong", [1.001, np.nan, np.inf])
+def test_values_that_are_off_are_named(wrong: float) -> None:
+    one = np.array([1.0, -2.0, 0.5], np.float32)
+    compare([one], [one], [one.astype(np.float64)], ["it"])
+    with pytest.raises(VerifyError, match="it is off by"):
+        compare([one * wrong], [one], [one.astype(np.float64)], ["it"])
+    with pytest.raises(VerifyError, match="it has other values"):
+        compare([np.array([1, 2])], [np.array([1, 3])], [np.array([1, 3])], ["it"])
+
+
+def test_infinities_that_both_give_are_equal() -> None:
+    values = np.array([np.inf, -np.inf, np.nan, 3.0], np.float32)
+    compare([values], [values], [values.astype(np.float64)], ["it"])
+
+
+def test_without_the_switch_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHAINRULE_COMPARE")
+    graph = cr.compile(shifted).trace(np.ones(3, np.float32)).graph
+    assert type(load(graph, [])).__name__ == "NativeProgram"
