@@ -30,6 +30,7 @@ bench: $(VENV)/.installed-bench
 
 # Random programs, compiled in every way there is, against the interpreter: about ten minutes.
 fuzz: $(VENV)/.installed-test
+	PYTHONPATH=tests CHAINRULE_VERIFY=1 $(BIN)/python -m systematic
 	PYTHONPATH=tests $(BIN)/python -m fuzz 2000
 
 # Trainings killed at random moments, 200 times: each goes on and ends with the same bits.
