@@ -1,8 +1,9 @@
 """Programs whose first step is also done by the interpreter, and compared: ``CHAINRULE_COMPARE=1``.
 
-The interpreter does the step in single and in double precision. How far these two are apart is how
-much the step suffers from rounding; native code may be off by four times as much, relative to the
-largest element of a result, and by a little for what sums lose. Integers and bools are equal.
+The interpreter does the step in double precision, and in single precision on the same values and
+on values that differ from them by a rounding. How far all these are apart is how much the step
+suffers from rounding; native code may be off by four times as much, relative to the largest element
+of a result, and by a little for what sums lose. Integers and bools are equal.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from .errors import VerifyError
 from .interpret import interpret
 from .ir.graph import Graph
-from .ir.types import Array, f64
+from .ir.types import Array, DType, f64
 from .runtime.description import ProgramMeta
 from .runtime.link import Linked
 from .runtime.program import NativeProgram
@@ -23,6 +24,8 @@ __all__ = ["ComparedProgram", "compare"]
 
 #: errors of single precision that native code may make, and what the order of a sum may change
 FACTOR, SMALLEST = 4.0, 1e-5
+#: how often values are moved by a rounding, and how far
+MOVED, ROUNDING = 3, 2.0**-23
 
 
 class ComparedProgram(NativeProgram):
@@ -82,25 +85,25 @@ class ComparedProgram(NativeProgram):
         states = [n for n in self._graph.inputs if n.params["kind"] == "state"]
         after = dict(zip(states, self._arrays, strict=True))
         updates = [u.inputs[0] for u in self._graph.updates]
-        single, exact = interpret(self._graph, values), interpret(self._graph, values, f64)
         names = [f"result {i}" for i in range(len(outputs))]
         names += [f"the update of {n.params['name']}" for n in updates]
-        found = [*outputs, *(after[n] for n in updates)]
-        compare(found, [*single[0], *single[1]], [*exact[0], *exact[1]], names)
+        compare(self._graph, values, [*outputs, *(after[n] for n in updates)], names)
 
 
 def compare(
-    found: Sequence[Array], single: Sequence[Array], exact: Sequence[Array], names: Sequence[str]
+    graph: Graph, values: Sequence[Array], found: Sequence[Array], names: Sequence[str]
 ) -> None:
     """Raise VerifyError with the name of a result that is not what the interpreter says.
 
-    ``single`` and ``exact`` are the interpreter's results in single and in double precision.
+    ``found`` are outputs and updated states of one step of ``graph`` from ``values``.
     """
-    results = list(zip(found, single, exact, names, strict=True))
+    single, exact = _results(graph, values), _results(graph, values, f64)
     real = [i for i, s in enumerate(single) if np.asarray(s).dtype.kind == "f"]
     scales = {i: float(np.abs(_finite(exact[i])).max(initial=1.0)) for i in real}
-    off = [_distance(single[i], exact[i]) / scales[i] for i in real]
+    others = [single, *(_results(graph, _moved(values, seed)) for seed in range(MOVED))]
+    off = [_distance(other[i], exact[i]) / scales[i] for i in real for other in others]
     allowed = FACTOR * max((o for o in off if np.isfinite(o)), default=0.0) + SMALLEST
+    results = list(zip(found, single, exact, names, strict=True))
     for i, (value, one, two, name) in enumerate(results):
         if i in scales:
             error = min(_distance(value, two), _distance(value, one)) / scales[i]
@@ -112,6 +115,22 @@ def compare(
                 )
         elif not np.array_equal(value, one):
             raise VerifyError(f"{name} has other values than the interpreter gives")
+
+
+def _results(graph: Graph, values: Sequence[Array], precision: DType | None = None) -> list[Array]:
+    outputs, updates = interpret(graph, values, precision)
+    return [*outputs, *updates]
+
+
+def _moved(values: Sequence[Array], seed: int) -> list[Array]:
+    """``values``, each real number in single precision up or down by a rounding, or as it was."""
+    rng = np.random.default_rng(seed)
+    return [
+        v + v * rng.integers(-1, 2, v.shape, np.int8) * np.float32(ROUNDING)
+        if v.dtype == np.float32
+        else v
+        for v in map(np.asarray, values)
+    ]
 
 
 def _finite(array: Array) -> Array:
