@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench fuzz soak docs clean
+.PHONY: demo test lint format bench fuzz soak storm docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
@@ -36,6 +36,10 @@ fuzz: $(VENV)/.installed-test
 # Trainings killed at random moments, 200 times: each goes on and ends with the same bits.
 soak: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m train.soak 200
+
+# Ctrl-C while programs compile, 10,000 times: no process may end by it.
+storm: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m runtime.storm 10000
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m chainrule.config > docs/env.md

@@ -1,20 +1,19 @@
 """The processor that code is generated for, and the way from IR text to an object file.
 
 Only `parse_assembly`, `verify` and `emit_object` of LLVM are used, and a target machine is made
-anew for every object: an engine takes ownership of the one it is given.
+anew for every object: an engine takes ownership of the one it is given. All of it runs undisturbed
+by signals.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
+from functools import cache
 
 import llvmlite.binding as llvm
 
 from ..errors import CompileError
-
-COMPILING = threading.RLock()
-_initialized = False
+from .undisturbed import undisturbed
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,12 @@ _NAMED = {
 }
 
 
+@cache
+@undisturbed
 def initialize() -> None:
     """Load LLVM's code generators, once."""
-    global _initialized
-    with COMPILING:
-        if not _initialized:
-            llvm.initialize_all_targets()
-            llvm.initialize_all_asmprinters()
-            _initialized = True
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
 
 
 def llvm_version() -> str:
@@ -75,6 +72,8 @@ def llvm_version() -> str:
     return ".".join(map(str, llvm.llvm_version_info))
 
 
+@cache
+@undisturbed
 def host_target() -> Target:
     """This machine's processor."""
     initialize()
@@ -100,12 +99,11 @@ def target_for(cpu: str | None = None, triple: str | None = None) -> Target:
             f"no processor called {cpu!r} is known",
             help=f"use one of: host, {', '.join(sorted(_NAMED))}",
         )
-    initialize()
     vector_bytes, registers, fma = _NAMED[cpu]
-    return Target(triple or llvm.get_default_triple(), cpu, "", vector_bytes, registers, fma)
+    return Target(triple or host_target().triple, cpu, "", vector_bytes, registers, fma)
 
 
-def target_machine(target: Target) -> llvm.TargetMachine:
+def _machine(target: Target) -> llvm.TargetMachine:
     """A new code generator for ``target``; give it to one compile only."""
     initialize()
     return llvm.Target.from_triple(target.triple).create_target_machine(
@@ -113,23 +111,23 @@ def target_machine(target: Target) -> llvm.TargetMachine:
     )
 
 
+@undisturbed
 def emit_object(text: str, target: Target) -> bytes:
     """Verify a module's text and compile it to an object file.
 
     `CompileError` if the text is not valid IR, which is a defect of the compiler.
     """
-    with COMPILING:
-        machine = target_machine(target)
-        module = _parse(text, target, machine)
-        return bytes(machine.emit_object(module))
+    machine = _machine(target)
+    module = _parse(text, target, machine)
+    return bytes(machine.emit_object(module))
 
 
+@undisturbed
 def emit_assembly(text: str, target: Target) -> str:
     """The processor's instructions for a module's text, to read."""
-    with COMPILING:
-        machine = target_machine(target)
-        module = _parse(text, target, machine)
-        return str(machine.emit_assembly(module))
+    machine = _machine(target)
+    module = _parse(text, target, machine)
+    return str(machine.emit_assembly(module))
 
 
 def _parse(text: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
@@ -10,7 +11,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..codegen.target import COMPILING, initialize
+from ..codegen.target import initialize
+from ..codegen.undisturbed import undisturbed
 from ..errors import CompileError
 
 __all__ = ["LLVM", "Linked", "link"]
@@ -20,12 +22,16 @@ __all__ = ["LLVM", "Linked", "link"]
 LLVM: AbstractContextManager[Any] = getattr(llvm.ffi.lib, "_lock", nullcontext())
 
 
+#: of programs that are gone: freed by the next one, since signals may disturb a finalizer
+_discarded: deque[tuple[llvm.LLJIT, llvm.ResourceTracker]] = deque()
+
+
 class Linked:
     """Machine code in memory. ``addresses`` gives each exported symbol's address, ``nbytes`` the
     size of the object: code and constants.
 
     An address is valid until `close`, or until this object is collected: whoever calls the code
-    keeps this object.
+    keeps this object. What was collected is freed when the next object is linked.
     """
 
     def __init__(
@@ -37,7 +43,7 @@ class Linked:
     ) -> None:
         self.addresses, self.nbytes = MappingProxyType(dict(addresses)), nbytes
         # Not at exit: a thread may still be inside the code, and the process ends anyway.
-        self._release = weakref.finalize(self, _release, jit, tracker)
+        self._release = weakref.finalize(self, _discarded.append, (jit, tracker))
         self._release.atexit = False
 
     @property
@@ -48,8 +54,10 @@ class Linked:
     def close(self) -> None:
         """Free the code now. Nobody may be inside it, or call it later."""
         self._release()
+        _free_discarded()
 
 
+@undisturbed
 def link(object_bytes: bytes, symbols: Iterable[str]) -> Linked:
     """Load an object file and find ``symbols`` in it.
 
@@ -58,28 +66,30 @@ def link(object_bytes: bytes, symbols: Iterable[str]) -> Linked:
     `CompileError`. (An object with altered bytes can end the process inside LLVM.)
     """
     names = tuple(symbols)
-    with COMPILING:
-        initialize()
-        builder = llvm.JITLibraryBuilder().add_object_img(object_bytes)
-        for name in names:
-            builder.export_symbol(name)
-        jit = None
-        try:
-            # JITLink lays code and constants in one slab, as the small code model demands.
-            jit = llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
-            tracker = builder.link(jit, "program")
-        except RuntimeError as error:
-            if jit is not None:
-                jit.close()
-            raise CompileError(
-                f"the compiled object cannot be loaded: {str(error).strip()}",
-                help="clear the cache of compiled programs, or set CHAINRULE_CACHE=0",
-            ) from error
-        addresses = {name: int(tracker[name]) for name in names}
-        return Linked(jit, tracker, addresses, len(object_bytes))
+    _free_discarded()
+    initialize()
+    builder = llvm.JITLibraryBuilder().add_object_img(object_bytes)
+    for name in names:
+        builder.export_symbol(name)
+    jit = None
+    try:
+        # JITLink lays code and constants in one slab, as the small code model demands.
+        jit = llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
+        tracker = builder.link(jit, "program")
+    except RuntimeError as error:
+        if jit is not None:
+            jit.close()
+        raise CompileError(
+            f"the compiled object cannot be loaded: {str(error).strip()}",
+            help="clear the cache of compiled programs, or set CHAINRULE_CACHE=0",
+        ) from error
+    addresses = {name: int(tracker[name]) for name in names}
+    return Linked(jit, tracker, addresses, len(object_bytes))
 
 
-def _release(jit: llvm.LLJIT, tracker: llvm.ResourceTracker) -> None:
-    with COMPILING:
+@undisturbed
+def _free_discarded() -> None:
+    while _discarded:
+        jit, tracker = _discarded.popleft()
         tracker.close()
         jit.close()

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..codegen.target import COMPILING
+from ..codegen.undisturbed import COMPILING
 from ..ir.memory import address
 from ..ir.types import Array
 from .link import LLVM

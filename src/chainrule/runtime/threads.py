@@ -130,10 +130,11 @@ class Pool:
         if self._full:
             return len(self._workers) + 1
         if self._linked is None:
-            self._linked = link(_parking_object(), FUNCTIONS)
-            self._park = _PARK(self._linked.addresses["park"])
-            self._lead = _LEAD(self._linked.addresses["lead"])
-            self._lead_now = _LEAD(self._linked.addresses["lead_now"])
+            linked = link(_parking_object(), FUNCTIONS)
+            self._park = _PARK(linked.addresses["park"])
+            self._lead = _LEAD(linked.addresses["lead"])
+            self._lead_now = _LEAD(linked.addresses["lead_now"])
+            self._linked = linked  # last: a Ctrl-C may strike between
         self._spins.value = _SPINS if threads <= available() else _SPINS_CROWDED
         while len(self._workers) + 1 < threads:
             try:
