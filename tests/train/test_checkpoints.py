@@ -183,6 +183,7 @@ def test_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with store.writing(resume=True):
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", refuse)
+            patch.setattr(os, "open", refuse)
             with pytest.raises(StateError, match="Permission denied"):
                 store.save(lambda: {"n": 2}, 20, 2, {})
         assert steps(store) == [10]

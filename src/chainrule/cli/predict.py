@@ -119,13 +119,10 @@ def recognised(
     predictor: ImagePredictor, data: str, proba: bool
 ) -> list[tuple[str, npt.NDArray[Any]]]:
     """The path of each image, its class, and how probable that is."""
-    import tempfile
-
     import numpy as np
 
-    with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
-        images = predictor.images(data, Path(folder))
-        scores = predictor.scores_of(images)
+    images = predictor.images(data)
+    scores = predictor.scores_of(images)
     shares = scores.probabilities
     columns: list[tuple[str, npt.NDArray[Any]]] = [
         ("path", np.array(images.paths, object)),

@@ -20,10 +20,11 @@ from chainrule.data.schema import Schema
 from chainrule.data.table import Cell, Table, column_hint
 from chainrule.data.target import Label, Target
 from chainrule.errors import ConfigError, DataError
+from chainrule.scratch import array_in_file
 
 __all__ = ["Features", "Pipeline", "read_target"]
 
-# Feature arrays larger than this are put into files of the run folder when there is one.
+# Feature arrays larger than this are put into files without a name, if there is a folder for them.
 MEMORY_BYTES = 1 << 30
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 Rows = NDArray[np.int64]
@@ -116,7 +117,7 @@ class Pipeline:
         table = self._check(table)
         wanted = {e.column: e.read_as for e in self.encoders}
         formats = {c.name: c.date_format for c in self.schema.inputs if c.date_format}
-        writers = {name: _Writer(self, rows, folder, name) for name, rows in parts.items()}
+        writers = {name: _Writer(self, rows, folder) for name, rows in parts.items()}
         for start, chunk in table.read(wanted, formats):
             for writer in writers.values():
                 writer.write(start, chunk)
@@ -187,12 +188,11 @@ class Pipeline:
 class _Writer:
     """Encodes the chosen rows of each chunk and puts them in their place."""
 
-    def __init__(self, pipeline: Pipeline, rows: Rows, folder: Path | None, name: str) -> None:
+    def __init__(self, pipeline: Pipeline, rows: Rows, folder: Path | None) -> None:
         self.pipeline, self.rows, self.tally = pipeline, rows, Tally()
-        prefix = f"{name}." if name else ""
         numeric, codes = (len(rows), len(pipeline.names)), (len(rows), len(pipeline.code_names))
-        self.numeric = _allocate(numeric, np.float32, folder, f"{prefix}numeric.f32")
-        self.codes = _allocate(codes, np.int32, folder, f"{prefix}codes.i32")
+        self.numeric = _allocate(numeric, np.float32, folder)
+        self.codes = _allocate(codes, np.int32, folder)
 
     def write(self, start: int, chunk: Mapping[str, NDArray[Any]]) -> None:
         size = len(next(iter(chunk.values())))
@@ -225,11 +225,11 @@ def _is_coded(encoder: Encoder) -> bool:
     return isinstance(encoder, CategoryEncoder) and not encoder.one_hot
 
 
-def _allocate(shape: tuple[int, int], dtype: Any, folder: Path | None, name: str) -> NDArray[Any]:
+def _allocate(shape: tuple[int, int], dtype: Any, folder: Path | None) -> NDArray[Any]:
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     if folder is None or size <= MEMORY_BYTES:
         return np.empty(shape, dtype=dtype)
-    return np.memmap(folder / name, dtype=dtype, mode="w+", shape=shape)
+    return array_in_file(shape, dtype, folder)
 
 
 def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float, float]:

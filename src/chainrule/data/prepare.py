@@ -111,8 +111,8 @@ def prepare(
 
     ``fold`` (2, 5) makes the second of five folds the test part (see ``fold_rows``); the validation
     part then has its share of ``fractions`` among the other two. The same table and arguments give
-    the same bits. Arrays that are too large for memory are put below ``folder``. Raises DataError
-    or ConfigError as ``infer_schema`` and ``split_rows`` do.
+    the same bits. Arrays that are too large for memory are put into files of ``folder``. Raises
+    DataError or ConfigError as ``infer_schema`` and ``split_rows`` do.
     """
     found = divide(
         table, target, task=task, kinds=kinds, missing=missing, ignore=ignore,
@@ -122,8 +122,6 @@ def prepare(
     pipeline = Pipeline.fit(table, schema, usable[parts.train], options)
     encoded = pipeline.encode_target(found.values)
 
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
     chosen: dict[str, NDArray[np.int64]] = vars(parts)
     rows = {name: usable[part] for name, part in chosen.items()}
     features = pipeline.transform_parts(table, rows, folder=folder)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import DataError
+from chainrule.scratch import Held, scratch_folder
 
 __all__ = ["CHUNK_ROWS", "Database"]
 
@@ -146,7 +145,8 @@ class Database:
     """
 
     def __init__(self, on_disk: bool) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="chainrule-"))
+        self._scratch = scratch_folder()
+        self.folder = self._scratch.path
         path = str(self.folder / "table.duckdb") if on_disk else ":memory:"
         memory = min(2 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
         self._connection = duckdb.connect(
@@ -158,10 +158,13 @@ class Database:
                 "python_enable_replacements": "false",
                 "temp_directory": str(self.folder),
                 "memory_limit": f"{memory >> 20}MiB",
+                "wal_autocheckpoint": "1KB",  # rows do not wait in a file that has a name
             },
         )
+        if on_disk:  # without a name it goes with the process, however that ends
+            Path(path).unlink()
         self._cast: dict[str, tuple[str, str]] = {}
-        self._finalizer = weakref.finalize(self, _discard, self._connection, self.folder)
+        self._finalizer = weakref.finalize(self, _discard, self._connection, self._scratch)
         self.execute("SET enable_progress_bar = false")
         self.execute("SET TimeZone = 'UTC'")
 
@@ -180,9 +183,14 @@ class Database:
         return [str(s.type).rsplit(".", 1)[-1] for s in self._connection.extract_statements(sql)]
 
     def lock(self) -> None:
-        """From now on, SQL can reach the rows of this database and nothing else."""
+        """From now on, SQL can reach the rows of this database and nothing else.
+
+        Copies that were made to load it are removed.
+        """
         self.execute("SET enable_external_access = false")
         self.execute("SET lock_configuration = true")
+        for copied in self.folder.glob("source*"):
+            copied.unlink()
 
     def one_thread(self) -> None:
         """A fixed order of rows and of sums for a user's own SQL, and a fixed ``random()``."""
@@ -247,6 +255,6 @@ class Database:
         self._finalizer()
 
 
-def _discard(connection: Any, folder: Path) -> None:
+def _discard(connection: Any, scratch: Held) -> None:
     connection.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    scratch.close()

@@ -12,7 +12,6 @@ from ..arguments import path_of
 from ..data.images import BUNDLED_IMAGES
 from ..table import Listener, Talk
 from ..table.fit import source_of
-from ..table.fitting import arrays_folder
 from ..table.runfolder import unwritable
 from ..table.settings import from_environment, from_words, gather
 from .fitting import ImageFitting
@@ -116,19 +115,18 @@ def fit_image_settings(
     where = settings.output.runs_dir
     place = Path(where).expanduser() if where else None
     named = bool(settings.name)
-    with arrays_folder(place) as arrays:
-        try:
-            prepared = prepare_images(origin, settings.data, settings.seed, arrays)
-        except OSError as error:
-            raise unwritable(arrays or Path(), error) from None
-        pipeline = prepared.pipeline
-        settings = replace(
-            settings.resolved(len(prepared.train), pipeline.size, pipeline.channels),
-            name=settings.name or prepared.name,
-        )
-        settings = anywhere(settings)
-        heard.findings(prepared.findings)
-        return ImageFitting(prepared, settings, place, heard, named).run()
+    try:
+        prepared = prepare_images(origin, settings.data, settings.seed, place)
+    except OSError as error:
+        raise unwritable(place or Path(), error) from None
+    pipeline = prepared.pipeline
+    settings = replace(
+        settings.resolved(len(prepared.train), pipeline.size, pipeline.channels),
+        name=settings.name or prepared.name,
+    )
+    settings = anywhere(settings)
+    heard.findings(prepared.findings)
+    return ImageFitting(prepared, settings, place, heard, named).run()
 
 
 def anywhere(settings: ImageSettings) -> ImageSettings:

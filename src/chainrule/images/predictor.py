@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,19 +66,17 @@ class ImagePredictor(Trained[ImageNetwork, ImagePipeline, ImageSettings]):
 
     def evaluate(self, source: object) -> dict[str, float]:
         """Metrics on images with labels, whose classes the model must know."""
-        with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
-            images = self.images(source, Path(folder), True).labelled_as(self.classes)
-            return judge(images, self.scores_of(images))
+        images = self.images(source, True).labelled_as(self.classes)
+        return judge(images, self.scores_of(images))
 
     def scores(self, source: object) -> Scores:
         """The network's outputs for all images of a source."""
-        with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
-            return self.scores_of(self.images(source, Path(folder)))
+        return self.scores_of(self.images(source))
 
-    def images(self, source: object, folder: Path | None = None, labelled: bool = False) -> Images:
+    def images(self, source: object, labelled: bool = False) -> Images:
         """The images of a source in the network's size: of a folder those in all folders below it,
         which are classes if they are ``labelled``."""
-        room = Room(folder, self.settings.data.limit)
+        room = Room(None, self.settings.data.limit)
         images = self.pipeline.read(source, room=room, labelled=labelled)
         # That sizes differ from the network's is as usual here.
         self.last_findings = tuple(f for f in images.findings if f.code not in ("D304", "D305"))

@@ -11,7 +11,6 @@ from typing import Any
 from ..data.images import Room, read_images
 from ..errors import ConfigError
 from ..table import Listener, Repeated, Talk
-from ..table.fitting import arrays_folder
 from ..table.repeating import members, seed_list, train_all
 from ..table.runfolder import unwritable
 from .fit import OPTIONS, anywhere, image_settings_for
@@ -72,17 +71,17 @@ def repeat_images(
     labels, origin = None, settings.data.path if source is None else source
     if isinstance(origin, tuple) and len(origin) == 2:
         origin, labels = origin
-    with arrays_folder(Path(where).expanduser() if where else None) as arrays:
-        try:
-            images = read_images(
-                origin, labels, classes=data.classes or None, size=data.wanted_size,
-                channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad,
-                room=Room(arrays, data.limit),
-            )  # fmt: skip
-        except OSError as error:
-            raise unwritable(arrays or Path(), error) from None
-        first = next(iter(members(settings, chosen, folds).values()))
-        divided(images, first.data, first.seed)  # what is wrong with that, before a folder is made
-        named = replace(settings, name=settings.name or images.name)
-        heard = listener or Listener()
-        return train_all(IMAGES, anywhere(named), images, chosen, folds, heard)
+    place = Path(where).expanduser() if where else None
+    try:
+        images = read_images(
+            origin, labels, classes=data.classes or None, size=data.wanted_size,
+            channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad,
+            room=Room(place, data.limit),
+        )  # fmt: skip
+    except OSError as error:
+        raise unwritable(place or Path(), error) from None
+    first = next(iter(members(settings, chosen, folds).values()))
+    divided(images, first.data, first.seed)  # what is wrong with that, before a folder is made
+    named = replace(settings, name=settings.name or images.name)
+    heard = listener or Listener()
+    return train_all(IMAGES, anywhere(named), images, chosen, folds, heard)

@@ -13,7 +13,6 @@ from .. import table
 from ..arguments import path_of
 from ..errors import ConfigError, StateError
 from ..table import Listener, Predictor, Repeated, Talk
-from ..table.fitting import arrays_folder
 from ..table.loading import read_facts, read_settings, saved_run, text_of
 from ..table.repeating import Way, go_on_with, group_source
 from ..table.resuming import reopened
@@ -136,18 +135,17 @@ def _resumed(
             help="give them: chainrule.resume(run, (pixels, labels))",
         )
     origin = settings.data.path if source is None else source
-    with arrays_folder(place) as arrays:
-        prepared = prepare_images(origin, settings.data, settings.seed, arrays)
-        found, wanted = prepared.fingerprint, folder.facts["data"].get("fingerprint")
-        before = json.loads(text_of(place, "pipeline.json"))
-        if found != wanted or json.loads(prepared.pipeline.to_json()) != before:
-            raise StateError(
-                "the images are not the same as when this run began",
-                where=prepared.name,
-                help=f"bring them back ({wanted}; now {found}), or train anew: chainrule train "
-                f"{place / 'run.toml'}",
-            )
-        return ImageFitting(prepared, settings, place.parent, heard, True).go_on(folder)
+    prepared = prepare_images(origin, settings.data, settings.seed, place)
+    found, wanted = prepared.fingerprint, folder.facts["data"].get("fingerprint")
+    before = json.loads(text_of(place, "pipeline.json"))
+    if found != wanted or json.loads(prepared.pipeline.to_json()) != before:
+        raise StateError(
+            "the images are not the same as when this run began",
+            where=prepared.name,
+            help=f"bring them back ({wanted}; now {found}), or train anew: chainrule train "
+            f"{place / 'run.toml'}",
+        )
+    return ImageFitting(prepared, settings, place.parent, heard, True).go_on(folder)
 
 
 IMAGES: Way[ImageSettings, ImagePredictor] = Way(

@@ -14,7 +14,7 @@ from ..arguments import path_of
 from ..data import Bundled, Kind, Table, Task
 from ..data.table import Cell
 from ..errors import ConfigError
-from .fitting import Fitting, arrays_folder, prepared_arrays, task_of
+from .fitting import Fitting, prepared_arrays, task_of
 from .opening import open_table
 from .predictor import Predictor
 from .settings import Settings, Source, from_environment, from_words, gather
@@ -157,12 +157,11 @@ def fit_settings(
     settings = completed(settings, origin, table, known)
     where = settings.output.runs_dir
     place = Path(where).expanduser() if where else None
-    with arrays_folder(place) as arrays:
-        prepared = prepared_arrays(table, settings.data, settings.seed, arrays)
-        settings = settings.resolved(len(prepared.train), task_of(prepared))
-        heard.findings(prepared.findings)
-        origin = known.path if known else origin
-        return Fitting(origin, table, prepared, settings, place, heard, named).run()
+    prepared = prepared_arrays(table, settings.data, settings.seed, place)
+    settings = settings.resolved(len(prepared.train), task_of(prepared))
+    heard.findings(prepared.findings)
+    origin = known.path if known else origin
+    return Fitting(origin, table, prepared, settings, place, heard, named).run()
 
 
 def completed(settings: Settings, origin: object, table: Table, known: Bundled | None) -> Settings:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,7 @@ from .settings import DataSettings, Settings
 from .trainer import new_trainer
 from .watch import Listener
 
-__all__ = ["Fitting", "arrays_folder", "check_division", "prepared_arrays", "task_of", "untrained"]
+__all__ = ["Fitting", "check_division", "prepared_arrays", "task_of", "untrained"]
 
 
 def task_of(prepared: Prepared) -> Task:
@@ -35,13 +32,14 @@ def task_of(prepared: Prepared) -> Task:
     return task
 
 
-def prepared_arrays(table: Table, data: DataSettings, seed: int, arrays: Path | None) -> Prepared:
-    """Schema, split, fitted preprocessing and arrays, as the settings say."""
+def prepared_arrays(table: Table, data: DataSettings, seed: int, place: Path | None) -> Prepared:
+    """Schema, split, fitted preprocessing and arrays, as the settings say; arrays that do not fit
+    into memory lie in files of ``place`` without a name.
+    """
     try:
-        return prepare(table, data.target, **_wanted(data), seed=seed, folder=arrays)
+        return prepare(table, data.target, **_wanted(data), seed=seed, folder=place)
     except OSError as error:
-        # The folder of arrays is ours and new: what cannot be written is the one around it.
-        raise unwritable(arrays.parent if arrays else Path(), error) from None
+        raise unwritable(place or Path(), error) from None
 
 
 def check_division(table: Table, data: DataSettings, seed: int) -> None:
@@ -60,17 +58,6 @@ def _wanted(data: DataSettings) -> dict[str, Any]:
         "fractions": data.split,
         "fold": (data.fold[0], data.fold[1]) if data.fold else None,
     }
-
-
-@contextlib.contextmanager
-def arrays_folder(place: Path | None) -> Iterator[Path | None]:
-    """Where arrays that do not fit into memory lie while training; removed afterwards."""
-    folder = None if place is None else place / f".arrays-{secrets.token_hex(4)}"
-    try:
-        yield folder
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def untrained(prepared: Prepared, settings: Settings) -> tuple[TableNet, Trainer]:

@@ -90,10 +90,9 @@ class Predictor(Trained[TableNet, Pipeline, Settings]):
 
     def scores(self, table: Table, rows: npt.NDArray[np.int64] | None = None) -> Scores:
         """The network's outputs for ``rows`` (all of them if None)."""
-        with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
-            features = self.pipeline.transform(table, rows, folder=Path(folder))
-            self.last_findings = (*table.findings, *features.findings)
-            return self.scores_of(features)
+        features = self.pipeline.transform(table, rows, folder=Path(tempfile.gettempdir()))
+        self.last_findings = (*table.findings, *features.findings)
+        return self.scores_of(features)
 
     def scores_of(self, features: Features) -> Scores:
         """The network's outputs for rows that are encoded already."""

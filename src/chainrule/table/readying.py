@@ -38,17 +38,17 @@ class Ready:
 def readied(settings: Settings, source: object = None) -> Iterator[Ready]:
     """What `fit_settings` would train with; ``source`` stands for the table if it is given.
 
-    Inside, random numbers are those of a training; arrays that do not fit into memory lie in a
-    temporary folder. Raises what `fit` raises before it trains.
+    Inside, random numbers are those of a training; arrays that do not fit into memory lie in
+    temporary files. Raises what `fit` raises before it trains.
     """
     origin = source if source is not None else settings.data.path
     table, known = open_table(origin, settings.data.query or None)
     settings = completed(settings, origin, table, known)
-    with tempfile.TemporaryDirectory(prefix="chainrule-") as arrays:
-        prepared = prepared_arrays(table, settings.data, settings.seed, Path(arrays))
-        settings = settings.resolved(len(prepared.train), task_of(prepared))
-        with generator_at(2 * settings.seed + 1):
-            yield Ready(table, prepared, settings)
+    arrays = Path(tempfile.gettempdir())
+    prepared = prepared_arrays(table, settings.data, settings.seed, arrays)
+    settings = settings.resolved(len(prepared.train), task_of(prepared))
+    with generator_at(2 * settings.seed + 1):
+        yield Ready(table, prepared, settings)
 
 
 def arrays_of(part: Examples) -> tuple[Any, Any]:

@@ -22,7 +22,16 @@ from .loading import load_run, read_facts, text_of
 from .opening import open_table
 from .predictor import Predictor
 from .resuming import resume
-from .runfolder import GROUP, json_text, new_folder, now, plain, unwritable
+from .runfolder import (
+    GROUP,
+    json_text,
+    new_folder,
+    now,
+    plain,
+    publish,
+    remove_remains,
+    unwritable,
+)
 from .settings import Settings, Source, Whole, from_text, gather
 from .trained import Trained
 from .watch import Listener, Talk, number
@@ -294,12 +303,14 @@ class _Group:
         base = Path(chosen.output.runs_dir).expanduser()
         try:
             base.mkdir(parents=True, exist_ok=True)
-            path = new_folder(base, f"{started:%Y%m%d-%H%M%S}-{plain(stem)}-x{len(names)}")
+            remove_remains(base)
+            new = new_folder(base, f"{started:%Y%m%d-%H%M%S}-{plain(stem)}-x{len(names)}")
         except OSError as error:
             raise unwritable(base, error) from None
-        group = cls(path, facts)
-        write_whole(path / "run.toml", settings.to_toml().encode("utf-8"))
+        group = cls(new.path, facts)
+        write_whole(new.path / "run.toml", settings.to_toml().encode("utf-8"))
         group.update("running", {})
+        group.path = publish(new)
         return group
 
     @classmethod

@@ -13,7 +13,7 @@ from typing import Any
 from ..arguments import path_of
 from ..errors import StateError
 from .fingerprint import fingerprint_of
-from .fitting import Fitting, arrays_folder, prepared_arrays
+from .fitting import Fitting, prepared_arrays
 from .loading import read_facts, read_settings, text_of
 from .opening import open_table
 from .predictor import Predictor
@@ -98,16 +98,15 @@ def _resumed(folder: RunFolder, settings: Settings, source: object, heard: Liste
             help=f"bring back the table ({wanted}; now {found}), or train anew: chainrule train "
             f"{place / 'run.toml'}",
         )
-    with arrays_folder(place) as arrays:
-        prepared = prepared_arrays(table, settings.data, settings.seed, arrays)
-        before = (place / "pipeline.json").read_text(encoding="utf-8")
-        if json.loads(prepared.pipeline.to_json()) != json.loads(before):
-            raise StateError(
-                "the preprocessing comes out differently than when this run began",
-                where=str(place / "pipeline.json"),
-                help="use the release of Chainrule that wrote the run, or train anew",
-            )
-        return Fitting(origin, table, prepared, settings, place.parent, heard, True).go_on(folder)
+    prepared = prepared_arrays(table, settings.data, settings.seed, place)
+    before = (place / "pipeline.json").read_text(encoding="utf-8")
+    if json.loads(prepared.pipeline.to_json()) != json.loads(before):
+        raise StateError(
+            "the preprocessing comes out differently than when this run began",
+            where=str(place / "pipeline.json"),
+            help="use the release of Chainrule that wrote the run, or train anew",
+        )
+    return Fitting(origin, table, prepared, settings, place.parent, heard, True).go_on(folder)
 
 
 def _check_settings(facts: Mapping[str, Any], settings: Whole, place: Path) -> None:

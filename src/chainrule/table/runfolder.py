@@ -33,16 +33,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StateError
-from ..train.checkpoint import write_whole
+from ..scratch import Held, remove_abandoned
+from ..train.checkpoint import remove_leftovers, write_whole
 
 __all__ = ["FILES", "GROUP", "RunFolder", "is_written", "json_text", "new_folder", "now", "plain",
-           "sha256_of", "unwritable"]  # fmt: skip
+           "publish", "remove_remains", "sha256_of", "unwritable"]  # fmt: skip
 
 #: what tells the folder of several runs from a run folder
 GROUP = "group.json"
 FILES = ("run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt")
 NAME_LETTERS = 40
 LOCK_TRIES = 10
+_HIDDEN = re.compile(r"\.\d{8}-\d{6}-.+-[0-9a-f]{4}")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -82,20 +84,27 @@ class RunFolder:
         self.before = 0.0  # seconds of earlier processes that worked on the run
         self._begun = time.monotonic()  # the clock on the wall may be set back
         self._unlock: Callable[[], object] | None = None
+        self._new: Held | None = None  # until `update` makes it a run
 
     @classmethod
     def create(cls, runs_dir: Path | None, data: str, model: str, name: str = "") -> RunFolder:
-        """A new folder ``YYYYMMDD-HHMMSS-<data>-<model>-<4 hex>``; ``name`` replaces the middle."""
+        """A new folder ``YYYYMMDD-HHMMSS-<data>-<model>-<4 hex>``; ``name`` replaces the middle.
+
+        It is hidden until there is a ``run.json``, and removed if that does not come. What others
+        left half done in ``runs_dir`` when they were killed is removed, too.
+        """
         started = now()
         if runs_dir is None:
             return cls(None, started)
         middle = plain(name) or "-".join(filter(None, (plain(data), plain(model)))) or "run"
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
-            path = new_folder(runs_dir, f"{started:%Y%m%d-%H%M%S}-{middle}")
+            remove_remains(runs_dir)
+            new = new_folder(runs_dir, f"{started:%Y%m%d-%H%M%S}-{middle}")
         except OSError as error:
             raise unwritable(runs_dir, error) from None
-        folder = cls(path, started)
+        folder = cls(new.path, started)
+        folder._new = new
         folder._acquire()
         for file in ("metrics.jsonl", "events.jsonl", "log.txt"):
             folder._append(file, "")
@@ -109,6 +118,7 @@ class RunFolder:
         """
         folder = cls(path, now())
         folder._acquire()
+        remove_leftovers(path)
         folder.facts = dict(facts)
         folder.before = float(facts.get("seconds", 0.0))
         return folder
@@ -155,12 +165,15 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        return self.path.name if self.path else ""
+        return self.path.name.removeprefix(".") if self.path else ""
 
     def update(self, **facts: Any) -> None:
         """Adds facts to ``run.json`` and replaces the file."""
         self.facts.update(facts)
         self.write("run.json", json_text(self.facts, indent=2) + "\n")
+        if self._new is not None:
+            self.path = publish(self._new)
+            self._new = None
 
     def write(self, file: str, text: str) -> None:
         """Replaces one file in one step."""
@@ -199,17 +212,31 @@ def plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:NAME_LETTERS].strip("-.")
 
 
-def new_folder(base: Path, stem: str) -> Path:
-    """A folder that nobody else has, ``<stem>-<4 hex>``."""
+def new_folder(base: Path, stem: str) -> Held:
+    """A folder ``<stem>-<4 hex>`` that nobody else has; hidden until `publish`."""
     while True:
-        path = base / f"{stem}-{secrets.token_hex(2)}"
-        try:
-            path.mkdir()
-        except FileExistsError:
-            if not base.is_dir():
-                raise
-            continue
-        return path
+        new = Held(base, lambda: f".{stem}-{secrets.token_hex(2)}", mode=0o777)
+        if not new.path.with_name(new.path.name[1:]).exists():
+            return new
+        new.close()
+
+
+def publish(new: Held) -> Path:
+    """Shows a folder that is complete, for good. StateError if that is not possible."""
+    path = new.path.with_name(new.path.name[1:])
+    try:
+        new.keep_as(path)
+    except OSError as error:
+        raise unwritable(new.path.parent, error) from None
+    return path
+
+
+def remove_remains(runs_dir: Path) -> None:
+    """Removes what killed processes left in ``runs_dir``: folders that never became runs, and files
+    that were being written. Runs stay, and whatever belongs to a living process."""
+    remove_abandoned(runs_dir, _HIDDEN)
+    for run in runs_dir.glob("*/run.json"):
+        remove_leftovers(run.parent)
 
 
 def is_written(path: Path) -> bool:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arguments import path_of
 from ..errors import ConfigError, StateError
+from ..scratch import hold, remove_abandoned
 
-__all__ = ["HasState", "flush_folder", "load", "packed", "save", "write_whole"]
+__all__ = ["HasState", "flush_folder", "load", "packed", "remove_leftovers", "save", "write_whole"]
+
+#: how files are called while they are written
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -84,10 +89,10 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            _write_unnamed(content, temporary)
+        except OSError:  # there are no such files here; other trouble will come again
+            _write_named(content, temporary)
         os.replace(temporary, path)
         flush_folder(path.parent)
     except OSError as error:
@@ -98,6 +103,36 @@ def write_whole(path: Path, content: bytes) -> None:
             help="nothing was changed there; check that the folder exists, may be written to, "
             "and has room",
         ) from None
+
+
+def _write_unnamed(content: bytes, path: Path) -> None:
+    """Gives a file its name when all is in it: no process can leave half of one."""
+    with open(os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, 0o666), "wb") as file:
+        hold(file.fileno())
+        _fill(file, content)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            # With a folder, so that Python makes the system follow the link in /proc.
+            os.link(f"/proc/self/fd/{file.fileno()}", path.name, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+
+
+def _write_named(content: bytes, path: Path) -> None:
+    with path.open("xb") as file:
+        hold(file.fileno())
+        _fill(file, content)
+
+
+def _fill(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what `write_whole` left half done in ``folder`` when its process was killed."""
+    remove_abandoned(folder, _TEMPORARY)
 
 
 def flush_folder(folder: Path) -> None:
