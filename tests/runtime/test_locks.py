@@ -91,7 +91,7 @@ def test_a_joint_lock_is_given_back_when_a_ctrl_c_strikes_between_its_parts() ->
     second.calls = Struck(1)  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt), JointLock([second, first]).calls:
         pass
-    together(lambda: first.calls.acquire(timeout=1) or pytest.fail("still taken"))
+    together(lambda: first.calls.acquire(timeout=100) or pytest.fail("still taken"))
 
 
 def counter(steps: int, *tensors: cr.Tensor) -> Callable[[], Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -17,6 +16,7 @@ from chainrule.runtime.description import ProgramMeta, Slot
 from chainrule.runtime.link import link
 from chainrule.runtime.processors import set_num_threads
 from chainrule.runtime.program import NativeProgram
+from effort import effort
 from runtime import toy
 from runtime.programs import F32, axpy_meta, axpy_program, counting_program
 
@@ -181,9 +181,7 @@ def test_stop_ends_a_loop_between_two_steps() -> None:
     assert program.steps_done == 10
     timer = threading.Timer(0.2, program.stop)
     timer.start()
-    begin = time.perf_counter()
-    program.run_many(10**9)
-    assert time.perf_counter() - begin < 5
+    program.run_many(10**9)  # which would take hours
     timer.join()
     assert 0 < program.steps_done < 10**9
     assert count[0] == program.steps_done + 10
@@ -258,10 +256,6 @@ def test_a_guarded_program_shows_bad_reads_and_writes() -> None:
 
 
 def test_a_tiny_call_takes_microseconds() -> None:
+    """About twice as long as the unit."""
     program, _ = axpy_program()
-    times = []
-    for _ in range(3000):
-        begin = time.perf_counter()
-        program(X, scalars=(1.0,))
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 20e-6
+    assert effort(lambda: program(X, scalars=(1.0,))) < 8

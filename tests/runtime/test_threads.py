@@ -16,6 +16,7 @@ from chainrule.runtime import processors
 from chainrule.runtime import threads as threads_module
 from chainrule.runtime.link import link
 from chainrule.runtime.parking import FUNCTIONS, parking_text
+from chainrule.runtime.processors import MAX_THREADS, available
 from chainrule.runtime.threads import Pool, _parking_object, pool
 from runtime.programs import counter
 
@@ -56,26 +57,35 @@ def test_idle_workers_return_to_python() -> None:
     counter().run(3, 1)
     workers = pool()._workers[:2]
     assert [w.away.value for w in workers] == [0, 0]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 100
     while not all(w.away.value for w in workers):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    begin = time.process_time()
+    elapsed, busy = time.monotonic(), time.process_time()
     time.sleep(0.2)
-    assert time.process_time() - begin < 0.05
+    assert (time.process_time() - busy) / (time.monotonic() - elapsed) < 0.5  # of one processor
 
 
-@pytest.mark.alone
 def test_more_threads_than_processors_stay_usable() -> None:
-    """Pure spinning would take 4 ms a barrier when crowded; yielding takes microseconds."""
+    """Pure spinning takes 4 ms a barrier when crowded; yielding takes microseconds."""
     program = counter(phases=3)
-    program.run(7, 10)
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        program.run(7, 100)
-        times.append((time.perf_counter() - begin) / 300)
-    assert min(times) < 1e-3
+    threads = min(2 * available() + 3, MAX_THREADS)
+
+    def quickest() -> float:
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            program.run(threads, 20)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    program.run(threads, 10)
+    yielding, spins = quickest(), pool()._spins.value
+    pool()._spins.value = 1_000_000
+    try:
+        assert yielding < quickest()
+    finally:
+        pool()._spins.value = spins
 
 
 def test_a_stop_ends_all_threads_at_the_same_step() -> None:
@@ -92,14 +102,15 @@ def test_a_stop_ends_all_threads_at_the_same_step() -> None:
 
 def test_python_runs_on_while_native_code_does() -> None:
     """The interpreter's lock is free during a run."""
-    program = counter(phases=1, spin=300_000_000)
-    ticks = 0
-    runner = threading.Thread(target=program.run, args=(1, 1))
+    program = counter(phases=1, spin=20_000)
+    runner = threading.Thread(target=program.run, args=(1, 10**9))
     runner.start()
-    while runner.is_alive():
+    while not program.control.done.value:
         time.sleep(0.001)
-        ticks += 1
-    assert ticks > 10
+    assert runner.is_alive()
+    program.control.stop.value = 1  # which else nobody could say
+    runner.join()
+    assert 0 < program.control.done.value < 10**9
 
 
 def test_callers_from_several_threads_take_turns() -> None:
