@@ -106,7 +106,7 @@ def test_who_is_free_does_what_a_late_thread_has_left() -> None:
     chains = Chains(phases=1, block=2, watched=True)
     first = threading.Thread(target=chains.enter, args=(0, 2, 1))
     first.start()
-    assert chains.waited.wait(20)  # for the other one, at the end of the step
+    assert chains.waited.wait(300)  # for the other one, at the end of the step
     assert chains.seen is not None
     chains.enter(1, 2, 1)
     first.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,27 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 def test_a_place_that_does_not_exist(ending: str, tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be written"):
         write_file(COLUMNS, tmp_path / "none" / f"out.{ending}")
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_what_a_killed_process_left_is_removed_and_what_is_written_is_not(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, left = tmp_path / f"out.{ending}", tmp_path / f".0123abcd-out.{ending}"
+    other = tmp_path / f".0123abcd-other.{ending}"
+    left.write_text("half")
+    other.write_text("what another command writes")
+    replace = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "replace", replace)
+        write_file(COLUMNS[2:], path)  # another one, which must not take what is ready here
+        assert Path(source).exists()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    write_file(COLUMNS, path)
+    assert {p.name for p in tmp_path.iterdir()} == {path.name, other.name}
 
 
 def test_formats() -> None:

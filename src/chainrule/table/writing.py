@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, StateError
+from ..scratch import hold, remove_abandoned
 
 __all__ = ["FORMATS", "format_of", "write_file", "write_text"]
 
@@ -65,17 +67,23 @@ def _cell(value: object) -> object:
 
 
 def write_file(columns: Sequence[Column], path: Path) -> None:
-    """Writes beside ``path``, then renames. StateError when that is not possible."""
+    """Writes beside ``path``, then renames. StateError when that is not possible.
+
+    What a killed process left of the same file is removed.
+    """
     format, gzipped = format_of(path)
+    remove_abandoned(path.parent, re.compile(rf"\.[0-9a-f]{{8}}-{re.escape(path.name)}"))
     # The ending stays: DuckDB and people go by it.
     temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     try:
-        if format == "parquet":
-            _write_parquet(columns, temporary)
-        else:
-            with _opened(temporary, gzipped) as out:
-                write_text(columns, format, out)
-        os.replace(temporary, path)
+        with temporary.open("xb") as held:
+            hold(held.fileno())
+            if format == "parquet":
+                _write_parquet(columns, temporary)
+            else:
+                with _opened(temporary, gzipped) as out:
+                    write_text(columns, format, out)
+            os.replace(temporary, path)
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from None
     except duckdb.Error as error:
@@ -89,7 +97,7 @@ def write_file(columns: Sequence[Column], path: Path) -> None:
 def _opened(path: Path, gzipped: bool) -> Iterator[IO[str]]:
     """A new text file; gzipped without a name and a time, so that equal rows make equal files."""
     with contextlib.ExitStack() as stack:
-        raw: IO[bytes] = stack.enter_context(path.open("xb"))
+        raw: IO[bytes] = stack.enter_context(path.open("wb"))
         if gzipped:
             packed = gzip.GzipFile("", "wb", mtime=0, fileobj=raw)
             raw = cast("IO[bytes]", stack.enter_context(packed))
@@ -106,7 +114,8 @@ def _write_parquet(columns: Sequence[Column], path: Path) -> None:
         connection.register("source", arrays)
         place = str(path.absolute()).replace("'", "''")
         connection.execute(
-            f"COPY (SELECT {', '.join(quoted)} FROM source) TO '{place}' (FORMAT parquet)"
+            f"COPY (SELECT {', '.join(quoted)} FROM source) TO '{place}' "
+            "(FORMAT parquet, USE_TMP_FILE false)"  # the file that is held, and no other
         )
     finally:
         connection.close()
