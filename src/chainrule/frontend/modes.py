@@ -6,8 +6,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -102,17 +101,36 @@ def is_grad_enabled() -> bool:
     return thread.grad
 
 
-@contextmanager
-def paused() -> Iterator[None]:
+class paused:  # noqa: N801 - used as no_grad is
     """Inside, operations run at once although a trace is being recorded.
 
-    For memory that outlives the step, such as an optimizer's slots at its first step.
+    For memory that outlives the step, such as an optimizer's slots at its first step. (No
+    generator: one that an interrupt has stopped would put the trace back when it is collected.)
     """
-    trace, thread.trace = thread.trace, None
-    try:
-        yield
-    finally:
-        thread.trace = trace
+
+    def __enter__(self) -> None:
+        self._trace, thread.trace = thread.trace, None
+
+    def __exit__(self, *error: object) -> None:
+        thread.trace = self._trace
+
+
+def restored(function: Callable[P, R]) -> Callable[P, R]:
+    """``function``, after which the thread is as it was before.
+
+    A signal may strike when a ``with`` ends, before its `__exit__` has done anything, and the trace
+    or a `no_grad` would last for good. Nothing is called here where it could strike.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        trace, grad, layer = thread.trace, thread.grad, thread.layer
+        try:
+            return function(*args, **kwargs)
+        finally:
+            thread.trace, thread.grad, thread.layer = trace, grad, layer
+
+    return wrapped
 
 
 def here() -> Location | None:

@@ -13,7 +13,7 @@ from ..ir.graph import Graph, Node
 from ..ir.memory import narrowed, target_dtype
 from ..ir.types import Array, row_major
 from .apply import from_array, from_node
-from .modes import structure, where
+from .modes import restored, structure, where
 from .storage import NOT_KEPT, NotKept, Storage
 from .tensor import Tensor
 from .tracer import HostEffect, HostScalar, Trace
@@ -111,6 +111,7 @@ def _cast(array: Array) -> Callable[[Array], Array] | None:
     return None if target_dtype(array.dtype).numpy == array.dtype else narrowed
 
 
+@restored
 def trace_function(
     function: Callable[..., Any],
     args: tuple[Any, ...],

@@ -55,7 +55,8 @@ class Trace(AbstractContextManager["Trace"]):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        thread.trace = None
+        if thread.trace is self:
+            thread.trace = None
         if kind is not None:
             for tensor, required in reversed(self._requires):
                 tensor._requires_grad = required

@@ -17,7 +17,7 @@ from ..ir.graph import Node, bind, full_like
 from ..ir.memory import element_strides
 from ..ir.types import DType, is_whole
 from .apply import from_node, replay, tensor_of
-from .modes import no_grad, thread, where
+from .modes import no_grad, restored, thread, where
 from .operations.arithmetic import broadcast_to, cast, equal
 from .operations.creation import iota
 from .operations.shaping import reshape, stack
@@ -139,6 +139,7 @@ def value_and_grad(
     (value, anything). Arguments may be nested lists, tuples and dicts.
     """
 
+    @restored
     def derived(*args: Any) -> Any:
         chosen = _chosen(argnums, len(args))
         split = [_real_leaves(args[i], f"argument {i}") for i in chosen]
@@ -209,6 +210,7 @@ def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = F
     return derived
 
 
+@restored
 def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """(y, pull) for y = function(*primals); ``pull(g)`` is the tuple of (dy/dx)ᵀ g for each x.
 
@@ -262,6 +264,7 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     return _pushed(function, tuple(primals), tuple(tangents))
 
 
+@restored
 def _pushed(
     function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...] | None
 ) -> tuple[Any, Any]:
