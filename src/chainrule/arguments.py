@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import ConfigError, StateError
 
-__all__ = ["check_state", "path_of"]
+__all__ = ["check_state", "path_of", "user_path"]
 
 
 def path_of(value: object, what: str) -> Path:
@@ -16,6 +16,23 @@ def path_of(value: object, what: str) -> Path:
     if isinstance(value, str | os.PathLike):
         return Path(value)
     raise ConfigError(f"{what} is {value!r}", help="give a path: text or a pathlib.Path")
+
+
+def user_path(value: object, what: str) -> Path:
+    """`path_of` with ``~`` and ``~name`` as the folders of users.
+
+    ConfigError, with ``what`` it is, for a user that does not exist, and for what can be no path.
+    """
+    path = path_of(value, what)
+    if "\0" in str(path):
+        raise ConfigError(f"{what} is {str(path)!r}", help="a path holds no zero character")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{what} is {str(path)!r}, and {path.parts[0]} is nobody's folder",
+            help="write the path in full, or ./ in front of a name that begins with ~",
+        ) from None
 
 
 def check_state(state: object, owner: str, source: str = "state_dict()") -> None:

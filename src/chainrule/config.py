@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from chainrule.arguments import user_path
 from chainrule.errors import ConfigError
 
 __all__ = ["CACHE", "CACHE_DIR", "COMPARE", "DUMP", "NO_COLOR", "NUM_THREADS", "SETTINGS", "TABLE",
@@ -69,12 +70,13 @@ def _parse_count(text: str) -> int:
 def _default_cache_dir() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification says that a relative path there must be ignored.
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
-    return root / "chainrule"
+    if os.path.isabs(base):
+        return Path(base) / "chainrule"
+    return user_path("~", "the folder of this user") / ".cache" / "chainrule"
 
 
 def _parse_folder(text: str) -> Path:
-    return Path(text).expanduser()
+    return user_path(text, "the folder")
 
 
 def _parse_optional_folder(text: str) -> Path | None:

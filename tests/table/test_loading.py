@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ChainruleError, StateError
+from chainrule.records import sha256_of
 from chainrule.table import Predictor, load_run
-from chainrule.table.runfolder import sha256_of
+from resealing import reseal
 
 
 @pytest.fixture
@@ -24,8 +25,7 @@ def copy(fitted: Predictor, tmp_path: Path) -> Path:
 
 
 def facts(run: Path, **changed: object) -> None:
-    path = run / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    reseal(run / "run.json", **changed)
 
 
 def replaced(run: Path, file: str, old: str, new: str) -> None:
@@ -34,8 +34,13 @@ def replaced(run: Path, file: str, old: str, new: str) -> None:
     assert old in text
     (run / file).write_text(text.replace(old, new, 1))
     files = json.loads((run / "run.json").read_text())["files"]
-    if file in files:
-        facts(run, files=files | {file: sha256_of(run / file)})
+    reseal(run / "run.json", ("settings",), files=files | {file: sha256_of(run / file)})
+
+
+def replaced_text(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
 
 
 def cut(run: Path, file: str) -> None:
@@ -51,11 +56,18 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "preprocessing changed": (
         lambda r: (r / "pipeline.json").write_text("{}"), "not the one that this run wrote"),
     "run.json cut off": (lambda r: cut(r, "run.json"), "not JSON"),
-    "run.json of something else": (lambda r: (r / "run.json").write_text("{}"), "not that of a"),
-    "a newer version": (lambda r: facts(r, version=2), "version 2"),
+    "run.json of something else": (lambda r: (r / "run.json").write_text("{}"), "of another kind"),
+    "run.json changed by hand": (
+        lambda r: (r / "run.json").write_text((r / "run.json").read_text() + " "), "its checksum"),
+    "a newer version": (lambda r: facts(r, version=3), "version 3"),
     "still training": (lambda r: facts(r, status="running"), "status is running"),
     "failed": (lambda r: facts(r, status="failed", error="loss nan"), "status is failed"),
     "a wrong type": (lambda r: facts(r, findings="none"), "`findings`"),
+    "settings changed": (
+        lambda r: replaced_text(r / "run.toml", '"relu"', '"tanh"'),
+        "`model.activation` was \"relu\" and is \"tanh\""),
+    "history changed": (
+        lambda r: replaced_text(r / "metrics.jsonl", "0.", "1."), "metrics.jsonl is not the one"),
     "hashes gone": (lambda r: facts(r, files={}), "not the one that this run wrote"),
     "a task that is none": (lambda r: facts(r, task="ranking"), "'ranking' is not known"),
     "another target": (
@@ -98,15 +110,25 @@ def test_a_run_of_the_first_release(copy: Path, fitted: Predictor, table: Any) -
         'weight_decay = 0.1\npatience = 15\ntime_limit = 0.0\noptimizer = "adamw"\n'
         'loss = "bce_with_logits"\n'
     )
+    reseal(copy / "run.json", ("settings",))
     old = load_run(copy)
     assert old.settings.train == fitted.settings.train
     np.testing.assert_array_equal(old.predict_proba(table), fitted.predict_proba(table))
 
 
 def test_a_line_that_was_being_written_is_left_out(copy: Path, fitted: Predictor) -> None:
+    """In runs whose history nothing vouches for."""
     with (copy / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 41, "lo')
+    files = json.loads((copy / "run.json").read_text())["files"]
+    facts(copy, files={f: h for f, h in files.items() if f != "metrics.jsonl"})
     assert load_run(copy).history.epoch == fitted.history.epoch
+
+
+def test_settings_that_no_prediction_depends_on_may_change(copy: Path, fitted: Predictor) -> None:
+    replaced_text(copy / "run.toml", "epochs = 40", "epochs = 50")
+    (copy / "run.toml").write_text((copy / "run.toml").read_text() + "# a note\n")
+    assert load_run(copy).metrics == fitted.metrics
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:

@@ -37,10 +37,18 @@ def test_damaged_groups(tmp_path: Path) -> None:
     group.mkdir()
     (group / "group.json").write_text("[]")
     [line] = overview(tmp_path)
-    assert (line.status, line.trouble) == ("broken", "group.json cannot be read")
-    with pytest.raises(StateError, match="cannot be read"):
+    assert (line.status, line.trouble) == ("broken", "group.json is JSON of another kind")
+    with pytest.raises(StateError, match="of another kind"):
         details(group)
-    facts = {"name": "a", "status": "running", "started": "x", "members": {}, "summary": {}}
+    facts = {
+        "format": "chainrule.group",
+        "version": 1,
+        "name": "a",
+        "status": "running",
+        "started": "x",
+        "members": {},
+        "summary": {},
+    }
     (group / "group.json").write_text(json.dumps(facts))
     assert overview(tmp_path)[0].status == "killed"
     assert run_folders(tmp_path / "none") == []

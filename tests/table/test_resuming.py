@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from chainrule.errors import StateError
+from chainrule.records import sha256_of
 from chainrule.table import Listener, Predictor, fit, load_run, resume
 from chainrule.table.runfolder import RunFolder, is_written
 from chainrule.train import Callback
+from resealing import reseal
 
 
 class Stop(Callback):
@@ -153,6 +155,10 @@ def test_a_table_from_python_must_be_given(table: Any, tmp_path: Path) -> None:
 def test_preprocessing_that_comes_out_differently(ended: Path) -> None:
     path = ended / "pipeline.json"
     path.write_text(path.read_text().replace('"age"', '"agee"', 1))
+    with pytest.raises(StateError, match="not the one that this run wrote"):
+        resume(ended, verbose=False)
+    facts = json.loads((ended / "run.json").read_text())
+    reseal(ended / "run.json", files=facts["files"] | {"pipeline.json": sha256_of(path)})
     with pytest.raises(StateError, match="comes out differently"):
         resume(ended, verbose=False)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import StateError
-from chainrule.table.runfolder import RunFolder, json_text
+from chainrule.records import read_sealed, sha256_of
+from chainrule.table.runfolder import RUN, RunFolder, json_text
 
 
 def test_name_says_when_what_and_which(tmp_path: Path) -> None:
@@ -26,8 +27,12 @@ def test_files(tmp_path: Path) -> None:
     folder.metrics({"epoch": 1, "loss": 0.5})
     folder.metrics({"epoch": 2, "loss": float("inf")})
     folder.event("finding", code="D106")
+    folder.update()
     assert folder.path is not None
-    assert json.loads((folder.path / "run.json").read_text()) == {"status": "done", "lost": None}
+    facts = json.loads((folder.path / "run.json").read_text())
+    assert {k: facts[k] for k in ("status", "lost")} == {"status": "done", "lost": None}
+    assert facts["files"]["events.jsonl"] == sha256_of(folder.path / "events.jsonl")
+    assert read_sealed(folder.path / "run.json", RUN)["status"] == "done"
     lines = (folder.path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
         {"epoch": 1, "loss": 0.5},
@@ -63,7 +68,7 @@ def test_without_a_place_nothing_is_written() -> None:
     folder.update(status="done")
     folder.metrics({"epoch": 1})
     assert folder.path is None
-    assert folder.facts == {"status": "done"}
+    assert folder.facts["status"] == "done"
 
 
 def test_json_text_has_no_nan() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..arguments import user_path
 from .finding import find_run
 from .options import common, json_option, runs_dir_option
 from .starting import gathered, setting_words, settled
@@ -25,13 +26,13 @@ def config() -> None:
 
 def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Gathered[Any]:
     """The settings of a ``run.toml``, a run, or a table."""
-    path = Path(text).expanduser()
+    path = user_path(text, "the data")
     if text and path.suffix != ".toml" and not path.is_file():
         from ..data.bundles import BUNDLED
         from ..data.images import BUNDLED_IMAGES
 
         if text not in (*BUNDLED, *BUNDLED_IMAGES) and not holds_classes(path):
-            run = find_run(text, Path(runs_dir).expanduser())
+            run = find_run(text, user_path(runs_dir, "--runs-dir"))
             return gathered(str(run / "run.toml"), words, images=True)
     return gathered(text, words, images=True)
 
@@ -96,7 +97,7 @@ def fill(source: str, output: Path | None) -> None:
     from ..table.settings import from_file
     from ..table.starting import written
 
-    settings = settled([from_file(Path(source).expanduser(), relative=True)]).settings
+    settings = settled([from_file(user_path(source, "the data"), relative=True)]).settings
     text = settings.to_toml(settings.abouts())
     if output is None:
         click.echo(text, nl=False)

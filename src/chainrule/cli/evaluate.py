@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import click
 
+from ..arguments import user_path
 from .engine import engine
 from .finding import find_run
 from .options import common, json_option, runs_dir_option, threads_option
@@ -53,7 +53,7 @@ def evaluate(
     The rows of the training table contain those that the model learned from: judge it on others.
     Of a run on images, DATA are images with labels, as `train` takes them.
     """
-    place = find_run(run, Path(runs_dir).expanduser())
+    place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table.runfolder import json_text
     from ..table.scoring import metric_names
     from ..table.watch import number

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from ..arguments import user_path
 from ..errors import StateError, nearest
+from ..records import file_text, parsed
 
 __all__ = ["find_run", "list_runs"]
 
@@ -30,9 +31,10 @@ def _folders(runs_dir: Path) -> list[Path]:
 def _started(run: Path) -> str:
     """The moment in ``run.json``: names tell seconds only."""
     try:
-        return str(json.loads((run / "run.json").read_text(encoding="utf-8"))["started"])
-    except (OSError, ValueError, KeyError, TypeError):
+        facts = parsed(file_text(run / "run.json"), "run.json", str(run))
+    except (OSError, StateError):
         return ""
+    return str(facts.get("started", "")) if isinstance(facts, dict) else ""
 
 
 def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool = False) -> Path:
@@ -41,7 +43,7 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
     Groups of runs count; so do, with ``broken``, folders that have lost their ``run.json``.
     ``last`` is the latest run with a model; with ``unfinished``, the latest one of all.
     """
-    path = Path(text).expanduser()
+    path = user_path(text, "the run")
     whole = (path / "run.json").is_file() or (path / GROUP).is_file()
     if whole or path.is_absolute() or (broken and path.is_dir()):
         return path

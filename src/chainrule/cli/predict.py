@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..arguments import user_path
 from ..errors import ConfigError
 from .engine import engine
 from .finding import find_run
@@ -55,14 +56,14 @@ def predict(
     One row comes out for each row that went in, in the same order. Of a run on images, DATA is a
     folder, an image or an IDX file; each row has path, prediction and its probability.
     """
-    place = find_run(run, Path(runs_dir).expanduser())
+    place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table import open_table
     from ..table.writing import format_of, write_file, write_text
 
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
         format_of(output)  # a wrong ending is told before the work
-        refuse_to_replace(output, Path(data).expanduser())
+        refuse_to_replace(output, user_path(data, "the data"))
     predictor = engine(threads).load_run(place)
     from ..images import ImagePredictor
 

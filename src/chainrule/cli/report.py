@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..arguments import user_path
 from .finding import find_run
 from .options import common, json_option, runs_dir_option
 from .terminal import say
@@ -39,7 +40,7 @@ def report(
     A run that is still running, was interrupted or has failed is told as far as it came. With
     -o, the page is written beside what --json and --tensorboard ask for.
     """
-    place = find_run(run, Path(runs_dir).expanduser(), broken=run != "last", unfinished=True)
+    place = find_run(run, user_path(runs_dir, "--runs-dir"), broken=run != "last", unfinished=True)
     from ..report import export_tensorboard, report_facts, write_report
     from ..table.runfolder import is_written, json_text
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from ..arguments import user_path
 from .engine import engine
 from .finding import find_run
 from .options import (
@@ -42,7 +41,7 @@ def resume(
     A group that --seeds or --folds made goes on with the runs that are not done.
     """
     with graceful():
-        place = find_run(run, Path(runs_dir).expanduser(), unfinished=True)
+        place = find_run(run, user_path(runs_dir, "--runs-dir"), unfinished=True)
         chainrule, listener = engine(threads), listener_for(as_json)
         done = chainrule.resume(place, data, epochs=epochs, listener=listener).run
     if not as_json:

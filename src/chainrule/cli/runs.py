@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
+from ..arguments import user_path
 from .finding import find_run
 from .options import common, json_option, runs_dir_option
 from .terminal import colour, say
@@ -27,7 +27,7 @@ def runs() -> None:
 @common
 def list_all(place: str, as_json: bool, runs_dir: str) -> None:
     """All runs of the runs folder, or of GROUP (what --seeds and --folds leave), oldest first."""
-    base = Path(runs_dir).expanduser()
+    base = user_path(runs_dir, "--runs-dir")
     from ..table.overview import HEADS, overview
     from ..table.runfolder import json_text
 
@@ -51,7 +51,7 @@ def list_all(place: str, as_json: bool, runs_dir: str) -> None:
 @common
 def show(run: str, as_json: bool, runs_dir: str) -> None:
     """Status, data, model, metrics and curve of RUN: a folder, the end of its name, or `last`."""
-    place = find_run(run, Path(runs_dir).expanduser())
+    place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table.overview import details, details_text
     from ..table.runfolder import json_text
 
@@ -67,7 +67,7 @@ def show(run: str, as_json: bool, runs_dir: str) -> None:
 @common
 def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     """Metrics of runs A and B side by side, and every setting in which they differ."""
-    base = Path(runs_dir).expanduser()
+    base = user_path(runs_dir, "--runs-dir")
     first, second = (find_run(text, base) for text in (a, b))
     from ..images import run_settings
     from ..table.overview import comparison
@@ -90,7 +90,7 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
 @common
 def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
     """Remove run folders and everything in them. A run that is running is refused."""
-    base = Path(runs_dir).expanduser()
+    base = user_path(runs_dir, "--runs-dir")
     places = [find_run(name, base, broken=True) for name in names]
     from ..table.overview import removable, remove_run
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..arguments import user_path
 from .terminal import say, state
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def gathered(
     of_file = Path(source).suffix == ".toml"
     if not of_file and source:
         given["path"], places["path"] = source, "command line"
-    found = [from_file(Path(source).expanduser())] if of_file else []
+    found = [from_file(user_path(source, "the data"))] if of_file else []
     found += [from_environment(), source_of(given, places), from_words(words, "command line")]
     return settled(found, images)
 

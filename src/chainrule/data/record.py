@@ -15,6 +15,7 @@ from chainrule.data.schema import Column, Kind, Schema
 from chainrule.data.table import Cell
 from chainrule.data.target import Label, Target, Task
 from chainrule.errors import StateError
+from chainrule.records import parsed
 
 __all__ = ["dump", "load"]
 
@@ -40,10 +41,7 @@ def dump(
 
 def load(text: str, where: str) -> tuple[Schema, tuple[Encoder, ...], float, float, int]:
     reader = _Reader(where)
-    try:
-        document = json.loads(text, parse_constant=reader.refuse_constant)
-    except json.JSONDecodeError as error:
-        reader.fail(f"line {error.lineno}", f"not JSON: {error.msg}")
+    document = parsed(text, "the saved preprocessing", where)
     top = reader.record(document, "", "format", "version", "fitted_rows", "columns", "missing",
                         "target", "encoders")  # fmt: skip
     if top["format"] != FORMAT or top["version"] != VERSION:
@@ -72,9 +70,6 @@ class _Reader:
             where=f"{self.where}: {place}" if place else self.where,
             help="it was changed by hand or written by another version; train again",
         )
-
-    def refuse_constant(self, text: str) -> NoReturn:
-        self.fail("", f"{text} is not a number that can be used")
 
     def record(self, value: object, place: str, *keys: str) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -192,7 +187,8 @@ class _Reader:
         found = self.record(value, place, "type", "column", "date_format", "parts", "mean", "std",
                             "indicator")  # fmt: skip
         parts = self.list(found, "parts", f"{place}.")
-        if not parts or not set(parts) <= {"year", *PERIODS} or len(set(parts)) < len(parts):
+        known = ("year", *PERIODS)
+        if not parts or any(p not in known for p in parts) or len(set(parts)) < len(parts):
             self.fail(f"{place}.parts", "year, month, weekday or hour is expected")
         return DateEncoder(
             self.text(found, "column", place),

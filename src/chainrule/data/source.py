@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from chainrule.arguments import user_path
 from chainrule.data.bundles import BUNDLED
 from chainrule.data.columns import is_frame, numpy_columns
 from chainrule.data.finding import Finding
@@ -66,7 +67,7 @@ def read_table(
 
 
 def _read_file(path: Path, name: str | None, queried: bool) -> Table:
-    path = path.expanduser()
+    path = user_path(path, "the table")
     if path.is_dir():
         raise DataError(f"{path} is a folder", help="give one csv, tsv, parquet or jsonl file")
     if not path.exists():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..arguments import path_of
+from ..arguments import path_of, user_path
 from ..data.images import BUNDLED_IMAGES
 from ..table import Listener, Talk
 from ..table.fit import source_of
@@ -113,7 +113,7 @@ def fit_image_settings(
     heard = listener or Listener()
     origin = source if source is not None else settings.data.path
     where = settings.output.runs_dir
-    place = Path(where).expanduser() if where else None
+    place = user_path(where, "output.runs_dir") if where else None
     named = bool(settings.name)
     try:
         prepared = prepare_images(origin, settings.data, settings.seed, place)
@@ -138,6 +138,6 @@ def anywhere(settings: ImageSettings) -> ImageSettings:
 
 def _absolute(text: str) -> str:
     """A path that holds from any folder; the name of bundled images as it is."""
-    path = Path(text).expanduser()
+    path = user_path(text, "the data")
     bundled = text in BUNDLED_IMAGES and not path.exists()
     return text if bundled or not text else str(path.absolute())

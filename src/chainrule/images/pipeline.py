@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..data import Finding, Split, split_rows
 from ..data.images import BUNDLED_IMAGES, Images, Room, read_images
+from ..data.images.decoding import FITS
 from ..data.images.memory import MEMORY, in_file
 from ..data.images.reading import MOST_BAD
 from ..data.split import fold_rows
 from ..errors import DataError, StateError
+from ..records import check_shape, parsed
 from .network import ImageNetwork, build
 from .settings import ImageDataSettings, ImageSettings
 
 __all__ = ["ImagePipeline", "PreparedImages", "divided", "prepare_images"]
 
 FORMAT = "chainrule.images"
+SHAPE = {"format": str, "version": int, "size": [int], "channels": int, "fit": str,
+         "classes": [str], "mean": [float], "std": [float], "numbered?": bool}  # fmt: skip
+MOST_PIXELS = 1 << 15  # of a side
 #: a class of fewer images is told of
 FEW = 10
 
@@ -68,24 +72,22 @@ class ImagePipeline:
     @classmethod
     def from_json(cls, text: str, where: str) -> ImagePipeline:
         """From what `to_json` gave. StateError, naming ``where``, for anything else."""
-        try:
-            found = json.loads(text)
-            if (found.pop("format"), found.pop("version")) != (FORMAT, 1):
-                raise ValueError(text)
-            height, width = map(int, found.pop("size"))
-            lists: dict[str, Any] = {k: tuple(found.pop(k)) for k in ("classes", "mean", "std")}
-            pipeline = cls(size=(height, width), **lists, **found)
-            if not isinstance(pipeline.numbered, bool):
-                raise ValueError(pipeline.numbered)
-            numbers = np.array([pipeline.mean, pipeline.std], np.float64)
-            if numbers.shape != (2, pipeline.channels) or not np.isfinite(numbers).all():
-                raise ValueError(numbers)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        found = parsed(text, "pipeline.json", where)
+        check_shape(found, SHAPE, where)
+        sizes, classes, mean, std = (tuple(found[k]) for k in ("size", "classes", "mean", "std"))
+        pipeline = cls(
+            sizes, found["channels"], found["fit"], classes, mean, std,
+            found.get("numbered", False),
+        )  # fmt: skip
+        counts = {len(pipeline.mean), len(pipeline.std), pipeline.channels}
+        sides = len(pipeline.size) == 2 and all(1 <= n <= MOST_PIXELS for n in pipeline.size)
+        known = (found["format"], found["version"]) == (FORMAT, 1) and pipeline.fit in FITS
+        if not known or not sides or len(counts) > 1 or len(pipeline.classes) < 2:
             raise StateError(
                 "pipeline.json is not that of a run on images",
                 where=where,
                 help="it was changed or cut off; copy it again",
-            ) from None
+            )
         return pipeline
 
 

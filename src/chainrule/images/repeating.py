@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..arguments import user_path
 from ..data.images import Room, read_images
 from ..errors import ConfigError
 from ..table import Listener, Repeated, Talk
@@ -71,7 +72,7 @@ def repeat_images(
     labels, origin = None, settings.data.path if source is None else source
     if isinstance(origin, tuple) and len(origin) == 2:
         origin, labels = origin
-    place = Path(where).expanduser() if where else None
+    place = user_path(where, "output.runs_dir") if where else None
     try:
         images = read_images(
             origin, labels, classes=data.classes or None, size=data.wanted_size,

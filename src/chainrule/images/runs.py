@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import table
-from ..arguments import path_of
+from ..arguments import user_path
 from ..errors import ConfigError, StateError
 from ..table import Listener, Predictor, Repeated, Talk
-from ..table.loading import read_facts, read_settings, saved_run, text_of
+from ..table.loading import check_settings, read_facts, read_settings, saved_run, text_of
 from ..table.repeating import Way, go_on_with, group_source
-from ..table.resuming import reopened
+from ..table.resuming import reopened, same_json
 from ..table.runfolder import GROUP, RunFolder
 from ..table.settings import Settings, from_text, gather
 from ..train import load
@@ -39,7 +38,7 @@ def load_run(path: str | os.PathLike[str]) -> Predictor | ImagePredictor:
     Nothing in the folder is ever run. Raises StateError with file and place when the folder is not
     one, is unfinished, or when a file was changed, cut off or belongs to another run.
     """
-    folder = path_of(path, "the run folder").expanduser()
+    folder = user_path(path, "the run folder")
     return load_images_run(folder) if on_images(read_facts(folder)) else table.load_run(folder)
 
 
@@ -48,6 +47,7 @@ def load_images_run(folder: Path) -> ImagePredictor:
     facts = read_facts(folder)
     saved = saved_run(folder, facts)
     settings = _settings(folder)
+    check_settings(facts, settings, folder)
     place = folder / "pipeline.json"
     pipeline = ImagePipeline.from_json(text_of(folder, place.name), str(place))
     if list(pipeline.classes) != facts["classes"]:
@@ -63,7 +63,7 @@ def load_images_run(folder: Path) -> ImagePredictor:
 
 def run_settings(path: str | os.PathLike[str]) -> Settings | ImageSettings:
     """The settings of a run of either kind. StateError if they cannot be read."""
-    folder = path_of(path, "the run folder").expanduser()
+    folder = user_path(path, "the run folder")
     return _settings(folder) if on_images(read_facts(folder)) else read_settings(folder)
 
 
@@ -90,7 +90,7 @@ def resume(
     Raises StateError for a folder that is no run or is being written, for data that is not the same
     any more, and for a run that has nothing left to do; else what `fit` and `fit_images` raise.
     """
-    place = path_of(run, "the run folder").expanduser()
+    place = user_path(run, "the run folder")
     heard = listener or (Talk() if verbose else Listener())
     if (place / GROUP).is_file():
         return _resumed_group(place, source, epochs, heard)
@@ -105,9 +105,10 @@ def resume_images_run(
 ) -> ImagePredictor:
     """`resume` for a run on images."""
     facts, settings = read_facts(place), _settings(place)
+    before = settings
     if epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
-    with reopened(place, facts, settings, settings.train.epochs, epochs) as folder:
+    with reopened(place, facts, before, settings.train.epochs, epochs, heard) as folder:
         return _resumed(folder, place, settings, source, heard)
 
 
@@ -137,8 +138,8 @@ def _resumed(
     origin = settings.data.path if source is None else source
     prepared = prepare_images(origin, settings.data, settings.seed, place)
     found, wanted = prepared.fingerprint, folder.facts["data"].get("fingerprint")
-    before = json.loads(text_of(place, "pipeline.json"))
-    if found != wanted or json.loads(prepared.pipeline.to_json()) != before:
+    same = same_json(prepared.pipeline.to_json(), place, "pipeline.json")
+    if found != wanted or not same:
         raise StateError(
             "the images are not the same as when this run began",
             where=prepared.name,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+from ..arguments import user_path
 from ..data.images import is_image_source
 from ..data.images.decoding import Fit
 from ..errors import ConfigError, meant
@@ -232,10 +233,10 @@ class ImageSettings(Whole):
 
     def beside(self, output: Path) -> ImageSettings:
         """The same with paths that count from the folder of ``output``, a ``run.toml``."""
-        folder = output.expanduser().absolute().parent
+        folder = user_path(output, "the output").absolute().parent
 
         def moved(text: str) -> str:
-            found = Path(text).expanduser()
+            found = user_path(text, "the data")
             return os.path.relpath(found.absolute(), folder) if found.exists() and text else text
 
         data = replace(self.data, path=moved(self.data.path), test=moved(self.data.test))

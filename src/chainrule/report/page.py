@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..arguments import path_of
+from ..arguments import user_path
 from ..train.checkpoint import write_whole
 from .facts import report_facts
 from .judging import judging
@@ -36,15 +36,15 @@ def write_report(
 
     Returns the place. Raises StateError if ``run`` is no run folder, or nothing can be written.
     """
-    place = path_of(run, "the run folder").expanduser()
-    target = place / "report.html" if out is None else path_of(out, "the page").expanduser()
+    place = user_path(run, "the run folder")
+    target = place / "report.html" if out is None else user_path(out, "the page")
     write_whole(target, report_html(place, running=running).encode("utf-8"))
     return target
 
 
 def report_html(run: str | os.PathLike[str], *, running: bool = False) -> str:
     """The report of a run folder as HTML; see `report_facts`."""
-    return page(report_facts(path_of(run, "the run folder").expanduser(), running=running))
+    return page(report_facts(user_path(run, "the run folder"), running=running))
 
 
 def page(facts: Facts) -> str:

@@ -4,7 +4,6 @@ what it should be: a report of half a run is wanted most when something went wro
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StateError
+from ..records import Kind, file_text, parsed, parsed_sealed, sha256_of
 
 __all__ = ["RunFiles", "items", "number", "read", "table", "text", "whole"]
 
 FILES = ("run.json", "run.toml", "metrics.jsonl", "pipeline.json", "events.jsonl", "log.txt",
          "model.safetensors")  # fmt: skip
+RUN = Kind("run.json", "chainrule.run", version=2, sealed=2)
+#: files to which lines are added until the run ends
+GROWING = ("metrics.jsonl", "events.jsonl")
 LARGEST = 1e150  # differences and squares of what is drawn are still numbers
 
 Table = Mapping[str, Any]
@@ -54,9 +57,13 @@ def read(run: Path) -> RunFiles:
         )
     troubles: list[str] = []
     config = _text(run / "run.toml", troubles)
+    facts = _json(run / "run.json", troubles, RUN)
+    for file in _changed(run, facts):
+        troubles.append(f"{file} was changed after the run was written: it is not the one that "
+                        "this run wrote")  # fmt: skip
     return RunFiles(
         run,
-        _json(run / "run.json", troubles),
+        facts,
         _toml(config, troubles),
         config,
         _json(run / "pipeline.json", troubles),
@@ -69,17 +76,17 @@ def read(run: Path) -> RunFiles:
 
 def _text(path: Path, troubles: list[str]) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return file_text(path)
     except FileNotFoundError:
         troubles.append(f"{path.name} is missing")
-    except UnicodeDecodeError:
-        troubles.append(f"{path.name} is not text")
-    except OSError as error:
-        troubles.append(f"{path.name} cannot be read: {error.strerror or error}")
+    except StateError as error:
+        troubles.append(error.what)
     return ""
 
 
-def _json(path: Path, troubles: list[str]) -> Table:
+def _json(path: Path, troubles: list[str], kind: Kind | None = None) -> Table:
+    """The object in a file; one of a ``kind`` is told of and read all the same if it is not as it
+    was written."""
     before = len(troubles)
     content = _text(path, troubles)
     if len(troubles) > before:
@@ -88,7 +95,26 @@ def _json(path: Path, troubles: list[str]) -> Table:
     if not isinstance(found, dict):
         troubles.append(f"{path.name} is damaged")
         return {}
+    if kind is not None:
+        try:
+            parsed_sealed(content, str(path), kind)
+        except StateError as error:
+            troubles.append(error.what)
     return found
+
+
+def _changed(run: Path, facts: Table) -> Iterator[str]:
+    """The files that are not those whose hashes are in ``run.json``; that some are gone is told
+    elsewhere."""
+    ended = facts.get("status") != "running"
+    for file, wanted in table(facts.get("files")).items():
+        if file in (*FILES, "evaluation.json") and (ended or file not in GROWING):
+            try:
+                changed = sha256_of(run / file) != wanted
+            except OSError as error:
+                changed = not isinstance(error, FileNotFoundError)
+            if changed:
+                yield file
 
 
 def _toml(content: str, troubles: list[str]) -> Table:
@@ -115,12 +141,8 @@ def _lines(path: Path, troubles: list[str]) -> Iterator[Table]:
 
 def _parsed(content: str) -> Any:
     try:
-        # NaN and Infinity are no JSON; a file that holds them was not written by us.
-        found = json.loads(content, parse_constant=lambda name: None)
-        if "\\u" in content:
-            json.dumps(found, ensure_ascii=False).encode("utf-8")  # half a character raises
-        return found
-    except (ValueError, RecursionError):
+        return parsed(content, "", "")
+    except StateError:
         return None
 
 

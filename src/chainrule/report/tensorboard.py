@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..arguments import path_of
+from ..arguments import user_path
 from ..errors import ConfigError, StateError
 from ..train import Callback
 from ..train.callback import Logs
@@ -39,7 +39,7 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = path_of(folder, "the folder of TensorBoard").expanduser()
+        self.folder = user_path(folder, "the folder of TensorBoard")
         self._events = Events(self.folder)  # a missing package is told before the training
 
     def on_train_begin(self, logs: Logs) -> None:
@@ -60,10 +60,8 @@ def export_tensorboard(run: str | os.PathLike[str], folder: str | os.PathLike[st
 
     Raises what `report_facts` and `TensorBoard` raise.
     """
-    history: dict[str, list[Any]] = report_facts(path_of(run, "the run folder").expanduser())[
-        "history"
-    ]
-    place = path_of(folder, "the folder of TensorBoard").expanduser()
+    history: dict[str, list[Any]] = report_facts(user_path(run, "the run folder"))["history"]
+    place = user_path(folder, "the folder of TensorBoard")
     events = Events(place)
     now = time.time()
     for i, epoch in enumerate(history["epoch"]):

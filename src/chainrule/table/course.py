@@ -15,10 +15,10 @@ from ..errors import ChainruleError
 from ..frontend import default_generator, manual_seed
 from ..nn import Module
 from ..optim import EMA, SWA
-from ..train import Checkpoints, Trainer, save
+from ..train import Checkpoint, Checkpoints, History, Trainer, save
 from ..train.callbacks import TimeLimit
 from .fingerprint import git_commit, machine, versions
-from .runfolder import RunFolder, sha256_of
+from .runfolder import RUN, RunFolder
 from .trained import RunSettings, Trained
 from .trainer import callbacks_of
 from .watch import Listener, Recorder, headline, result_lines
@@ -91,12 +91,20 @@ class Course(ABC, Generic[M, P]):
         kept = self._checkpoints(folder)
         newest = kept.newest() if kept else None
         done = newest.epoch if newest else 0
-        folder.cut_metrics(done)
+        lost = folder.cut_metrics(_numbers(newest) if newest else [])
+        folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
         folder.update(status="running", settings=settings, **self._model_facts(model))
-        folder.write("run.toml", self.settings.to_toml())
         folder.event("resume", epoch=done, status="running")
+        if lost:
+            text = "metrics.jsonl was damaged: what it says of epoch{} {} is now the checkpoint's"
+            self._note(folder, text.format("s" * (len(lost) > 1), ", ".join(map(str, lost))))
         return self._in(folder, model, trainer, resume=True)
+
+    def _note(self, folder: RunFolder, text: str) -> None:
+        folder.event("note", message=text)
+        folder.log(text)
+        self.heard.note(text)
 
     def _in(self, folder: RunFolder, model: M, trainer: Trainer, resume: bool = False) -> P:
         folder.log(headline(folder.facts))
@@ -127,8 +135,8 @@ class Course(ABC, Generic[M, P]):
         folder.write("run.toml", settings.to_toml())
         folder.write("pipeline.json", self.pipeline_text())
         folder.update(
-            format="chainrule.run",
-            version=1,
+            format=RUN.format,
+            version=RUN.version,
             name=folder.name or settings.name,
             status="running",
             started=folder.started.isoformat(timespec="microseconds"),
@@ -155,7 +163,9 @@ class Course(ABC, Generic[M, P]):
         chosen = self.settings.output.checkpoints
         if folder.path is None or chosen.every == "none":
             return None
-        return Checkpoints(folder.path / "checkpoints", chosen.every, chosen.keep, monitor=None)
+        owner = str(folder.facts["name"])
+        place = folder.path / "checkpoints"
+        return Checkpoints(place, chosen.every, chosen.keep, monitor=None, owner=owner)
 
     def _train(self, trainer: Trainer, folder: RunFolder, resume: bool) -> None:
         chosen = self.settings.train
@@ -183,26 +193,22 @@ class Course(ABC, Generic[M, P]):
                 trainer.average.copy_to(trainer.model)
 
     def _save(self, trainer: Trainer, folder: RunFolder, **facts: Any) -> None:
-        """Weights first, then the ``run.json`` that vouches for them."""
+        """Weights first, and last the ``run.json`` that vouches for all files."""
         history = trainer.history
         best: dict[str, Any] = {"epoch": 0, "val_loss": None}
         if history.epoch:
             at = history.best("val_loss") if self.settings.train.early_stopping.restore_best else -1
             best = {"epoch": history.epoch[at] + 1, "val_loss": history["val_loss"][at]}
-        files = {}
         if folder.path is not None:
             save(trainer.model, folder.path / "model.safetensors")
-            written = ("model.safetensors", "pipeline.json")
-            files = {file: sha256_of(folder.path / file) for file in written}
+        folder.event(str(facts["status"]), best=best)
         folder.update(
             **facts,
             best=best,
             epochs=len(history.epoch),
             stopped=_stopped(trainer),
-            files=files,
             seconds=folder.seconds(),
         )
-        folder.event(str(facts["status"]), best=best)
 
     def _finish(self, model: M, trainer: Trainer, folder: RunFolder) -> P:
         predictor = self.judged(model, trainer, folder)
@@ -212,6 +218,14 @@ class Course(ABC, Generic[M, P]):
         folder.log("\n".join(result_lines(folder.facts)))
         self.heard.done(predictor, folder.facts)
         return predictor
+
+
+def _numbers(checkpoint: Checkpoint) -> list[dict[str, float]]:
+    """Those of all epochs before a checkpoint."""
+    history = History()
+    with checkpoint.taken_apart():
+        history.set_state(checkpoint.state()["history"])
+    return history.rows()
 
 
 def _stopped(trainer: Trainer) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import path_of
+from ..arguments import path_of, user_path
 from ..data import Bundled, Kind, Table, Task
 from ..data.table import Cell
 from ..errors import ConfigError
@@ -156,7 +156,7 @@ def fit_settings(
     named = bool(settings.name)
     settings = completed(settings, origin, table, known)
     where = settings.output.runs_dir
-    place = Path(where).expanduser() if where else None
+    place = user_path(where, "output.runs_dir") if where else None
     prepared = prepared_arrays(table, settings.data, settings.seed, place)
     settings = settings.resolved(len(prepared.train), task_of(prepared))
     heard.findings(prepared.findings)
@@ -181,7 +181,7 @@ def completed(settings: Settings, origin: object, table: Table, known: Bundled |
     if known:
         data = replace(data, path=known.name)
     elif isinstance(origin, str | os.PathLike):
-        data = replace(data, path=str(Path(origin).expanduser().absolute()))
+        data = replace(data, path=str(user_path(origin, "the data").absolute()))
     return replace(settings, data=data, name=settings.name or _name_of(table, known))
 
 

@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
-from ..arguments import path_of
+from ..arguments import user_path
 from ..data import Finding, Pipeline, Task
-from ..errors import StateError
+from ..errors import ConfigError, StateError
+from ..records import check_shape, file_text, parsed, parsed_sealed, read_sealed, sha256_of
 from ..train import History, load
 from .network import build
 from .predictor import Predictor
-from .runfolder import GROUP, sha256_of
-from .settings import Settings, from_text, gather
+from .runfolder import GROUP, RUN, SEVERAL
+from .settings import Settings, Whole, from_text, gather
+from .settings.display import differences
 
-__all__ = ["Saved", "load_run", "read_facts", "read_settings", "saved_run", "text_of"]
+__all__ = ["NUMBERS", "Saved", "check_hash", "check_settings", "group_facts", "load_run",
+           "read_facts", "read_settings", "saved_run", "text_of"]  # fmt: skip
 
-# What run.json must hold, and of which type.
-FACTS: Mapping[str, type | tuple[type, ...]] = {
-    "format": str, "version": int, "name": str, "status": str, "started": str, "seed": int,
-    "task": str, "classes": list, "data": dict, "split": dict, "model": dict, "findings": list,
-    "versions": dict,
+FINDING = ("code", "severity", "message", "evidence", "fix")
+NUMBERS = {...: (float, None)}
+#: what run.json must hold, and of which type
+FACTS = {
+    "name": str, "status": str, "started": str, "seed": int, "task": str,
+    "classes": [(str, bool, float)],
+    "data": {"name": str, "target": str, "rows": int, "kind?": str, "fingerprint?": str,
+             "path?": str},
+    "split": {...: int},
+    "model": {"parameters": int, "layers?": [int], "columns?": int, "images?": str, "name?": str},
+    "findings": [dict.fromkeys(FINDING, str)],
+    "versions": {...: str}, "files?": {...: str}, "settings?": dict, "error?": str,
+    "metrics?": NUMBERS, "baseline?": NUMBERS, "epochs?": int, "seconds?": float, "stopped?": bool,
+    "best?": {"epoch": int, "val_loss": (float, None)},
 }  # fmt: skip
-WITH_MODEL: Mapping[str, type | tuple[type, ...]] = {
-    "best": dict,
-    "epochs": int,
-    "files": dict,
-    "seconds": (int, float),
-}
+ON_IMAGES = {"model": {"images": str, "name": str}}
+ON_TABLES = {"model": {"layers": [int], "columns": int}}
+WITH_MODEL = {"best": dict, "epochs": int, "files": dict, "seconds": float}
+#: a run that is done was tested
+TESTED = {"metrics": dict, "baseline": dict, "split": {"test": int}, **WITH_MODEL}
+
+#: of a group of runs; the first ones did not say what was planned
+TOGETHER = {
+    "name": str, "status": str, "started": str, "planned?": [str], "seeds?": ([int], None),
+    "folds?": (int, None), "members": {...: {"run": str, "metrics": NUMBERS}},
+    "summary": {...: dict.fromkeys(("mean", "std", "min", "max"), (float, None))},
+    "files?": {...: str},
+}  # fmt: skip
+
+#: settings and sections that no bit of a training depends on, or that only make it longer; that
+#: data at another place is the same is known by its fingerprint
+MAY_CHANGE = ("name", "output", "data.path", "data.test", "data.memory", "train.epochs",
+              "train.time_limit")  # fmt: skip
 
 #: of a line of metrics.jsonl, what is no part of the history
 BESIDES = ("seconds", "lr")
@@ -60,13 +83,16 @@ def saved_run(folder: Path, facts: Mapping[str, Any]) -> Saved:
             if failed
             else "it is still training, or it was ended before it could save; train again",
         )
-    _check_types(facts, WITH_MODEL, folder)
-    _check_hashes(folder, facts["files"])
+    check_shape(facts, WITH_MODEL, str(folder / "run.json"))
+    for file in ("model.safetensors", "pipeline.json"):
+        check_hash(folder, file, str(facts["files"].get(file, "")))
+    if (wanted := facts["files"].get("metrics.jsonl")) is not None:
+        check_hash(folder, "metrics.jsonl", wanted)
     return {
         "history": _history(folder),
-        "metrics": _numbers(facts, "metrics", folder),
-        "baseline": _numbers(facts, "baseline", folder),
-        "findings": [_finding(f, folder) for f in facts["findings"]],
+        "metrics": _numbers(facts, "metrics"),
+        "baseline": _numbers(facts, "baseline"),
+        "findings": [Finding(**{k: f[k] for k in FINDING}) for f in facts["findings"]],
         "run": folder,
     }
 
@@ -77,10 +103,11 @@ def load_run(path: str | os.PathLike[str]) -> Predictor:
     Raises StateError with file and place when the folder is not one, is unfinished, or when a file
     was changed, cut off or belongs to another run.
     """
-    folder = path_of(path, "the run folder").expanduser()
+    folder = user_path(path, "the run folder")
     facts = read_facts(folder)
     saved = saved_run(folder, facts)
     settings = read_settings(folder)
+    check_settings(facts, settings, folder)
     pipeline = Pipeline.from_json(text_of(folder, "pipeline.json"), str(folder / "pipeline.json"))
     target = pipeline.schema.target
     if target is None or target.name != settings.data.target or target.task != facts["task"]:
@@ -119,65 +146,96 @@ def read_facts(folder: Path) -> dict[str, Any]:
             if group
             else "give a folder that chainrule train wrote",
         )
-    try:
-        facts = json.loads(text_of(folder, "run.json"))
-    except json.JSONDecodeError as error:
-        raise StateError(
-            f"run.json is not JSON: {error.msg}",
-            where=f"{folder / 'run.json'}:{error.lineno}",
-            help="it was changed or cut off; copy it again",
-        ) from None
-    if not isinstance(facts, dict) or facts.get("format") != "chainrule.run":
-        raise StateError("run.json is not that of a run", where=str(folder / "run.json"))
-    if facts.get("version") != 1:
-        raise StateError(
-            f"version {facts.get('version')!r} of run folders is not known",
-            where=str(folder / "run.json"),
-            help="it was written by a newer Chainrule; install that one",
-        )
-    _check_types(facts, FACTS, folder)
+    where = str(folder / "run.json")
+    facts = parsed_sealed(text_of(folder, "run.json"), where, RUN)
+    check_shape(facts, FACTS, where)
+    check_shape(facts, ON_IMAGES if facts["data"].get("kind") == "images" else ON_TABLES, where)
+    if facts["status"] == "done":
+        check_shape(facts, TESTED, where)
     if facts["task"] not in get_args(Task):
-        raise StateError(f"the task {facts['task']!r} is not known", where=str(folder / "run.json"))
+        raise StateError(f"the task {facts['task']!r} is not known", where=where)
     return facts
 
 
-def _check_types(
-    facts: Mapping[str, Any], wanted: Mapping[str, type | tuple[type, ...]], folder: Path
-) -> None:
-    for key, kind in wanted.items():
-        if not isinstance(facts.get(key), kind) or isinstance(facts.get(key), bool):
-            raise StateError(
-                f"`{key}` is missing or of a wrong type",
-                where=str(folder / "run.json"),
-                help="it was changed by hand; copy it again or train again",
-            )
+def group_facts(group: Path) -> dict[str, Any]:
+    """``group.json``, its keys and types checked. StateError if it cannot be read."""
+    try:
+        facts = read_sealed(group / GROUP, SEVERAL)
+    except FileNotFoundError:
+        raise StateError(
+            f"this is no group of runs: it has no {GROUP}",
+            where=str(group),
+            help="give a folder that --seeds or --folds made",
+        ) from None
+    check_shape(facts, TOGETHER, str(group / GROUP))
+    return facts
+
+
+def check_settings(facts: Mapping[str, Any], settings: Whole, folder: Path) -> list[str]:
+    """StateError if ``run.toml``, whose ``settings`` these are, is not that of the run any more:
+    it is the record of what was trained, and neither predictions nor a checkpoint follow it.
+
+    Gives, in words, what was changed of what may be. Runs of the first release do not say what
+    their settings were.
+    """
+    if "settings" not in facts:
+        return []
+    where = str(folder / "run.json")
+    try:
+        began = type(settings).read(facts["settings"])
+    except ConfigError as error:
+        raise StateError(
+            f"`settings` are not those of a run: {error.what}", where=where, help=error.help
+        ) from None
+    changed = {
+        ".".join(key): f"`{'.'.join(key)}` was {before or 'not there'} and is "
+        f"{after or 'not there'}"
+        for key, (before, after) in differences(began, settings).items()
+    }
+    refused = [
+        words for key, words in changed.items()
+        if key.partition(".")[0] not in MAY_CHANGE and key not in MAY_CHANGE
+    ]  # fmt: skip
+    if refused:
+        file = folder / "run.toml"
+        raise StateError(
+            f"run.toml was changed after the run began: {', '.join(refused)}",
+            where=str(file),
+            help=f"undo the change to use the run; to train with other settings: chainrule train "
+            f"{file}",
+        )
+    return list(changed.values())
 
 
 def text_of(folder: Path, file: str) -> str:
     """The text of a file of a run. StateError if it cannot be read."""
     try:
-        return (folder / file).read_text(encoding="utf-8")
+        return file_text(folder / file)
     except FileNotFoundError:
+        raise _lost(folder, file) from None
+
+
+def check_hash(folder: Path, file: str, wanted: str) -> None:
+    """StateError unless a file is the one that the run wrote."""
+    try:
+        found = sha256_of(folder / file)
+    except FileNotFoundError:
+        raise _lost(folder, file) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise StateError(f"{file} cannot be read: {reason}", where=str(folder / file)) from None
+    if found != wanted:
         raise StateError(
-            f"the run has no {file}", where=str(folder), help="copy the whole folder again"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StateError(f"{file} cannot be read: {error}", where=str(folder)) from None
+            f"{file} is not the one that this run wrote",
+            where=str(folder / file),
+            help="it was changed, cut off or belongs to another run; copy the folder again",
+        )
 
 
-def _check_hashes(folder: Path, files: Mapping[str, Any]) -> None:
-    """The files are those that the run wrote."""
-    for file in ("model.safetensors", "pipeline.json"):
-        if not (folder / file).is_file():
-            raise StateError(
-                f"the run has no {file}", where=str(folder), help="copy the whole folder again"
-            )
-        if sha256_of(folder / file) != files.get(file):
-            raise StateError(
-                f"{file} is not the one that this run wrote",
-                where=str(folder / file),
-                help="it was changed, cut off or belongs to another run; copy the folder again",
-            )
+def _lost(folder: Path, file: str) -> StateError:
+    return StateError(
+        f"the run has no {file}", where=str(folder), help="copy the whole folder again"
+    )
 
 
 def _history(folder: Path) -> History:
@@ -188,7 +246,7 @@ def _history(folder: Path) -> History:
     lines = text_of(folder, "metrics.jsonl").split("\n")
     for number, line in enumerate(lines[:-1], 1):
         try:
-            values = json.loads(line)
+            values = parsed(line, "metrics.jsonl", str(folder))
             logs = {k: float("nan") if v is None else float(v) for k, v in values.items()}
             epoch = int(logs.pop("epoch"))
             history.append(epoch - 1, {k: logs[k] for k in logs if k not in BESIDES})
@@ -200,15 +258,5 @@ def _history(folder: Path) -> History:
     return history
 
 
-def _numbers(facts: Mapping[str, Any], key: str, folder: Path) -> dict[str, float]:
-    found = facts.get(key, {})
-    if not isinstance(found, dict):
-        raise StateError(f"`{key}` is of a wrong type", where=str(folder / "run.json"))
-    return {k: float("nan") if v is None else float(v) for k, v in found.items()}
-
-
-def _finding(value: Any, folder: Path) -> Finding:
-    fields = ("code", "severity", "message", "evidence", "fix")
-    if not isinstance(value, dict) or not all(isinstance(value.get(f), str) for f in fields):
-        raise StateError("a finding is of a wrong type", where=str(folder / "run.json"))
-    return Finding(*(value[f] for f in fields))
+def _numbers(facts: Mapping[str, Any], key: str) -> dict[str, float]:
+    return {k: float("nan") if v is None else float(v) for k, v in facts.get(key, {}).items()}

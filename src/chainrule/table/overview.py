@@ -5,15 +5,16 @@ Nothing here raises for a folder that is damaged: it is listed with its trouble.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ChainruleError, StateError
-from .loading import read_facts, read_settings
+from ..records import check_shape, file_text, parsed
+from .loading import NUMBERS, group_facts, read_facts, read_settings
 from .runfolder import GROUP, is_written
 from .settings import Whole
 from .settings.display import differences
@@ -93,10 +94,10 @@ def line_of(run: Path) -> RunLine:
             status,
             facts["started"],
             data,
-            facts.get("epochs") if isinstance(facts.get("epochs"), int) else None,
-            _table(facts.get("best")),
-            _table(facts.get("metrics")),
-            _number(facts.get("seconds")),
+            facts.get("epochs"),
+            facts.get("best", {}),
+            facts.get("metrics", {}),
+            facts.get("seconds"),
             trouble=trouble,
         )
     except ChainruleError as error:
@@ -112,29 +113,21 @@ def status_of(run: Path, facts: Mapping[str, Any]) -> str:
 
 def _group_line(place: Path) -> RunLine:
     try:
-        facts = json.loads((place / GROUP).read_text(encoding="utf-8"))
-        means = {name: _number(s["mean"]) for name, s in facts["summary"].items()}
-        status, started = str(facts["status"]), str(facts["started"])
-        if status == "running" and not any(is_written(run) for run in run_folders(place)):
-            status = "killed"
-        runs = len(facts["members"])
-        return RunLine(place, status, started, str(facts["name"]), metrics=means, runs=runs)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return RunLine(place, "broken", trouble=f"{GROUP} cannot be read")
+        facts = group_facts(place)
+    except StateError as error:
+        return RunLine(place, "broken", trouble=error.what)
+    means = {name: s["mean"] for name, s in facts["summary"].items()}
+    status, started = facts["status"], facts["started"]
+    if status == "running" and not any(is_written(run) for run in run_folders(place)):
+        status = "killed"
+    runs = len(facts["members"])
+    return RunLine(place, status, started, facts["name"], metrics=means, runs=runs)
 
 
 def _best(best: Mapping[str, Any]) -> str:
     if not best.get("epoch"):
         return "-"
     return f"val_loss {_shown(best.get('val_loss'))} in epoch {best['epoch']}"
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
 
 
 def _shown(value: object) -> str:
@@ -152,27 +145,15 @@ def details(run: Path) -> dict[str, Any]:
     return {**facts, "status": status_of(run, facts), "curve": _curve(run)}
 
 
-def group_facts(group: Path) -> dict[str, Any]:
-    """``group.json``. StateError if it cannot be read."""
-    try:
-        found = json.loads((group / GROUP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not {"members", "summary", "name"} <= set(found):
-        raise StateError(f"{GROUP} cannot be read", where=str(group), help="copy it again")
-    return found
-
-
 def _curve(run: Path) -> list[float]:
     """The validation loss of each epoch, as far as the lines can be read."""
     found = []
-    try:
-        for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
-            value = json.loads(line)
+    with suppress(OSError, StateError):
+        for line in file_text(run / "metrics.jsonl").splitlines():
+            value = parsed(line, "metrics.jsonl", str(run))
+            check_shape(value, NUMBERS, str(run))
             value = value.get("val_loss", value.get("loss"))
             found.append(float("nan") if value is None else float(value))
-    except (OSError, ValueError, TypeError, AttributeError):
-        pass
     return found
 
 

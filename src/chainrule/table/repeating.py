@@ -3,7 +3,6 @@ together."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import statistics
@@ -13,17 +12,19 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..arguments import path_of
+from ..arguments import user_path
 from ..errors import ChainruleError, ConfigError, StateError
+from ..records import sealed, sha256_of
 from ..train.checkpoint import write_whole
 from .fit import KEYS, as_python, completed, fit_settings, settings_for
 from .fitting import check_division
-from .loading import load_run, read_facts, text_of
+from .loading import check_hash, group_facts, load_run, read_facts, text_of
 from .opening import open_table
 from .predictor import Predictor
 from .resuming import resume
 from .runfolder import (
     GROUP,
+    SEVERAL,
     json_text,
     new_folder,
     now,
@@ -180,7 +181,7 @@ def resume_group(
     Raises StateError for a folder that is no group, else what `resume` and `fit` raise.
     """
     heard = listener or (Talk() if verbose else Listener())
-    return go_on_with(TABLES, path_of(run, "the group of runs").expanduser(), source, heard)
+    return go_on_with(TABLES, user_path(run, "the group of runs"), source, heard)
 
 
 def group_source(run: Path) -> Source:
@@ -217,12 +218,11 @@ def _begun(way: Way[S, P], group: Path) -> dict[str, tuple[Path, str]]:
     """The run folder and the status of each training that has begun, by its name."""
     found = {}
     for file in sorted(group.glob("*/run.json")):
-        try:
-            source = from_text(text_of(file.parent, "run.toml"), str(file.parent / "run.toml"))
-            name = _any(way.read(source)).name
-            found[name] = (file.parent, str(read_facts(file.parent)["status"]))
-        except StateError:
-            continue  # it was ended while it was being made, and begins again
+        facts, place = read_facts(file.parent), file.parent / "run.toml"
+        name = facts.get("settings", {}).get("name")
+        if name is None:  # of the first release
+            name = _any(way.read(from_text(text_of(file.parent, place.name), str(place)))).name
+        found[str(name)] = (file.parent, str(facts["status"]))
     return found
 
 
@@ -295,12 +295,12 @@ class _Group:
     ) -> _Group:
         started, chosen = now(), _any(settings)
         stem = chosen.name or Path(chosen.data.path).name.split(".")[0] or data
-        facts = {"format": "chainrule.group", "version": 1, "name": stem, "planned": names,
-                 "seeds": seeds, "folds": folds,
+        facts = {"format": SEVERAL.format, "version": SEVERAL.version, "name": stem,
+                 "planned": names, "seeds": seeds, "folds": folds,
                  "started": started.isoformat(timespec="microseconds")}  # fmt: skip
         if not chosen.output.runs_dir:
             return cls(None, facts)
-        base = Path(chosen.output.runs_dir).expanduser()
+        base = user_path(chosen.output.runs_dir, "output.runs_dir")
         try:
             base.mkdir(parents=True, exist_ok=True)
             remove_remains(base)
@@ -309,6 +309,7 @@ class _Group:
             raise unwritable(base, error) from None
         group = cls(new.path, facts)
         write_whole(new.path / "run.toml", settings.to_toml().encode("utf-8"))
+        facts["files"] = {"run.toml": sha256_of(new.path / "run.toml")}
         group.update("running", {})
         group.path = publish(new)
         return group
@@ -316,22 +317,16 @@ class _Group:
     @classmethod
     def open(cls, path: Path) -> _Group:
         """One that goes on. Raises StateError for a folder that is none, or a damaged one."""
-        try:
-            facts = json.loads((path / GROUP).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StateError(
-                "this is no group of runs: its group.json cannot be read",
-                where=str(path / GROUP),
-                help=f"give a folder that --seeds or --folds made ({type(error).__name__})",
-            ) from None
-        known = isinstance(facts, dict) and {"seeds", "folds", "name"} <= set(facts)
-        if not known or not (path / "run.toml").is_file():
+        facts = group_facts(path)
+        if not {"seeds", "folds"} <= set(facts) or not (path / "run.toml").is_file():
             raise StateError(
                 "this group of runs does not say what was planned",
                 where=str(path),
                 help="an earlier version wrote it, or files are missing: go on with the runs in "
                 "it, each by itself",
             )
+        if wanted := facts.get("files", {}).get("run.toml"):
+            check_hash(path, "run.toml", wanted)
         return cls(path, facts)
 
     def placed(self, member: S) -> S:
@@ -350,7 +345,8 @@ class _Group:
             "summary": _summary([p.metrics for p in found.values()]),
         }
         if self.path:
-            text = json_text(self.facts, indent=2) + "\n"
+            self.facts["version"] = SEVERAL.version
+            text = sealed(json_text(self.facts, indent=2) + "\n")
             write_whole(self.path / GROUP, text.encode("utf-8"))
         return self.facts
 

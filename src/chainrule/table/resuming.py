@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..arguments import path_of
+from ..arguments import user_path
 from ..errors import StateError
+from ..records import parsed
 from .fingerprint import fingerprint_of
 from .fitting import Fitting, prepared_arrays
-from .loading import read_facts, read_settings, text_of
+from .loading import check_hash, check_settings, read_facts, read_settings, text_of
 from .opening import open_table
 from .predictor import Predictor
 from .runfolder import RunFolder
 from .settings import Settings, Whole
-from .settings.display import differences
 from .watch import Listener, Talk
 
-__all__ = ["reopened", "resume"]
-
-#: settings and sections that no bit of a training depends on, or that only make it longer; that
-#: data at another place is the same is known by its fingerprint
-MAY_CHANGE = ("name", "output", "data.path", "data.test", "data.memory", "train.epochs",
-              "train.time_limit")  # fmt: skip
+__all__ = ["reopened", "resume", "same_json"]
 
 
 def resume(
@@ -47,31 +41,47 @@ def resume(
     Raises StateError for a folder that is no run or is being written, for data that is not the same
     any more, and for a run that has nothing left to do; else what `fit` raises.
     """
-    place = path_of(run, "the run folder").expanduser()
+    place = user_path(run, "the run folder")
     facts = read_facts(place)
-    settings = read_settings(place)
+    heard = listener or (Talk() if verbose else Listener())
+    settings = before = read_settings(place)
     if epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=epochs))
-    with reopened(place, facts, settings, settings.train.epochs, epochs) as folder:
-        return _resumed(folder, settings, source, listener or (Talk() if verbose else Listener()))
+    with reopened(place, facts, before, settings.train.epochs, epochs, heard) as folder:
+        return _resumed(folder, settings, source, heard)
 
 
 @contextlib.contextmanager
 def reopened(
-    place: Path, facts: Mapping[str, Any], settings: Whole, most: int, epochs: int | None
+    place: Path,
+    facts: Mapping[str, Any],
+    settings: Whole,
+    most: int,
+    epochs: int | None,
+    heard: Listener,
 ) -> Iterator[RunFolder]:
-    """The folder of a run that is to go on with ``settings`` to ``most`` epochs, its own or the
-    wanted ``epochs``.
+    """The folder of a run that is to go on to ``most`` epochs, those of its ``settings`` or the
+    wanted ``epochs``. What was changed in it of what may be is told.
 
-    StateError for a run that lacks files, is being written, has no more to do, or whose
-    ``run.toml`` is not that of its beginning any more.
+    StateError for a run that lacks files or whose preprocessing was changed, is being written, has
+    no more to do, or whose ``run.toml`` is not that of its beginning any more.
     """
+    files = facts.get("files", {})
     for file in ("metrics.jsonl", "pipeline.json"):
         text_of(place, file)  # if it is gone, nothing has been changed yet
+    if wanted := files.get("pipeline.json"):
+        check_hash(place, "pipeline.json", wanted)
     folder = RunFolder.open(place, facts)
     try:
-        _check_settings(facts, settings, place)
+        changed = [f"{words} in run.toml" for words in check_settings(facts, settings, place)]
         _check_unfinished(facts, most, epochs, place)
+        if facts["status"] != "running" and (wanted := files.get("events.jsonl")):
+            try:
+                check_hash(place, "events.jsonl", wanted)
+            except StateError as error:
+                changed.append(error.what)
+        for words in changed:
+            heard.note(f"the run was changed after it was written: {words}")
         yield folder
     finally:
         folder.close()
@@ -99,8 +109,7 @@ def _resumed(folder: RunFolder, settings: Settings, source: object, heard: Liste
             f"{place / 'run.toml'}",
         )
     prepared = prepared_arrays(table, settings.data, settings.seed, place)
-    before = (place / "pipeline.json").read_text(encoding="utf-8")
-    if json.loads(prepared.pipeline.to_json()) != json.loads(before):
+    if not same_json(prepared.pipeline.to_json(), place, "pipeline.json"):
         raise StateError(
             "the preprocessing comes out differently than when this run began",
             where=str(place / "pipeline.json"),
@@ -109,24 +118,9 @@ def _resumed(folder: RunFolder, settings: Settings, source: object, heard: Liste
     return Fitting(origin, table, prepared, settings, place.parent, heard, True).go_on(folder)
 
 
-def _check_settings(facts: Mapping[str, Any], settings: Whole, place: Path) -> None:
-    """StateError if a setting differs that the bits depend on; a checkpoint holds some of them, so
-    the result would follow neither the old settings nor the new ones.
-    """
-    if "settings" not in facts:
-        return  # written by an earlier release
-    began = type(settings).read(facts["settings"])
-    changed = [
-        f"`{'.'.join(key)}` was {before or 'not there'} and is {after or 'not there'}"
-        for key, (before, after) in differences(began, settings).items()
-        if key[0] not in MAY_CHANGE and ".".join(key) not in MAY_CHANGE
-    ]
-    if changed:
-        raise StateError(
-            f"run.toml was changed after the run began: {', '.join(changed)}",
-            where=str(place / "run.toml"),
-            help=f"undo the change to go on, or train anew: chainrule train {place / 'run.toml'}",
-        )
+def same_json(text: str, place: Path, file: str) -> bool:
+    """Whether a file of a run says the same as ``text``."""
+    return bool(parsed(text, file, file) == parsed(text_of(place, file), file, str(place / file)))
 
 
 def _check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, place: Path) -> None:
@@ -134,7 +128,7 @@ def _check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, p
     if facts["status"] != "done":
         return
     done = int(facts.get("epochs", 0))
-    began = facts.get("settings", {}).get("train", {})
+    began = facts.get("settings", {}).get("train", {})  # `check_settings` has read them
     bound = began.get("epochs", most if epochs is None else done)
     # Earlier releases wrote neither settings nor whether a callback had ended the training.
     if facts.get("stopped", done < bound and not began.get("time_limit")):

@@ -12,35 +12,57 @@
     report.html        what the run has to tell, if the command line trained it
     checkpoints/       from which an ended run goes on
 
-Lines are appended, whole files are replaced in one step: a reader never sees half of one. Weights
-and preprocessing are bound to the run by their hashes in ``run.json``. One process writes a run: it
-holds a lock on ``log.txt``, which the system takes back however the process ends.
+Lines are appended, whole files are replaced in one step: a reader never sees half of one. All that
+is ever read back is bound to the run by its hash in ``run.json``, which has a checksum of its own.
+One process writes a run: it holds a lock on ``log.txt``, which the system takes back however the
+process ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import fcntl
-import hashlib
 import json
 import os
 import re
 import secrets
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import StateError
+from ..records import Kind, file_text, parsed, sealed, sha256_of
 from ..scratch import Held, remove_abandoned
+from ..showing import escaped_json
 from ..train.checkpoint import remove_leftovers, write_whole
 
-__all__ = ["FILES", "GROUP", "RunFolder", "is_written", "json_text", "new_folder", "now", "plain",
-           "publish", "remove_remains", "sha256_of", "unwritable"]  # fmt: skip
+__all__ = [
+    "FILES",
+    "GROUP",
+    "RUN",
+    "SEVERAL",
+    "VOUCHED",
+    "RunFolder",
+    "is_written",
+    "json_text",
+    "new_folder",
+    "now",
+    "plain",
+    "publish",
+    "remove_remains",
+    "unwritable",
+]
 
 #: what tells the folder of several runs from a run folder
 GROUP = "group.json"
+RUN = Kind("run.json", "chainrule.run", version=2, sealed=2)
+SEVERAL = Kind(GROUP, "chainrule.group", version=2, sealed=2)
+#: files whose hashes are in ``run.json``; those of the growing ones hold once the run has ended
+VOUCHED = ("run.toml", "pipeline.json", "model.safetensors", "evaluation.json", "metrics.jsonl",
+           "events.jsonl")  # fmt: skip
 FILES = ("run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt")
 NAME_LETTERS = 40
 LOCK_TRIES = 10
@@ -48,8 +70,9 @@ _HIDDEN = re.compile(r"\.\d{8}-\d{6}-.+-[0-9a-f]{4}")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """``value`` as JSON without NaN: numbers that do not exist become null."""
-    return json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    """``value`` as JSON without NaN: numbers that do not exist become null. It is safe to print."""
+    text = json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    return escaped_json(text)
 
 
 def _finite(value: Any) -> Any:
@@ -60,11 +83,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if abs(value) <= 1.7976931348623157e308 else None
     return value
-
-
-def sha256_of(path: Path) -> str:
-    """``sha256:...`` of a file's bytes."""
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def now() -> datetime.datetime:
@@ -131,7 +149,7 @@ class RunFolder:
     def _acquire(self) -> None:
         assert self.path is not None
         try:
-            lock = os.open(self.path / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            lock = _appending(self.path / "log.txt", 0)
         except OSError as error:
             raise unwritable(self.path, error) from None
         for _ in range(LOCK_TRIES):
@@ -149,28 +167,41 @@ class RunFolder:
             )
         self._unlock = weakref.finalize(self, os.close, lock)
 
-    def cut_metrics(self, epochs: int) -> None:
-        """Leaves the first ``epochs`` epochs in ``metrics.jsonl``: what comes after is repeated."""
+    def cut_metrics(self, numbers: Sequence[Mapping[str, float]]) -> list[int]:
+        """Leaves the first epochs in ``metrics.jsonl``, of which ``numbers`` are: what comes after
+        is repeated. A line that is missing or says something else is written anew; which, is told.
+        """
         if self.path is None:
-            return
-        kept = []
-        for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(True):
-            try:
-                whole = line.endswith("\n") and json.loads(line)["epoch"] <= epochs
-            except (ValueError, KeyError, TypeError):
-                whole = False
-            if whole:
-                kept.append(line)
-        self.write("metrics.jsonl", "".join(kept))
+            return []
+        lines: dict[int, str] = {}
+        for line in file_text(self.path / "metrics.jsonl").splitlines(True):
+            with contextlib.suppress(StateError):
+                values = parsed(line, "metrics.jsonl", str(self.path))
+                epoch = values.get("epoch") if isinstance(values, dict) else None
+                if line.endswith("\n") and type(epoch) is int and 0 < epoch <= len(numbers):
+                    known = _finite(numbers[epoch - 1])
+                    if {name: values.get(name) for name in known} == known:
+                        lines[epoch] = line
+        lost = [epoch for epoch in range(1, len(numbers) + 1) if epoch not in lines]
+        for epoch in lost:
+            lines[epoch] = json_text({"epoch": epoch, **numbers[epoch - 1]}) + "\n"
+        self.write("metrics.jsonl", "".join(lines[epoch] for epoch in sorted(lines)))
+        return lost
 
     @property
     def name(self) -> str:
         return self.path.name.removeprefix(".") if self.path else ""
 
     def update(self, **facts: Any) -> None:
-        """Adds facts to ``run.json`` and replaces the file."""
-        self.facts.update(facts)
-        self.write("run.json", json_text(self.facts, indent=2) + "\n")
+        """Adds facts to ``run.json``, and the hashes of the files as they are now; replaces it."""
+        self.facts.update(facts, format=RUN.format, version=RUN.version)
+        if self.path is not None:
+            present = [f for f in VOUCHED if (self.path / f).is_file()]
+            try:
+                self.facts["files"] = {f: sha256_of(self.path / f) for f in present}
+            except OSError as error:
+                raise unwritable(self.path, error) from None
+        self.write("run.json", sealed(json_text(self.facts, indent=2) + "\n"))
         if self._new is not None:
             self.path = publish(self._new)
             self._new = None
@@ -201,10 +232,17 @@ class RunFolder:
         if self.path is None:
             return
         try:
-            with (self.path / file).open("a", encoding="utf-8", newline="\n") as out:
+            place = self.path / file
+            with open(place, "a", encoding="utf-8", newline="\n", opener=_appending) as out:
                 out.write(text)
         except OSError as error:
             raise unwritable(self.path, error) from None
+
+
+def _appending(path: str | os.PathLike[str], flags: int) -> int:
+    """Opens a file to append to it; a pipe in its place is an error, and not waited for."""
+    appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.open(path, flags | appending, 0o666)
 
 
 def plain(text: str) -> str:
@@ -242,12 +280,17 @@ def remove_remains(runs_dir: Path) -> None:
 def is_written(path: Path) -> bool:
     """Whether a process is writing the run in this folder."""
     try:
-        with (path / "log.txt").open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        file = os.open(path / "log.txt", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         return False
+    finally:
+        os.close(file)
     return False
 
 

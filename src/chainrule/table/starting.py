@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from ..arguments import user_path
 from ..data import Finding, Kind, Table, infer_schema
 from ..errors import ConfigError
 from ..train.checkpoint import write_whole
@@ -44,7 +45,7 @@ def draft(settings: Settings, output: Path) -> tuple[Settings, Comments, tuple[F
     for name in kinds:
         comments["data", "columns", name] = _seen(table, name)
     if not known:
-        folder = output.expanduser().absolute().parent
+        folder = user_path(output, "the output").absolute().parent
         data = replace(data, path=os.path.relpath(data.path, folder))
     task = schema.task or data.task
     goal = schema.target

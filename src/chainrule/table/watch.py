@@ -177,7 +177,7 @@ class Recorder(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self._tell()
         if epoch < self._epochs:  # training went back to an earlier state
-            self.folder.cut_metrics(epoch)
+            self.folder.cut_metrics(self.trainer.history.rows()[:epoch])
         self._epochs = epoch + 1
         numbers = {"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs}
         rates = rates_of(self.trainer.optimizer)

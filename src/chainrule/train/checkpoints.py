@@ -1,8 +1,8 @@
 """A folder of checkpoints: everything a training needs to go on, and nothing half-written.
 
 A checkpoint is two files named after the number of steps done: ``000420.safetensors`` with all
-arrays, and ``000420.json`` with the rest and the SHA-256 of the arrays' file. The JSON file is
-written last, so a checkpoint is there when both are, and their hash agrees. Each file is written
+arrays, and ``000420.json`` with the rest, its own checksum and that of the arrays' file. The JSON
+file is written last, so a checkpoint is there when both are, and are as written. Each is written
 beside its place, flushed to disk and renamed: whatever stops the process, the checkpoints before
 stay whole.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -24,19 +23,28 @@ from typing import IO, Any
 from ..arguments import path_of
 from ..errors import ConfigError, StateError
 from ..ir.types import is_whole
+from ..records import (
+    Kind,
+    OtherVersionError,
+    check_shape,
+    checksum_of,
+    file_bytes,
+    read_sealed,
+    sealed,
+)
 from .callback import Logs, Mode, direction
 from .checkpoint import flush_folder, load, packed, write_whole
 from .encoding import decoded, encoded
 
 __all__ = ["Checkpoint", "Checkpoints"]
 
-FORMAT, VERSION = "chainrule.checkpoint", 1
+KIND = Kind("this checkpoint", "chainrule.checkpoint", version=2, sealed=2)
+SHAPE = {"step": int, "epoch": int, "sha256": str, "owner?": str, "state": dict,
+         "score": (None, {"name": str, "value": (float, str)})}  # fmt: skip
 _NAME = re.compile(r"(\d{6,})\.json")
 _OURS = re.compile(r"(\d{6,}\.(json|safetensors))|(\.\d{6,}\.(json|safetensors)\.[0-9a-f]{8})")
-
-
-class OtherVersionError(StateError):
-    """A checkpoint that is whole, and not ours to read or remove."""
+#: what a state that is not that of a trainer raises, when it is taken apart
+NOT_OURS = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -53,42 +61,54 @@ class Checkpoint:
     def read(cls, path: Path) -> Checkpoint:
         """From the JSON file alone. Raises StateError if it is not whole or of another version."""
         try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise _unreadable(path, error.strerror or str(error)) from None
-        except ValueError as error:
-            raise _unreadable(path, str(error)) from None
-        if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-            raise _unreadable(path, "it is JSON of another kind")
-        if facts.get("version") != VERSION:
-            raise OtherVersionError(
-                f"the checkpoint has format version {facts.get('version')}, this is {VERSION}",
-                where=str(path),
-                help="read it with the release of chainrule that wrote it",
-            )
+            facts = read_sealed(path, KIND)
+        except FileNotFoundError:
+            raise _unreadable(path, "there is no such file") from None
+        check_shape(facts, SHAPE, str(path))
+        if facts["step"] != int(path.stem):
+            raise _unreadable(path, f"it is the one after {facts['step']} steps")
         try:
             score = facts["score"] and float(facts["score"]["value"])
-            return cls(path, int(facts["step"]), int(facts["epoch"]), score, facts)
-        except (KeyError, TypeError, ValueError) as error:
-            raise _unreadable(path, f"a part is missing or of another kind: {error}") from None
+        except ValueError as error:
+            raise _unreadable(path, str(error)) from None
+        return cls(path, facts["step"], facts["epoch"], score, facts)
 
     @property
     def arrays_path(self) -> Path:
         return self.path.with_suffix(".safetensors")
 
+    @property
+    def vouched(self) -> bool:
+        """Whether it has a checksum of its JSON half; those of earlier releases have none."""
+        return bool(self.facts["version"] >= KIND.sealed)
+
     def whole(self) -> bool:
         """Whether the arrays are there as they were written."""
         try:
-            content = self.arrays_path.read_bytes()
+            content = file_bytes(self.arrays_path)
         except OSError:
             return False
-        return hashlib.sha256(content).hexdigest() == self.facts.get("sha256")
+        return bool(checksum_of(content) == self.facts["sha256"])
 
     def state(self) -> Any:
         """Everything, as `Trainer.set_state` takes it. Raises StateError for damaged files."""
         if not self.whole():
             raise _unreadable(self.arrays_path, "its contents are not those that were written")
-        return decoded(self.facts["state"], load(self.arrays_path))
+        with self.taken_apart():
+            return decoded(self.facts["state"], load(self.arrays_path))
+
+    @contextlib.contextmanager
+    def taken_apart(self) -> Iterator[None]:
+        """Inside, its state is read; one without a checksum may hold anything, and then a
+        StateError says so."""
+        try:
+            yield
+        except NOT_OURS as error:
+            if self.vouched or isinstance(error, StateError):
+                raise
+            raise _unreadable(
+                self.path, f"a part is missing or of another kind ({type(error).__name__})"
+            ) from None
 
 
 class Checkpoints:
@@ -97,7 +117,8 @@ class Checkpoints:
     ``every`` is ``"epoch"``, a number of steps, or a time such as ``"30s"``, ``"5m"``, ``"1h"``;
     the end of a training and SIGINT or SIGTERM make one more. The last ``keep`` stay, and the best
     at the end of an epoch by ``monitor`` (``"auto"``: ``val_loss``, or ``loss`` without validation
-    data; None: no best one). One process at a time writes a folder.
+    data; None: no best one). One process at a time writes a folder. With ``owner``, the name of
+    what is trained, checkpoints of another owner count as damaged.
     """
 
     def __init__(
@@ -107,7 +128,9 @@ class Checkpoints:
         keep: int = 3,
         monitor: str | None = "auto",
         mode: Mode = "auto",
+        owner: str = "",
     ) -> None:
+        self.owner = owner
         self.folder = path_of(folder, "the folder of checkpoints")
         self.steps, self.seconds = _interval(every)
         self.every = every
@@ -129,31 +152,36 @@ class Checkpoints:
 
         Raises StateError if one was written by another release.
         """
-        names = (p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name))
         kept = []
-        for path in names:
+        for path in self._names():
             try:
-                kept.append(Checkpoint.read(path))
+                checkpoint = Checkpoint.read(path)
             except OtherVersionError:
                 raise
             except StateError:
                 continue
+            if not self.owner or checkpoint.facts.get("owner", self.owner) == self.owner:
+                kept.append(checkpoint)
         return sorted(kept, key=lambda c: c.step)
+
+    def _names(self) -> list[Path]:
+        """The JSON files of all checkpoints, damaged ones included."""
+        return [p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name)]
 
     def newest(self) -> Checkpoint | None:
         """The whole checkpoint with the most steps. The clock has no say in it.
 
         None if there is no checkpoint. Raises StateError if there are some, but all are damaged.
         """
-        kept = self.found()
-        for checkpoint in reversed(kept):
+        for checkpoint in reversed(self.found()):
             if checkpoint.whole():
                 return checkpoint
-        if any(c.arrays_path.exists() for c in kept):
+        # The JSON half comes last and goes first: without the other one, somebody removed that.
+        if damaged := self._names():
             raise StateError(
-                f"none of the {len(kept)} checkpoints in {self.folder} is whole",
-                help="they were changed or damaged after they were written; train from the start "
-                "in another folder",
+                f"none of the {len(damaged)} checkpoints in {self.folder} is whole",
+                help="they were changed or damaged after they were written, or are those of "
+                "another training; train from the start in another folder",
             )
         return None
 
@@ -226,7 +254,9 @@ class Checkpoints:
 
     def _clear_leftovers(self, newest: Checkpoint | None) -> None:
         """Removes temporary files, halves of checkpoints, and damaged ones above the newest."""
-        names = {p.name for p in self.folder.iterdir() if _OURS.fullmatch(p.name)}
+        # A folder of such a name is not ours, whoever made it.
+        names = {p.name for p in self.folder.iterdir() if _OURS.fullmatch(p.name) and
+                 (p.is_symlink() or not p.is_dir())}  # fmt: skip
         doomed = []
         for name in names:
             stem, _, ending = name.partition(".")
@@ -272,15 +302,16 @@ class Checkpoints:
         tree, arrays = encoded(state())
         content = packed(arrays)
         facts = {
-            "format": FORMAT,
-            "version": VERSION,
+            "format": KIND.format,
+            "version": KIND.version,
+            "owner": self.owner,
             "step": step,
             "epoch": epoch,
             "score": self._score(logs),
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "sha256": checksum_of(content),
             "state": tree,
         }
-        text = json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=1)
+        text = sealed(json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=1))
         write_whole(path.with_suffix(".safetensors"), content)
         write_whole(path, text.encode("utf-8"))
         self._kept.append(Checkpoint.read(path))

@@ -33,6 +33,11 @@ class History(Mapping[str, list[float]]):
         epochs: list[float] = [*self.epoch]
         return {"epoch": epochs, **{name: [*values] for name, values in self.history.items()}}
 
+    def rows(self) -> list[dict[str, float]]:
+        """The numbers of each epoch, in order; those that it had none of are left out or NaN."""
+        count = len(self.epoch)
+        return [{name: v[i] for name, v in self.history.items()} for i in range(count)]
+
     def last(self) -> dict[str, float]:
         """The numbers of the last epoch."""
         return {name: values[-1] for name, values in self.history.items()}

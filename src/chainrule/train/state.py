@@ -17,7 +17,7 @@ from .run import Run, check_settings
 if TYPE_CHECKING:
     from .learner import Learner
 
-__all__ = ["gathered", "put_back", "set_weights_of", "weights_of"]
+__all__ = ["check_place", "gathered", "put_back", "set_weights_of", "weights_of"]
 
 #: arguments of the trainer that may have a state of their own
 PARTS = ("average", "clip", "penalty", "constraint", "transform")
@@ -81,6 +81,16 @@ def put_back(learner: Learner, state: Mapping[str, Any], run: Run | None) -> Non
         run.set_place(state["place"])
         learner.accumulation.begin(run.order, run.steps)
         learner.stop_training = state["stop"]
+
+
+def check_place(state: Mapping[str, Any]) -> None:
+    """StateError if a checkpoint does not say where in a training it was written."""
+    missing = sorted({"place", "settings", "stop", "callbacks"} - set(state))
+    if missing:
+        raise StateError(
+            f"this is not the state of a training: it lacks {', '.join(missing)}",
+            help="take an earlier checkpoint; the newest whole one is found by itself",
+        )
 
 
 def weights_of(learner: Learner) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from .progress import Progress, is_terminal, write_talk
 from .rates import observing, rates_of
 from .recording import BackupAndRestore
 from .run import Run
+from .state import check_place
 
 __all__ = ["Trainer"]
 
@@ -135,8 +136,16 @@ class Trainer(Learner):
         self.accumulation.set_arrays(None)
         if newest is None:
             return
+        if not newest.vouched:
+            self.tell(
+                f"the checkpoint {newest.path.name} was written by an earlier release, without a "
+                "checksum: whether it is as it was written cannot be told"
+            )
         try:
-            self.set_state(newest.state())
+            with newest.taken_apart():
+                state = newest.state()
+                check_place(state)
+                self.set_state(state)
         except StateError as error:
             where = error.where or str(newest.path)
             raise type(error)(error.what, where=where, help=error.help) from None
@@ -145,7 +154,8 @@ class Trainer(Learner):
         run.hooks("on_train_begin", {})
         if newest is not None:
             state = newest.state()
-            run.hooks.set_state(state["callbacks"])
+            with newest.taken_apart():
+                run.hooks.set_state(state["callbacks"])
             default_generator.set_state(state["random"])  # a callback may have drawn from it
             if self.stop_training and run.epoch < run.epochs:
                 self.tell(

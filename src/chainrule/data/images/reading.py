@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from chainrule.arguments import user_path
 from chainrule.data.finding import Finding
 from chainrule.data.images.decoding import (
     ENDINGS,
@@ -65,7 +66,7 @@ def is_image_source(source: object) -> bool:
     the name of bundled images."""
     if not isinstance(source, str | os.PathLike) or not str(source):
         return False
-    path = Path(source).expanduser()
+    path = user_path(source, "the data")
     if path.is_dir() or path.suffix.lower() in ENDINGS:
         return True
     return is_idx(path) or (str(source) in BUNDLED_IMAGES and not path.exists())
@@ -111,7 +112,7 @@ def read_images(
     if not isinstance(source, str | os.PathLike):
         found = Images.of_array(source, labels, classes, layout=layout)
         return _shaped(found, wanted)
-    path = Path(source).expanduser()
+    path = user_path(source, "the data")
     if str(source) in BUNDLED_IMAGES and not path.exists():
         if labels is not None:
             raise ConfigError(f"the images of {source} have labels", help="leave labels out")
