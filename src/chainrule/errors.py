@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .showing import visible
+
 
 class ChainruleError(Exception):
     """Base of all errors. ``what`` is one sentence, ``where`` a place, ``help`` the next action."""
@@ -18,12 +20,13 @@ class ChainruleError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str = "", help: str = "") -> None:
-        self.what, self.where, self.help = what, where, help
-        lines = [what]
+        # Names of columns, classes and files stand in all three, and are shown on terminals.
+        self.what, self.where, self.help = visible(what), visible(where), visible(help)
+        lines = [self.what]
         if where:
-            lines.append(f"  where: {where}")
+            lines.append(f"  where: {self.where}")
         if help:
-            lines.append(f"  help:  {help}")
+            lines.append(f"  help:  {self.help}")
         super().__init__("\n".join(lines))
 
 

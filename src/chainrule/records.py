@@ -20,6 +20,7 @@ import math
 import os
 import re
 import stat
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,8 @@ from typing import Any, NoReturn
 from .errors import StateError
 
 __all__ = ["Kind", "OtherVersionError", "Shape", "check_shape", "checksum_of", "file_bytes",
-           "file_text", "mismatch", "parsed", "parsed_sealed", "read_sealed", "sealed",
-           "sha256_of"]  # fmt: skip
+           "file_text", "mismatch", "parsed", "parsed_sealed", "parsed_toml", "read_sealed",
+           "sealed", "sha256_of"]  # fmt: skip
 
 LARGEST = 1 << 28  # bytes of a text file; a hundred thousand epochs take a tenth of it
 DEEPEST = 60
@@ -131,14 +132,35 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number that can be used")
 
 
+def _below_all(level: list[Any]) -> list[Any]:
+    """What is in the lists and objects of one level."""
+    return [v for outer in level if isinstance(outer, dict | list)
+            for v in (outer.values() if isinstance(outer, dict) else outer)]  # fmt: skip
+
+
 def _check_depth(value: Any, name: str, where: str) -> None:
     level = [value]
     for _ in range(DEEPEST):
-        level = [v for outer in level if isinstance(outer, dict | list)
-                 for v in (outer.values() if isinstance(outer, dict) else outer)]  # fmt: skip
+        level = _below_all(level)
         if not level:
             return
     damaged(name, where, "its values are nested too deeply")
+
+
+def parsed_toml(text: str) -> dict[str, Any]:
+    """TOML as data whose depth and whole numbers are bounded. ValueError says what is wrong."""
+    try:
+        found = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+    level: list[Any] = [found]
+    for _ in range(DEEPEST):
+        if not level:
+            return found
+        if any(isinstance(v, int) and abs(v) >= 10**DIGITS for v in level):
+            raise ValueError("it holds a number that is too large")
+        level = _below_all(level)
+    raise ValueError("its values are nested too deeply")
 
 
 # ---------------------------------------------------------------------------------- vouching

@@ -34,7 +34,7 @@ from .predict import predict
 from .report import report
 from .resume import resume
 from .runs import runs
-from .terminal import Terminated, error_text, say, state
+from .terminal import Terminated, complain, say, state, tell
 from .train import train
 
 __all__ = ["app", "main"]
@@ -76,10 +76,10 @@ class Guard:
             say(error.format_message())
             return error.exit_code
         if isinstance(error, click.ClickException):
-            say(usage_text(error))
+            complain(usage_text(error))
             return error.exit_code
         if isinstance(error, ChainruleError):
-            say(error_text(str(error)))
+            complain(str(error))
             return error.exit_code
         if isinstance(error, KeyboardInterrupt | click.Abort):
             # click turns the interrupt into an Abort and keeps it as the cause.
@@ -90,15 +90,13 @@ class Guard:
             forget(sys.stdout)
             return CLOSED_PIPE
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            say(error_text(f"the output cannot be written: {error.strerror}\n  help:  make room"))
+            complain(f"the output cannot be written: {error.strerror}\n  help:  make room")
             forget(sys.stdout)
             return 2
         if isinstance(error, MemoryError):
-            say(
-                error_text("the memory is full\n  help:  select fewer rows or columns with --query")
-            )
+            complain("the memory is full\n  help:  select fewer rows or columns with --query")
             return 3
-        say(error_text(defect_text(error)))
+        complain(defect_text(error))
         return 3
 
 
@@ -127,7 +125,7 @@ def open_closed_streams() -> None:
 
 def usage_text(error: click.ClickException) -> str:
     """A mistake in the command as our errors look, with the command that helps."""
-    text = error_text(error.format_message())
+    text = error.format_message()
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "chainrule"
     return f"{text}\n  help:  {path} --help"
@@ -178,7 +176,7 @@ class Commands(click.Group):
 
 def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
-        click.echo(f"chainrule {__version__}")
+        tell(f"chainrule {__version__}")
         ctx.exit()
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..showing import visible
 from .engine import engine
 from .options import common, json_option, quiet_option, threads_option
 from .starting import gathered, setting_words, tell_origins
-from .terminal import colour, graceful, say, state
+from .terminal import colour, graceful, say, state, tell_json
 
 if TYPE_CHECKING:
     from ..table.checking import Check
@@ -53,17 +54,15 @@ def check(
         for result in check_settings(settings.settings):
             found.append(result)
             if not as_json:
-                click.echo(text_of(result), color=colour())
+                click.echo(text_of(result), color=colour())  # whose texts are visible
     counts = Counter(str(result.status) for result in found)
     if as_json:
-        from ..table.runfolder import json_text
-
         document = {
             "status": "failed" if counts["failed"] else "warning" if counts["warning"] else "ok",
             "seconds": time.perf_counter() - begun,
             "checks": [result.to_dict() for result in found],
         }
-        click.echo(json_text(document, indent=2))
+        tell_json(document)
     elif not state.quiet:
         listed = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
         say(f"{len(found)} checks: {listed}, in {time.perf_counter() - begun:.1f} s")
@@ -76,11 +75,11 @@ def text_of(result: Check) -> str:
     status = click.style(f"{result.status:<8}", fg=COLOURS[result.status])
     indent = " " * (8 + NAMES)
     lines = []
-    for i, evidence in enumerate(result.evidence):
+    for i, evidence in enumerate(map(visible, result.evidence)):
         first = f"{result.name:<{NAMES}}" if i == 0 else " " * NAMES
         wrapped = textwrap.wrap(evidence, WIDTH - len(indent)) or [""]
         lines.append((status if i == 0 else " " * 8) + first + wrapped[0])
         lines += [indent + line for line in wrapped[1:]]
     # Not wrapped: what is there is to be pasted.
-    lines += [f"{indent}-> {remedy}" for remedy in result.remedies]
+    lines += [f"{indent}-> {visible(remedy)}" for remedy in result.remedies]
     return "\n".join(lines)

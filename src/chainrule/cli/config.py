@@ -11,7 +11,7 @@ from ..arguments import user_path
 from .finding import find_run
 from .options import common, json_option, runs_dir_option
 from .starting import gathered, setting_words, settled
-from .terminal import say
+from .terminal import say, tell, tell_json
 
 if TYPE_CHECKING:
     from ..table.settings import Gathered
@@ -62,16 +62,14 @@ def show(
     from ..table.settings.display import flat
 
     if as_json:
-        import json
-
         document = found.settings.to_document()
         if origin:
             places = {".".join(k): found.origins.get(k, "default") for k in flat(found.settings)}
             document = {"settings": document, "origin": places}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        tell_json(document)
         return
     notes = {key: found.origins.get(key, "default") for key in flat(found.settings)}
-    click.echo(found.settings.to_toml(notes if origin else {}), nl=False)
+    tell(found.settings.to_toml(notes if origin else {}), end="")
     if schedule:
         from ..table.planning import sketch
         from ..table.settings import Settings
@@ -79,7 +77,7 @@ def show(
         if not isinstance(found.settings, Settings):
             raise click.UsageError("--schedule reads how many rows a table has")
 
-        click.echo(f"\n{sketch(found.settings)}")
+        tell(f"\n{sketch(found.settings)}")
 
 
 @config.command(short_help="Write every default into a run.toml.")
@@ -100,7 +98,7 @@ def fill(source: str, output: Path | None) -> None:
     settings = settled([from_file(user_path(source, "the data"), relative=True)]).settings
     text = settings.to_toml(settings.abouts())
     if output is None:
-        click.echo(text, nl=False)
+        tell(text, end="")
     else:
         written(output, text, replace=True)
         say(f"settings in {output}")
@@ -119,13 +117,11 @@ def diff(a: str, b: str, as_json: bool, runs_dir: str) -> None:
 
     found = {".".join(key): pair for key, pair in differences(mine, theirs).items()}
     if as_json:
-        import json
-
-        click.echo(json.dumps({k: list(v) for k, v in found.items()}, indent=2))
+        tell_json({k: list(v) for k, v in found.items()})
         return
     width = max((len(key) for key in found), default=0)
     for key, (left, right) in found.items():
-        click.echo(f"{key:<{width}}  {left or '-'} -> {right or '-'}")
+        tell(f"{key:<{width}}  {left or '-'} -> {right or '-'}")
     if not found:
         say("the settings are the same")
 
@@ -144,8 +140,6 @@ def schema(section: str, kind: str | None) -> None:
 
     A run.toml for images has sections of its own: `--kind images`.
     """
-    import json
-
     from ..images.describing import section_schema
 
-    click.echo(json.dumps(section_schema(section, kind), indent=2, ensure_ascii=False))
+    tell_json(section_schema(section, kind))

@@ -11,7 +11,7 @@ from ..arguments import user_path
 from .engine import engine
 from .finding import find_run
 from .options import common, json_option, runs_dir_option, threads_option
-from .terminal import say
+from .terminal import say, tell, tell_json, warn
 
 __all__ = ["evaluate"]
 
@@ -54,7 +54,6 @@ def evaluate(
     Of a run on images, DATA are images with labels, as `train` takes them.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
-    from ..table.runfolder import json_text
     from ..table.scoring import metric_names
     from ..table.watch import number
 
@@ -64,19 +63,19 @@ def evaluate(
     gates += [(*gate(text, known), -1) for text in at_most]
     metrics = metrics_of(predictor, data, query)
     for finding in predictor.last_findings:
-        say(click.style(f"! {finding}", fg="yellow"))
+        warn(str(finding))
     failed = [
         f"{name} is {metrics[name]:.6g}, wanted at {'least' if sign > 0 else 'most'} {limit:g}"
         for name, limit, sign in gates
         if not sign * metrics[name] >= sign * limit  # NaN fails too
     ]
     if as_json:
-        click.echo(json_text({"run": str(place), "metrics": metrics, "failed": failed}))
+        tell_json({"run": str(place), "metrics": metrics, "failed": failed}, indent=None)
     else:
         for name, value in metrics.items():
-            click.echo(f"{name:<10} {number(value)}")
+            tell(f"{name:<10} {number(value)}")
     for text in failed:
-        say(f"{click.style('failed:', fg='red', bold=True)} {text}")
+        say(text, "failed:", fg="red", bold=True)
     return 1 if failed else 0
 
 

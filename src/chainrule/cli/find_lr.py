@@ -7,7 +7,7 @@ import click
 from .engine import engine
 from .options import common, json_option, quiet_option, threads_option
 from .starting import gathered, setting_words, tell_origins
-from .terminal import graceful, say, state
+from .terminal import graceful, say, state, tell, tell_json
 
 __all__ = ["find_lr"]
 
@@ -42,8 +42,6 @@ def find_lr(
 
         found = search(settings.settings, start=start, end=end, steps=steps)
     if as_json:
-        from ..table.runfolder import json_text
-
         curve = {"rates": found.rates, "losses": found.losses, "smoothed": found.smoothed}
         facts = {
             "suggestion": found.suggestion,
@@ -52,7 +50,7 @@ def find_lr(
             "minimum": found.minimum,
             **{name: values.tolist() for name, values in curve.items()},
         }
-        click.echo(json_text(facts, indent=2))
+        tell_json(facts)
     if plot and not as_json:
         from ..train.ratesketch import sketch_rates
 
@@ -62,4 +60,4 @@ def find_lr(
     if found.suggestion is None:
         raise click.exceptions.Exit(1)
     if not as_json:
-        click.echo(f"train.lr={found.suggestion:.2g}")
+        tell(f"train.lr={found.suggestion:.2g}")

@@ -8,6 +8,7 @@ import click
 
 from ..version import __version__
 from .options import common, json_option
+from .terminal import tell, tell_json
 
 __all__ = ["info"]
 
@@ -19,16 +20,14 @@ def info(as_json: bool) -> None:
     """Show versions, the processor's features, threads, and where compiled programs are kept."""
     facts = gather()
     if as_json:
-        import json
-
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        tell_json(facts)
         return
     for name, value in facts.items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {v}" for k, v in value.items())
         elif isinstance(value, list):
             value = " ".join(map(str, value))
-        click.echo(f"{name:<12} {value}")
+        tell(f"{name:<12} {value}")
 
 
 def gather() -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 
 from .options import common, quiet_option
 from .starting import gathered, listener_for
-from .terminal import missing_values, say, state
+from .terminal import missing_values, say, state, tell
 
 __all__ = ["init"]
 
@@ -62,7 +62,7 @@ def init(
         settings = settings.beside(output)
     text = settings.to_toml(comments)
     if str(output) == "-":
-        click.echo(text, nl=False)
+        tell(text, end="")
         return
     written(output, text, replace=force)
     if not state.quiet:

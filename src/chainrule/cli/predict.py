@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from .engine import engine
 from .finding import find_run
 from .options import common, runs_dir_option, threads_option
-from .terminal import say
+from .terminal import say, warn
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,7 +58,7 @@ def predict(
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table import open_table
-    from ..table.writing import format_of, write_file, write_text
+    from ..table.writing import format_of, marked, write_file, write_text
 
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
@@ -76,7 +76,13 @@ def predict(
         columns = kept(table, keep, made_names(predictor, proba))
         columns += predicted(predictor, table, proba)
     for finding in predictor.last_findings:
-        say(click.style(f"! {finding}", fg="yellow"))
+        warn(str(finding))
+    format = "csv" if output is None or to_stdout else format_of(output)[0]
+    if format in ("csv", "tsv") and (names := marked(columns)):
+        warn(
+            f"texts that a spreadsheet would run as a formula begin with ' in {', '.join(names)}; "
+            "jsonl and parquet keep them as they are"
+        )
     if output is None or to_stdout:
         write_text(columns, "csv", sys.stdout)
         return

@@ -9,7 +9,7 @@ import click
 from ..arguments import user_path
 from .finding import find_run
 from .options import common, json_option, runs_dir_option
-from .terminal import say
+from .terminal import say, tell_json, tell_path, warn
 
 __all__ = ["report"]
 
@@ -42,13 +42,16 @@ def report(
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"), broken=run != "last", unfinished=True)
     from ..report import export_tensorboard, report_facts, write_report
-    from ..table.runfolder import is_written, json_text
+    from ..table.runfolder import is_written
 
     running = is_written(place)
+    facts = report_facts(place, running=running)
     if as_json:
-        click.echo(json_text(report_facts(place, running=running), indent=2))
+        tell_json(facts)
     if tensorboard is not None:
         say(f"the curves are in {export_tensorboard(place, tensorboard)}")
     if output is not None or not (as_json or tensorboard is not None):
         written = write_report(place, output, running=running)
-        click.echo(written, err=as_json)
+        tell_path(written, err=as_json)
+    for trouble in facts["troubles"]:
+        warn(trouble)

@@ -16,7 +16,7 @@ from .options import (
     threads_option,
 )
 from .starting import listener_for
-from .terminal import graceful
+from .terminal import graceful, tell_path
 
 __all__ = ["resume"]
 
@@ -45,4 +45,4 @@ def resume(
         chainrule, listener = engine(threads), listener_for(as_json)
         done = chainrule.resume(place, data, epochs=epochs, listener=listener).run
     if not as_json:
-        click.echo(done)
+        tell_path(done)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import click
 
 from ..arguments import user_path
 from .finding import find_run
 from .options import common, json_option, runs_dir_option
-from .terminal import colour, say
+from .terminal import print_rows, say, tell, tell_json, tell_path, warn
 
 __all__ = ["runs"]
 
@@ -29,19 +28,18 @@ def list_all(place: str, as_json: bool, runs_dir: str) -> None:
     """All runs of the runs folder, or of GROUP (what --seeds and --folds leave), oldest first."""
     base = user_path(runs_dir, "--runs-dir")
     from ..table.overview import HEADS, overview
-    from ..table.runfolder import json_text
 
     found = overview(find_run(place, base) if place else base)
     if as_json:
-        click.echo(json_text([run.to_dict() for run in found], indent=2))
+        tell_json([run.to_dict() for run in found])
         return
     if not found:
         say(f"there are no runs in {base}")
         return
-    print_rows(HEADS, [run.cells() for run in found])
+    print_rows([HEADS, *(run.cells() for run in found)])
     for run in found:
         if run.trouble:
-            say(click.style(f"! {run.path.name}: {run.trouble}", fg="yellow"))
+            warn(f"{run.path.name}: {run.trouble}")
 
 
 @runs.command(short_help="Everything about one run.")
@@ -53,10 +51,12 @@ def show(run: str, as_json: bool, runs_dir: str) -> None:
     """Status, data, model, metrics and curve of RUN: a folder, the end of its name, or `last`."""
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table.overview import details, details_text
-    from ..table.runfolder import json_text
 
     found = details(place)
-    click.echo(json_text(found, indent=2) if as_json else details_text(found, place))
+    if as_json:
+        tell_json(found)
+    else:
+        tell(details_text(found, place))
 
 
 @runs.command(short_help="Metrics and settings that differ.")
@@ -71,16 +71,16 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     first, second = (find_run(text, base) for text in (a, b))
     from ..images import run_settings
     from ..table.overview import comparison
-    from ..table.runfolder import json_text
     from ..table.watch import number
 
     found = comparison(first, second, run_settings)
     if as_json:
-        click.echo(json_text(found, indent=2))
+        tell_json(found)
         return
-    rows = [(name, number(x), number(y)) for name, (x, y) in found["metrics"].items()]
+    rows = [("", first.name, second.name)]
+    rows += [(name, number(x), number(y)) for name, (x, y) in found["metrics"].items()]
     rows += [(key, x or "-", y or "-") for key, (x, y) in found["settings"].items()]
-    print_rows(("", first.name, second.name), rows)
+    print_rows(rows)
 
 
 @runs.command("rm", short_help="Remove runs.")
@@ -103,21 +103,4 @@ def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
             raise click.exceptions.Exit(1)
     for place in places:
         remove_run(place)
-        click.echo(place)
-
-
-def print_rows(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table on stdout: with rich on a terminal, else aligned columns that tools can cut."""
-    if sys.stdout.isatty() and colour() is not False:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*heads, box=None, padding=(0, 2, 0, 0))
-        for row in rows:
-            table.add_row(*row)
-        Console(highlight=False).print(table)
-        return
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    for row in [heads, *rows]:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        tell_path(place)

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
-from rich.console import Console
-from rich.table import Table
-
 from ..data import Finding
 from ..errors import StateError
+from ..records import parsed_toml
 from ..report import write_report
 from ..table import Listener, Talk
-from ..table.runfolder import json_text
 from ..table.trained import Trained
 from ..table.watch import closing, finding_text, result_rows
 from ..train import Callback
-from .terminal import colour, say
+from .terminal import colour, print_rows, say, tell_json, warn
 
-__all__ = ["JsonTalk", "Silent", "TerminalTalk", "as_options", "metric_table"]
+__all__ = ["JsonTalk", "Silent", "TerminalTalk", "as_options"]
 
 
 class TerminalTalk(Talk):
@@ -40,8 +35,7 @@ class TerminalTalk(Talk):
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
             text = finding_text(replace(finding, fix=as_options(finding.fix)))
-            warned = finding.severity == "warning"
-            say(click.style(text, fg="yellow") if warned else text)
+            say(text, **({"fg": "yellow"} if finding.severity == "warning" else {}))
 
     def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         reported(predictor)
@@ -50,7 +44,7 @@ class TerminalTalk(Talk):
             return
         say(closing(facts))
         with suppress(OSError):  # the terminal may be gone
-            Console(stderr=True, highlight=False).print(metric_table(facts))
+            print_rows(result_rows(facts), err=True, bold=1)
 
 
 class JsonTalk(Listener):
@@ -75,6 +69,9 @@ class JsonTalk(Listener):
         keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")
         self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys}})
 
+    def note(self, text: str) -> None:
+        self.write("note", {"message": text})
+
     def member(self, index: int, count: int, name: str) -> None:
         self.write("member", {"name": name, "number": index + 1, "of": count})
 
@@ -82,7 +79,7 @@ class JsonTalk(Listener):
         self.write("repeated", {"run": str(group), "summary": facts["summary"]})
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
-        click.echo(json_text({"event": event, **facts}))
+        tell_json({"event": event, **facts}, indent=None)
 
 
 class _Epochs(Callback):
@@ -107,19 +104,7 @@ def reported(predictor: Trained[Any, Any, Any]) -> None:
     try:
         write_report(predictor.run)
     except StateError as error:  # the run itself is saved
-        say(click.style(f"! {error}", fg="yellow"))
-
-
-def metric_table(facts: Mapping[str, Any]) -> Table:
-    """The metrics of the test rows beside those of a constant guess."""
-    (heading, ours, guess), *rows = result_rows(facts)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(heading)
-    table.add_column(ours, justify="right", style="bold")
-    table.add_column(guess, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
+        warn(str(error))
 
 
 def as_options(fix: str) -> str:
@@ -128,8 +113,8 @@ def as_options(fix: str) -> str:
     ``missing = { chol = [0] }`` becomes ``--missing chol=0``.
     """
     try:
-        document = tomllib.loads(fix)
-    except tomllib.TOMLDecodeError:
+        document = parsed_toml(fix)
+    except ValueError:
         return fix
     options = []
     for column, values in document.get("missing", {}).items():

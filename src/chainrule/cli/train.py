@@ -11,7 +11,7 @@ import click
 from .engine import engine
 from .options import common, json_option, progress_option, quiet_option, threads_option
 from .starting import gathered, listener_for, setting_words, tell_origins
-from .terminal import graceful, missing_values, say, state
+from .terminal import graceful, missing_values, say, state, tell_path
 
 __all__ = ["train"]
 
@@ -163,7 +163,7 @@ def train(
     if run is None:
         return
     if not as_json:
-        click.echo(run)
+        tell_path(run)
     if not (as_json or state.quiet):
         data = found.settings.data.path
         say(f"next: chainrule runs show {shlex.quote(str(run))}" if many else next_steps(run, data))

@@ -337,7 +337,7 @@ def _troubles(files: RunFiles, done: bool) -> list[str]:
             "evaluation.json is missing or damaged, as in runs of earlier versions: without it "
             "there are no validation metrics, no confusion matrix and no residuals"
         )
-    for file in table(files.facts.get("files")):
+    for file in files.vouched:
         known = any(words.startswith(file) for words in found)
         if not known and not (files.path / file).is_file():
             found.append(f"{file} is gone, so the model cannot be used")

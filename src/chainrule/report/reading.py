@@ -4,14 +4,13 @@ what it should be: a report of half a run is wanted most when something went wro
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import StateError
-from ..records import Kind, file_text, parsed, parsed_sealed, sha256_of
+from ..records import Kind, file_text, parsed, parsed_sealed, parsed_toml, sha256_of
 
 __all__ = ["RunFiles", "items", "number", "read", "table", "text", "whole"]
 
@@ -38,6 +37,16 @@ class RunFiles:
     epochs: tuple[Table, ...]
     events: tuple[Table, ...]
     troubles: list[str] = field(default_factory=list)
+
+    @property
+    def vouched(self) -> list[str]:
+        """The files whose hashes are in ``run.json``."""
+        return vouched(self.facts)
+
+
+def vouched(facts: Table) -> list[str]:
+    """The files of a run, and no others, whose hashes ``run.json`` has."""
+    return [file for file in table(facts.get("files")) if file in (*FILES, "evaluation.json")]
 
 
 def read(run: Path) -> RunFiles:
@@ -107,10 +116,10 @@ def _changed(run: Path, facts: Table) -> Iterator[str]:
     """The files that are not those whose hashes are in ``run.json``; that some are gone is told
     elsewhere."""
     ended = facts.get("status") != "running"
-    for file, wanted in table(facts.get("files")).items():
-        if file in (*FILES, "evaluation.json") and (ended or file not in GROWING):
+    for file in vouched(facts):
+        if ended or file not in GROWING:
             try:
-                changed = sha256_of(run / file) != wanted
+                changed = sha256_of(run / file) != facts["files"][file]
             except OSError as error:
                 changed = not isinstance(error, FileNotFoundError)
             if changed:
@@ -119,8 +128,8 @@ def _changed(run: Path, facts: Table) -> Iterator[str]:
 
 def _toml(content: str, troubles: list[str]) -> Table:
     try:
-        return tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return parsed_toml(content)
+    except ValueError:
         troubles.append("run.toml is damaged")
         return {}
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import ChainruleError, StateError
 from ..records import check_shape, file_text, parsed
 from .loading import NUMBERS, group_facts, read_facts, read_settings
-from .runfolder import GROUP, is_written
+from .runfolder import GROUP, VOUCHED, is_written
 from .settings import Whole
 from .settings.display import differences
 from .watch import group_lines, headline, number, result_lines
@@ -83,7 +83,7 @@ def line_of(run: Path) -> RunLine:
         facts = read_facts(run)
         status = status_of(run, facts)
         data = str(facts["data"].get("name", ""))
-        lost = [f for f in facts.get("files", {}) if not (run / f).is_file()]
+        lost = [f for f in VOUCHED if f in facts.get("files", {}) and not (run / f).is_file()]
         trouble = str(facts.get("error", "")).split("\n")[0]
         if lost:
             status, trouble = "broken", f"{' and '.join(lost)} missing"

@@ -36,7 +36,7 @@ from typing import Any
 from ..errors import StateError
 from ..records import Kind, file_text, parsed, sealed, sha256_of
 from ..scratch import Held, remove_abandoned
-from ..showing import escaped_json
+from ..showing import escaped_json, visible
 from ..train.checkpoint import remove_leftovers, write_whole
 
 __all__ = [
@@ -222,7 +222,7 @@ class RunFolder:
 
     def log(self, text: str) -> None:
         """Lines of ``log.txt``."""
-        self._append("log.txt", text + "\n")
+        self._append("log.txt", visible(text) + "\n")
 
     def seconds(self) -> float:
         """Since the run began, without the time between one process and the next."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..data import Finding
+from ..showing import visible
 from ..train import Callback, Progress
 from ..train.progress import write_talk
 from ..train.rates import rates_of
@@ -58,7 +59,7 @@ class Talk(Listener):
         self.progress = progress
 
     def say(self, text: str) -> None:
-        write_talk(self.stream, f"{text}\n")
+        write_talk(self.stream, f"{visible(text)}\n")
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:

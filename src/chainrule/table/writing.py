@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, StateError
 from ..scratch import hold, remove_abandoned
+from ..showing import escaped_json, spreadsheet_text, whole_text
 
-__all__ = ["FORMATS", "format_of", "write_file", "write_text"]
+__all__ = ["FORMATS", "format_of", "marked", "write_file", "write_text"]
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
            ".parquet": "parquet"}  # fmt: skip
@@ -43,15 +44,18 @@ def format_of(path: Path) -> tuple[str, bool]:
 
 
 def write_text(columns: Sequence[Column], format: str, out: IO[str]) -> None:
-    """Rows as csv, tsv or jsonl. Floats are written with the digits that read back to them."""
+    """Rows as csv, tsv or jsonl. Floats are written with the digits that read back to them.
+
+    In csv and tsv, a heading or text that a spreadsheet would run begins with ``'``.
+    """
     names = [name for name, _ in columns]
     if format == "jsonl":
         for row in _rows(columns):
             pairs = dict(zip(names, row, strict=True))
-            out.write(json.dumps(pairs, ensure_ascii=False, allow_nan=False) + "\n")
+            out.write(escaped_json(json.dumps(pairs, ensure_ascii=False, allow_nan=False)) + "\n")
         return
     writer = csv.writer(out, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(map(spreadsheet_text, names))
     for row in _rows(columns):
         writer.writerow([_cell(value) for value in row])
 
@@ -63,7 +67,17 @@ def _rows(columns: Sequence[Column]) -> Iterator[tuple[Any, ...]]:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return spreadsheet_text(value)
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def marked(columns: Sequence[Column]) -> list[str]:
+    """The columns of which csv or tsv would change a heading or a text, see `write_text`."""
+    texts = ((name, (name, *(values.tolist() if values.dtype == object else ())))
+             for name, values in columns)  # fmt: skip
+    return [name for name, found in texts
+            if any(isinstance(v, str) and spreadsheet_text(v) != v for v in found)]  # fmt: skip
 
 
 def write_file(columns: Sequence[Column], path: Path) -> None:
@@ -107,7 +121,8 @@ def _opened(path: Path, gzipped: bool) -> Iterator[IO[str]]:
 def _write_parquet(columns: Sequence[Column], path: Path) -> None:
     arrays = {f"c{i}": _plain(values) for i, (_, values) in enumerate(columns)}
     quoted = [
-        f'c{i} AS "{name.replace(chr(34), chr(34) * 2)}"' for i, (name, _) in enumerate(columns)
+        f'c{i} AS "{whole_text(name).replace(chr(34), chr(34) * 2)}"'
+        for i, (name, _) in enumerate(columns)
     ]
     connection = duckdb.connect(":memory:")
     try:
@@ -122,6 +137,9 @@ def _write_parquet(columns: Sequence[Column], path: Path) -> None:
 
 
 def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if values.dtype == object:
+        texts = [whole_text(v) if isinstance(v, str) else v for v in values.tolist()]
+        values = np.array(texts, object)
     return np.ascontiguousarray(values)
 
 

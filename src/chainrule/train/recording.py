@@ -13,6 +13,7 @@ import numpy as np
 from ..arguments import path_of
 from ..errors import ConfigError, StateError
 from ..ir.types import is_whole
+from ..showing import spreadsheet_text
 from .callback import Callback, Logs, Mode, direction, watched
 from .checkpoint import save
 from .checkpoints import Checkpoints
@@ -128,7 +129,7 @@ class CSVLogger(Callback):
             writer = csv.writer(file, delimiter=self.separator, lineterminator="\n")
             if not self._names:
                 self._names = ["epoch", *logs]
-                writer.writerow(self._names)
+                writer.writerow(map(spreadsheet_text, self._names))
             numbers: dict[str, float] = {"epoch": epoch, **logs}
             writer.writerow([numbers.get(name, float("nan")) for name in self._names])
             file.flush()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..errors import ConfigError, StateError, TrainingError
 from ..frontend import default_generator
 from ..optim import LBFGS
+from ..showing import visible
 from .callback import Callback, CallbackList
 from .checkpoints import Checkpoint, Checkpoints
 from .evaluation import EVALUATION_ROWS
@@ -333,7 +334,7 @@ class Trainer(Learner):
         self.messages.append(text)
         if self.verbose:
             live = "\r\x1b[K" if is_terminal(sys.stderr) else ""
-            write_talk(sys.stderr, f"{live}{text}\n")
+            write_talk(sys.stderr, f"{live}{visible(text)}\n")
 
 
 def _kept_where(

@@ -48,7 +48,7 @@ def list_folder(root: Path, labelled: bool = True) -> Listing:
     Raises OSError for a folder that cannot be read.
     """
     found = Listing(root)
-    walk = _Walk(root.resolve())
+    walk = _Walk(Path(os.path.realpath(root)))
     if not labelled:
         found.files = list(walk.images(root))
         found.labels = [-1] * len(found.files)
@@ -120,7 +120,8 @@ class _Walk:
         """Whether a file may be one, by its ending; hidden files are passed over in silence."""
         if path.name.startswith("."):
             return False
-        if path.is_symlink() and not path.resolve().is_relative_to(self.root):
+        # Of a loop of links, `Path.resolve` raises; this one gives a path that does not exist.
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(self.root):
             self.outside.append(path)
             return False
         plain = path.exists() and stat.S_ISREG(os.stat(path).st_mode)

@@ -7,7 +7,6 @@ sources over one another.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from ...config import SETTINGS
 from ...errors import ConfigError
+from ...records import parsed_toml
 from .fields import SettingError
 from .places import lines_of
 from .section import Choice
@@ -138,8 +138,8 @@ def _beside(path: Path, data: object) -> str | None:
 def from_text(text: str, where: str) -> Source:
     """TOML text, which ``where`` names."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = parsed_toml(text)
+    except ValueError as error:
         raise ConfigError(f"not TOML: {error}", where=where) from None
     places = {path: f"{where}:{line}" for path, line in lines_of(text).items()}
     return Source.of(document, {(): where, **places})
@@ -167,8 +167,8 @@ def from_environment() -> Source:
 def _parsed(key: str, value: str, where: str) -> dict[str, Any]:
     for text in (value, json.dumps(value)):
         try:
-            return tomllib.loads(f"{key} = {text}")
-        except tomllib.TOMLDecodeError:
+            return parsed_toml(f"{key} = {text}")
+        except ValueError:
             continue
     raise ConfigError(
         f"{key!r} is not the name of a setting", where=where, help="for example train.lr=0.003"
