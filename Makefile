@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench fuzz soak storm docs clean
+.PHONY: demo test lint format bench fuzz soak storm mutate docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
@@ -40,6 +40,10 @@ soak: $(VENV)/.installed-test
 # Ctrl-C while programs compile, 10,000 times: no process may end by it.
 storm: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m runtime.storm 10000
+
+# Run folders damaged in 2,000 ways: none crashes anything or changes a result without a word.
+mutate: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m table.mutations 2000
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m chainrule.config > docs/env.md

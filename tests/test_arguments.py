@@ -10,7 +10,8 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.arguments import check_state, path_of
+from chainrule.arguments import check_state, path_of, user_path
+from chainrule.config import CACHE_DIR
 from chainrule.errors import ConfigError, StateError
 from chainrule.report import write_report
 from chainrule.table import resume_group
@@ -24,6 +25,27 @@ def test_paths() -> None:
     assert path_of("a/b", "the file") == path_of(Path("a/b"), "the file") == Path("a/b")
     with pytest.raises(ConfigError, match=r"the file is None\n  help:  give a path"):
         path_of(None, "the file")
+
+
+def test_folders_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert user_path("~/a", "the file") == Path.home() / "a"
+    for wrong, said in (("~nobody-at-all/x", "is nobody's folder"), ("a\0b", "no zero character")):
+        for taker in (lambda p: user_path(p, "the run"), cr.load_run, cr.resume, write_report):
+            with pytest.raises(ConfigError, match=said):
+                taker(wrong)
+        with pytest.raises(ConfigError, match=said):
+            cr.fit("heart", epochs=1, runs_dir=wrong, verbose=False)
+        with pytest.raises(ConfigError, match=said):
+            cr.fit(wrong, "y", runs_dir=None, verbose=False)
+    monkeypatch.setenv("CHAINRULE_CACHE_DIR", "~nobody-at-all/x")
+    with pytest.raises(ConfigError, match="CHAINRULE_CACHE_DIR is '~nobody-at-all/x'"):
+        CACHE_DIR.read()
+
+
+def test_paths_of_users_are_expanded_in_one_place() -> None:
+    package = Path(cr.__file__).parent
+    found = [p.name for p in package.rglob("*.py") if "expanduser" in p.read_text()]
+    assert found == ["arguments.py"]
 
 
 def test_states() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chainrule.cli.terminal import print_rows
 from chainrule.data import bundled
 from chainrule.table import Predictor, load_run
 
@@ -217,3 +218,47 @@ def test_eval_needs_known_labels(command: Command, folder: Path, last: list[str]
     result = command("eval", *last, "labels.csv")
     assert result.exit_code == 2
     assert "`none` is none of the classes" in result.stderr
+
+
+EVIL = "[/b]\x1b[31m\x9b"
+
+
+def test_names_that_would_be_obeyed(command: Command, folder: Path) -> None:
+    """By a terminal, by rich, or by a spreadsheet that opens the predictions."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60).round(3)
+    frame = pd.DataFrame({EVIL: x, "=cmd|' /C calc'!A0": x, "+sum": ["=1+1"] * 60,
+                          "y": np.where(x > 0, EVIL, "[red]")})  # fmt: skip
+    frame.to_csv(folder / "evil.csv", index=False)
+    result = command("train", "evil.csv", "--target", "y", "--epochs", 2, "--color", "always")
+    assert result.exit_code == 0, result.stderr
+    assert "\x9b" not in result.stderr
+    result = command("predict", "last", "evil.csv", "-o", "out.csv", "--proba",
+                     "--keep", "=cmd|' /C calc'!A0", "--keep", "+sum")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "would run as a formula" in result.stderr
+    written = pd.read_csv(folder / "out.csv")
+    assert list(written)[:2] == ["'=cmd|' /C calc'!A0", "'+sum"]
+    assert set(written["'+sum"]) == {"'=1+1"}
+    assert set(written["prediction"]) <= {EVIL, "[red]"}
+    assert (
+        command("predict", "last", "evil.csv", "-o", "out.jsonl", "--keep", "+sum").stderr[0] != "!"
+    )
+    assert json.loads((folder / "out.jsonl").read_text().splitlines()[0])["+sum"] == "=1+1"
+    for words in (["predict", "last", "none.csv"], ["eval", "last", "evil.csv", "--min", f"{EVIL}=1"],
+                  ["runs", "show", EVIL], ["report", "last", "--json"], ["runs", "ls"],
+                  ["runs", "show", "last"], ["config", "show", "last"]):  # fmt: skip
+        result = command(*words)
+        assert "\x1b" not in result.output, words
+        assert "\x9b" not in result.output, words
+
+
+def test_rows_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names are no markup."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    print_rows([("a", "[b]"), ("[/b]", ":smile:\x1b[2J")])
+    shown = capsys.readouterr().out
+    assert "[/b]" in shown
+    assert ":smile:\\x1b[2J" in shown

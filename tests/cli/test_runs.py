@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.table.runfolder import RunFolder
+from resealing import reseal
 
 from .conftest import Command
 
@@ -24,8 +25,7 @@ def place(runs: Path, folder: Path) -> Path:
         return Path(shutil.copytree(whole, place / name))
 
     def change(run: Path, **facts: object) -> None:
-        path = run / "run.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+        reseal(run / "run.json", **facts)
 
     change(copy("killed"), status="running")
     change(copy("failed"), status="failed", error="the loss became nan\n  where: epoch 3")
@@ -43,10 +43,11 @@ def test_every_state_is_listed(place: Path, command: Command) -> None:
     status = {name: line["status"] for name, line in found.items() if not name[0].isdigit()}
     assert status == {
         "killed": "killed", "failed": "failed", "no-weights": "broken", "no-facts": "broken",
-        "odd-facts": "broken", "odd-parts": "done",
+        "odd-facts": "broken", "odd-parts": "broken",
     }  # fmt: skip
     assert "model.safetensors missing" in found["no-weights"]["trouble"]
     assert "resume" in found["killed"]["trouble"]
+    assert "`metrics` is missing or of a wrong type" in found["odd-parts"]["trouble"]
     [whole] = [line for name, line in found.items() if name[0].isdigit()]
     assert whole["status"] == "done"
     assert whole["epochs"] == 5

@@ -128,9 +128,7 @@ def test_lost_and_damaged_files(
         (run / file).write_bytes(content)
     facts = report_facts(run)
     json.dumps(facts, allow_nan=False)
-    unfinished_line = file.endswith(".jsonl") and content in (b"", b"{", b"nul")
-    valid_toml = file == "run.toml" and content in (b"", b"[1]\n")
-    assert bool(facts["troubles"]) != (unfinished_line or valid_toml)
+    assert any(file in words for words in facts["troubles"])
     Page(report_html(run))
 
 

@@ -187,9 +187,9 @@ ODD_TEXTS = ["[" * 100_000 + "]" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000,
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths of all values in a document, those of objects and lists included."""
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
     found = [path] if path else []
     if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in pairs:
             found += leaves(inner, (*path, key))
     return found
@@ -221,8 +221,7 @@ def edit_json(at: Place) -> Damage | None:
         return None
     document = json.loads(text)
     had = document.pop("checksum", None)
-    path = at.pick(leaves(document))
-    inner = document
+    inner, path = document, at.pick(leaves(document))
     for key in path[:-1]:
         inner = inner[key]
     how = at.pick(["odd", "odd", "changed", "changed", "gone"])

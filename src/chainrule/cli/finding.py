@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..arguments import user_path
 from ..errors import StateError, nearest
-from ..records import file_text, parsed
 
 __all__ = ["find_run", "list_runs"]
 
@@ -30,6 +29,8 @@ def _folders(runs_dir: Path) -> list[Path]:
 
 def _started(run: Path) -> str:
     """The moment in ``run.json``: names tell seconds only."""
+    from ..records import file_text, parsed
+
     try:
         facts = parsed(file_text(run / "run.json"), "run.json", str(run))
     except (OSError, StateError):

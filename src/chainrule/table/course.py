@@ -91,11 +91,16 @@ class Course(ABC, Generic[M, P]):
         kept = self._checkpoints(folder)
         newest = kept.newest() if kept else None
         done = newest.epoch if newest else 0
+        ended = folder.facts["status"] in ("done", "interrupted")
+        earlier = ended and done < folder.facts.get("epochs", 0) and not (kept and kept.damaged)
         lost = folder.cut_metrics(_numbers(newest) if newest else [])
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
         folder.update(status="running", settings=settings, **self._model_facts(model))
         folder.event("resume", epoch=done, status="running")
+        if kept and earlier:
+            text = f"the newest checkpoint is gone: the training goes on after epoch {done}"
+            self._note(folder, text)
         if lost:
             text = "metrics.jsonl was damaged: what it says of epoch{} {} is now the checkpoint's"
             self._note(folder, text.format("s" * (len(lost) > 1), ", ".join(map(str, lost))))

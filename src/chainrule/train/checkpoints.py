@@ -143,6 +143,7 @@ class Checkpoints:
         )
         self._lock: IO[str] | None = None
         self._kept: list[Checkpoint] = []
+        self.damaged: list[str] = []
         self._saved, self._written = -1, 0.0
 
     # --------------------------------------------------------------------------------- reading
@@ -172,12 +173,15 @@ class Checkpoints:
         """The whole checkpoint with the most steps. The clock has no say in it.
 
         None if there is no checkpoint. Raises StateError if there are some, but all are damaged.
+        Those that are damaged and have more steps are then in ``damaged``.
         """
+        # The JSON half comes last and goes first: without the other one, somebody removed that.
+        damaged = sorted(path.name for path in self._names())
         for checkpoint in reversed(self.found()):
             if checkpoint.whole():
+                self.damaged = [n for n in damaged if int(n.split(".")[0]) > checkpoint.step]
                 return checkpoint
-        # The JSON half comes last and goes first: without the other one, somebody removed that.
-        if damaged := self._names():
+        if damaged:
             raise StateError(
                 f"none of the {len(damaged)} checkpoints in {self.folder} is whole",
                 help="they were changed or damaged after they were written, or are those of "

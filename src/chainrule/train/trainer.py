@@ -137,6 +137,11 @@ class Trainer(Learner):
         self.accumulation.set_arrays(None)
         if newest is None:
             return
+        if run.checkpoints is not None and run.checkpoints.damaged:
+            self.tell(
+                f"{' and '.join(run.checkpoints.damaged)} cannot be used: damaged. The training "
+                f"goes on from {newest.path.name}"
+            )
         if not newest.vouched:
             self.tell(
                 f"the checkpoint {newest.path.name} was written by an earlier release, without a "

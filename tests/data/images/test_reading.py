@@ -227,6 +227,9 @@ def test_links_do_not_leave_the_folder(photos: Path, tmp_path: Path) -> None:
     (photos / "away").symlink_to(tmp_path / "secret")
     (photos / "red" / "in.png").symlink_to(photos / "green" / "0.png")
     (photos / "red" / "broken.png").symlink_to(photos / "nothing.png")
+    (photos / "red" / "round.png").symlink_to("again.png")
+    (photos / "red" / "again.png").symlink_to("round.png")
+    (photos / "red" / "self").symlink_to("self")
     found = read_images(photos)
     assert found.classes == ("green", "red")
     assert len(found) == 21

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..toml import value_text as toml_text
+from ..toml import value_text
 from .whole import Whole
 
-__all__ = ["differences", "flat", "value_text"]
+__all__ = ["differences", "flat"]
 
 Key = tuple[str, ...]
 
@@ -24,14 +24,8 @@ def _leaves(value: Any, path: Key) -> list[tuple[Key, Any]]:
     return [(path, value)]
 
 
-def value_text(settings: Whole, key: Key) -> str:
-    """One value as TOML; empty when there is none."""
-    found = flat(settings)
-    return toml_text(found[key]) if key in found else ""
-
-
 def differences(mine: Whole, theirs: Whole) -> dict[Key, tuple[str, str]]:
     """The values that differ, as TOML; empty text stands for a setting that one side lacks."""
-    keys = {**flat(mine), **flat(theirs)}
-    pairs = {key: (value_text(mine, key), value_text(theirs, key)) for key in keys}
+    ours, others = ({k: value_text(v) for k, v in flat(s).items()} for s in (mine, theirs))
+    pairs = {key: (ours.get(key, ""), others.get(key, "")) for key in {**ours, **others}}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
