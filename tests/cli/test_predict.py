@@ -241,11 +241,11 @@ def test_names_that_would_be_obeyed(command: Command, folder: Path) -> None:
     assert list(written)[:2] == ["'=cmd|' /C calc'!A0", "'+sum"]
     assert set(written["'+sum"]) == {"'=1+1"}
     assert set(written["prediction"]) <= {EVIL, "[red]"}
-    assert (
-        command("predict", "last", "evil.csv", "-o", "out.jsonl", "--keep", "+sum").stderr[0] != "!"
-    )
+    result = command("predict", "last", "evil.csv", "-o", "out.jsonl", "--keep", "+sum")
+    assert "formula" not in result.stderr
     assert json.loads((folder / "out.jsonl").read_text().splitlines()[0])["+sum"] == "=1+1"
-    for words in (["predict", "last", "none.csv"], ["eval", "last", "evil.csv", "--min", f"{EVIL}=1"],
+    gate = f"{EVIL}=1"
+    for words in (["predict", "last", "none.csv"], ["eval", "last", "evil.csv", "--min", gate],
                   ["runs", "show", EVIL], ["report", "last", "--json"], ["runs", "ls"],
                   ["runs", "show", "last"], ["config", "show", "last"]):  # fmt: skip
         result = command(*words)
