@@ -28,9 +28,9 @@ from typing import Any, NoReturn
 
 from .errors import StateError
 
-__all__ = ["Kind", "OtherVersionError", "Shape", "check_shape", "checksum_of", "file_bytes",
-           "file_text", "mismatch", "parsed", "parsed_sealed", "parsed_toml", "read_sealed",
-           "sealed", "sha256_of"]  # fmt: skip
+__all__ = ["Kind", "OtherVersionError", "Shape", "changed_files", "check_shape", "checksum_of",
+           "file_bytes", "file_text", "mismatch", "parsed", "parsed_sealed", "parsed_toml",
+           "read_sealed", "sealed", "sha256_of"]  # fmt: skip
 
 LARGEST = 1 << 28  # bytes of a text file; a hundred thousand epochs take a tenth of it
 DEEPEST = 60
@@ -75,6 +75,21 @@ def file_text(path: Path) -> str:
 def sha256_of(path: Path) -> str:
     """``sha256:...`` of a file's bytes. OSError if it cannot be read."""
     return f"sha256:{checksum_of(file_bytes(path))}"
+
+
+def changed_files(folder: Path, hashes: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that have a hash, and are not what it says; files that are gone are left
+    out."""
+    found = []
+    for name in names:
+        try:
+            if name in hashes and sha256_of(folder / name) != hashes[name]:
+                found.append(name)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            found.append(name)
+    return found
 
 
 def checksum_of(content: bytes) -> str:

@@ -4,7 +4,7 @@
 copies of runs of several kinds, some of an earlier release, each in one way. Each is listed, shown,
 loaded, judged, reported and resumed. Of every step the result is that of the intact run, to the
 bit, or an error of `chainrule.errors` or a note says what is wrong; anything else is a failure.
-``--only 123`` repeats one.
+``1 --first 123`` repeats one.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def steps(subject: Subject, run: Path) -> Iterator[tuple[str, Any, bool]]:
     is_group = subject.name == "group"
     members = sorted(p for p in run.iterdir() if p.is_dir()) if is_group else [run]
     for i, member in enumerate(members):
-        for step in (listed, shown, predicted, judged, reported):
+        for step in (listed, shown, predicted, reported):
             yield (f"{step.__name__} {i}" if is_group else step.__name__,
                    *attempt(lambda step=step, member=member: step(subject, member)))  # fmt: skip
     if is_group:
@@ -216,18 +216,11 @@ def predicted(subject: Subject, run: Path) -> tuple[Any, bool]:
     known = isinstance(subject.source, tuple)
     scores = predictor.predict_proba if predictor.classes else predictor.predict
     found = scores(subject.source[0] if known else subject.source).tobytes()
+    judged = repr(predictor.evaluate(subject.source))
     if not subject.vouched:
-        return found, False
-    return (
-        found,
-        repr(predictor.history.to_dict()),
-        repr(predictor.metrics),
-        repr(predictor.baseline),
-    ), False
-
-
-def judged(subject: Subject, run: Path) -> tuple[Any, bool]:
-    return repr(cr.load_run(run).evaluate(subject.source)), False
+        return (found, judged), False
+    said = (predictor.history.to_dict(), predictor.metrics, predictor.baseline)
+    return (found, judged, repr(said)), False
 
 
 def reported(subject: Subject, run: Path) -> tuple[Any, bool]:
@@ -284,9 +277,9 @@ def _judge(subject: Subject, run: Path, damage: Damage, outcome: Outcome) -> Non
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
-    parser.add_argument("--only", type=int)
+    parser.add_argument("--first", type=int, default=0)
     given = parser.parse_args()
-    numbers = range(given.count) if given.only is None else [given.only]
+    numbers = range(given.first, given.first + given.count)
     begun, outcomes = time.monotonic(), []
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
@@ -294,7 +287,9 @@ def main() -> int:
         for number in numbers:
             outcome = mutated(subjects, number, place)
             outcomes.append(outcome)
-            if outcome.crashes or outcome.silent or given.only is not None:
+            if len(outcomes) % 100 == 0:
+                print(f"{len(outcomes)} of {len(numbers)}", file=sys.stderr, flush=True)
+            if outcome.crashes or outcome.silent or len(numbers) == 1:
                 print(outcome.number, outcome.subject, outcome.damage, flush=True)
                 print("  silent:", ", ".join(outcome.silent) or "nothing")
                 print("\n".join(outcome.crashes), flush=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StateError
-from ..records import Kind, file_text, parsed, parsed_sealed, parsed_toml, sha256_of
+from ..records import Kind, changed_files, file_text, parsed, parsed_sealed, parsed_toml
 
 __all__ = ["RunFiles", "items", "number", "read", "table", "text", "whole"]
 
@@ -112,18 +112,12 @@ def _json(path: Path, troubles: list[str], kind: Kind | None = None) -> Table:
     return found
 
 
-def _changed(run: Path, facts: Table) -> Iterator[str]:
+def _changed(run: Path, facts: Table) -> list[str]:
     """The files that are not those whose hashes are in ``run.json``; that some are gone is told
     elsewhere."""
     ended = facts.get("status") != "running"
-    for file in vouched(facts):
-        if ended or file not in GROWING:
-            try:
-                changed = sha256_of(run / file) != facts["files"][file]
-            except OSError as error:
-                changed = not isinstance(error, FileNotFoundError)
-            if changed:
-                yield file
+    names = [file for file in vouched(facts) if ended or file not in GROWING]
+    return changed_files(run, facts["files"], names) if names else []
 
 
 def _toml(content: str, troubles: list[str]) -> Table:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ChainruleError, StateError
-from ..records import check_shape, file_text, parsed
+from ..records import changed_files, check_shape, file_text, parsed
 from .loading import NUMBERS, group_facts, read_facts, read_settings
 from .runfolder import GROUP, VOUCHED, is_written
 from .settings import Whole
@@ -87,6 +87,8 @@ def line_of(run: Path) -> RunLine:
         trouble = str(facts.get("error", "")).split("\n")[0]
         if lost:
             status, trouble = "broken", f"{' and '.join(lost)} missing"
+        elif status in ("done", "interrupted") and (changed := _changed(run, facts)):
+            trouble = f"{' and '.join(changed)} changed after the run was written"
         elif status == "killed":
             trouble = f"it ended without saving; chainrule resume {run.name}"
         return RunLine(
@@ -102,6 +104,13 @@ def line_of(run: Path) -> RunLine:
         )
     except ChainruleError as error:
         return RunLine(run, "broken", trouble=error.what)
+
+
+def _changed(run: Path, facts: Mapping[str, Any]) -> list[str]:
+    """The files of an ended run that are not those that it wrote; to list runs, weights are not
+    read, and what may be changed in ``run.toml`` is the business of those who use the run."""
+    names = [file for file in VOUCHED if file not in ("run.toml", "model.safetensors")]
+    return changed_files(run, facts.get("files", {}), names)
 
 
 def status_of(run: Path, facts: Mapping[str, Any]) -> str:
