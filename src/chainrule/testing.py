@@ -9,6 +9,7 @@ import numpy as np
 
 from .autodiff import cotangents
 from .errors import ConfigError, GradientError
+from .frontend.modes import enable_grad
 from .frontend.traced import Traced, flatten_call, trace_function
 from .interpret import evaluate
 from .ir.graph import Node, full_like
@@ -43,7 +44,8 @@ def check_grads(
         )
     if not is_whole(order) or order < 1:
         raise ConfigError(f"order is {order!r}", help="give a whole number of at least 1")
-    traced = trace_function(function, tuple(args), {}, varied=True)
+    with enable_grad():
+        traced = trace_function(function, tuple(args), {}, varied=True)
     xs = [n for n in traced.arguments if n.dtype.is_float]
     ys = [n for n in traced.graph.outputs if n.dtype.is_float]
     if not xs or not ys:

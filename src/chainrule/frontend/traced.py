@@ -128,6 +128,7 @@ def trace_function(
     with Trace() as trace:
         names = [f"x{i}" for i in range(len(arrays))]
         leaves = [_argument(trace, n, a, varied) for n, a in zip(names, arrays, strict=True)]
+        trace.variables.extend(trace.node(t) for t in leaves if t.requires_grad)
         new_args, new_kwargs = unflatten(call, leaves)
         returned = function(*new_args, **new_kwargs)
         results, result = flatten(returned, lambda v: isinstance(v, Storage))

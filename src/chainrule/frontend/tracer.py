@@ -7,7 +7,7 @@ Nothing outside is changed until the trace has succeeded, so a failed one leaves
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,8 @@ class Trace(AbstractContextManager["Trace"]):
         #: gradients found at entry and read: (tensor, what was there)
         self.grads_read: list[tuple[Tensor, Tensor | NotKept | None]] = []
         self.leaves: list[Tensor] = []
+        #: what transforms that are under way differentiate by
+        self.variables: list[Node] = []
         self._current: dict[int, Node] = {}
         self._grads: dict[int, tuple[Tensor, Tensor | NotKept | None]] = {}
         self._requires: list[tuple[Tensor, bool]] = []
@@ -154,6 +156,15 @@ class Trace(AbstractContextManager["Trace"]):
     def gradient_targets(self) -> list[Tensor]:
         """Tensors with respect to which ``backward()`` computes gradients."""
         return [t for t in (*self.states, *self.leaves) if t._requires_grad]
+
+    def depend_on_gradients(self, nodes: Sequence[Node]) -> list[bool]:
+        """For each node, whether a derivative by anything tracked passes through it."""
+        targets = [self.node(t) for t in self.gradient_targets()]
+        reached = {*targets, *self._overwritten, *self.variables}
+        for n in topological(nodes):
+            if n.primitive is not fence and n.dtype.is_float and not reached.isdisjoint(n.inputs):
+                reached.add(n)
+        return [n in reached for n in nodes]
 
     def check_not_overwritten(self, root: Node) -> None:
         """`GradientError` if ``root`` depends on a value that was assigned over since."""

@@ -1,7 +1,9 @@
 """Derivatives of functions: ``grad(f)(x)`` and its relatives.
 
 The function is recorded, its derivative built as a graph, and the graph evaluated; inside a trace
-the nodes simply join it. So transforms nest: ``grad(grad(f))`` is the second derivative.
+the nodes simply join it. So transforms nest: ``grad(grad(f))`` is the second derivative. They
+differentiate inside a `no_grad`, too, where only their results are constants; one inside the
+function stops derivatives as ever.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from ..errors import GradientError, ShapeError
 from ..ir.graph import Node, bind, full_like
 from ..ir.memory import element_strides
 from ..ir.types import DType, is_whole
+from ..ops.control import fence
 from .apply import from_node, replay, tensor_of
-from .modes import no_grad, restored, thread, where
+from .modes import enable_grad, no_grad, restored, thread, where
 from .operations.arithmetic import broadcast_to, cast, equal
 from .operations.creation import iota
 from .operations.shaping import reshape, stack
@@ -55,7 +58,12 @@ class _Recording:
     def tensors(self, nodes: Sequence[Node]) -> list[Tensor]:
         """Values of ``nodes``; with history if states that they depend on require gradients."""
         if not self._own:
-            return [from_node(n) for n in nodes]
+            tracked = self._trace.depend_on_gradients(nodes)
+            stopped = not thread.grad
+            return [
+                from_node(fence(n)) if t and stopped else from_node(n, t)
+                for n, t in zip(nodes, tracked, strict=True)
+            ]
         for door, state in zip(self._trace.doors, self._trace.states, strict=True):
             self._known.setdefault(door, state)
         return replay(nodes, self._known)
@@ -72,6 +80,21 @@ class _Recording:
                 self._known[door] = states[door].clone()  # what a later derivative starts from
                 states[door].assign_(value.detach())
         return values[: len(nodes)]
+
+
+    def call(self, function: Function, args: Sequence[Any], xs: Sequence[Node]) -> Any:
+        """``function(*args)``, to be differentiated by ``xs``.
+
+        That somebody outside tracks no gradients is not for the function; what its results mean
+        there, `tensors` decides.
+        """
+        variables = self._trace.variables
+        variables.extend(xs)
+        try:
+            with enable_grad():
+                return function(*args)
+        finally:
+            del variables[len(variables) - len(xs) :]
 
 
 @contextmanager
@@ -148,7 +171,8 @@ def value_and_grad(
             called = list(args)
             for i, nodes, (_, tree) in zip(chosen, xs, split, strict=True):
                 called[i] = unflatten(tree, [from_node(n, True) for n in nodes])
-            returned = function(*called)
+            flat = [x for nodes in xs for x in nodes]
+            returned = recording.call(function, called, flat)
             if has_aux and not (isinstance(returned, tuple) and len(returned) == 2):
                 raise GradientError(
                     "with has_aux the function returns two things: the value, and anything else",
@@ -156,7 +180,6 @@ def value_and_grad(
                 )
             value, aux = returned if has_aux else (returned, None)
             y = _scalar_node(value)
-            flat = [x for nodes in xs for x in nodes]
             grads = _filled(flat, cotangents([y], [full_like(y, 1.0)], flat))
             aux_leaves, aux_tree = flatten(aux, lambda v: isinstance(v, Storage))
             wanted = [y, *grads, *_nodes(aux_leaves)]
@@ -219,7 +242,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
     split = [_real_leaves(p, f"argument {i}") for i, p in enumerate(primals)]
     with _recording() as recording:
         xs, called = _variables(recording, split)
-        ys, tree = _real_leaves(function(*called), "the result")
+        ys, tree = _real_leaves(recording.call(function, called, xs), "the result")
         y_nodes = _nodes(ys)
     value = unflatten(tree, recording.results(y_nodes))
 
@@ -274,7 +297,7 @@ def _pushed(
     along = [] if tangents is None else _like(tangents, whole, leaves, "the tangents")
     with _recording() as recording:
         xs, called = _variables(recording, split)
-        ys, tree = _real_leaves(function(*called), "the result")
+        ys, tree = _real_leaves(recording.call(function, called, xs), "the result")
         y_nodes = _nodes(ys)
         directions = [recording.variable(t) for t in along]
         pushed = [] if tangents is None else _push(y_nodes, xs, directions)

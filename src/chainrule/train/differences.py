@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autodiff import cotangents
-from ..frontend import Tensor
+from ..frontend import Tensor, enable_grad
 from ..frontend.traced import Traced, trace_function
 from ..interpret import evaluate
 from ..ir.graph import Node, full_like
@@ -61,7 +61,7 @@ def gradient_differences(
         *inputs, target = arrays
         return learner.penalized(learner.loss(learner.forward(*inputs), target))
 
-    with learner.evaluation_mode():
+    with learner.evaluation_mode(), enable_grad():
         traced = trace_function(whole_loss, examples.arrays, {})
     names = {id(p): name for name, p in learner.model.named_parameters()}
     wanted = {id(p) for p in learner.parameters()}
