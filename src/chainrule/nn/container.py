@@ -15,12 +15,7 @@ class _Row(Module):
     """Modules one after the other, edited like a list; their names are their numbers."""
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self.register_module_at(range(len(self))[index], module)
-
-    def register_module_at(self, index: int, module: Module) -> None:
-        """Replace the module at ``index``; names and order stay."""
-        for i, (name, item) in enumerate(list(self.named_children())):
-            self.register_module(name, _checked(module) if i == index else item)
+        self.register_module([n for n, _ in self.named_children()][index], _checked(module))
 
     def __delitem__(self, index: int | slice) -> None:
         items = list(self.children())

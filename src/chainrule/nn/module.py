@@ -107,23 +107,34 @@ class Module(ABC):
                 help="call super().__init__() first",
             )
         structure.touch()
-        tables: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
-        for table in tables:
-            if name in table and not isinstance(value, Parameter | Module):
-                if value is not None and not isinstance(value, Tensor):
-                    raise StateError(
-                        f"{name!r} of {type(self).__name__} cannot become a {type(value).__name__}",
-                        where=where(),
-                    )
-                table[name] = value
-                return
         if isinstance(value, Parameter):
             self.register_parameter(name, value)
         elif isinstance(value, Module):
-            self._free(name, value, Module, readable=True)
+            self._free(name, value, Module, self._modules, readable=True)
             self._modules[name] = value
-        else:
+        elif not self._exchange(name, value):
             super().__setattr__(name, value)
+
+    def _exchange(self, name: str, value: Any) -> bool:
+        """Put ``value`` in the place of a member called ``name``, if there is one."""
+        for kind, table in self._tables:
+            if name not in table:
+                continue
+            if value is not None and not isinstance(value, kind):
+                raise StateError(
+                    f"{name!r} of {type(self).__name__} cannot become a {type(value).__name__}",
+                    where=where(),
+                    help=f"give a {kind.__name__} or None; `del` frees the name",
+                )
+            table[name] = value
+            return True
+        return False
+
+    @property
+    def _tables(self) -> tuple[tuple[type, dict[str, Any]], ...]:
+        """What is registered, by kind."""
+        kinds = (Parameter, self._parameters), (Tensor, self._buffers), (Module, self._modules)
+        return kinds
 
     def __getattr__(self, name: str) -> Any:
         for table in ("_parameters", "_buffers", "_modules"):
@@ -138,10 +149,13 @@ class Module(ABC):
         if not self._forget(name):
             super().__delattr__(name)
 
-    def _free(self, name: str, value: Any, kind: type, *, readable: bool) -> None:
+    def _free(
+        self, name: str, value: Any, kind: type, home: dict[str, Any], *, readable: bool
+    ) -> None:
         """Make room for ``value`` under ``name``; `StateError` where that could not be found again.
 
-        What the class itself calls so would hide it; a dot parts a path.
+        What the class itself calls so would hide it; a dot parts a path. What ``home`` holds under
+        this name stays until it is exchanged: a new value takes its place in the order.
         """
         fits = value is None or isinstance(value, kind)
         hidden = readable and hasattr(type(self), str(name))
@@ -154,13 +168,13 @@ class Module(ABC):
                 else f"give a {kind.__name__} and a name without dots",
             )
         structure.touch()
-        self._forget(name)
+        self._forget(name, home)
 
-    def _forget(self, name: str) -> bool:
-        """Remove ``name`` wherever it is registered."""
+    def _forget(self, name: str, home: dict[str, Any] | None = None) -> bool:
+        """Remove ``name`` wherever it is registered, but for ``home``."""
         self._transient.discard(name)
         self.__dict__.pop(name, None)
-        tables: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
+        tables = [table for _, table in self._tables if table is not home]
         found = [t.pop(name, self) is not self for t in tables]  # from all of them
         return any(found)
 
@@ -170,19 +184,19 @@ class Module(ABC):
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a Tensor that is state but not learned; persistent ones are in `state_dict`."""
-        self._free(name, tensor, Tensor, readable=True)
+        self._free(name, tensor, Tensor, self._buffers, readable=True)
         self._buffers[name] = tensor
         if not persistent:
             self._transient.add(name)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter; None keeps the name free (a layer without bias)."""
-        self._free(name, parameter, Parameter, readable=True)
+        self._free(name, parameter, Parameter, self._parameters, readable=True)
         self._parameters[name] = parameter
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Add a child."""
-        self._free(name, module, Module, readable=False)
+        self._free(name, module, Module, self._modules, readable=False)
         self._modules[name] = module
 
     add_module = register_module
