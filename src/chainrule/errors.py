@@ -63,7 +63,9 @@ class ConfigError(ChainruleError, ValueError):
 
 
 class StateError(ChainruleError, ValueError):
-    """A state dict, file or run folder that does not fit the model."""
+    """A state dict, file or run folder that does not fit the model, or a piece of a Tensor that no
+    longer fits the whole.
+    """
 
 
 class TrainingError(ChainruleError, RuntimeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from .storage import Record, Storage
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-P = ParamSpec("P")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def apply(primitive: Primitive, *operands: Any, **params: Any) -> Tensor:
@@ -53,6 +53,8 @@ def _run(
     result = from_array(array, required)
     if required:
         result._record = Record(node, array, records, None)
+        for record in records:
+            record.used = True
     for tensor in tensors:
         if np.may_share_memory(array, tensor._array):
             _separate(result, tensor)
@@ -78,29 +80,39 @@ def from_array(array: Array, requires_grad: bool = False) -> Tensor:
 
 
 def from_node(node: Node, requires_grad: bool = False) -> Tensor:
-    """A Tensor of the running trace."""
+    """A Tensor of the running trace; one that requires a gradient has it through ``node``."""
     tensor = Storage.tensor_type.__new__(Storage.tensor_type)
     tensor._set(None, node, requires_grad)
+    tensor._derived = requires_grad
     return tensor
 
 
-def separate(function: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[..., Tensor]:
+def separate(function: Function) -> Function:
     """``function`` with a result of its own also where it has nothing to do.
 
-    A Tensor that is written must not change what was cut from it before.
+    Who changes the result does not mean the operand.
     """
 
     @functools.wraps(function)
-    def separated(x: Tensor, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+    def separated(x: Any, *args: Any, **kwargs: Any) -> Any:
         result = function(x, *args, **kwargs)
-        return apply(reshape, x, shape=result.shape) if result is x else result
+        return apply(reshape, x, shape=x.shape) if result is x else result
 
-    return separated
+    return cast(Function, separated)
 
 
 def scalar(value: bool | float, dtype: DType) -> Tensor:
     """A 0-d constant; `DTypeError` for a number that the dtype cannot hold."""
+    if isinstance(value, np.generic):
+        value = value.item()  # which NumPy would not wrap around
     try:
+        if (
+            isinstance(value, float)
+            and dtype is not DType.bool
+            and not dtype.is_float
+            and not value.is_integer()
+        ):
+            raise ValueError
         with np.errstate(over="ignore"):  # too large for a float is inf
             if thread.trace is not None:
                 return from_node(constant(value, dtype))
@@ -111,6 +123,10 @@ def scalar(value: bool | float, dtype: DType) -> Tensor:
             where=where(),
             help="use a smaller number, or float32",
         ) from None
+
+
+def _holds_fractions(dtype: DType) -> bool:
+    return dtype.is_float or dtype is DType.bool  # which says whether there is anything
 
 
 def tensor_of(value: Any) -> Tensor:
@@ -125,8 +141,13 @@ def tensor_of(value: Any) -> Tensor:
 
 
 def new_tensor(value: Any, requires_grad: bool = False) -> Tensor:
-    """A Tensor with memory of its own that holds a copy of ``value``."""
-    if thread.trace is not None:
+    """A Tensor of its own that holds a copy of ``value``, a leaf: no derivative passes."""
+    if isinstance(value, Storage):
+        if thread.trace is not None:
+            result = from_node(fence(thread.trace.node(value)))
+        else:
+            result = from_array(aligned_copy(value.concrete))
+    elif thread.trace is not None:
         result = tensor_of(value)
     else:
         result = from_array(aligned_copy(as_array(value)))

@@ -65,6 +65,13 @@ def _record_backward(trace: Trace, root: Tensor, seed: Tensor, create_graph: boo
     found = cotangents([start], [trace.node(seed)], [trace.node(t) for t in targets])
     for target, g in zip(targets, found, strict=True):
         if g is not None:
+            if target.has_history:
+                raise GradientError(
+                    "the loss depends on a Tensor that was computed outside of the compiled "
+                    "function from what requires a gradient",
+                    where=where(),
+                    help="compute it inside, or use x.detach()",
+                )
             # Without the fence a second backward() would differentiate this gradient as well.
             new = from_node(g, True) if create_graph else from_node(fence(g))
             _accumulate(target, new, create_graph)

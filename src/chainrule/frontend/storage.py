@@ -5,7 +5,9 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..errors import GradientError, ShapeError, TraceError
+import numpy as np
+
+from ..errors import DTypeError, GradientError, ShapeError, TraceError
 from ..ir.graph import Node
 from ..ir.memory import aligned_copy, element_strides, is_dense
 from ..ir.types import Array, DType, Shape
@@ -13,6 +15,7 @@ from ..ops.sources import input_
 from .modes import structure, thread, where
 
 if TYPE_CHECKING:
+    from .pieces import Cut
     from .tensor import Tensor
     from .tracer import Trace
 
@@ -46,10 +49,11 @@ class Record:
     """One value of eager history: its node, its array, and the records it was computed from.
 
     A chain of records is the tape. It is held by the tensors that were computed, so it goes when
-    they go. ``stale`` becomes true when the array was overwritten since.
+    they go. ``stale`` becomes true when the array was overwritten since. ``used``: a tape goes on
+    from here.
     """
 
-    __slots__ = ("_stamp", "_written", "array", "inputs", "node", "owner")
+    __slots__ = ("_stamp", "_written", "array", "inputs", "node", "owner", "used")
 
     def __init__(
         self, node: Node, array: Array, inputs: tuple[Record, ...], owner: Storage | None
@@ -58,6 +62,7 @@ class Record:
         self.array = array
         self.inputs = inputs
         self.owner = None if owner is None else weakref.ref(owner)  # strong: a cycle
+        self.used = False
         self._written = False
         self._stamp = 0 if owner is None else owner.runs()
 
@@ -67,9 +72,12 @@ class Record:
         owner = None if self.owner is None else self.owner()
         return self._written or (owner is not None and owner.runs() != self._stamp)
 
-    def overwrite(self) -> None:
-        """The array is about to hold another value."""
-        self._written = True
+    def overwrite(self, keep: bool) -> None:
+        """The array is about to hold another value. The tape may ``keep`` the old one."""
+        if not keep:
+            self._written = True
+        elif self.used:
+            self.array = self.array.copy()
 
 
 class Storage:
@@ -79,8 +87,11 @@ class Storage:
         "__weakref__",
         "_array",
         "_base",
+        "_cuts",
+        "_derived",
         "_grad",
         "_node",
+        "_pieces",
         "_pinned",
         "_record",
         "_requires_grad",
@@ -98,9 +109,15 @@ class Storage:
     _requires_grad: bool
     _grad: Tensor | NotKept | None
     _writers: tuple[Writer, ...]
-    _base: Storage | None
+    #: whose memory this array lies in, if it is not its own
+    _base: weakref.ref[Storage] | None
     _pinned: bool
     _views: weakref.WeakSet[Storage] | None
+    #: whether an operation of the running trace made the value, tracking gradients
+    _derived: bool
+    #: what this was cut from, nearest first, and what was cut from this
+    _cuts: tuple[Cut, ...]
+    _pieces: weakref.WeakSet[Storage] | None
 
     def _set(self, array: Array | None, node: Node | None, requires_grad: bool) -> None:
         self._array = array
@@ -113,6 +130,9 @@ class Storage:
         self._base = None
         self._pinned = False
         self._views = None
+        self._derived = False
+        self._cuts = ()
+        self._pieces = None
 
     # ------------------------------------------------------------------------- what it is
 
@@ -206,14 +226,19 @@ class Storage:
             self._record = None
 
     def add_view(self, view: Storage) -> None:
-        """``view`` shares this memory; it gets its own before this one is written.
+        """``view`` lies in this memory; it gets its own before this is written.
 
-        It keeps this Tensor, which knows of it, alive: through it the owner of the memory does.
+        The owner of the memory keeps the list, so that it is whole when views of views remain
+        alone. Where the owner is gone nobody writes: a view moves to memory of its own before.
         """
-        if self._views is None:
-            self._views = weakref.WeakSet()
-        self._views.add(view)
-        view._base = self
+        owner = self if self._base is None else self._base()
+        if owner is None:
+            view._base = self._base
+        elif view._base is None or view._base() is not owner:
+            if owner._views is None:
+                owner._views = weakref.WeakSet()
+            owner._views.add(view)
+            view._base = weakref.ref(owner)
 
     def part_from_views(self) -> None:
         """Give every view of this memory memory of its own."""
@@ -238,8 +263,9 @@ class Storage:
             self.part_from_views()
             if self._base is not None or not self._array.flags.writeable:
                 self._move(aligned_copy(self._array))
-            elif old is not None:
-                old.overwrite()
+            elif old is not None and old.array is self._array:
+                # The gradient of a leaf would be that of a value it no longer has.
+                old.overwrite(keep=not self._requires_grad)
             self._array[...] = values
         else:
             self._array, self._base = aligned_copy(values), None
@@ -263,12 +289,28 @@ class Storage:
             )
         if value == self._requires_grad:
             return
+        if not self.is_leaf:
+            raise GradientError(
+                "requires_grad of a result cannot be switched off",
+                where=where(),
+                help="x.detach() is the same value without a gradient",
+            )
         trace = thread.trace
         if trace is None:
             structure.touch()
         else:
             trace.remember_requires_grad(self._as_tensor())
         self._requires_grad = value
+
+    @property
+    def has_history(self) -> bool:
+        """Whether operations outside of any trace made this, tracking gradients."""
+        return self._record is not None and bool(self._record.inputs)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no operation that tracks gradients made this Tensor."""
+        return not self._derived and not self.has_history
 
     def _as_tensor(self) -> Tensor:
         assert isinstance(self, Storage.tensor_type)
@@ -287,7 +329,11 @@ class Storage:
 
     @grad.setter
     def grad(self, value: Tensor | Array | None) -> None:
-        new = value if value is None or isinstance(value, Storage) else self.tensor_type(value)
+        new = value if value is None or isinstance(value, Storage) else _real(value)
+        if new is not None and not new.dtype.is_float:
+            raise DTypeError(
+                f"a gradient of dtype {new.dtype!r}", where=where(), help="give real numbers"
+            )
         if new is not None and new.shape != self.shape:
             raise ShapeError(
                 f"a gradient of shape {new.shape} for a Tensor of shape {self.shape}",
@@ -300,6 +346,10 @@ class Storage:
             return
         grad_clock.ticks += 1
         self._grad = None if new is None else new._as_tensor()
+
+
+def _real(value: Any) -> Tensor:
+    return Storage.tensor_type(np.asarray(value))
 
 
 def not_kept() -> GradientError:

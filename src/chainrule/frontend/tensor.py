@@ -1,7 +1,8 @@
 """The Tensor: an array of numbers that remembers how it was computed.
 
 Operations run at once, or are recorded while a compiled function is traced. Every operation gives
-a new value: unlike in PyTorch, a result never changes because the Tensor it was cut from does.
+a new value: unlike in PyTorch, a result never changes because the Tensor it was cut from does. The
+other way is PyTorch's: what is written to a piece reaches the Tensor it was cut from.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from typing import Any, cast
 import numpy as np
 
 from .. import ops
+from ..errors import DTypeError
 from ..ir.memory import aligned_copy
 from ..ir.types import Array, DType
-from .apply import apply, from_node, new_tensor, separate, tensor_of
+from . import in_place
+from .apply import apply, new_tensor, tensor_of
 from .assign import assign
 from .backward import backward
 from .functional import activations
-from .modes import thread
-from .operations import arithmetic, indexing, products, reductions, shaping
+from .modes import thread, where
+from .operations import arithmetic, cutting, indexing, products, reductions, shaping
 from .operations.creation import DTypeLike, dtype_of, shape_of, tril, triu
 from .storage import Storage
 
@@ -30,22 +33,32 @@ class Tensor(Storage):
     """An n-dimensional array that can be differentiated.
 
     Made by `chainrule.tensor`, by operations, and by modules for their parameters.
-    ``Tensor(data)`` copies array-likes; real numbers become float32, whole numbers int32.
+    ``Tensor(data)`` copies array-likes as float32, as PyTorch's does; `chainrule.tensor` keeps
+    whole numbers whole.
     """
 
     __slots__ = ()
     __array_priority__ = 1000  # ndarray + Tensor is a Tensor
     __hash__ = object.__hash__  # by identity, although == compares elements
 
-    def __init__(self, data: Any, requires_grad: Number = False) -> None:
-        made = new_tensor(data)
+    def __init__(self, data: Any, *, requires_grad: Number = False) -> None:
+        if isinstance(data, int) and not isinstance(data, bool):
+            raise DTypeError(
+                f"Tensor({data}) is {data} elements of anything in PyTorch",
+                where=where(),
+                help=f"write cr.tensor({data}) for the number, cr.zeros({data}) for the elements",
+            )
+        made = arithmetic.cast(new_tensor(data), DType.f32)
         self._set(made._array, made._node, False)
         self.requires_grad = bool(requires_grad)
 
     # ------------------------------------------------------------------------- out of here
 
     def numpy(self) -> Array:
-        """The numbers, as an array of their own: later changes of this Tensor do not show."""
+        """The numbers, as an array of their own: later changes of this Tensor do not show.
+
+        Also of a Tensor that requires a gradient, which ends here.
+        """
         return self.concrete.copy()
 
     def item(self) -> Number:
@@ -128,17 +141,7 @@ class Tensor(Storage):
         self.requires_grad = bool(requires_grad)
         return self
 
-    def detach(self) -> Tensor:
-        """The same value, through which no derivative passes."""
-        if thread.trace is None:
-            return apply(ops.fence, self) if self.requires_grad else self.clone()
-        node = thread.trace.node(self)
-        return from_node(ops.fence(node) if self.requires_grad else node)
-
-    @property
-    def is_leaf(self) -> Any:
-        """Whether no operation that tracks gradients made this Tensor."""
-        return self._record is None or not self._record.inputs
+    detach = cutting.detach
 
     def clone(self) -> Tensor:
         """A Tensor of its own with the same value; derivatives pass."""
@@ -166,27 +169,16 @@ class Tensor(Storage):
         """All elements ``value``."""
         return self.assign_(value)
 
-    def add_(self, other: Any, *, alpha: Number = 1) -> Tensor:
-        """self + alpha · other, in place."""
-        return self.assign_(self + (other if alpha == 1 else other * alpha))
-
-    def sub_(self, other: Any) -> Tensor:
-        """self - other, in place."""
-        return self.assign_(self - other)
-
-    def mul_(self, other: Any) -> Tensor:
-        """self · other, in place."""
-        return self.assign_(self * other)
-
-    def div_(self, other: Any) -> Tensor:
-        """self / other, in place."""
-        return self.assign_(self / other)
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
-        """`clamp`, in place."""
-        return self.assign_(self.clamp(min, max))
-
-    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
+    __iadd__ = add_ = in_place.add_
+    __isub__ = sub_ = in_place.sub_
+    __imul__ = mul_ = in_place.mul_
+    __itruediv__ = div_ = in_place.div_
+    __ipow__ = pow_ = in_place.pow_
+    __iand__ = in_place.and_
+    __ior__ = in_place.or_
+    __ixor__ = in_place.xor_
+    __setitem__ = in_place.put
+    clamp_ = in_place.clamp_
 
     # -------------------------------------------------------------------------- operators
 
@@ -207,7 +199,7 @@ class Tensor(Storage):
     __le__ = le = arithmetic.less_equal
     # Comparisons of Tensors are element by element, those of objects are a bool.
     __ne__ = ne = arithmetic.not_equal  # type: ignore[assignment]
-    __getitem__ = separate(indexing.get)
+    __getitem__ = cutting.get
 
     def __eq__(self, other: object) -> Any:
         # What is no operand is refused there.
@@ -233,9 +225,6 @@ class Tensor(Storage):
 
     def __invert__(self) -> Tensor:
         return arithmetic.invert(self)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.assign_(indexing.put(self, key, value))
 
     # ------------------------------------------------------------- element by element
 
@@ -302,36 +291,21 @@ class Tensor(Storage):
 
     # ----------------------------------------------------------------------------- shapes
 
-    flatten = separate(shaping.flatten)
-    transpose = separate(shaping.transpose)
-    movedim = separate(shaping.movedim)
-    unsqueeze = shaping.unsqueeze
-    squeeze = separate(shaping.squeeze)
-    split = shaping.split
-    chunk = shaping.chunk
-    unbind = shaping.unbind
+    reshape = view = cutting.reshape
+    flatten = cutting.flatten
+    permute = cutting.permute
+    transpose = cutting.transpose
+    movedim = cutting.movedim
+    unsqueeze = cutting.unsqueeze
+    squeeze = cutting.squeeze
+    expand = cutting.expand
+    split = cutting.split
+    chunk = cutting.chunk
+    unbind = cutting.unbind
     tril, triu = tril, triu
 
-    @separate
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same elements in another shape: ``x.reshape(2, -1)``."""
-        return shaping.reshape(self, shape_of(shape))
-
-    view = reshape
-
-    @separate
-    def permute(self, *dims: Any) -> Tensor:
-        """Axes in another order: ``x.permute(1, 0)``."""
-        return shaping.permute(self, shape_of(dims))
-
-    @separate
-    def expand(self, *shape: Any) -> Tensor:
-        """Axes of length 1 repeated: ``x.expand(3, -1)``."""
-        return shaping.expand(self, shape_of(shape))
-
-    @separate
     def flip(self, *dims: Any) -> Tensor:
-        """In reverse order along ``dims``."""
+        """In reverse order along ``dims``: a copy."""
         return shaping.flip(self, shape_of(dims))
 
     def expand_as(self, other: Tensor) -> Tensor:
@@ -354,7 +328,7 @@ class Tensor(Storage):
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged."""
-        return shaping.transpose(self, -1, -2)
+        return self.transpose(-1, -2)
 
     def contiguous(self) -> Tensor:
         """This Tensor: layout in memory is the compiler's business."""

@@ -48,6 +48,8 @@ class Trace(AbstractContextManager["Trace"]):
         self._current: dict[int, Node] = {}
         self._grads: dict[int, tuple[Tensor, Tensor | NotKept | None]] = {}
         self._requires: list[tuple[Tensor, bool]] = []
+        #: those that hold results of the trace, and require a gradient while it lasts
+        self._borrowed: dict[int, tuple[Tensor, bool]] = {}
         self._overwritten: set[Node] = set()
 
     def __enter__(self) -> Trace:
@@ -59,6 +61,8 @@ class Trace(AbstractContextManager["Trace"]):
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if thread.trace is self:
             thread.trace = None
+        for tensor, required in self._borrowed.values():
+            tensor._requires_grad, tensor._derived = required, False
         if kind is not None:
             for tensor, required in reversed(self._requires):
                 tensor._requires_grad = required
@@ -98,7 +102,14 @@ class Trace(AbstractContextManager["Trace"]):
     def rebind(self, tensor: Storage, value: Node) -> None:
         """From here on ``tensor`` stands for ``value``."""
         before = self.node(tensor)
-        if tensor._requires_grad:
+        if tensor.has_history:
+            raise GradientError(
+                "a Tensor that was computed outside, with a gradient, is written in a compiled "
+                "function",
+                where=where(),
+                help="compute it inside of the function, or let it write x.detach().clone()",
+            )
+        if tensor._requires_grad and tensor.is_leaf:
             self._overwritten.add(before)
         if tensor._array is None:
             tensor._node = value
@@ -127,10 +138,20 @@ class Trace(AbstractContextManager["Trace"]):
 
     # ---------------------------------------------------------------------------- gradients
 
+    def derive(self, tensor: Tensor, derived: bool) -> None:
+        """``tensor`` holds a result that requires a gradient, or one that does not.
+
+        One from outside does so until the trace ends, as its memory carries no gradient.
+        """
+        if not tensor.is_traced:
+            self._borrowed.setdefault(id(tensor), (tensor, tensor._requires_grad))
+        tensor._requires_grad = tensor._derived = derived
+
     def remember_requires_grad(self, tensor: Tensor) -> None:
         """``requires_grad`` of ``tensor`` is about to change; a traced one becomes a leaf."""
         if tensor.is_traced:
-            self.leaves.append(tensor)
+            if all(t is not tensor for t in self.leaves):
+                self.leaves.append(tensor)
         else:
             self._requires.append((tensor, tensor._requires_grad))
 
@@ -155,7 +176,7 @@ class Trace(AbstractContextManager["Trace"]):
 
     def gradient_targets(self) -> list[Tensor]:
         """Tensors with respect to which ``backward()`` computes gradients."""
-        return [t for t in (*self.states, *self.leaves) if t._requires_grad]
+        return [t for t in (*self.states, *self.leaves) if t._requires_grad and not t._derived]
 
     def depend_on_gradients(self, nodes: Sequence[Node]) -> list[bool]:
         """For each node, whether a derivative by anything tracked passes through it."""

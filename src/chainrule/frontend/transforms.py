@@ -81,7 +81,6 @@ class _Recording:
                 states[door].assign_(value.detach())
         return values[: len(nodes)]
 
-
     def call(self, function: Function, args: Sequence[Any], xs: Sequence[Node]) -> Any:
         """``function(*args)``, to be differentiated by ``xs``.
 

@@ -152,7 +152,7 @@ class Flatten(Module):
 
     def forward(self, x: Any) -> Tensor:
         """The merged Tensor."""
-        return shaping.flatten(as_tensor(x), self.start_dim, self.end_dim)
+        return as_tensor(x).flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         """Axes."""
@@ -168,6 +168,7 @@ class Unflatten(Module):
 
     def forward(self, x: Any) -> Tensor:
         """The split Tensor."""
-        x = as_tensor(x)
-        axis = shaping.axis_of(self.dim, x.ndim)
-        return shaping.reshape(x, (*x.shape[:axis], *self.unflattened_size, *x.shape[axis + 1 :]))
+        whole = as_tensor(x)
+        axis = shaping.axis_of(self.dim, whole.ndim)
+        before, after = whole.shape[:axis], whole.shape[axis + 1 :]
+        return whole.reshape(*before, *self.unflattened_size, *after)

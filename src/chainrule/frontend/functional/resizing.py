@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import ConfigError, ShapeError
 from ...ir.types import Shape
+from ..apply import separate
 from ..modes import where
 from ..operations.arithmetic import broadcast_to
 from ..operations.shaping import pad as pad_all
@@ -98,6 +99,7 @@ def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     )
 
 
+@separate
 def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
     """x with ``value`` around its last axes: (left, right, top, bottom, …), the last axis first.
 

@@ -17,7 +17,7 @@ from ... import ops
 from ...errors import DTypeError, ShapeError
 from ...ir.primitive import Primitive
 from ...ir.types import Array, DType, Shape
-from ..apply import apply, scalar, tensor_of
+from ..apply import apply, scalar, separate, tensor_of
 from ..modes import where as user_line
 from ..storage import Storage
 
@@ -297,6 +297,7 @@ def reciprocal(x: Tensor) -> Tensor:
     return div(1.0, x)
 
 
+@separate
 def power(x: Operand, exponent: Operand) -> Tensor:
     """x to the power of ``exponent``.
 
@@ -365,6 +366,7 @@ def _power_of_zero(x: Tensor, e: Tensor, zero: Tensor) -> Tensor:
     return apply(ops.detour, limit.detach(), way)
 
 
+@separate
 def clamp(x: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """x, but at least ``min`` and at most ``max``. At a bound the gradient passes."""
     x = tensor_of(x)

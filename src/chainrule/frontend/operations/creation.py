@@ -15,6 +15,7 @@ from ...ir.memory import aligned_empty, order_of
 from ...ir.types import DType, Shape
 from ..apply import apply, from_array, new_tensor, scalar, tensor_of
 from ..modes import thread, where
+from ..storage import Storage
 from .arithmetic import broadcast_to, cast, is_number
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def tensor(data: Any, dtype: DTypeLike | None = None, *, requires_grad: bool = F
     """
     wanted = None if dtype is None else dtype_of(dtype)
     if wanted is DType.f64:
-        array = np.asarray(data, np.float64)
+        array = np.asarray(data.concrete if isinstance(data, Storage) else data, np.float64)
         if array.ndim and thread.trace is None:
             raise DTypeError(
                 f"a float64 Tensor must be a single number, not of shape {array.shape}",

@@ -30,6 +30,23 @@ def _is_index_array(item: Any) -> bool:
     return isinstance(item, Storage | np.ndarray | list)
 
 
+def copies(key: Any) -> bool:
+    """Whether ``x[key]`` is no piece of x: an array of indices may name an element twice."""
+    items = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(i, list) or (_is_index_array(i) and i.ndim > 0) for i in items)
+
+
+def place(x: Tensor, key: Any) -> tuple[int | range, ...] | None:
+    """Where ``x[key]`` lies in x, axis by axis; None if numbers that are not known yet say it."""
+    items = [i for i in _items(key, x.ndim) if i is not None]
+    if any(map(_is_index_array, items)):
+        return None
+    return tuple(
+        range(*_bounds(item, n)) if isinstance(item, slice) else _integer(item, n, axis)
+        for axis, (item, n) in enumerate(zip(items, x.shape, strict=True))
+    )
+
+
 def _items(key: Any, ndim: int) -> list[Any]:
     """One item for each axis of the operand, and None for each new one."""
     items = list(key) if isinstance(key, tuple) else [key]
@@ -161,12 +178,13 @@ def take(x: Tensor, indices: Any, dim: int) -> Tensor:
 
 
 def put(x: Tensor, key: Any, value: Any) -> Tensor:
-    """``x`` with ``x[key]`` replaced by ``value``; key of integers, slices and ``...``.
+    """``x`` with ``x[key]`` replaced by ``value``; key of integers, slices, None and ``...``.
 
     `ShapeError` for any other key, and where ``value`` does not stretch to ``x[key]``.
     """
-    items = _items(key, x.ndim)
-    if any(i is None or _is_index_array(i) for i in items):
+    given = _items(key, x.ndim)
+    items = [i for i in given if i is not None]
+    if any(map(_is_index_array, items)):
         raise ShapeError(
             "assignment takes integers and slices as index",
             where=where(),
@@ -176,7 +194,9 @@ def put(x: Tensor, key: Any, value: Any) -> Tensor:
     shape = tuple(len(r) for r in ranges)
     if 0 in shape:
         return x
-    kept = tuple(len(r) for r, i in zip(ranges, items, strict=True) if isinstance(i, slice))
+    lengths = iter(shape)
+    sizes = [(i, 1 if i is None else next(lengths)) for i in given]
+    kept = tuple(n for i, n in sizes if i is None or isinstance(i, slice))
     new = scalar(value, x.dtype) if is_number(value) else cast(tensor_of(value), x.dtype)
     new = shaping.reshape(broadcast_to(new, kept), shape)
     new = shaping.flip(new, [a for a, r in enumerate(ranges) if r.step < 0])

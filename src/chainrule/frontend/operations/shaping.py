@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ... import ops
 from ...errors import ShapeError
 from ...ir.types import DType, Shape
-from ..apply import apply, scalar, tensor_of
+from ..apply import apply, scalar, separate, tensor_of
 from ..modes import where
 from .arithmetic import broadcast_to, cast, common_dtype
 
@@ -202,6 +202,7 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(squeeze(piece, dim) for piece in split(x, 1, dim))
 
 
+@separate
 def flip(x: Tensor, dims: int | Sequence[int]) -> Tensor:
     """Elements in reverse order along ``dims``."""
     for axis in axes_of(dims, x.ndim):
