@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from .. import ops
-from ..errors import DTypeError
+from ..errors import DTypeError, GradientError
 from ..ir.memory import aligned_copy
 from ..ir.types import Array, DType
 from . import in_place
@@ -71,6 +71,15 @@ class Tensor(Storage):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         array = self.concrete
+        if self.requires_grad and thread.grad:
+            raise GradientError(
+                "NumPy would drop the gradient of this Tensor",
+                where=where(),
+                help="use operations of cr, such as cr.exp(x) and cr.stack([x, y]), or say that "
+                "the gradient ends here: x.numpy()",
+            )
+        if copy is False:
+            raise ValueError("the numbers of a Tensor are handed out as a copy")
         return np.array(array, dtype=dtype or array.dtype)
 
     def __reduce__(self) -> Any:
