@@ -19,6 +19,8 @@ X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 CUTS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "index": (lambda t: t[1], lambda a: a[1]),
     "negative": (lambda t: t[-1, 0], lambda a: a[-1, 0]),
+    "a Tensor's number": (lambda t: t[cr.tensor(1)], lambda a: a[1]),
+    "an array's number": (lambda t: t[np.array(1), 1:], lambda a: a[1, 1:]),
     "element": (lambda t: t[1, 2, 3], lambda a: a[1, 2, 3:4].reshape(())),
     "slice": (lambda t: t[:, 1:], lambda a: a[:, 1:]),
     "steps": (lambda t: t[..., ::2], lambda a: a[..., ::2]),

@@ -304,3 +304,16 @@ def test_a_model_is_not_its_parameters() -> None:
         optim.SGD([{"params": nn.Linear(2, 1)}], lr=0.1)
     with pytest.raises(ConfigError, match="an optimizer got NoneType for its parameters"):
         optim.SGD([{"lr": 0.1}])
+
+
+def test_gradients_are_zeroed_whatever_they_were() -> None:
+    w = parameter(1.0, 2.0)
+    optimizer = optim.SGD([w], lr=0.1)
+    assert w.grad is None
+    w.grad = new_tensor([np.nan, np.inf])
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad.tolist() == [0.0, 0.0]
+    (w**3).sum().backward(create_graph=True)
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad.tolist() == [0.0, 0.0]
+    assert not w.grad.requires_grad

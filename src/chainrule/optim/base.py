@@ -19,6 +19,7 @@ from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, enable_grad, host_effect, host_scalar, no_grad, paused
 from ..frontend.apply import from_array
 from ..frontend.modes import structure, thread, where
+from ..frontend.operations.creation import zeros_like
 from ..ir.memory import aligned_copy
 from .group import Clock, Hyper, ParamGroup, Rule, lr_at, unknown
 
@@ -87,9 +88,10 @@ class Optimizer(ABC):
         for p in self._params():
             if set_to_none or p.grad is None:
                 p.grad = None
+            elif p.grad.requires_grad:
+                p.grad = zeros_like(p.grad)  # what it was computed from is forgotten, too
             else:
-                with no_grad():
-                    p.grad.assign_(p.grad * 0)
+                p.grad.zero_()  # also where it is NaN
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of every parameter that has a gradient; the others are left as they are.

@@ -12,6 +12,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import DTypeError, ShapeError
+from ...ir.graph import Node
 from ...ir.types import DType
 from ..apply import apply, from_array, scalar, tensor_of
 from ..modes import thread, where
@@ -47,9 +48,23 @@ def place(x: Tensor, key: Any) -> tuple[int | range, ...] | None:
     )
 
 
+def _known(item: Any) -> Any:
+    """One number that is known already is an integer, also in the shape of a Tensor."""
+    if isinstance(item, list) or not _is_index_array(item) or item.ndim:
+        return item
+    value: Any = item
+    if isinstance(item, Storage):
+        value = item.array_or_node
+        if isinstance(value, Node):
+            value = value.params.get("value") if value.op == "const" else None
+        elif thread.trace is not None:
+            value = None  # of a state, which may be another one in the next step
+    return int(value) if value is not None and value.dtype.kind in "iu" else item
+
+
 def _items(key: Any, ndim: int) -> list[Any]:
     """One item for each axis of the operand, and None for each new one."""
-    items = list(key) if isinstance(key, tuple) else [key]
+    items = [_known(i) for i in (key if isinstance(key, tuple) else (key,))]
     used = sum(1 for i in items if i is not None and i is not Ellipsis)
     if used > ndim:
         raise ShapeError(f"{used} indices for a Tensor with {ndim} axes", where=where())
