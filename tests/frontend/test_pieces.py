@@ -297,3 +297,35 @@ def test_augmented_assignment_writes_once() -> None:
 
     nodes = trace_function(step, (X[0],), {}).graph.nodes()
     assert [n.op for n in nodes].count("select") == 1
+
+
+def _program(seed: int, whole: Any, arrays: bool) -> list[Any]:
+    """Random cuts and writes; all values that were seen on the way."""
+    rng = np.random.default_rng(seed)
+    side = 1 if arrays else 0
+    names = [n for n in CUTS if n not in ("cut of a turn", "detach", "same dtype", "contiguous")]
+    pieces = [whole]
+    for _ in range(rng.integers(3, 9)):
+        number, action = rng.integers(len(pieces)), rng.integers(4)
+        piece = pieces[number]
+        name = names[rng.integers(len(names))]
+        if action < 2 and piece.shape == X.shape:
+            pieces.append(CUTS[name][side](piece))
+        elif action < 2 and piece.ndim and piece.shape[0]:
+            pieces.append(piece[rng.integers(piece.shape[0]) :])
+        elif action == 2 and piece.ndim and piece.shape[0]:
+            piece[rng.integers(piece.shape[0])] = np.float32(rng.integers(50))
+        else:
+            piece *= np.float32(rng.integers(2, 4))
+    return pieces
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_random_programs_do_what_numpy_does_or_refuse(seed: int) -> None:
+    expected = _program(seed, X.copy(), arrays=True)
+    for run in (lambda f: f(cr.tensor(X)), lambda f: cr.compile(f, backend=interpreter_backend)(X)):
+        try:
+            whole = run(lambda t: _program(seed, t, arrays=False)[0])
+        except cr.StateError:  # a piece that is out of date
+            continue
+        np.testing.assert_array_equal(whole.numpy(), expected[0])
