@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -141,3 +142,42 @@ def test_gradients_that_are_set_fit() -> None:
     assert x.grad.tolist() == [3.0, 3.0]
     with pytest.raises(cr.ShapeError, match=r"a gradient of shape \(5,\)"):
         x.grad = cr.ones(5)
+
+
+TAKEN = {
+    "element": lambda t: t[0],
+    "slice": lambda t: t[1:],
+    "reshape": lambda t: t.view(-1, 1).view(-1),
+    "expand": lambda t: t.expand(2, 2),
+    "detach": lambda t: t.detach(),
+    "clone": lambda t: t.clone(),
+    "itself": lambda t: t,
+    "slice of a slice": lambda t: t[0:][1:],
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_tape_keeps_the_numbers_it_was_made_with(name: str) -> None:
+    def slope(change: Callable[[cr.Tensor], object]) -> list[float]:
+        w, x = leaf(1.0, 1.0), cr.tensor([1.0, 2.0])
+        loss = (TAKEN[name](x) * w * TAKEN[name](w * 3.0)).sum()
+        change(x)
+        loss.backward()
+        assert w.grad is not None
+        return w.grad.tolist()  # type: ignore[no-any-return]
+
+    wanted = slope(lambda x: None)
+    assert slope(lambda x: x.fill_(100.0)) == wanted
+    assert slope(lambda x: x[0].add_(1.0)) == wanted
+    if name != "itself":  # which is refused
+        assert slope(lambda x: cr.compile(lambda: x.fill_(100.0))()) == wanted
+
+
+def test_a_tape_keeps_the_numbers_of_a_leaf_that_was_copied() -> None:
+    p, q = leaf(1.0, 2.0), cr.zeros(2)
+    q.assign_(p)
+    assert q.requires_grad
+    assert not q.is_leaf
+    with cr.no_grad():
+        p.add_(10)
+    assert (q * 2).tolist() == [2.0, 4.0]

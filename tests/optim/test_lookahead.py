@@ -10,7 +10,7 @@ import pytest
 
 from chainrule import optim
 from chainrule.errors import ConfigError, StateError
-from chainrule.frontend import Tensor, compile
+from chainrule.frontend import Tensor, compile, no_grad
 from chainrule.frontend.apply import new_tensor
 
 START = np.array([3.0, -2.0, 0.5], np.float32)
@@ -107,9 +107,8 @@ def test_state_continues_with_the_same_bits(done: int) -> None:
     again = stepping(q, resumed)
     again()  # what it did before it was loaded is forgotten
     resumed.load_state_dict(optimizer.state_dict())
-    q.requires_grad = False
-    q.assign_(p)
-    q.requires_grad = True
+    with no_grad():
+        q.assign_(p)
     for _ in range(7):
         step()
         again()

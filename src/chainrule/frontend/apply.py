@@ -58,6 +58,8 @@ def _run(
     for tensor in tensors:
         if np.may_share_memory(array, tensor._array):
             _separate(result, tensor)
+    if result._record is not None:
+        result.keep_for(result._record)
     return result
 
 

@@ -89,6 +89,8 @@ def _store(target: Tensor, new: Tensor) -> None:
             help="assign the value without its gradient: x.detach()",
         )
     leaf = target.is_leaf
+    if tracked and new.is_leaf:
+        new = new.clone()  # a leaf may be changed later, and this is not to be one
     target.write(new.concrete, new.record() if tracked else None)
     if tracked or not leaf:
         target._requires_grad = tracked

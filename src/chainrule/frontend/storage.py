@@ -53,7 +53,7 @@ class Record:
     from here.
     """
 
-    __slots__ = ("_stamp", "_written", "array", "inputs", "node", "owner", "used")
+    __slots__ = ("__weakref__", "_stamp", "_written", "array", "inputs", "node", "owner", "used")
 
     def __init__(
         self, node: Node, array: Array, inputs: tuple[Record, ...], owner: Storage | None
@@ -95,6 +95,7 @@ class Storage:
         "_pinned",
         "_record",
         "_requires_grad",
+        "_tapes",
         "_trace",
         "_views",
         "_writers",
@@ -113,6 +114,8 @@ class Storage:
     _base: weakref.ref[Storage] | None
     _pinned: bool
     _views: weakref.WeakSet[Storage] | None
+    #: what tapes hold of this memory, also where the view is gone that they have it from
+    _tapes: weakref.WeakSet[Record] | None
     #: whether an operation of the running trace made the value, tracking gradients
     _derived: bool
     #: what this was cut from, nearest first, and what was cut from this
@@ -130,6 +133,7 @@ class Storage:
         self._base = None
         self._pinned = False
         self._views = None
+        self._tapes = None
         self._derived = False
         self._cuts = ()
         self._pieces = None
@@ -202,7 +206,16 @@ class Storage:
                 strides=element_strides(array),
             )
             record = self._record = Record(node, array, (), self)
+            self.keep_for(record)
         return record
+
+    def keep_for(self, record: Record) -> None:
+        """The array of ``record`` is this one; its owner will not write over it."""
+        owner = None if self._base is None else self._base()
+        if owner is not None:
+            if owner._tapes is None:
+                owner._tapes = weakref.WeakSet()
+            owner._tapes.add(record)
 
     def runs(self) -> int:
         """How often compiled programs have written this memory."""
@@ -241,7 +254,10 @@ class Storage:
             view._base = weakref.ref(owner)
 
     def part_from_views(self) -> None:
-        """Give every view of this memory memory of its own."""
+        """Give every view of this memory, and every tape, memory of its own."""
+        tapes, self._tapes = self._tapes, None
+        for record in tapes or ():
+            record.array = record.array.copy()
         views, self._views = self._views, None
         for view in views or ():
             if view._base is not None and view._array is not None:
