@@ -56,7 +56,8 @@ def _writes(target: Tensor, new: Tensor) -> Iterator[tuple[Tensor, Tensor, bool,
         if source is not None:
             with no_grad() if each.constant else nullcontext():
                 _check(source)
-                yield source, each.put(source, new), each.constant, each.place
+                content = each.put(source, new)
+            yield source, content, each.constant, each.place
 
 
 def _check(target: Tensor) -> None:
