@@ -43,10 +43,11 @@ def same_bits(found: list[Array], expected: list[Array]) -> None:
         assert a.tobytes() == b.tobytes()
 
 
+@pytest.mark.parametrize("cpu", [None, "x86-64"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_random_graphs(seed: int) -> None:
+def test_random_graphs(seed: int, cpu: str | None) -> None:
     graph, values = random_graph(np.random.default_rng(1000 + seed), 60)
-    outputs, updates = run_native(graph, values)
+    outputs, updates = run_native(graph, values, cpu=cpu)
     agree(outputs, graph, values, 0)
     agree(updates, graph, values, 1)
 

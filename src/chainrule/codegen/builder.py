@@ -132,8 +132,16 @@ class Builder:
         return self._binary("mul", "fmul", a, b)
 
     def div(self, a: Value, b: Value) -> Value:
-        """a / b: of reals, or of unsigned integers."""
-        return self._binary("udiv", "fdiv", a, b)
+        """a / b: of reals, or of unsigned integers.
+
+        LLVM 22 takes 0 / 0 for 0 in lanes where it knows both operands, as in the unused lanes of
+        a load, and then leaves out the mask that replaces their NaN. It does not look through a
+        fence, which costs no instruction.
+        """
+        quotient = self._binary("udiv", "fdiv", a, b)
+        if not (a.is_vector and a.is_float and b.name.startswith("%")):
+            return quotient
+        return self.overloaded("arithmetic.fence", quotient)
 
     def bits(self, operation: str, a: Value, b: Value) -> Value:
         """``and or xor shl lshr ashr`` of integers."""

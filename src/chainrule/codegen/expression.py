@@ -235,8 +235,7 @@ class Expressions(Placement):
 def load_lanes(b: Builder, scalar: str, pointer: Value, lanes: int, align: int) -> Value:
     """The first ``lanes`` of sixteen consecutive elements; the others are any number.
 
-    A single one is repeated in all lanes: when LLVM 22 sees that the others are zero, it takes the
-    quotient of two such vectors for zero there too, which it is not.
+    A single one is repeated in all lanes, which takes no mask.
     """
     if lanes == LANES:
         return b.load(vector_of(scalar), pointer, align)
