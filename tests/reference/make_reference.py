@@ -20,6 +20,7 @@ from make_losses import losses
 from make_optimizers import optimizers
 from make_pointwise import activations
 from make_schedules import schedules
+from make_signatures import signatures
 from make_stability import clipping, parametrized_layers
 from problems import FOLDER
 
@@ -34,6 +35,7 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "schedules": schedules,
     "curves": curves,
     "convolution": convolution,
+    "signatures": signatures,
 }
 
 
@@ -44,6 +46,7 @@ def main(chosen: list[str]) -> None:
         content = {"made_with": f"torch {torch.__version__}", **FAMILIES[name]()}
         # One line per case keeps the files small and their differences readable.
         text = json.dumps(content, separators=(",", ":")).replace('{"name"', '\n{"name"')
+        text = text.replace('"],"', '"],\n"') if name == "signatures" else text
         (FOLDER / f"{name}.json").write_text(text + "\n")
         print(f"{name}.json  {len(text) / 1024:.0f} KiB")
 

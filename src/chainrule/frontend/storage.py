@@ -177,6 +177,19 @@ class Storage:
             raise self._no_numbers()
         return array
 
+    @property
+    def single(self) -> Array:
+        """`concrete`, if it has one element; else `ShapeError`."""
+        array = self.concrete
+        if array.size != 1:
+            raise ShapeError(
+                f"a Tensor of shape {array.shape} is no single number",
+                where=where(),
+                help="reduce it first, for example with x.sum(), or x.any() and x.all() for truth; "
+                "x.tolist() has all numbers",
+            )
+        return array
+
     def _no_numbers(self) -> TraceError:
         if self._array is None and self._trace is not thread.trace:
             return TraceError(
@@ -316,6 +329,8 @@ class Storage:
             structure.touch()
         else:
             trace.remember_requires_grad(self._as_tensor())
+        if value and trace is None:
+            self._record = None  # what it was computed from is cut off: from here on it is a leaf
         self._requires_grad = value
 
     @property

@@ -63,7 +63,7 @@ class Tensor(Storage):
 
     def item(self) -> Number:
         """The number of a Tensor that has one element."""
-        return cast(Number, self.concrete.item())
+        return cast(Number, self.single.item())
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
@@ -86,13 +86,13 @@ class Tensor(Storage):
         return _rebuilt, (type(self), self.concrete.copy(order="K"), self.requires_grad)
 
     def __bool__(self) -> Any:
-        return bool(self.concrete)
+        return bool(self.single.item())
 
     def __float__(self) -> Any:
-        return float(self.concrete)
+        return float(self.single.item())
 
     def __int__(self) -> Whole:
-        return int(self.concrete)
+        return int(self.single.item())
 
     def __index__(self) -> Whole:
         return self.concrete.__index__()
@@ -136,7 +136,7 @@ class Tensor(Storage):
     # --------------------------------------------------------------------------- gradients
 
     def backward(
-        self, gradient: Tensor | Array | None = None, create_graph: Number = False
+        self, gradient: Tensor | Array | None = None, *, create_graph: Number = False
     ) -> None:
         """Add the derivatives of this Tensor to ``.grad`` of every leaf it was computed from.
 
@@ -151,6 +151,11 @@ class Tensor(Storage):
         return self
 
     detach = cutting.detach
+
+    @property
+    def is_leaf(self) -> Any:
+        """Whether no operation that tracks gradients made this Tensor."""
+        return not (self._requires_grad and self._record and self._record.inputs)
 
     def clone(self) -> Tensor:
         """A Tensor of its own with the same value; derivatives pass."""

@@ -220,6 +220,7 @@ class Softshrink(_Activation):
     lambd: float
 
     def __init__(self, lambd: float = 0.5) -> None:
+        F.check_lambd(lambd)
         super().__init__(lambd=lambd)
 
     def function(self, x: Tensor) -> Tensor:

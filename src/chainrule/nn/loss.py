@@ -13,8 +13,11 @@ from .module import Module, as_tensor
 class _Loss(Module):
     """A loss with a reduction."""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    reductions: tuple[str, ...] = F.REDUCTIONS
+
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
+        F.check_reduction(reduction, self.reductions)
         self.reduction = reduction
 
     def extra_repr(self) -> str:
@@ -27,8 +30,8 @@ class _WeightedLoss(_Loss):
 
     weight: Tensor | None
 
-    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, weight: Any = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
         self.register_buffer("weight", None if weight is None else as_tensor(weight))
 
 
@@ -37,7 +40,7 @@ class BCELoss(_WeightedLoss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return F.binary_cross_entropy(x, target, self.weight, self.reduction)
+        return F.binary_cross_entropy(x, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
@@ -45,14 +48,16 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
     pos_weight: Tensor | None
 
-    def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+    ) -> None:
+        super().__init__(weight, reduction=reduction)
         self.register_buffer("pos_weight", None if pos_weight is None else as_tensor(pos_weight))
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
         return F.binary_cross_entropy_with_logits(
-            x, target, self.weight, self.reduction, self.pos_weight
+            x, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
 
 
@@ -65,11 +70,12 @@ class CrossEntropyLoss(_WeightedLoss):
     def __init__(
         self,
         weight: Any = None,
+        *,
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction=reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, x: Any, target: Any) -> Tensor:
@@ -78,9 +84,9 @@ class CrossEntropyLoss(_WeightedLoss):
             x,
             target,
             self.weight,
-            self.ignore_index,
-            self.reduction,
-            self.label_smoothing,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
         )
 
 
@@ -88,28 +94,32 @@ class NLLLoss(_WeightedLoss):
     """-x[target] for log probabilities [N, C, ...]."""
 
     def __init__(
-        self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction=reduction)
         self.ignore_index = ignore_index
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return F.nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
+        return F.nll_loss(
+            x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
+        )
 
 
 class MultiMarginLoss(_WeightedLoss):
     """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C."""
 
     def __init__(
-        self, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
+        self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean"
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction=reduction)
         self.p, self.margin = p, margin
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return G.multi_margin_loss(x, target, self.p, self.margin, self.weight, self.reduction)
+        return G.multi_margin_loss(
+            x, target, self.p, self.margin, self.weight, reduction=self.reduction
+        )
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
@@ -117,7 +127,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return G.multilabel_soft_margin_loss(x, target, self.weight, self.reduction)
+        return G.multilabel_soft_margin_loss(x, target, self.weight, reduction=self.reduction)
 
 
 class MSELoss(_Loss):
@@ -125,7 +135,7 @@ class MSELoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return F.mse_loss(x, target, self.reduction)
+        return F.mse_loss(x, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
@@ -133,14 +143,14 @@ class L1Loss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return F.l1_loss(x, target, self.reduction)
+        return F.l1_loss(x, target, reduction=self.reduction)
 
 
 class HuberLoss(_Loss):
     """½ d² for |d| < delta, else delta (|d| - ½ delta), with d = x - target."""
 
-    def __init__(self, delta: float = 1.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction=reduction)
         self.delta = delta
 
     def forward(self, x: Any, target: Any) -> Tensor:
@@ -151,51 +161,60 @@ class HuberLoss(_Loss):
 class SmoothL1Loss(_Loss):
     """½ d² / beta for |d| < beta, else |d| - ½ beta, with d = x - target."""
 
-    def __init__(self, beta: float = 1.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction=reduction)
         self.beta = beta
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return F.smooth_l1_loss(x, target, self.reduction, self.beta)
+        return F.smooth_l1_loss(x, target, reduction=self.reduction, beta=self.beta)
 
 
 class PoissonNLLLoss(_Loss):
     """exp(x) - target · x: counts, x the log of the expected one."""
 
     def __init__(
-        self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
+        self,
+        log_input: bool = True,
+        full: bool = False,
+        *,
+        eps: float = 1e-8,
+        reduction: str = "mean",
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.log_input, self.full, self.eps = log_input, full, eps
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return F.poisson_nll_loss(x, target, self.log_input, self.full, self.eps, self.reduction)
+        return F.poisson_nll_loss(
+            x, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction
+        )
 
 
 class KLDivLoss(_Loss):
     """target · (log target - x) for log probabilities x."""
 
-    def __init__(self, log_target: bool = False, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    reductions = (*F.REDUCTIONS, "batchmean")
+
+    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction=reduction)
         self.log_target = log_target
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return F.kl_div(x, target, self.reduction, self.log_target)
+        return F.kl_div(x, target, reduction=self.reduction, log_target=self.log_target)
 
 
 class HingeEmbeddingLoss(_Loss):
     """x where the target is 1, max(0, margin - x) where it is -1."""
 
-    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
         self.margin = margin
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return G.hinge_embedding_loss(x, target, self.margin, self.reduction)
+        return G.hinge_embedding_loss(x, target, self.margin, reduction=self.reduction)
 
 
 class SoftMarginLoss(_Loss):
@@ -203,14 +222,14 @@ class SoftMarginLoss(_Loss):
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
-        return G.soft_margin_loss(x, target, self.reduction)
+        return G.soft_margin_loss(x, target, reduction=self.reduction)
 
 
 class GaussianNLLLoss(_Loss):
     """½ (log var + (x - target)² / var)."""
 
     def __init__(self, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
         self.full, self.eps = full, eps
 
     def forward(self, x: Any, target: Any, var: Any) -> Tensor:
@@ -221,25 +240,25 @@ class GaussianNLLLoss(_Loss):
 class MarginRankingLoss(_Loss):
     """max(0, -target · (first - second) + margin)."""
 
-    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
         self.margin = margin
 
     def forward(self, first: Any, second: Any, target: Any) -> Tensor:
         """The loss."""
-        return G.margin_ranking_loss(first, second, target, self.margin, self.reduction)
+        return G.margin_ranking_loss(first, second, target, self.margin, reduction=self.reduction)
 
 
 class CosineEmbeddingLoss(_Loss):
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
 
-    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
         self.margin = margin
 
     def forward(self, first: Any, second: Any, target: Any) -> Tensor:
         """The loss."""
-        return G.cosine_embedding_loss(first, second, target, self.margin, self.reduction)
+        return G.cosine_embedding_loss(first, second, target, self.margin, reduction=self.reduction)
 
 
 class TripletMarginLoss(_Loss):
@@ -251,13 +270,22 @@ class TripletMarginLoss(_Loss):
         p: float = 2.0,
         eps: float = 1e-6,
         swap: bool = False,
+        *,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(reduction=reduction)
+        G.check_margin(margin)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Tensor:
         """The loss."""
         return G.triplet_margin_loss(
-            anchor, positive, negative, self.margin, self.p, self.eps, self.swap, self.reduction
+            anchor,
+            positive,
+            negative,
+            self.margin,
+            self.p,
+            self.eps,
+            self.swap,
+            reduction=self.reduction,
         )

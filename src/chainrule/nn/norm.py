@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..frontend.functional import normalization
+from ..frontend.functional.activations import setting
 from ..frontend.functional.windows import whole
 from ..frontend.modes import no_grad, where
 from ..frontend.tensor import Tensor
@@ -54,7 +55,7 @@ class _ChannelNorm(Module):
         super().__init__()
         name = type(self).__name__
         num_features = whole(f"num_features of {name}", num_features)
-        _check_eps(name, eps)
+        setting(f"eps of {name}", eps, eps > 0.0, normalization.ABOVE_0)
         if momentum is not None and not 0.0 <= momentum <= 1.0:
             raise ConfigError(
                 f"momentum of {name} is {momentum!r}",

@@ -165,6 +165,12 @@ class Optimizer(ABC):
                     f"an optimizer got {type(p).__name__} as a parameter",
                     help="parameters are Tensors: give model.parameters()",
                 )
+            if not p.is_leaf:
+                raise ConfigError(
+                    f"a parameter of shape {p.shape} is the result of a computation",
+                    help="only Tensors that are not computed keep what an update writes: give the "
+                    "ones it was computed from, or x.detach().requires_grad_()",
+                )
             if p in known:
                 raise ConfigError(
                     f"a parameter of shape {p.shape} is given to the optimizer twice",

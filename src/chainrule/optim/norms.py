@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ..frontend import Tensor
 from ..frontend.operations import reductions
+from ..frontend.operations.arithmetic import absolute
 from ..frontend.operations.shaping import permute
 from ..frontend.storage import value_of
 from ..ir.memory import element_strides
@@ -34,6 +35,8 @@ def sum_all(x: Tensor, like: Tensor) -> Tensor:
 
 def norm_along(x: Tensor, axes: Sequence[int], like: Tensor) -> Tensor:
     """√(sum x²) over ``axes``, which stay with length 1; ``like`` tells the layout."""
+    if not axes:
+        return absolute(x)
     order = _stored_order(like)
     places = [order.index(axis) for axis in axes]
     result = reductions.norm(permute(x, order), 2.0, places, keepdim=True)

@@ -172,8 +172,9 @@ def hardsigmoid(x: Tensor) -> Tensor:
 def hardswish(x: Tensor) -> Tensor:
     """x · hardsigmoid(x)."""
     x = tensor_of(x)
-    middle = x * (x + 3.0) / 6.0
-    return where(less_equal(x, -3.0), 0.0, where(less_equal(3.0, x), x, middle))
+    low, high = less_equal(x, -3.0), less_equal(3.0, x)
+    inside = where(low, 0.0, where(high, 0.0, x))  # infinity times the derivative 0 is NaN
+    return where(low, 0.0, where(high, x, inside * (inside + 3.0) / 6.0))
 
 
 def hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
@@ -181,8 +182,14 @@ def hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
     return where(less_equal(absolute(x), lambd), 0.0, x)
 
 
+def check_lambd(lambd: float) -> None:
+    """`ConfigError` for what would move numbers away from 0."""
+    setting("lambd", lambd, lambd >= 0.0, "a number of at least 0")
+
+
 def softshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
-    """x moved toward 0 by ``lambd``, at most to 0."""
+    """x moved toward 0 by ``lambd``, at most to 0; `ConfigError` for one below 0."""
+    check_lambd(lambd)
     x = tensor_of(x)
     return where(less(lambd, x), x - lambd, where(less(x, -lambd), x + lambd, x * 0.0))
 

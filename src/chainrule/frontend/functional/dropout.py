@@ -26,21 +26,21 @@ _SELU_FLOOR = -1.7580993408473768635
 
 
 def dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """Each element 0 with probability p, else divided by 1 - p."""
     return _dropped(x, x.shape, p, training, generator)
 
 
 def dropout1d(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """Whole channels of x [N, C, L] or [C, L] set to 0 with probability p."""
     return _dropped(x, _channels(x, 1, alone=True), p, training, generator)
 
 
 def dropout2d(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """Whole channels of x [N, C, H, W] set to 0 with probability p.
 
@@ -50,21 +50,21 @@ def dropout2d(
 
 
 def dropout3d(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """Whole channels of x [N, C, D, H, W] or [C, D, H, W] set to 0 with probability p."""
     return _dropped(x, _channels(x, 3, alone=True), p, training, generator)
 
 
 def drop_path(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """Whole rows of the batch set to 0 with probability p, the others divided by 1 - p."""
     return _dropped(x, (x.shape[0], *[1] * (x.ndim - 1)), p, training, generator)
 
 
 def alpha_dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """With probability p an element becomes SELU's lower limit; then all are scaled and moved.
 
@@ -75,7 +75,7 @@ def alpha_dropout(
 
 
 def feature_alpha_dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """`alpha_dropout` of whole channels of x [N, C, ...]; `ShapeError` below two axes."""
     if x.ndim < 2:
@@ -93,6 +93,7 @@ def word_dropout(
     unk: int,
     training: bool = True,
     padding_idx: int | None = None,
+    *,
     generator: Generator | None = None,
 ) -> Tensor:
     """Each whole number becomes ``unk`` with probability p; ``padding_idx`` stays.
@@ -115,7 +116,7 @@ def word_dropout(
 
 
 def gaussian_noise(
-    x: Tensor, std: float = 0.1, training: bool = True, generator: Generator | None = None
+    x: Tensor, std: float = 0.1, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """x + std · z with z standard normal."""
     x = tensor_of(x)
@@ -125,7 +126,7 @@ def gaussian_noise(
 
 
 def gaussian_dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
     """x · (1 + sqrt(p / (1 - p)) z), z standard normal: the moments of dropout, p < 1."""
     x = tensor_of(x)

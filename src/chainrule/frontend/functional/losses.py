@@ -39,19 +39,26 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> None:
+    """`ConfigError` unless ``reduction`` is one of the words that are ``allowed``."""
+    if reduction not in allowed:
+        words = ", ".join(map(repr, allowed[:-1]))
+        raise ConfigError(
+            f"reduction {reduction!r} does not exist",
+            where=user_line(),
+            help=f"use {words} or {allowed[-1]!r}",
+        )
+
+
 def reduced(loss: Tensor, reduction: str) -> Tensor:
     """``loss`` as it is ("none"), its sum, or its mean; `ConfigError` for any other word."""
+    check_reduction(reduction)
     if reduction == "mean":
         return reductions.mean(loss)
-    if reduction == "sum":
-        return reductions.sum(loss)
-    if reduction == "none":
-        return loss
-    raise ConfigError(
-        f"reduction {reduction!r} does not exist",
-        where=user_line(),
-        help="use 'mean', 'sum' or 'none'",
-    )
+    return reductions.sum(loss) if reduction == "sum" else loss
 
 
 def same_shape(name: str, x: Tensor, target: Tensor) -> None:
@@ -83,14 +90,14 @@ def within(name: str, x: Tensor, low: float, high: float, rule: str) -> None:
 # ------------------------------------------------------------------------------- regression
 
 
-def mse_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+def mse_loss(x: Operand, target: Operand, *, reduction: str = "mean") -> Tensor:
     """(x - target)²."""
     x, target = tensor_of(x), tensor_of(target)
     same_shape("mse_loss", x, target)
     return reduced(square(x - target), reduction)
 
 
-def l1_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
+def l1_loss(x: Operand, target: Operand, *, reduction: str = "mean") -> Tensor:
     """|x - target|."""
     x, target = tensor_of(x), tensor_of(target)
     same_shape("l1_loss", x, target)
@@ -110,13 +117,13 @@ def huber_loss(x: Operand, target: Operand, reduction: str = "mean", delta: floa
 
 
 def smooth_l1_loss(
-    x: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0
+    x: Operand, target: Operand, *, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
     """½ d² / beta for |d| < beta, else |d| - ½ beta, with d = x - target."""
     x, target = tensor_of(x), tensor_of(target)
     setting("beta", beta, beta >= 0, "a number of at least 0")
     if beta == 0.0:
-        return l1_loss(x, target, reduction)
+        return l1_loss(x, target, reduction=reduction)
     same_shape("smooth_l1_loss", x, target)
     d = x - target
     size = absolute(d)
@@ -128,6 +135,7 @@ def poisson_nll_loss(
     target: Operand,
     log_input: bool = True,
     full: bool = False,
+    *,
     eps: float = 1e-8,
     reduction: str = "mean",
 ) -> Tensor:
@@ -170,7 +178,7 @@ def gaussian_nll_loss(
 
 
 def binary_cross_entropy(
-    x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
+    x: Operand, target: Operand, weight: Operand | None = None, *, reduction: str = "mean"
 ) -> Tensor:
     """-(t log x + (1 - t) log(1 - x)) for probabilities x.
 
@@ -199,6 +207,7 @@ def binary_cross_entropy_with_logits(
     x: Operand,
     target: Operand,
     weight: Operand | None = None,
+    *,
     reduction: str = "mean",
     pos_weight: Operand | None = None,
 ) -> Tensor:
@@ -219,16 +228,22 @@ def binary_cross_entropy_with_logits(
 
 
 def kl_div(
-    x: Operand, target: Operand, reduction: str = "mean", log_target: bool = False
+    x: Operand, target: Operand, *, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """target · (log target - x) for log probabilities x; "batchmean" divides by the batch."""
+    """target · (log target - x) for log probabilities x; "batchmean" divides by the batch.
+
+    `DataError` outside of compiled functions, and NaN inside, for a probability below 0.
+    """
     x, target = tensor_of(x), tensor_of(target)
     same_shape("kl_div", x, target)
     if log_target:
         loss = exp(target) * (target - x)
     else:
+        rule = "probabilities are at least 0; of logarithms give log_target=True"
+        within("target", target, 0.0, math.inf, rule)
         present = less(0.0, target)
-        loss = where(present, target * (log(where(present, target, 1.0)) - x), -(target * x))
+        absent = where(less(target, 0.0), math.nan, -(target * x))
+        loss = where(present, target * (log(where(present, target, 1.0)) - x), absent)
     if reduction == "batchmean":
         return reductions.sum(loss) / (x.shape[0] if x.ndim else 1)
     return reduced(loss, reduction)
@@ -241,6 +256,7 @@ def cross_entropy(
     x: Operand,
     target: Operand,
     weight: Operand | None = None,
+    *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -257,7 +273,7 @@ def cross_entropy(
     target, axis = cast(target, DType.i32), _class_axis(x)
     logp = log_softmax(x, axis)
     if label_smoothing == 0.0:
-        return nll_loss(logp, target, weight, ignore_index, reduction)
+        return nll_loss(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
     picked, counts = _picked(logp, target, weight, ignore_index, axis)
     every = logp if weight is None else logp * _along(weight, logp, axis)
     smooth = where(not_equal(target, ignore_index), -reductions.sum(every, axis), 0.0)
@@ -269,6 +285,7 @@ def nll_loss(
     x: Operand,
     target: Operand,
     weight: Operand | None = None,
+    *,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ...errors import ShapeError
+import numpy as np
+
+from ...errors import DataError, ShapeError
 from ...ir.types import DType
 from ..apply import tensor_of
+from ..modes import thread
 from ..modes import where as user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
     Operand,
+    absolute,
+    broadcast_all,
     cast,
     equal,
     less,
@@ -31,28 +36,55 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
+def signs(target: Tensor) -> Tensor:
+    """Whether targets are 1 or -1; `DataError` for the first that is not, where there are numbers.
+
+    In a compiled function such a target makes the loss NaN.
+    """
+    if thread.trace is None:
+        wrong = np.abs(target.concrete) != 1
+        if wrong.any():
+            first = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise DataError(
+                f"a target is {target.concrete[first]}",
+                where=f"target{list(first) or ''} at {user_line()}",
+                help="targets are 1 and -1: of 0 and 1 they are 2 * target - 1",
+            )
+    return equal(absolute(target), 1)
+
+
 def hinge_embedding_loss(
-    x: Operand, target: Operand, margin: float = 1.0, reduction: str = "mean"
+    x: Operand, target: Operand, margin: float = 1.0, *, reduction: str = "mean"
 ) -> Tensor:
-    """x where the target is 1, max(0, margin - x) where it is -1."""
+    """x where the target is 1, max(0, margin - x) where it is -1; see `signs` for others."""
     x, target = tensor_of(x), tensor_of(target)
-    loss = where(equal(target, 1), x, where(equal(target, -1), relu(margin - x), 0.0))
+    loss = where(signs(target), where(equal(target, 1), x, relu(margin - x)), math.nan)
     return reduced(loss, reduction)
 
 
-def soft_margin_loss(x: Operand, target: Operand, reduction: str = "mean") -> Tensor:
-    """log(1 + exp(-target · x)) for targets 1 and -1."""
+def soft_margin_loss(x: Operand, target: Operand, *, reduction: str = "mean") -> Tensor:
+    """log(1 + exp(-target · x)) for targets 1 and -1; see `signs` for others."""
     x, target = tensor_of(x), tensor_of(target)
     same_shape("soft_margin_loss", x, target)
-    return reduced(smooth_rectifier(-(target * x)), reduction)
+    loss = where(signs(target), smooth_rectifier(-(target * x)), math.nan)
+    return reduced(loss, reduction)
 
 
 def margin_ranking_loss(
-    first: Operand, second: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
+    first: Operand,
+    second: Operand,
+    target: Operand,
+    margin: float = 0.0,
+    *,
+    reduction: str = "mean",
 ) -> Tensor:
-    """max(0, -target · (first - second) + margin): target 1 wants the first to be larger."""
+    """max(0, -target · (first - second) + margin): target 1 wants the first to be larger.
+
+    Target -1 wants the second to be; see `signs` for others.
+    """
     first, second, target = tensor_of(first), tensor_of(second), tensor_of(target)
-    return reduced(relu(-(target * (first - second)) + margin), reduction)
+    loss = where(signs(target), relu(-(target * (first - second)) + margin), math.nan)
+    return reduced(loss, reduction)
 
 
 def multi_margin_loss(
@@ -61,6 +93,7 @@ def multi_margin_loss(
     p: int = 1,
     margin: float = 1.0,
     weight: Operand | None = None,
+    *,
     reduction: str = "mean",
 ) -> Tensor:
     """sum over classes i other than the target y of max(0, margin - x_y + x_i)^p / C, p 1 or 2.
@@ -77,7 +110,9 @@ def multi_margin_loss(
             help="give scores [batch, classes] and classes [batch]",
         )
     if x.ndim == 1:
-        row = multi_margin_loss(x.unsqueeze(0), target.unsqueeze(0), p, margin, weight, "none")
+        row = multi_margin_loss(
+            x.unsqueeze(0), target.unsqueeze(0), p, margin, weight, reduction="none"
+        )
         return reduced(row[0], reduction)
     classes = x.shape[1]
     check_classes(target, classes)
@@ -92,7 +127,7 @@ def multi_margin_loss(
 
 
 def multilabel_soft_margin_loss(
-    x: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
+    x: Operand, target: Operand, weight: Operand | None = None, *, reduction: str = "mean"
 ) -> Tensor:
     """The mean over classes of -(t log sigmoid(x) + (1 - t) log sigmoid(-x))."""
     x, target = tensor_of(x), tensor_of(target)
@@ -101,25 +136,30 @@ def multilabel_soft_margin_loss(
 
 
 def cosine_similarity(a: Operand, b: Operand, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """a·b / (max(‖a‖, eps) max(‖b‖, eps)) along ``dim``."""
-    a, b = tensor_of(a), tensor_of(b)
-    dot = reductions.sum(a * b, dim)
-    length_a = sqrt(maximum(reductions.sum(square(a), dim), eps * eps))
-    length_b = sqrt(maximum(reductions.sum(square(b), dim), eps * eps))
+    """a·b / (max(‖a‖, eps) max(‖b‖, eps)) along ``dim`` of the shape that both stretch to."""
+    x, y = broadcast_all(tensor_of(a), tensor_of(b))
+    dot = reductions.sum(x * y, dim)
+    length_a = sqrt(maximum(reductions.sum(square(x), dim), eps * eps))
+    length_b = sqrt(maximum(reductions.sum(square(y), dim), eps * eps))
     return dot / (length_a * length_b)
 
 
 def cosine_embedding_loss(
-    first: Operand, second: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
+    first: Operand,
+    second: Operand,
+    target: Operand,
+    margin: float = 0.0,
+    *,
+    reduction: str = "mean",
 ) -> Tensor:
-    """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1; others: see `signs`."""
     first, second, target = tensor_of(first), tensor_of(second), tensor_of(target)
     # As in PyTorch, a constant keeps the root away from 0 here.
     tiny = 1e-12
     squares = (reductions.sum(square(t), -1) + tiny for t in (first, second))
     length_a, length_b = squares
     cos = reductions.sum(first * second, -1) / sqrt(length_a * length_b)
-    loss = where(equal(target, 1), 1.0 - cos, where(equal(target, -1), relu(cos - margin), 0.0))
+    loss = where(signs(target), where(equal(target, 1), 1.0 - cos, relu(cos - margin)), math.nan)
     return reduced(loss, reduction)
 
 
@@ -131,6 +171,11 @@ def pairwise_distance(
     return reductions.norm(a - b + eps, p, -1, keepdim)
 
 
+def check_margin(margin: float) -> None:
+    """`ConfigError` for a margin that asks for nothing."""
+    setting("margin", margin, margin > 0.0, "a number above 0")
+
+
 def triplet_margin_loss(
     anchor: Operand,
     positive: Operand,
@@ -139,12 +184,15 @@ def triplet_margin_loss(
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
+    *,
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, d(anchor, positive) - d(anchor, negative) + margin).
 
-    With ``swap``, d(positive, negative) counts instead where it is smaller.
+    With ``swap``, d(positive, negative) counts instead where it is smaller. `ConfigError` for a
+    margin that is not above 0.
     """
+    check_margin(margin)
     anchor, positive, negative = tensor_of(anchor), tensor_of(positive), tensor_of(negative)
     near = pairwise_distance(anchor, positive, p, eps)
     far = pairwise_distance(anchor, negative, p, eps)

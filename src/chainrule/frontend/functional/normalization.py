@@ -11,12 +11,14 @@ from ..modes import no_grad, where
 from ..operations import reductions
 from ..operations.arithmetic import sqrt
 from ..operations.shaping import reshape, whole_lengths
+from .activations import setting
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 #: machine epsilon of f32, PyTorch's default for RMS normalisation
 F32_EPS = 2.0**-23
+ABOVE_0 = "a number above 0, such as 1e-5: a channel of equal values would be divided by 0"
 
 
 def _last_axes(x: Tensor, normalized_shape: int | Sequence[int]) -> Shape:
@@ -75,8 +77,16 @@ def batch_norm(
 
     In training, or without running statistics, mean and variance are those of the batch, and the
     running ones move toward them by ``momentum`` (the variance there divides by n - 1). Otherwise
-    the running ones are used. `ShapeError` if a channel of a batch has a single value.
+    the running ones are used. `ShapeError` if a channel of a batch has a single value, or if there
+    are no channels.
     """
+    if x.ndim < 2:
+        raise ShapeError(
+            f"an input of shape {x.shape} has no channels",
+            where=where(),
+            help="give [batch, channels, ...]; a single example is x.unsqueeze(0)",
+        )
+    setting("eps", eps, eps > 0.0, ABOVE_0)
     along = [1, x.shape[1]] + [1] * (x.ndim - 2)
     if running_mean is None or running_var is None or training:
         axes = [a for a in range(x.ndim) if a != 1]
@@ -145,6 +155,7 @@ def instance_norm(
     Running statistics, if given, move toward the averages over the batch by ``momentum``; without
     ``use_input_stats`` they are what is used. `ShapeError` if a channel has a single value.
     """
+    setting("eps", eps, eps > 0.0, ABOVE_0)
     tracked = running_mean is not None and running_var is not None
     if tracked and not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, eps=eps)

@@ -259,8 +259,9 @@ sqrt = _unary(ops.sqrt)
 
 
 def expm1(x: Tensor) -> Tensor:
-    """exp(x) - 1 = tanh(x/2) (exp(x) + 1): no cancellation near 0."""
-    return tanh(x * 0.5) * (exp(x) + 1.0)
+    """exp(x) - 1 = tanh(x/2) (exp(x) + 1): no cancellation near 0. Its derivative is exp(x)."""
+    slope = exp(x)  # that of the product is 0 · inf where exp(x) overflows
+    return apply(ops.detour, tanh(floating(x) * 0.5) * (slope + 1.0), slope)
 
 
 def sigmoid(x: Operand) -> Tensor:

@@ -137,6 +137,12 @@ def arange(start: float, stop: float | None = None, step: float = 1) -> Tensor:
     `ConfigError` for steps that do not lead there.
     """
     first, last = (0, start) if stop is None else (start, stop)
+    if all(map(is_number, (first, last, step))) and (last - first) * step < 0:
+        raise ConfigError(
+            f"arange({first!r}, {last!r}, {step!r}) leads away from {last!r}",
+            where=where(),
+            help=f"the step must be {'below' if last < first else 'above'} 0",
+        )
     try:
         return tensor(np.arange(first, last, step))
     except (ArithmeticError, ValueError, TypeError) as error:

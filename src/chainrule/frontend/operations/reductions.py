@@ -5,13 +5,16 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from ... import ops
 from ...errors import ConfigError, ShapeError
 from ...ir.types import DType
-from ..apply import apply, scalar
+from ..apply import apply, scalar, tensor_of
 from ..modes import where as user_line
+from ..storage import Storage
 from .arithmetic import (
     absolute,
     bitwise_or,
@@ -25,6 +28,8 @@ from .arithmetic import (
     less,
     log,
     logical_not,
+    maximum,
+    minimum,
     negative,
     sqrt,
     where,
@@ -44,8 +49,14 @@ class Extreme(NamedTuple):
     indices: Tensor
 
 
-def _reduce(x: Tensor, dim: Dim, keepdim: bool, largest: bool) -> Tensor:
+def _axes(dim: Dim, x: Tensor) -> tuple[int, ...]:
+    """The axes to reduce over: as in PyTorch, none named are all."""
     axes = axes_of(dim, x.ndim)
+    return axes if axes else tuple(range(x.ndim))
+
+
+def _reduce(x: Tensor, dim: Dim, keepdim: bool, largest: bool) -> Tensor:
+    axes = _axes(dim, x)
     if largest and builtins.any(x.shape[a] == 0 for a in axes):
         raise ShapeError(f"shape {x.shape} has no largest element", where=user_line())
     result = apply(ops.reduce_max if largest else ops.reduce_sum, x, axes=axes) if axes else x
@@ -74,22 +85,41 @@ def _counted(x: Tensor) -> Tensor:
 
 def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The mean over ``dim`` (default: everything)."""
-    count = math.prod(x.shape[a] for a in axes_of(dim, x.ndim))
+    count = math.prod(x.shape[a] for a in _axes(dim, x))
     return sum(floating(x), dim, keepdim) / (count if count else math.nan)
 
 
-def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """sum (x - mean)² / (n - correction), in two passes: no cancellation."""
+def var(
+    x: Tensor, dim: Dim = None, *, correction: float | None = 1, keepdim: bool = False
+) -> Tensor:
+    """sum (x - mean)² / (n - correction), in two passes: no cancellation.
+
+    A ``correction`` of None is 1. `ConfigError` for one that is no number, and for True or False as
+    ``dim``.
+    """
+    if isinstance(dim, bool):
+        raise ConfigError(
+            f"dim is {dim}",
+            where=user_line(),
+            help="to divide by n - 1 give correction=1, to divide by n correction=0",
+        )
+    correction = 1 if correction is None else correction
+    if not is_number(correction):
+        raise ConfigError(
+            f"correction is {correction!r}", where=user_line(), help="give a number, 1 or 0 mostly"
+        )
     x = floating(x)
-    axes = axes_of(dim, x.ndim)
+    axes = _axes(dim, x)
     count = math.prod(x.shape[a] for a in axes) - correction
     centred = x - mean(x, axes, keepdim=True)
     return sum(centred * centred, axes, keepdim) / (float(count) if count > 0 else math.nan)
 
 
-def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+def std(
+    x: Tensor, dim: Dim = None, *, correction: float | None = 1, keepdim: bool = False
+) -> Tensor:
     """The square root of `var`. Its derivative is 0 where all elements are equal."""
-    return _root(var(x, dim, correction, keepdim))
+    return _root(var(x, dim, correction=correction, keepdim=keepdim))
 
 
 def _root(x: Tensor) -> Tensor:
@@ -136,15 +166,25 @@ def _one(result: Tensor, x: Tensor, keepdim: bool) -> Tensor:
     return reshape(result, [1] * x.ndim) if keepdim else result
 
 
-def max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Extreme:
-    """The largest element; with ``dim`` also where it stands."""
+def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor | Extreme:
+    """The largest element; with ``dim`` also where it stands.
+
+    With a Tensor or array in place of ``dim``, the larger of both, element by element.
+    """
+    if isinstance(dim, Storage | np.ndarray):
+        return maximum(x, tensor_of(dim))
     if dim is None:
         return amax(x)
     return Extreme(amax(x, dim, keepdim), argmax(x, dim, keepdim))
 
 
-def min(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Extreme:
-    """The smallest element; with ``dim`` also where it stands."""
+def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor | Extreme:
+    """The smallest element; with ``dim`` also where it stands.
+
+    With a Tensor or array in place of ``dim``, the smaller of both, element by element.
+    """
+    if isinstance(dim, Storage | np.ndarray):
+        return minimum(x, tensor_of(dim))
     if dim is None:
         return amin(x)
     return Extreme(amin(x, dim, keepdim), argmin(x, dim, keepdim))
@@ -152,8 +192,10 @@ def min(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Ex
 
 def any(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether some element is not zero."""
-    flags = cast(cast(x, DType.bool), DType.i32)
-    return less(0, sum(flags, dim, keepdim))
+    flags = cast(x, DType.bool)
+    if dim is not None and not axes_of(dim, x.ndim):  # as in PyTorch: of each element
+        return flags
+    return less(0, sum(cast(flags, DType.i32), dim, keepdim))
 
 
 def all(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -164,7 +206,7 @@ def all(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 def logsumexp(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """log sum exp x, with the largest element taken out so that nothing overflows."""
     x = floating(x)
-    axes = axes_of(dim, x.ndim)
+    axes = _axes(dim, x)
     largest = amax(x.detach(), axes, keepdim=True)
     largest = where(less(absolute(largest), math.inf), largest, 0.0)  # -inf - -inf is NaN
     result = log(sum(exp(x - largest), axes, keepdim=True)) + largest

@@ -31,6 +31,8 @@ def whole_lengths(values: Iterable[Any], what: str) -> Shape:
     """``values`` as Python's whole numbers; `ShapeError` for anything else."""
     given = tuple(values)
     try:
+        if any(isinstance(v, bool) for v in given):  # True would pass for 1
+            raise TypeError
         return tuple(operator.index(v) for v in given)
     except TypeError:
         shown = given[0] if len(given) == 1 else given
