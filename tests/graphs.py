@@ -211,6 +211,11 @@ def make_div(grower: Grower) -> Node:
     return grower.pick(shape=b.shape) / b
 
 
+def make_pow(grower: Grower) -> Node:
+    base = grower.at_least(0.5)
+    return ops.pow(base, grower.fresh(f32, base.shape, -2, 2))
+
+
 def make_cast(grower: Grower) -> Node:
     source = (f32, i32, u32, u8, boolean)[int(grower.rng.integers(5))]
     target = (f32, i32, u32, u8, boolean)[int(grower.rng.integers(5))]
@@ -377,6 +382,7 @@ MAKERS: dict[str, Maker] = {
     "sub": make_arithmetic(ops.sub),
     "mul": make_arithmetic(ops.mul),
     "div": make_div,
+    "pow": make_pow,
     "max": make_arithmetic(ops.max),
     "lt": make_comparison(ops.lt),
     "le": make_comparison(ops.le),

@@ -53,6 +53,41 @@ def test_errors_are_small(name: str, cpu: str | None) -> None:
     assert ulps(native_function(name, cpu)(x), reference(x.astype(np.float64))).max() <= allowed
 
 
+def native_power(x: Array, e: Array, cpu: str | None) -> Array:
+    """Powers, element by element."""
+    size = x.size // 16 * 16
+    buffers = [Buffer(name, DType.f32, size, aligned=False) for name in ("x", "e", "y")]
+    accesses = [Access(buffer, Affine(0, (1,))) for buffer in buffers]
+    value = Apply(DType.f32, "pow", tuple(Load(DType.f32, a) for a in accesses[:2]))
+    run = NativeNest(Nest((size,), 1, (Store(accesses[2], value),)), cpu)
+    result = np.zeros(size, np.float32)
+    run(dict(zip(buffers, (x[:size].copy(), e[:size].copy(), result), strict=True)))
+    return result
+
+
+@pytest.mark.parametrize("cpu", [None, "haswell", "x86-64"])
+def test_powers_are_rounded_correctly(cpu: str | None) -> None:
+    """Over the whole range of results, and near 1."""
+    rng = np.random.default_rng(4)
+    x = np.exp2(rng.uniform(-126, 127, COUNT)).astype(np.float32)
+    x[::4] = rng.uniform(0.5, 2, COUNT // 4)
+    e = (rng.uniform(-87, 88, COUNT) / np.log(x.astype(np.float64))).astype(np.float32)
+    exact = np.power(x.astype(np.float64), e.astype(np.float64))
+    assert ulps(native_power(x, e, cpu), exact[: COUNT // 16 * 16]).max() <= 0.5001
+
+
+@pytest.mark.parametrize("cpu", [None, "haswell", "x86-64"])
+def test_special_powers(cpu: str | None) -> None:
+    """As NumPy's, which are those of IEEE 754; odd exponents end at 2**24."""
+    some = [0.0, -0.0, 1.0, -1.0, 0.25, -0.25, 2.0, -3.0, 2.5, -2.5, INF, -INF, NAN, 1e30, -1e30]
+    some += [2.0**24 - 1, -(2.0**24) + 1, 2.0**24, 2.0**31, 1.0000001, -1.0000001]
+    x, e = (a.ravel().astype(np.float32) for a in np.meshgrid(some, some))
+    with np.errstate(all="ignore"):
+        exact = np.power(x.astype(np.float64), e.astype(np.float64)).astype(np.float32)
+    size = x.size // 16 * 16
+    np.testing.assert_array_equal(bits(native_power(x, e, cpu)), bits(exact[:size]))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_references_agree_with_many_digits(name: str) -> None:
     """Double precision is enough to judge float32; shown on some of the arguments."""

@@ -69,6 +69,46 @@ def test_powers_element_by_element() -> None:
     assert np.isnan(both(lambda a: 0.0**a, np.array([NAN], np.float32))).all()
 
 
+def test_powers_have_all_their_digits() -> None:
+    """The old ones lost as many bits as the exponent has before its point."""
+    x = np.array([0.013, 0.7, 1.3, 41.0, 1900.0], np.float32)
+    wide = x.astype(np.float64)
+    for exponent in (10.5, -8.25, 3.3125, 5, 11, -3, -7, 0.75, 4, -2):
+        want = wide**exponent
+        slope = exponent * wide ** (exponent - 1)
+        np.testing.assert_allclose(both(lambda t, e=exponent: t**e, x), want, rtol=2e-7)
+        found = both(cr.grad(lambda t, e=exponent: (t**e).sum()), x)
+        np.testing.assert_allclose(found, slope, rtol=4e-7)
+        e = np.full(5, exponent, np.float32)
+        np.testing.assert_allclose(both(lambda t, e: t**e, x, e), want, rtol=1.2e-7)
+        found = both(cr.grad(lambda e, t: (t**e).sum()), e, x)
+        np.testing.assert_allclose(found, want * np.log(wide), rtol=1e-6)
+
+
+def test_powers_keep_the_sign_of_zero() -> None:
+    zeros = np.array([0.0, -0.0, -0.0, -0.0], np.float32)
+    e = np.array([-1.0, -1.0, -2.0, 3.0], np.float32)
+    found = both(lambda a, b: a**b, zeros, e)
+    assert found.tolist() == [INF, -INF, INF, 0.0]
+    assert np.signbit(found).tolist() == [False, True, False, True]
+    assert both(lambda a: a**-1.0, zeros[1:2]).tolist() == [-INF]
+
+
+def test_whole_numbers_to_whole_powers_are_whole() -> None:
+    x = np.array([3, -2, 7, 0, 0, -3, 1, -1, -1, 2, 5, -2147483647], np.int32)
+    e = np.array([19, 31, 20, 0, 5, 3, -4, -5, -6, -1, 2**31 - 1, -1], np.int32)
+    exact = [pow(int(a), int(b), 2**32) if b >= 0 else 0 for a, b in zip(x, e, strict=True)]
+    exact = [n - 2**32 if n >= 2**31 else n for n in exact]
+    exact[6:9] = [1, -1, 1]
+    found = both(lambda a, b: a**b, x, e)
+    assert found.dtype == np.int32
+    assert found.tolist() == exact
+    small, byte = np.array([3, 255], np.uint8), np.array([255, 200], np.uint8)
+    wanted = [pow(3, 255, 256), pow(255, 200, 256)]
+    assert both(lambda a, b: a**b, small, byte).tolist() == wanted
+    assert both(lambda b: 2**b, np.arange(4, dtype=np.int32)).tolist() == [1, 2, 4, 8]
+
+
 def test_derivatives_of_powers_at_zero() -> None:
     zeros = np.zeros(5, np.float32)
     e = np.array([1.0, 2.0, 0.5, -0.5, 3.0], np.float32)

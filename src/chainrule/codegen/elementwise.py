@@ -25,7 +25,9 @@ REGISTER = {
 MEMORY = {**REGISTER, DType.bool: "i8"}
 SIGNED = (DType.i32,)
 #: instructions of the operations that take many, roughly
-INSTRUCTIONS = {"exp": 14, "log": 18, "log1p": 26, "tanh": 26, "erf": 30, "rng_bits": 110}
+INSTRUCTIONS = {
+    "exp": 14, "log": 18, "log1p": 26, "tanh": 26, "erf": 30, "pow": 160, "rng_bits": 110,
+}  # fmt: skip
 
 
 def apply(
@@ -160,6 +162,7 @@ _SIMPLE: dict[str, Callable[..., Value]] = {
     "sub": Builder.sub,
     "mul": Builder.mul,
     "div": Builder.div,
+    "pow": vecmath.power,
     "and": lambda b, x, y: b.bits("and", x, y),
     "or": lambda b, x, y: b.bits("or", x, y),
     "xor": lambda b, x, y: b.bits("xor", x, y),

@@ -5,12 +5,12 @@ Bits are the same on every processor with FMA.
 float32 polynomials are minimax fits made by ``tests/codegen/fit_vecmath.py``; largest errors
 measured there against double precision, in units in the last place:
 
-    exp 0.98   log 0.79   log1p 1.41   tanh 1.28   erf 1.01
+    exp 0.98   log 0.79   log1p 1.41   tanh 1.28   erf 1.01   pow 0.50
 
 Methods. exp: reduction by multiples of log 2 split in two (Cody and Waite, 1980). log: x = 2**e m
 with m in [sqrt(1/2), sqrt(2)) and a polynomial in m - 1, as in Cephes (Moshier). log1p: the
 rounding error of 1 + x is kept by Knuth's two-sum and added to m - 1. tanh: an odd polynomial near
-0, else 1 - 2/(exp 2x + 1). erf: an odd polynomial near 0, else 1 - exp(-polynomial), a form used
+0, else 1 - 2/(exp 2x + 1). pow: exp(e log x) in double. erf: an odd polynomial near 0, else 1 - exp(-polynomial), a form used
 by N. Juffa.
 
 Subnormal numbers count as 0 (programs run with FTZ and DAZ). NaN gives NaN. float64 serves scalars
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 
 from ..errors import CompileError
 from .builder import Builder
-from .values import Value, const, scalar_of
+from .values import Value, const, like, scalar_of, suffix
 
 EXP = (0.4999999403953552, 0.1666651964187622, 0.04166840389370918, 0.00836889911442995,
        0.001381422160193324)  # fmt: skip
@@ -115,6 +115,42 @@ def erf(b: Builder, x: Value) -> Value:
     return b.overloaded("copysign", y, x)
 
 
+def power(b: Builder, x: Value, e: Value) -> Value:
+    """x to the power of e, with the special cases of IEEE 754.
+
+    float32 goes through double, as e log x loses as many bits as it has before its point: the
+    result is correctly rounded but for one of some million cases.
+    """
+    a, exponent = _abs(b, x), e
+    if not _is_double(x):
+        a, exponent = (b.convert("fpext", v, "double") for v in (a, e))
+    y = exp(b, b.mul(exponent, log(b, a)))
+    y = y if _is_double(x) else b.convert("fptrunc", y, "float")
+    y = _signed_power(b, x, e, y)
+    one, infinite = _c(x, 1), b.compare("oeq", _abs(b, e), _c(x, math.inf))
+    alone = b.bits("and", b.compare("oeq", x, _c(x, -1)), infinite)
+    alone = b.bits("or", alone, b.compare("oeq", x, one))
+    return b.select(b.bits("or", alone, b.compare("oeq", e, _c(x, 0))), one, y)
+
+
+def _signed_power(b: Builder, x: Value, e: Value, y: Value) -> Value:
+    """|x|**e as x**e: negative for negative x and odd e, NaN for those below 0 and fractions."""
+    integer = like(x.type, "i64" if _is_double(x) else "i32")
+    last = 2.0 ** (_mantissa_bits(x) + 1)  # from here on all numbers are even
+    large = b.compare("oge", _abs(b, e), _c(x, last))
+    small = b.select(large, _c(x, 0), e)
+    number = b.intrinsic(f"fptosi.sat.{suffix(integer)}.{suffix(x.type)}", integer, small)
+    whole = b.compare("oeq", b.convert("sitofp", number, scalar_of(x.type)), small)
+    odd = b.compare("ne", b.bits("and", number, const(integer, 1)), const(integer, 0))
+    odd = b.bits("and", odd, whole)
+    negative = b.compare("slt", _bits_of(b, x), const(integer, 0))  # -0 is
+    y = b.select(b.bits("and", negative, odd), b.neg(y), y)
+    finite = b.compare("ogt", x, _c(x, -math.inf))
+    nowhere = b.bits("and", b.compare("olt", x, _c(x, 0)), finite)
+    nowhere = b.bits("and", nowhere, b.bits("xor", whole, const(whole.type, True)))
+    return b.select(nowhere, _c(x, math.nan), y)
+
+
 # ------------------------------------------------------------------------------------- parts
 
 
@@ -185,6 +221,8 @@ def _over_power(b: Builder, x: Value, e: Value) -> Value:
 
 def _log_of(b: Builder, f: Value, exponent: Value) -> Value:
     """log(1 + f) + exponent * log 2."""
+    if _is_double(f):  # few processors convert vectors of 64-bit integers
+        exponent = b.convert("trunc", exponent, "i32")
     e = b.convert("sitofp", exponent, scalar_of(f.type))
     high, low = LN2_64 if _is_double(f) else LN2
     if _is_double(f):

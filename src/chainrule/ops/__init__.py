@@ -32,6 +32,7 @@ from .elementwise import (
     xor,
 )
 from .elementwise import max_ as max
+from .elementwise import pow_ as pow
 from .indexing import gather, scatter_add
 from .movement import broadcast, concat, pad, reshape, transpose
 from .movement import slice_ as slice
@@ -70,6 +71,7 @@ __all__ = [
     "not_",
     "or_",
     "pad",
+    "pow",
     "reduce_max",
     "reduce_sum",
     "reshape",

@@ -180,6 +180,29 @@ def max_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     return select(lt(b, a), g, half), select(lt(a, b), g, half)
 
 
+def pow_reference(x: Array, e: Array) -> Array:
+    """x to the power of e, computed in double."""
+    return np.asarray(np.power(x.astype(np.float64), e.astype(np.float64)), dtype=x.dtype)
+
+
+def pow_vjp(g: Node, y: Node, x: Node, e: Node) -> tuple[Node, Node]:
+    """e x^(e - 1), 0 for e = 0 also at x = 0; and y log x, 0 at x = 0, NaN for negative x."""
+    zero = eq(x, full_like(x, 0.0))
+    flat = and_(zero, eq(e, full_like(e, 0.0)))
+    slope = e * pow_(select(flat, full_like(x, 1.0), x), e - 1)
+    grown = select(zero, full_like(y, 0.0), y) * log(select(zero, full_like(x, 1.0), x))
+    return g * slope, g * grown
+
+
+def pow_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Positive bases; all pairs of special numbers."""
+    yield from uniform((0.3, 3.0), (-3.0, 3.0))(rng)
+    edges = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 2.5, 2.0**24, 2.0**24 - 1]
+    edges += [-(2.0**24) + 1, 2.0**31, 3e38, -3e38, np.inf, -np.inf, np.nan]
+    x, e = np.meshgrid(np.array(edges, np.float32), np.array(edges, np.float32))
+    yield Sample((x.copy(), e.copy()), wrt=())
+
+
 def ordered_samples(rng: np.random.Generator) -> Iterator[Sample]:
     """Real operands without near ties; integers with ties; NaN and signed zeros."""
     for shape in SHAPES:
@@ -222,6 +245,7 @@ div = binary(
     vjp=div_vjp,
     samples=uniform((-3, 3), (0.5, 4)),
 )
+pow_ = binary("pow", FLOATS, reference=pow_reference, vjp=pow_vjp, samples=pow_samples)
 max_ = binary("max", NUMBERS, reference=np.maximum, vjp=max_vjp, samples=ordered_samples)
 
 lt = binary("lt", NUMBERS, reference=np.less, vjp=None, samples=ordered_samples, result=DType.bool)

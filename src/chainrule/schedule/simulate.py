@@ -196,6 +196,7 @@ _REFERENCE: dict[str, Callable[..., Any]] = {
     "sub": np.subtract,
     "mul": np.multiply,
     "div": np.divide,
+    "pow": elementwise.pow_reference,
     "lt": np.less,
     "le": np.less_equal,
     "eq": np.equal,

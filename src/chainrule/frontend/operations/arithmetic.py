@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
 Operand: TypeAlias = "Tensor | Array | float"
 
-#: whole exponents up to here are products
-_LARGEST_PRODUCT = 1024
-#: whole numbers beyond are even in single precision
-_LAST_ODD = 2.0**24 - 1
+#: powers of real numbers that products give as exactly
+_PRODUCTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 
 _RANK = {DType.bool: 0, DType.u8: 1, DType.u32: 2, DType.i32: 3, DType.f64: 4, DType.f32: 5}
 
@@ -300,26 +298,28 @@ def reciprocal(x: Tensor) -> Tensor:
 
 @separate
 def power(x: Operand, exponent: Operand) -> Tensor:
-    """x to the power of ``exponent``.
+    """x to the power of ``exponent``, as IEEE 754 says; a whole number if both are.
 
-    Whole numbers up to ±1024 multiply, ±0.5 takes the root, everything else is
-    exp(exponent · log |x|), with the sign of x where the exponent is odd. The power of a negative x
-    is NaN where the exponent is not whole.
+    Whole numbers from -2 to 4 multiply, ±0.5 takes the root. The power of a negative x is NaN where
+    the exponent is not whole; whole numbers to negative powers are 0 unless x is 1 or -1, as in
+    PyTorch, where both are Tensors.
     """
     base = tensor_of(x)
     if isinstance(exponent, Storage) or not is_number(exponent):
-        return _power(*promote(floating(base), floating(tensor_of(exponent))))
+        e = tensor_of(exponent)
+        if not (base.dtype.is_float or e.dtype.is_float):
+            return _power_of_integers(*promote(base, e))
+        return apply(ops.pow, *promote(floating(base), floating(e)))
     value = float(exponent)
-    if value.is_integer() and abs(value) <= _LARGEST_PRODUCT:
-        if value >= 0:
-            return _whole_power(base, int(value))
+    whole = value.is_integer() and not base.dtype.is_float
+    if value in _PRODUCTS or (whole and value >= 0):
+        return _whole_power(base, int(value))
+    if value in (-1.0, -2.0):
         return _whole_power(reciprocal(base), -int(value))
     base = floating(base)
     if abs(value) == 0.5:
         return sqrt(base) if value > 0 else reciprocal(sqrt(base))
-    if value.is_integer() or not math.isfinite(value):
-        return _power(*promote(base, scalar(value, base.dtype)))
-    return _fractional_power(base, value)
+    return apply(ops.pow, *promote(base, scalar(value, base.dtype)))
 
 
 def _whole_power(x: Tensor, n: int) -> Tensor:
@@ -332,39 +332,20 @@ def _whole_power(x: Tensor, n: int) -> Tensor:
     return half * half if n % 2 == 0 else half * half * x
 
 
-def _fractional_power(x: Tensor, exponent: float) -> Tensor:
-    """x^e for one number e that is not whole."""
-    zero = equal(x, 0.0)  # log 0 is -inf, and its derivative would make 0 · inf
-    value = exp(exponent * log(where(zero, 1.0, x)))
-    if exponent > 1.0:
-        return where(zero, 0.0, value)
-    limit, slope = (0.0, math.inf) if exponent > 0.0 else (math.inf, -math.inf)
-    way = x * where(zero, slope, 0.0)
-    return where(zero, apply(ops.detour, broadcast_to(scalar(limit, x.dtype), x.shape), way), value)
-
-
-def _power(x: Tensor, e: Tensor) -> Tensor:
-    """x^e, element by element."""
-    zero, below = equal(x, 0.0), less(x, 0.0)
-    number = cast(e, DType.i32)
-    large = less(_LAST_ODD, absolute(e))  # in single precision all of these are even
-    whole = bitwise_or(large, equal(cast(number, e.dtype), e))
-    odd = bitwise_and(equal(bitwise_and(number, 1), 1), logical_not(large))
-    size = where(bitwise_and(below, whole), -x, x)  # its logarithm is NaN where the power is
-    way = e * where(below, math.nan, 1.0)  # between whole numbers there is nothing to derive
-    value = exp(apply(ops.detour, e, way) * log(where(zero, 1.0, size)))
-    value = where(bitwise_and(below, odd), -value, value)
-    return where(zero, _power_of_zero(x, e, zero), value)
-
-
-def _power_of_zero(x: Tensor, e: Tensor, zero: Tensor) -> Tensor:
-    """0^e, with the derivatives of x^e there: those of x and x² are not 0."""
-    limit = where(less(0.0, e), 0.0, where(equal(e, 0.0), 1.0, where(less(e, 0.0), math.inf, e)))
-    steep = where(less(e, 0.0), -math.inf, where(less(e, 1.0), math.inf, 0.0))
-    slope = where(equal(e, 1.0), 1.0, where(equal(e, 0.0), 0.0, steep))
-    squared = bitwise_and(zero, equal(e, 2.0))
-    way = where(squared, x * x, x * where(zero, slope, 0.0))
-    return apply(ops.detour, limit.detach(), way)
+def _power_of_integers(x: Tensor, e: Tensor) -> Tensor:
+    """x^e by squaring, modulo 2^32 as all products: odd numbers come back to 1 after 30 times."""
+    if x.dtype is DType.bool:
+        x, e = cast(x, DType.i32), cast(e, DType.i32)
+    result, product = broadcast_to(scalar(1, x.dtype), x.shape), x
+    signed = x.dtype is DType.i32
+    for bit in range(8 * x.dtype.itemsize - signed):
+        result = where(equal(bitwise_and(e, 1 << bit), 0), result, result * product)
+        product = product * product
+    if not signed:
+        return result
+    turned = where(equal(bitwise_and(e, 1), 0), 1, -1)
+    inverse = where(equal(x, 1), 1, where(equal(x, -1), turned, 0))
+    return where(less(e, 0), inverse, result)
 
 
 @separate
