@@ -10,8 +10,8 @@ measured there against double precision, in units in the last place:
 Methods. exp: reduction by multiples of log 2 split in two (Cody and Waite, 1980). log: x = 2**e m
 with m in [sqrt(1/2), sqrt(2)) and a polynomial in m - 1, as in Cephes (Moshier). log1p: the
 rounding error of 1 + x is kept by Knuth's two-sum and added to m - 1. tanh: an odd polynomial near
-0, else 1 - 2/(exp 2x + 1). pow: exp(e log x) in double. erf: an odd polynomial near 0, else 1 - exp(-polynomial), a form used
-by N. Juffa.
+0, else 1 - 2/(exp 2x + 1). erf: an odd polynomial near 0, else 1 - exp(-polynomial), a form used
+by N. Juffa. pow: exp(e log x) in double precision.
 
 Subnormal numbers count as 0 (programs run with FTZ and DAZ). NaN gives NaN. float64 serves scalars
 of a step: exp and log by their power series, the others by formulas on top.

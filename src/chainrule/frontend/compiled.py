@@ -22,6 +22,7 @@ from ..ir.types import Array
 from .apply import from_array
 from .interpreted import interpreter_backend
 from .modes import structure, thread
+from .ranges import check_first_call
 from .storage import Storage, Writer, grad_clock
 from .traced import Traced, describe_call, flatten_call, trace_function
 from .tracer import HostEffect
@@ -213,7 +214,8 @@ class CompiledFunction(Generic[P, R]):
 
     ``function(*args)`` records the function the first time it meets arguments of these shapes and
     dtypes, and compiles the recording. Tensors outside that the function reads or assigns are
-    updated in place. Results are new Tensors without history.
+    updated in place. Results are new Tensors without history. `ShapeError` if an index among the
+    arguments of that first call is out of range (see `ranges`).
     """
 
     def __init__(
@@ -278,6 +280,7 @@ class CompiledFunction(Generic[P, R]):
         if call is not None:
             return call
         traced = trace_function(self._function, args, kwargs, self._keep_grads)
+        check_first_call(traced, arrays)
         found: Recordings[Executable] = known or Recordings()
         call = found.add(traced, arrays, self._backend or engine.backend)
         if known is None:

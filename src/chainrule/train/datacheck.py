@@ -1,4 +1,7 @@
-"""Whether data fits a model and its loss: found out with one row, before the first step."""
+"""Whether data fits a model and its loss: found out with one row, before the first step.
+
+Indices, as of embeddings, are looked at in all rows.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, ShapeError
-from ..frontend import Tensor
+from ..frontend import Tensor, trace_function
 from ..frontend.apply import new_tensor
 from ..frontend.modes import structure
+from ..frontend.ranges import IndexCheck
 from .criterion import Criterion
 from .examples import Examples, inputs_of, read_examples
 
 __all__ = ["DataCheck"]
 
 Array = npt.NDArray[Any]
+#: rows whose indices are looked at together
+MOST_ROWS = 1 << 14
 
 
 @dataclass
@@ -30,6 +36,9 @@ class DataCheck:
     criterion: Criterion
     evaluating: Callable[[], AbstractContextManager[None]]
     _shapes: dict[tuple[Any, ...], tuple[int, ...]] = field(default_factory=dict)
+    _checks: dict[tuple[Any, ...], IndexCheck] = field(default_factory=dict)
+    #: whether a model reads with indices at all
+    _reads: dict[tuple[Any, ...], bool] = field(default_factory=dict)
 
     def pair(self, data: Any, validation: Any = None) -> tuple[Examples, Examples | None]:
         """Training and validation data as checked arrays whose rows look alike."""
@@ -54,6 +63,7 @@ class DataCheck:
             examples = examples.with_float_inputs()
             shape = self._output_shape(examples.inputs, final=True)
         assert shape is not None
+        self._check_indices(examples.inputs, name)
         target = self.criterion.fitted_target(examples.target, shape, name)
         return Examples(examples.inputs, np.asarray(target, order="C"))
 
@@ -63,7 +73,33 @@ class DataCheck:
         if self._output_shape(inputs) is None:
             inputs = tuple(a.astype(np.float32, copy=False) for a in inputs)
             self._output_shape(inputs, final=True)
+        self._check_indices(inputs, "data")
         return inputs
+
+    def _check_indices(self, inputs: tuple[Array, ...], name: str) -> None:
+        """`ShapeError` for the first row with an index that leaves an axis, as of an embedding.
+
+        Compiled code would read the border. The model is recorded for a power of two of rows; the
+        first ones come again where fewer are left.
+        """
+        rows = len(inputs[0])
+        count = min(1 << max(rows - 1, 0).bit_length(), MOST_ROWS)
+        kind = (structure.epoch, *((a.shape[1:], a.dtype) for a in inputs))
+        for start in range(0, rows, count) if self._reads.get(kind, True) else ():
+            chosen = np.arange(start, start + count) % rows
+            part = [a[chosen] for a in inputs]
+            check = self._checks.get((count, *kind))
+            if check is None:
+                with self.evaluating():
+                    check = IndexCheck(trace_function(self.forward, tuple(part), {}))
+                self._checks[count, *kind], self._reads[kind] = check, bool(check.reads)
+            found = check.first_beyond(part)
+            if found is not None:
+                by_row = found.place and found.read.inputs[1].shape[0] == count
+                row = f"row {chosen[found.place[0]]} of the {name}" if by_row else f"the {name}"
+                raise found.error(row)
+            if not check.reads:
+                return
 
     def _output_shape(
         self, inputs: tuple[Array, ...], final: bool = False

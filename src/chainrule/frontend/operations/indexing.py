@@ -160,11 +160,23 @@ def _sliced(x: Tensor, bounds: list[slice]) -> Tensor:
     return apply(ops.slice, x, start=start, stop=stop, step=step)
 
 
+def beyond(indices: str, axis: int, length: int, place: str) -> ShapeError:
+    """The error for ``indices`` that leave an axis."""
+    many = " to " in indices
+    return ShapeError(
+        f"{f'indices from {indices} leave' if many else f'index {indices} leaves'} axis {axis} of "
+        f"length {length}",
+        where=place,
+        help=f"indices count from 0 to {length - 1}; an embedding needs a row for each",
+    )
+
+
 def take(x: Tensor, indices: Any, dim: int) -> Tensor:
     """Slices of x along ``dim`` at ``indices``; negative ones count from the end.
 
-    Outside of a compiled function an index beyond the end is a `ShapeError`; inside, where nobody
-    can be told, it reads the border.
+    An index beyond the end is a `ShapeError` outside of compiled functions, in the first call of
+    one for each kind of arguments, and in all data that a `Trainer` gets. In later calls, where
+    nobody can be told, it reads the border.
     """
     axis = shaping.axis_of(dim, x.ndim)
     nothing = isinstance(indices, list) and not indices  # NumPy makes real numbers of it
@@ -180,11 +192,7 @@ def take(x: Tensor, indices: Any, dim: int) -> Tensor:
     if thread.trace is None:
         numbers = index.concrete
         if numbers.size and not (-length <= numbers.min() and numbers.max() < length):
-            raise ShapeError(
-                f"indices from {numbers.min()} to {numbers.max()} leave axis {axis} of length "
-                f"{length}",
-                where=where(),
-            )
+            raise beyond(f"{numbers.min()} to {numbers.max()}", axis, length, where())
         index = from_array(np.where(numbers < 0, numbers + length, numbers).astype(np.int32))
     else:
         index = cast(index, DType.i32)

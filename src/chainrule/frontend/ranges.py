@@ -1,0 +1,87 @@
+"""Whether the indices of a recording are in range, asked before compiled code reads with them.
+
+Eager code looks at every index. A compiled read beyond the end gives the border instead, because
+nobody can be told; so the first call of each recording, and `Trainer` for all of its data, look at
+the indices that can be known beforehand: those that follow from arguments and states element by
+element. What a step computes first, such as the place of a largest score, is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..interpret import evaluate
+from ..ir.graph import Node, topological
+from ..ir.types import Array
+from .operations.indexing import beyond
+from .traced import Traced
+
+__all__ = ["Beyond", "IndexCheck", "check_first_call"]
+
+_SOURCES = ("const", "iota")
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """The first index that is out of range: the read, its place among the indices, the number."""
+
+    read: Node
+    place: tuple[int, ...]
+    index: int
+
+    def error(self, where: str = "") -> ShapeError:
+        """What a user is told; ``where`` stands before the line of the read."""
+        axis = self.read.params["axis"]
+        line = " at ".join(str(w) for w in (where, self.read.location or "") if w)
+        return beyond(str(self.index), axis, self.read.inputs[0].shape[axis], line)
+
+
+class IndexCheck:
+    """The reads of a recording whose indices can be known before it runs."""
+
+    def __init__(self, traced: Traced) -> None:
+        nodes = topological(traced.graph.roots)
+        self.reads = [n for n in nodes if n.op == "gather" and _known(n.inputs[1])]
+        self._doors = (*traced.arguments, *traced.state_nodes)
+        self._casts, self._states = traced.casts, traced.states
+
+    def first_beyond(self, arrays: Sequence[Array]) -> Beyond | None:
+        """The first index out of range for these arguments, if there is any."""
+        if not self.reads:
+            return None
+        pairs = zip(arrays, self._casts, strict=True)
+        ready = [a if cast is None else cast(a) for a, cast in pairs]
+        env = dict(zip(self._doors, (*ready, *(t.concrete for t in self._states)), strict=True))
+        values = evaluate([read.inputs[1] for read in self.reads], env)
+        for read, indices in zip(self.reads, values, strict=True):
+            length = read.inputs[0].shape[read.params["axis"]]
+            wrong = (indices < 0) | (indices >= length)
+            if wrong.any():
+                place = tuple(int(i) for i in np.argwhere(wrong)[0])
+                index = int(indices[place])  # one that counts from the end was moved by the length
+                return Beyond(read, place, index if index >= 0 else index - length)
+        return None
+
+
+def _known(indices: Node) -> bool:
+    """Whether indices follow from arguments and states, element by element."""
+    asked = False
+    for node in topological([indices]):
+        if node.op == "input":
+            if node.params["kind"] == "scalar":
+                return False
+            asked = True
+        elif not (node.primitive.elementwise or node.primitive.movement or node.op in _SOURCES):
+            return False
+    return asked
+
+
+def check_first_call(traced: Traced, arrays: Sequence[Array]) -> None:
+    """`ShapeError` for an index of the arguments that is out of range."""
+    found = IndexCheck(traced).first_beyond(arrays)
+    if found is not None:
+        raise found.error()
