@@ -1,0 +1,97 @@
+"""Operators: every sample of `op_db` in every way that we have the operator."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+
+import chainrule as cr
+from benchmarks.parity.compare import bound, compiled, eager, expect, judged
+from benchmarks.parity.counterparts import RANDOM, Way, ways
+from benchmarks.parity.differences import excused
+from benchmarks.parity.samples import Arguments, tensors_in
+from benchmarks.parity.verdict import KINDS, Outcome, Result
+
+DTYPES = (torch.float32, torch.int32, torch.uint8, torch.bool)
+
+
+def entries(only: set[str]) -> list[Any]:
+    """The entries with a counterpart."""
+    chosen = [op for op in op_db if ways(op)]
+    return [op for op in chosen if not only or only & names(op)]
+
+
+def names(op: Any) -> set[str]:
+    """What an entry may be called on the command line."""
+    return {op.name, full_name(op), op.name.removeprefix("nn.functional.")}
+
+
+def full_name(op: Any) -> str:
+    """The name with the variant."""
+    return f"{op.name}.{op.variant_test_name}" if op.variant_test_name else str(op.name)
+
+
+def results(op: Any, seed: int) -> Iterator[Result]:
+    """The result of each sample."""
+    supported = op.supported_dtypes("cpu")
+    dtypes = [d for d in DTYPES if d in supported] or [
+        d for d in (torch.int64,) if d in supported
+    ]
+    for dtype in dtypes:
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - what PyTorch's samples draw from
+        grad = dtype.is_floating_point and op.supports_autograd
+        for number, sample in enumerate(op.sample_inputs("cpu", dtype, requires_grad=grad)):
+            arguments = Arguments((sample.input, *sample.args), sample.kwargs)
+            name = str(dtype).removeprefix("torch.")
+            rng = np.random.default_rng([seed, zlib.crc32(full_name(op).encode()), number])
+            outcomes = [
+                o
+                for way in ways(op)
+                if not (way.inplace and sample.broadcasts_input)
+                for o in judge(op, way, arguments, rng)
+            ]
+            yield Result(full_name(op), name, number, tuple(outcomes), str(arguments))
+
+
+def judge(op: Any, way: Way, arguments: Arguments, rng: np.random.Generator) -> Iterator[Outcome]:
+    """Eager and compiled."""
+    if op.name.removeprefix("nn.functional.") in RANDOM and not _certain(arguments):
+        yield judged(f"{way.name} drawn", lambda: _drawn(way, arguments))
+        return
+    if way.inplace:
+        arguments = arguments.without_gradients()
+    try:
+        expected = expect(way.theirs, arguments, rng)
+    except (RuntimeError, TypeError):
+        if way.method:
+            return  # in place or as an operator PyTorch does not take this sample
+        raise
+    for label, run in (("eager", eager), ("compiled", compiled)):
+        outcome = judged(
+            f"{way.name} {label}", functools.partial(run, way.ours, arguments, expected)
+        )
+        yield excused(full_name(op), arguments, outcome)
+
+
+def _certain(arguments: Arguments) -> bool:
+    """Whether a layer of noise is switched off."""
+    kwargs = arguments.kwargs
+    return kwargs.get("training") is False or kwargs.get("p") == 0
+
+
+def _drawn(way: Way, arguments: Arguments) -> str:
+    """Numbers that are drawn agree in count, shape and kind."""
+    args, kwargs = arguments.for_torch(arguments.singles())
+    theirs = [y.detach().numpy() for y in tensors_in(way.theirs(*args, **kwargs))]
+    args, kwargs = arguments.for_ours([cr.tensor(a) for a in arguments.arrays()])
+    bound(way.ours, args, kwargs)
+    ours = [y.numpy() for y in tensors_in(way.ours(*args, **kwargs))]
+    described = [[(y.shape, KINDS[y.dtype.kind]) for y in ys] for ys in (ours, theirs)]
+    return "" if described[0] == described[1] else f"{described[0]}, PyTorch {described[1]}"
