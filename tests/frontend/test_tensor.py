@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import chainrule.nn.functional as F
 from chainrule.frontend.interpreted import interpreter_backend
 from chainrule.ir.types import DType
 
@@ -105,6 +106,41 @@ def test_dtypes() -> None:
     assert cr.tensor(0.1, dtype="float64").dtype is DType.f64
     assert (cr.tensor(0.1, dtype="float64") * cr.ones(2)).dtype is DType.f32
     assert (cr.tensor(0.1, dtype="float64") * 3).item() == pytest.approx(0.1 * 3, rel=1e-15)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_dtypes_that_a_function_keeps(compiled: bool) -> None:
+    """What has a meaning in the dtype of its operands stays there, as in NumPy and PyTorch."""
+    flags, others = np.array([True, False]), np.array([False, False])
+    whole, bytes_ = np.array([-3, 8], np.int32), np.array([3, 8], np.uint8)
+    kept: list[tuple[Any, tuple[Any, ...], list[Any], DType]] = [
+        (cr.maximum, (flags, others), [True, False], DType.bool),
+        (cr.minimum, (flags, others), [False, False], DType.bool),
+        (lambda t: t.sign(), (flags,), [True, False], DType.bool),
+        (lambda t: t.sign(), (whole,), [-1, 1], DType.i32),
+        (lambda t, m: t.masked_fill(m, 10), (others, flags), [True, False], DType.bool),
+        (lambda t, m: t.masked_fill(m, 10), (bytes_, flags), [10, 8], DType.u8),
+        (lambda t, m: t.masked_fill(m, True), (whole, flags), [1, 8], DType.i32),
+        (F.relu6, (whole,), [0, 6], DType.i32),
+        (F.relu6, (bytes_,), [3, 6], DType.u8),
+    ]
+    for function, arrays, wanted, dtype in kept:
+        run = cr.compile(function) if compiled else function
+        found = run(*map(cr.tensor, arrays))
+        assert (found.tolist(), found.dtype) == (wanted, dtype)
+
+
+def test_sign_of_bools_is_a_tensor_of_its_own() -> None:
+    flags = cr.tensor([True, False])
+    before = flags.sign()
+    flags[0] = False
+    assert before.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(2.0), cr.tensor(1.0)])
+def test_masked_fill_keeps_whole_numbers_whole(value: Any) -> None:
+    with pytest.raises(cr.DTypeError, match="a real number does not fit into i32"):
+        cr.tensor([1, 2]).masked_fill(cr.tensor([True, False]), value)
 
 
 def test_what_cannot_become_a_tensor() -> None:

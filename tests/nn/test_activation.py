@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import nn
 from precise import agree, in_double, parameters_of
 from reference.problems import load
@@ -49,3 +50,15 @@ def test_relu_keeps_nan() -> None:
         True,
         False,
     ]
+
+
+def test_prelu_of_a_single_number_is_a_single_number() -> None:
+    layer = nn.PReLU(init=0.25)
+    x = cr.tensor(-2.0, requires_grad=True)
+    y = layer(x)
+    y.backward(cr.tensor(3.0))
+    assert (y.shape, y.item()) == ((), -0.5)
+    assert x.grad is not None
+    assert layer.weight.grad is not None
+    assert x.grad.item() == 0.75
+    assert layer.weight.grad.tolist() == [-6.0]

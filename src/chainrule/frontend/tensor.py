@@ -281,8 +281,8 @@ class Tensor(Storage):
         return arithmetic.where(condition, self, other)
 
     def masked_fill(self, mask: Any, value: Any) -> Tensor:
-        """``value`` where ``mask`` holds, else this."""
-        return arithmetic.where(mask, value, self)
+        """``value`` where ``mask`` holds, else this; `DTypeError` if this dtype cannot hold it."""
+        return arithmetic.where(mask, arithmetic.fitting(value, self.dtype), self)
 
     # ------------------------------------------------------------------------- reductions
 

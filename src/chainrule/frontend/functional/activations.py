@@ -42,7 +42,7 @@ def relu(x: Tensor) -> Tensor:
 
 def relu6(x: Tensor) -> Tensor:
     """min(max(x, 0), 6)."""
-    return hardtanh(x, 0.0, 6.0)
+    return hardtanh(x, 0, 6)  # whole bounds: whole numbers stay whole
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -65,6 +65,8 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
                 help="use one weight, or as many as the input has channels",
             )
         weight = weight.reshape(-1, *[1] * (x.ndim - 2))
+    elif x.ndim == 0:
+        weight = weight.reshape(())
     return where(less(0.0, x), x, x * weight)
 
 

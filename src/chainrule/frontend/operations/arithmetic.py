@@ -93,6 +93,19 @@ def _with_number(x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
     return cast(x, dtype), scalar(value, dtype)
 
 
+def fitting(value: Operand, dtype: DType) -> Tensor:
+    """``value`` in ``dtype``; `DTypeError` for real numbers where whole ones are kept."""
+    given = value if is_number(value) else tensor_of(value)
+    real = given.dtype.is_float if isinstance(given, Storage) else isinstance(given, float)
+    if (real or isinstance(given, np.floating)) and not dtype.is_float:
+        raise DTypeError(
+            f"a real number does not fit into {dtype!r}",
+            where=user_line(),
+            help="convert the Tensor first, with x.float()",
+        )
+    return cast(given, dtype) if isinstance(given, Storage) else scalar(given, dtype)
+
+
 # ---------------------------------------------------------------------------- broadcasting
 
 
@@ -171,7 +184,6 @@ def _named(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
 add = _numeric(ops.add, "add")
 sub = _numeric(ops.sub, "sub")
 mul = _numeric(ops.mul, "mul")
-maximum = _numeric(ops.max, "maximum")
 less = _numeric(ops.lt, "less")
 less_equal = _numeric(ops.le, "less_equal")
 equal = _same(ops.eq, "equal")
@@ -195,6 +207,12 @@ def negative(x: Operand) -> Tensor:
     """-x."""
     x = tensor_of(x)
     return apply(ops.neg, x) if x.dtype.is_float else sub(0, x)
+
+
+def maximum(a: Operand, b: Operand) -> Tensor:
+    """The larger element; NaN if one of them is. A tie shares the gradient."""
+    x, y = promote(a, b)
+    return apply(ops.or_ if x.dtype is DType.bool else ops.max, x, y)
 
 
 def minimum(a: Operand, b: Operand) -> Tensor:
@@ -271,8 +289,10 @@ def sigmoid(x: Operand) -> Tensor:
 
 
 def sign(x: Operand) -> Tensor:
-    """-1, 0 or 1; NaN stays. Its derivative is 0."""
+    """-1, 0 or 1; NaN stays, as bools do. Its derivative is 0."""
     x = tensor_of(x)
+    if x.dtype is DType.bool:
+        return apply(ops.reshape, x, shape=x.shape)
     one = where(less(0, x), 1, where(less(x, 0), -1, 0))
     return where(equal(x, x), cast(one, x.dtype), x.detach()) if x.dtype.is_float else one
 
