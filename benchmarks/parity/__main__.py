@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.parity import modules, operators, optimizers
+from benchmarks.parity.effort import Effort
 from benchmarks.parity.verdict import Result, Verdict
 
 BAD = (Verdict.WRONG, Verdict.INTERNAL)
@@ -30,6 +31,15 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--only", default="", metavar="NAME", help="of entries, by commas")
     p.add_argument("--part", default="", choices=["", *PARTS], help="one of the three tables")
     p.add_argument("--seed", type=int, default=0, help="of samples and cotangents")
+    p.add_argument(
+        "--most",
+        type=int,
+        default=Effort.most,
+        help=f"samples of one entry and dtype, 0 for all; default: {Effort.most}",
+    )
+    p.add_argument(
+        "--reference", action="store_true", help="PyTorch's larger set of samples of operators"
+    )
     p.add_argument("--json", type=Path, metavar="FILE", help="write every sample's result there")
     p.add_argument("--refused", action="store_true", help="also list what was refused")
     return p
@@ -37,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> Iterator[Result]:
     """Every result, with the table printed on the way."""
+    effort = Effort(options.seed, options.most, options.reference)
     only = {n for n in options.only.split(",") if n}
     columns = "".join(f"{v.value:>11}" for v in Verdict)
     print(f"{'':44}{'samples':>9}{columns}")
@@ -44,7 +55,7 @@ def run(options: argparse.Namespace) -> Iterator[Result]:
         if options.part not in ("", name):
             continue
         for entry in part.entries(only):
-            found = list(part.results(entry, options.seed))
+            found = list(part.results(entry, effort))
             print(row(part.full_name(entry), found), flush=True)
             yield from found
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import chainrule as cr
+from benchmarks.parity.differences import Difference
 from benchmarks.parity.samples import Arguments, array_of, tensors_in
 from benchmarks.parity.verdict import Array, Outcome, Verdict, difference
 
@@ -45,9 +46,7 @@ def expect(function: Function, arguments: Arguments, rng: np.random.Generator) -
     leaves = arguments.singles()
     outputs = _outputs(function, arguments, leaves)
     graded = [i for i, y in enumerate(outputs) if isinstance(y, torch.Tensor) and y.requires_grad]
-    cotangents = [
-        rng.standard_normal(tuple(outputs[i].shape)).astype(np.float32) for i in graded
-    ]
+    cotangents = [rng.standard_normal(tuple(outputs[i].shape)).astype(np.float32) for i in graded]
     wanted = [i for i, t in enumerate(leaves) if t.requires_grad] if graded else []
     grads = _pulled(outputs, leaves, graded, cotangents, wanted)
     exact: list[Array | None] = [None] * len(outputs)
@@ -110,19 +109,26 @@ def judged(way: str, run: Callable[[], str]) -> Outcome:
         if kind == "VerifyError":
             return Outcome(Verdict.INTERNAL, way, f"{kind}: {error.what}")
         return Outcome(Verdict.REFUSED, way, f"{kind}: {error.what}")
-    except Unknown as error:
+    except UnknownArgumentError as error:
         return Outcome(Verdict.REFUSED, way, f"argument not known: {error}")
     except Exception as error:
         return Outcome(Verdict.INTERNAL, way, f"{_shown(error)} {_place(error)}")
     return Outcome(Verdict.WRONG, way, found) if found else Outcome(Verdict.EQUAL, way)
 
 
-class Unknown(Exception):
+def by_design(outcome: Outcome, known: Difference | None) -> Outcome:
+    """``outcome``; where it is equal to what differs from PyTorch on purpose, that."""
+    if known is None or outcome.verdict is not Verdict.EQUAL:
+        return outcome
+    return Outcome(Verdict.DESIGN, outcome.way, known.why)
+
+
+class UnknownArgumentError(Exception):
     """The signature has no such argument."""
 
 
 def bound(function: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-    """`Unknown` if the signature of ``function`` lacks an argument that is given."""
+    """`UnknownArgumentError` if the signature of ``function`` lacks an argument that is given."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -130,7 +136,7 @@ def bound(function: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> No
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise Unknown(str(error)) from None
+        raise UnknownArgumentError(str(error)) from None
 
 
 def _shown(error: BaseException) -> str:
@@ -193,9 +199,7 @@ def compiled(function: Function, arguments: Arguments, expected: Expected) -> st
     outputs, grads = step(arrays, expected.cotangents)
     found = compared([_ours(y) for y in outputs], expected.values, expected.exact, "value")
     mine = [_ours(g) for g in grads]
-    return found or compared(
-        mine, expected.grads, expected.exact_grads, "gradient", expected.scale
-    )
+    return found or compared(mine, expected.grads, expected.exact_grads, "gradient", expected.scale)
 
 
 def _ours(y: Any) -> Array:

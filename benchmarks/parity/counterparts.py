@@ -9,6 +9,7 @@ from typing import Any
 
 import chainrule as cr
 import chainrule.nn.functional as F
+from benchmarks.parity.compare import UnknownArgumentError
 from chainrule.frontend.operations import products
 
 Function = Callable[..., Any]
@@ -25,6 +26,15 @@ class Way:
     inplace: bool = False
     #: whether it is another form of the entry, which need not take every sample of it
     method: bool = False
+
+
+def _real(made: Any, dtype: str | None) -> Any:
+    """A new tensor as real numbers; ours do not take ``dtype``."""
+    if dtype is None:
+        return made
+    if dtype != "float32":
+        raise UnknownArgumentError(f"dtype {dtype}")
+    return made.float()
 
 
 #: functions whose arguments stand in another order in the table than in the function
@@ -52,7 +62,11 @@ RENAMED: dict[str, Function] = {
     "ravel": lambda x: x.flatten(),
     "fill": lambda x, value: cr.full_like(x, value),
     "split_with_sizes": lambda x, split_sizes, dim=0: x.split(split_sizes, dim),
-    "unflatten": lambda x, dim, sizes: cr.nn.Unflatten(dim, sizes)(x),
+    "eye": lambda n, m=None, dtype="float32": _real(cr.eye(n, m), dtype),
+    "arange": lambda start, end=None, step=1, dtype=None: _real(cr.arange(start, end, step), dtype),
+    "linspace": lambda start, end, steps, dtype="float32": _real(
+        cr.linspace(start, end, steps), dtype
+    ),
     "positive": lambda x: x.clone(),
     "linalg.vector_norm": lambda x, ord=2.0, dim=None, keepdim=False: x.norm(ord, dim, keepdim),
     "nn.functional.upsample_nearest": lambda x, size: F.interpolate(x, size),

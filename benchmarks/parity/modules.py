@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch.testing._internal.common_modules import module_db
 
 import chainrule as cr
 from benchmarks.parity.compare import Expected, bound, compared, expect, judged
-from benchmarks.parity.differences import excused
+from benchmarks.parity.effort import Effort
 from benchmarks.parity.samples import Arguments, array_of, tensors_in
 from benchmarks.parity.verdict import Array, Outcome, Result
 
@@ -30,15 +29,15 @@ def full_name(module: Any) -> str:
     return str(module.name)
 
 
-def results(module: Any, seed: int) -> Iterator[Result]:
+def results(module: Any, effort: Effort) -> Iterator[Result]:
     """The result of each sample, in training and, where that differs, in evaluation."""
     for training in (True, False) if module.train_and_eval_differ else (True,):
-        torch.manual_seed(seed)
+        torch.manual_seed(effort.seed)
         samples = module.module_inputs_func(
             module, device="cpu", dtype=torch.float32, requires_grad=True, training=training
         )
         for number, sample in enumerate(samples):
-            rng = np.random.default_rng([seed, zlib.crc32(module.name.encode()), number])
+            rng = effort.rng(module.name, number)
             constructor = Arguments(sample.constructor_input.args, sample.constructor_input.kwargs)
             args, kwargs = constructor.for_torch(constructor.leaves)
             theirs = module.module_cls(*args, **kwargs).train(training)
@@ -74,7 +73,7 @@ def judge(
         run = functools.partial(
             _run, module, theirs_state, theirs.training, constructor, arguments, expected, way
         )
-        yield excused(module.name, arguments, judged(way, run))
+        yield judged(way, run)
 
 
 def _run(

@@ -27,6 +27,7 @@ NOTHING: tuple[tuple[str, Any], ...] = (
     ("recompute_scale_factor", None),
     ("recompute_scale_factor", False),
     ("dtype", None),
+    ("requires_grad", False),
 )
 
 
@@ -80,9 +81,7 @@ class Arguments:
 
     def for_ours(self, leaves: Sequence[Any]) -> tuple[Any, Any]:
         """The same in our terms: dtypes by name, nothing about devices and layouts."""
-        kwargs = {
-            k: v for k, v in self.kwargs.items() if k not in HOW and not _says_nothing(k, v)
-        }
+        kwargs = {k: v for k, v in self.kwargs.items() if k not in HOW and not _says_nothing(k, v)}
         return _filled(self.args, leaves, True), _filled(kwargs, leaves, True)
 
     def singles(self) -> list[torch.Tensor]:
@@ -113,8 +112,9 @@ class Arguments:
             f"{'' if t.is_contiguous() else f' strides {t.stride()}'}"
             for t in self.leaves
         ]
-        args, kwargs = _filled(self.args, [_Word(s) for s in shown], False), _filled(
-            self.kwargs, [_Word(s) for s in shown], False
+        args, kwargs = (
+            _filled(self.args, [_Word(s) for s in shown], False),
+            _filled(self.kwargs, [_Word(s) for s in shown], False),
         )
         parts = [repr(a) for a in args] + [f"{k}={v!r}" for k, v in kwargs.items()]
         return f"({', '.join(parts)})"

@@ -106,8 +106,8 @@ def difference(ours: Array, single: Array, double: Array | None, scale: float = 
     for peer in (single, exact):
         size = np.abs(peer.astype(np.float64))
         finite = size[np.isfinite(size)]
-        largest = max(scale, float(finite.max()) if finite.size else 0.0)
-        allowed = ULPS * EPS * size + ULPS_OF_LARGEST * EPS * largest
+        largest = float(finite.max()) if finite.size else 0.0
+        allowed = ULPS * EPS * (size + scale) + ULPS_OF_LARGEST * EPS * largest
         allowed = allowed + TIMES_AS_FAR * own_error + TINY
         right |= _distance(ours, peer) <= np.where(np.isfinite(allowed), allowed, 0.0)
     return _first(~right, ours, single, double)
