@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench fuzz soak storm mutate docs clean
+.PHONY: demo test lint format bench parity fuzz soak storm mutate docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
@@ -32,6 +32,10 @@ bench: $(VENV)/.installed-bench
 fuzz: $(VENV)/.installed-test
 	PYTHONPATH=tests CHAINRULE_VERIFY=1 $(BIN)/python -m systematic
 	PYTHONPATH=tests $(BIN)/python -m fuzz 2000
+
+# PyTorch's own samples of operators, modules and optimizers; fails for a number that differs.
+parity: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.parity --json parity.json
 
 # Trainings killed at random moments, 200 times: each goes on and ends with the same bits.
 soak: $(VENV)/.installed-test

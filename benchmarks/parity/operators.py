@@ -18,6 +18,7 @@ from benchmarks.parity.effort import Effort
 from benchmarks.parity.samples import Arguments, tensors_in
 from benchmarks.parity.verdict import KINDS, Outcome, Result
 
+#: int64 stands in for entries that take no other dtype of ours
 DTYPES = (torch.float32, torch.int32, torch.uint8, torch.bool)
 
 
@@ -40,7 +41,7 @@ def full_name(op: Any) -> str:
 def results(op: Any, effort: Effort) -> Iterator[Result]:
     """The result of each sample."""
     supported = op.supported_dtypes("cpu")
-    dtypes = [d for d in DTYPES if d in supported] or [torch.int64]
+    dtypes = [d for d in DTYPES if d in supported] or sorted({torch.int64} & supported, key=str)
     for dtype in dtypes:
         name = str(dtype).removeprefix("torch.")
         for number, sample in chosen(op, dtype, effort):
