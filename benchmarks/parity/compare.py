@@ -34,11 +34,8 @@ class Expected:
     wanted: list[int]
     grads: list[Array]
     exact_grads: list[Array | None]
-
-    @property
-    def scale(self) -> float:
-        """The largest cotangent: derivatives are sums of its multiples, which may cancel."""
-        return max((float(np.abs(g).max(initial=0.0)) for g in self.cotangents), default=0.0)
+    #: for each gradient the size of what may cancel in it
+    scales: list[float]
 
 
 def expect(function: Function, arguments: Arguments, rng: np.random.Generator) -> Expected:
@@ -60,7 +57,35 @@ def expect(function: Function, arguments: Arguments, rng: np.random.Generator) -
     except (RuntimeError, TypeError, ValueError, IndexError):
         pass  # not every function takes double beside what else it was given
     values = [_numbers(y) for y in outputs]
-    return Expected(values, exact, graded, cotangents, wanted, grads, exact_grads)
+    scales = _scales(function, arguments, graded, cotangents, wanted)
+    return Expected(values, exact, graded, cotangents, wanted, grads, exact_grads, scales)
+
+
+def _scales(
+    function: Function,
+    arguments: Arguments,
+    graded: Sequence[int],
+    cotangents: Sequence[Array],
+    wanted: Sequence[int],
+) -> list[float]:
+    """The largest cotangent, of which multiples are summed; 0 where each element has its own.
+
+    A function is element by element if one element of the cotangent reaches that element alone.
+    """
+    if not wanted:
+        return []
+    largest = max(float(np.abs(g).max(initial=0.0)) for g in cotangents)
+    if len(cotangents) > 1 or not cotangents[0].size:
+        return [largest] * len(wanted)
+    leaves = arguments.singles()
+    probe = np.zeros_like(cotangents[0])
+    probe.flat[probe.size // 2] = 1.0
+    outputs = _outputs(function, arguments, leaves)
+    reached = _pulled(outputs, leaves, graded, [probe], wanted)
+    return [
+        0.0 if r.shape == probe.shape and ((r != 0) == (probe != 0)).all() else largest
+        for r in reached
+    ]
 
 
 def _outputs(function: Function, arguments: Arguments, leaves: Sequence[Any]) -> list[Any]:
@@ -168,7 +193,7 @@ def eager(function: Function, arguments: Arguments, expected: Expected) -> str:
         np.zeros(leaves[i].shape, np.float32) if leaves[i].grad is None else leaves[i].grad.numpy()
         for i in expected.wanted
     ]
-    return compared(grads, expected.grads, expected.exact_grads, "gradient", expected.scale)
+    return compared(grads, expected.grads, expected.exact_grads, "gradient", expected.scales)
 
 
 def compiled(function: Function, arguments: Arguments, expected: Expected) -> str:
@@ -199,7 +224,9 @@ def compiled(function: Function, arguments: Arguments, expected: Expected) -> st
     outputs, grads = step(arrays, expected.cotangents)
     found = compared([_ours(y) for y in outputs], expected.values, expected.exact, "value")
     mine = [_ours(g) for g in grads]
-    return found or compared(mine, expected.grads, expected.exact_grads, "gradient", expected.scale)
+    return found or compared(
+        mine, expected.grads, expected.exact_grads, "gradient", expected.scales
+    )
 
 
 def _ours(y: Any) -> Array:
@@ -211,13 +238,15 @@ def compared(
     single: Sequence[Array],
     exact: Sequence[Array | None],
     what: str,
-    scale: float = 0.0,
+    scales: Sequence[float] | None = None,
 ) -> str:
     """How the first of several arrays that differs does; empty if none does."""
     if len(ours) != len(single):
         return f"{len(ours)} {what}s, PyTorch {len(single)}"
-    for number, (mine, theirs, double) in enumerate(zip(ours, single, exact, strict=True)):
-        found = difference(mine, theirs, double, scale)
+    sizes = scales or [0.0] * len(ours)
+    together = zip(ours, single, exact, sizes, strict=True)
+    for number, (mine, theirs, double, size) in enumerate(together):
+        found = difference(mine, theirs, double, size)
         if found:
             return f"{what} {number}: {found}"
     return ""

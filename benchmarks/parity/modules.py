@@ -112,7 +112,7 @@ def _run(
         np.zeros(leaves[i].shape, np.float32) if g is None else g.numpy()
         for i, g in zip(expected.wanted, grads, strict=True)
     ]
-    return compared(arrays, expected.grads, expected.exact_grads, "gradient", expected.scale)
+    return compared(arrays, expected.grads, expected.exact_grads, "gradient", expected.scales)
 
 
 def _made(module: Any, constructor: Arguments, training: bool) -> Any:
