@@ -271,6 +271,7 @@ class Tensor(Storage):
     relu = activations.relu
     softmax = activations.softmax
     log_softmax = activations.log_softmax
+    masked_fill = indexing.masked_fill
 
     def rsqrt(self) -> Tensor:
         """1 / sqrt(x)."""
@@ -279,10 +280,6 @@ class Tensor(Storage):
     def where(self, condition: Any, other: Any) -> Tensor:
         """This where ``condition`` holds, else ``other``."""
         return arithmetic.where(condition, self, other)
-
-    def masked_fill(self, mask: Any, value: Any) -> Tensor:
-        """``value`` where ``mask`` holds, else this; `DTypeError` if this dtype cannot hold it."""
-        return arithmetic.where(mask, arithmetic.fitting(value, self.dtype), self)
 
     # ------------------------------------------------------------------------- reductions
 

@@ -93,19 +93,6 @@ def _with_number(x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
     return cast(x, dtype), scalar(value, dtype)
 
 
-def fitting(value: Operand, dtype: DType) -> Tensor:
-    """``value`` in ``dtype``; `DTypeError` for real numbers where whole ones are kept."""
-    given = value if is_number(value) else tensor_of(value)
-    real = given.dtype.is_float if isinstance(given, Storage) else isinstance(given, float)
-    if (real or isinstance(given, np.floating)) and not dtype.is_float:
-        raise DTypeError(
-            f"a real number does not fit into {dtype!r}",
-            where=user_line(),
-            help="convert the Tensor first, with x.float()",
-        )
-    return cast(given, dtype) if isinstance(given, Storage) else scalar(given, dtype)
-
-
 # ---------------------------------------------------------------------------- broadcasting
 
 

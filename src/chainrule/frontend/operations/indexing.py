@@ -200,6 +200,21 @@ def take(x: Tensor, indices: Any, dim: int) -> Tensor:
     return apply(ops.gather, x, index, axis=axis)
 
 
+def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """``value`` where ``mask`` holds, else x, in the dtype of x.
+
+    `DTypeError` if that dtype cannot hold the value.
+    """
+    given = scalar(value, DType.f32) if isinstance(value, float) else tensor_of(value)
+    if given.dtype.is_float and not x.dtype.is_float:
+        raise DTypeError(
+            f"a real number does not fit into {x.dtype!r}",
+            where=where(),
+            help="convert the Tensor first, with x.float()",
+        )
+    return choose(mask, scalar(value, x.dtype) if is_number(value) else cast(given, x.dtype), x)
+
+
 def put(x: Tensor, key: Any, value: Any) -> Tensor:
     """``x`` with ``x[key]`` replaced by ``value``; key of integers, slices, None and ``...``.
 
