@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError, StateError, nearest
 
 __all__ = ["History"]
 
@@ -47,9 +47,15 @@ class History(Mapping[str, list[float]]):
         return {"epoch": [*self.epoch], "values": {k: [*v] for k, v in self.history.items()}}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Goes back to what `state` gave."""
-        self.epoch = [*state["epoch"]]
-        self.history = {name: [*values] for name, values in state["values"].items()}
+        """Goes back to what `state` gave. StateError if it has not a number for each epoch."""
+        epochs = [int(epoch) for epoch in state["epoch"]]
+        numbers = {name: [float(v) for v in values] for name, values in state["values"].items()}
+        if any(len(values) != len(epochs) for values in numbers.values()):
+            raise StateError(
+                "this is not the state of a history: its numbers are not one for each epoch",
+                help="give what history.state() returned",
+            )
+        self.epoch, self.history = epochs, numbers
 
     def best(self, monitor: str = "val_loss", mode: str = "min") -> int:
         """Index of the best epoch. Raises ConfigError when no epoch has a number."""
