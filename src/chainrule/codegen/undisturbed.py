@@ -20,6 +20,8 @@ __all__ = ["COMPILING", "undisturbed"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+#: seconds after which a signal is handled at the latest
+LATEST = 0.05
 #: held by whoever calls LLVM
 COMPILING = threading.RLock()
 _here = threading.local()
@@ -76,7 +78,8 @@ class _Outcome(Generic[R]):
     def wait(self) -> None:
         """Until the end, whatever handlers raise; that is raised then."""
         try:
-            self._ended.acquire()
+            while not self._ended.acquire(timeout=LATEST):
+                pass  # a signal that came just before the lock was asked for is handled now
         finally:
             if not self.known:
                 self.wait()
