@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -18,5 +19,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Every program that a test compiles, in any process, is proved to read what it has stored."""
+    """Every program that a test compiles, in any process, is proved to read what it has stored.
+
+    And Ctrl-C interrupts, also where tests run in the background of a shell: that hands down that
+    SIGINT is ignored, to all processes that tests start.
+    """
     os.environ.setdefault("CHAINRULE_VERIFY", "1")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

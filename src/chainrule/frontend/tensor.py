@@ -152,11 +152,6 @@ class Tensor(Storage):
 
     detach = cutting.detach
 
-    @property
-    def is_leaf(self) -> Any:
-        """Whether no operation that tracks gradients made this Tensor."""
-        return not (self._requires_grad and self._record and self._record.inputs)
-
     def clone(self) -> Tensor:
         """A Tensor of its own with the same value; derivatives pass."""
         return apply(ops.reshape, self, shape=self.shape)
