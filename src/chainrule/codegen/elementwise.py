@@ -11,7 +11,7 @@ from ..ir.types import DType
 from ..ops.random import PARITY, ROTATIONS
 from . import vecmath
 from .builder import Builder
-from .root import sqrt
+from .sqrt import sqrt
 from .values import Value, const, like, suffix
 
 REGISTER = {

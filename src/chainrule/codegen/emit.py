@@ -19,9 +19,7 @@ from ..errors import VerifyError
 from ..schedule.nest import Buffer, Chain, Nest, Product, Program, Task
 from .brgemm import emit_product
 from .builder import Builder
-from .claims import Claims
 from .kernel import Kernel, buffers_of
-from .likeness import likeness
 from .nests import emit_loops
 from .spmd import (
     CLAIMED_CHAINS,
@@ -32,8 +30,10 @@ from .spmd import (
     flush_subnormals,
     restore_mode,
 )
+from .structural_key import structural_key
 from .target import Target
 from .values import Value, const, i64
+from .work_stealing import WorkStealing
 
 RUN = "run"
 #: an entry of more tasks is not optimised: it only calls, and would cost an eighth of the compile
@@ -70,7 +70,7 @@ class _Module:
         chains = [len({t.chain for t in p if t.chain}) for p in program.phases]
         shared = [count for count in chains if count]
         most = max(shared, default=0)
-        self.claims = Claims(self.b, _CTL, _TID, _THREADS, len(shared), most)
+        self.stealing = WorkStealing(self.b, _CTL, _TID, _THREADS, len(shared), most)
         self.begun = 0  # phases with chains
 
     def text(self) -> str:
@@ -98,7 +98,7 @@ class _Module:
                 self._barrier()
         self._end_of_step(latch, head, out)
         b.label(out)
-        self.claims.end()
+        self.stealing.end()
         restore_mode(b, self.target, saved)
         b.ret()
         params = [_CTL, _EXTERNALS, _ARENA, _TID, _THREADS, _STEPS]
@@ -134,7 +134,7 @@ class _Module:
     def _phase(self, phase: Sequence[Task]) -> None:
         """Tasks in order; those of one chain stand side by side."""
         if any(task.chain for task in phase):
-            self.claims.begin(self.step, self.begun)
+            self.stealing.begin(self.step, self.begun)
             self.begun += 1
         chains = 0
         for chain, tasks in groupby(phase, key=lambda task: task.chain):
@@ -150,7 +150,7 @@ class _Module:
         """For each block of pieces of the phase's chain ``index`` that falls to this thread."""
         b, (first, end) = self.b, self._range(chain.pieces, 1)
         if index < CLAIMED_CHAINS:
-            with b.when(b.compare("slt", first, end)), self.claims.pieces(chain, index) as found:
+            with b.when(b.compare("slt", first, end)), self.stealing.pieces(chain, index) as found:
                 yield found
         else:
             with b.loop(first, end, chain.block) as piece:
@@ -184,7 +184,7 @@ class _Module:
 
     def _kernel(self, nest: Nest) -> Kernel:
         """The kernel of a nest; it is written once for all nests that are alike."""
-        key = likeness(nest)
+        key = structural_key(nest)
         if key not in self.written:
             self.written[key] = emit_nest(nest, self.target)
         return replace(self.written[key], buffers=buffers_of(nest))

@@ -1,4 +1,4 @@
-"""Pieces of chains, claimed by whoever is free.
+"""Work stealing: pieces of chains are claimed by whoever is free.
 
 Each thread has a range of its own, whose blocks of pieces it claims one after the other by adding 1
 to a word of its own; then it claims what the others have left. So a thread finds its pieces where
@@ -25,7 +25,7 @@ SHARES = 4
 _SET = CLAIMS_OF_THREAD // 2
 
 
-class Claims:
+class WorkStealing:
     """Emits the claiming of pieces in a program with ``phases`` phases that have chains, at most
     ``chains`` in one.
     """

@@ -11,7 +11,7 @@ import pytest
 from chainrule import ops
 from chainrule.codegen import emit
 from chainrule.codegen.emit import emit_nest, emit_program
-from chainrule.codegen.likeness import likeness
+from chainrule.codegen.structural_key import structural_key
 from chainrule.codegen.target import host_target
 from chainrule.ir.graph import Graph
 from chainrule.ir.types import DType
@@ -35,7 +35,7 @@ def test_nests_that_are_alike_have_equal_kernels() -> None:
     for seed in [*range(60), *range(60)]:  # the second time in other buffers
         nest = drawn(seed)
         body = emit_nest(nest, target).body
-        assert bodies.setdefault(likeness(nest), body) == body
+        assert bodies.setdefault(structural_key(nest), body) == body
     assert len(bodies) == 60
 
 
@@ -50,9 +50,9 @@ def base() -> Nest:
 
 def test_numbers_that_are_equal_but_not_the_same_make_a_difference(base: Nest) -> None:
     numbers = [0.0, -0.0, 1.0, float("nan")]
-    found = {likeness(stored(base, Const(F32, x))) for x in numbers}
+    found = {structural_key(stored(base, Const(F32, x))) for x in numbers}
     assert len(found) == len(numbers)
-    assert likeness(stored(base, Const(DType.i32, 1))) not in found
+    assert structural_key(stored(base, Const(DType.i32, 1))) not in found
 
 
 def test_each_part_of_a_nest_makes_a_difference(base: Nest) -> None:
@@ -72,7 +72,7 @@ def test_each_part_of_a_nest_makes_a_difference(base: Nest) -> None:
         replace(own, split=0 if own.split is None else None),
         replace(own, stores=tuple(replace(s, add=True) for s in own.stores)),
     ]
-    assert len({likeness(n) for n in (own, *others)}) == len(others) + 1
+    assert len({structural_key(n) for n in (own, *others)}) == len(others) + 1
 
 
 def test_equal_layers_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:

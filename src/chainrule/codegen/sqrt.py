@@ -8,7 +8,7 @@ Markstein, 1990):
     g = x y    h = y / 2    r = 1/2 - h g    g ← g + g r    h ← h + h r    g ← g + h (x - g g)
 
 The result is correctly rounded whatever the estimate is within its bound: all mantissas were tried
-with 129 estimates each, and `tests/codegen/test_root.py` tries all with this processor's own.
+with 129 estimates each, and `tests/codegen/test_sqrt.py` tries all with this processor's own.
 Vectors with a lane that is negative, infinite, NaN, very small or very large take the instruction.
 """
 

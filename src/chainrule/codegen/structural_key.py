@@ -25,12 +25,12 @@ from ..schedule.nest import (
 from .kernel import buffers_of
 
 
-def likeness(nest: Nest) -> Hashable:
+def structural_key(nest: Nest) -> Hashable:
     """Equal for two nests if only their buffers' names, places and contents differ."""
-    return _Likeness(nest).whole()
+    return _Numbering(nest).key()
 
 
-class _Likeness:
+class _Numbering:
     """The numbers that a nest's buffers and expressions have got."""
 
     def __init__(self, nest: Nest):
@@ -38,7 +38,7 @@ class _Likeness:
         self.buffers = {buffer: number for number, buffer in enumerate(buffers_of(nest))}
         self.numbers: dict[int, int] = {}
 
-    def whole(self) -> Hashable:
+    def key(self) -> Hashable:
         n = self.nest
         accesses = (*n.reads, *n.writes)
         roots = [*n.inside, *(s.value for s in n.stores)]
