@@ -9,7 +9,7 @@ from chainrule.codegen.target import target_for
 from chainrule.ir.graph import Graph, Node
 from chainrule.ir.types import Array, Shape
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule
+from chainrule.schedule import InputLayout, schedule
 from codegen.native import link
 
 CONTROL_BYTES = 1024
@@ -41,7 +41,7 @@ def run_native(
 ) -> tuple[list[Array], list[Array]]:
     """Like `interpret`: outputs and new values of updated states, of one step in native code."""
     target = target_for(cpu)
-    program = schedule(optimize(graph), Doors(), fusion=fusion)
+    program = schedule(optimize(graph), InputLayout(), fusion=fusion)
     call = link(emit_program(program, target), target, "run", 6)
     inputs = [
         stored(n, np.asarray(v, n.dtype.numpy)) for n, v in zip(graph.inputs, values, strict=True)

@@ -29,7 +29,7 @@ from chainrule.ir.types import Array
 from chainrule.runtime.link import link
 from chainrule.runtime.processors import set_num_threads
 from chainrule.runtime.program import NativeProgram
-from chainrule.schedule import Doors
+from chainrule.schedule import InputLayout
 from graphs import random_graph
 from joins import random_joins
 
@@ -89,7 +89,9 @@ def _run(
     graph: Graph, values: list[Array], options: Options, threads: tuple[int, ...]
 ) -> list[list[Array]]:
     """Outputs and states after each step, the same for all numbers of threads."""
-    compiled = compile_graph(graph, Doors(unaligned=frozenset(range(len(graph.inputs)))), options)
+    compiled = compile_graph(
+        graph, InputLayout(unaligned=frozenset(range(len(graph.inputs)))), options
+    )
     linked = link(compiled.object_bytes, [compiled.meta.entry])
     found: list[list[list[Array]]] = []
     for count in threads:

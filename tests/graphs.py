@@ -106,12 +106,12 @@ class Grower:
             node = constant(value)
         else:
             kind = "state" if self.rng.random() < 0.4 else "arg"
-            node = self.door(kind, dtype, shape)
+            node = self.input_node(kind, dtype, shape)
         self.values[node] = value
         self.pool.append(node)
         return node
 
-    def door(self, kind: str, dtype: DType, shape: Shape) -> Node:
+    def input_node(self, kind: str, dtype: DType, shape: Shape) -> Node:
         order = self.rng.permutation(len(shape)) if kind == "state" else np.arange(len(shape))
         strides, step = [0] * len(shape), 1
         for axis in reversed(order):
@@ -226,7 +226,7 @@ def make_cast(grower: Grower) -> Node:
 
 def make_scalar(grower: Grower) -> Node:
     """Arithmetic of 0-d f64, as learning rates do it, and the way into arrays."""
-    node = grower.door("scalar", f64, ())
+    node = grower.input_node("scalar", f64, ())
     grower.values[node] = np.asarray(grower.rng.uniform(0.5, 2.0))
     narrow = ops.cast(node * node + 0.25, dtype=f32)
     shape = grower.shape()

@@ -49,7 +49,7 @@ class JoinGrower(Grower):
 
     def state(self) -> Node:
         """A new state of the graph's shape, stored in any order of axes."""
-        node = self.door("state", f32, self.space)
+        node = self.input_node("state", f32, self.space)
         self.values[node] = np.asarray(self.rng.uniform(-2, 2, self.space), np.float32)
         self.pool.append(node)
         return node
@@ -252,7 +252,7 @@ def make_product(grower: JoinGrower) -> Node:
     if x.ndim == 1:
         return x + ops.broadcast(ops.reduce_sum(x * 0.01, axes=(0,)), shape=x.shape, axes=())
     extent = x.shape[-1]
-    weight = grower.door("state", f32, (*x.shape[:-2], extent, extent))
+    weight = grower.input_node("state", f32, (*x.shape[:-2], extent, extent))
     spread = extent**-0.5
     value = grower.rng.uniform(-spread, spread, weight.shape)
     grower.values[weight] = value.astype(np.float32)

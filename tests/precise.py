@@ -85,13 +85,13 @@ def _evaluated(
     updates = [u.inputs[1] for u in traced.graph.updates]
     numbers = evaluate([y, *wanted.values(), *updates], exact | env, f64)
     grads = dict(zip(wanted, numbers[1:], strict=False))
-    doors = dict(zip(traced.state_nodes, traced.states, strict=True))
+    state_of = dict(zip(traced.state_nodes, traced.states, strict=True))
     return Result(
         y=numbers[0],
         dinputs=[grads.get(n) for n in traced.arguments],
-        dstates={id(t): grads[n] for n, t in doors.items() if n in grads},
+        dstates={id(t): grads[n] for n, t in state_of.items() if n in grads},
         after={
-            id(doors[u.inputs[0]]): v
+            id(state_of[u.inputs[0]]): v
             for u, v in zip(traced.graph.updates, numbers[1 + len(wanted) :], strict=True)
         },
     )

@@ -13,7 +13,7 @@ from chainrule.ir.graph import Graph, Node, constant, full_like
 from chainrule.ir.types import Array, DType, Shape, f32, f64, i32
 
 
-def door(kind: str, name: str, shape: Shape, dtype: DType = f32, strides: Shape = ()) -> Node:
+def input_node(kind: str, name: str, shape: Shape, dtype: DType = f32, strides: Shape = ()) -> Node:
     """An input of a graph, row-major unless ``strides`` say otherwise."""
     if not strides:
         strides = tuple(int(np.prod(shape[a + 1 :])) for a in range(len(shape)))
@@ -60,14 +60,14 @@ def adam(p: Node, g: Node, slots: Sequence[Node], lr: Node, c2: Node) -> list[No
 def perceptron_step(sizes: Sequence[int], batch: int) -> Graph:
     """One Adam step of a multi-layer perceptron; one output means binary classification."""
     binary = sizes[-1] == 1
-    x = door("arg", "x", (batch, sizes[0]))
-    y = door("arg", "y", (batch,), f32 if binary else i32)
-    lr, c2 = door("scalar", "lr", (), f64), door("scalar", "c2", (), f64)
+    x = input_node("arg", "x", (batch, sizes[0]))
+    y = input_node("arg", "y", (batch,), f32 if binary else i32)
+    lr, c2 = input_node("scalar", "lr", (), f64), input_node("scalar", "c2", (), f64)
     params: list[Node] = []
     h = x
     for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
-        weight = door("state", f"{layer}.weight", (fan_out, fan_in), f32, (1, fan_out))
-        bias = door("state", f"{layer}.bias", (fan_out,))
+        weight = input_node("state", f"{layer}.weight", (fan_out, fan_in), f32, (1, fan_out))
+        bias = input_node("state", f"{layer}.bias", (fan_out,))
         params += [weight, bias]
         z = ops.dot(h, ops.transpose(weight, perm=(1, 0)))
         z = z + ops.broadcast(bias, shape=z.shape, axes=(1,))
@@ -79,7 +79,7 @@ def perceptron_step(sizes: Sequence[int], batch: int) -> Graph:
     for p, g in zip(params, grads, strict=True):
         assert g is not None
         strides = p.params["strides"]
-        pair = [door("state", f"{p.params['name']}.{s}", p.shape, f32, strides) for s in "mv"]
+        pair = [input_node("state", f"{p.params['name']}.{s}", p.shape, f32, strides) for s in "mv"]
         slots += pair
         updates += adam(p, g, pair, lr, c2)
     return Graph((x, y, *params, *slots, lr, c2), (loss,), tuple(updates))
@@ -89,7 +89,7 @@ def layerwise_step(shape: tuple[int, int], order: tuple[int, int]) -> Graph:
     """Two updates that need the norm of a step, as LAMB's does; ``order``: the axes in memory."""
     size, (rows, columns) = shape[0] * shape[1], shape
     strides = (columns, 1) if order == (0, 1) else (1, rows)
-    p, g, m = (door("state", name, shape, strides=strides) for name in "pgm")
+    p, g, m = (input_node("state", name, shape, strides=strides) for name in "pgm")
     mean = m * 0.9 + g * 0.1
     step = ops.sqrt(mean * mean + 1.0) * g + p * 0.01
 

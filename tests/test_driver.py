@@ -15,7 +15,7 @@ from chainrule.ir.graph import Graph
 from chainrule.ir.memory import aligned_empty
 from chainrule.ir.types import Array
 from chainrule.runtime.processors import get_num_threads, set_num_threads
-from chainrule.schedule import Doors
+from chainrule.schedule import InputLayout
 from graphs import random_graph
 from steps import layerwise_step, perceptron_step, step_values
 
@@ -120,21 +120,21 @@ def test_any_number_of_threads_gives_the_same_bits(graph: Graph) -> None:
 def test_the_cache_gives_the_same_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAINRULE_CACHE_DIR", str(tmp_path / "cache"))
     graph = perceptron_step((8, 9, 3), 4)
-    fresh = compile_graph(graph, Doors())
-    again = compile_graph(perceptron_step((8, 9, 3), 4), Doors())
+    fresh = compile_graph(graph, InputLayout())
+    again = compile_graph(perceptron_step((8, 9, 3), 4), InputLayout())
     assert len(list((tmp_path / "cache").iterdir())) == 1
     assert again == fresh
-    compile_graph(perceptron_step((8, 9, 4), 4), Doors())
+    compile_graph(perceptron_step((8, 9, 4), 4), InputLayout())
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
 def test_every_stage_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dump = stages(perceptron_step((8, 9, 3), 4), Doors(), FRESH)
+    dump = stages(perceptron_step((8, 9, 3), 4), InputLayout(), FRESH)
     names = [name for name, _ in dump.stages]
     assert names[0] == "trace"
     assert names[-2:] == ["program", "llvm"]
     monkeypatch.setenv("CHAINRULE_DUMP", str(tmp_path))
-    compile_graph(perceptron_step((8, 9, 3), 4), Doors())
+    compile_graph(perceptron_step((8, 9, 3), 4), InputLayout())
     written = {f.name[4:] for f in tmp_path.iterdir()}
     assert written >= {"00_trace.txt", f"{len(names) - 1:02}_llvm.ll"}
 

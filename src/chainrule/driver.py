@@ -34,7 +34,7 @@ from .runtime.description import ProgramMeta, Slot
 from .runtime.link import link
 from .runtime.locks import lock_of
 from .runtime.program import STAGED_BYTES, NativeProgram
-from .schedule import Doors, schedule
+from .schedule import InputLayout, schedule
 from .schedule.nest import Program
 from .schedule.text import program_text
 from .schedule.tile import work
@@ -84,7 +84,7 @@ def show(function: CompiledFunction[..., Any], *args: Any, **kwargs: Any) -> Dum
             f"show takes a compiled function, not {type(function).__name__}",
             help="decorate it with @cr.compile",
         )
-    return stages(function.trace(*args, **kwargs).graph, Doors())
+    return stages(function.trace(*args, **kwargs).graph, InputLayout())
 
 
 def load(
@@ -106,7 +106,7 @@ def load(
         large = node.size * node.dtype.itemsize > STAGED_BYTES
         if node.params["kind"] == "arg" and (large or i in stepped):
             loose.add(i)
-    compiled = compile_graph(graph, Doors(stepped, frozenset(loose)), options)
+    compiled = compile_graph(graph, InputLayout(stepped, frozenset(loose)), options)
     names = [compiled.meta.slots[i].name for i in positions]
     linked = link(compiled.object_bytes, [compiled.meta.entry])
     bound = dict(zip(names, states, strict=True))
@@ -115,50 +115,52 @@ def load(
     return NativeProgram(linked, compiled.meta, bound)
 
 
-def compile_graph(graph: Graph, doors: Doors, options: Options = DEFAULT) -> Compiled:
+def compile_graph(graph: Graph, layout: InputLayout, options: Options = DEFAULT) -> Compiled:
     """Native code for ``graph``, from the cache on disk if it is there."""
     target = target_for(options.cpu)
     store = None
     if options.use_cache and config.DUMP.read() is None:
         store = default_cache()
-        key = cache_key(graph, doors, options, target)
+        key = cache_key(graph, layout, options, target)
         found = store.get(key)
         if found is not None:
             return Compiled(found.object_bytes, ProgramMeta.from_json(found.meta))
-    compiled = _compile(graph, doors, options, target, Dump())
+    compiled = _compile(graph, layout, options, target, Dump())
     if store is not None:
         store.put(key, compiled.meta.to_json(), compiled.object_bytes)
     return compiled
 
 
-def stages(graph: Graph, doors: Doors, options: Options = DEFAULT) -> Dump:
+def stages(graph: Graph, layout: InputLayout, options: Options = DEFAULT) -> Dump:
     """Every stage of compiling ``graph`` as text."""
     target = target_for(options.cpu)
     dump = Dump(keep=True)
-    _compile(graph, doors, options, target, dump)
+    _compile(graph, layout, options, target, dump)
     return dump
 
 
-def _compile(graph: Graph, doors: Doors, options: Options, target: Target, dump: Dump) -> Compiled:
+def _compile(
+    graph: Graph, layout: InputLayout, options: Options, target: Target, dump: Dump
+) -> Compiled:
     optimized = optimize(
         graph, exclude=options.exclude, observe=dump.graph if dump.wanted else None
     )
-    program = schedule(optimized, doors, fusion=options.fusion)
+    program = schedule(optimized, layout, fusion=options.fusion)
     if dump.wanted:
         dump.text("program", program_text(program))
     text = emit_program(program, target)
     if dump.wanted:
         dump.text("llvm", text)
-    return Compiled(emit_object(text, target), describe(graph, doors, program))
+    return Compiled(emit_object(text, target), describe(graph, layout, program))
 
 
-def describe(graph: Graph, doors: Doors, program: Program) -> ProgramMeta:
+def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta:
     """The slots of ``program`` and what one step costs."""
     slots = []
     for i, node in enumerate(graph.inputs):
         kind, strides = node.params["kind"], node.params["strides"]
         given = None if strides == row_major(node.shape) else strides
-        stride, aligned = doors.step_stride(i, node), doors.is_aligned(i, node)
+        stride, aligned = layout.step_stride(i, node), layout.is_aligned(i, node)
         slots.append(Slot(f"in{i}", kind, node.dtype, node.shape, stride, given, aligned))
     for i, node in enumerate(graph.outputs):
         slots.append(Slot(f"out{i}", "output", node.dtype, node.shape, node.size))
@@ -172,12 +174,12 @@ def describe(graph: Graph, doors: Doors, program: Program) -> ProgramMeta:
     return ProgramMeta(tuple(slots), program.arena_bytes, flops, traffic, kept_bytes=kept)
 
 
-def cache_key(graph: Graph, doors: Doors, options: Options, target: Target) -> str:
+def cache_key(graph: Graph, layout: InputLayout, options: Options, target: Target) -> str:
     """Everything that the object depends on, as text."""
     lines = [
         f"compiler {compiler_digest()}",
         f"target {target!r}",
-        f"doors {sorted(doors.stepped)} {sorted(doors.unaligned)}",
+        f"layout {sorted(layout.stepped)} {sorted(layout.unaligned)}",
         f"options {options.fusion} {sorted(options.exclude)}",
         canonical(graph),
     ]

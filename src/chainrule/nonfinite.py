@@ -180,8 +180,8 @@ class _Search:
         if node.op == "input":
             part = "data" if node.params["kind"] == "arg" else "state"
             if part == "state":
-                doors = [n for n in self.graph.inputs if n.params["kind"] == "state"]
-                state = self.traced.states[doors.index(node)]
+                state_nodes = [n for n in self.graph.inputs if n.params["kind"] == "state"]
+                state = self.traced.states[state_nodes.index(node)]
         else:
             part = "forward" if node in self.forward else self._later_part(node)
         return NonFinite(

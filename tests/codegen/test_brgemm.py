@@ -20,7 +20,7 @@ from chainrule.errors import CompileError
 from chainrule.ir.graph import Graph
 from chainrule.ir.types import DType
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule, tile
+from chainrule.schedule import InputLayout, schedule, tile
 from chainrule.schedule.nest import (
     Acc,
     Access,
@@ -38,7 +38,7 @@ from chainrule.schedule.simulate import simulate_nest
 from codegen.native import NativeNest, bits, guarded, native_function, nest_text
 from codegen.random_nests import EXTENTS, UNARY, Maker
 from compiled import run_native
-from steps import door
+from steps import input_node
 
 F32 = DType.f32
 CPUS = (None, "haswell")
@@ -178,8 +178,8 @@ def test_elements_that_several_rows_read_are_summed_in_the_order_of_k(
 
 def test_the_steps_of_a_convolution_decide_whether_rows_share_elements() -> None:
     for stride, dilation, width, shared in [(1, 1, 9, 1), (2, 2, 9, 1), (2, 1, 9, 0), (1, 1, 3, 0)]:
-        x = door("arg", "x", (2, 4, width, 1, 16))
-        w = door("arg", "w", (1, 3, 1, 16, 16))
+        x = input_node("arg", "x", (2, 4, width, 1, 16))
+        w = input_node("arg", "w", (1, 3, 1, 16, 16))
         y = ops.conv(x, w, strides=(1, stride), dilation=(1, dilation))
         (nest,) = products_of(Graph((x, w), (y,)))
         assert Extents.of(nest).slides == shared
@@ -312,7 +312,7 @@ def test_parts_of_a_long_sum_leave_the_bits_alone(
     rng = np.random.default_rng(0)
     shapes = (images, 9, 9, 1, 32), (images, 7, 8, 1, 40)
     values = [rng.normal(size=s).astype(np.float32) for s in shapes]
-    x, dy = (door("arg", f"x{i}", v.shape) for i, v in enumerate(values))
+    x, dy = (input_node("arg", f"x{i}", v.shape) for i, v in enumerate(values))
     graph = Graph((x, dy), (ops.conv_wgrad(x, dy, kernel=(3, 2), strides=(1, 1), dilation=(1, 1)),))
     monkeypatch.setattr(tile, "NEAR", ())
     (whole,), _ = run_native(graph, values)
@@ -329,5 +329,5 @@ def test_parts_of_a_long_sum_leave_the_bits_alone(
 
 def products_of(graph: Graph) -> list[Nest]:
     """The products of a graph's program."""
-    tasks = (task for phase in schedule(optimize(graph), Doors()).phases for task in phase)
+    tasks = (task for phase in schedule(optimize(graph), InputLayout()).phases for task in phase)
     return [task.nest for task in tasks if isinstance(task.nest.source, Product)]

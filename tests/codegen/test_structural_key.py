@@ -16,10 +16,10 @@ from chainrule.codegen.target import host_target
 from chainrule.ir.graph import Graph
 from chainrule.ir.types import DType
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule
+from chainrule.schedule import InputLayout, schedule
 from chainrule.schedule.nest import Apply, Const, Index, Load, Nest, Store
 from codegen.random_nests import Maker
-from steps import door
+from steps import input_node
 
 F32 = DType.f32
 
@@ -83,11 +83,11 @@ def test_equal_layers_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return emit_nest(nest, *rest)
 
     monkeypatch.setattr(emit, "emit_nest", counted)
-    x, *weights = (door("arg", f"x{i}", (64, 64)) for i in range(6))
+    x, *weights = (input_node("arg", f"x{i}", (64, 64)) for i in range(6))
     y = x
     for w in weights:
         y = ops.tanh(ops.dot(y, w))
-    program = schedule(optimize(Graph((x, *weights), (y,))), Doors())
+    program = schedule(optimize(Graph((x, *weights), (y,))), InputLayout())
     assert sum(len(phase) for phase in program.phases) >= 5
     emit_program(program, host_target())
     assert len(written) <= 3  # from an argument, between, into an output

@@ -14,7 +14,7 @@ from chainrule.nn import functional as F
 from chainrule.nn.models import LeNet5
 from chainrule.runtime.link import link
 from chainrule.runtime.program import NativeProgram
-from chainrule.schedule import Doors
+from chainrule.schedule import InputLayout
 
 STEPS = 3
 
@@ -38,7 +38,7 @@ def trained(options: Options, threads: int, guarded: bool = False) -> list[Array
     traced = trace_function(step, (x, y), {})
     kinds = [n.params["kind"] for n in traced.graph.inputs]
     loose = frozenset(i for i, kind in enumerate(kinds) if kind == "arg")
-    compiled = compile_graph(traced.graph, Doors(frozenset(), loose), options)
+    compiled = compile_graph(traced.graph, InputLayout(frozenset(), loose), options)
     names = [compiled.meta.slots[i].name for i, kind in enumerate(kinds) if kind == "state"]
     states = [t.settle() for t in traced.states]
     linked = link(compiled.object_bytes, [compiled.meta.entry])

@@ -11,12 +11,12 @@ import chainrule.nn.functional as F
 from chainrule import nn
 from chainrule.frontend.compiled import CompiledFunction
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule
+from chainrule.schedule import InputLayout, schedule
 from chainrule.schedule.nest import Apply, Nest, Product, walk
 
 
 def nests(function: CompiledFunction[..., cr.Tensor], x: np.ndarray) -> list[Nest]:
-    program = schedule(optimize(function.trace(x).graph), Doors())
+    program = schedule(optimize(function.trace(x).graph), InputLayout())
     return [task.nest for phase in program.phases for task in phase]
 
 

@@ -10,11 +10,11 @@ from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, Node, constant, full, full_like, topological
 from chainrule.ir.types import boolean, f32
 from chainrule.passes.canonicalize import canonicalize
-from steps import door, perceptron_step, step_values
+from steps import input_node, perceptron_step, step_values
 
-X = door("arg", "x", (4, 6))
-Y = door("arg", "y", (4, 6))
-ROW = door("arg", "row", (6,))
+X = input_node("arg", "x", (4, 6))
+Y = input_node("arg", "y", (4, 6))
+ROW = input_node("arg", "row", (6,))
 
 
 def spread(node: Node) -> Node:

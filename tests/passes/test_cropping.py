@@ -10,12 +10,12 @@ from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, Node, full
 from chainrule.ir.types import f32
 from chainrule.passes.cropping import crop
-from steps import door
+from steps import input_node
 
 
 def cropped(strides: tuple[int, int], cut: int, low: int) -> Graph:
-    x = door("arg", "x", (2, 6, 7, 1, 3))
-    w = door("arg", "w", (3, 2, 1, 3, 4))
+    x = input_node("arg", "x", (2, 6, 7, 1, 3))
+    w = input_node("arg", "w", (3, 2, 1, 3, 4))
     edge = (0, low, low, 0, 0)
     padded = ops.pad(x, full(0.0, (), f32), low=edge, high=edge, interior=(0,) * 5)
     y = ops.conv(padded, w, strides=strides, dilation=(1, 2))
@@ -50,7 +50,7 @@ def test_padding_that_nobody_sees_is_left_out() -> None:
 
 
 def test_channels_and_steps_are_left_alone() -> None:
-    x, w = door("arg", "x", (2, 6, 7, 1, 3)), door("arg", "w", (3, 2, 1, 3, 4))
+    x, w = input_node("arg", "x", (2, 6, 7, 1, 3)), input_node("arg", "w", (3, 2, 1, 3, 4))
     y = ops.conv(x, w, strides=(1, 1), dilation=(1, 1))
     rng = np.random.default_rng(0)
     for stop, step in (((2, 4, 6, 1, 2), (1,) * 5), ((2, 4, 6, 1, 4), (1, 2, 1, 1, 1))):
@@ -63,7 +63,7 @@ def test_channels_and_steps_are_left_alone() -> None:
 
 
 def test_unit_axes_between_do_not_hide_the_convolution() -> None:
-    x, w = door("arg", "x", (2, 8, 9, 1, 3)), door("arg", "w", (3, 3, 1, 3, 4))
+    x, w = input_node("arg", "x", (2, 8, 9, 1, 3)), input_node("arg", "w", (3, 3, 1, 3, 4))
     y = ops.reshape(ops.conv(x, w, strides=(1, 1), dilation=(1, 1)), shape=(2, 6, 7, 4))
     graph = Graph((x, w), (ops.slice(y, start=(0, 1, 1, 0), stop=(2, 5, 6, 4), step=(1,) * 4),))
     after = crop(graph)

@@ -11,7 +11,7 @@ from chainrule.ir.graph import Graph
 from chainrule.ir.types import Array
 from chainrule.passes.depthwise import expand_depthwise
 from compiled import run_native
-from steps import door
+from steps import input_node
 
 CASES = (
     ((6, 7), (3, 3), 5, 1, (1, 1), (1, 1)),
@@ -25,9 +25,12 @@ def graph_of(
     sizes: tuple[int, ...], kernel: tuple[int, ...], groups: int, out: int,
     strides: tuple[int, ...], dilation: tuple[int, ...],
 ) -> tuple[Graph, list[Array]]:  # fmt: skip
-    x, w = door("arg", "x", (2, *sizes, groups, 1)), door("arg", "w", (*kernel, groups, 1, out))
+    x, w = (
+        input_node("arg", "x", (2, *sizes, groups, 1)),
+        input_node("arg", "w", (*kernel, groups, 1, out)),
+    )
     y = ops.conv(x, w, strides=strides, dilation=dilation)
-    dy = door("arg", "dy", y.shape)
+    dy = input_node("arg", "dy", y.shape)
     dw = ops.conv_wgrad(x, dy, kernel=kernel, strides=strides, dilation=dilation)
     rng = np.random.default_rng(0)
     graph = Graph((x, w, dy), (y, dw))

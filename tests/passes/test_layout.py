@@ -10,12 +10,12 @@ from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, Node, full
 from chainrule.ir.types import f32
 from chainrule.passes.layout import materialize_operands
-from steps import door
+from steps import input_node
 
-A = door("arg", "a", (5, 7))
+A = input_node("arg", "a", (5, 7))
 #: (3, 7) in row-major order, and the same stored the other way round, as layers store weights
-ROWS = door("state", "rows", (3, 7))
-COLUMNS = door("state", "columns", (3, 7), strides=(1, 3))
+ROWS = input_node("state", "rows", (3, 7))
+COLUMNS = input_node("state", "columns", (3, 7), strides=(1, 3))
 
 
 def turned(x: Node) -> Node:

@@ -9,19 +9,19 @@ from chainrule.errors import VerifyError
 from chainrule.ir.graph import Graph, full
 from chainrule.ir.types import f32, f64
 from chainrule.passes import PIPELINE, Pass, optimize
-from steps import door
+from steps import input_node
 
 
 def plain() -> Graph:
     """Two transposes that could be one, and a padding of which nobody sees a part."""
-    x = door("arg", "x", (3, 4))
+    x = input_node("arg", "x", (3, 4))
     turned = ops.transpose(ops.exp(ops.transpose(x, perm=(1, 0))), perm=(1, 0))
     wide = ops.pad(turned, full(0.0, (), f32), low=(1, 1), high=(0, 0), interior=(0, 0))
     return Graph((x,), (ops.slice(wide, start=(1, 0), stop=(4, 5), step=(1, 1)),))
 
 
 def convolution() -> Graph:
-    x, w = door("arg", "x", (2, 5, 1, 3)), door("arg", "w", (2, 1, 3, 4))
+    x, w = input_node("arg", "x", (2, 5, 1, 3)), input_node("arg", "w", (2, 1, 3, 4))
     return Graph((x, w), (ops.conv(x, w, strides=(1,), dilation=(1,)),))
 
 

@@ -9,13 +9,13 @@ from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, bind, topological
 from chainrule.ir.types import i32
 from chainrule.passes.reductions import split_reductions
-from steps import door
+from steps import input_node
 
 
 @pytest.mark.parametrize("shape", [(20000,), (3, 9000), (9000, 3), (100, 200, 2), (2, 5, 8193)])
 @pytest.mark.parametrize("op", ["reduce_sum", "reduce_max"])
 def test_long_reductions_are_cut_by_shape(shape: tuple[int, ...], op: str) -> None:
-    x = door("arg", "x", shape)
+    x = input_node("arg", "x", shape)
     axes = tuple(a for a, extent in enumerate(shape) if extent > 3)
     graph = Graph((x,), (bind(op, x, axes=axes),))
     after = split_reductions(graph)
@@ -35,7 +35,7 @@ def test_long_reductions_are_cut_by_shape(shape: tuple[int, ...], op: str) -> No
 def test_statistics_of_channels_have_a_partial_result_for_each_image(
     shape: tuple[int, ...], partial: tuple[int, ...] | None
 ) -> None:
-    x = door("arg", "x", shape)
+    x = input_node("arg", "x", shape)
     axes = tuple(range(len(shape) - 1))
     graph = Graph((x,), (bind("reduce_sum", x, axes=axes),))
     after = split_reductions(graph)
@@ -47,7 +47,7 @@ def test_statistics_of_channels_have_a_partial_result_for_each_image(
 
 
 def test_the_largest_of_many_integers() -> None:
-    x = door("arg", "x", (9000,), i32)
+    x = input_node("arg", "x", (9000,), i32)
     value = -np.arange(1, 9001, dtype=np.int32)
     after = split_reductions(Graph((x,), (bind("reduce_max", x, axes=(0,)),)))
     assert interpret(after, [value])[0][0] == -1

@@ -9,13 +9,13 @@ from chainrule import ops
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, Node
 from chainrule.passes.shares import share_gradients
-from steps import door
+from steps import input_node
 
 
 def gradient(images: int, *, channels: int = 3, groups: int = 1, size: int = 12) -> Graph:
     """The weight gradient of a 3 x 2 convolution."""
-    x = door("arg", "x", (images, size, size, groups, channels))
-    dy = door("arg", "dy", (images, size - 2, size - 1, groups, 4))
+    x = input_node("arg", "x", (images, size, size, groups, channels))
+    dy = input_node("arg", "dy", (images, size - 2, size - 1, groups, 4))
     return Graph((x, dy), (ops.conv_wgrad(x, dy, kernel=(3, 2), strides=(1, 1), dilation=(1, 1)),))
 
 

@@ -9,10 +9,10 @@ from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, bind, full_like, topological
 from chainrule.passes.canonicalize import canonicalize
 from chainrule.passes.stabilize import stabilize
-from steps import door, perceptron_step, relu, step_values
+from steps import input_node, perceptron_step, relu, step_values
 
-X = door("arg", "x", (4, 6))
-Y = door("arg", "y", (4, 6))
+X = input_node("arg", "x", (4, 6))
+Y = input_node("arg", "y", (4, 6))
 
 
 def test_the_mask_of_relu_is_read_from_its_output() -> None:

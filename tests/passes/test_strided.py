@@ -10,7 +10,7 @@ from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph, full
 from chainrule.ir.types import f32
 from chainrule.passes.strided import skip_zeros
-from steps import door
+from steps import input_node
 
 # sizes of the spread array, kernel, strides of the zeros, dilation, padding low and high
 CASES = (
@@ -35,7 +35,7 @@ def test_the_numbers_are_the_same_without_the_zeros(
     extra: int,
 ) -> None:
     count = len(sizes)
-    x, w = door("arg", "x", (2, *sizes, 1, 3)), door("arg", "w", (*kernel, 1, 3, 4))
+    x, w = input_node("arg", "x", (2, *sizes, 1, 3)), input_node("arg", "w", (*kernel, 1, 3, 4))
     lengths = [low + (n - 1) * s + 1 + high for n, s in zip(sizes, steps, strict=True)]
     out = [n - (k - 1) * d for n, k, d in zip(lengths, kernel, dilation, strict=True)]
     more = [-p % s + extra for p, s in zip(out, steps, strict=True)]
@@ -57,7 +57,7 @@ def test_the_numbers_are_the_same_without_the_zeros(
 
 
 def test_without_zeros_between_nothing_changes() -> None:
-    x, w = door("arg", "x", (1, 4, 1, 3)), door("arg", "w", (3, 1, 3, 4))
+    x, w = input_node("arg", "x", (1, 4, 1, 3)), input_node("arg", "w", (3, 1, 3, 4))
     edge = (0, 2, 0, 0)
     padded = ops.pad(x, full(0.0, (), f32), low=edge, high=edge, interior=(0,) * 4)
     graph = Graph((x, w), (ops.conv(padded, w, strides=(1,), dilation=(1,)),))

@@ -12,7 +12,7 @@ from chainrule.ir.types import f32, f64
 from chainrule.passes import optimize
 from chainrule.passes.canonicalize import canonicalize
 from chainrule.passes.sums import simplify_sums
-from steps import door
+from steps import input_node
 
 SHAPE, AXES = (8, 4, 4, 3), (0, 1, 2)
 
@@ -27,8 +27,8 @@ def mean(x: Node) -> Node:
 
 def batch_norm() -> Graph:
     """A normalised batch times a weight, plus a bias, and its gradients."""
-    x, dy = door("arg", "x", SHAPE), door("arg", "dy", SHAPE)
-    w, b = door("state", "w", (3,)), door("state", "b", (3,))
+    x, dy = input_node("arg", "x", SHAPE), input_node("arg", "dy", SHAPE)
+    w, b = input_node("state", "w", (3,)), input_node("state", "b", (3,))
     centred = x - row(mean(x))
     scale = w / ops.sqrt(mean(centred * centred) + 1e-5)
     y = centred * row(scale) + row(b)
@@ -58,14 +58,14 @@ def test_its_gradients_are_the_same() -> None:
 
 
 def test_a_mean_of_something_else_stays() -> None:
-    x, y = door("arg", "x", SHAPE), door("arg", "y", SHAPE)
+    x, y = input_node("arg", "x", SHAPE), input_node("arg", "y", SHAPE)
     for other in (mean(y), mean(x) * 2.0, ops.reduce_max(x, axes=AXES)):
         graph = Graph((x, y), (ops.reduce_sum(x - row(other), axes=AXES),))
         assert sums(simplify_sums(graph)) == sums(graph)
 
 
 def test_factors_that_move_along_the_sum_stay() -> None:
-    x, c = door("arg", "x", SHAPE), door("arg", "c", (8,))
+    x, c = input_node("arg", "x", SHAPE), input_node("arg", "c", (8,))
     wide = ops.broadcast(c, shape=SHAPE, axes=(0,))
     graph = Graph((x, c), (ops.reduce_sum(x * wide, axes=AXES),))
     assert simplify_sums(graph) is graph

@@ -17,7 +17,7 @@ from chainrule.passes.canonicalize import canonicalize
 from chainrule.passes.transposes import sink_transposes
 from chainrule.schedule.realize import view_base
 from compiled import run_native
-from steps import door, relu
+from steps import input_node, relu
 
 
 def conv2d(x: Node, w: Node) -> Node:
@@ -34,10 +34,10 @@ def conv2d(x: Node, w: Node) -> Node:
 
 def step() -> Graph:
     """Three layers with bias, centring, a residual, pooling and a padded edge, and gradients."""
-    x = door("arg", "x", (4, 3, 8, 8))
+    x = input_node("arg", "x", (4, 3, 8, 8))
     shapes = ((8, 3, 3, 3), (8, 8, 3, 3), (16, 8, 3, 3))
-    weights = [door("state", f"w{i}", shape) for i, shape in enumerate(shapes)]
-    bias = door("state", "b", (8,))
+    weights = [input_node("state", f"w{i}", shape) for i, shape in enumerate(shapes)]
+    bias = input_node("state", "b", (8,))
     h = relu(conv2d(x, weights[0]) + ops.broadcast(bias, shape=(4, 8, 8, 8), axes=(1,)))
     mean = ops.reduce_sum(h, axes=(0, 2, 3)) * (1 / 256)
     h = h - ops.broadcast(mean, shape=h.shape, axes=(1,))
@@ -105,7 +105,7 @@ def test_the_numbers_are_the_same() -> None:
 
 def test_a_broadcast_keeps_the_order_of_what_it_repeats() -> None:
     """A mask over the windows of a pooling lies channels-last as the image does."""
-    x, w = door("arg", "x", (2, 3, 4, 6)), door("state", "w", (5, 3, 3, 3))
+    x, w = input_node("arg", "x", (2, 3, 4, 6)), input_node("state", "w", (5, 3, 3, 3))
     h = conv2d(x, w)
     pooled = ops.reduce_max(ops.reshape(h, shape=(2, 5, 2, 2, 3, 2)), axes=(3, 5))
     wide = ops.broadcast(pooled, shape=(2, 5, 2, 2, 3, 2), axes=(0, 1, 2, 4))

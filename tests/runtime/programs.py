@@ -62,7 +62,7 @@ def counter(phases: int = 3, spin: int = 0) -> Counter:
 
 
 def counting_program(phases: int = 3, spin: int = 0) -> tuple[NativeProgram, Array]:
-    """The counting program behind the front door, and the state that counts its steps."""
+    """The counting program as a `NativeProgram`, and the state that counts its steps."""
     state = aligned_empty((2,), np.int32)
     state.fill(0)
     meta = ProgramMeta((Slot("count", "state", I32, (2,), aligned=True),), toy.ARENA_BYTES)

@@ -14,9 +14,9 @@ from chainrule.ir.graph import Graph, Node, constant
 from chainrule.ir.types import Array, f32
 from chainrule.passes import optimize
 from chainrule.runtime.processors import get_num_threads, set_num_threads
-from chainrule.schedule import Doors, chains, schedule
+from chainrule.schedule import InputLayout, chains, schedule
 from chainrule.schedule.nest import Program, Task
-from steps import door, relu
+from steps import input_node, relu
 
 BATCH, SIZE, CHANNELS = 21, 20, 16
 
@@ -34,8 +34,8 @@ def convolution(x: Node, kernel: Node) -> Node:
 
 def features() -> tuple[Node, list[Node], Node]:
     """Images, two kernels, and what two convolutions make of the images."""
-    x = door("arg", "x", (BATCH, SIZE, SIZE, 1, CHANNELS))
-    kernels = [door("arg", f"w{i}", (3, 3, 1, CHANNELS, CHANNELS)) for i in range(2)]
+    x = input_node("arg", "x", (BATCH, SIZE, SIZE, 1, CHANNELS))
+    kernels = [input_node("arg", f"w{i}", (3, 3, 1, CHANNELS, CHANNELS)) for i in range(2)]
     return x, kernels, convolution(convolution(x, kernels[0]), kernels[1])
 
 
@@ -63,7 +63,7 @@ def tasks(program: Program) -> list[Task]:
 
 
 def test_layers_of_one_image_follow_one_another() -> None:
-    program = schedule(optimize(forward()), Doors())
+    program = schedule(optimize(forward()), InputLayout())
     (chain,) = {task.chain for task in tasks(program) if task.chain}
     assert [t.nest.name for t in tasks(program)] == ["conv", "conv", "reduce_sum"]
     assert all(task.chain is chain for task in tasks(program))
@@ -78,7 +78,7 @@ def test_an_image_that_needs_its_neighbour_waits_for_all() -> None:
     y = convolution(x, kernels[0])
     shifted = ops.slice(y, start=(1, 0, 0, 0, 0), stop=(BATCH, *y.shape[1:]), step=(1, 1, 1, 1, 1))
     z = convolution(shifted, kernels[1])
-    program = schedule(optimize(Graph((x, *kernels), (z,), ())), Doors())
+    program = schedule(optimize(Graph((x, *kernels), (z,), ())), InputLayout())
     assert not [task for task in tasks(program) if task.chain]
     assert len([phase for phase in program.phases if phase]) == 2
 
@@ -86,7 +86,7 @@ def test_an_image_that_needs_its_neighbour_waits_for_all() -> None:
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("graph", [forward(), training()], ids=["forward", "training"])
 def test_chains_and_threads_change_no_bit(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert any(task.chain for task in tasks(schedule(optimize(graph), Doors())))
+    assert any(task.chain for task in tasks(schedule(optimize(graph), InputLayout())))
     fresh = Options(use_cache=False)
     found = []
     chained = load(graph, [], options=fresh)
@@ -94,7 +94,7 @@ def test_chains_and_threads_change_no_bit(graph: Graph, monkeypatch: pytest.Monk
         set_num_threads(count)
         found += [chained(*values(), scalars=[]) for _ in range(2)]
     monkeypatch.setattr(chains, "FEWEST", BATCH + 1)
-    assert not any(task.chain for task in tasks(schedule(optimize(graph), Doors())))
+    assert not any(task.chain for task in tasks(schedule(optimize(graph), InputLayout())))
     want = load(graph, [], options=fresh)(*values(), scalars=[])
     for got in found:
         for a, b in zip(got, want, strict=True):

@@ -9,10 +9,10 @@ import pytest
 from chainrule import ops
 from chainrule.ir.graph import Graph
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule
+from chainrule.schedule import InputLayout, schedule
 from chainrule.schedule.nest import Product, Program, Reduce
 from chainrule.schedule.tile import shares_columns
-from steps import door, layerwise_step, perceptron_step
+from steps import input_node, layerwise_step, perceptron_step
 
 
 def kinds(program: Program) -> list[str]:
@@ -21,12 +21,12 @@ def kinds(program: Program) -> list[str]:
 
 @pytest.mark.parametrize(("sizes", "batch", "nests"), [((30, 32, 16, 1), 32, 13)])
 def test_a_step_of_tabular_has_few_nests(sizes: tuple[int, ...], batch: int, nests: int) -> None:
-    program = schedule(optimize(perceptron_step(sizes, batch)), Doors())
+    program = schedule(optimize(perceptron_step(sizes, batch)), InputLayout())
     assert len(kinds(program)) == nests
 
 
 def test_adam_and_activation_are_epilogues_of_products() -> None:
-    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), Doors())
+    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), InputLayout())
     products = [t.nest for p in program.phases for t in p if isinstance(t.nest.source, Product)]
     stores = sorted(len(nest.stores) for nest in products)
     assert stores == [1, 1, 1, 3, 3]  # forward, forward, dX; dW with Adam's three
@@ -34,7 +34,7 @@ def test_adam_and_activation_are_epilogues_of_products() -> None:
 
 def test_norms_are_sums_of_what_the_nest_reads_and_stores_anyway() -> None:
     """A step like LAMB's walks over its matrices twice: means, step and both norms; the update."""
-    program = schedule(optimize(layerwise_step((128, 160), (0, 1))), Doors())
+    program = schedule(optimize(layerwise_step((128, 160), (0, 1))), InputLayout())
     nests = [task.nest for phase in program.phases for task in phase]
     first, *others = [nest for nest in nests if math.prod(nest.dims) == 128 * 160]
     assert isinstance(first.source, Reduce)
@@ -44,22 +44,22 @@ def test_norms_are_sums_of_what_the_nest_reads_and_stores_anyway() -> None:
 
 
 def test_statistics_of_columns_are_taken_in_one_walk() -> None:
-    x = door("arg", "x", (512, 48))
+    x = input_node("arg", "x", (512, 48))
     sums = ops.reduce_sum(x, axes=(0,)), ops.reduce_sum(x * x, axes=(0,))
-    program = schedule(optimize(Graph((x,), sums, ())), Doors())
+    program = schedule(optimize(Graph((x,), sums, ())), InputLayout())
     assert len(kinds(program)) == 1
 
 
 def test_without_fusion_every_value_has_its_nest() -> None:
     graph = optimize(perceptron_step((20, 24, 10), 8))
-    fused, alone = schedule(graph, Doors()), schedule(graph, Doors(), fusion=False)
+    fused, alone = schedule(graph, InputLayout()), schedule(graph, InputLayout(), fusion=False)
     assert len(kinds(alone)) > len(kinds(fused))
 
 
 def test_swapped_states_go_through_a_copy() -> None:
-    a, b = door("state", "a", (8,)), door("state", "b", (8,))
+    a, b = input_node("state", "a", (8,)), input_node("state", "b", (8,))
     graph = Graph((a, b), (), (ops.assign(a, b), ops.assign(b, a)))
-    program = schedule(optimize(graph), Doors())
+    program = schedule(optimize(graph), InputLayout())
     written: set[str] = set()
     for phase in program.phases:
         for task in phase:
@@ -71,7 +71,7 @@ def test_swapped_states_go_through_a_copy() -> None:
 
 def test_a_product_is_not_overwritten_while_it_is_read() -> None:
     """dX reads the weights that dW's epilogue updates: it must come in an earlier phase."""
-    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), Doors())
+    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), InputLayout())
     weight = "in4"  # the second layer's weight
     reads = [
         n for n, p in enumerate(program.phases) for t in p for r in t.nest.reads
@@ -86,7 +86,7 @@ def test_a_product_is_not_overwritten_while_it_is_read() -> None:
 
 
 def test_a_narrow_weight_gradient_has_its_vectors_along_the_rows() -> None:
-    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), Doors())
+    program = schedule(optimize(perceptron_step((20, 24, 10), 8)), InputLayout())
     products = [t.nest for p in program.phases for t in p if isinstance(t.nest.source, Product)]
     gradients = [nest.dims[:2] for nest in products if len(nest.stores) == 3]
     assert sorted(gradients) == [(10, 24), (20, 24)]  # not 24 x 10: ten cannot fill a vector
@@ -99,22 +99,22 @@ def test_threads_share_the_columns_of_wide_products_and_the_rows_of_tall_ones() 
 
 
 def test_single_places_of_many_images_are_the_rows_of_one_product() -> None:
-    x, w = door("arg", "x", (32, 1, 1, 1, 48)), door("arg", "w", (1, 1, 1, 48, 40))
+    x, w = input_node("arg", "x", (32, 1, 1, 1, 48)), input_node("arg", "w", (1, 1, 1, 48, 40))
     graph = Graph((x, w), (ops.conv(x, w, strides=(1, 1), dilation=(1, 1)),))
-    (nest,) = (t.nest for p in schedule(optimize(graph), Doors()).phases for t in p)
+    (nest,) = (t.nest for p in schedule(optimize(graph), InputLayout()).phases for t in p)
     assert nest.dims == (32, 40, 48)
 
 
 def test_what_is_flattened_for_a_product_is_copied_once() -> None:
-    x, w = door("arg", "x", (32, 6, 6, 24)), door("arg", "w", (864, 32))
+    x, w = input_node("arg", "x", (32, 6, 6, 24)), input_node("arg", "w", (864, 32))
     flat = ops.reshape(ops.transpose(x, perm=(0, 3, 1, 2)), shape=(32, 864))
     graph = Graph((x, w), (ops.dot(flat, w), ops.dot(ops.exp(flat), w)))
-    assert sorted(kinds(schedule(optimize(graph), Doors()))) == ["dot", "dot", "exp", "fence"]
+    assert sorted(kinds(schedule(optimize(graph), InputLayout()))) == ["dot", "dot", "exp", "fence"]
 
 
 def test_the_loops_of_a_map_follow_most_of_its_arrays() -> None:
     """Four are read along their channels; one is written across them."""
-    x = door("arg", "x", (8, 20, 20, 32))
+    x = input_node("arg", "x", (8, 20, 20, 32))
     corners = [
         ops.slice(x, start=(0, i, j, 0), stop=(8, 20, 20, 32), step=(1, 2, 2, 1))
         for i in (0, 1)
@@ -122,5 +122,5 @@ def test_the_loops_of_a_map_follow_most_of_its_arrays() -> None:
     ]
     largest = ops.max(ops.max(corners[0], corners[1]), ops.max(corners[2], corners[3]))
     graph = Graph((x,), (ops.transpose(largest, perm=(0, 3, 1, 2)),))
-    (nest,) = (t.nest for p in schedule(optimize(graph), Doors()).phases for t in p)
+    (nest,) = (t.nest for p in schedule(optimize(graph), InputLayout()).phases for t in p)
     assert nest.dims[nest.vector] == 32

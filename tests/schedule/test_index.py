@@ -12,7 +12,7 @@ from chainrule.ir.graph import Node
 from chainrule.ir.types import row_major
 from chainrule.passes.layout import matching_groups, view_strides
 from chainrule.schedule.index import Idx, dot_strides, input_index, loops
-from steps import door
+from steps import input_node
 
 
 def positions(node: Node, idx: Idx, strides: tuple[int, ...]) -> np.ndarray:
@@ -24,7 +24,7 @@ def positions(node: Node, idx: Idx, strides: tuple[int, ...]) -> np.ndarray:
     return result
 
 
-X = door("arg", "x", (4, 6, 5))
+X = input_node("arg", "x", (4, 6, 5))
 MOVES = {
     "transpose": ops.transpose(X, perm=(2, 0, 1)),
     "broadcast": ops.broadcast(X, shape=(3, 4, 6, 2, 5), axes=(1, 2, 4)),
@@ -50,7 +50,7 @@ def test_cutting_an_axis_is_not_affine() -> None:
 
 
 def test_view_strides_follow_a_transposed_state() -> None:
-    weight = door("state", "w", (8, 3), strides=(1, 8))
+    weight = input_node("state", "w", (8, 3), strides=(1, 8))
     assert view_strides(ops.transpose(weight, perm=(1, 0))) == (8, 1)
     assert view_strides(ops.reshape(weight, shape=(24,))) is None
     assert view_strides(ops.reshape(weight, shape=(2, 4, 3))) == (4, 1, 8)

@@ -9,7 +9,7 @@ from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph
 from chainrule.ir.types import Array
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule
+from chainrule.schedule import InputLayout, schedule
 from chainrule.schedule.simulate import simulate_program
 from graphs import random_graph
 from joins import random_joins
@@ -30,7 +30,7 @@ def logical(flat: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Ar
 
 def run(graph: Graph, values: list[Array], *, fusion: bool) -> tuple[list[Array], list[Array]]:
     """Outputs and updated states of the simulated program."""
-    program = schedule(optimize(graph), Doors(), fusion=fusion)
+    program = schedule(optimize(graph), InputLayout(), fusion=fusion)
     memory = [
         physical(np.asarray(v), n.params["strides"])
         for n, v in zip(graph.inputs, values, strict=True)

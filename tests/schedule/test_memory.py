@@ -8,13 +8,13 @@ from chainrule import ops
 from chainrule.ir.graph import Graph, full
 from chainrule.ir.types import f32
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule
+from chainrule.schedule import InputLayout, schedule
 from chainrule.schedule.memory import lifetimes
-from steps import door, perceptron_step
+from steps import input_node, perceptron_step
 
 
 def test_live_buffers_do_not_overlap() -> None:
-    program = schedule(optimize(perceptron_step((40, 64, 32, 10), 16)), Doors())
+    program = schedule(optimize(perceptron_step((40, 64, 32, 10), 16)), InputLayout())
     lives = lifetimes(program.phases)
     assert len(lives) > 5
     for a, b in combinations(lives, 2):
@@ -26,13 +26,15 @@ def test_live_buffers_do_not_overlap() -> None:
 
 
 def test_dead_memory_is_used_again() -> None:
-    program = schedule(optimize(perceptron_step((64,) * 9 + (10,), 256)), Doors(), fusion=False)
+    program = schedule(
+        optimize(perceptron_step((64,) * 9 + (10,), 256)), InputLayout(), fusion=False
+    )
     assert program.arena_bytes < sum(b.nbytes for b in program.offsets)
 
 
 def test_nests_of_one_phase_do_not_race() -> None:
     """No two tasks of a phase touch the same buffer if one of them writes it."""
-    program = schedule(optimize(perceptron_step((40, 64, 32, 10), 16)), Doors())
+    program = schedule(optimize(perceptron_step((40, 64, 32, 10), 16)), InputLayout())
     assert any(len(phase) > 1 for phase in program.phases)
     for phase in program.phases:
         for a, b in combinations(phase, 2):
@@ -42,10 +44,10 @@ def test_nests_of_one_phase_do_not_race() -> None:
 
 
 def test_zeros_around_an_array_are_written_once_for_all_steps() -> None:
-    x = door("arg", "x", (4, 5))
+    x = input_node("arg", "x", (4, 5))
     padded = ops.pad(x * 2.0, full(0.0, (), f32), low=(1, 1), high=(1, 1), interior=(0, 0))
     graph = Graph((x,), (ops.reduce_sum(padded * padded, axes=(0,)),))
-    program = schedule(optimize(graph), Doors())
+    program = schedule(optimize(graph), InputLayout())
     (kept,) = (b for b in program.offsets if b.kept)
     assert program.kept_bytes >= kept.nbytes
     assert all(o >= program.kept_bytes for b, o in program.offsets.items() if not b.kept)

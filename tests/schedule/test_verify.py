@@ -8,7 +8,7 @@ import pytest
 from chainrule.errors import VerifyError
 from chainrule.ir.types import f32
 from chainrule.passes import optimize
-from chainrule.schedule import Doors, schedule
+from chainrule.schedule import InputLayout, schedule
 from chainrule.schedule.nest import (
     Access,
     Affine,
@@ -153,7 +153,7 @@ def test_images_are_what_loops_touch(seed: int) -> None:
 def test_programs_of_random_graphs_are_sound(seed: int, fusion: bool) -> None:
     make = random_joins if seed % 2 else random_graph
     graph, _ = make(np.random.default_rng(seed), 20)
-    verify_program(schedule(optimize(graph), Doors(), fusion=fusion))
+    verify_program(schedule(optimize(graph), InputLayout(), fusion=fusion))
 
 
 def test_the_simulation_refuses_what_was_not_stored() -> None:

@@ -1,4 +1,4 @@
-"""The data door: what is narrowed, what is refused, and how the message says where."""
+"""Reading data: what is narrowed, what is refused, and how the message says where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One door for every operation on Tensors: run it now, or record it."""
+"""Every operation on Tensors passes here: it runs now, or is recorded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..ir.primitive import Primitive
 from ..ir.types import Array, DType
 from ..ops.control import fence
 from ..ops.movement import reshape
-from .modes import here, thread, where
+from .modes import here, thread, user_line
 from .storage import Record, Storage
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def scalar(value: bool | float, dtype: DType) -> Tensor:
     except (OverflowError, ValueError):
         raise DTypeError(
             f"{value} does not fit into {dtype!r}",
-            where=where(),
+            where=user_line(),
             help="use a smaller number, or float32",
         ) from None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import GradientError
 from ..ops.control import detour, fence
 from .apply import apply, scalar, tensor_of
-from .modes import enable_grad, no_grad, thread, where
+from .modes import enable_grad, no_grad, thread, user_line
 from .operations.arithmetic import broadcast_to, cast, is_number
 from .pieces import Place, cuts_to_write, outdate
 
@@ -64,7 +64,7 @@ def _check(target: Tensor) -> None:
     if target.requires_grad and thread.grad and target.is_leaf:
         raise GradientError(
             "a Tensor that requires a gradient cannot be changed while gradients are tracked",
-            where=where(),
+            where=user_line(),
             help="write `with cr.no_grad():` around the assignment, or compute a new Tensor, "
             "as x = x + 1 does",
         )
@@ -86,7 +86,7 @@ def _store(target: Tensor, new: Tensor) -> None:
     if tracked and target._writers:
         raise GradientError(
             "a compiled function writes this Tensor, so it cannot take part in derivatives outside",
-            where=where(),
+            where=user_line(),
             help="assign the value without its gradient: x.detach()",
         )
     leaf = target.is_leaf

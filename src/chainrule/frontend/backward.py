@@ -11,7 +11,7 @@ from ..ir.graph import Node
 from ..ir.types import Array
 from ..ops.control import fence
 from .apply import from_array, from_node, replay, scalar, tensor_of
-from .modes import enable_grad, no_grad, thread, where
+from .modes import enable_grad, no_grad, thread, user_line
 from .operations.arithmetic import cast
 from .storage import Record
 
@@ -29,7 +29,7 @@ def backward(root: Tensor, gradient: Tensor | Array | None, create_graph: bool) 
     if not root.requires_grad:
         raise GradientError(
             "this Tensor does not depend on anything that requires a gradient",
-            where=where(),
+            where=user_line(),
             help="set requires_grad=True on a Tensor it is computed from; results of a compiled "
             "function carry no gradient, so call backward() inside it",
         )
@@ -45,13 +45,13 @@ def _seed(root: Tensor, gradient: Tensor | Array | None) -> Tensor:
         seed = cast(tensor_of(gradient), root.dtype)
         if seed.shape != root.shape:
             raise ShapeError(
-                f"the gradient has shape {seed.shape}, the Tensor {root.shape}", where=where()
+                f"the gradient has shape {seed.shape}, the Tensor {root.shape}", where=user_line()
             )
         return seed
     if root.shape not in ((), (1,)):
         raise GradientError(
             f"backward() starts from one number, not from shape {root.shape}",
-            where=where(),
+            where=user_line(),
             help="reduce it first, for example loss.mean().backward(), or pass gradient=",
         )
     one = scalar(1.0, root.dtype)
@@ -69,7 +69,7 @@ def _record_backward(trace: Trace, root: Tensor, seed: Tensor, create_graph: boo
                 raise GradientError(
                     "the loss depends on a Tensor that was computed outside of the compiled "
                     "function from what requires a gradient",
-                    where=where(),
+                    where=user_line(),
                     help="compute it inside, or use x.detach()",
                 )
             # Without the fence a second backward() would differentiate this gradient as well.
@@ -83,7 +83,7 @@ def _run_backward(root: Tensor, seed: Tensor, create_graph: bool) -> None:
         if record.stale:
             raise GradientError(
                 "a Tensor that backward() needs was changed in place after it was used",
-                where=where(),
+                where=user_line(),
                 help="call backward() first and change parameters after it",
             )
     owners = {n: r.owner() for n, r in tape.items() if r.owner is not None and not r.inputs}

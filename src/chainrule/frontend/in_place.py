@@ -8,7 +8,7 @@ from ..errors import DTypeError
 from ..ir.types import DType
 from .apply import tensor_of
 from .assign import assign
-from .modes import where
+from .modes import user_line
 from .operations import arithmetic, indexing
 from .pieces import is_piece
 
@@ -29,7 +29,7 @@ def _need_room(target: Tensor, dtype: DType) -> None:
     if _kind(dtype) > _kind(target.dtype):
         raise DTypeError(
             f"a Tensor of dtype {target.dtype!r} cannot be changed in place to hold {dtype!r}",
-            where=where(),
+            where=user_line(),
             help="compute a new Tensor, as x = x + y does, or start from one that can: "
             + ("x.int()" if _kind(dtype) == 1 else "x.float()"),
         )

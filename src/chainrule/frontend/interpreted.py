@@ -31,9 +31,9 @@ class InterpretedProgram:
         self.graph = graph
         self.states = list(states)
         self.steps_done = 0
-        doors = [n for n in graph.inputs if n.params["kind"] == "state"]
-        by_door = dict(zip(doors, states, strict=True))
-        self._targets = [by_door[u.inputs[0]] for u in graph.updates]
+        state_nodes = [n for n in graph.inputs if n.params["kind"] == "state"]
+        state_of = dict(zip(state_nodes, states, strict=True))
+        self._targets = [state_of[u.inputs[0]] for u in graph.updates]
 
     @property
     def exclusive(self) -> AbstractContextManager[Any]:

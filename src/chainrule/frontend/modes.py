@@ -146,7 +146,7 @@ def here() -> Location | None:
     return Location(frame.f_code.co_filename, frame.f_lineno, thread.layer)
 
 
-def where() -> str:
+def user_line() -> str:
     """`here` as the text of an error."""
-    place = here()
-    return str(place or "")
+    location = here()
+    return str(location or "")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from ..errors import StateError, TraceError
 from .apply import separate
-from .modes import thread, where
+from .modes import thread, user_line
 from .storage import Storage
 
 if TYPE_CHECKING:
@@ -120,13 +120,13 @@ def cuts_to_write(piece: Tensor) -> list[Cut]:
             raise StateError(
                 "this Tensor was cut from another one that has changed since, so it cannot be "
                 "written any more",
-                where=where(),
+                where=user_line(),
                 help="cut it out again, or write x[0].clone() for a Tensor of its own",
             )
     if cuts and thread.trace is not None and not piece.is_traced:
         raise TraceError(
             "this Tensor was cut from another one outside of the compiled function",
-            where=where(),
+            where=user_line(),
             help="cut it inside of the function, or write x[0].clone() for a Tensor of its own",
         )
     return cuts

@@ -46,7 +46,7 @@ class IndexCheck:
     def __init__(self, traced: Traced) -> None:
         nodes = topological(traced.graph.roots)
         self.reads = [n for n in nodes if n.op == "gather" and _known(n.inputs[1])]
-        self._doors = (*traced.arguments, *traced.state_nodes)
+        self._inputs = (*traced.arguments, *traced.state_nodes)
         self._casts, self._states = traced.casts, traced.states
 
     def first_beyond(self, arrays: Sequence[Array]) -> Beyond | None:
@@ -55,7 +55,7 @@ class IndexCheck:
             return None
         pairs = zip(arrays, self._casts, strict=True)
         ready = [a if cast is None else cast(a) for a, cast in pairs]
-        env = dict(zip(self._doors, (*ready, *(t.concrete for t in self._states)), strict=True))
+        env = dict(zip(self._inputs, (*ready, *(t.concrete for t in self._states)), strict=True))
         values = evaluate([read.inputs[1] for read in self.reads], env)
         for read, indices in zip(self.reads, values, strict=True):
             length = read.inputs[0].shape[read.params["axis"]]

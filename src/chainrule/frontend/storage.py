@@ -12,7 +12,7 @@ from ..ir.graph import Node
 from ..ir.memory import aligned_copy, element_strides, is_dense
 from ..ir.types import Array, DType, Shape
 from ..ops.sources import input_
-from .modes import structure, thread, where
+from .modes import structure, thread, user_line
 
 if TYPE_CHECKING:
     from .pieces import Cut
@@ -184,7 +184,7 @@ class Storage:
         if array.size != 1:
             raise ShapeError(
                 f"a Tensor of shape {array.shape} is no single number",
-                where=where(),
+                where=user_line(),
                 help="reduce it first, for example with x.sum(), or x.any() and x.all() for truth; "
                 "x.tolist() has all numbers",
             )
@@ -194,12 +194,12 @@ class Storage:
         if self._array is None and self._trace is not thread.trace:
             return TraceError(
                 "this Tensor belongs to a compiled function that has ended",
-                where=where(),
+                where=user_line(),
                 help="return it from the function instead of storing it",
             )
         return TraceError(
             "a Tensor has no numbers while its function is being compiled",
-            where=where(),
+            where=user_line(),
             help="use cr.where(condition, a, b) instead of `if`, return the Tensor and read it "
             "outside, or take this line out of the compiled function",
         )
@@ -313,7 +313,7 @@ class Storage:
         if value and not self.dtype.is_float:
             raise GradientError(
                 f"a Tensor of dtype {self.dtype!r} cannot require a gradient",
-                where=where(),
+                where=user_line(),
                 help="derivatives exist for real numbers only: use dtype float32",
             )
         if value == self._requires_grad:
@@ -321,7 +321,7 @@ class Storage:
         if not self.is_leaf:
             raise GradientError(
                 "requires_grad of a result cannot be switched off",
-                where=where(),
+                where=user_line(),
                 help="x.detach() is the same value without a gradient",
             )
         trace = thread.trace
@@ -363,12 +363,12 @@ class Storage:
         new = value if value is None or isinstance(value, Storage) else _real(value)
         if new is not None and not new.dtype.is_float:
             raise DTypeError(
-                f"a gradient of dtype {new.dtype!r}", where=where(), help="give real numbers"
+                f"a gradient of dtype {new.dtype!r}", where=user_line(), help="give real numbers"
             )
         if new is not None and new.shape != self.shape:
             raise ShapeError(
                 f"a gradient of shape {new.shape} for a Tensor of shape {self.shape}",
-                where=where(),
+                where=user_line(),
                 help="both have one shape",
             )
         trace = thread.trace
@@ -387,7 +387,7 @@ def not_kept() -> GradientError:
     """The error of reading a gradient that a compiled function did not hand out."""
     return GradientError(
         "this gradient stayed inside a compiled function",
-        where=where(),
+        where=user_line(),
         help="write @cr.compile(keep_grads=True) to keep gradients after each call, or call "
         "zero_grad() before backward() inside the function if it should start from none",
     )

@@ -20,7 +20,7 @@ from .apply import apply, new_tensor, tensor_of
 from .assign import assign
 from .backward import backward
 from .functional import activations
-from .modes import thread, where
+from .modes import thread, user_line
 from .operations import arithmetic, cutting, indexing, products, reductions, shaping
 from .operations.creation import DTypeLike, dtype_of, shape_of, tril, triu
 from .storage import Storage
@@ -45,7 +45,7 @@ class Tensor(Storage):
         if isinstance(data, int) and not isinstance(data, bool):
             raise DTypeError(
                 f"Tensor({data}) is {data} elements of anything in PyTorch",
-                where=where(),
+                where=user_line(),
                 help=f"write cr.tensor({data}) for the number, cr.zeros({data}) for the elements",
             )
         made = arithmetic.cast(new_tensor(data), DType.f32)
@@ -74,7 +74,7 @@ class Tensor(Storage):
         if self.requires_grad and thread.grad:
             raise GradientError(
                 "NumPy would drop the gradient of this Tensor",
-                where=where(),
+                where=user_line(),
                 help="use operations of cr, such as cr.exp(x) and cr.stack([x, y]), or say that "
                 "the gradient ends here: x.numpy()",
             )

@@ -13,7 +13,7 @@ from ..ir.graph import Graph, Node
 from ..ir.memory import narrowed, target_dtype
 from ..ir.types import Array, row_major
 from .apply import from_array, from_node
-from .modes import restored, structure, where
+from .modes import restored, structure, user_line
 from .storage import NOT_KEPT, NotKept, Storage
 from .tensor import Tensor
 from .tracer import HostEffect, HostScalar, Trace
@@ -54,8 +54,8 @@ class Traced:
     @property
     def updated(self) -> tuple[Tensor, ...]:
         """The states that a step writes."""
-        doors = dict(zip(self.state_nodes, self.states, strict=True))
-        return tuple(doors[u.inputs[0]] for u in self.graph.updates)
+        state_of = dict(zip(self.state_nodes, self.states, strict=True))
+        return tuple(state_of[u.inputs[0]] for u in self.graph.updates)
 
     @property
     def state_nodes(self) -> tuple[Node, ...]:
@@ -95,7 +95,7 @@ def flatten_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list
         except TypeError:
             raise TraceError(
                 f"an argument of type {type(value).__name__} cannot be told from another",
-                where=where(),
+                where=user_line(),
                 help="pass arrays, Tensors, numbers, strings, or lists, tuples and dicts of them",
             ) from None
     return [array_of(leaf) for leaf in leaves], tree

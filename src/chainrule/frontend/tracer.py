@@ -17,7 +17,7 @@ from ..ir.memory import element_strides
 from ..ir.types import Array, DType, Shape
 from ..ops.control import assign, fence
 from ..ops.sources import input_
-from .modes import here, thread, where
+from .modes import here, thread, user_line
 from .storage import NotKept, Storage, not_kept
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Trace(AbstractContextManager["Trace"]):
     def __init__(self) -> None:
         self.arguments: list[Node] = []
         self.states: list[Tensor] = []
-        self.doors: list[Node] = []
+        self.state_nodes: list[Node] = []
         self.scalar_nodes: list[Node] = []
         self.scalars: list[HostScalar] = []
         self.effects: list[HostEffect] = []
@@ -54,7 +54,7 @@ class Trace(AbstractContextManager["Trace"]):
 
     def __enter__(self) -> Trace:
         if thread.trace is not None:
-            raise TraceError("a trace cannot start inside another", where=where())
+            raise TraceError("a trace cannot start inside another", where=user_line())
         thread.trace = self
         return self
 
@@ -67,7 +67,7 @@ class Trace(AbstractContextManager["Trace"]):
             for tensor, required in reversed(self._requires):
                 tensor._requires_grad = required
 
-    # -------------------------------------------------------------------------------- doors
+    # -------------------------------------------------------------------------------- inputs
 
     def argument(self, name: str, shape: Shape, dtype: DType, strides: Shape) -> Node:
         """A new ``arg`` input."""
@@ -95,7 +95,7 @@ class Trace(AbstractContextManager["Trace"]):
             strides=element_strides(array),
         )
         self.states.append(tensor)
-        self.doors.append(node)
+        self.state_nodes.append(node)
         self._current[id(tensor)] = node
         return node
 
@@ -106,7 +106,7 @@ class Trace(AbstractContextManager["Trace"]):
             raise GradientError(
                 "a Tensor that was computed outside, with a gradient, is written in a compiled "
                 "function",
-                where=where(),
+                where=user_line(),
                 help="compute it inside of the function, or let it write x.detach().clone()",
             )
         if tensor._requires_grad and tensor.is_leaf:
@@ -129,7 +129,7 @@ class Trace(AbstractContextManager["Trace"]):
         if array.nbytes > LARGEST_CONSTANT:
             raise TraceError(
                 f"an array of {array.nbytes // 1024} KiB would become a constant of the program",
-                where=where(),
+                where=user_line(),
                 help="pass it to the compiled function as an argument, or wrap it once outside: "
                 "t = cr.tensor(array)",
             )
@@ -196,7 +196,7 @@ class Trace(AbstractContextManager["Trace"]):
         if any(n in self._overwritten for n in topological((root,), known=fences)):
             raise GradientError(
                 "a Tensor that the loss depends on was changed before backward()",
-                where=where(),
+                where=user_line(),
                 help="call backward() first and update parameters after it",
             )
 
@@ -205,13 +205,13 @@ class Trace(AbstractContextManager["Trace"]):
     def updates(self) -> tuple[Node, ...]:
         """An ``assign`` for each state that stands for another value than at the start."""
         changed = []
-        for tensor, door in zip(self.states, self.doors, strict=True):
+        for tensor, node in zip(self.states, self.state_nodes, strict=True):
             value = self._current[id(tensor)]
-            if value is not door:
-                changed.append(assign(door, value))
+            if value is not node:
+                changed.append(assign(node, value))
         return tuple(changed)
 
     def graph(self, outputs: tuple[Node, ...]) -> Graph:
         """The recording as a graph: inputs are arguments, states, scalars."""
-        inputs = (*self.arguments, *self.doors, *self.scalar_nodes)
+        inputs = (*self.arguments, *self.state_nodes, *self.scalar_nodes)
         return Graph(inputs, outputs, self.updates())

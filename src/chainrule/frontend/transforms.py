@@ -20,7 +20,7 @@ from ..ir.memory import element_strides
 from ..ir.types import DType, is_whole
 from ..ops.control import fence
 from .apply import from_node, replay, tensor_of
-from .modes import enable_grad, no_grad, restored, thread, where
+from .modes import enable_grad, no_grad, restored, thread, user_line
 from .operations.arithmetic import broadcast_to, cast, equal
 from .operations.creation import iota
 from .operations.shaping import reshape, stack
@@ -64,21 +64,22 @@ class _Recording:
                 from_node(fence(n)) if t and stopped else from_node(n, t)
                 for n, t in zip(nodes, tracked, strict=True)
             ]
-        for door, state in zip(self._trace.doors, self._trace.states, strict=True):
-            self._known.setdefault(door, state)
+        for state_node, state in zip(self._trace.state_nodes, self._trace.states, strict=True):
+            self._known.setdefault(state_node, state)
         return replay(nodes, self._known)
 
     def results(self, nodes: Sequence[Node]) -> list[Tensor]:
         """Values of ``nodes``; what the function assigned to Tensors outside takes effect."""
         if not self._own:
             return self.tensors(nodes)
-        states = dict(zip(self._trace.doors, self._trace.states, strict=True))
+        states = dict(zip(self._trace.state_nodes, self._trace.states, strict=True))
         pairs = [u.inputs for u in self._trace.updates()]
         values = self.tensors([*nodes, *(value for _, value in pairs)])
         with no_grad():
-            for (door, _), value in zip(pairs, values[len(nodes) :], strict=True):
-                self._known[door] = states[door].clone()  # what a later derivative starts from
-                states[door].assign_(value.detach())
+            for (state_node, _), value in zip(pairs, values[len(nodes) :], strict=True):
+                state = states[state_node]
+                self._known[state_node] = state.clone()  # what a later derivative starts from
+                state.assign_(value.detach())
         return values[: len(nodes)]
 
     def call(self, function: Function, args: Sequence[Any], xs: Sequence[Node]) -> Any:
@@ -123,7 +124,9 @@ def _like(value: Any, tree: Tree, like: Sequence[Node | Tensor], what: str) -> l
         shapes = ", ".join(str(n.shape) for n in like)
         found = "are nested differently" if tensors is None else "have other shapes"
         raise ShapeError(
-            f"{what} {found}", where=where(), help=f"give the same containers, of shapes {shapes}"
+            f"{what} {found}",
+            where=user_line(),
+            help=f"give the same containers, of shapes {shapes}",
         )
     return tensors
 
@@ -134,7 +137,7 @@ def _real(leaves: Sequence[Any], what: str) -> list[Tensor]:
         if not tensor.dtype.is_float:
             raise GradientError(
                 f"{what} of dtype {tensor.dtype!r} has no derivative",
-                where=where(),
+                where=user_line(),
                 help="use real numbers",
             )
     return tensors
@@ -175,7 +178,7 @@ def value_and_grad(
             if has_aux and not (isinstance(returned, tuple) and len(returned) == 2):
                 raise GradientError(
                     "with has_aux the function returns two things: the value, and anything else",
-                    where=where(),
+                    where=user_line(),
                 )
             value, aux = returned if has_aux else (returned, None)
             y = _scalar_node(value)
@@ -200,12 +203,12 @@ def _chosen(argnums: Any, count: int) -> tuple[int, ...]:
     if not all(is_whole(i) and -count <= i < count for i in given):
         raise GradientError(
             f"argnums is {argnums!r}, the function was given {count} arguments",
-            where=where(),
+            where=user_line(),
             help="count arguments from 0, without those given by name",
         )
     found = tuple(int(i) % count for i in given)
     if len(set(found)) < len(found):
-        raise GradientError(f"argnums {argnums!r} names an argument twice", where=where())
+        raise GradientError(f"argnums {argnums!r} names an argument twice", where=user_line())
     return found
 
 
@@ -215,7 +218,7 @@ def _scalar_node(value: Any) -> Node:
     if math.prod(y.shape) != 1 or not y.dtype.is_float:
         raise GradientError(
             f"grad needs a function with one real number as value, not {y.dtype!r}{list(y.shape)}",
-            where=where(),
+            where=user_line(),
             help="reduce it, for example with .sum(), or use jacobian or vjp",
         )
     return y
@@ -280,7 +283,7 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     if not (isinstance(primals, list | tuple) and isinstance(tangents, list | tuple)):
         raise GradientError(
             "jvp takes a tuple of arguments and a tuple of directions",
-            where=where(),
+            where=user_line(),
             help="for one argument: jvp(f, (x,), (t,))",
         )
     return _pushed(function, tuple(primals), tuple(tangents))
@@ -330,7 +333,7 @@ def jacobian(function: Function, argnum: int = 0) -> Function:
         if not isinstance(y, Storage):
             raise GradientError(
                 f"jacobian needs a function with one array as value, not {type(y).__name__}",
-                where=where(),
+                where=user_line(),
                 help="use vjp or jvp for several results",
             )
         size = math.prod(y.shape)

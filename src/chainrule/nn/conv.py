@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ConfigError, ShapeError
 from ..frontend.functional import convolution as F
 from ..frontend.functional.windows import Sizes, per_axis, whole
-from ..frontend.modes import where
+from ..frontend.modes import user_line
 from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_empty
 from . import init
@@ -46,7 +46,7 @@ class _Convolution(Module):
         if padding_mode != "zeros":
             raise ConfigError(
                 f"padding_mode of {name} is {padding_mode!r}",
-                where=where(),
+                where=user_line(),
                 help='there is "zeros"',
             )
         in_channels = whole(f"in_channels of {name}", in_channels)
@@ -55,7 +55,7 @@ class _Convolution(Module):
         if in_channels % groups or out_channels % groups:
             raise ShapeError(
                 f"{name}({in_channels}, {out_channels}) cannot be cut into {groups} groups",
-                where=where(),
+                where=user_line(),
                 help="groups must divide both the input and the output channels",
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups

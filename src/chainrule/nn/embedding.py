@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ConfigError, DTypeError
 from ..frontend.functional.windows import whole
-from ..frontend.modes import no_grad, where
+from ..frontend.modes import no_grad, user_line
 from ..frontend.operations import products
 from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_empty
@@ -53,7 +53,7 @@ class Embedding(Module):
         if indices.dtype.is_float:
             raise DTypeError(
                 f"an embedding looks up whole numbers, not {indices.dtype!r}",
-                where=where(),
+                where=user_line(),
                 help="convert them with x.astype(np.int32)",
             )
         return products.embedding(indices, self.weight, self.padding_idx)

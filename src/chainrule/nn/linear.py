@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..frontend.functional.windows import whole
-from ..frontend.modes import where
+from ..frontend.modes import user_line
 from ..frontend.operations import products, shaping
 from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_empty
@@ -69,7 +69,7 @@ class Linear(Module):
             found = "a single number" if x.ndim == 0 else f"{x.shape[-1]} features"
             raise ShapeError(
                 f"an input of shape {x.shape} does not fit weights of shape {self.weight.shape}",
-                where=where(),
+                where=user_line(),
                 help=f"the layer expects {self.in_features} features, the input has {found}",
             )
         return products.linear(x, self.weight, self.bias)
@@ -87,7 +87,7 @@ def _real(x: Tensor) -> Tensor:
     if x.dtype is not DType.f32:
         raise DTypeError(
             f"a layer of real numbers got an input of dtype {x.dtype!r}",
-            where=where(),
+            where=user_line(),
             help="convert it with x.astype(np.float32), or x.float() for a Tensor",
         )
     return x
@@ -130,7 +130,7 @@ class Bilinear(Module):
             raise ShapeError(
                 f"inputs of shapes {a.shape} and {b.shape} do not fit weights of shape "
                 f"{self.weight.shape}",
-                where=where(),
+                where=user_line(),
                 help=f"the layer expects {sizes[0]} and {sizes[1]} features",
             )
         return products.bilinear(a, b, self.weight, self.bias)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import ConfigError, DTypeError, ShapeError
-from ..frontend.modes import where
+from ..frontend.modes import user_line
 from ..frontend.random import Generator, beta, randperm
 from ..frontend.tensor import Tensor
 from .module import as_tensor
@@ -32,7 +32,7 @@ class Mixed(NamedTuple):
         if not self.first.dtype.is_float:
             raise DTypeError(
                 f"targets of dtype {self.first.dtype!r} cannot be mixed",
-                where=where(),
+                where=user_line(),
                 help="use mixed.loss(function, outputs), or one-hot targets: "
                 "F.one_hot(y, classes).float()",
             )
@@ -60,7 +60,7 @@ def mixup(
     if not x.shape or not y.shape or x.shape[0] != y.shape[0]:
         raise ShapeError(
             f"mixup got inputs of shape {x.shape} and targets of shape {y.shape}",
-            where=where(),
+            where=user_line(),
             help="both need one row for each example of the batch",
         )
     lam = beta((), alpha, alpha, generator)

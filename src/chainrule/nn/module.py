@@ -11,7 +11,7 @@ import numpy as np
 from ..arguments import check_state
 from ..errors import ConfigError, DTypeError, ShapeError, StateError, TraceError
 from ..frontend.apply import from_array, tensor_of
-from ..frontend.modes import no_grad, structure, thread, where
+from ..frontend.modes import no_grad, structure, thread, user_line
 from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_copy, as_array
 from ..ir.types import Array
@@ -97,13 +97,13 @@ class Module(ABC):
             raise TraceError(
                 f"the attribute {name!r} of a {type(self).__name__} is assigned inside a compiled "
                 "function",
-                where=where(),
+                where=user_line(),
                 help="keep numbers that change in a buffer (register_buffer) and use assign_",
             )
         if "_parameters" not in self.__dict__:
             raise StateError(
                 f"{type(self).__name__} assigns {name!r} before super().__init__()",
-                where=where(),
+                where=user_line(),
                 help="call super().__init__() first",
             )
         structure.touch()
@@ -123,7 +123,7 @@ class Module(ABC):
             if value is not None and not isinstance(value, kind):
                 raise StateError(
                     f"{name!r} of {type(self).__name__} cannot become a {type(value).__name__}",
-                    where=where(),
+                    where=user_line(),
                     help=f"give a {kind.__name__} or None; `del` frees the name",
                 )
             table[name] = value
@@ -162,7 +162,7 @@ class Module(ABC):
         if not fits or not isinstance(name, str) or not name or "." in name or hidden:
             raise StateError(
                 f"a {type(value).__name__} cannot be {name!r} of a {type(self).__name__}",
-                where=where(),
+                where=user_line(),
                 help="the class has something of that name: choose another one"
                 if hidden
                 else f"give a {kind.__name__} and a name without dots",
@@ -280,7 +280,7 @@ class Module(ABC):
         if changed and thread.trace is not None:
             raise TraceError(
                 "train() and eval() cannot be called inside a compiled function",
-                where=where(),
+                where=user_line(),
                 help="call them between calls; the function is then recorded again",
             )
         for module in changed:

@@ -12,7 +12,7 @@ from ..errors import ConfigError, ShapeError
 from ..frontend.functional import normalization
 from ..frontend.functional.activations import setting
 from ..frontend.functional.windows import whole
-from ..frontend.modes import no_grad, where
+from ..frontend.modes import no_grad, user_line
 from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_empty
 from . import init
@@ -29,7 +29,7 @@ def _check_eps(name: str, eps: float) -> None:
     """`ConfigError` for a number below 0, which would make roots of negative numbers."""
     if not eps >= 0.0:
         raise ConfigError(
-            f"eps of {name} is {eps!r}", where=where(), help="give 1e-5, or 0 at least"
+            f"eps of {name} is {eps!r}", where=user_line(), help="give 1e-5, or 0 at least"
         )
 
 
@@ -59,7 +59,7 @@ class _ChannelNorm(Module):
         if momentum is not None and not 0.0 <= momentum <= 1.0:
             raise ConfigError(
                 f"momentum of {name} is {momentum!r}",
-                where=where(),
+                where=user_line(),
                 help="give the share of each batch in the running statistics, from 0 to 1, or None",
             )
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -85,7 +85,7 @@ class _ChannelNorm(Module):
             has = f"{x.ndim} axes" if axes else f"{x.shape[1]} channels"
             raise ShapeError(
                 f"an input of shape {x.shape} does not fit {self.num_features} features",
-                where=where(),
+                where=user_line(),
                 help=f"give {shown}; the input has {has}",
             )
         return x
@@ -218,7 +218,7 @@ class GroupNorm(Module):
         if num_channels % num_groups:
             raise ShapeError(
                 f"GroupNorm cannot cut {num_channels} channels into {num_groups} groups",
-                where=where(),
+                where=user_line(),
                 help="choose groups that divide the channels",
             )
         self.num_groups, self.num_channels = num_groups, num_channels
@@ -232,7 +232,7 @@ class GroupNorm(Module):
         if x.ndim < 2 or x.shape[1] != self.num_channels:
             raise ShapeError(
                 f"an input of shape {x.shape} does not fit {self.num_channels} channels",
-                where=where(),
+                where=user_line(),
                 help=f"give [batch, {self.num_channels}, ...]: channels come second",
             )
         return normalization.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
@@ -311,5 +311,5 @@ def _shape(shape: int | Sequence[int], name: str) -> tuple[int, ...]:
     lengths = tuple(shape) if isinstance(shape, Iterable) else (shape,)
     what = f"normalized_shape of {name}"
     if not lengths:
-        raise ConfigError(f"{what} is {shape!r}", where=where(), help="give one axis at least")
+        raise ConfigError(f"{what} is {shape!r}", where=user_line(), help="give one axis at least")
     return tuple(whole(what, n, least=0) for n in lengths)

@@ -1,4 +1,4 @@
-"""Primitives without inputs: the doors of a graph, constants and counters."""
+"""Primitives that read nothing: the inputs of a graph, constants and counters."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_array, tensor_of
-from ..frontend.modes import thread, where
+from ..frontend.modes import thread, user_line
 from ..ir.memory import aligned_copy
 from .group import Clock
 
@@ -85,7 +85,7 @@ class Average(ABC):
         if thread.trace is not None:
             raise TraceError(
                 "weights are swapped inside a compiled function",
-                where=where(),
+                where=user_line(),
                 help="write `with average.swapped():` around calls of compiled functions",
             )
         weights = {name: p.numpy() for name, p in self._params.items()}
@@ -143,7 +143,7 @@ class Average(ABC):
         if self._is_swapped:
             raise StateError(
                 "the averages stand in the model at the moment",
-                where=where(),
+                where=user_line(),
                 help="do this outside of `with average.swapped():`",
             )
 

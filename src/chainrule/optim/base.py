@@ -18,7 +18,7 @@ from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, enable_grad, host_effect, host_scalar, no_grad, paused
 from ..frontend.apply import from_array
-from ..frontend.modes import structure, thread, where
+from ..frontend.modes import structure, thread, user_line
 from ..frontend.operations.creation import zeros_like
 from ..ir.memory import aligned_copy
 from .group import Clock, Hyper, ParamGroup, Rule, lr_at, unknown
@@ -269,7 +269,7 @@ class Optimizer(ABC):
         if thread.trace is not None:
             raise TraceError(
                 f"the attribute {name!r} of an optimizer is assigned inside a compiled function",
-                where=where(),
+                where=user_line(),
                 help="assign it outside, between calls",
             )
         super().__setattr__(name, value)

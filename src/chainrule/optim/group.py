@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..errors import ConfigError, TraceError, meant
-from ..frontend.modes import structure, thread, where
+from ..frontend.modes import structure, thread, user_line
 from ..ir.types import is_whole
 from .schedule import Schedule
 
@@ -111,7 +111,7 @@ class ParamGroup(dict[str, Any]):
         if thread.trace is not None:
             raise TraceError(
                 f"the setting {name!r} of an optimizer is changed inside a compiled function",
-                where=where(),
+                where=user_line(),
                 help="change it between calls; a learning rate that follows the steps is a "
                 "schedule: lr=optim.schedule.Exponential(...)",
             )

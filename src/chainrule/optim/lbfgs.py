@@ -12,7 +12,7 @@ from ..arguments import check_state
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, enable_grad, no_grad
 from ..frontend.apply import from_array
-from ..frontend.modes import thread, where
+from ..frontend.modes import thread, user_line
 from .base import Optimizer, Params, Rates, Slots
 from .group import Hyper, given, lr_at
 from .linesearch import Point, Vector, strong_wolfe
@@ -188,13 +188,13 @@ class LBFGS(Optimizer):
         if thread.trace is not None:
             raise TraceError(
                 "LBFGS runs its closure as often as its search needs: no part of a compiled step",
-                where=where(),
+                where=user_line(),
                 help=_ONE_STEP,
             )
         if closure is None:
             raise ConfigError(
                 "LBFGS.step got no closure",
-                where=where(),
+                where=user_line(),
                 help="give a function that computes loss and gradients: optimizer.step(closure)",
             )
         (group,) = self.param_groups

@@ -122,12 +122,12 @@ class NativeProgram:
         self._table, self._table_at = self._pointers.entries, self._pointers.address
         self._pace = Pace(meta.flops, meta.traffic_bytes)
         self._offset = 0
-        self._make_doors()
+        self._make_slots()
         self.bind(states or {})
         _programs.add(self)
 
-    def _make_doors(self) -> None:
-        """Give every slot that is not a state its place."""
+    def _make_slots(self) -> None:
+        """How the array of each slot that is not a state gets in or out."""
         slots = list(enumerate(self.meta.slots))
         moving = [(i, s) for i, s in slots if s.kind in ("arg", "output")]
         small = [(i, s) for i, s in moving if s.nbytes <= STAGED_BYTES]
@@ -136,20 +136,19 @@ class NativeProgram:
             offsets[i] = total
             total += -(-max(slot.nbytes, 1) // ALIGNMENT) * ALIGNMENT
         memory = aligned_empty((total,), np.uint8)
-        doors: list[tuple[str, _Staged | _Direct]] = [
-            (s.kind, _Staged(s, i, memory, offsets[i]) if i in offsets else _Direct(s, i))
-            for i, s in moving
+        ports: list[_Staged | _Direct] = [
+            _Staged(s, i, memory, offsets[i]) if i in offsets else _Direct(s, i) for i, s in moving
         ]
-        self._args = [door for kind, door in doors if kind == "arg"]
-        self._outputs = [door for kind, door in doors if kind == "output"]
+        self._args = [port for port in ports if port.slot.kind == "arg"]
+        self._outputs = [port for port in ports if port.slot.kind == "output"]
         self._scalars = [i for i, s in slots if s.kind == "scalar"]
         self._scalar_row = aligned_empty((len(self._scalars),), np.float64)
         self._go_home()
 
     def _go_home(self) -> None:
         """Point every staged slot and scalar to its own place."""
-        for door in (*self._args, *self._outputs):
-            self._table[door.index] = door.home
+        for port in (*self._args, *self._outputs):
+            self._table[port.index] = port.home
         start = address(self._scalar_row)
         for column, index in enumerate(self._scalars):
             self._table[index] = start + 8 * column
@@ -204,19 +203,19 @@ class NativeProgram:
             raise self._miscounted(len(args), len(scalars))
         with self._lock.calls:
             table = self._table
-            for door, array in zip(self._args, args):  # noqa: B905 (compared above; strict is slow)
-                door.take(array, table)
+            for arg, array in zip(self._args, args):  # noqa: B905 (compared above; strict is slow)
+                arg.take(array, table)
             if self._scalars:
                 self._scalar_row[:] = scalars
-            for door in self._outputs:
-                door.prepare(table)
+            for output in self._outputs:
+                output.prepare(table)
             if self._pace.alone and not self._arena.guarded and self._ready():
                 self._offset = self._done.value = 0
                 with self._lock.slices:
                     self._run(self._ctl, self._table_at, self._arena_at, 0, 1, 1)
             else:
                 self._advance(1, ())
-            return tuple([door.give() for door in self._outputs])
+            return tuple([output.give() for output in self._outputs])
 
     def run_many(
         self, steps: int, *args: Array, scalars: Array | Sequence[Sequence[float]] = ()
@@ -241,24 +240,24 @@ class NativeProgram:
                 for c, i in enumerate(self._scalars)
             ]
             try:
-                for door, array in zip(self._args, args, strict=True):
-                    if door.slot.step_stride:
-                        kept.append(_rows(door.slot, array, steps))
-                        stepped.append((door.index, address(kept[-1]), door.slot.step_bytes))
+                for arg, array in zip(self._args, args, strict=True):
+                    if arg.slot.step_stride:
+                        kept.append(_rows(arg.slot, array, steps))
+                        stepped.append((arg.index, address(kept[-1]), arg.slot.step_bytes))
                     else:
-                        door.take(array, self._table)
+                        arg.take(array, self._table)
                 tables: dict[int, Array] = {}
-                for door in self._outputs:
-                    if door.slot.step_stride:
-                        rows_out = aligned_empty((steps, *door.shape), door.dtype)
-                        tables[door.index] = rows_out
-                        stepped.append((door.index, address(rows_out), door.slot.step_bytes))
+                for output in self._outputs:
+                    if output.slot.step_stride:
+                        rows_out = aligned_empty((steps, *output.shape), output.dtype)
+                        tables[output.index] = rows_out
+                        stepped.append((output.index, address(rows_out), output.slot.step_bytes))
                     else:
-                        door.prepare(self._table)
+                        output.prepare(self._table)
                 self._advance(steps, stepped)
                 done = self.steps_done
                 return tuple(
-                    tables[d.index][:done] if d.index in tables else d.give() for d in self._outputs
+                    tables[o.index][:done] if o.index in tables else o.give() for o in self._outputs
                 )
             finally:
                 self._go_home()

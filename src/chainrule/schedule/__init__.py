@@ -1,6 +1,6 @@
 """Level 6: from the graph to nests, phases and memory."""
 
 from .build import schedule
-from .units import Doors
+from .units import InputLayout
 
-__all__ = ["Doors", "schedule"]
+__all__ = ["InputLayout", "schedule"]

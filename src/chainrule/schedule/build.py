@@ -10,17 +10,17 @@ from .memory import plan_memory
 from .nest import Program
 from .phases import make_phases
 from .tile import tile
-from .units import Doors, Plan, make_plan
+from .units import InputLayout, Plan, make_plan
 from .verify import verify_program
 
 
-def schedule(graph: Graph, doors: Doors, *, fusion: bool = True) -> Program:
+def schedule(graph: Graph, layout: InputLayout, *, fusion: bool = True) -> Program:
     """Plan units, fuse them into clusters, lower those to nests, order phases, place memory.
 
     ``graph`` has been through `passes.optimize`. With ``fusion=False`` every unit is a nest of its
     own; the numbers are the same.
     """
-    plan = make_plan(graph, doors)
+    plan = make_plan(graph, layout)
     clusters, before = fuse(plan, enabled=fusion)
     needed = values_read_elsewhere(clusters, plan)
     nests = [tile(lower_cluster(c, plan, needed)) for c in clusters]

@@ -75,7 +75,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Doors:
+class InputLayout:
     """How the graph's inputs and outputs lie in the caller's memory.
 
     ``stepped``: positions of inputs of which each step takes the next row; ``unaligned``: positions
@@ -95,9 +95,9 @@ class Doors:
         return position not in self.unaligned and not self.step_stride(position, node)
 
 
-def make_plan(graph: Graph, doors: Doors) -> Plan:
+def make_plan(graph: Graph, layout: InputLayout) -> Plan:
     """Decide places and units for ``graph``."""
-    places, slots = _input_places(graph, doors)
+    places, slots = _input_places(graph, layout)
     realized = realized_nodes(graph)
     units: list[Unit] = []
     writers: dict[Node, list[Unit]] = {}
@@ -213,11 +213,11 @@ def _copy_unit(node: Node, value: Node) -> Unit:
     return Unit("map", node, value, value.shape, (0,) * value.ndim, (1,) * value.ndim)
 
 
-def _input_places(graph: Graph, doors: Doors) -> tuple[dict[Node, Place], list[Buffer]]:
+def _input_places(graph: Graph, layout: InputLayout) -> tuple[dict[Node, Place], list[Buffer]]:
     places: dict[Node, Place] = {}
     slots: list[Buffer] = []
     for i, node in enumerate(graph.inputs):
-        stride, aligned = doors.step_stride(i, node), doors.is_aligned(i, node)
+        stride, aligned = layout.step_stride(i, node), layout.is_aligned(i, node)
         buffer = Buffer(f"in{i}", node.dtype, node.size, "external", i, stride, aligned)
         slots.append(buffer)
         places[node] = Place(buffer, node.params["strides"])

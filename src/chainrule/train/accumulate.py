@@ -133,8 +133,8 @@ class Accumulation:
         scalars, effects = len(trace.scalars), len(trace.effects)
         update()
         flag = less(0.5, due)
-        for state, door in zip(list(trace.states), list(trace.doors), strict=True):
-            old, new = before.get(state, door), trace.node(state)
+        for state, node in zip(list(trace.states), list(trace.state_nodes), strict=True):
+            old, new = before.get(state, node), trace.node(state)
             if new is not old:
                 chosen = apply(
                     ops.select, broadcast_to(flag, state.shape), from_node(new), from_node(old)

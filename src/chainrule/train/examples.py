@@ -1,4 +1,4 @@
-"""The door for data: whatever the user has becomes checked arrays of the engine's dtypes, once.
+"""Reading data: whatever the user has becomes checked arrays of the engine's dtypes, once.
 
 Data is ``(X, y)``. ``X`` is one array (anything NumPy reads, or a Tensor) or a tuple of several,
 one for each argument of the model, rows first. Numbers become float32, whole numbers int32 (uint8

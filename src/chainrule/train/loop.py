@@ -70,7 +70,7 @@ class LoopStepper:
 
 def gathered(traced: Traced, arrays: Sequence[Array], batch: int) -> Graph:
     """The graph of ``traced`` reading its batch from whole ``arrays``, at given rows."""
-    whole = [_door(f"data{i}", a) for i, a in enumerate(arrays)]
+    whole = [_data_input(f"data{i}", a) for i, a in enumerate(arrays)]
     rows = input_(kind="arg", name="rows", shape=(batch,), dtype=i32, strides=(1,))
     new: dict[Node, Node] = {}
     for node, data in zip(traced.arguments, whole, strict=True):
@@ -85,7 +85,7 @@ def gathered(traced: Traced, arrays: Sequence[Array], batch: int) -> Graph:
     return Graph((*whole, rows, *kept), outputs, updates)
 
 
-def _door(name: str, array: Array) -> Node:
+def _data_input(name: str, array: Array) -> Node:
     """An input for all rows of the data."""
     return input_(
         kind="arg",

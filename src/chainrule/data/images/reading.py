@@ -1,4 +1,4 @@
-"""The door for images: folders, IDX files, arrays and bundled images become `Images`."""
+"""Reading images: folders, IDX files, arrays and bundled images become `Images`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigError, ShapeError
 from ..apply import tensor_of
-from ..modes import where as user_line
+from ..modes import user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
     absolute,

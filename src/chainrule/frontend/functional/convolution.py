@@ -13,7 +13,7 @@ from ... import ops
 from ...errors import ConfigError, ShapeError
 from ...ir.types import Shape
 from ..apply import apply
-from ..modes import where
+from ..modes import user_line
 from ..operations.shaping import flip, pad, permute, reshape, slice_axis
 from .windows import (
     AXES,
@@ -178,7 +178,7 @@ def convolve_transposed(
     if any(m >= max(s, d) for m, s, d in zip(more, strides, steps, strict=True)):
         raise ConfigError(
             f"output_padding {output_padding} with stride {stride} and dilation {dilation}",
-            where=where(),
+            where=user_line(),
             help="it must be smaller than the stride or the dilation",
         )
     spans = [span(k, d) for k, d in zip(weight.shape[2:], steps, strict=True)]
@@ -188,7 +188,7 @@ def convolve_transposed(
     if any((n - 1) * t + 1 + before + after < e for n, t, e, before, after in sizes):
         raise ShapeError(
             f"padding {padding} leaves nothing of an input of shape {x.shape}",
-            where=where(),
+            where=user_line(),
             help="use less padding",
         )
     rows = _surrounded(channels_last(images), low, high, tuple(t - 1 for t in strides))
@@ -207,12 +207,12 @@ def paddings(padding: Padding, spans: Shape, strides: Shape) -> tuple[Shape, Sha
         return (0,) * len(spans), (0,) * len(spans)
     if padding != "same":
         raise ConfigError(
-            f"padding is {padding!r}", where=where(), help='use a number, "same" or "valid"'
+            f"padding is {padding!r}", where=user_line(), help='use a number, "same" or "valid"'
         )
     if max(strides) > 1:
         raise ConfigError(
             f'padding "same" with stride {strides}',
-            where=where(),
+            where=user_line(),
             help="the size stays the same with stride 1 only; give the padding as a number",
         )
     return tuple((e - 1) // 2 for e in spans), tuple(e // 2 for e in spans)
@@ -254,13 +254,13 @@ def _check_weight(weight: Tensor, axes: int, groups: int, split: int) -> None:
     if weight.ndim != axes + 2:
         raise ShapeError(
             f"weights of shape {weight.shape} have {weight.ndim} axes",
-            where=where(),
+            where=user_line(),
             help=f"give [channels, channels, *kernel] with {axes + 2} axes",
         )
     if split % whole("groups", groups):
         raise ShapeError(
             f"{split} channels do not fall into {groups} groups",
-            where=where(),
+            where=user_line(),
             help="choose groups that divide the channels",
         )
 
@@ -270,7 +270,7 @@ def _check_channels(x: Tensor, images: Tensor, weight: Tensor, wanted: int) -> N
         raise ShapeError(
             f"an input of shape {x.shape} has {images.shape[1]} channels, but weights of shape "
             f"{weight.shape} take {wanted}",
-            where=where(),
+            where=user_line(),
             help=f"give [batch, {wanted}, {AXES[weight.ndim - 2]}]: channels come second",
         )
 
@@ -279,7 +279,7 @@ def _check_bias(bias: Tensor | None, channels: int) -> None:
     if bias is not None and bias.shape != (channels,):
         raise ShapeError(
             f"a bias of shape {bias.shape} does not fit {channels} output channels",
-            where=where(),
+            where=user_line(),
             help=f"give one number for each: ({channels},)",
         )
 
@@ -290,6 +290,6 @@ def _check_reach(sizes: Shape, spans: Shape, low: Shape, high: Shape, weight: Te
         raise ShapeError(
             f"a kernel {weight.shape[2:]} that spans {spans} is larger than the input of {sizes}, "
             f"{padded} with its padding",
-            where=where(),
+            where=user_line(),
             help="use larger images, more padding, a smaller kernel or a smaller dilation",
         )

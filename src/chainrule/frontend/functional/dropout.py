@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...errors import DTypeError, ShapeError
 from ...ir.types import Shape
 from ..apply import tensor_of
-from ..modes import where as user_line
+from ..modes import user_line
 from ..operations.arithmetic import broadcast_to, where
 from ..random import Generator, bernoulli, randn
 from .activations import setting

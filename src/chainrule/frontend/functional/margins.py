@@ -10,8 +10,7 @@ import numpy as np
 from ...errors import DataError, ShapeError
 from ...ir.types import DType
 from ..apply import tensor_of
-from ..modes import thread
-from ..modes import where as user_line
+from ..modes import thread, user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
     Operand,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ShapeError
 from ...ir.types import Shape
-from ..modes import no_grad, where
+from ..modes import no_grad, user_line
 from ..operations import reductions
 from ..operations.arithmetic import sqrt
 from ..operations.shaping import reshape, whole_lengths
@@ -29,7 +29,7 @@ def _last_axes(x: Tensor, normalized_shape: int | Sequence[int]) -> Shape:
     if not shape or x.shape[x.ndim - len(shape) :] != shape or len(shape) > x.ndim:
         raise ShapeError(
             f"an input of shape {x.shape} does not end with {shape}",
-            where=where(),
+            where=user_line(),
             help=f"the last axes must be {shape}, which the layer was made for",
         )
     return tuple(range(x.ndim - len(shape), x.ndim))
@@ -83,7 +83,7 @@ def batch_norm(
     if x.ndim < 2:
         raise ShapeError(
             f"an input of shape {x.shape} has no channels",
-            where=where(),
+            where=user_line(),
             help="give [batch, channels, ...]; a single example is x.unsqueeze(0)",
         )
     setting("eps", eps, eps > 0.0, ABOVE_0)
@@ -94,7 +94,7 @@ def batch_norm(
         if count < 2:
             raise ShapeError(
                 f"batch statistics need more than one value per channel; the input is {x.shape}",
-                where=where(),
+                where=user_line(),
                 help="use a larger batch, or model.eval()",
             )
         mean = reductions.mean(x, axes)
@@ -127,7 +127,7 @@ def group_norm(
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ShapeError(
             f"an input of shape {x.shape} does not fall into {num_groups} groups of channels",
-            where=where(),
+            where=user_line(),
             help="give [batch, channels, ...] and groups that divide the channels",
         )
     grouped = reshape(x, (x.shape[0], num_groups, x.shape[1] // num_groups, *x.shape[2:]))
@@ -164,7 +164,7 @@ def instance_norm(
         raise ShapeError(
             f"statistics of an example need more than one value per channel; the input is "
             f"{x.shape}",
-            where=where(),
+            where=user_line(),
             help="use larger images",
         )
     if running_mean is not None and running_var is not None:

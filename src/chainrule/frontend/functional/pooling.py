@@ -18,7 +18,7 @@ from ... import ops
 from ...errors import ConfigError
 from ...ir.types import Array, Shape, is_whole
 from ..apply import apply
-from ..modes import where as user_line
+from ..modes import user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
     add,

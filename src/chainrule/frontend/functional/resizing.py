@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import ConfigError, ShapeError
 from ...ir.types import Shape
 from ..apply import separate
-from ..modes import where
+from ..modes import user_line
 from ..operations.arithmetic import broadcast_to
 from ..operations.shaping import pad as pad_all
 from ..operations.shaping import permute, reshape, slice_axis
@@ -48,7 +48,7 @@ def interpolate(
     if axes < 1 or MODES[mode] not in (None, axes):
         raise ConfigError(
             f"interpolation {mode!r} of an input of shape {x.shape}",
-            where=where(),
+            where=user_line(),
             help=HELP,
         )
     sizes, scales = _target(x.shape[2:], size, scale_factor)
@@ -65,16 +65,16 @@ def check_interpolation(
 ) -> None:
     """`ConfigError` for settings of `interpolate` that no image fits."""
     if mode not in MODES:
-        raise ConfigError(f"interpolation {mode!r} is not known", where=where(), help=HELP)
+        raise ConfigError(f"interpolation {mode!r} is not known", where=user_line(), help=HELP)
     if align_corners is not None and mode == "nearest":
         raise ConfigError(
-            'align_corners with mode "nearest"', where=where(), help="it is for blending modes"
+            'align_corners with mode "nearest"', where=user_line(), help="it is for blending modes"
         )
     if (size is None) == (scale_factor is None):
         given = "neither" if size is None else "both"
         raise ConfigError(
             f"interpolation got {given} of size and scale_factor",
-            where=where(),
+            where=user_line(),
             help="give one of them",
         )
 
@@ -89,7 +89,7 @@ def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     if x.ndim != 4 or x.shape[1] % (r * r):
         raise ShapeError(
             f"an input of shape {x.shape} cannot be shuffled by {r}",
-            where=where(),
+            where=user_line(),
             help=f"give [batch, channels, height, width] with a multiple of {r * r} channels",
         )
     n, channels, height, width = x.shape
@@ -106,13 +106,13 @@ def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float 
     A negative width takes elements away.
     """
     if mode != "constant":
-        raise ConfigError(f"padding mode {mode!r}", where=where(), help='there is "constant"')
+        raise ConfigError(f"padding mode {mode!r}", where=user_line(), help='there is "constant"')
     given = tuple(padding) if isinstance(padding, Iterable) else (padding,)
     widths = per_axis("padding", given, len(given), least=None)
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ConfigError(
             f"padding {padding!r} for an input of shape {x.shape}",
-            where=where(),
+            where=user_line(),
             help="give two numbers for each axis, beginning with the last axis",
         )
     low, high = [0] * x.ndim, [0] * x.ndim
@@ -120,7 +120,9 @@ def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float 
         low[-1 - i], high[-1 - i] = widths[2 * i], widths[2 * i + 1]
     if any(n + a + b < 0 for n, a, b in zip(x.shape, low, high, strict=True)):
         raise ShapeError(
-            f"padding {padding!r} leaves nothing of {x.shape}", where=where(), help="take away less"
+            f"padding {padding!r} leaves nothing of {x.shape}",
+            where=user_line(),
+            help="take away less",
         )
     if max((*low, *high)) > 0:
         x = pad_all(x, tuple(max(n, 0) for n in low), tuple(max(n, 0) for n in high), value)
@@ -143,14 +145,14 @@ def _target(
     if len(factors) != axes or not all(_is_factor(f) for f in factors):
         raise ConfigError(
             f"scale_factor is {scale_factor!r}",
-            where=where(),
+            where=user_line(),
             help=f"give a number above 0, or {axes} of them",
         )
     wanted = tuple(int(n * f) for n, f in zip(sizes, factors, strict=True))
     if min(wanted) < 1:
         raise ShapeError(
             f"scale_factor {scale_factor!r} leaves nothing of {sizes}",
-            where=where(),
+            where=user_line(),
             help="use a larger one",
         )
     return wanted, [1.0 / f for f in factors]

@@ -11,7 +11,7 @@ from ... import ops
 from ...errors import ConfigError, DTypeError, ShapeError
 from ...ir.types import Array, DType, Shape, is_whole
 from ..apply import apply, tensor_of
-from ..modes import where
+from ..modes import user_line
 from ..operations.shaping import pad, permute, reshape, slice_axis
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def per_axis(name: str, value: object, axes: int, least: int | None = 1) -> Shap
         shown = given[0] if axes == 1 == len(given) else value
         number = "a whole number" + ("" if least is None else f" of at least {least}")
         each = "" if axes == 1 else f", or {axes} of them"
-        raise ConfigError(f"{name} is {shown!r}", where=where(), help=f"give {number}{each}")
+        raise ConfigError(f"{name} is {shown!r}", where=user_line(), help=f"give {number}{each}")
     return sizes if len(sizes) == axes else sizes * axes
 
 
@@ -57,7 +57,7 @@ def batched(x: Tensor, axes: int) -> Tensor:
     if x.dtype is not DType.f32:
         raise DTypeError(
             f"an image layer got an input of dtype {x.dtype!r}",
-            where=where(),
+            where=user_line(),
             help="convert it with x.astype(np.float32), or x.float() for a Tensor",
         )
     if x.ndim == axes + 2:
@@ -67,7 +67,7 @@ def batched(x: Tensor, axes: int) -> Tensor:
     named = AXES[axes]
     raise ShapeError(
         f"an input of shape {x.shape} has {x.ndim} axes",
-        where=where(),
+        where=user_line(),
         help=f"give [batch, channels, {named}]: {axes + 2} axes, or {axes + 1} without the batch",
     )
 
@@ -164,13 +164,13 @@ def windows_of(
     if any(2 * p > e for p, e in zip(around, spans, strict=True)):
         raise ConfigError(
             f"padding {padding} of windows of {kernel}",
-            where=where(),
+            where=user_line(),
             help="at most half of the window may lie outside",
         )
     if any(n + 2 * p < e for n, p, e in zip(x.shape[2:], around, spans, strict=True)):
         raise ShapeError(
             f"a window of {tuple(spans)} is larger than an input of shape {x.shape}",
-            where=where(),
+            where=user_line(),
             help="use a smaller window, larger images, or fewer pooling layers",
         )
     settings = zip(x.shape[2:], kernel, strides, around, steps, strict=True)

@@ -18,7 +18,7 @@ from ...errors import DTypeError, ShapeError
 from ...ir.primitive import Primitive
 from ...ir.types import Array, DType, Shape
 from ..apply import apply, scalar, separate, tensor_of
-from ..modes import where as user_line
+from ..modes import user_line
 from ..storage import Storage
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ...errors import ChainruleError, ConfigError, DataError, DTypeError, ShapeE
 from ...ir.memory import aligned_empty, order_of
 from ...ir.types import DType, Shape
 from ..apply import apply, from_array, new_tensor, scalar, tensor_of
-from ..modes import thread, where
+from ..modes import thread, user_line
 from ..storage import Storage
 from .arithmetic import broadcast_to, cast, is_number
 
@@ -27,7 +27,7 @@ DTypeLike = DType | npt.DTypeLike
 def dtype_of(dtype: DTypeLike) -> DType:
     """The engine's dtype for ``dtype``: its own, or what NumPy calls so."""
     if dtype is None:  # NumPy would read it as float64
-        raise DTypeError("None is no dtype", where=where(), help='use "float32", for example')
+        raise DTypeError("None is no dtype", where=user_line(), help='use "float32", for example')
     return dtype if isinstance(dtype, DType) else DType.of(dtype)
 
 
@@ -47,7 +47,7 @@ def lengths_of(shape: Sequence[Any]) -> Shape:
     if min(lengths, default=0) < 0:
         raise ShapeError(
             f"there is no Tensor of shape {tuple(shape)}",
-            where=where(),
+            where=user_line(),
             help="every axis has a whole number of elements, from 0",
         )
     return lengths
@@ -65,7 +65,7 @@ def tensor(data: Any, dtype: DTypeLike | None = None, *, requires_grad: bool = F
         if array.ndim and thread.trace is None:
             raise DTypeError(
                 f"a float64 Tensor must be a single number, not of shape {array.shape}",
-                where=where(),
+                where=user_line(),
                 help="use float32",
             )
         return scalar(array.item(), DType.f64)
@@ -140,7 +140,7 @@ def arange(start: float, stop: float | None = None, step: float = 1) -> Tensor:
     if all(map(is_number, (first, last, step))) and (last - first) * step < 0:
         raise ConfigError(
             f"arange({first!r}, {last!r}, {step!r}) leads away from {last!r}",
-            where=where(),
+            where=user_line(),
             help=f"the step must be {'below' if last < first else 'above'} 0",
         )
     try:
@@ -160,7 +160,7 @@ def linspace(start: float, stop: float, steps: int) -> Tensor:
 def _no_row(call: str, error: Exception) -> ChainruleError:
     if isinstance(error, ChainruleError):
         return error
-    return ConfigError(f"{call} makes no row of numbers", where=where(), help=str(error))
+    return ConfigError(f"{call} makes no row of numbers", where=user_line(), help=str(error))
 
 
 def eye(n: int, m: int | None = None) -> Tensor:
@@ -184,7 +184,7 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     if labels.dtype.is_float:
         raise DTypeError(
             f"classes are whole numbers, not {labels.dtype!r}",
-            where=where(),
+            where=user_line(),
             help="convert them with x.astype(np.int32), or x.int() for a Tensor",
         )
     shape = (*labels.shape, *lengths_of((num_classes,)))
@@ -192,7 +192,7 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     if numbers.size and not 0 <= numbers.min() <= numbers.max() < num_classes:
         raise DataError(
             f"classes from {numbers.min()} to {numbers.max()} are not among {num_classes}",
-            where=where(),
+            where=user_line(),
             help=f"count classes from 0 to {num_classes - 1}",
         )
     wanted = broadcast_to(cast(labels, DType.i32).unsqueeze(-1), shape)
@@ -213,7 +213,9 @@ def _triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
     x = tensor_of(x)
     if x.ndim < 2:
         raise ShapeError(
-            f"shape {x.shape} has no triangle", where=where(), help="give a matrix, or many of them"
+            f"shape {x.shape} has no triangle",
+            where=user_line(),
+            help="give a matrix, or many of them",
         )
     rows = iota(x.shape, x.ndim - 2) + diagonal
     columns = iota(x.shape, x.ndim - 1)

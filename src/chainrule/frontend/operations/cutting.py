@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ... import ops
 from ...errors import ShapeError
 from ..apply import apply, from_node, separate
-from ..modes import no_grad, thread, where
+from ..modes import no_grad, thread, user_line
 from ..pieces import cut, cutting
 from . import indexing, shaping
 from .creation import shape_of
@@ -34,7 +34,7 @@ def _not_stretched(source: Tensor, new: Tensor, *_: Any) -> Tensor:
     if new.numel() != source.numel():
         raise ShapeError(
             f"shape {new.shape} was stretched from {source.shape}: several elements are one",
-            where=where(),
+            where=user_line(),
             help="write .clone() for a Tensor of its own before changing it",
         )
     return shaping.reshape(new, source.shape)

@@ -15,11 +15,10 @@ from ...errors import DTypeError, ShapeError
 from ...ir.graph import Node
 from ...ir.types import DType
 from ..apply import apply, from_array, scalar, tensor_of
-from ..modes import thread, where
+from ..modes import thread, user_line
 from ..storage import Storage
 from . import shaping
-from .arithmetic import broadcast_to, cast, is_number, less
-from .arithmetic import where as choose
+from .arithmetic import broadcast_to, cast, is_number, less, where
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -67,11 +66,11 @@ def _items(key: Any, ndim: int) -> list[Any]:
     items = [_known(i) for i in (key if isinstance(key, tuple) else (key,))]
     used = sum(1 for i in items if i is not None and i is not Ellipsis)
     if used > ndim:
-        raise ShapeError(f"{used} indices for a Tensor with {ndim} axes", where=where())
+        raise ShapeError(f"{used} indices for a Tensor with {ndim} axes", where=user_line())
     rest: list[Any] = [slice(None)] * (ndim - used)
     dots = [n for n, i in enumerate(items) if i is Ellipsis]
     if len(dots) > 1:
-        raise ShapeError("an index may contain `...` once", where=where())
+        raise ShapeError("an index may contain `...` once", where=user_line())
     if not dots:
         return items + rest
     return items[: dots[0]] + rest + items[dots[0] + 1 :]
@@ -85,12 +84,12 @@ def _integer(item: Any, length: int, axis: int) -> int:
     if index is None:
         raise DTypeError(
             f"{item!r} is no index",
-            where=where(),
+            where=user_line(),
             help="use whole numbers, slices, None, ... and arrays of whole numbers",
         )
     if not -length <= index < length:
         raise ShapeError(
-            f"index {index} is outside of axis {axis} with length {length}", where=where()
+            f"index {index} is outside of axis {axis} with length {length}", where=user_line()
         )
     return index % length
 
@@ -101,7 +100,7 @@ def _bounds(item: slice, length: int) -> tuple[int, int, int]:
     except (TypeError, ValueError) as error:
         raise ShapeError(
             f"{item!r} cuts out nothing: {error}",
-            where=where(),
+            where=user_line(),
             help="give whole numbers, or leave them out; the step is not 0",
         ) from None
 
@@ -130,7 +129,7 @@ def get(x: Tensor, key: Any) -> Tensor:
     result = shaping.reshape(_sliced(x, bounds), shape)
     if len(arrays) > 1:
         raise ShapeError(
-            "an index may contain one array", where=where(), help="index the axes one by one"
+            "an index may contain one array", where=user_line(), help="index the axes one by one"
         )
     if not arrays:
         return result
@@ -184,19 +183,19 @@ def take(x: Tensor, indices: Any, dim: int) -> Tensor:
     if index.dtype is DType.bool:
         raise DTypeError(
             "a bool mask cannot be an index: the shape of the result would depend on numbers",
-            where=where(),
+            where=user_line(),
             help="use cr.where(mask, x, 0), or NumPy outside of the model",
         )
     if index.dtype.is_float:
-        raise DTypeError("an index must be whole numbers", where=where())
+        raise DTypeError("an index must be whole numbers", where=user_line())
     if thread.trace is None:
         numbers = index.concrete
         if numbers.size and not (-length <= numbers.min() and numbers.max() < length):
-            raise beyond(f"{numbers.min()} to {numbers.max()}", axis, length, where())
+            raise beyond(f"{numbers.min()} to {numbers.max()}", axis, length, user_line())
         index = from_array(np.where(numbers < 0, numbers + length, numbers).astype(np.int32))
     else:
         index = cast(index, DType.i32)
-        index = choose(less(index, 0), index + length, index)
+        index = where(less(index, 0), index + length, index)
     return apply(ops.gather, x, index, axis=axis)
 
 
@@ -209,10 +208,10 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     if given.dtype.is_float and not x.dtype.is_float:
         raise DTypeError(
             f"a real number does not fit into {x.dtype!r}",
-            where=where(),
+            where=user_line(),
             help="convert the Tensor first, with x.float()",
         )
-    return choose(mask, scalar(value, x.dtype) if is_number(value) else cast(given, x.dtype), x)
+    return where(mask, scalar(value, x.dtype) if is_number(value) else cast(given, x.dtype), x)
 
 
 def put(x: Tensor, key: Any, value: Any) -> Tensor:
@@ -225,7 +224,7 @@ def put(x: Tensor, key: Any, value: Any) -> Tensor:
     if any(map(_is_index_array, items)):
         raise ShapeError(
             "assignment takes integers and slices as index",
-            where=where(),
+            where=user_line(),
             help="use cr.where(condition, a, b) for anything else",
         )
     ranges = [_range(item, x.shape[axis], axis) for axis, item in enumerate(items)]
@@ -245,7 +244,7 @@ def put(x: Tensor, key: Any, value: Any) -> Tensor:
         "interior": tuple(r.step - 1 if len(r) > 1 else 0 for r in ranges),
     }
     inside = shaping.pad(broadcast_to(scalar(True, DType.bool), shape), **widths)
-    return choose(inside, shaping.pad(new, **widths), x)
+    return where(inside, shaping.pad(new, **widths), x)
 
 
 def _range(item: Any, length: int, axis: int) -> range:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ... import ops
 from ...errors import ShapeError
 from ..apply import apply, tensor_of
-from ..modes import where
+from ..modes import user_line
 from .arithmetic import broadcast_shapes, broadcast_to, cast, common_dtype
 from .shaping import reshape, transpose
 
@@ -26,7 +26,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError(
             f"shapes {a.shape} and {b.shape} cannot be multiplied as matrices",
-            where=where(),
+            where=user_line(),
             help="use * for a product with a number",
         )
     dtype = common_dtype(a.dtype, b.dtype)
@@ -38,7 +38,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     if a.shape[-1] != b.shape[-2]:
         raise ShapeError(
             f"shapes {a.shape} and {b.shape} cannot be multiplied",
-            where=where(),
+            where=user_line(),
             help=f"the last axis of the first ({a.shape[-1]}) must equal the second to last of "
             f"the second ({b.shape[-2]})",
         )

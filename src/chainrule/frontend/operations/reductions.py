@@ -13,7 +13,7 @@ from ... import ops
 from ...errors import ConfigError, ShapeError
 from ...ir.types import DType
 from ..apply import apply, scalar, tensor_of
-from ..modes import where as user_line
+from ..modes import user_line
 from ..storage import Storage
 from .arithmetic import (
     absolute,

@@ -12,7 +12,7 @@ from ... import ops
 from ...errors import ShapeError
 from ...ir.types import DType, Shape
 from ..apply import apply, scalar, separate, tensor_of
-from ..modes import where
+from ..modes import user_line
 from .arithmetic import broadcast_to, cast, common_dtype
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def axis_of(axis: int, ndim: int) -> int:
     """``axis`` counted from the front; `ShapeError` if there is no such axis."""
     (axis,) = whole_lengths((axis,), "an axis")
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"a Tensor with {ndim} axes has no axis {axis}", where=where())
+        raise ShapeError(f"a Tensor with {ndim} axes has no axis {axis}", where=user_line())
     return axis % ndim
 
 
@@ -36,7 +36,9 @@ def whole_lengths(values: Iterable[Any], what: str) -> Shape:
         return tuple(operator.index(v) for v in given)
     except TypeError:
         shown = given[0] if len(given) == 1 else given
-        raise ShapeError(f"{what} is {shown!r}", where=where(), help="give whole numbers") from None
+        raise ShapeError(
+            f"{what} is {shown!r}", where=user_line(), help="give whole numbers"
+        ) from None
 
 
 def axes_of(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
@@ -48,7 +50,7 @@ def axes_of(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise ShapeError(
             f"axes {given} name one axis twice",
-            where=where(),
+            where=user_line(),
             help="axes count from the front, and from the end as -1, -2, ...; name each once",
         )
     return found
@@ -66,7 +68,7 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
         if rest == 0 or size % rest:
             raise ShapeError(
                 f"{size} elements do not fill shape {new}",
-                where=where(),
+                where=user_line(),
                 help=f"the product of the lengths beside -1 must divide {size}",
             )
         new = tuple(size // rest if n == -1 else n for n in new)
@@ -81,7 +83,7 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if first > last:
         raise ShapeError(
             f"cannot merge axes {start_dim} to {end_dim}",
-            where=where(),
+            where=user_line(),
             help=f"of {x.ndim} axes these are {first} to {last}: give the earlier one first",
         )
     merged = math.prod(x.shape[first : last + 1])
@@ -130,7 +132,7 @@ def expand(x: Tensor, shape: Sequence[int]) -> Tensor:
     if min(wanted, default=0) < 0:
         raise ShapeError(
             f"shape {x.shape} does not stretch to {shape}",
-            where=where(),
+            where=user_line(),
             help="-1 keeps the length of an axis that there is; new axes in front need a length",
         )
     return broadcast_to(x, wanted)
@@ -141,7 +143,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     xs = [tensor_of(t) for t in (tensors if isinstance(tensors, Iterable) else ())]
     if not xs:
         raise ShapeError(
-            "cat needs at least one Tensor", where=where(), help=f"it was given {tensors!r}"
+            "cat needs at least one Tensor", where=user_line(), help=f"it was given {tensors!r}"
         )
     dtype = reduce(common_dtype, (x.dtype for x in xs))
     return apply(ops.concat, *(cast(x, dtype) for x in xs), axis=axis_of(dim, xs[0].ndim))
@@ -170,7 +172,9 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
         (size,) = whole_lengths((size,), "the size of a piece")
         if size < 1:
             raise ShapeError(
-                f"pieces of size {size} divide nothing", where=where(), help="use a size from 1 on"
+                f"pieces of size {size} divide nothing",
+                where=user_line(),
+                help="use a size from 1 on",
             )
         sizes = [min(size, length - at) for at in range(0, length, size)]
     else:
@@ -178,7 +182,7 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
     if sum(sizes) != length or min(sizes, default=0) < 0:
         raise ShapeError(
             f"pieces {sizes} do not add up to {length}",
-            where=where(),
+            where=user_line(),
             help=f"sizes must add up to the length of axis {axis}, or be one number for all",
         )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
@@ -193,7 +197,7 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     (chunks,) = whole_lengths((chunks,), "the number of chunks")
     if chunks < 1:
         raise ShapeError(
-            f"nothing can be cut into {chunks} pieces", where=where(), help="use 1 at least"
+            f"nothing can be cut into {chunks} pieces", where=user_line(), help="use 1 at least"
         )
     length = x.shape[axis_of(dim, x.ndim)]
     return split(x, max(1, -(-length // chunks)), dim)
