@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chainrule.data import Pipeline, infer_schema, prepare, read_table
+from chainrule.data import Preprocessor, infer_schema, prepare, read_table
 from chainrule.errors import DataError
 
 CELLS = st.one_of(
@@ -76,7 +76,7 @@ def test_the_whole_way_is_a_number_or_a_data_error(rows: list[list[str]], tmp_pa
         for j, cardinality in enumerate(part.features.cardinalities):
             assert (part.features.codes[:, j] >= 0).all()
             assert (part.features.codes[:, j] < cardinality).all()
-    again = Pipeline.from_json(data.pipeline.to_json())
+    again = Preprocessor.from_json(data.pipeline.to_json())
     inputs = again.transform(read_table(path), data.test.rows)
     np.testing.assert_array_equal(inputs.numeric, data.test.features.numeric)
 
@@ -95,7 +95,7 @@ def test_any_bytes(content: bytes, tmp_path: Path) -> None:
 def test_standardised_columns_have_mean_0_and_spread_1(values: list[float], gaps: int) -> None:
     columns = {"x": [*values, *[math.nan] * gaps], "k": list(range(len(values) + gaps))}
     table = read_table(columns)
-    numeric = Pipeline.fit(table, infer_schema(table)[0]).transform(table)
+    numeric = Preprocessor.fit(table, infer_schema(table)[0]).transform(table)
     if "x" in numeric.names and len(set(values)) > 1:
         x = numeric.numeric[: len(values), 0].astype(np.float64)
         assert abs(x.mean()) < 1e-3

@@ -106,7 +106,7 @@ def test_missing_values_change_what_a_column_is() -> None:
     assert kinds(infer_schema(table)[0])["x"] == "category"
     schema, _ = infer_schema(table, missing={"y": [7, 8]})
     assert schema.missing == {"y": (7, 8)}
-    assert table.with_missing({"y": [7, 8]}).facts("y").present == N - 2
+    assert table.with_missing({"y": [7, 8]}).stats("y").present == N - 2
 
 
 def test_the_chol_of_the_heart_table_is_suggested() -> None:

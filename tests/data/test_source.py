@@ -145,7 +145,7 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
     gzip_path.write_bytes(gzip.compress((tmp_path / "t.parquet").read_bytes()))
     for path in (tmp_path / "t.parquet", gzip_path):
         table = read_table(path)
-        kinds = [table.facts(c).storage for c in table.columns]
+        kinds = [table.stats(c).storage for c in table.columns]
         assert kinds == ["number", "text", "datetime", "boolean"]
         assert texts(table)["n"] == ["1.5", None]
 
@@ -221,7 +221,7 @@ class TestPython:
     def test_frames_agree(self, make: Any) -> None:
         table = read_table(make(FRAME))
         assert table.n_rows == 3
-        kinds = [table.facts(c).storage for c in table.columns]
+        kinds = [table.stats(c).storage for c in table.columns]
         assert kinds == ["number", "number", "text", "boolean", "datetime"]
         (_, chunk), *_ = table.read(
             {"n": "number", "x": "number", "s": "text", "b": "truth", "d": "time"}

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from chainrule.data import Pipeline, infer_schema, read_table
+from chainrule.data import Preprocessor, infer_schema, read_table
 from chainrule.table import Predictor
 from chainrule.table.evaluation import CLASSES, POINTS, confusion, missing_counts, residuals
 
@@ -72,7 +72,7 @@ def test_missing_values_are_counted_from_the_inputs() -> None:
         "many": [None if i % 4 == 0 else f"m{i % 30}" for i in range(90)],
     })  # fmt: skip
     schema, _ = infer_schema(table)
-    pipeline = Pipeline.fit(table, schema)
+    pipeline = Preprocessor.fit(table, schema)
     found = missing_counts(pipeline, pipeline.transform(table))
     assert found["full"] == 0
     assert found["gaps"] == 10

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from chainrule.data import Pipeline, Schema, Target
+from chainrule.data import Preprocessor, Schema, Target
 from chainrule.table.scoring import baseline, classification, metric_names
 from chainrule.train import Scores
 
 
-def pipeline(task: str, classes: tuple[str, ...], mean: float = 0.0) -> Pipeline:
-    return Pipeline(Schema((), Target("y", task, classes)), (), target_mean=mean)  # type: ignore[arg-type]
+def pipeline(task: str, classes: tuple[str, ...], mean: float = 0.0) -> Preprocessor:
+    return Preprocessor(Schema((), Target("y", task, classes)), (), target_mean=mean)  # type: ignore[arg-type]
 
 
 def test_binary_baseline() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError, StateError
-from chainrule.train import Checkpoint, Checkpoints, checkpoint
+from chainrule.train import Checkpoint, Checkpoints, weights_file
 from chainrule.train.interrupts import Interrupts
 from resealing import reseal
 
@@ -206,7 +206,7 @@ def test_a_failed_write_leaves_what_was_there(
         calls.append(path)
         if len(calls) == failing:
             raise StateError("no room")
-        checkpoint.write_whole(path, content)
+        weights_file.write_whole(path, content)
 
     monkeypatch.setattr("chainrule.train.checkpoints.write_whole", write)
     with store.writing(resume=True), pytest.raises(StateError):

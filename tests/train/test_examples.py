@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.train.examples import inputs_of, narrowed, read_examples
+from chainrule.train.examples import narrowed, read_examples, read_inputs
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_refused(data: Any, message: str) -> None:
 
 def test_a_number_is_not_data() -> None:
     with pytest.raises(ShapeError, match="one row for each example"):
-        inputs_of(3.0, "data")
+        read_inputs(3.0, "data")

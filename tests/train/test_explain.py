@@ -13,7 +13,7 @@ from chainrule.frontend import Tensor, manual_seed, no_grad
 from chainrule.frontend.operations.arithmetic import log
 from chainrule.train import Callback, Trainer
 from chainrule.train.callbacks import TerminateOnNaN
-from chainrule.train.explain import Trail
+from chainrule.train.explain import ReplayLog
 from chainrule.train.order import Order
 from train.problems_small import line, linear_trainer, weights
 
@@ -98,7 +98,7 @@ def test_no_copies_without_it() -> None:
     with pytest.raises(TrainingError) as raised:
         trainer.fit(poisoned(), batch_size=8, verbose=False)
     assert raised.value.what == "the loss became nan"
-    assert trainer._trail is None
+    assert trainer._replay_log is None
 
 
 def test_copies_take_a_fixed_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,16 +106,16 @@ def test_copies_take_a_fixed_share_of_the_time(monkeypatch: pytest.MonkeyPatch) 
     now = [0.0]
     monkeypatch.setattr("chainrule.train.explain.time.perf_counter", lambda: now[0])
     copies: list[float] = []
-    trail = Trail(trainer)
+    replay_log = ReplayLog(trainer)
 
     def copy() -> None:
         copies.append(now[0])
         now[0] += 0.1
-        trail._made, trail._cost = now[0], 0.1
+        replay_log._made, replay_log._cost = now[0], 0.1
 
-    monkeypatch.setattr(trail, "_copy", copy)
+    monkeypatch.setattr(replay_log, "_copy", copy)
     while now[0] < 240.0:
-        trail.before(np.zeros((1, 1), np.int32))
+        replay_log.before(np.zeros((1, 1), np.int32))
         now[0] += 0.25
     assert 11 <= len(copies) <= 13
 

@@ -6,10 +6,10 @@ data.train.features.numeric, data.train.target, data.pipeline.to_json()
 """
 
 from chainrule.data.bundles import BUNDLED, Bundled, bundled, resolve_source
-from chainrule.data.finding import CODES, Finding
+from chainrule.data.findings import CODES, Finding
 from chainrule.data.fit import FitOptions
-from chainrule.data.pipeline import Features, Pipeline, read_target
-from chainrule.data.prepare import Examples, Prepared, divide, prepare
+from chainrule.data.prepare import Prepared, PreparedRows, divide, prepare
+from chainrule.data.preprocessor import Features, Preprocessor, read_target
 from chainrule.data.schema import Column, Kind, Schema, infer_schema
 from chainrule.data.source import read_table
 from chainrule.data.split import Split, shuffled, split_rows
@@ -21,13 +21,13 @@ __all__ = [
     "CODES",
     "Bundled",
     "Column",
-    "Examples",
     "Features",
     "Finding",
     "FitOptions",
     "Kind",
-    "Pipeline",
     "Prepared",
+    "PreparedRows",
+    "Preprocessor",
     "Schema",
     "Split",
     "Table",

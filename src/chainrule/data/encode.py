@@ -1,6 +1,6 @@
 """Fitted encoders: how the values of one column become numbers for the network.
 
-Each is a frozen record of what was fitted, so that the pipeline can be written as JSON and read
+Each is a frozen record of what was fitted, so that the preprocessor can be written as JSON and read
 back. ``encode`` is pure; what it had to mend is counted in a ``Tally``.
 """
 

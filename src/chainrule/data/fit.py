@@ -18,7 +18,7 @@ from chainrule.data.encode import (
     Part,
     date_parts,
 )
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.moments import MedianSelect, Moments
 from chainrule.data.schema import Column, Schema
 from chainrule.data.table import ReadAs, Table

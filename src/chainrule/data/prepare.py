@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.fit import FitOptions
-from chainrule.data.pipeline import Features, Pipeline, read_target
+from chainrule.data.preprocessor import Features, Preprocessor, read_target
 from chainrule.data.schema import Kind, Schema, infer_schema
 from chainrule.data.split import Split, fold_rows, split_rows
 from chainrule.data.table import Cell, Table
 from chainrule.data.target import Task
 
-__all__ = ["Division", "Examples", "Prepared", "divide", "prepare"]
+__all__ = ["Division", "Prepared", "PreparedRows", "divide", "prepare"]
 
 FEW_ROWS = 100
 FEW_OF_A_CLASS = 5
 
 
 @dataclass(frozen=True)
-class Examples:
+class PreparedRows:
     """Inputs and encoded targets of the rows ``rows`` of the table, in that order."""
 
     features: Features
@@ -40,10 +40,10 @@ class Prepared:
     """Everything that training needs: fitted on ``train`` alone, applied to all three parts."""
 
     schema: Schema
-    pipeline: Pipeline
-    train: Examples
-    val: Examples
-    test: Examples
+    pipeline: Preprocessor
+    train: PreparedRows
+    val: PreparedRows
+    test: PreparedRows
     findings: tuple[Finding, ...]
 
 
@@ -114,32 +114,34 @@ def prepare(
     the same bits. Arrays that are too large for memory are put into files of ``folder``. Raises
     DataError or ConfigError as ``infer_schema`` and ``split_rows`` do.
     """
-    found = divide(
+    division = divide(
         table, target, task=task, kinds=kinds, missing=missing, ignore=ignore,
         fractions=fractions, fold=fold, seed=seed,
     )  # fmt: skip
-    table, schema, usable, parts = found.table, found.schema, found.usable, found.parts
-    pipeline = Pipeline.fit(table, schema, usable[parts.train], options)
-    encoded = pipeline.encode_target(found.values)
+    table, schema, usable, parts = division.table, division.schema, division.usable, division.parts
+    preprocessor = Preprocessor.fit(table, schema, usable[parts.train], options)
+    encoded = preprocessor.encode_target(division.values)
 
     chosen: dict[str, NDArray[np.int64]] = vars(parts)
     rows = {name: usable[part] for name, part in chosen.items()}
-    features = pipeline.transform_parts(table, rows, folder=folder)
-    examples = {n: Examples(features[n], encoded[part], rows[n]) for n, part in chosen.items()}
-    return Prepared(schema, pipeline, **examples, findings=(*found.findings, *pipeline.findings))
+    features = preprocessor.transform_parts(table, rows, folder=folder)
+    examples = {n: PreparedRows(features[n], encoded[part], rows[n]) for n, part in chosen.items()}
+    return Prepared(
+        schema, preprocessor, **examples, findings=(*division.findings, *preprocessor.findings)
+    )
 
 
 def _notice_classes(schema: Schema, codes: NDArray[np.int64], parts: Split) -> list[Finding]:
     labels = schema.target.classes if schema.target else ()
-    found = []
+    findings = []
     counts = np.bincount(codes, minlength=len(labels))
     rare = [f"{label}: {n}" for label, n in zip(labels, counts, strict=True) if n < FEW_OF_A_CLASS]
     if rare:
         message = f"{len(rare)} of {len(labels)} classes have very few rows and cannot be judged"
-        found.append(Finding("D111", "warning", message, ", ".join(rare[:8])))
+        findings.append(Finding("D111", "warning", message, ", ".join(rare[:8])))
     trained = set(codes[parts.train].tolist())
     absent = [str(label) for i, label in enumerate(labels) if counts[i] and i not in trained]
     if absent:
         message = "classes without a training row are never predicted"
-        found.append(Finding("D111", "warning", message, ", ".join(absent[:8])))
-    return found
+        findings.append(Finding("D111", "warning", message, ", ".join(absent[:8])))
+    return findings

@@ -70,24 +70,24 @@ def select(table: Table, query: str) -> Table:
         n_rows=n_rows,
         types=tuple(type for _, type in database.columns()),
         from_text=False,
-        _facts={},
+        _stats={},
     )
 
 
 def _typed(table: Table, column: str) -> str:
     """The SQL of a column with the type that was inferred for it."""
-    facts = table.facts(column)
+    stats = table.stats(column)
     index = table.index(column)
     cell, type = f"c{index}", table.types[index]
     if not table.from_text:
         return cell
-    if facts.storage == "number":
-        exact = facts.whole and not facts.infinite
-        exact = exact and max(-facts.minimum, facts.maximum) < 2**53
+    if stats.storage == "number":
+        exact = stats.whole and not stats.infinite
+        exact = exact and max(-stats.minimum, stats.maximum) < 2**53
         number = number_of(cell, type)
         return f"CAST({number} AS BIGINT)" if exact else number
-    if facts.storage == "boolean":
+    if stats.storage == "boolean":
         return f"CAST({truth_of(cell, type)} AS BOOLEAN)"
-    if facts.storage == "datetime":
-        return time_of(cell, type, facts.date_format)
+    if stats.storage == "datetime":
+        return time_of(cell, type, stats.date_format)
     return trimmed(cell, type)

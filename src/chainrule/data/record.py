@@ -1,6 +1,6 @@
-"""A pipeline as JSON and back. Reading is strict: every key, every type, nothing more.
+"""A preprocessor as JSON and back. Reading is strict: every key, every type, nothing more.
 
-The text holds data only, no code, so a pipeline from a stranger is as safe as a table.
+The text holds data only, no code, so a preprocessor from a stranger is as safe as a table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each column is and what the target asks for, inferred from exact facts.
+"""What each column is and what the target asks for, inferred from exact statistics.
 
 Every rule that leaves a column out or changes how it is read says so in a finding, and every choice
 can be overruled by ``kinds``, ``ignore``, ``missing`` and ``task``.
@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from chainrule.data.facts import Facts
-from chainrule.data.finding import Finding
-from chainrule.data.noticing import notice_missing_spike, notice_repeated_rows, notice_words
+from chainrule.data.column_findings import notice_missing_spike, notice_repeated_rows, notice_words
+from chainrule.data.column_stats import ColumnStats
+from chainrule.data.findings import Finding
 from chainrule.data.table import Cell, Table
 from chainrule.data.target import Target, Task, infer_target
 from chainrule.errors import ConfigError, DataError
@@ -117,78 +117,78 @@ def infer_schema(
 
 
 def _forced(table: Table, name: str, kind: Kind) -> Column:
-    facts = table.facts(name)
+    stats = table.stats(name)
     if kind == "category":
-        return Column(name, kind, as_number=facts.storage == "number")
+        return Column(name, kind, as_number=stats.storage == "number")
     if kind == "datetime":
-        table.require(name, "time", facts.date_format)
-        return Column(name, kind, date_format=facts.date_format)
+        table.require(name, "time", stats.date_format)
+        return Column(name, kind, date_format=stats.date_format)
     if kind in ("number", "boolean"):
         table.require(name, "number" if kind == "number" else "truth")
     return Column(name, kind)
 
 
 def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
-    facts = table.facts(name)
-    reason = _reason_to_ignore(name, facts)
+    stats = table.stats(name)
+    reason = _reason_to_ignore(name, stats)
     # A column of prices with commas differs in every row as names do, but that is not its trouble.
-    if facts.storage == "text" and _notice_number_like(table, name, facts, findings):
+    if stats.storage == "text" and _notice_number_like(table, name, stats, findings):
         return Column(name, "ignored" if reason else "category")
     if reason:
         findings.append(reason)
         return Column(name, "ignored")
-    if facts.storage == "number":
-        if facts.whole and CODE_NAME.search(name) and facts.distinct <= MAX_TEXT_CATEGORIES:
+    if stats.storage == "number":
+        if stats.whole and CODE_NAME.search(name) and stats.distinct <= MAX_TEXT_CATEGORIES:
             findings.append(
                 Finding(
                     "D119",
                     "info",
                     f"column `{name}` looks like a code and is treated as a category",
-                    f"whole numbers, {facts.distinct} different",
+                    f"whole numbers, {stats.distinct} different",
                     f'columns.{name} = {{ type = "number" }}',
                 )
             )
             return Column(name, "category", as_number=True)
         return Column(name, "number")
-    if facts.storage == "boolean":
+    if stats.storage == "boolean":
         return Column(name, "boolean")
-    if facts.storage == "datetime":
-        if facts.other_date_format:
-            findings.append(_uncertain_dates(name, facts))
-        return Column(name, "datetime", date_format=facts.date_format)
+    if stats.storage == "datetime":
+        if stats.other_date_format:
+            findings.append(_uncertain_dates(name, stats))
+        return Column(name, "datetime", date_format=stats.date_format)
     return Column(name, "category")
 
 
-def _reason_to_ignore(name: str, facts: Facts) -> Finding | None:
+def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:
     keep = f'columns.{name} = {{ type = "category" }}'
-    if facts.storage == "empty":
+    if stats.storage == "empty":
         return Finding("D102", "info", f"column `{name}` is empty and is left out")
-    if facts.storage == "nested":
+    if stats.storage == "nested":
         return Finding(
             "D105",
             "warning",
             f"column `{name}` holds lists or objects and is left out",
             fix=f"select its parts with a query, for example {name}[1] or {name}.part",
         )
-    if facts.distinct == 1 and facts.present == facts.rows:
+    if stats.distinct == 1 and stats.present == stats.rows:
         return Finding("D101", "info", f"column `{name}` has one value only and is left out")
-    unique = facts.distinct == facts.present and facts.present >= SOME_ROWS
-    if facts.storage == "number":
-        if unique and facts.whole and (ID_NAME.search(name) or name == "column1"):
+    unique = stats.distinct == stats.present and stats.present >= SOME_ROWS
+    if stats.storage == "number":
+        if unique and stats.whole and (ID_NAME.search(name) or name == "column1"):
             return Finding(
                 "D103",
                 "info",
                 f"column `{name}` numbers the rows and is left out",
-                f"{facts.distinct} whole numbers, all different",
+                f"{stats.distinct} whole numbers, all different",
                 f'columns.{name} = {{ type = "number" }}',
             )
         return None
-    if facts.storage != "text":
+    if stats.storage != "text":
         return None
-    mostly_unique = facts.distinct > 0.9 * facts.present and facts.present >= SOME_ROWS
-    counted = f"{facts.distinct} different values in {facts.present} rows"
-    long = facts.text_length > FREE_TEXT_LENGTH * facts.present
-    if facts.distinct > MAX_TEXT_CATEGORIES or (long and mostly_unique):
+    mostly_unique = stats.distinct > 0.9 * stats.present and stats.present >= SOME_ROWS
+    counted = f"{stats.distinct} different values in {stats.present} rows"
+    long = stats.text_length > FREE_TEXT_LENGTH * stats.present
+    if stats.distinct > MAX_TEXT_CATEGORIES or (long and mostly_unique):
         code, what = ("D104", "is free text") if long else ("D103", "has too many values")
         return Finding(code, "warning", f"column `{name}` {what} and is left out", counted, keep)
     if mostly_unique:
@@ -197,49 +197,51 @@ def _reason_to_ignore(name: str, facts: Facts) -> Finding | None:
     return None
 
 
-def _uncertain_dates(name: str, facts: Facts) -> Finding:
+def _uncertain_dates(name: str, stats: ColumnStats) -> Finding:
     return Finding(
         "D115",
         "warning",
         f"the dates of column `{name}` fit two orders of day and month",
-        f"read as {facts.date_format}; {facts.other_date_format} fits every row too",
-        f"--query \"SELECT * REPLACE (strptime({name}, '{facts.other_date_format}') AS {name}) "
+        f"read as {stats.date_format}; {stats.other_date_format} fits every row too",
+        f"--query \"SELECT * REPLACE (strptime({name}, '{stats.other_date_format}') AS {name}) "
         'FROM data"',
     )
 
 
-def _notice_number_like(table: Table, name: str, facts: Facts, findings: list[Finding]) -> bool:
+def _notice_number_like(
+    table: Table, name: str, stats: ColumnStats, findings: list[Finding]
+) -> bool:
     """Adds a finding about text that was probably meant as numbers; whether there was one."""
     before = len(findings)
-    if facts.numbers == facts.present and not table.from_text and not facts.zero_padded:
+    if stats.numbers == stats.present and not table.from_text and not stats.zero_padded:
         findings.append(
             Finding(
                 "D116",
                 "info",
                 f"column `{name}` is stored as text but reads as numbers; it stays text",
-                f"{facts.distinct} different values",
+                f"{stats.distinct} different values",
                 f'columns.{name} = {{ type = "number" }}',
             )
         )
-    elif facts.numbers >= 0.9 * facts.present and facts.numbers < facts.present:
+    elif stats.numbers >= 0.9 * stats.present and stats.numbers < stats.present:
         odd = [v for v in table.count_values(name) if not _reads_as_number(v)]
         findings.append(
             Finding(
                 "D120",
                 "warning",
                 f"column `{name}` is almost all numbers but was read as text",
-                f"{facts.present - facts.numbers} of {facts.present} cells are not, "
+                f"{stats.present - stats.numbers} of {stats.present} cells are not, "
                 f"such as {', '.join(map(repr, odd[:3]))}",
                 f"missing = {{ {name} = [{', '.join(map(_toml, odd[:10]))}] }}",
             )
         )
-    elif facts.comma_numbers and facts.comma_numbers + facts.numbers == facts.present:
+    elif stats.comma_numbers and stats.comma_numbers + stats.numbers == stats.present:
         findings.append(
             Finding(
                 "D114",
                 "warning",
                 f"column `{name}` holds numbers with commas and was read as text",
-                f"{facts.comma_numbers} of {facts.present} cells have a comma",
+                f"{stats.comma_numbers} of {stats.present} cells have a comma",
                 f"--query \"SELECT * REPLACE (CAST(replace({name}, ',', '.') AS DOUBLE) "
                 f'AS {name}) FROM data" for decimal commas',
             )

@@ -12,7 +12,7 @@ import duckdb
 from chainrule.arguments import user_path
 from chainrule.data.bundles import BUNDLED
 from chainrule.data.columns import is_frame, numpy_columns
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.query import first_line, refuse_bad_names, select
 from chainrule.data.sql import Database, quoted
 from chainrule.data.table import Table

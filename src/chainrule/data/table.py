@@ -1,4 +1,4 @@
-"""A table that has been read: exact facts about its columns, and their values in chunks.
+"""A table that has been read: exact statistics of its columns, and their values in chunks.
 
 The rows lie in a private DuckDB database (in memory, or in a temporary file when the source is
 large) as columns ``c0, c1, ...``; nothing but NumPy arrays of one chunk ever reaches Python. DuckDB
@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.facts import Facts, collect_facts
-from chainrule.data.finding import Finding
+from chainrule.data.column_stats import ColumnStats, collect_stats
+from chainrule.data.findings import Finding
 from chainrule.data.sql import (
     CHUNK_ROWS,
     Database,
@@ -69,7 +69,7 @@ class Table:
     findings: tuple[Finding, ...]
     _database: Database = field(repr=False)
     _missing: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict, repr=False)
-    _facts: dict[str, Facts] = field(default_factory=dict, repr=False, compare=False)
+    _stats: dict[str, ColumnStats] = field(default_factory=dict, repr=False, compare=False)
 
     def index(self, column: str) -> int:
         """The position of ``column``; DataError with the nearest name when there is none."""
@@ -89,15 +89,15 @@ class Table:
         wanted = {c: tuple(values) for c, values in missing.items()}
         if all(self._missing.get(c) == values for c, values in wanted.items()):
             return self
-        facts = {c: known for c, known in self._facts.items() if c not in wanted}
-        return dataclasses.replace(self, _missing={**self._missing, **wanted}, _facts=facts)
+        stats = {c: known for c, known in self._stats.items() if c not in wanted}
+        return dataclasses.replace(self, _missing={**self._missing, **wanted}, _stats=stats)
 
-    def facts(self, column: str) -> Facts:
+    def stats(self, column: str) -> ColumnStats:
         """Exact counts over all rows of one column; computed once."""
-        if column not in self._facts:
+        if column not in self._stats:
             cell, type = self._cell(column)
-            self._facts[column] = collect_facts(self._database, cell, type, self.from_text)
-        return self._facts[column]
+            self._stats[column] = collect_stats(self._database, cell, type, self.from_text)
+        return self._stats[column]
 
     def _cell(self, column: str) -> tuple[str, str]:
         """The SQL of one cell with missing values as NULL, and its DuckDB type."""
@@ -142,8 +142,8 @@ class Table:
 
     def require(self, column: str, how: ReadAs, date_format: str | None = None) -> None:
         """Raises DataError with the first row whose cell cannot be read ``how`` it should."""
-        known = self._facts.get(column)
-        # Facts say that every cell has been read so; only without them must all be tried.
+        known = self._stats.get(column)
+        # Statistics say that every cell has been read so; only without them must all be tried.
         if how == "text" or (known and READS.get(known.storage) == how and not date_format):
             return
         cell, type = self._cell(column)

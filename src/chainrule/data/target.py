@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from chainrule.data.facts import Facts
-from chainrule.data.finding import Finding
+from chainrule.data.column_stats import ColumnStats
+from chainrule.data.findings import Finding
 from chainrule.data.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
 
@@ -62,22 +62,22 @@ def infer_target(
     value, or a different text in every row; ConfigError for a kind that is no target, or not one
     of ``task``.
     """
-    facts = table.facts(name)
+    stats = table.stats(name)
     if task is not None and task not in ("binary", "multiclass", "regression"):
         raise ConfigError(f"there is no task `{task}`", help="use binary, multiclass or regression")
     if kind is not None:
         _check_kind(name, kind, task)
-    _refuse_unusable(table, name, facts, kind)
-    if facts.present < facts.rows or facts.infinite:
-        _note_left_out(name, facts, findings)
+    _refuse_unusable(table, name, stats, kind)
+    if stats.present < stats.rows or stats.infinite:
+        _note_left_out(name, stats, findings)
     if kind == "number":
         table.require(name, "number")
         return Target(name, "regression")
     if kind == "boolean":
         table.require(name, "truth")
         return Target(name, task or "binary", (False, True))
-    amount = kind is None and (task == "regression" or _is_regression(facts, task))
-    if facts.storage == "number" and amount:
+    amount = kind is None and (task == "regression" or _is_regression(stats, task))
+    if stats.storage == "number" and amount:
         return Target(name, "regression")
     if task == "regression":
         raise DataError(
@@ -85,14 +85,14 @@ def infer_target(
             where=table.name,
             help="leave the task out, or convert the column to numbers with a query",
         )
-    classes = _classes(table, name, facts)
+    classes = _classes(table, name, stats)
     if task == "binary" and len(classes) != 2:
         raise DataError(
             f"the target `{name}` has {len(classes)} classes, a binary task needs 2",
             where=table.name,
             help=f"the classes are {', '.join(map(repr, classes[:10]))}",
         )
-    if facts.storage == "number" and len(classes) > 2 and task is kind is None:
+    if stats.storage == "number" and len(classes) > 2 and task is kind is None:
         findings.append(
             Finding(
                 "D110",
@@ -119,75 +119,75 @@ def _check_kind(name: str, kind: str, task: Task | None) -> None:
         )
 
 
-def _refuse_unusable(table: Table, name: str, facts: Facts, kind: str | None) -> None:
-    usable = facts.present - facts.infinite
-    if facts.storage == "empty" or usable <= 0:
+def _refuse_unusable(table: Table, name: str, stats: ColumnStats, kind: str | None) -> None:
+    usable = stats.present - stats.infinite
+    if stats.storage == "empty" or usable <= 0:
         raise DataError(
             f"the target `{name}` is missing in every row",
             where=table.name,
             help="choose another target column, or check how the file was made",
         )
-    if facts.storage in ("datetime", "nested"):
+    if stats.storage in ("datetime", "nested"):
         raise DataError(
-            f"the target `{name}` holds {'dates' if facts.storage == 'datetime' else 'lists'}",
+            f"the target `{name}` holds {'dates' if stats.storage == 'datetime' else 'lists'}",
             where=table.name,
             help="a target is a number or a class; convert it with a query",
         )
-    if facts.distinct - (1 if facts.infinite else 0) < 2:
+    if stats.distinct - (1 if stats.infinite else 0) < 2:
         raise DataError(
             f"the target `{name}` has one value only, so there is nothing to learn",
             where=table.name,
             help="choose another target column",
         )
-    if facts.storage != "text" or kind == "number":
+    if stats.storage != "text" or kind == "number":
         return
-    if facts.distinct == facts.present and facts.present > 2:
+    if stats.distinct == stats.present and stats.present > 2:
         raise DataError(
             f"the target `{name}` is different in every row, so it names rows, not classes",
             where=table.name,
             help="choose another target column",
         )
-    if facts.distinct > MAX_CLASSES:
+    if stats.distinct > MAX_CLASSES:
         raise DataError(
-            f"the target `{name}` has {facts.distinct} classes, at most {MAX_CLASSES} can be told "
+            f"the target `{name}` has {stats.distinct} classes, at most {MAX_CLASSES} can be told "
             "apart",
             where=table.name,
             help="group them with a query",
         )
 
 
-def _note_left_out(name: str, facts: Facts, findings: list[Finding]) -> None:
-    absent = facts.rows - facts.present
+def _note_left_out(name: str, stats: ColumnStats, findings: list[Finding]) -> None:
+    absent = stats.rows - stats.present
     parts = [f"{absent} without a value"] if absent else []
-    parts += [f"{facts.infinite} infinite"] if facts.infinite else []
-    parts += [f"{facts.words} of them words such as NA"] if facts.words and absent else []
+    parts += [f"{stats.infinite} infinite"] if stats.infinite else []
+    parts += [f"{stats.words} of them words such as NA"] if stats.words and absent else []
     findings.append(
         Finding(
             "D109",
             "warning",
-            f"{absent + facts.infinite} of {facts.rows} rows have no target `{name}` and are left "
+            f"{absent + stats.infinite} of {stats.rows} rows have no target `{name}` and are left "
             "out",
             ", ".join(parts),
         )
     )
 
 
-def _is_regression(facts: Facts, task: Task | None) -> bool:
-    if task is not None or facts.distinct == 2:
+def _is_regression(stats: ColumnStats, task: Task | None) -> bool:
+    if task is not None or stats.distinct == 2:
         return False
     # As many different numbers as half the rows are no classes, however few they are.
-    few = facts.distinct <= MAX_NUMBER_CLASSES and 2 * facts.distinct <= facts.present
-    return not (facts.whole and few)
+    few = stats.distinct <= MAX_NUMBER_CLASSES and 2 * stats.distinct <= stats.present
+    return not (stats.whole and few)
 
 
-def _classes(table: Table, name: str, facts: Facts) -> tuple[Label, ...]:
-    if facts.storage == "boolean":
+def _classes(table: Table, name: str, stats: ColumnStats) -> tuple[Label, ...]:
+    if stats.storage == "boolean":
         return (False, True)
-    if facts.storage == "text":
+    if stats.storage == "text":
         return tuple(sorted(table.count_values(name)))
-    if facts.distinct > MAX_CLASSES:
+    if stats.distinct > MAX_CLASSES:
         raise DataError(
-            f"the target `{name}` has {facts.distinct} different numbers, too many for classes",
+            f"the target `{name}` has {stats.distinct} different numbers, too many for classes",
             where=table.name,
             help='task = "regression"',
         )

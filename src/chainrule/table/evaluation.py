@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import Features, Pipeline, Prepared
+from ..data import Features, Prepared, Preprocessor
 from ..data.encode import CategoryEncoder
 from ..train import Scores
 from .predictor import Predictor
@@ -63,7 +63,7 @@ def _label(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def missing_counts(pipeline: Pipeline, features: Features) -> dict[str, int]:
+def missing_counts(pipeline: Preprocessor, features: Features) -> dict[str, int]:
     """Missing values of each column in encoded rows, as the encoders mark them. A column without
     a mark had none in the rows that it was fitted on, or so few that they count as rare.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict, get_args
 
 from ..arguments import user_path
-from ..data import Finding, Pipeline, Task
+from ..data import Finding, Preprocessor, Task
 from ..errors import ConfigError, StateError
 from ..records import check_shape, file_text, parsed, parsed_sealed, read_sealed, sha256_of
 from ..train import History, load
@@ -108,7 +108,9 @@ def load_run(path: str | os.PathLike[str]) -> Predictor:
     saved = saved_run(folder, facts)
     settings = read_settings(folder)
     check_settings(facts, settings, folder)
-    pipeline = Pipeline.from_json(text_of(folder, "pipeline.json"), str(folder / "pipeline.json"))
+    pipeline = Preprocessor.from_json(
+        text_of(folder, "pipeline.json"), str(folder / "pipeline.json")
+    )
     target = pipeline.schema.target
     if target is None or target.name != settings.data.target or target.task != facts["task"]:
         raise StateError(

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from .. import nn
-from ..data import Features, Pipeline
+from ..data import Features, Preprocessor
 from ..frontend import Tensor
 from ..frontend.operations.shaping import cat
 from .settings import ModelSettings
@@ -99,7 +99,7 @@ class TableNet(nn.Module):
         return result
 
 
-def build(pipeline: Pipeline, settings: ModelSettings) -> TableNet:
+def build(pipeline: Preprocessor, settings: ModelSettings) -> TableNet:
     """The network that fits what ``pipeline`` gives and what its target asks for."""
     target = pipeline.schema.target
     outputs = len(pipeline.classes) if target and target.task == "multiclass" else 1

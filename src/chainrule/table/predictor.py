@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..data import (
     Features,
-    Pipeline,
+    Preprocessor,
     Table,
     Task,
     read_target,
@@ -29,7 +29,7 @@ from .trainer import judging_trainer
 __all__ = ["Predictor"]
 
 
-class Predictor(Trained[TableNet, Pipeline, Settings]):
+class Predictor(Trained[TableNet, Preprocessor, Settings]):
     """What ``fit`` and ``load_run`` give::
 
         model.predict("new.csv")        # labels of their own type, numbers in the target's unit

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data import Examples, Prepared, Table
+from ..data import Prepared, PreparedRows, Table
 from ..train import Trainer
 from .course import generator_at
 from .fit import completed
@@ -51,6 +51,6 @@ def readied(settings: Settings, source: object = None) -> Iterator[Ready]:
         yield Ready(table, prepared, settings)
 
 
-def arrays_of(part: Examples) -> tuple[Any, Any]:
+def arrays_of(part: PreparedRows) -> tuple[Any, Any]:
     """Inputs and target of some rows, as a trainer takes them."""
     return inputs_of(part.features), part.target

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from ..arguments import user_path
 from ..errors import ChainruleError, ConfigError, StateError
 from ..records import sealed, sha256_of
-from ..train.checkpoint import write_whole
+from ..train.weights_file import write_whole
 from .fit import KEYS, as_python, completed, fit_settings, settings_for
 from .fitting import check_division
 from .loading import check_hash, group_facts, load_run, read_facts, text_of

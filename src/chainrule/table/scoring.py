@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import Pipeline, Task
+from ..data import Preprocessor, Task
 from ..train import Scores, metrics
 
 __all__ = ["HIGHER_IS_BETTER", "baseline", "classification", "metric_names", "regression"]
@@ -38,7 +38,7 @@ def regression(truth: Floats, predicted: Floats) -> dict[str, float]:
             for name in metric_names("regression")}  # fmt: skip
 
 
-def baseline(pipeline: Pipeline, fitted: npt.NDArray[Any], truth: Floats) -> dict[str, float]:
+def baseline(pipeline: Preprocessor, fitted: npt.NDArray[Any], truth: Floats) -> dict[str, float]:
     """Metrics of always saying the same: the training rows' class shares, or their mean.
 
     ``fitted`` are the training rows' class codes, ``truth`` the codes or numbers judged. The mean

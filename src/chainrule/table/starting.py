@@ -9,7 +9,7 @@ from pathlib import Path
 from ..arguments import user_path
 from ..data import Finding, Kind, Table, infer_schema
 from ..errors import ConfigError
-from ..train.checkpoint import write_whole
+from ..train.weights_file import write_whole
 from .fit import completed
 from .opening import open_table
 from .settings import Settings
@@ -58,7 +58,7 @@ def draft(settings: Settings, output: Path) -> tuple[Settings, Comments, tuple[F
 
 def _seen(table: Table, name: str) -> str:
     """What is in a column, in a few words."""
-    facts = table.facts(name)
+    facts = table.stats(name)
     lost = facts.rows - facts.present
     gaps = f", {lost} missing" if lost else ""
     if facts.storage == "number":

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .. import optim
-from ..data import Pipeline
+from ..data import Preprocessor
 from ..errors import ConfigError
 from ..frontend import Tensor
 from ..nn import Embedding, Module, mixup
@@ -26,13 +26,13 @@ Batch = tuple[Tensor, ...]
 T = TypeVar("T", bound=Trainer)
 
 
-def judging_trainer(model: TableNet, pipeline: Pipeline, settings: Settings) -> Trainer:
+def judging_trainer(model: TableNet, pipeline: Preprocessor, settings: Settings) -> Trainer:
     """A trainer that predicts and judges; what only training needs is left out."""
     optimizer = optim.SGD(model.parameters(), lr=0.0)
     return Trainer(model, settings.train.objective, optimizer, _shown(pipeline))
 
 
-def new_trainer(model: TableNet, pipeline: Pipeline, settings: Settings, rows: int) -> Trainer:
+def new_trainer(model: TableNet, pipeline: Preprocessor, settings: Settings, rows: int) -> Trainer:
     """A trainer for ``model`` on ``rows`` training rows, with all that the settings ask for.
 
     Raises ConfigError for settings that do not fit one another, the run or the table.
@@ -71,7 +71,7 @@ def trainer_of(
     )
 
 
-def _shown(pipeline: Pipeline) -> list[str]:
+def _shown(pipeline: Preprocessor) -> list[str]:
     return ["r2"] if pipeline.schema.task == "regression" else ["accuracy"]
 
 
@@ -124,7 +124,7 @@ def average_of(model: Module, chosen: TrainSettings, steps: int) -> optim.EMA | 
     return None
 
 
-def _transform(pipeline: Pipeline, chosen: TrainSettings) -> Callable[..., Batch] | None:
+def _transform(pipeline: Preprocessor, chosen: TrainSettings) -> Callable[..., Batch] | None:
     """What happens to a batch before it is trained: noise, smoothed labels, mixed rows."""
     kept, smoothing = chosen.regularization, chosen.label_smoothing
     if not (kept.input_noise or kept.mixup or smoothing):

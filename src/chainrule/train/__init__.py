@@ -2,7 +2,6 @@
 
 from . import callbacks, metrics
 from .callback import Callback
-from .checkpoint import load, save
 from .checkpoints import Checkpoint, Checkpoints
 from .history import History
 from .lrfinder import RateSearch
@@ -12,6 +11,7 @@ from .progress import Progress
 from .scores import Scores
 from .stopping import EarlyStopping
 from .trainer import Trainer
+from .weights_file import load, save
 
 __all__ = [
     "Callback",

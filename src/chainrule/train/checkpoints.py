@@ -33,8 +33,8 @@ from ..records import (
     sealed,
 )
 from .callback import Logs, Mode, direction
-from .checkpoint import flush_folder, load, packed, write_whole
 from .encoding import decoded, encoded
+from .weights_file import flush_folder, load, packed, write_whole
 
 __all__ = ["Checkpoint", "Checkpoints"]
 

@@ -19,7 +19,7 @@ from ..frontend.apply import new_tensor
 from ..frontend.modes import structure
 from ..frontend.ranges import IndexCheck
 from .criterion import Criterion
-from .examples import Examples, inputs_of, read_examples
+from .examples import Examples, read_examples, read_inputs
 
 __all__ = ["DataCheck"]
 
@@ -69,7 +69,7 @@ class DataCheck:
 
     def inputs(self, X: Any) -> tuple[Array, ...]:
         """Inputs alone, for predictions."""
-        inputs = inputs_of(X, "data")
+        inputs = read_inputs(X, "data")
         if self._output_shape(inputs) is None:
             inputs = tuple(a.astype(np.float32, copy=False) for a in inputs)
             self._output_shape(inputs, final=True)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..errors import DataError, ShapeError
 
-__all__ = ["Examples", "inputs_of", "narrowed", "read_examples"]
+__all__ = ["Examples", "narrowed", "read_examples", "read_inputs"]
 
 Array = npt.NDArray[Any]
 INT32 = np.iinfo(np.int32)
@@ -55,7 +55,7 @@ def read_examples(data: Any, name: str) -> Examples:
             f"the {name} is {type(data).__name__}, not a pair of inputs and targets",
             help="give (X, y), or ((X1, X2), y) for a model with several inputs",
         )
-    inputs = inputs_of(data[0], name)
+    inputs = read_inputs(data[0], name)
     target = narrowed(data[1], f"target of the {name}")
     rows = len(inputs[0])
     if target.ndim == 0 or len(target) != rows:
@@ -66,7 +66,7 @@ def read_examples(data: Any, name: str) -> Examples:
     return Examples(inputs, target)
 
 
-def inputs_of(x: Any, name: str) -> tuple[Array, ...]:
+def read_inputs(x: Any, name: str) -> tuple[Array, ...]:
     """One array, or a tuple of arrays with equal, non-zero numbers of rows."""
     parts = tuple(x) if isinstance(x, tuple) else (x,)
     if not parts:

@@ -15,7 +15,7 @@ from .state import gathered, put_back
 if TYPE_CHECKING:
     from .learner import Learner
 
-__all__ = ["Trail"]
+__all__ = ["ReplayLog"]
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int32]
@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.int32]
 SHARE = 0.005
 
 
-class Trail:
+class ReplayLog:
     """A copy of the state from some calls ago, and the rows that were trained since.
 
     Steps are the same bits whenever they are done, so those that led to a NaN can be done again, up

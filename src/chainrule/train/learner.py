@@ -19,7 +19,7 @@ from .accumulate import Accumulation
 from .closure import ClosureStepper
 from .evaluation import Average, Evaluator
 from .examples import Examples
-from .explain import Trail
+from .explain import ReplayLog
 from .gradient import gradient_norm
 from .history import History
 from .lrfinder import RateSearch, find_rate
@@ -27,7 +27,7 @@ from .metrics import Metric
 from .overfit import Overfit, overfit
 from .run import Run
 from .state import gathered, put_back, set_weights_of, weights_of
-from .stepper import Pace, Stepper, make_stepper
+from .stepper import SliceLength, Stepper, make_stepper
 
 __all__ = ["Learner"]
 
@@ -81,8 +81,8 @@ class Learner(Evaluator):
         self.messages: list[str] = []
         self.run: Run | None = None
         self.stepper = self.make_stepper()
-        self._pace = Pace()
-        self._trail = Trail(self) if explain else None
+        self._slice_length = SliceLength()
+        self._replay_log = ReplayLog(self) if explain else None
 
     def _check_parts(self, accumulate: int) -> None:
         for name in ("clip", "penalty", "constraint", "transform"):
@@ -187,8 +187,8 @@ class Learner(Evaluator):
         Raises StateError, before anything is changed, if it belongs to another model.
         """
         put_back(self, state, self._active_run)
-        if self._trail is not None:
-            self._trail.begin()
+        if self._replay_log is not None:
+            self._replay_log.begin()
 
     def go_back(self, state: Mapping[str, Any]) -> None:
         """`set_state` within a training: callbacks too, and later checkpoints are removed."""

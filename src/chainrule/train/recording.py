@@ -15,8 +15,8 @@ from ..errors import ConfigError, StateError
 from ..ir.types import is_whole
 from ..showing import spreadsheet_text
 from .callback import Callback, Logs, Mode, direction, watched
-from .checkpoint import save
 from .checkpoints import Checkpoints
+from .weights_file import save
 
 __all__ = ["BackupAndRestore", "CSVLogger", "LambdaCallback", "ModelCheckpoint"]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..frontend import Tensor, compile
 from .loop import LoopStepper
 
-__all__ = ["CallStepper", "Pace", "Stepper", "make_stepper"]
+__all__ = ["CallStepper", "SliceLength", "Stepper", "make_stepper"]
 
 Array = npt.NDArray[Any]
 
@@ -45,7 +45,7 @@ def make_stepper(step: Callable[..., Tensor]) -> Stepper:
     return LoopStepper(step)
 
 
-class Pace:
+class SliceLength:
     """How many steps make a slice of about ``seconds``: long enough to cost nothing, short
     enough to show progress. Slices never change a result.
     """

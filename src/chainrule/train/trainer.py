@@ -175,8 +175,8 @@ class Trainer(Learner):
 
     def train(self, run: Run) -> None:
         """All epochs that are left, until done or `stop_training`."""
-        if self._trail is not None:
-            self._trail.begin()
+        if self._replay_log is not None:
+            self._replay_log.begin()
         if not self.model.training:
             self.model.train()
         logs: dict[str, float] = {}
@@ -232,11 +232,11 @@ class Trainer(Learner):
         each = run.hooks.listens("on_train_batch_begin", "on_train_batch_end")
         if each:
             run.hooks("on_train_batch_begin", first, {})
-        if self._trail is not None:
-            self._trail.before(rows)
+        if self._replay_log is not None:
+            self._replay_log.before(rows)
         begun = time.perf_counter()
         losses = self.stepper.run(run.train.arrays, rows)
-        self._pace.learn(len(rows), time.perf_counter() - begun)
+        self._slice_length.learn(len(rows), time.perf_counter() - begun)
         self._check_finite(losses, run, epoch, first)
         if each:
             run.hooks("on_train_batch_end", first, {"loss": float(losses[0])})
@@ -263,7 +263,7 @@ class Trainer(Learner):
             return 1
         most = run.order.steps
         if run.checkpoints is not None or run.hooks.listens("on_progress"):
-            most = self._pace.steps
+            most = self._slice_length.steps
         return most if run.checkpoints is None else run.checkpoints.steps_left(done, most)
 
     def _epochs_together(self, run: Run, epoch: int) -> int:
@@ -275,7 +275,7 @@ class Trainer(Learner):
         watched = run.validation is not None or self.metrics or run.hooks.listens(*looks)
         if watched or run.step or not run.order.even or observing(self.optimizer):
             return 1
-        most, store = self._pace.steps, run.checkpoints
+        most, store = self._slice_length.steps, run.checkpoints
         if store is not None:
             most = 1 if store.each_epoch else store.steps_left(run.steps, most)
         return max(1, min(most // run.order.steps, run.epochs - epoch))
@@ -298,7 +298,9 @@ class Trainer(Learner):
         bad = int(np.flatnonzero(~np.isfinite(losses))[0])
         later, step = divmod(first + bad, run.order.steps)
         rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(self.optimizer)))) or "none"
-        why = self._trail.explain(run.train.arrays, bad) if self._trail is not None else ""
+        why = (
+            self._replay_log.explain(run.train.arrays, bad) if self._replay_log is not None else ""
+        )
         advice = ""
         if isinstance(self.optimizer, LBFGS):
             searches = self.optimizer.param_groups[0]["line_search_fn"] is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.images.decoding import fitted, pillow
 from chainrule.data.images.memory import MEMORY, WINDOW, Pixels, Room, release, windows
 from chainrule.errors import ConfigError, DataError

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.images.decoding import ENDINGS
 
 __all__ = ["Listing", "list_folder", "some"]

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from chainrule.arguments import user_path
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.images.decoding import (
     ENDINGS,
     FITS,

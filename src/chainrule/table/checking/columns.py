@@ -52,7 +52,7 @@ def missing_values(ready: Ready) -> Check:
     """Cells without a value, and values that may stand for that."""
     shares = {}
     for column in ready.prepared.schema.inputs:
-        facts = ready.table.with_missing(ready.prepared.schema.missing).facts(column.name)
+        facts = ready.table.with_missing(ready.prepared.schema.missing).stats(column.name)
         if facts.present < facts.rows:
             shares[column.name] = (facts.rows - facts.present) / facts.rows
     worst = sorted(shares, key=lambda name: -shares[name])

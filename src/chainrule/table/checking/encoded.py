@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Features, Pipeline
+from ...data import Features, Preprocessor
 from ...data.encode import CategoryEncoder
 
 __all__ = ["Encoded", "columns_of"]
@@ -28,7 +28,7 @@ class Encoded:
     values: NDArray[Any]
 
 
-def columns_of(pipeline: Pipeline, features: Features) -> Iterator[Encoded]:
+def columns_of(pipeline: Preprocessor, features: Features) -> Iterator[Encoded]:
     """All of them, in the order of the table."""
     at = coded = 0
     for encoder in pipeline.encoders:

@@ -9,9 +9,9 @@ import numpy as np
 
 from ...errors import TrainingError
 from ...train import Trainer
-from ...train.differences import TOLERANCE, gradient_differences
 from ...train.evaluation import EVALUATION_ROWS
 from ...train.examples import Examples
+from ...train.gradcheck import TOLERANCE, compare_gradients
 from ...train.gradient import gradients
 from ...train.order import Order
 from ..fitting import untrained
@@ -122,7 +122,7 @@ def gradient_check(trial: Trial) -> Check:
 def difference_check(trial: Trial) -> Check:
     """The gradient against central differences in float64: a random direction each."""
     inputs = trial.few.inputs if len(trial.few.inputs) > 1 else trial.few.inputs[0]
-    found = gradient_differences(trial.trainer, (inputs, trial.few.target))
+    found = compare_gradients(trial.trainer, (inputs, trial.few.target))
     wrong = [d.name for d in found if not d.agrees]
     errors = {d.name: abs(d.backpropagated - d.measured) for d in found}
     facts = {"errors": errors, "tolerance": TOLERANCE}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...data import Examples
+from ...data import PreparedRows
 from ..readying import Ready
 from .result import Check, Status, check, noticed, some
 
@@ -44,7 +44,7 @@ def duplicate_rows(ready: Ready) -> Check:
     return check(name, status, evidence, advice, plain, {"shared": shared, "judges": judges})
 
 
-def _keys(part: Examples) -> list[bytes]:
+def _keys(part: PreparedRows) -> list[bytes]:
     """The bytes of each row: inputs and target."""
     blocks = [part.features.numeric, part.features.codes, part.target.reshape(len(part), -1)]
     plain = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.table import Table
 
 __all__ = ["notice_missing_spike", "notice_repeated_rows", "notice_words"]
@@ -17,24 +17,24 @@ SOME_DISTINCT = 10
 
 def notice_words(table: Table, column: str, kind: str, findings: list[Finding]) -> None:
     """Words read as missing, and infinities, in a column of numbers or dates."""
-    facts = table.facts(column)
-    if facts.words and kind in ("number", "boolean", "datetime"):
+    stats = table.stats(column)
+    if stats.words and kind in ("number", "boolean", "datetime"):
         findings.append(
             Finding(
                 "D107",
                 "info",
                 f"words such as NA or ? in column `{column}` were read as missing",
-                f"{facts.words} of {facts.rows} cells",
+                f"{stats.words} of {stats.rows} cells",
             )
         )
-    if facts.infinite and kind == "number":
+    if stats.infinite and kind == "number":
         row = table.first_row(column, "isinf({x})") + 1
         findings.append(
             Finding(
                 "D108",
                 "warning",
                 f"infinite numbers in column `{column}` are treated as missing",
-                f"{facts.infinite} of {facts.rows} cells, the first in row {row}",
+                f"{stats.infinite} of {stats.rows} cells, the first in row {row}",
                 "correct the cells if they should be finite numbers",
             )
         )
@@ -46,16 +46,16 @@ def notice_missing_spike(table: Table, column: str, findings: list[Finding]) -> 
     The value must be the smallest or the largest, occur in 1 % of the rows (and five), and lie
     further from its neighbour than 1 and than a tenth of the range of all others.
     """
-    facts = table.facts(column)
-    if facts.distinct < SOME_DISTINCT or not {facts.minimum, facts.maximum} & set(CANDIDATES):
+    stats = table.stats(column)
+    if stats.distinct < SOME_DISTINCT or not {stats.minimum, stats.maximum} & set(CANDIDATES):
         return
     for value in CANDIDATES:
-        if value not in (facts.minimum, facts.maximum):
+        if value not in (stats.minimum, stats.maximum):
             continue
         rows, low, high = table.count_and_rest(column, value)
-        if rows < max(SPIKE_ROWS, SPIKE_SHARE * facts.rows):
+        if rows < max(SPIKE_ROWS, SPIKE_SHARE * stats.rows):
             continue
-        gap = low - value if value == facts.minimum else value - high
+        gap = low - value if value == stats.minimum else value - high
         if gap > 0.1 * (high - low) and gap > 1.0:
             shown = f"{value:g}"
             findings.append(
@@ -63,7 +63,7 @@ def notice_missing_spike(table: Table, column: str, findings: list[Finding]) -> 
                     "D106",
                     "warning",
                     f"{shown} in column `{column}` may mean that nothing was measured",
-                    f"{rows} of {facts.rows} rows are {shown}, all others lie between {low:g} "
+                    f"{rows} of {stats.rows} rows are {shown}, all others lie between {low:g} "
                     f"and {high:g}",
                     f"missing = {{ {column} = [{shown}] }}",
                 )

@@ -1,4 +1,4 @@
-"""What is in one column, counted exactly over all rows."""
+"""Statistics of one column, counted exactly over all rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainrule.data.sql import (
     truth_of,
 )
 
-__all__ = ["Facts", "Storage", "collect_facts"]
+__all__ = ["ColumnStats", "Storage", "collect_stats"]
 
 Storage = Literal["number", "boolean", "datetime", "text", "nested", "empty"]
 
@@ -27,7 +27,7 @@ DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y",
 
 
 @dataclass(frozen=True)
-class Facts:
+class ColumnStats:
     """Counts of one column. ``present`` are the cells with a value; words for missing are not."""
 
     storage: Storage
@@ -47,22 +47,22 @@ class Facts:
     other_date_format: str = ""
 
 
-def collect_facts(database: Database, cell: str, type: str, from_text: bool) -> Facts:
-    """Facts of the SQL expression ``cell``. Text is taken for numbers only if the file is text."""
+def collect_stats(database: Database, cell: str, type: str, from_text: bool) -> ColumnStats:
+    """Statistics of the SQL expression ``cell``; text may be numbers only if the file is text."""
     kind = family(type)
     rows = database.count()
     if kind == "nested":
-        return Facts("nested", rows, rows, 0)
+        return ColumnStats("nested", rows, rows, 0)
     if kind == "number":
-        facts = _number_facts(database, number_of(cell, type), "number")
+        stats = _number_stats(database, number_of(cell, type), "number")
     elif kind == "boolean":
-        facts = _number_facts(database, truth_of(cell, type), "boolean")
+        stats = _number_stats(database, truth_of(cell, type), "boolean")
     elif kind == "datetime":
         present, distinct = _row(database, "count(t), count(DISTINCT t)", cell)
-        facts = Facts("datetime", rows, present, distinct)
+        stats = ColumnStats("datetime", rows, present, distinct)
     else:
-        facts = _text_facts(database, cell, type, from_text)
-    return facts if facts.present else Facts("empty", rows, 0, 0, words=facts.words)
+        stats = _text_stats(database, cell, type, from_text)
+    return stats if stats.present else ColumnStats("empty", rows, 0, 0, words=stats.words)
 
 
 def _row(database: Database, selected: str, text: str) -> list[int]:
@@ -71,7 +71,7 @@ def _row(database: Database, selected: str, text: str) -> list[int]:
     return [int(v or 0) for v in database.execute(sql)[0]]
 
 
-def _number_facts(database: Database, x: str, storage: Storage, words: int = 0) -> Facts:
+def _number_stats(database: Database, x: str, storage: Storage, words: int = 0) -> ColumnStats:
     rows, present, distinct, fractions, infinite, low, high = database.execute(
         "SELECT count(*), count(x), count(DISTINCT x), "
         "count(*) FILTER (WHERE finite <> floor(finite)), "
@@ -79,13 +79,13 @@ def _number_facts(database: Database, x: str, storage: Storage, words: int = 0) 
         "FROM (SELECT x, CASE WHEN isfinite(x) THEN x END AS finite "
         f"FROM (SELECT {x} AS x FROM raw))"
     )[0]
-    return Facts(
+    return ColumnStats(
         storage, rows, present, distinct, words, whole=fractions == 0,
         minimum=float(low or 0.0), maximum=float(high or 0.0), infinite=infinite,
     )  # fmt: skip
 
 
-def _text_facts(database: Database, cell: str, type: str, from_text: bool) -> Facts:
+def _text_stats(database: Database, cell: str, type: str, from_text: bool) -> ColumnStats:
     text = trimmed(cell, type)
     rows, cells, words, numbers, padded, truths, length = _row(
         database,
@@ -97,15 +97,15 @@ def _text_facts(database: Database, cell: str, type: str, from_text: bool) -> Fa
     )
     known = cells - words
     if from_text and numbers == known and known and not padded:
-        return _number_facts(database, number_of(cell, type), "number", words)
+        return _number_stats(database, number_of(cell, type), "number", words)
     if from_text and truths == known and known:
-        return _number_facts(database, truth_of(cell, type), "boolean", words)
+        return _number_stats(database, truth_of(cell, type), "boolean", words)
     if from_text and known and not numbers:
         formats = _date_formats(database, text, known)
         if formats:
             moment = cast_time("t", formats[0])
             present, different = _row(database, f"count({moment}), count(DISTINCT {moment})", text)
-            return Facts(
+            return ColumnStats(
                 "datetime", rows, present, different, words,
                 date_format=formats[0], other_date_format=formats[1],
             )  # fmt: skip
@@ -114,7 +114,7 @@ def _text_facts(database: Database, cell: str, type: str, from_text: bool) -> Fa
         with_comma = "regexp_full_match(t, '[+-]?[0-9][0-9.,]*,[0-9.,]*[0-9]')"
         commas = _row(database, f"count(*) FILTER (WHERE {with_comma})", text)[0]
     # Only in numbers and dates do words such as NA count as missing: here they are categories.
-    return Facts(
+    return ColumnStats(
         "text", rows, cells, distinct, words=words, numbers=numbers, text_length=length,
         zero_padded=padded > 0 and numbers == known, comma_numbers=commas,
     )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.data.encode import FAR, CategoryEncoder, Encoder, Tally
-from chainrule.data.finding import Finding
+from chainrule.data.findings import Finding
 from chainrule.data.fit import FitOptions, fit_encoders, read_as, read_rows
 from chainrule.data.moments import Moments
 from chainrule.data.record import dump, load
@@ -22,7 +22,7 @@ from chainrule.data.target import Label, Target
 from chainrule.errors import ConfigError, DataError
 from chainrule.scratch import array_in_file
 
-__all__ = ["Features", "Pipeline", "read_target"]
+__all__ = ["Features", "Preprocessor", "read_target"]
 
 # Feature arrays larger than this are put into files without a name, if there is a folder for them.
 MEMORY_BYTES = 1 << 30
@@ -51,8 +51,8 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """Preprocessing fitted on training rows. Make one with ``Pipeline.fit`` or ``from_json``."""
+class Preprocessor:
+    """Fitted on training rows: make one with ``Preprocessor.fit`` or ``from_json``."""
 
     schema: Schema
     encoders: tuple[Encoder, ...]
@@ -64,7 +64,7 @@ class Pipeline:
     @staticmethod
     def fit(
         table: Table, schema: Schema, rows: Rows | None = None, options: FitOptions | None = None
-    ) -> Pipeline:
+    ) -> Preprocessor:
         """Fits on ``rows`` alone (ascending row numbers; None for all of the table).
 
         A regression target is standardised with the mean and standard deviation of those rows.
@@ -74,7 +74,7 @@ class Pipeline:
         if schema.target and schema.target.task == "regression":
             mean, std = _fit_target(table.with_missing(schema.missing), schema.target, rows)
         count = table.n_rows if rows is None else len(rows)
-        return Pipeline(schema, tuple(encoders), mean, std, count, tuple(findings))
+        return Preprocessor(schema, tuple(encoders), mean, std, count, tuple(findings))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class Pipeline:
         table = self._check(table)
         wanted = {e.column: e.read_as for e in self.encoders}
         formats = {c.name: c.date_format for c in self.schema.inputs if c.date_format}
-        writers = {name: _Writer(self, rows, folder) for name, rows in parts.items()}
+        writers = {name: _FeatureWriter(self, rows, folder) for name, rows in parts.items()}
         for start, chunk in table.read(wanted, formats):
             for writer in writers.values():
                 writer.write(start, chunk)
@@ -145,7 +145,7 @@ class Pipeline:
         Class codes int32, or standardised float32 for a regression.
         """
         if self.schema.target is None:
-            raise ConfigError("the pipeline was fitted without a target")
+            raise ConfigError("the preprocessor was fitted without a target")
         rows, values = read_target(table, self.schema.target, self.schema.missing)
         return rows, self.encode_target(values)
 
@@ -175,22 +175,25 @@ class Pipeline:
         return np.asarray(np.array(self.classes)[array])
 
     def to_json(self) -> str:
-        """Everything that was fitted, as text; ``from_json`` gives the same pipeline back."""
+        """Everything that was fitted, as text; ``from_json`` gives the same one back."""
         return dump(self.schema, self.encoders, self.target_mean, self.target_std, self.fitted_rows)
 
     @staticmethod
-    def from_json(text: str, where: str = "pipeline.json") -> Pipeline:
+    def from_json(text: str, where: str = "pipeline.json") -> Preprocessor:
         """Raises StateError with the place when ``text`` is not exactly what ``to_json`` writes."""
         schema, encoders, mean, std, rows = load(text, where)
-        return Pipeline(schema, encoders, mean, std, rows)
+        return Preprocessor(schema, encoders, mean, std, rows)
 
 
-class _Writer:
+class _FeatureWriter:
     """Encodes the chosen rows of each chunk and puts them in their place."""
 
-    def __init__(self, pipeline: Pipeline, rows: Rows, folder: Path | None) -> None:
-        self.pipeline, self.rows, self.tally = pipeline, rows, Tally()
-        numeric, codes = (len(rows), len(pipeline.names)), (len(rows), len(pipeline.code_names))
+    def __init__(self, preprocessor: Preprocessor, rows: Rows, folder: Path | None) -> None:
+        self.preprocessor, self.rows, self.tally = preprocessor, rows, Tally()
+        numeric, codes = (
+            (len(rows), len(preprocessor.names)),
+            (len(rows), len(preprocessor.code_names)),
+        )
         self.numeric = _allocate(numeric, np.float32, folder)
         self.codes = _allocate(codes, np.int32, folder)
 
@@ -199,7 +202,7 @@ class _Writer:
         low, high = np.searchsorted(self.rows, [start, start + size])
         inner, outer = self.rows[low:high] - start, slice(low, high)
         at, coded = 0, 0
-        for encoder in self.pipeline.encoders:
+        for encoder in self.preprocessor.encoders:
             cells = chunk[encoder.column][inner]
             if isinstance(encoder, CategoryEncoder):
                 found = encoder.encode(cells, self.tally)
@@ -215,9 +218,9 @@ class _Writer:
             at += width
 
     def features(self) -> Features:
-        names, code_names = self.pipeline.names, self.pipeline.code_names
+        names, code_names = self.preprocessor.names, self.preprocessor.code_names
         findings = tuple(_findings(self.tally, len(self.rows)))
-        sizes = self.pipeline.cardinalities
+        sizes = self.preprocessor.cardinalities
         return Features(self.numeric, self.codes, names, code_names, sizes, findings)
 
 

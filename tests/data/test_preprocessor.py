@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.data import FitOptions, Pipeline, bundled, infer_schema, prepare, read_table
+from chainrule.data import FitOptions, Preprocessor, bundled, infer_schema, prepare, read_table
 from chainrule.errors import ConfigError, DataError, StateError
 
 
 def fit(
     columns: dict[str, Any], target: str | None = None, rows: Any = None, **options: Any
-) -> tuple[Pipeline, Any]:
+) -> tuple[Preprocessor, Any]:
     fitting = FitOptions(**{k: options.pop(k) for k in list(options) if k in vars(FitOptions)})
     table = read_table(columns)
     schema, _ = infer_schema(table, target, **options)
-    return Pipeline.fit(table, schema, rows, fitting), table
+    return Preprocessor.fit(table, schema, rows, fitting), table
 
 
-def codes(pipeline: Pipeline, columns: dict[str, Any]) -> list[str]:
+def codes(pipeline: Preprocessor, columns: dict[str, Any]) -> list[str]:
     return [f.code for f in pipeline.transform(read_table(columns)).findings]
 
 
@@ -153,7 +153,7 @@ class TestDates:
         path = tmp_path / "t.csv"
         path.write_text("d\n31.12.2020\n05.01.2021\n")
         table = read_table(path)
-        pipeline = Pipeline.fit(table, infer_schema(table)[0])
+        pipeline = Preprocessor.fit(table, infer_schema(table)[0])
         path.write_text("d\n01.02.2020\n")
         assert pipeline.transform(read_table(path)).numeric.shape == (1, 5)
         path.write_text("d\n01.02.2020\n2020-02-01\n")
@@ -164,7 +164,7 @@ class TestDates:
 class TestNewTables:
     COLUMNS = ("age", "city")
 
-    def fitted(self) -> Pipeline:
+    def fitted(self) -> Preprocessor:
         return fit({"age": [20, 40, 60, 80], "city": ["Rome", "Oslo", "Rome", "Oslo"]})[0]
 
     def test_order_and_extra_columns(self) -> None:
@@ -194,7 +194,7 @@ class TestTarget:
             rows, encoded = pipeline.target(table)
             assert encoded.dtype == np.int32
             assert rows.tolist() == range_list(10)
-            again = Pipeline.from_json(pipeline.to_json())
+            again = Preprocessor.from_json(pipeline.to_json())
             assert again.decode_target(encoded).tolist() == values
             assert type(again.decode_target([0]).tolist()[0]) is type(values[0])
 
@@ -252,7 +252,7 @@ class TestPrepare:
     ) -> None:
         spec = bundled("breast_cancer")
         plain = prepare(read_table(spec.path), spec.target)
-        monkeypatch.setattr("chainrule.data.pipeline.MEMORY_BYTES", 1000)
+        monkeypatch.setattr("chainrule.data.preprocessor.MEMORY_BYTES", 1000)
         mapped = prepare(read_table(spec.path), spec.target, folder=tmp_path)
         assert isinstance(mapped.train.features.numeric, np.memmap)
         np.testing.assert_array_equal(mapped.train.features.numeric, plain.train.features.numeric)
@@ -279,7 +279,7 @@ class TestJson:
             "y": [0.1, 0.2, 0.3],
         }
         pipeline, table = fit(columns, "y", one_hot_limit=0, missing={"n": [9]}, rare=1)
-        again = Pipeline.from_json(pipeline.to_json())
+        again = Preprocessor.from_json(pipeline.to_json())
         assert again.encoders == pipeline.encoders
         assert again.schema == pipeline.schema
         for name in ("numeric", "codes"):
@@ -328,9 +328,9 @@ class TestJson:
             inner = inner[key]
         inner[path[-1]] = value
         with pytest.raises(StateError, match="saved preprocessing cannot be read"):
-            Pipeline.from_json(json.dumps(document))
+            Preprocessor.from_json(json.dumps(document))
 
     @pytest.mark.parametrize("text", ["", "[]", "{}", "{", '{"format": NaN}'])
     def test_no_pipeline_at_all(self, text: str) -> None:
         with pytest.raises(StateError):
-            Pipeline.from_json(text)
+            Preprocessor.from_json(text)

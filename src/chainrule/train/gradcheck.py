@@ -22,7 +22,7 @@ from ..ir.types import Array, DType
 if TYPE_CHECKING:
     from .learner import Learner
 
-__all__ = ["TOLERANCE", "Difference", "gradient_differences"]
+__all__ = ["TOLERANCE", "GradientComparison", "compare_gradients"]
 
 #: of two numbers, relative to the larger
 TOLERANCE = 1e-5
@@ -34,7 +34,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Difference:
+class GradientComparison:
     """For one parameter: the slope by backpropagation and by differences, and the gradient itself.
 
     ``agrees`` if they differ by at most ``TOLERANCE`` of the larger one.
@@ -47,9 +47,9 @@ class Difference:
     gradient: Array
 
 
-def gradient_differences(
+def compare_gradients(
     learner: Learner, data: Any, rows: int = 16, seed: int = 0
-) -> list[Difference]:
+) -> list[GradientComparison]:
     """Checks the gradient of every parameter on at most ``rows`` rows of ``data``, evenly spaced.
 
     In evaluation mode and with the penalty, but without what draws random numbers anew: dropout,
@@ -81,7 +81,7 @@ def _values(traced: Traced, arrays: tuple[Array, ...]) -> dict[Node, Array]:
 
 def _compared(
     traced: Traced, nodes: Mapping[str, Node], env: dict[Node, Array], rng: np.random.Generator
-) -> list[Difference]:
+) -> list[GradientComparison]:
     loss = traced.graph.outputs[0]
     wanted = list(nodes.values())
     found = cotangents([loss], [full_like(loss, 1.0)], wanted)
@@ -100,7 +100,7 @@ def _compared(
             if abs(ours - best) <= limit:
                 break
         agrees = bool(abs(ours - best) <= limit)
-        results.append(Difference(name, ours, best, agrees, np.asarray(gradient)))
+        results.append(GradientComparison(name, ours, best, agrees, np.asarray(gradient)))
     return results
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from chainrule import nn, optim
 from chainrule.frontend import Tensor, manual_seed
 from chainrule.train import Trainer
-from chainrule.train.differences import gradient_differences
+from chainrule.train.gradcheck import compare_gradients
 from chainrule.train.gradient import gradients
 from train.problems_small import blob_trainer, blobs, line, linear_trainer
 from train.resumable import digest
@@ -16,7 +16,7 @@ from train.resumable import digest
 def test_a_right_gradient_agrees_and_nothing_is_changed() -> None:
     trainer = blob_trainer(penalty=lambda ps: 0.01 * sum((p * p).sum() for p in ps))
     before = digest(trainer)
-    found = gradient_differences(trainer, blobs())
+    found = compare_gradients(trainer, blobs())
     assert [d.name for d in found] == ["0.weight", "0.bias", "2.weight", "2.bias"]
     for d in found:
         assert d.agrees
@@ -26,7 +26,7 @@ def test_a_right_gradient_agrees_and_nothing_is_changed() -> None:
 
 def test_it_is_the_gradient_of_the_compiled_step() -> None:
     trainer, (x, y) = blob_trainer(), blobs(16)
-    exact = {d.name: d.gradient for d in gradient_differences(trainer, (x, y))}
+    exact = {d.name: d.gradient for d in compare_gradients(trainer, (x, y))}
     names = {id(p): name for name, p in trainer.model.named_parameters()}
     for p, gradient in gradients(trainer, (x, y)).items():
         np.testing.assert_allclose(gradient, exact[names[id(p)]], rtol=1e-4, atol=1e-7)
@@ -38,7 +38,7 @@ def test_least_squares_by_hand() -> None:
     weight, bias = (np.asarray(p.numpy(), np.float64) for p in trainer.model.parameters())
     x, y = x.astype(np.float32).astype(float), y.astype(np.float32).astype(float)
     error = x @ weight[0] + bias - y
-    found = {d.name: d.gradient for d in gradient_differences(trainer, (x, y))}
+    found = {d.name: d.gradient for d in compare_gradients(trainer, (x, y))}
     np.testing.assert_allclose(found["weight"][0], 2 * (error[:, None] * x).mean(0), rtol=1e-12)
     np.testing.assert_allclose(found["bias"], [2 * error.mean()], rtol=1e-12)
 
@@ -59,7 +59,7 @@ def test_a_wrong_gradient_is_named() -> None:
     manual_seed(0)
     model = HalfCut()
     trainer = Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.1))
-    found = gradient_differences(trainer, line())
+    found = compare_gradients(trainer, line())
     assert [d.name for d in found if not d.agrees] == ["first.weight"]
 
 
@@ -68,6 +68,4 @@ def test_kinks_do_not_matter() -> None:
     manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 2000), nn.ReLU(), nn.Linear(2000, 1))
     trainer = Trainer(model, "l1", optim.SGD(model.parameters(), lr=0.1))
-    assert all(
-        d.agrees for seed in range(4) for d in gradient_differences(trainer, line(), 64, seed)
-    )
+    assert all(d.agrees for seed in range(4) for d in compare_gradients(trainer, line(), 64, seed))
