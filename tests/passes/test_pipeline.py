@@ -25,12 +25,12 @@ def convolution() -> Graph:
     return Graph((x, w), (ops.conv(x, w, strides=(1,), dilation=(1,)),))
 
 
-def marked(seen: list[str], needs: frozenset[str]) -> Pass:
+def marked(seen: list[str], needs: frozenset[str], required: bool = False) -> Pass:
     def run(graph: Graph) -> Graph:
         seen.append("run")
         return graph
 
-    return Pass("marked", run, "shows that it ran", needs)
+    return Pass("marked", run, "shows that it ran", needs, required)
 
 
 def test_a_pass_that_needs_a_primitive_waits_for_it() -> None:
@@ -47,6 +47,21 @@ def test_a_pass_without_needs_always_runs() -> None:
     seen: list[str] = []
     marked(seen, frozenset())(plain())
     assert seen == ["run"]
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_only_a_pass_that_is_not_required_can_be_left_out(
+    required: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    steps = (marked(seen, frozenset(), required), *PIPELINE)
+    monkeypatch.setattr("chainrule.passes.pipeline.PIPELINE", steps)
+    optimize(plain(), exclude=frozenset({"marked"}))
+    assert seen == (["run"] if required else [])
+
+
+def test_what_a_schedule_relies_on_is_required() -> None:
+    assert [p.name for p in PIPELINE if p.required] == ["layout"]
 
 
 @pytest.mark.parametrize("name", ["transposes", "cropping", "depthwise", "strided"])

@@ -98,6 +98,15 @@ out:
 """
 
 
+def pause_text(target: Target) -> tuple[str, str]:
+    """The call that makes a spinning thread cheap for its neighbour, and what is to be declared."""
+    if target.is_x86:
+        return "call void @llvm.x86.sse2.pause()", "void @llvm.x86.sse2.pause()"
+    if target.triple.startswith(("aarch64", "arm64")):
+        return "call void @llvm.aarch64.hint(i32 1)", "void @llvm.aarch64.hint(i32)"
+    return "fence seq_cst", "void @llvm.donothing()"
+
+
 def barrier_text(target: Target) -> tuple[str, str]:
     """The function `@barrier(ctl, tid, threads)`, and the declaration it needs.
 
@@ -105,11 +114,7 @@ def barrier_text(target: Target) -> tuple[str, str]:
     would wait for the end of a time slice. Thread 0 tells where it runs, so that one that waits for
     long may see that it has been put on the same processor, and leave it.
     """
-    if target.is_x86:
-        pause, declaration = "call void @llvm.x86.sse2.pause()", "void @llvm.x86.sse2.pause()"
-    else:
-        pause = "call void @llvm.aarch64.hint(i32 1)"
-        declaration = "void @llvm.aarch64.hint(i32)"
+    pause, declaration = pause_text(target)
     text = _BARRIER.format(
         generation=GENERATION,
         spins=SPINS,

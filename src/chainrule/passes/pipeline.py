@@ -25,13 +25,15 @@ Observer = Callable[[str, Graph], None]
 class Pass:
     """A named rewrite and the reason it stands where it stands.
 
-    ``needs``: primitives without any of which the graph stays as it is.
+    ``needs``: primitives without any of which the graph stays as it is. ``required``: the schedule
+    relies on what the pass gives, so that it cannot be left out.
     """
 
     name: str
     run: Callable[[Graph], Graph]
     reason: str
     needs: frozenset[str] = frozenset()
+    required: bool = False
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph rewritten, or itself."""
@@ -57,7 +59,10 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
     Pass("simplify", canonicalize, "what the passes before left behind"),
     Pass(
-        "layout", materialize_operands, "products read their right operand along rows; must be last"
+        "layout",
+        materialize_operands,
+        "products read their right operand along rows; must be last",
+        required=True,
     ),
 )
 
@@ -65,13 +70,13 @@ PIPELINE: tuple[Pass, ...] = (
 def optimize(
     graph: Graph, *, exclude: frozenset[str] = frozenset(), observe: Observer | None = None
 ) -> Graph:
-    """Run the pipeline. ``exclude`` names passes to leave out (``layout`` is always needed)."""
+    """Run the pipeline. ``exclude`` names passes to leave out; those that are required stay."""
     verify(graph, "trace")
     if observe:
         observe("trace", graph)
     sound: set[Node] = set()
     for step in PIPELINE:
-        if step.name in exclude and step.name != "layout":
+        if step.name in exclude and not step.required:
             continue
         before, graph = graph, step(graph)
         if graph is not before:

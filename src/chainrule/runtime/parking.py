@@ -3,16 +3,7 @@
 A thread that waits in Python needs the interpreter's lock to wake: 12 us, or many milliseconds when
 another Python thread is busy. A thread that waits here sees new work in a microsecond.
 
-The box (64-byte lines) holds, at byte offsets:
-
-    0     hold i32       a job is about to come: nobody leaves
-    64    done i32       workers that finished the job
-    128   closing i32    everybody leaves
-    192   the job: entry, control, externals, arena (pointers), threads i64, steps i64
-    256   yield, sleep (pointers), spins i32
-    280   where threads belong: a table of i32 (pointer), the length of its rows i64
-    296   sched_getcpu, sched_getaffinity, sched_setaffinity (pointers; null: threads stay)
-    320 + 64 tid         worker's line: +0 go i32 (a job is there), +4 away i32 (waits in Python)
+The box is memory in lines of 64 bytes, laid out by the constants below.
 
 ``park(box, tid)`` runs jobs until there was none for about 50 ms, or the box closes. ``lead(box,
 entry, control, externals, arena, threads, steps)`` returns how many workers are away; with none, it
@@ -32,18 +23,35 @@ from ..codegen.target import Target
 
 __all__ = [
     "CLOSING",
+    "COLUMNS",
     "FUNCTIONS",
     "HOLD",
     "PLACES",
     "SLEEP",
     "SPINS",
     "SYSTEM",
-    "WORKERS",
     "YIELD",
+    "away_word",
+    "box_bytes",
     "parking_text",
 ]
 
-HOLD, CLOSING, YIELD, SLEEP, SPINS, PLACES, SYSTEM, WORKERS = 0, 128, 256, 264, 272, 280, 296, 320
+# Byte offsets in the box.
+HOLD = 0  # i32: a job is about to come, nobody leaves (the text calls it %box)
+DONE = 64  # i32: workers that finished the job
+CLOSING = 128  # i32: everybody leaves
+ENTRY, CONTROL, EXTERNALS, ARENA = 192, 200, 208, 216  # the job: pointers
+THREADS, STEPS = 224, 232  # the job: i64
+YIELD, SLEEP = 256, 264  # pointers to functions that give the processor away, and that sleep
+SPINS = 272  # i32: rounds before a waiting thread does either
+PLACES, COLUMNS = 280, 288  # where threads belong: a table of i32 (pointer), its rows' length i64
+#: pointers to sched_getcpu, sched_getaffinity, sched_setaffinity; null: threads stay
+SYSTEM = 296
+WORKERS = 320  # a line for each thread
+# Byte offsets in a worker's line. Its start is called go, i32: a job is there.
+AWAY = 4  # i32: the worker waits in Python
+_LINE_BITS = 6
+
 FUNCTIONS = ("park", "lead", "lead_now", "apart")
 
 _YIELDS = 4000  # 1 to 2 ms when nobody else wants the processor
@@ -51,24 +59,47 @@ _SLEEPS = 450  # of 50 us, about 100 us each with the timer's slack
 _NAP = 50
 
 
+def box_bytes(threads: int) -> int:
+    """The size of a box for at most ``threads`` threads."""
+    return WORKERS + (threads + 1 << _LINE_BITS)
+
+
+def away_word(tid: int) -> int:
+    """The offset of the word that says whether worker ``tid`` waits in Python."""
+    return WORKERS + (tid << _LINE_BITS) + AWAY
+
+
 def parking_text(target: Target) -> str:
     """The module for ``target``."""
-    if target.is_x86:
-        pause, declaration = "call void @llvm.x86.sse2.pause()", "void @llvm.x86.sse2.pause()"
-    elif target.triple.startswith(("aarch64", "arm64")):
-        pause = "call void @llvm.aarch64.hint(i32 1)"
-        declaration = "void @llvm.aarch64.hint(i32)"
-    else:
-        pause, declaration = "fence seq_cst", "void @llvm.donothing()"
+    pause, declaration = spmd.pause_text(target)
     return _TEXT.format(
         pause=pause,
         declaration=declaration,
         yields=_YIELDS,
         patience=_YIELDS + _SLEEPS,
         nap=_NAP,
-        where=spmd.WHERE,
-        apart=spmd.APART,
-        box=spmd.BOX,
+        done=DONE,
+        closing=CLOSING,
+        entry=ENTRY,
+        control=CONTROL,
+        externals=EXTERNALS,
+        arena=ARENA,
+        threads=THREADS,
+        steps=STEPS,
+        yielder=YIELD,
+        sleeper=SLEEP,
+        spins=SPINS,
+        places=PLACES,
+        columns=COLUMNS,
+        locator=SYSTEM,
+        reader=SYSTEM + 8,
+        writer=SYSTEM + 16,
+        workers=WORKERS,
+        away=AWAY,
+        line_bits=_LINE_BITS,
+        program_where=spmd.WHERE,
+        program_apart=spmd.APART,
+        program_box=spmd.BOX,
     )
 
 
@@ -78,7 +109,7 @@ declare {declaration}
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 
 define internal void @rest(ptr %box, i64 %n) noinline nounwind {{
-  %spins.at = getelementptr i8, ptr %box, i64 272
+  %spins.at = getelementptr i8, ptr %box, i64 {spins}
   %spins32 = load i32, ptr %spins.at
   %spins = sext i32 %spins32 to i64
   %spinning = icmp slt i64 %n, %spins
@@ -91,12 +122,12 @@ slow:
   %yielding = icmp slt i64 %n, %yields
   br i1 %yielding, label %yield, label %sleep
 yield:
-  %yield.at = getelementptr i8, ptr %box, i64 256
+  %yield.at = getelementptr i8, ptr %box, i64 {yielder}
   %yield.fn = load ptr, ptr %yield.at
   call void %yield.fn()
   ret void
 sleep:
-  %sleep.at = getelementptr i8, ptr %box, i64 264
+  %sleep.at = getelementptr i8, ptr %box, i64 {sleeper}
   %sleep.fn = load ptr, ptr %sleep.at
   call void %sleep.fn(i32 {nap})
   ret void
@@ -106,7 +137,7 @@ define void @apart(ptr %box, i64 %tid, i32 %leader) noinline nounwind {{
 entry:
   %all = alloca [128 x i8], align 16
   %one = alloca [128 x i8], align 16
-  %locator = getelementptr i8, ptr %box, i64 296
+  %locator = getelementptr i8, ptr %box, i64 {locator}
   %where = load ptr, ptr %locator
   %here = call i32 %where()
   %together = icmp eq i32 %here, %leader
@@ -115,13 +146,13 @@ entry:
   br i1 %mine, label %look, label %out
 
 look:                                             ; where do I belong?
-  %columns.at = getelementptr i8, ptr %box, i64 288
+  %columns.at = getelementptr i8, ptr %box, i64 {columns}
   %columns = load i64, ptr %columns.at
   %column = zext i32 %here to i64
   %listed = icmp ult i64 %column, %columns
   br i1 %listed, label %find, label %out
 find:
-  %table.at = getelementptr i8, ptr %box, i64 280
+  %table.at = getelementptr i8, ptr %box, i64 {places}
   %table = load ptr, ptr %table.at
   %row = mul i64 %tid, %columns
   %entry.number = add i64 %row, %column
@@ -133,7 +164,7 @@ find:
   br i1 %stay, label %out, label %ask
 
 ask:                                              ; may I be there?
-  %reader.at = getelementptr i8, ptr %box, i64 304
+  %reader.at = getelementptr i8, ptr %box, i64 {reader}
   %reader = load ptr, ptr %reader.at
   %failed = call i32 %reader(i32 0, i64 128, ptr %all)
   %known = icmp eq i32 %failed, 0
@@ -153,7 +184,7 @@ move:                                             ; go there, and leave the choi
   call void @llvm.memset.p0.i64(ptr %one, i8 0, i64 128, i1 false)
   %new.at = getelementptr i8, ptr %one, i32 %byte
   store i8 %bit, ptr %new.at
-  %writer.at = getelementptr i8, ptr %box, i64 312
+  %writer.at = getelementptr i8, ptr %box, i64 {writer}
   %writer = load ptr, ptr %writer.at
   %moved = call i32 %writer(i32 0, i64 128, ptr %one)
   %freed = call i32 %writer(i32 0, i64 128, ptr %all)
@@ -164,22 +195,22 @@ out:
 
 define void @park(ptr %box, i64 %tid) nounwind {{
 entry:
-  %done = getelementptr i8, ptr %box, i64 64
-  %closing = getelementptr i8, ptr %box, i64 128
-  %entry.at = getelementptr i8, ptr %box, i64 192
-  %control.at = getelementptr i8, ptr %box, i64 200
-  %externals.at = getelementptr i8, ptr %box, i64 208
-  %arena.at = getelementptr i8, ptr %box, i64 216
-  %threads.at = getelementptr i8, ptr %box, i64 224
-  %steps.at = getelementptr i8, ptr %box, i64 232
-  %spins.at = getelementptr i8, ptr %box, i64 272
+  %done = getelementptr i8, ptr %box, i64 {done}
+  %closing = getelementptr i8, ptr %box, i64 {closing}
+  %entry.at = getelementptr i8, ptr %box, i64 {entry}
+  %control.at = getelementptr i8, ptr %box, i64 {control}
+  %externals.at = getelementptr i8, ptr %box, i64 {externals}
+  %arena.at = getelementptr i8, ptr %box, i64 {arena}
+  %threads.at = getelementptr i8, ptr %box, i64 {threads}
+  %steps.at = getelementptr i8, ptr %box, i64 {steps}
+  %spins.at = getelementptr i8, ptr %box, i64 {spins}
   %spins32 = load i32, ptr %spins.at
   %spins = sext i32 %spins32 to i64
   %limit = add i64 %spins, {patience}
-  %lines = getelementptr i8, ptr %box, i64 320
-  %offset = shl i64 %tid, 6
+  %lines = getelementptr i8, ptr %box, i64 {workers}
+  %offset = shl i64 %tid, {line_bits}
   %go = getelementptr i8, ptr %lines, i64 %offset
-  %away = getelementptr i8, ptr %go, i64 4
+  %away = getelementptr i8, ptr %go, i64 {away}
   br label %back
 
 back:                                             ; also: somebody is about to post, so stay
@@ -234,7 +265,7 @@ gone:
 define i64 @lead(ptr %box, ptr %fn, ptr %control, ptr %externals, ptr %arena, i64 %threads,
                  i64 %steps) nounwind {{
 entry:
-  %lines = getelementptr i8, ptr %box, i64 320
+  %lines = getelementptr i8, ptr %box, i64 {workers}
   store atomic i32 1, ptr %box seq_cst, align 4
   br label %loop
 loop:
@@ -243,9 +274,9 @@ loop:
   %more = icmp slt i64 %tid, %threads
   br i1 %more, label %body, label %decide
 body:
-  %offset = shl i64 %tid, 6
+  %offset = shl i64 %tid, {line_bits}
   %go = getelementptr i8, ptr %lines, i64 %offset
-  %away = getelementptr i8, ptr %go, i64 4
+  %away = getelementptr i8, ptr %go, i64 {away}
   %away.now = load atomic i32, ptr %away seq_cst, align 4
   %one = sext i32 %away.now to i64
   %sum.next = add i64 %sum, %one
@@ -265,14 +296,14 @@ exit:
 define void @lead_now(ptr %box, ptr %fn, ptr %control, ptr %externals, ptr %arena, i64 %threads,
                       i64 %steps) nounwind {{
 entry:
-  %done = getelementptr i8, ptr %box, i64 64
-  %entry.at = getelementptr i8, ptr %box, i64 192
-  %control.at = getelementptr i8, ptr %box, i64 200
-  %externals.at = getelementptr i8, ptr %box, i64 208
-  %arena.at = getelementptr i8, ptr %box, i64 216
-  %threads.at = getelementptr i8, ptr %box, i64 224
-  %steps.at = getelementptr i8, ptr %box, i64 232
-  %lines = getelementptr i8, ptr %box, i64 320
+  %done = getelementptr i8, ptr %box, i64 {done}
+  %entry.at = getelementptr i8, ptr %box, i64 {entry}
+  %control.at = getelementptr i8, ptr %box, i64 {control}
+  %externals.at = getelementptr i8, ptr %box, i64 {externals}
+  %arena.at = getelementptr i8, ptr %box, i64 {arena}
+  %threads.at = getelementptr i8, ptr %box, i64 {threads}
+  %steps.at = getelementptr i8, ptr %box, i64 {steps}
+  %lines = getelementptr i8, ptr %box, i64 {workers}
   store ptr %fn, ptr %entry.at
   store ptr %control, ptr %control.at
   store ptr %externals, ptr %externals.at
@@ -280,11 +311,11 @@ entry:
   store i64 %threads, ptr %threads.at
   store i64 %steps, ptr %steps.at
   store atomic i32 0, ptr %done monotonic, align 4
-  %locator = getelementptr i8, ptr %box, i64 296
+  %locator = getelementptr i8, ptr %box, i64 {locator}
   %where = load ptr, ptr %locator
-  %where.at = getelementptr i8, ptr %control, i64 {where}
-  %apart.at = getelementptr i8, ptr %control, i64 {apart}
-  %box.at = getelementptr i8, ptr %control, i64 {box}
+  %where.at = getelementptr i8, ptr %control, i64 {program_where}
+  %apart.at = getelementptr i8, ptr %control, i64 {program_apart}
+  %box.at = getelementptr i8, ptr %control, i64 {program_box}
   store ptr %where, ptr %where.at
   store ptr @apart, ptr %apart.at
   store ptr %box, ptr %box.at
@@ -294,7 +325,7 @@ loop:
   %more = icmp slt i64 %tid, %threads
   br i1 %more, label %body, label %run
 body:
-  %offset = shl i64 %tid, 6
+  %offset = shl i64 %tid, {line_bits}
   %go = getelementptr i8, ptr %lines, i64 %offset
   store atomic i32 1, ptr %go release, align 4
   %tid.next = add i64 %tid, 1

@@ -24,14 +24,16 @@ from .link import Linked, link
 from .locks import RunLock
 from .parking import (
     CLOSING,
+    COLUMNS,
     FUNCTIONS,
     HOLD,
     PLACES,
     SLEEP,
     SPINS,
     SYSTEM,
-    WORKERS,
     YIELD,
+    away_word,
+    box_bytes,
     parking_text,
 )
 from .processors import (
@@ -66,7 +68,7 @@ class _Worker:
 
     def __init__(self, park: Any, box: int, tid: int) -> None:
         self.tokens: SimpleQueue[int | None] = SimpleQueue()
-        self.away = ctypes.c_int32.from_address(box + WORKERS + 64 * tid + 4)
+        self.away = ctypes.c_int32.from_address(box + away_word(tid))
         self.away.value = 1
         self.thread = threading.Thread(
             target=_work, args=(park, box, tid, self.tokens), name=f"chainrule-{tid}", daemon=True
@@ -92,7 +94,7 @@ class Pool:
     def _reset(self) -> None:
         self._workers: list[_Worker] = []
         self._full = False  # no more threads can be had
-        self._memory = aligned_empty((WORKERS + 64 * (MAX_THREADS + 1),), np.uint8)
+        self._memory = aligned_empty((box_bytes(MAX_THREADS),), np.uint8)
         self._memory.fill(0)
         self._box: int = address(self._memory)
         self._hold = ctypes.c_int32.from_address(self._box + HOLD)
@@ -151,7 +153,7 @@ class Pool:
         self._places = arrangement(len(self._workers) + 1)
         columns = self._places.shape[1]
         ctypes.c_size_t.from_address(self._box + PLACES).value = address(self._places)
-        ctypes.c_int64.from_address(self._box + PLACES + 8).value = columns
+        ctypes.c_int64.from_address(self._box + COLUMNS).value = columns
 
     def _wake(self, threads: int) -> None:
         for worker in self._workers[: threads - 1]:

@@ -61,22 +61,33 @@ class Cluster:
         return [u for u in self.units if u.kind == "reduce"]
 
 
+@dataclass(eq=False)
+class Grouping:
+    """How far the units of ``plan`` have been grouped.
+
+    ``home``: the cluster of each unit that has one; ``before``: the units that each waits for.
+    """
+
+    plan: Plan
+    before: dict[Unit, set[Unit]]
+    clusters: list[Cluster] = field(default_factory=list)
+    home: dict[Unit, Cluster] = field(default_factory=dict)
+
+
 def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit, set[Unit]]]:
     """Group the units of ``plan``; clusters come in an order that respects every dependence."""
-    before = dependences(plan)
-    home: dict[Unit, Cluster] = {}
-    clusters: list[Cluster] = []
+    grouping = Grouping(plan, dependences(plan))
     late = sorted(plan.units, key=lambda unit: unit.kind == "reduce")  # when maps are in place
-    for unit in ordered(late, before):
-        found = _join(unit, clusters, home, before, plan) if enabled else None
-        if found is None:
-            found = Cluster(unit, [], {})
-            found.index[unit] = axes_of(unit.shape)
-            clusters.append(found)
-        found.units.append(unit)
-        found.depths[unit] = _depth(unit, found, plan)
-        home[unit] = found
-    return _ordered(clusters, home, before), before
+    for unit in ordered(late, grouping.before):
+        cluster = _join(unit, grouping) if enabled else None
+        if cluster is None:
+            cluster = Cluster(unit, [], {})
+            cluster.index[unit] = axes_of(unit.shape)
+            grouping.clusters.append(cluster)
+        cluster.units.append(unit)
+        cluster.depths[unit] = _depth(unit, cluster, plan)
+        grouping.home[unit] = cluster
+    return _ordered(grouping), grouping.before
 
 
 def _depth(unit: Unit, cluster: Cluster, plan: Plan) -> int:
@@ -95,30 +106,25 @@ def _at_hand(node: Node, cluster: Cluster, plan: Plan) -> int:
     return max((cluster.depths.get(w, 0) for w in plan.writers.get(node, ())), default=0)
 
 
-def _join(
-    unit: Unit,
-    clusters: list[Cluster],
-    home: dict[Unit, Cluster],
-    before: dict[Unit, set[Unit]],
-    plan: Plan,
-) -> Cluster | None:
+def _join(unit: Unit, grouping: Grouping) -> Cluster | None:
     """The cluster that ``unit`` joins, recording its index there; None if it starts its own."""
     if unit.after or unit.kind not in ("map", "reduce"):
         return None
     if unit.kind == "reduce":
-        return _join_reduction(unit, clusters, home, before, plan)
+        return _join_reduction(unit, grouping)
+    plan = grouping.plan
     sources: dict[Cluster, None] = {}
     for leaf, idx in unit.reads:
         for writer in plan.writers.get(leaf, ()):
             if writer is not unit and idx not in (None, FLAT):
-                sources[home[writer]] = None
+                sources[grouping.home[writer]] = None
     rank = {"product": 0, "reduce": 1, "map": 2}
     candidates = sorted(sources, key=lambda c: rank.get(c.host.kind, 3))
-    candidates += [c for c in _siblings(unit, clusters, plan) if c not in sources]
+    candidates += [c for c in _siblings(unit, grouping) if c not in sources]
     for cluster in candidates:
         if not _hospitable(cluster.host, plan) or _depth(unit, cluster, plan) > DEEPEST:
             continue
-        if _path_around(unit, cluster, home, before):
+        if _path_around(unit, cluster, grouping):
             continue
         for where, extents in ((cluster.index, cluster.shape), (cluster.inner, cluster.space)):
             if where is cluster.inner and not (_by_rows(cluster.host) and _in_order(unit, plan)):
@@ -130,21 +136,16 @@ def _join(
     return None
 
 
-def _join_reduction(
-    unit: Unit,
-    clusters: list[Cluster],
-    home: dict[Unit, Cluster],
-    before: dict[Unit, set[Unit]],
-    plan: Plan,
-) -> Cluster | None:
+def _join_reduction(unit: Unit, grouping: Grouping) -> Cluster | None:
     """The map whose elements ``unit`` reduces, or a reduction over the same array, if any.
 
     Small ones stay alone: they are done sooner, and reading something twice costs less than that.
     """
     if unit.node.inputs[0].size < SMALL:
         return None
-    for cluster in _meeting(unit, clusters, home, plan):
-        if not _hospitable(cluster.host, plan) or _path_around(unit, cluster, home, before):
+    plan = grouping.plan
+    for cluster in _meeting(unit, grouping):
+        if not _hospitable(cluster.host, plan) or _path_around(unit, cluster, grouping):
             continue
         form = _around(unit, cluster, plan) if _depth(unit, cluster, plan) <= DEEPEST else None
         if form is not None and not _hazard(unit, axes_of(unit.shape), form):
@@ -172,13 +173,12 @@ def _around(unit: Unit, cluster: Cluster, plan: Plan) -> Cluster | None:
     return Cluster(unit, cluster.units, {}, inner)
 
 
-def _meeting(
-    unit: Unit, clusters: list[Cluster], home: dict[Unit, Cluster], plan: Plan
-) -> list[Cluster]:
+def _meeting(unit: Unit, grouping: Grouping) -> list[Cluster]:
     """Clusters that compute what a reduction reads, then those that read the same."""
     leaves = {leaf for leaf, idx in unit.walked if idx is not FLAT and leaf.ndim}
-    sources = {home[w]: None for leaf in leaves for w in plan.writers.get(leaf, ())}
-    for cluster in reversed(clusters):
+    writers = [w for leaf in leaves for w in grouping.plan.writers.get(leaf, ())]
+    sources = {grouping.home[w]: None for w in writers}
+    for cluster in reversed(grouping.clusters):
         reads = (leaf for u in cluster.units for leaf, _ in u.reads)
         if cluster not in sources and cluster.space and any(leaf in leaves for leaf in reads):
             sources[cluster] = None
@@ -210,11 +210,11 @@ def _in_order(unit: Unit, plan: Plan) -> bool:
 
 def _turned(idx: Idx, axes: Idx) -> Idx:
     """``idx`` over a map's loops, said over the axes of an array that lies on them at ``axes``."""
-    place = {loop_of(part): axis for axis, part in enumerate(axes)}
+    axis_of = {loop_of(part): axis for axis, part in enumerate(axes)}
     result = []
     for part in idx:
         loop = loop_of(part)
-        result.append(zero(len(axes)) if loop is None else loops(len(axes), [place[loop]])[0])
+        result.append(zero(len(axes)) if loop is None else loops(len(axes), [axis_of[loop]])[0])
     return tuple(result)
 
 
@@ -224,16 +224,16 @@ def _hospitable(host: Unit, plan: Plan) -> bool:
     return host.kind != "scatter" and host.whole and alone
 
 
-def _siblings(unit: Unit, clusters: list[Cluster], plan: Plan) -> list[Cluster]:
+def _siblings(unit: Unit, grouping: Grouping) -> list[Cluster]:
     """Maps over the same space that read something this unit reads too."""
     mine = {leaf for leaf, idx in unit.reads if idx is not None and leaf.ndim}
-    found = []
-    for cluster in reversed(clusters):
+    siblings = []
+    for cluster in reversed(grouping.clusters):
         if cluster.host.kind == "map" and cluster.shape == unit.shape and unit.shape:
             theirs = {leaf for leaf, idx in cluster.host.reads if idx is not None}
             if mine & theirs:
-                found.append(cluster)
-    return found
+                siblings.append(cluster)
+    return siblings
 
 
 def _placement(
@@ -337,10 +337,9 @@ def _at(read: Idx, base: Idx) -> Idx | None:
     return tuple(result)
 
 
-def _path_around(
-    unit: Unit, cluster: Cluster, home: dict[Unit, Cluster], before: dict[Unit, set[Unit]]
-) -> bool:
+def _path_around(unit: Unit, cluster: Cluster, grouping: Grouping) -> bool:
     """Whether something ``unit`` waits for, outside ``cluster``, itself waits for ``cluster``."""
+    home, before = grouping.home, grouping.before
     stack = [home[u] for u in before[unit] if home[u] is not cluster]
     seen = set(stack)
     while stack:
@@ -356,10 +355,9 @@ def _path_around(
     return False
 
 
-def _ordered(
-    clusters: list[Cluster], home: dict[Unit, Cluster], before: dict[Unit, set[Unit]]
-) -> list[Cluster]:
+def _ordered(grouping: Grouping) -> list[Cluster]:
     """Clusters after all clusters they depend on."""
+    home, before = grouping.home, grouping.before
     done: dict[Cluster, None] = {}
 
     def visit(root: Cluster) -> None:
@@ -375,6 +373,6 @@ def _ordered(
             needed = {home[e]: None for u in cluster.units for e in before[u]}
             stack.extend((c, False) for c in needed if c is not cluster and c not in done)
 
-    for cluster in clusters:
+    for cluster in grouping.clusters:
         visit(cluster)
     return list(done)
