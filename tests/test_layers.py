@@ -20,8 +20,8 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # Files of one level at the top of the package count as one folder; folders of one level do not
 # import one another.
 LAYERS: dict[str, int] = {
-    "errors": 0, "arguments": 0, "config": 0, "records": 0, "scratch": 0, "showing": 0,
-    "version": 0,
+    "errors": 0, "arguments": 0, "config": 0, "durations": 0, "records": 0,
+    "scratch": 0, "showing": 0, "version": 0,
     "ir": 1,
     "ops": 2,
     "interpret": 3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from .ir.graph import Node, full_like
 from .ir.types import Array, DType, is_whole, row_major
 from .ops.sources import input_
 
-__all__ = ["check_grads"]
+__all__ = ["STEP", "central_slope", "check_grads"]
 
 #: step of central differences: the cube root of double precision, where both errors balance
 STEP = 6e-6
@@ -51,25 +51,33 @@ def check_grads(
     if not xs or not ys:
         raise GradientError("there is nothing to check: no real argument or no real result")
     rng = np.random.default_rng(seed)
-    _check(ys, xs, _environment(traced, args), rng, order, tolerance, depth=1)
+    env = traced.environment(_leaves(traced, args))
+    _check(ys, xs, env, rng, order, tolerance, depth=1)
 
 
-def _environment(traced: Traced, args: Sequence[Any]) -> dict[Node, Array]:
-    """Values of all inputs, real ones in double precision."""
-    arrays = [np.asarray(a) for a in _leaves(traced, args)]
-    states = [t.concrete for t in traced.states]
-    scalars = [np.float64(f(0)) for f in traced.scalars]
-    values = [*arrays, *states, *map(np.asarray, scalars)]
-    return dict(zip(traced.graph.inputs, values, strict=True))
+def central_slope(
+    ys: Sequence[Node],
+    weights: Sequence[Array],
+    env: Mapping[Node, Array],
+    directions: Mapping[Node, Array],
+    step: float = STEP,
+) -> float:
+    """<weights, (ys(x + h d) - ys(x - h d)) / 2h>, h = ``step``, for inputs x with directions d."""
+    sides = []
+    for sign in (1.0, -1.0):
+        moved = {x: env[x].astype(np.float64) + sign * step * d for x, d in directions.items()}
+        values = evaluate(ys, {**env, **moved}, DType.f64)
+        sides.append(sum(float(np.sum(w * v)) for w, v in zip(weights, values, strict=True)))
+    return (sides[0] - sides[1]) / (2.0 * step)
 
 
 def _leaves(traced: Traced, args: Sequence[Any]) -> list[Array]:
+    """The arrays of the arguments; real ones keep their precision."""
     arrays, _ = flatten_call(tuple(args), {})
-    whole = [
-        c(a) if c is not None and a.dtype.kind != "f" else a
-        for c, a in zip(traced.casts, arrays, strict=True)
+    return [
+        np.asarray(a if cast is None or a.dtype.kind == "f" else cast(a))
+        for cast, a in zip(traced.casts, arrays, strict=True)
     ]
-    return whole
 
 
 def _check(
@@ -83,12 +91,12 @@ def _check(
 ) -> None:
     us = [_variable(f"u{i}", y) for i, y in enumerate(ys)]
     env = env | {u: rng.standard_normal(u.shape) for u in us}
-    found = cotangents(ys, us, xs)
-    grads = [full_like(x, 0.0) if g is None else g for x, g in zip(xs, found, strict=True)]
-    directions = [rng.standard_normal(x.shape) for x in xs]
-    products = evaluate(grads, env, DType.f64)
-    ours = float(sum(np.sum(g * d) for g, d in zip(products, directions, strict=True)))
-    theirs = _difference(ys, us, xs, directions, env)
+    reached = cotangents(ys, us, xs)
+    grads = [full_like(x, 0.0) if g is None else g for x, g in zip(xs, reached, strict=True)]
+    directions = {x: rng.standard_normal(x.shape) for x in xs}
+    gradients = evaluate(grads, env, DType.f64)
+    ours = float(sum(np.sum(g * d) for g, d in zip(gradients, directions.values(), strict=True)))
+    theirs = central_slope(ys, [env[u] for u in us], env, directions)
     if not abs(ours - theirs) <= tolerance * max(1.0, abs(ours), abs(theirs)):
         raise GradientError(
             f"derivatives of order {depth} disagree: backpropagation says {ours:.10g}, central "
@@ -102,22 +110,3 @@ def _check(
 def _variable(name: str, like: Node) -> Node:
     strides = row_major(like.shape)
     return input_(kind="arg", name=name, shape=like.shape, dtype=like.dtype, strides=strides)
-
-
-def _difference(
-    ys: Sequence[Node],
-    us: Sequence[Node],
-    xs: Sequence[Node],
-    directions: Sequence[Array],
-    env: dict[Node, Array],
-) -> float:
-    """<u, (f(x + hd) - f(x - hd)) / 2h>."""
-    sides = []
-    for sign in (1.0, -1.0):
-        moved = {
-            x: env[x].astype(np.float64) + sign * STEP * d
-            for x, d in zip(xs, directions, strict=True)
-        }
-        values = evaluate(ys, env | moved, DType.f64)
-        sides.append(sum(float(np.sum(env[u] * v)) for u, v in zip(us, values, strict=True)))
-    return (sides[0] - sides[1]) / (2.0 * STEP)

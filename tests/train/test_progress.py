@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.train import Callback
 from chainrule.train.callback import Logs
-from chainrule.train.progress import Progress, clock
+from chainrule.train.progress import Progress
 from train.problems_small import line, linear_trainer
 
 
@@ -72,10 +72,3 @@ def test_training_without_a_standard_error(
     trainer.fit(line(), epochs=2, callbacks=Teller())
     assert trainer.messages == ["hello", "hello"]
     assert len(trainer.history.epoch) == 2
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(3.21, "3.2 s"), (65, "1:05"), (3725, "1:02:05"), (59.7, "1:00")]
-)
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text

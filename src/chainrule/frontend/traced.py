@@ -62,6 +62,12 @@ class Traced:
         """The ``state`` inputs, in the order of ``states``."""
         return tuple(n for n in self.graph.inputs if n.params["kind"] == "state")
 
+    def environment(self, arrays: Sequence[Array]) -> dict[Node, Array]:
+        """The values of all inputs of the graph in a first step on ``arrays``."""
+        scalars = (np.asarray(scalar(0), np.float64) for scalar in self.scalars)
+        values = (*arrays, *(state.concrete for state in self.states), *scalars)
+        return dict(zip(self.graph.inputs, values, strict=True))
+
     def is_current(self) -> bool:
         """Whether the program outside is still as it was when this was recorded."""
         return self.epoch == structure.epoch and self.gradients_fit()

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import durations
 from ..train.metrics import METRICS
 from .reading import number, text, whole
 
@@ -66,15 +67,9 @@ def listed(words: Sequence[str], last: str = "and", most: int = 6) -> str:
 
 
 def duration(seconds: object) -> str:
-    """``0.1 s``, ``12 min 30 s``, ``1 h 2 min``."""
-    found = number(seconds)
-    if found is None or found < 0:
-        return ""
-    if found < 59.95:
-        return f"{found:.1f} s"
-    minutes, rest = divmod(round(found), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    """`durations.duration` of a number from a file; empty for what is none, or below 0."""
+    known = number(seconds)
+    return "" if known is None or known < 0 else durations.duration(known)
 
 
 def moment(started: object) -> str:

@@ -175,7 +175,7 @@ def _around(unit: Unit, cluster: Cluster, plan: Plan) -> Cluster | None:
 
 def _meeting(unit: Unit, grouping: Grouping) -> list[Cluster]:
     """Clusters that compute what a reduction reads, then those that read the same."""
-    leaves = {leaf for leaf, idx in unit.walked if idx is not FLAT and leaf.ndim}
+    leaves = dict.fromkeys(leaf for leaf, idx in unit.walked if idx is not FLAT and leaf.ndim)
     writers = [w for leaf in leaves for w in grouping.plan.writers.get(leaf, ())]
     sources = {grouping.home[w]: None for w in writers}
     for cluster in reversed(grouping.clusters):

@@ -18,6 +18,7 @@ from ..frontend.traced import Traced, trace_function
 from ..interpret import evaluate
 from ..ir.graph import Node, full_like
 from ..ir.types import Array, DType
+from ..testing import STEP, central_slope
 
 if TYPE_CHECKING:
     from .learner import Learner
@@ -28,7 +29,7 @@ __all__ = ["TOLERANCE", "GradientComparison", "compare_gradients"]
 TOLERANCE = 1e-5
 #: steps of central differences. A ReLU that is crossed on the way spoils one of them, a wrong
 #: gradient all; the first is the cube root of double precision, where errors balance
-STEPS = (6e-6, 6e-7, 6e-8)
+STEPS = (STEP, 6e-7, 6e-8)
 #: times the loss: what rounding alone makes of a difference of two equal losses
 ROUNDING = 1e-9
 
@@ -70,13 +71,8 @@ def compare_gradients(
         for t, node in zip(traced.states, traced.state_nodes, strict=True)
         if id(t) in wanted
     }
-    return _compared(traced, nodes, _values(traced, examples.arrays), np.random.default_rng(seed))
-
-
-def _values(traced: Traced, arrays: tuple[Array, ...]) -> dict[Node, Array]:
-    scalars = [np.asarray(f(0), np.float64) for f in traced.scalars]
-    values = [*arrays, *(t.concrete for t in traced.states), *scalars]
-    return dict(zip(traced.graph.inputs, values, strict=True))
+    env = traced.environment(examples.arrays)
+    return _compared(traced, nodes, env, np.random.default_rng(seed))
 
 
 def _compared(
@@ -84,8 +80,8 @@ def _compared(
 ) -> list[GradientComparison]:
     loss = traced.graph.outputs[0]
     wanted = list(nodes.values())
-    found = cotangents([loss], [full_like(loss, 1.0)], wanted)
-    grads = [full_like(n, 0.0) if g is None else g for n, g in zip(wanted, found, strict=True)]
+    reached = cotangents([loss], [full_like(loss, 1.0)], wanted)
+    grads = [full_like(n, 0.0) if g is None else g for n, g in zip(wanted, reached, strict=True)]
     [value, *gradients] = evaluate([loss, *grads], env, DType.f64)
     floor = ROUNDING * max(1.0, abs(float(value)))
     results = []
@@ -94,7 +90,7 @@ def _compared(
         ours = float(np.sum(gradient * direction))
         best = np.inf
         for step in STEPS:
-            slope = _slope(loss, node, direction, env, step)
+            slope = central_slope([loss], [np.ones(())], env, {node: direction}, step)
             best = min(best, slope, key=lambda s: abs(s - ours))
             limit = TOLERANCE * max(abs(ours), abs(best)) + floor * STEPS[0] / step
             if abs(ours - best) <= limit:
@@ -102,13 +98,3 @@ def _compared(
         agrees = bool(abs(ours - best) <= limit)
         results.append(GradientComparison(name, ours, best, agrees, np.asarray(gradient)))
     return results
-
-
-def _slope(loss: Node, node: Node, direction: Array, env: dict[Node, Array], step: float) -> float:
-    """How fast the loss rises when one parameter moves along ``direction``."""
-    at = env[node].astype(np.float64)
-    sides = [
-        float(evaluate([loss], env | {node: at + sign * step * direction}, DType.f64)[0])
-        for sign in (1.0, -1.0)
-    ]
-    return (sides[0] - sides[1]) / (2.0 * step)

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TextIO
 
+from ..durations import clock
 from .callback import Callback, Logs
 
 __all__ = ["Progress", "is_terminal", "write_talk"]
@@ -92,12 +93,3 @@ def write_talk(stream: TextIO | None, text: str) -> None:
     with contextlib.suppress(OSError):
         stream.write(text)
         stream.flush()
-
-
-def clock(seconds: float) -> str:
-    """``0:07``, ``12:30``, ``1:02:03``; below ten seconds ``3.2 s``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

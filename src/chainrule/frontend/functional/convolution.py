@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ... import ops
 from ...errors import ConfigError, ShapeError
 from ...ir.types import Shape
+from ...ops.convolution import span
 from ..apply import apply
 from ..modes import user_line
 from ..operations.shaping import flip, pad, permute, reshape, slice_axis
@@ -23,7 +24,6 @@ from .windows import (
     channels_last,
     like_input,
     per_axis,
-    span,
     whole,
 )
 

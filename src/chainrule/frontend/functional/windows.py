@@ -10,6 +10,7 @@ import numpy as np
 from ... import ops
 from ...errors import ConfigError, DTypeError, ShapeError
 from ...ir.types import Array, DType, Shape, is_whole
+from ...ops.convolution import span
 from ..apply import apply, tensor_of
 from ..modes import user_line
 from ..operations.shaping import pad, permute, reshape, slice_axis
@@ -44,11 +45,6 @@ def per_axis(name: str, value: object, axes: int, least: int | None = 1) -> Shap
         each = "" if axes == 1 else f", or {axes} of them"
         raise ConfigError(f"{name} is {shown!r}", where=user_line(), help=f"give {number}{each}")
     return sizes if len(sizes) == axes else sizes * axes
-
-
-def span(kernel: int, dilation: int) -> int:
-    """Elements from the first to the last that a kernel touches."""
-    return (kernel - 1) * dilation + 1
 
 
 def batched(x: Tensor, axes: int) -> Tensor:

@@ -1,0 +1,28 @@
+"""Durations, as people read them."""
+
+from __future__ import annotations
+
+__all__ = ["clock", "duration"]
+
+
+def clock(seconds: float) -> str:
+    """``0:07``, ``12:30``, ``1:02:03``; below ten seconds ``3.2 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    hours, minutes, rest = _split(seconds)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """``0.1 s``, ``12 min 30 s``, ``1 h 2 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    hours, minutes, rest = _split(seconds)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _split(seconds: float) -> tuple[int, int, int]:
+    """Hours, minutes and whole seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return hours, minutes, rest
