@@ -36,8 +36,8 @@ class Region:
 def weight(nest: Nest) -> int:
     """Instructions of the epilogue at one point, roughly."""
     exprs = walk([s.value for s in nest.stores])
-    found = sum(INSTRUCTIONS.get(e.op, 1) for e in exprs if isinstance(e, Apply))
-    return found + 2 * (len(nest.stores) - 1)
+    instructions = sum(INSTRUCTIONS.get(e.op, 1) for e in exprs if isinstance(e, Apply))
+    return instructions + 2 * (len(nest.stores) - 1)
 
 
 def is_short(nest: Nest) -> bool:

@@ -145,11 +145,11 @@ class Sum:
 
     def _moved(self, starts: list[Value], dim: int, index: Value) -> list[Value]:
         """Addresses in A and B after ``index`` steps of the reduced loop ``dim``."""
-        found = []
+        addresses = []
         for access, start in zip((self.source.a, self.source.b), starts, strict=True):
             offset = scaled(self.b, index, access.offset.coeffs[dim])
-            found.append(self.b.gep(start, offset, "float"))
-        return found
+            addresses.append(self.b.gep(start, offset, "float"))
+        return addresses
 
     def _ask_share(self, band: Band, turn: Value) -> None:
         """Ask for the epilogue's lines of some rows of the tile in each turn of the outer loop."""
@@ -232,12 +232,12 @@ class Sum:
     ) -> list[Value]:
         """``sums`` after one step of k."""
         b, down = self.b, self.source.a.offset.coeffs[self.nest.parallel - 2]
-        found = []
+        totals = []
         for i in range(rows):
             x = b.splat(b.load("float", b.gep(column, i * down, "float"), 4))
             for j, vector in enumerate(vectors):
-                found.append(b.fma(x, vector, sums[i * len(vectors) + j]))
-        return found
+                totals.append(b.fma(x, vector, sums[i * len(vectors) + j]))
+        return totals
 
     def _ask_ahead(self, row: Value, step: Bound, vectors: int) -> None:
         """Ask for a row of B that will be met soon."""

@@ -133,13 +133,13 @@ def registers_of(vectors: int, held: int, target: Target) -> int:
 
 def choose_registers(x: Extents, target: Target) -> tuple[int, int]:
     """(rows, vectors) of the cheapest tile."""
-    best, found, held = math.inf, (1, 1), x.held(target)
+    best, chosen, held = math.inf, (1, 1), x.held(target)
     for vectors in range(1, min(MOST_VECTORS, math.ceil(x.n / LANES)) + 1):
         for rows in range(1, min(MOST_ROWS, x.m, registers_of(vectors, held, target)) + 1):
             cost = _cost(x, rows, vectors, 4 * LANES // target.vector_bytes, held)
             if cost <= best:
-                best, found = cost, (rows, vectors)
-    return found
+                best, chosen = cost, (rows, vectors)
+    return chosen
 
 
 def _cost(x: Extents, rows: int, vectors: int, parts: int, held: int) -> float:

@@ -150,8 +150,8 @@ class _Module:
         """For each block of pieces of the phase's chain ``index`` that falls to this thread."""
         b, (first, end) = self.b, self._range(chain.pieces, 1)
         if index < CLAIMED_CHAINS:
-            with b.when(b.compare("slt", first, end)), self.stealing.pieces(chain, index) as found:
-                yield found
+            with b.when(b.compare("slt", first, end)), self.stealing.pieces(chain, index) as block:
+                yield block
         else:
             with b.loop(first, end, chain.block) as piece:
                 yield piece, b.overloaded("smin", b.add(piece, i64(chain.block)), end)
@@ -218,16 +218,16 @@ class _Module:
 
     def _range(self, extent: int, grain: int) -> tuple[Value, Value]:
         """This thread's part of a split dim, in whole grains."""
-        found = self.ranges.get((extent, grain))
-        if found is None:
+        share = self.ranges.get((extent, grain))
+        if share is None:
             b, grains = self.b, i64(-(-extent // grain))
             with b.at(self.top):
                 first = b.div(b.mul(grains, _TID), _THREADS)
                 end = b.div(b.mul(grains, b.add(_TID, i64(1))), _THREADS)
                 lo, hi = b.mul(first, i64(grain)), b.mul(end, i64(grain))
-                found = lo, b.overloaded("smin", hi, i64(extent))
-            self.ranges[extent, grain] = found
-        return found
+                share = lo, b.overloaded("smin", hi, i64(extent))
+            self.ranges[extent, grain] = share
+        return share
 
     def _pointer(self, buffer: Buffer) -> Value:
         b = self.b

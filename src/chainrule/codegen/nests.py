@@ -104,12 +104,12 @@ class _LoopNest:
     ) -> tuple[Value, ...]:
         if dim == len(self.nest.dims):
             pairs = [(point, part) for point in points for part in source.parts]
-            found = tuple(
+            folded = tuple(
                 self._accumulate(part, point, total)
                 for (point, part), total in zip(pairs, totals, strict=True)
             )
             self._store(self.nest.inner, points)
-            return found
+            return folded
         for part in self._segments(dim):
             with walk_segment(self.b, part, dim, dim, points, totals) as (inner, fold):
                 fold.update(*self._fold(dim + 1, source, inner, fold.values))
@@ -143,11 +143,11 @@ class _LoopNest:
                     emit_store(e, store, value, point)
 
     def _turned_loads(self) -> list[Load]:
-        found: dict[int, Load] = {}
+        loads: dict[int, Load] = {}
         for expr in walk([s.value for s in self.nest.stores]):
             if isinstance(expr, Load) and is_turned(expr.access, self.vector, self.turned):
-                found.setdefault(self.e.number(expr), expr)
-        return list(found.values())
+                loads.setdefault(self.e.number(expr), expr)
+        return list(loads.values())
 
     def _row(self, access: Access, point: Point, lane: int) -> Value:
         """The address from which row ``lane`` of a block runs along the other loop."""

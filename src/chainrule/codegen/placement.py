@@ -81,10 +81,10 @@ class Placement:
 
     def dims(self, expr: Expr) -> Dims:
         """The loops that ``expr`` depends on, ascending."""
-        found = self._dims_of.get(id(expr))
-        if found is None:
-            found = self._dims_of[id(expr)] = expr, self._find_dims(expr)
-        return found[1]
+        known = self._dims_of.get(id(expr))
+        if known is None:
+            known = self._dims_of[id(expr)] = expr, self._find_dims(expr)
+        return known[1]
 
     def _find_dims(self, expr: Expr) -> Dims:
         if isinstance(expr, Acc):
@@ -104,11 +104,11 @@ class Placement:
 
     def number(self, expr: Expr) -> int:
         """Equal numbers for expressions of equal structure."""
-        found = self._number_of.get(id(expr))
-        if found is None:
+        known = self._number_of.get(id(expr))
+        if known is None:
             number = self._numbers.setdefault(self._structure(expr), len(self._numbers))
-            found = self._number_of[id(expr)] = expr, number
-        return found[1]
+            known = self._number_of[id(expr)] = expr, number
+        return known[1]
 
     def _structure(self, expr: Expr) -> tuple[object, ...]:
         if isinstance(expr, Apply):
@@ -136,19 +136,19 @@ class Placement:
         self, key: object, dims: Sequence[int], point: Point, emit: Callable[[], Value]
     ) -> Value:
         """``emit()`` in the outermost loop that binds ``dims``; once for each ``key``."""
-        found = self._cache.get(key)
-        if found is not None:
-            return found
-        place = self.top
+        emitted = self._cache.get(key)
+        if emitted is not None:
+            return emitted
+        block = self.top
         if dims:
-            place = max((bound(point, d) for d in dims), key=lambda x: x.depth).place
-        if place is None:
-            found = emit()
+            block = max((bound(point, d) for d in dims), key=lambda x: x.depth).place
+        if block is None:
+            emitted = emit()
         else:
-            with self.b.at(place):
-                found = emit()
-        self._cache[key] = found
-        return found
+            with self.b.at(block):
+                emitted = emit()
+        self._cache[key] = emitted
+        return emitted
 
     def preset(self, expr: Expr, point: Point, value: Value) -> None:
         """Say what ``expr`` is at ``point``: an accumulator, or a load done in another way."""

@@ -62,8 +62,8 @@ def _record_backward(trace: Trace, root: Tensor, seed: Tensor, create_graph: boo
     start = trace.node(root)
     trace.check_not_overwritten(start)
     targets = trace.gradient_targets()
-    found = cotangents([start], [trace.node(seed)], [trace.node(t) for t in targets])
-    for target, g in zip(targets, found, strict=True):
+    gradients = cotangents([start], [trace.node(seed)], [trace.node(t) for t in targets])
+    for target, g in zip(targets, gradients, strict=True):
         if g is not None:
             if target.has_history:
                 raise GradientError(
@@ -89,8 +89,8 @@ def _run_backward(root: Tensor, seed: Tensor, create_graph: bool) -> None:
     owners = {n: r.owner() for n, r in tape.items() if r.owner is not None and not r.inputs}
     targets = [(n, t._as_tensor()) for n, t in owners.items() if t is not None and t.requires_grad]
     seed_node = seed.record().node
-    found = cotangents([root.record().node], [seed_node], [n for n, _ in targets])
-    pairs = [(t, g) for (_, t), g in zip(targets, found, strict=True) if g is not None]
+    gradients = cotangents([root.record().node], [seed_node], [n for n, _ in targets])
+    pairs = [(t, g) for (_, t), g in zip(targets, gradients, strict=True) if g is not None]
     nodes = [g for _, g in pairs]
     tape[seed_node] = seed.record()
     for (target, _), new in zip(pairs, _values(nodes, tape, create_graph), strict=True):
@@ -128,11 +128,11 @@ def _accumulate(target: Tensor, new: Tensor, create_graph: bool) -> None:
 
 def _tape(root: Record) -> dict[Node, Record]:
     """All records that ``root`` was computed from, by node."""
-    found: dict[Node, Record] = {}
+    records: dict[Node, Record] = {}
     stack = [root]
     while stack:
         record = stack.pop()
-        if record.node not in found:
-            found[record.node] = record
+        if record.node not in records:
+            records[record.node] = record
             stack.extend(record.inputs)
-    return found
+    return records

@@ -281,10 +281,10 @@ class CompiledFunction(Generic[P, R]):
             return call
         traced = trace_function(self._function, args, kwargs, self._keep_grads)
         check_first_call(traced, arrays)
-        found: Recordings[Executable] = known or Recordings()
-        call = found.add(traced, arrays, self._backend or engine.backend)
+        recordings: Recordings[Executable] = known or Recordings()
+        call = recordings.add(traced, arrays, self._backend or engine.backend)
         if known is None:
-            self._calls[key] = found
+            self._calls[key] = recordings
             self._remember_signature(tree, arrays)
         return call
 

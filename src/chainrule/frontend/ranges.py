@@ -82,6 +82,6 @@ def _known(indices: Node) -> bool:
 
 def check_first_call(traced: Traced, arrays: Sequence[Array]) -> None:
     """`ShapeError` for an index of the arguments that is out of range."""
-    found = IndexCheck(traced).first_beyond(arrays)
-    if found is not None:
-        raise found.error()
+    beyond_range = IndexCheck(traced).first_beyond(arrays)
+    if beyond_range is not None:
+        raise beyond_range.error()

@@ -81,8 +81,8 @@ class Trace(AbstractContextManager["Trace"]):
             if tensor._trace is not self or tensor._node is None:
                 raise tensor._no_numbers()
             return tensor._node
-        found = self._current.get(id(tensor))
-        return found if found is not None else self._capture(tensor._as_tensor())
+        current = self._current.get(id(tensor))
+        return current if current is not None else self._capture(tensor._as_tensor())
 
     def _capture(self, tensor: Tensor) -> Node:
         """``tensor`` becomes a state of this trace, which keeps it alive."""

@@ -122,9 +122,9 @@ def _like(value: Any, tree: Tree, like: Sequence[Node | Tensor], what: str) -> l
     tensors = None if leaves is None else _real(leaves, what)
     if tensors is None or [t.shape for t in tensors] != [n.shape for n in like]:
         shapes = ", ".join(str(n.shape) for n in like)
-        found = "are nested differently" if tensors is None else "have other shapes"
+        trouble = "are nested differently" if tensors is None else "have other shapes"
         raise ShapeError(
-            f"{what} {found}",
+            f"{what} {trouble}",
             where=user_line(),
             help=f"give the same containers, of shapes {shapes}",
         )
@@ -148,8 +148,8 @@ def _nodes(tensors: Sequence[Tensor]) -> list[Node]:
     return [thread.trace.node(t) for t in tensors]
 
 
-def _filled(xs: Sequence[Node], found: Sequence[Node | None]) -> list[Node]:
-    return [full_like(x, 0.0) if g is None else g for x, g in zip(xs, found, strict=True)]
+def _filled(xs: Sequence[Node], gradients: Sequence[Node | None]) -> list[Node]:
+    return [full_like(x, 0.0) if g is None else g for x, g in zip(xs, gradients, strict=True)]
 
 
 # --------------------------------------------------------------------------- grad and vjp
@@ -206,10 +206,10 @@ def _chosen(argnums: Any, count: int) -> tuple[int, ...]:
             where=user_line(),
             help="count arguments from 0, without those given by name",
         )
-    found = tuple(int(i) % count for i in given)
-    if len(set(found)) < len(found):
+    chosen = tuple(int(i) % count for i in given)
+    if len(set(chosen)) < len(chosen):
         raise GradientError(f"argnums {argnums!r} names an argument twice", where=user_line())
-    return found
+    return chosen
 
 
 def _scalar_node(value: Any) -> Node:
@@ -251,8 +251,8 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
     def pull(g: Any) -> tuple[Any, ...]:
         seeds = _like(g, tree, y_nodes, "the cotangents")
         gs = [recording.variable(s) for s in seeds]
-        found = _filled(xs, cotangents(y_nodes, gs, xs))
-        values = iter(recording.tensors(found))
+        gradients = _filled(xs, cotangents(y_nodes, gs, xs))
+        values = iter(recording.tensors(gradients))
         return tuple(unflatten(t, [next(values) for _ in tensors]) for tensors, t in split)
 
     return value, pull

@@ -20,8 +20,8 @@ _DATA = object.__basicsize__
 
 
 def _interface_address(array: Array) -> int:
-    found: int = array.__array_interface__["data"][0]
-    return found
+    start: int = array.__array_interface__["data"][0]
+    return start
 
 
 def _header_address(array: Array) -> int:
@@ -109,8 +109,8 @@ _NARROWER: dict[str, DType] = {
 
 def target_dtype(dtype: np.dtype[Any]) -> DType:
     """The engine's dtype for NumPy's ``dtype``; `DTypeError` for strings, objects and the like."""
-    found = _NARROWER.get(dtype.name)
-    return found if found is not None else DType.of(dtype.newbyteorder("="))
+    narrower = _NARROWER.get(dtype.name)
+    return narrower if narrower is not None else DType.of(dtype.newbyteorder("="))
 
 
 def narrowed(array: Array) -> Array:

@@ -54,9 +54,9 @@ class _Reader:
     def sees(self, text: str) -> bool:
         """Whether ``text`` comes next; if so, it is read."""
         self.spaces()
-        found = self.line.startswith(text, self.at)
-        self.at += len(text) if found else 0
-        return found
+        seen = self.line.startswith(text, self.at)
+        self.at += len(text) if seen else 0
+        return seen
 
     def expect(self, text: str) -> None:
         if not self.sees(text):
@@ -64,11 +64,11 @@ class _Reader:
 
     def match(self, pattern: re.Pattern[str]) -> str:
         self.spaces()
-        found = pattern.match(self.line, self.at)
-        if found is None:
+        token = pattern.match(self.line, self.at)
+        if token is None:
             raise self.error(f"expected {pattern.pattern}")
-        self.at = found.end()
-        return found.group()
+        self.at = token.end()
+        return token.group()
 
     def spaces(self) -> None:
         while self.line.startswith(" ", self.at):
@@ -106,8 +106,8 @@ def _parse_node(reader: _Reader, nodes: list[Node]) -> Node:
     except TypeError as error:  # a param that is missing, too much or of the wrong dtype
         raise ValueError(f"line {reader.number}: {op}: {error}") from error
     if type_text(node.shape, node.dtype) != declared:
-        found = type_text(node.shape, node.dtype)
-        raise ValueError(f"line {reader.number}: {op} has type {found}, not {declared}")
+        actual = type_text(node.shape, node.dtype)
+        raise ValueError(f"line {reader.number}: {op} has type {actual}, not {declared}")
     return node if location else _without_location(node)
 
 

@@ -48,12 +48,12 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
 
     def settle_one(node: Node, depth: int) -> Node:
         for rule in rules:
-            found = rule(node)
-            if found is None or found is node:
+            rewritten = rule(node)
+            if rewritten is None or rewritten is node:
                 continue
             if depth >= PATIENCE:
                 raise CompileError(f"rewriting does not end: {rule.__name__}: {rule.__doc__}")
-            return settle([found], depth + 1)[0]
+            return settle([rewritten], depth + 1)[0]
         return node
 
     return graph.with_roots(settle(graph.roots, 0))

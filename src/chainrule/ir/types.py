@@ -67,13 +67,13 @@ class DType(Enum):
             known: object = np.dtype(dtype)
         except (TypeError, ValueError):
             known = repr(dtype)
-        found = _FROM_NUMPY.get(known)
-        if found is None:
+        ours = _FROM_NUMPY.get(known)
+        if ours is None:
             raise DTypeError(
                 f"dtype {known} is not supported",
                 help="use float32, int32, uint32, uint8 or bool; convert with array.astype(...)",
             )
-        return found
+        return ours
 
     def __repr__(self) -> str:
         return self.value

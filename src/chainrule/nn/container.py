@@ -109,8 +109,8 @@ class ModuleList(_Row):
     @overload
     def __getitem__(self, index: slice) -> ModuleList: ...
     def __getitem__(self, index: int | slice) -> Module | ModuleList:
-        found = list(self.children())[index]
-        return ModuleList(found) if isinstance(found, list) else found
+        selected = list(self.children())[index]
+        return ModuleList(selected) if isinstance(selected, list) else selected
 
 
 class ModuleDict(Module):

@@ -66,11 +66,11 @@ class Linear(Module):
         """x Wᵀ + b."""
         x = _real(as_tensor(x))
         if x.ndim == 0 or x.shape[-1] != self.in_features:
-            found = "a single number" if x.ndim == 0 else f"{x.shape[-1]} features"
+            given = "a single number" if x.ndim == 0 else f"{x.shape[-1]} features"
             raise ShapeError(
                 f"an input of shape {x.shape} does not fit weights of shape {self.weight.shape}",
                 where=user_line(),
-                help=f"the layer expects {self.in_features} features, the input has {found}",
+                help=f"the layer expects {self.in_features} features, the input has {given}",
             )
         return products.linear(x, self.weight, self.bias)
 

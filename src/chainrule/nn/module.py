@@ -138,9 +138,9 @@ class Module(ABC):
 
     def __getattr__(self, name: str) -> Any:
         for table in ("_parameters", "_buffers", "_modules"):
-            found = self.__dict__.get(table, {})
-            if name in found:
-                return found[name]
+            members = self.__dict__.get(table, {})
+            if name in members:
+                return members[name]
         fresh = "" if "_parameters" in self.__dict__ else ": call super().__init__() first"
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{fresh}")
 
@@ -175,8 +175,8 @@ class Module(ABC):
         self._transient.discard(name)
         self.__dict__.pop(name, None)
         tables = [table for _, table in self._tables if table is not home]
-        found = [t.pop(name, self) is not self for t in tables]  # from all of them
-        return any(found)
+        removed = [t.pop(name, self) is not self for t in tables]  # from all of them
+        return any(removed)
 
     def __dir__(self) -> list[str]:
         tables = (*self._parameters, *self._buffers, *self._modules)

@@ -122,9 +122,9 @@ class ParametrizationList(Module):
     @property
     def how(self) -> Parametrization:
         """The parametrization."""
-        found = self._modules["0"]
-        assert isinstance(found, Parametrization)
-        return found
+        parametrization = self._modules["0"]
+        assert isinstance(parametrization, Parametrization)
+        return parametrization
 
     def forward(self) -> Tensor:
         """The weight."""
@@ -156,15 +156,15 @@ class _Parametrized(Module):
             del _weights.known[id(self)]
 
     def __getattr__(self, name: str) -> Any:
-        found = self.__dict__.get("_modules", {}).get("parametrizations")
-        if found is None or name not in found:
+        parametrized = self.__dict__.get("_modules", {}).get("parametrizations")
+        if parametrized is None or name not in parametrized:
             return super().__getattr__(name)
         known = _weights.known.get(id(self), {})
-        return known[name] if name in known else found[name]()
+        return known[name] if name in known else parametrized[name]()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        found = self.__dict__.get("_modules", {}).get("parametrizations")
-        if found is not None and name in found:
+        parametrized = self.__dict__.get("_modules", {}).get("parametrizations")
+        if parametrized is not None and name in parametrized:
             raise StateError(
                 f"{name!r} of a {type(self).__name__} is computed and cannot be assigned",
                 help=f"change parametrizations.{name}, or remove_parametrization(layer, {name!r})",
@@ -179,8 +179,8 @@ def _parametrized(kind: type[Module]) -> type[Module]:
 
 def _lists(layer: Module) -> dict[str, ParametrizationList]:
     """The parametrizations of ``layer`` by the names of the weights."""
-    found = layer._modules.get("parametrizations")
-    children = {} if found is None else dict(found.named_children())
+    parametrized = layer._modules.get("parametrizations")
+    children = {} if parametrized is None else dict(parametrized.named_children())
     return {n: c for n, c in children.items() if isinstance(c, ParametrizationList)}
 
 
@@ -190,15 +190,15 @@ def _parameter(layer: Module, name: str) -> Parameter:
             f"{name!r} of {type(layer).__name__} is parametrized already",
             help=f"call remove_parametrization(layer, {name!r}) first",
         )
-    found = layer._parameters.get(name)
-    if found is None:
+    parameter = layer._parameters.get(name)
+    if parameter is None:
         known = [n for n, p in layer._parameters.items() if p is not None]
         raise StateError(
             f"{type(layer).__name__} has no parameter {name!r}",
             help=f"its parameters: {', '.join(known) or 'none'}; give the layer itself, not a "
             "model that contains it",
         )
-    return found
+    return parameter
 
 
 def _register(layer: M, name: str, how: Parametrization, weight: Parameter) -> M:

@@ -290,5 +290,5 @@ def _own(state_dict: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any
             f"this is not the state of a {kind}: it has {', '.join(map(str, state_dict))}",
             help="load a state that was saved by the same optimizer",
         )
-    found: Mapping[str, Any] = state_dict[key]
-    return found
+    own_state: Mapping[str, Any] = state_dict[key]
+    return own_state

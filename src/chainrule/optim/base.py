@@ -290,10 +290,10 @@ def _filled(p: Tensor, value: float | Array) -> Tensor:
 def _check_slots(p: Tensor, loaded: Mapping[str, Any], fresh: Initial, index: int) -> None:
     if not loaded:
         return
-    wanted, found = set(fresh), set(loaded) - {"step"}
-    if wanted != found:
+    wanted, given = set(fresh), set(loaded) - {"step"}
+    if wanted != given:
         raise StateError(
-            f"the state of parameter {index} has {sorted(found)}, "
+            f"the state of parameter {index} has {sorted(given)}, "
             f"the optimizer keeps {sorted(wanted)}",
             help="load a state that was saved by the same optimizer with the same settings",
         )

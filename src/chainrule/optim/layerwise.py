@@ -124,13 +124,13 @@ class Adafactor(Optimizer):
         }
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
-        found = {
+        rates = {
             "relative": lambda k: min(lr_at(group, n := t(k)), 1 / math.sqrt(n)),
             "newest": lambda k: float(t(k) ** group["beta2_decay"]),
         }
         if group["weight_decay"]:
-            found["keep"] = lambda k: 1 - lr_at(group, t(k)) * group["weight_decay"]
-        return found
+            rates["keep"] = lambda k: 1 - lr_at(group, t(k)) * group["weight_decay"]
+        return rates
 
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         eps1, eps2 = group["eps"]
@@ -213,10 +213,10 @@ class Muon(Optimizer):
         return {"momentum_buffer": 0.0}
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
-        found = super().rates(group, t)
+        rates = super().rates(group, t)
         if group["weight_decay"]:
-            found["keep"] = lambda k: 1 - lr_at(group, t(k)) * group["weight_decay"]
-        return found
+            rates["keep"] = lambda k: 1 - lr_at(group, t(k)) * group["weight_decay"]
+        return rates
 
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         momentum = group["momentum"]

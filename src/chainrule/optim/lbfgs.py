@@ -218,13 +218,13 @@ class LBFGS(Optimizer):
         ``d``, ``t``, ``prev_flat_grad`` describe the last step, rows of ``old_stps`` and
         ``old_dirs`` the pairs s and y, all in float64.
         """
-        memory, found = self._memory, super().state_dict()
-        found["state"][0] |= {
+        memory, state = self._memory, super().state_dict()
+        state["state"][0] |= {
             "n_iter": np.asarray(memory.n_iter),
             "func_evals": np.asarray(memory.func_evals),
         }
         if memory.d is not None and memory.gradient is not None:
-            found["state"][0] |= {
+            state["state"][0] |= {
                 "d": memory.d.copy(),
                 "t": np.asarray(memory.t),
                 "prev_flat_grad": memory.gradient.copy(),
@@ -232,7 +232,7 @@ class LBFGS(Optimizer):
                 "old_stps": np.array(memory.steps).reshape(-1, memory.d.size),
                 "old_dirs": np.array(memory.changes).reshape(-1, memory.d.size),
             }
-        return found
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes over what `state_dict` gave. Raises StateError, before anything is changed, if it
@@ -290,11 +290,11 @@ class _ParameterLine:
     def along(self, d: Vector, t: float) -> tuple[float, Vector]:
         home = [p.numpy() for p in self.params]
         self.move(d, t)
-        found = self.here()
+        point = self.here()
         with no_grad():
             for p, values in zip(self.params, home, strict=True):
                 p.assign_(values)
-        return found
+        return point
 
     def move(self, d: Vector, t: float) -> None:
         ends = np.cumsum([p.numel() for p in self.params])

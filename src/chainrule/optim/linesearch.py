@@ -90,8 +90,8 @@ def strong_wolfe(
     else:
         before = start
     low, high = (before, here) if before.loss <= here.loss else (here, before)
-    found = _zoom(search, low, high, tolerance_change / length)
-    return found, search.tries + 1
+    best = _zoom(search, low, high, tolerance_change / length)
+    return best, search.tries + 1
 
 
 def _zoom(search: _Search, low: Point, high: Point, narrow: float) -> Point:

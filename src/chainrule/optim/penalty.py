@@ -64,8 +64,8 @@ def _chosen(params: Tensor | Iterable[Tensor], choice: Choice) -> list[Tensor]:
 
 def _total(parts: Iterable[Tensor], factor: Factor) -> Tensor:
     """factor · the sum of ``parts``, in single precision."""
-    found = list(parts)
-    return (factor * reduce(add, found)).float() if found else tensor(0.0)
+    terms = list(parts)
+    return (factor * reduce(add, terms)).float() if terms else tensor(0.0)
 
 
 def max_norm_(

@@ -48,11 +48,11 @@ class SGD(Optimizer):
         return {"momentum_buffer": 0.0} if group["momentum"] else {}
 
     def rates(self, group: Hyper, t: Turn) -> dict[str, Callable[[int], float]]:
-        found = super().rates(group, t)
+        rates = super().rates(group, t)
         if group["momentum"] and group["dampening"]:
             # The buffer is 0 before the first step, which takes the whole gradient.
-            found["fresh"] = lambda k: 1.0 if t(k) == 1 else 1 - group["dampening"]
-        return found
+            rates["fresh"] = lambda k: 1.0 if t(k) == 1 else 1 - group["dampening"]
+        return rates
 
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         momentum = group["momentum"]

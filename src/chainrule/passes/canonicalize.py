@@ -44,8 +44,8 @@ class _Settler:
         key = node_key(node)
         if key in self.shared:
             return self.shared[key]
-        found = next((r for r in (rule(node) for rule in RULES) if r is not None), None)
-        result = node if found is None else self.settle((found,))[0]
+        rewritten = next((r for r in (rule(node) for rule in RULES) if r is not None), None)
+        result = node if rewritten is None else self.settle((rewritten,))[0]
         self.shared[key] = self.form[node] = result
         return result
 

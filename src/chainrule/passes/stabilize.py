@@ -50,7 +50,7 @@ def mask_from_output(
 
 def _rectifiers(graph: Graph) -> dict[Node, Node]:
     """Masks ``x <= 0`` and the node ``select(x <= 0, 0, x)`` made from each."""
-    found: dict[Node, Node] = {}
+    rectifier_of: dict[Node, Node] = {}
     for node, readers in users(topological(graph.roots)).items():
         if node.op != "le" or scalar_value(node.inputs[1]) != 0.0:
             continue
@@ -58,6 +58,6 @@ def _rectifiers(graph: Graph) -> dict[Node, Node]:
             if reader.op == "select" and reader.inputs[0] is node:
                 _, a, b = reader.inputs
                 if b is node.inputs[0] and scalar_value(a) == 0.0:
-                    found[node] = reader
+                    rectifier_of[node] = reader
                     break
-    return found
+    return rectifier_of

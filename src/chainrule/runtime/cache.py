@@ -110,11 +110,11 @@ def _open_folder(path: Path) -> int | None:
     except OSError as error:
         _refuse(path, f"it cannot be opened as a folder ({error.strerror})")
         return None
-    found = os.fstat(folder)
-    if found.st_uid == os.geteuid() and not found.st_mode & 0o022:
+    status = os.fstat(folder)
+    if status.st_uid == os.geteuid() and not status.st_mode & 0o022:
         return folder
     os.close(folder)
-    foreign = found.st_uid != os.geteuid()
+    foreign = status.st_uid != os.geteuid()
     _refuse(path, "it belongs to another user" if foreign else "others may write to it")
     return None
 
@@ -174,9 +174,9 @@ def _read_own(folder: int, name: str) -> bytes | None:
     except OSError:
         _unlink(folder, name)
         return None
-    found = os.fstat(file)
-    regular = stat.S_ISREG(found.st_mode) and not found.st_mode & 0o022
-    if regular and found.st_uid == os.geteuid() and found.st_size <= ENTRY_BYTES:
+    status = os.fstat(file)
+    regular = stat.S_ISREG(status.st_mode) and not status.st_mode & 0o022
+    if regular and status.st_uid == os.geteuid() and status.st_size <= ENTRY_BYTES:
         with open(file, "rb") as stream, contextlib.suppress(OSError):
             return stream.read()
     else:
@@ -207,13 +207,13 @@ def _evict(folder: int, total_bytes: int) -> None:
     entries: list[tuple[float, int, str]] = []
     for name in os.listdir(folder):
         try:
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         except OSError:
             continue
-        if name.endswith(".tmp") and found.st_mtime < time.time() - _STALE_SECONDS:
+        if name.endswith(".tmp") and status.st_mtime < time.time() - _STALE_SECONDS:
             _unlink(folder, name)
         elif name.endswith(".bin"):
-            entries.append((found.st_mtime, found.st_size, name))
+            entries.append((status.st_mtime, status.st_size, name))
     excess = sum(size for _, size, _ in entries) - total_bytes
     for _, size, name in sorted(entries):
         if excess <= 0:

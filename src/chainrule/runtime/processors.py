@@ -130,14 +130,14 @@ def _affinity() -> set[int]:
 @cache
 def _core_of(cpu: int) -> str:
     """A name for the core that hardware thread ``cpu`` belongs to: siblings share one FMA unit."""
-    found = _read(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))
-    return found or str(cpu)
+    siblings = _read(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))
+    return siblings or str(cpu)
 
 
 def _cgroup_quota(mount: Path, membership: Path) -> float | None:
     """The smallest processor quota on the way from our control group to the root, in processors."""
-    found = list(_quotas(mount, _read(membership)))
-    return min(found, default=None)
+    quotas = list(_quotas(mount, _read(membership)))
+    return min(quotas, default=None)
 
 
 def _quotas(mount: Path, membership: str) -> Iterator[float]:

@@ -48,10 +48,10 @@ def affinity_addresses() -> list[int]:
     """Those of `sched_getcpu`, `sched_getaffinity` and `sched_setaffinity`; zeros without them."""
     names = "sched_getcpu", "sched_getaffinity", "sched_setaffinity"
     system = ctypes.CDLL(None) if sys.platform == "linux" else None
-    found: list[Any] = [getattr(system, name, None) for name in names]
-    if None in found:
+    functions: list[Any] = [getattr(system, name, None) for name in names]
+    if None in functions:
         return [0, 0, 0]
-    return [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in found]
+    return [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions]
 
 
 class Control:

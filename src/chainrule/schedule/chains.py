@@ -55,7 +55,7 @@ def chain_of(nests: list[Nest], users: Counter[Buffer]) -> Chain:
 
 def _pieces(nests: Iterable[Nest]) -> int:
     """Into how many equal ranges the split dims of all nests can be cut; 0 if one cannot be."""
-    found = 0
+    pieces = 0
     for nest in nests:
         if nest.split is None:
             return 0
@@ -63,8 +63,8 @@ def _pieces(nests: Iterable[Nest]) -> int:
             return 0  # threads share rows or columns of one matrix, in tiles
         extent = nest.dims[nest.split]
         vectors = 1 if extent % LANES else extent // LANES
-        found = gcd(found, vectors if nest.split == nest.vector else extent)
-    return found
+        pieces = gcd(pieces, vectors if nest.split == nest.vector else extent)
+    return pieces
 
 
 def _buffers(nest: Nest) -> dict[Buffer, None]:

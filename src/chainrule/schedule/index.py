@@ -23,9 +23,9 @@ def axes_of(shape: Shape) -> Idx:
 
     So equal elements have equal indices, whichever way unit axes came and went.
     """
-    found = loops(len(shape))
+    axes = loops(len(shape))
     none = zero(len(shape))
-    return tuple(none if e == 1 else part for e, part in zip(shape, found, strict=True))
+    return tuple(none if e == 1 else part for e, part in zip(shape, axes, strict=True))
 
 
 def zero(count: int) -> Affine:

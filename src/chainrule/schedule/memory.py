@@ -15,14 +15,14 @@ SKEW = 64
 
 def lifetimes(phases: tuple[tuple[Task, ...], ...]) -> dict[Buffer, tuple[int, int]]:
     """For each arena buffer the first and last phase that touches it."""
-    found: dict[Buffer, tuple[int, int]] = {}
+    lifetime_of: dict[Buffer, tuple[int, int]] = {}
     for number, phase in enumerate(phases):
         for task in phase:
             for access in (*task.nest.reads, *task.nest.writes):
                 if access.buffer.kind == "arena":
-                    first = found.get(access.buffer, (number, number))[0]
-                    found[access.buffer] = (first, number)
-    return found
+                    first = lifetime_of.get(access.buffer, (number, number))[0]
+                    lifetime_of[access.buffer] = (first, number)
+    return lifetime_of
 
 
 def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int], int, int]:

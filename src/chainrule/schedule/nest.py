@@ -243,21 +243,21 @@ class Nest:
     @cached_property
     def reads(self) -> tuple[Access, ...]:
         """Every access that loads, in first-use order (loads of indices included)."""
-        found: dict[Access, None] = {}
+        accesses: dict[Access, None] = {}
         roots = self.inside
         if isinstance(self.source, Product):
             for access in (self.source.a, self.source.b):
-                found[access] = None
+                accesses[access] = None
                 roots.extend(i.index for i in access.indirect)
         for store in self.stores:
             roots.append(store.value)
             roots.extend(i.index for i in store.access.indirect)
             if store.add:
-                found[store.access] = None
+                accesses[store.access] = None
         for expr in walk(roots):
             if isinstance(expr, Load):
-                found[expr.access] = None
-        return tuple(found)
+                accesses[expr.access] = None
+        return tuple(accesses)
 
     @cached_property
     def writes(self) -> tuple[Access, ...]:

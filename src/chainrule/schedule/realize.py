@@ -61,13 +61,13 @@ def realized_nodes(graph: Graph) -> list[Node]:
     readers = users(order)
     sinks: dict[Node, frozenset[Node]] = {}
     for node in reversed(order):
-        found: set[Node] = set()
+        ends: set[Node] = set()
         for reader in readers[node]:
-            found |= {reader} if reader in chosen or reader.op == "assign" else sinks[reader]
-        shared = len(found) > 1 and node.op not in MOVEMENT and not has_memory(node)
+            ends |= {reader} if reader in chosen or reader.op == "assign" else sinks[reader]
+        shared = len(ends) > 1 and node.op not in MOVEMENT and not has_memory(node)
         if shared and costs[node] > CHEAP and _exact_cost(node, chosen, costs) > CHEAP:
             chosen.add(node)
-        sinks[node] = frozenset(found)
+        sinks[node] = frozenset(ends)
     return [n for n in order if n in chosen]
 
 
@@ -89,14 +89,14 @@ def _repeated(order: list[Node], costs: dict[Node, int]) -> set[Node]:
 
     Numbers and columns are computed outside of the loop along the rows anyway.
     """
-    found = set()
+    repeated = set()
     for node in order:
         if node.op == "broadcast" and node.size >= max(LARGE, 2 * node.inputs[0].size):
             source = node.inputs[0]
             along = node.ndim - 1 in node.params["axes"] and source.shape[-1] > 1
             if along and costs[source] > CHEAP:
-                found.add(view_base(source))
-    return {n for n in found if not has_memory(n)}
+                repeated.add(view_base(source))
+    return {n for n in repeated if not has_memory(n)}
 
 
 def view_base(node: Node) -> Node:

@@ -61,7 +61,7 @@ def _waiting(nest: Nest) -> Waiting | None:
     operands = (nest.source.a, nest.source.b)
     moves = [all(x.offset.coeffs[d] for x in operands) for d in range(nest.parallel - 2)]
     apart = next((d for d, both in enumerate(moves) if not both), len(moves))
-    part = next((found for near in NEAR if (found := _part(nest, operands, apart, near))), None)
+    part = next((p for near in NEAR if (p := _part(nest, operands, apart, near))), None)
     if part is None:
         return None
     *batch, m, n = nest.dims[: nest.parallel]
@@ -111,13 +111,13 @@ def _scatters(nest: Nest) -> bool:
 
 def affines(nest: Nest) -> list[Affine]:
     """Every affine function of the nest."""
-    found: list[Affine] = []
+    functions: list[Affine] = []
     accesses = [*nest.reads, *nest.writes]
-    found.extend(a.offset for a in accesses)
+    functions.extend(a.offset for a in accesses)
     roots = [*(s.value for s in nest.stores), *nest.inside]
     roots += [i.index for a in accesses for i in a.indirect]
-    found.extend(e.affine for e in walk(roots) if isinstance(e, Index))
-    return found
+    functions.extend(e.affine for e in walk(roots) if isinstance(e, Index))
+    return functions
 
 
 def _reorder_map(nest: Nest) -> Nest:

@@ -298,14 +298,14 @@ def _largest_of_tiles(x: Tensor, kernel: Sequence[int]) -> Tensor:
 
 def _corners(x: Tensor, kernel: Sequence[int]) -> list[Tensor]:
     """For each place in a window, row by row, its elements of all windows."""
-    found = [x]
+    corners = [x]
     for axis, k in enumerate(kernel, start=2):
-        found = [
+        corners = [
             slice_axis(piece, axis, start, piece.shape[axis], k)
-            for piece in found
+            for piece in corners
             for start in range(k)
         ]
-    return found
+    return corners
 
 
 def _largest_along(x: Tensor, axis: int, k: int) -> Tensor:

@@ -46,14 +46,14 @@ def axes_of(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     if axes is None:
         return tuple(range(ndim))
     given = tuple(axes) if isinstance(axes, Iterable) else (axes,)
-    found = tuple(sorted(axis_of(a, ndim) for a in given))
-    if len(set(found)) != len(found):
+    chosen = tuple(sorted(axis_of(a, ndim) for a in given))
+    if len(set(chosen)) != len(chosen):
         raise ShapeError(
             f"axes {given} name one axis twice",
             where=user_line(),
             help="axes count from the front, and from the end as -1, -2, ...; name each once",
         )
-    return found
+    return chosen
 
 
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:

@@ -139,9 +139,9 @@ def make(
 
 def _in_steps(settings: Settings, run: _Run, delay: int) -> dict[str, Any]:
     """``settings`` with lengths in steps; milestones as the schedule counts, after ``delay``."""
-    found = {k: run.count(k, v) if k in _LENGTHS else v for k, v in settings.items()}
-    if "milestones" in found:
-        steps = found["milestones"]
+    in_steps = {k: run.count(k, v) if k in _LENGTHS else v for k, v in settings.items()}
+    if "milestones" in in_steps:
+        steps = in_steps["milestones"]
         if isinstance(steps, str) or not isinstance(steps, Iterable):
             raise ConfigError(f"milestones is {steps!r}", help="milestones must be a list")
         steps = [run.count("milestones", m) for m in steps]
@@ -150,8 +150,8 @@ def _in_steps(settings: Settings, run: _Run, delay: int) -> dict[str, Any]:
                 f"the milestone at step {min(steps)} lies within the warm-up of {delay} steps",
                 help="milestones are counted from the start of the run, and are at least 1",
             )
-        found["milestones"] = tuple(m - delay for m in steps)
-    return found
+        in_steps["milestones"] = tuple(m - delay for m in steps)
+    return in_steps
 
 
 def _own_rise(name: str, rise: int, steps: int, given: Settings) -> dict[str, Any]:
@@ -212,9 +212,9 @@ def from_dict(settings: Mapping[str, Any]) -> Schedule:
         Sequential.name: Sequential,
     }
     kind = _kind(settings.get("name"), kinds)
-    found = {k: v for k, v in settings.items() if k != "name"}
-    if kind is Warmup and isinstance(found.get("schedule"), Mapping):
-        found["schedule"] = from_dict(found["schedule"])
-    if kind is Sequential and isinstance(found.get("schedules"), list | tuple):
-        found["schedules"] = tuple(from_dict(part) for part in found["schedules"])
-    return _build(kind, found)
+    arguments = {k: v for k, v in settings.items() if k != "name"}
+    if kind is Warmup and isinstance(arguments.get("schedule"), Mapping):
+        arguments["schedule"] = from_dict(arguments["schedule"])
+    if kind is Sequential and isinstance(arguments.get("schedules"), list | tuple):
+        arguments["schedules"] = tuple(from_dict(part) for part in arguments["schedules"])
+    return _build(kind, arguments)
