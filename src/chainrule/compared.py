@@ -91,11 +91,11 @@ class ComparedProgram(NativeProgram):
 
 
 def compare(
-    graph: Graph, values: Sequence[Array], found: Sequence[Array], names: Sequence[str]
+    graph: Graph, values: Sequence[Array], native: Sequence[Array], names: Sequence[str]
 ) -> None:
     """Raise VerifyError with the name of a result that is not what the interpreter says.
 
-    ``found`` are outputs and updated states of one step of ``graph`` from ``values``.
+    ``native`` are outputs and updated states of one step of ``graph`` from ``values``.
     """
     single, exact = _results(graph, values), _results(graph, values, f64)
     real = [i for i, s in enumerate(single) if np.asarray(s).dtype.kind == "f"]
@@ -103,7 +103,7 @@ def compare(
     others = [single, *(_results(graph, _moved(values, seed)) for seed in range(MOVED))]
     off = [_distance(other[i], exact[i]) / scales[i] for i in real for other in others]
     allowed = FACTOR * max((o for o in off if np.isfinite(o)), default=0.0) + SMALLEST
-    results = list(zip(found, single, exact, names, strict=True))
+    results = list(zip(native, single, exact, names, strict=True))
     for i, (value, one, two, name) in enumerate(results):
         if i in scales:
             error = min(_distance(value, two), _distance(value, one)) / scales[i]

@@ -122,9 +122,9 @@ def compile_graph(graph: Graph, layout: InputLayout, options: Options = DEFAULT)
     if options.use_cache and config.DUMP.read() is None:
         store = default_cache()
         key = cache_key(graph, layout, options, target)
-        found = store.get(key)
-        if found is not None:
-            return Compiled(found.object_bytes, ProgramMeta.from_json(found.meta))
+        entry = store.get(key)
+        if entry is not None:
+            return Compiled(entry.object_bytes, ProgramMeta.from_json(entry.meta))
     compiled = _compile(graph, layout, options, target, Dump())
     if store is not None:
         store.put(key, compiled.meta.to_json(), compiled.object_bytes)

@@ -154,11 +154,11 @@ class _Search:
         graph = Graph(self.graph.inputs, tuple(nodes))
         options = Options(exclude=frozenset(p.name for p in PIPELINE), use_cache=False)
         outputs = load(graph, self.states, options=options)(*self.arrays, scalars=self.scalars)
-        found = dict(zip(nodes, outputs, strict=True))
-        for node, value in found.items():
+        value_of = dict(zip(nodes, outputs, strict=True))
+        for node, value in value_of.items():
             if _kind(value):
                 self.values[node] = value
-                self.values.update({i: found[i] for i in node.inputs if i in found})
+                self.values.update({i: value_of[i] for i in node.inputs if i in value_of})
 
     def _origin(self, node: Node) -> Node:
         """Back along what is not finite, NaN before infinity, to where it began."""

@@ -52,11 +52,11 @@ def file_bytes(path: Path, largest: int | None = None) -> bytes:
     """The bytes of a plain file. OSError for anything else: a pipe would be waited for."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError("it is no plain file")
-        if largest is not None and found.st_size > largest:
-            raise OSError(f"it has {found.st_size} bytes, and at most {largest} are read")
+        if largest is not None and status.st_size > largest:
+            raise OSError(f"it has {status.st_size} bytes, and at most {largest} are read")
         return file.read()
 
 
@@ -80,16 +80,16 @@ def sha256_of(path: Path) -> str:
 def changed_files(folder: Path, hashes: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Those of ``names`` that have a hash, and are not what it says; files that are gone are left
     out."""
-    found = []
+    changed = []
     for name in names:
         try:
             if name in hashes and sha256_of(folder / name) != hashes[name]:
-                found.append(name)
+                changed.append(name)
         except FileNotFoundError:
             continue
         except OSError:
-            found.append(name)
-    return found
+            changed.append(name)
+    return changed
 
 
 def checksum_of(content: bytes) -> str:
@@ -110,7 +110,7 @@ def parsed(text: str, name: str, where: str) -> Any:
     StateError otherwise, with ``where`` and, for what is no JSON, the line.
     """
     try:
-        found = json.loads(
+        value = json.loads(
             text, parse_int=_whole, parse_float=_real, parse_constant=_refuse_constant
         )
     except json.JSONDecodeError as error:
@@ -121,13 +121,13 @@ def parsed(text: str, name: str, where: str) -> Any:
         damaged(name, where, str(error))
     except RecursionError:
         damaged(name, where, "its values are nested too deeply")
-    _check_depth(found, name, where)
+    _check_depth(value, name, where)
     if "\\u" in text:
         try:
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
             damaged(name, where, "it holds half a character")
-    return found
+    return value
 
 
 def _whole(text: str) -> int:
@@ -165,13 +165,13 @@ def _check_depth(value: Any, name: str, where: str) -> None:
 def parsed_toml(text: str) -> dict[str, Any]:
     """TOML as data whose depth and whole numbers are bounded. ValueError says what is wrong."""
     try:
-        found = tomllib.loads(text)
+        document = tomllib.loads(text)
     except RecursionError:
         raise ValueError("its values are nested too deeply") from None
-    level: list[Any] = [found]
+    level: list[Any] = [document]
     for _ in range(DEEPEST):
         if not level:
-            return found
+            return document
         if any(isinstance(v, int) and abs(v) >= 10**DIGITS for v in level):
             raise ValueError("it holds a number that is too large")
         level = _below_all(level)
@@ -210,14 +210,14 @@ def read_sealed(path: Path, kind: Kind) -> dict[str, Any]:
 
 def parsed_sealed(text: str, where: str, kind: Kind) -> dict[str, Any]:
     """`read_sealed` for a text that was read already."""
-    found = parsed(text, kind.what, where)
-    if not isinstance(found, dict) or found.get("format") != kind.format:
+    document = parsed(text, kind.what, where)
+    if not isinstance(document, dict) or document.get("format") != kind.format:
         raise StateError(
             f"{kind.what} is JSON of another kind",
             where=where,
             help=f'a "format" of "{kind.format}" is expected; {AGAIN}',
         )
-    version, checksum = found.get("version"), found.pop("checksum", None)
+    version, checksum = document.get("version"), document.pop("checksum", None)
     # Whole numbers only: what is neither has no version that ever was.
     number = version if isinstance(version, int) and not isinstance(version, bool) else 0
     if checksum is not None or not 1 <= number < kind.sealed:
@@ -234,7 +234,7 @@ def parsed_sealed(text: str, where: str, kind: Kind) -> dict[str, Any]:
             where=where,
             help="it was written by a newer Chainrule; install that one",
         )
-    return found
+    return document
 
 
 # ------------------------------------------------------------------------------------- types
@@ -248,8 +248,8 @@ Shape = Any
 def mismatch(value: Any, shape: Shape, place: str = "") -> str | None:
     """Where ``value`` has not the wanted shape, as ``a.b``; None if it has."""
     if isinstance(shape, tuple):
-        found = [mismatch(value, option, place) for option in shape]
-        return None if None in found else found[0]
+        mismatches = [mismatch(value, option, place) for option in shape]
+        return None if None in mismatches else mismatches[0]
     if isinstance(shape, list):
         return _first(enumerate(value), shape[0], place) if isinstance(value, list) else place
     if isinstance(shape, Mapping) and ... in shape:
@@ -264,8 +264,8 @@ def mismatch(value: Any, shape: Shape, place: str = "") -> str | None:
 
 
 def _first(pairs: Iterable[tuple[object, Any]], shape: Shape, place: str) -> str | None:
-    found = (mismatch(v, shape, _below(place, k)) for k, v in pairs)
-    return next((bad for bad in found if bad is not None), None)
+    mismatches = (mismatch(v, shape, _below(place, k)) for k, v in pairs)
+    return next((bad for bad in mismatches if bad is not None), None)
 
 
 def _record_mismatch(value: Any, shape: Mapping[str, Shape], place: str) -> str | None:

@@ -33,7 +33,7 @@ def cell_text(text: str) -> str:
 
 def escaped_json(text: str) -> str:
     """JSON with the same meaning that is safe to print: escapes are JSON's own."""
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNSAFE.sub(lambda character: f"\\u{ord(character[0]):04x}", text)
 
 
 def spreadsheet_text(text: str) -> str:
@@ -50,6 +50,6 @@ def whole_text(text: str) -> str:
     return _HALVES.sub(_escape, text)
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(character: re.Match[str]) -> str:
+    code = ord(character[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -86,11 +86,11 @@ class DateEncoder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        found = []
+        names = []
         for part in self.parts:
             name = f"{self.column}.{part}"
-            found += [name] if part == "year" else [f"{name}.sin", f"{name}.cos"]
-        return (*found, f"{self.column}?") if self.indicator else tuple(found)
+            names += [name] if part == "year" else [f"{name}.sin", f"{name}.cos"]
+        return (*names, f"{self.column}?") if self.indicator else tuple(names)
 
     def encode(self, values: NDArray[np.datetime64], tally: Tally) -> NDArray[np.float32]:
         missing = np.isnat(values)

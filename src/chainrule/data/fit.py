@@ -120,9 +120,9 @@ class _Fitter:
             if self.dates:
                 parts = [date_parts(chunk[n]) for n in self.dates]
                 counted.years.add(np.stack([p["year"] for p in parts], axis=1))
-                for seen, found in zip(counted.parts, parts, strict=True):
+                for seen, dated in zip(counted.parts, parts, strict=True):
                     for part, values in seen.items():
-                        values.update(np.unique(found[part][~np.isnan(found[part])]).tolist())
+                        values.update(np.unique(dated[part][~np.isnan(dated[part])]).tolist())
             for name, counter in zip(self.texts, counted.categories, strict=True):
                 counter.update(chunk[name])
         if not counted.rows:
@@ -156,14 +156,14 @@ class _Fitter:
     def encoders(self) -> list[Encoder]:
         counted = self.count()
         fill = self.medians(counted)
-        found: dict[str, Encoder | None] = {}
+        encoder_of: dict[str, Encoder | None] = {}
         for i, name in enumerate(self.numeric):
-            found[name] = self.number(name, counted.numbers, i, counted.rows, float(fill[i]))
+            encoder_of[name] = self.number(name, counted.numbers, i, counted.rows, float(fill[i]))
         for i, name in enumerate(self.dates):
-            found[name] = self.date(name, counted, i)
+            encoder_of[name] = self.date(name, counted, i)
         for name, counter in zip(self.texts, counted.categories, strict=True):
-            found[name] = self.category(name, counter)
-        kept = [e for c in self.columns if (e := found[c.name]) is not None]
+            encoder_of[name] = self.category(name, counter)
+        kept = [e for c in self.columns if (e := encoder_of[c.name]) is not None]
         if not kept:
             raise DataError(
                 "no column varies in the training rows, so there is nothing to learn from",

@@ -205,12 +205,12 @@ class _FeatureWriter:
         for encoder in self.preprocessor.encoders:
             cells = chunk[encoder.column][inner]
             if isinstance(encoder, CategoryEncoder):
-                found = encoder.encode(cells, self.tally)
+                category_codes = encoder.encode(cells, self.tally)
                 if not encoder.one_hot:
-                    self.codes[outer, coded] = found
+                    self.codes[outer, coded] = category_codes
                     coded += 1
                     continue
-                values = encoder.spread(found)
+                values = encoder.spread(category_codes)
             else:
                 values = encoder.encode(cells, self.tally)
             width = len(encoder.names)
@@ -292,9 +292,9 @@ def _class_codes(
     keys = cells.tolist()
     if cells.dtype != object:
         keys = [None if math.isnan(cell) else cell for cell in keys]
-    found = list(map(codes.get, keys))
-    if None in found:
-        row = found.index(None)
+    class_codes = list(map(codes.get, keys))
+    if None in class_codes:
+        row = class_codes.index(None)
         labels = [str(c) for c in target.classes]
         cell = keys[row]
         shown = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
@@ -303,27 +303,27 @@ def _class_codes(
             where=f"{table.name}, row {start + row + 1}",
             help=column_hint(shown, labels).replace("the columns are", "the classes are"),
         )
-    return np.array(found, dtype=np.float64)
+    return np.array(class_codes, dtype=np.float64)
 
 
 def _findings(tally: Tally, rows: int) -> list[Finding]:
-    found = []
+    findings = []
     for column, count in tally.unseen.items():
         if count:
             message = f"column `{column}` has categories that did not occur in training"
             evidence = f"{count} of {rows} rows, for example `{tally.examples[column]}`"
-            found.append(Finding("D201", "warning", message, evidence))
+            findings.append(Finding("D201", "warning", message, evidence))
     for column, count in tally.newly_missing.items():
         if count:
             message = f"values are missing in column `{column}`, which had all of them in training"
-            found.append(Finding("D202", "warning", message, f"{count} of {rows} rows"))
+            findings.append(Finding("D202", "warning", message, f"{count} of {rows} rows"))
     for column, count in tally.infinite.items():
         if count:
             message = f"infinite numbers in column `{column}` are treated as missing"
-            found.append(Finding("D108", "warning", message, f"{count} of {rows} rows"))
+            findings.append(Finding("D108", "warning", message, f"{count} of {rows} rows"))
     for column, count in tally.far.items():
         if count:
             message = f"numbers in column `{column}` lie far outside the training rows"
             evidence = f"{count} of {rows} rows are more than {FAR:g} standard deviations away"
-            found.append(Finding("D203", "warning", message, evidence))
-    return found
+            findings.append(Finding("D203", "warning", message, evidence))
+    return findings

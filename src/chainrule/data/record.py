@@ -82,46 +82,46 @@ class _Reader:
     def list(self, value: Mapping[str, Any], key: str, place: str = "") -> Sequence[Any]:
         if not isinstance(value[key], list):
             self.fail(f"{place}{key}", "a list is expected")
-        found: Sequence[Any] = value[key]
-        return found
+        items: Sequence[Any] = value[key]
+        return items
 
     def text(self, value: Mapping[str, Any], key: str, place: str) -> str:
-        found = value[key]
-        if not isinstance(found, str):
+        text = value[key]
+        if not isinstance(text, str):
             self.fail(f"{place}.{key}", "text is expected")
-        return found
+        return text
 
     def flag(self, value: Mapping[str, Any], key: str, place: str) -> bool:
-        found = value[key]
-        if not isinstance(found, bool):
+        flag = value[key]
+        if not isinstance(flag, bool):
             self.fail(f"{place}.{key}", "true or false is expected")
-        return found
+        return flag
 
     def whole(self, value: Mapping[str, Any], key: str, place: str) -> int:
-        found = value[key]
-        if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        count = value[key]
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             self.fail(f"{place}.{key}", "a whole number is expected")
-        return found
+        return count
 
     def number(self, value: Mapping[str, Any], key: str, place: str) -> float:
-        found = value[key]
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        number = value[key]
+        if isinstance(number, bool) or not isinstance(number, int | float):
             self.fail(f"{place}.{key}", "a number is expected")
-        if not math.isfinite(found):
+        if not math.isfinite(number):
             self.fail(f"{place}.{key}", "a finite number is expected")
-        return float(found)
+        return float(number)
 
     def positive(self, value: Mapping[str, Any], key: str, place: str) -> float:
-        found = self.number(value, key, place)
-        if found <= 0:
+        number = self.number(value, key, place)
+        if number <= 0:
             self.fail(f"{place}.{key}", "a number above zero is expected")
-        return found
+        return number
 
     def one_of(self, value: Mapping[str, Any], key: str, place: str, options: object) -> Any:
-        found = self.text(value, key, place)
-        if found not in get_args(options):
-            self.fail(f"{place}.{key}", f"{found!r} is not known")
-        return found
+        choice = self.text(value, key, place)
+        if choice not in get_args(options):
+            self.fail(f"{place}.{key}", f"{choice!r} is not known")
+        return choice
 
     def cells(self, value: object, place: str) -> tuple[Cell, ...]:
         if not isinstance(value, list) or not all(isinstance(v, str | int | float) for v in value):
@@ -134,29 +134,29 @@ class _Reader:
         return {c: self.cells(v, f"missing.{c}") for c, v in value.items()}
 
     def column(self, value: object, place: str) -> Column:
-        found = self.record(value, place, "name", "kind", "as_number", "date_format")
+        fields = self.record(value, place, "name", "kind", "as_number", "date_format")
         return Column(
-            self.text(found, "name", place),
-            self.one_of(found, "kind", place, Kind),
-            self.flag(found, "as_number", place),
-            self.text(found, "date_format", place),
+            self.text(fields, "name", place),
+            self.one_of(fields, "kind", place, Kind),
+            self.flag(fields, "as_number", place),
+            self.text(fields, "date_format", place),
         )
 
     def target(self, value: object) -> tuple[Target | None, float, float]:
         if value is None:
             return None, 0.0, 1.0
-        found = self.record(value, "target", "name", "task", "classes", "mean", "std")
-        task: Task = self.one_of(found, "task", "target", Task)
-        classes: tuple[Label, ...] = self.cells(found["classes"], "target.classes")
+        fields = self.record(value, "target", "name", "task", "classes", "mean", "std")
+        task: Task = self.one_of(fields, "task", "target", Task)
+        classes: tuple[Label, ...] = self.cells(fields["classes"], "target.classes")
         kinds = {bool if isinstance(c, bool) else str if isinstance(c, str) else float
                  for c in classes}  # fmt: skip
         count = {"binary": len(classes) == 2, "multiclass": len(classes) >= 2,
                  "regression": not classes}[task]  # fmt: skip
         if not count or len(kinds) > 1 or len(set(classes)) < len(classes):
             self.fail("target.classes", f"they do not fit a {task} task")
-        target = Target(self.text(found, "name", "target"), task, classes)
-        mean = self.number(found, "mean", "target")
-        return target, mean, self.positive(found, "std", "target")
+        target = Target(self.text(fields, "name", "target"), task, classes)
+        mean = self.number(fields, "mean", "target")
+        return target, mean, self.positive(fields, "std", "target")
 
     def encoder(self, value: object, place: str) -> Encoder:
         kind = value.get("type") if isinstance(value, dict) else None
@@ -169,51 +169,51 @@ class _Reader:
         self.fail(place, f"the type {kind!r} is not known")
 
     def number_encoder(self, value: object, place: str) -> NumberEncoder:
-        found = self.record(value, place, "type", "column", "read_as", "mean", "std", "fill",
+        fields = self.record(value, place, "type", "column", "read_as", "mean", "std", "fill",
                             "indicator")  # fmt: skip
-        how = self.text(found, "read_as", place)
+        how = self.text(fields, "read_as", place)
         if how not in ("number", "truth"):
             self.fail(f"{place}.read_as", f"{how!r} is not known")
         return NumberEncoder(
-            self.text(found, "column", place),
+            self.text(fields, "column", place),
             "truth" if how == "truth" else "number",
-            self.number(found, "mean", place),
-            self.positive(found, "std", place),
-            self.number(found, "fill", place),
-            self.flag(found, "indicator", place),
+            self.number(fields, "mean", place),
+            self.positive(fields, "std", place),
+            self.number(fields, "fill", place),
+            self.flag(fields, "indicator", place),
         )
 
     def date_encoder(self, value: object, place: str) -> DateEncoder:
-        found = self.record(value, place, "type", "column", "date_format", "parts", "mean", "std",
+        fields = self.record(value, place, "type", "column", "date_format", "parts", "mean", "std",
                             "indicator")  # fmt: skip
-        parts = self.list(found, "parts", f"{place}.")
+        parts = self.list(fields, "parts", f"{place}.")
         known = ("year", *PERIODS)
         if not parts or any(p not in known for p in parts) or len(set(parts)) < len(parts):
             self.fail(f"{place}.parts", "year, month, weekday or hour is expected")
         return DateEncoder(
-            self.text(found, "column", place),
-            self.text(found, "date_format", place),
+            self.text(fields, "column", place),
+            self.text(fields, "date_format", place),
             tuple(parts),
-            self.number(found, "mean", place),
-            self.positive(found, "std", place),
-            self.flag(found, "indicator", place),
+            self.number(fields, "mean", place),
+            self.positive(fields, "std", place),
+            self.flag(fields, "indicator", place),
         )
 
     def category_encoder(self, value: object, place: str) -> CategoryEncoder:
-        found = self.record(value, place, "type", "column", "as_number", "categories",
+        fields = self.record(value, place, "type", "column", "as_number", "categories",
                             "known_rare", "one_hot")  # fmt: skip
-        lists = [self.list(found, key, f"{place}.") for key in ("categories", "known_rare")]
+        lists = [self.list(fields, key, f"{place}.") for key in ("categories", "known_rare")]
         joined = [c for values in lists for c in values]
         if not lists[0] or not all(c is None or isinstance(c, str) for c in joined):
             self.fail(f"{place}.categories", "a list of text is expected")
         if len(set(joined)) < len(joined):
             self.fail(f"{place}.categories", "a category occurs twice")
         return CategoryEncoder(
-            self.text(found, "column", place),
-            self.flag(found, "as_number", place),
+            self.text(fields, "column", place),
+            self.flag(fields, "as_number", place),
             tuple(lists[0]),
             tuple(lists[1]),
-            self.flag(found, "one_hot", place),
+            self.flag(fields, "one_hot", place),
         )
 
     def check_agreement(self, schema: Schema, encoders: Sequence[Encoder]) -> None:

@@ -93,11 +93,11 @@ def _similar_files(path: Path) -> str:
     if not folder.is_dir():
         return f"the folder {folder} does not exist either"
     endings = {e.removeprefix(".") for e in ENDINGS}
-    found = [p.name for p in sorted(folder.iterdir()) if p.name.split(".")[-1] in endings]
-    near = nearest(path.name, [*found, *BUNDLED] if folder == Path() else found)
+    tables = [p.name for p in sorted(folder.iterdir()) if p.name.split(".")[-1] in endings]
+    near = nearest(path.name, [*tables, *BUNDLED] if folder == Path() else tables)
     if near:
         return f"did you mean `{near if near in BUNDLED else path.with_name(near)}`?"
-    return f"tables in that folder: {', '.join(found[:8])}" if found else "check the path"
+    return f"tables in that folder: {', '.join(tables[:8])}" if tables else "check the path"
 
 
 def _kind_of(path: Path, gzipped: bool) -> str:
@@ -231,9 +231,9 @@ def _csv_error(error: duckdb.Error, text: TextFile, width: int) -> DataError:
     where = f"{text.path}:{line.group(1)}" if line else str(text.path)
     ragged = re.search(r"Expected Number of Columns: \d+ Found: (\d+)", message)
     if ragged:
-        found = int(ragged.group(1))
+        cells = int(ragged.group(1))
         return DataError(
-            f"a row has {found} cell{'s' * (found != 1)}, the header has {width}",
+            f"a row has {cells} cell{'s' * (cells != 1)}, the header has {width}",
             where=where,
             help="add or remove a delimiter there, or put the cell that holds one in quotes",
         )

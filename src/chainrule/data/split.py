@@ -122,10 +122,10 @@ def _represent(order: Rows, classes: NDArray[np.generic], training: slice) -> No
     Of a few rows, rounded parts may take all members of a class; the largest one gives a row.
     """
     for missing in np.setdiff1d(classes, classes[order[training]]):
-        found, counts = np.unique(classes[order[training]], return_counts=True)
+        present, counts = np.unique(classes[order[training]], return_counts=True)
         if counts.max() < 2:
             return
-        inside = classes[order] == found[counts.argmax()]
+        inside = classes[order] == present[counts.argmax()]
         given = training.start + np.flatnonzero(inside[training])[-1]
         taken = np.flatnonzero(classes[order] == missing)[0]
         order[[given, taken]] = order[[taken, given]]

@@ -218,10 +218,10 @@ class Database:
 
     def rows(self, expressions: Sequence[str], start: int, stop: int) -> list[NDArray[Any]]:
         """The values of rows ``start`` to ``stop - 1``, in order."""
-        places = [self._cast.get(e, ("raw", e)) for e in expressions]
-        found: dict[tuple[str, str], NDArray[Any]] = {}
-        for table in dict.fromkeys(table for table, _ in places):
-            cells = list(dict.fromkeys(cell for t, cell in places if t == table))
+        columns = [self._cast.get(e, ("raw", e)) for e in expressions]
+        values: dict[tuple[str, str], NDArray[Any]] = {}
+        for table in dict.fromkeys(table for table, _ in columns):
+            cells = list(dict.fromkeys(cell for t, cell in columns if t == table))
             listed = ", ".join(f"{cell} AS v{i}" for i, cell in enumerate(cells))
             arrays = self._connection.execute(
                 f"SELECT rowid AS r, {listed} FROM {table} WHERE rowid >= ? AND rowid < ?",
@@ -230,15 +230,15 @@ class Database:
             if not np.array_equal(arrays["r"], np.arange(start, stop)):
                 raise DataError("the temporary table lost its order", where=str(self.folder))
             for i, cell in enumerate(cells):
-                found[table, cell] = np.ma.asarray(arrays[f"v{i}"])
-        return [found[place] for place in places]
+                values[table, cell] = np.ma.asarray(arrays[f"v{i}"])
+        return [values[column] for column in columns]
 
     def first(self, condition: str, value: str) -> tuple[int, Any] | None:
         """Row number and ``value`` of the first row where ``condition`` holds."""
-        found = self.execute(
+        rows = self.execute(
             f"SELECT rowid, {value} FROM raw WHERE {condition} ORDER BY rowid LIMIT 1"
         )
-        return (int(found[0][0]), found[0][1]) if found else None
+        return (int(rows[0][0]), rows[0][1]) if rows else None
 
     def count_values(self, expression: str) -> dict[str, int]:
         rows = self.execute(

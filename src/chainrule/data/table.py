@@ -153,9 +153,9 @@ class Table:
             bad = unreadable(cell, type, truth_of(cell, type), ("boolean",))
         else:
             bad = unreadable(cell, type, number_of(cell, type), ("number", "boolean"))
-        found = self._database.first(bad, text_of(cell, type)) if bad else None
-        if found:
-            row, value = found
+        first_bad = self._database.first(bad, text_of(cell, type)) if bad else None
+        if first_bad:
+            row, value = first_bad
             raise DataError(
                 f"`{value}` in column `{column}` is not {SHOWN[how]}",
                 where=f"{self.name}, row {row + 1}",
@@ -166,8 +166,8 @@ class Table:
     def first_row(self, column: str, condition: str) -> int:
         """The first row (from 0) where SQL ``condition`` on ``{x}``, the cell's number, holds."""
         cell, type = self._cell(column)
-        found = self._database.first(condition.format(x=number_of(cell, type)), "NULL")
-        return found[0] if found else -1
+        first = self._database.first(condition.format(x=number_of(cell, type)), "NULL")
+        return first[0] if first else -1
 
     def count_and_rest(self, column: str, value: float) -> tuple[int, float, float]:
         """How many cells are ``value``, and the least and greatest finite number of the others."""

@@ -371,13 +371,13 @@ def _interval(every: str | int) -> tuple[int | None, float | None]:
         return None, None
     if isinstance(every, int) and not isinstance(every, bool) and every > 0:
         return every, None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", every) if isinstance(every, str) else None
-    if found is None:
+    interval = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", every) if isinstance(every, str) else None
+    if interval is None:
         raise ConfigError(
             f"checkpoints every {every!r}",
             help='give "epoch", a number of steps from 1, or a time such as "30s", "5m", "1h"',
         )
-    return None, float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    return None, float(interval[1]) * {"s": 1, "m": 60, "h": 3600}[interval[2]]
 
 
 def _unreadable(path: Path, why: str) -> StateError:

@@ -48,13 +48,13 @@ class ClosureStepper:
         return losses
 
     def _step(self, batch: list[npt.NDArray[Any]]) -> float:
-        found: list[float] = []
+        losses: list[float] = []
 
         def closure() -> Tensor:
             whole, loss = self.evaluate(*batch)
-            found.append(float(loss.item()))
+            losses.append(float(loss.item()))
             return whole
 
         self._learner.optimizer.step(closure)
         self._learner.after_update()
-        return found[0]
+        return losses[0]

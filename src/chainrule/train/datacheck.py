@@ -93,11 +93,11 @@ class DataCheck:
                 with self.evaluating():
                     check = IndexCheck(trace_function(self.forward, tuple(part), {}))
                 self._checks[count, *kind], self._reads[kind] = check, bool(check.reads)
-            found = check.first_beyond(part)
-            if found is not None:
-                by_row = found.place and found.read.inputs[1].shape[0] == count
-                row = f"row {chosen[found.place[0]]} of the {name}" if by_row else f"the {name}"
-                raise found.error(row)
+            beyond = check.first_beyond(part)
+            if beyond is not None:
+                by_row = beyond.place and beyond.read.inputs[1].shape[0] == count
+                row = f"row {chosen[beyond.place[0]]} of the {name}" if by_row else f"the {name}"
+                raise beyond.error(row)
             if not check.reads:
                 return
 

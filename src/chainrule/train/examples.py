@@ -121,8 +121,8 @@ def _narrowed_floats(array: Array, name: str) -> Array:
     place = tuple(int(i) for i in bad[0])
     where = f"row {place[0]}" if place else ""
     where += f", column {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
-    found = array[place]
-    what = f"a value too large for float32 ({found})" if np.isfinite(found) else str(found)
+    number = array[place]
+    what = f"a value too large for float32 ({number})" if np.isfinite(number) else str(number)
     raise DataError(
         f"the {name} holds {what} ({len(bad)} such value{'s' if len(bad) > 1 else ''})",
         where=where,

@@ -78,9 +78,9 @@ class ReplayLog:
             learner.stepper.run(arrays, latest[:first])
         step = learner.looked_into()
         for rows in latest[first : bad + 1]:
-            found = find_nonfinite(step, *(array[rows] for array in arrays))
-            if found is not None:
-                names = found.rows_text(rows.tolist())
-                return str(found).removesuffix(found.rows_text()) + names
+            culprit = find_nonfinite(step, *(array[rows] for array in arrays))
+            if culprit is not None:
+                names = culprit.rows_text(rows.tolist())
+                return str(culprit).removesuffix(culprit.rows_text()) + names
             learner.stepper.run(arrays, rows[None])
         return ""

@@ -25,8 +25,8 @@ def gradient_norm(learner: Learner, data: Any = None) -> float:
 
     ``data`` None is the training data of the run. Sums are float32, their squares float64.
     """
-    found = gradients(learner, data)
-    squares = [float(np.sum(np.square(g, dtype=np.float64))) for g in found.values()]
+    gradient_of = gradients(learner, data)
+    squares = [float(np.sum(np.square(g, dtype=np.float64))) for g in gradient_of.values()]
     return float(np.sqrt(sum(squares)))
 
 

@@ -103,8 +103,8 @@ def find_rate(
         # The short last batch of an epoch is left out: it would need a program of its own.
         even = Order(order.rows // order.batch * order.batch, order.batch, seed, True)
         learner.accumulation.begin(even, 0)
-        found = _losses(learner, examples.arrays, _slices(order, steps * each), steps, each)
-    return _judged(rates[: len(found)], np.array(found, np.float64), steps)
+        losses = _losses(learner, examples.arrays, _slices(order, steps * each), steps, each)
+    return _judged(rates[: len(losses)], np.array(losses, np.float64), steps)
 
 
 def _set_ramps(learner: Learner, start: float, end: float, steps: int) -> None:
@@ -161,11 +161,11 @@ def _diverged(losses: npt.NDArray[np.float64]) -> int | None:
 
 def _running(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """An exponential moving mean of what came before, corrected for its start at zero."""
-    mean, found = 0.0, []
+    mean, means = 0.0, []
     for k, loss in enumerate(losses.tolist()):
         mean = MEMORY * mean + (1 - MEMORY) * loss
-        found.append(mean / (1 - MEMORY ** (k + 1)))
-    return np.array(found, np.float64)
+        means.append(mean / (1 - MEMORY ** (k + 1)))
+    return np.array(means, np.float64)
 
 
 def _smoothed(losses: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:

@@ -81,13 +81,13 @@ def schedule_states(optimizer: Optimizer) -> list[dict[str, Any]]:
 
     A rate that is a number is part of the optimizer's own state.
     """
-    found = []
+    states = []
     for group in _with_rates(optimizer):
         lr = group["lr"]
         factor, least = (lr.factor, lr.least) if isinstance(lr, Scaled) else (1.0, 0.0)
         seen = lr.state_dict() if isinstance(lr, Schedule) else {}
-        found.append({"factor": factor, "least": least, "seen": seen})
-    return found
+        states.append({"factor": factor, "least": least, "seen": seen})
+    return states
 
 
 def set_schedule_states(optimizer: Optimizer, states: Sequence[Mapping[str, Any]]) -> None:
@@ -144,15 +144,15 @@ class LearningRateScheduler(Callback):
             group["lr"] = self._rate(epoch, rate)
 
     def _rate(self, epoch: int, rate: float) -> float:
-        found: Any = self.schedule(epoch, rate)
-        if isinstance(found, np.ndarray | Tensor) and found.shape == ():
-            found = found.item()
-        if not is_real(found):
+        returned: Any = self.schedule(epoch, rate)
+        if isinstance(returned, np.ndarray | Tensor) and returned.shape == ():
+            returned = returned.item()
+        if not is_real(returned):
             raise ConfigError(
-                f"the function of LearningRateScheduler returned {found!r} for epoch {epoch}",
+                f"the function of LearningRateScheduler returned {returned!r} for epoch {epoch}",
                 help="return the learning rate, a number: lambda epoch, lr: 0.9 * lr",
             )
-        return float(found)
+        return float(returned)
 
 
 class ReduceLROnPlateau(Callback):

@@ -10,7 +10,7 @@ from .lrfinder import RateSearch
 __all__ = ["sketch_rates"]
 
 
-def sketch_rates(found: RateSearch, width: int = 60, height: int = 10) -> str:
+def sketch_rates(search: RateSearch, width: int = 60, height: int = 10) -> str:
     """The smoothed loss over the logarithm of the rate, as ``height`` lines and axes.
 
     A ``|`` stands at the suggestion. The vertical axis begins at the lowest smoothed loss.
@@ -19,13 +19,13 @@ def sketch_rates(found: RateSearch, width: int = 60, height: int = 10) -> str:
         raise ConfigError(
             f"a drawing of {width!r} by {height!r}", help="at least 10 columns and 2 lines"
         )
-    if not len(found.rates):
+    if not len(search.rates):
         return "no loss was finite"
-    columns = _columns(found, width)
-    shown = found.smoothed[columns]
+    columns = _columns(search, width)
+    shown = search.smoothed[columns]
     low, high = float(shown.min()), float(shown.max())
     levels = np.rint((shown - low) / ((high - low) or 1.0) * (height - 1)).astype(int)
-    at = _suggested(found, width)
+    at = _suggested(search, width)
     labels = {height - 1: f"{high:.3g}", 0: f"{low:.3g}"}
     margin = max(len("loss"), *(len(label) for label in labels.values()))
     lines = [f"{'loss':>{margin}}"]
@@ -35,19 +35,19 @@ def sketch_rates(found: RateSearch, width: int = 60, height: int = 10) -> str:
             marks[at] = "|"
         lines.append(f"{labels.get(row, ''):>{margin}} |{''.join(marks)}".rstrip())
     lines.append(f"{'':>{margin}} +{'-' * width}")
-    first, last = f"{found.rates[0]:.2g}", f"{found.rates[-1]:.2g}"
+    first, last = f"{search.rates[0]:.2g}", f"{search.rates[-1]:.2g}"
     lines.append(f"{'':>{margin}}  {first}{'lr':^{width - len(first) - len(last)}}{last}")
     return "\n".join(lines)
 
 
-def _columns(found: RateSearch, width: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _columns(search: RateSearch, width: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """The step that each column shows: rates rise evenly on a logarithmic axis."""
-    return np.rint(np.linspace(0, len(found.rates) - 1, width)).astype(np.intp)
+    return np.rint(np.linspace(0, len(search.rates) - 1, width)).astype(np.intp)
 
 
-def _suggested(found: RateSearch, width: int) -> int | None:
+def _suggested(search: RateSearch, width: int) -> int | None:
     """The column of the suggestion."""
-    if found.suggestion is None or len(found.rates) < 2:
+    if search.suggestion is None or len(search.rates) < 2:
         return None
-    first, last = np.log(found.rates[0]), np.log(found.rates[-1])
-    return round(float((np.log(found.suggestion) - first) / (last - first)) * (width - 1))
+    first, last = np.log(search.rates[0]), np.log(search.rates[-1])
+    return round(float((np.log(search.suggestion) - first) / (last - first)) * (width - 1))

@@ -175,12 +175,12 @@ class Converged(Callback):
             self._last = self._weights()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        found = {
+        rests = {
             "loss": self._loss_rests(logs),
             "gradient": self._gradient_is_small(),
             "parameters": self._weights_rest(),
         }
-        for test, words in found.items():
+        for test, words in rests.items():
             self._held[test] = self._held[test] + 1 if words else 0
             if words and self._held[test] >= self.patience and not self.reason:
                 self.reason = words

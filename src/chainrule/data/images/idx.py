@@ -53,9 +53,9 @@ def labels_beside(path: Path) -> Path | None:
     ``labels-idx1``."""
     name = path.name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
     for other in (name, name.removesuffix(".gz"), f"{name}.gz"):
-        found = path.with_name(other)
-        if other != path.name and found.is_file():
-            return found
+        candidate = path.with_name(other)
+        if other != path.name and candidate.is_file():
+            return candidate
     return None
 
 
@@ -66,20 +66,20 @@ def read_idx(path: str | os.PathLike[str], room: Room = MEMORY) -> Pixels:
     array goes into ``room``. Raises DataError for a file of another kind, one that is cut off, or
     one that goes on after its end.
     """
-    place = Path(path)
+    shown_path = Path(path)
     try:
-        with _opened(place) as file:
-            shape = _shape(file, place)
-            _check_size(place, shape, isinstance(file, gzip.GzipFile))
-            found = room.array(shape)
-            _fill(found.reshape(-1), file, place)
+        with _opened(shown_path) as file:
+            shape = _shape(file, shown_path)
+            _check_size(shown_path, shape, isinstance(file, gzip.GzipFile))
+            pixels = room.array(shape)
+            _fill(pixels.reshape(-1), file, shown_path)
     except FileNotFoundError:
-        raise DataError(f"there is no file {place}", help="check the path") from None
+        raise DataError(f"there is no file {shown_path}", help="check the path") from None
     except (EOFError, zlib.error):
-        raise _cut_off(place) from None
+        raise _cut_off(shown_path) from None
     except OSError as error:
-        raise DataError(f"{place} cannot be read: {error.strerror or error}") from None
-    return found
+        raise DataError(f"{shown_path} cannot be read: {error.strerror or error}") from None
+    return pixels
 
 
 def _shape(file: IO[bytes], place: Path) -> tuple[int, ...]:

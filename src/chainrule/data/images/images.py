@@ -215,8 +215,8 @@ def _codes(
             f"the labels are {labels.dtype}", where=name, help="give whole numbers or texts"
         )
     if classes is None or labels.dtype.kind == "U":
-        found, codes = np.unique(labels, return_inverse=True)
-        names = [str(label) for label in found.tolist()]
+        distinct, codes = np.unique(labels, return_inverse=True)
+        names = [str(label) for label in distinct.tolist()]
         order = list(classes or names)
         if unknown := [name for name in names if name not in order]:
             raise DataError(

@@ -47,43 +47,43 @@ def list_folder(root: Path, labelled: bool = True) -> Listing:
     classes; so has any other, if it need not be ``labelled``, and then no image is left out.
     Raises OSError for a folder that cannot be read.
     """
-    found = Listing(root)
+    listing = Listing(root)
     walk = _Walk(Path(os.path.realpath(root)))
     if not labelled:
-        found.files = list(walk.images(root))
-        found.labels = [-1] * len(found.files)
-        _notice(found, walk, [], [])
-        return found
+        listing.files = list(walk.images(root))
+        listing.labels = [-1] * len(listing.files)
+        _notice(listing, walk, [], [])
+        return listing
     entries = sorted(root.iterdir())
     folders = [e for e in entries if walk.is_folder(e)]
     inside = {folder.name: list(walk.images(folder)) for folder in folders}
     loose = [e for e in entries if not e.is_dir() and walk.is_image(e)]
-    found.classes = tuple(name for name, files in inside.items() if files)
-    for label, name in enumerate(found.classes):
-        found.files += inside[name]
-        found.labels += [label] * len(inside[name])
-    if not found.classes:
-        found.files, found.labels = loose, [-1] * len(loose)
-    _notice(found, walk, [n for n, files in inside.items() if not files], loose)
-    return found
+    listing.classes = tuple(name for name, files in inside.items() if files)
+    for label, name in enumerate(listing.classes):
+        listing.files += inside[name]
+        listing.labels += [label] * len(inside[name])
+    if not listing.classes:
+        listing.files, listing.labels = loose, [-1] * len(loose)
+    _notice(listing, walk, [n for n, files in inside.items() if not files], loose)
+    return listing
 
 
-def _notice(found: Listing, walk: _Walk, empty: list[str], loose: list[Path]) -> None:
-    if empty and found.classes:
+def _notice(listing: Listing, walk: _Walk, empty: list[str], loose: list[Path]) -> None:
+    if empty and listing.classes:
         text = "folders that hold no image are no classes"
-        found.findings.append(Finding("D306", "warning", text, some(empty)))
-    if loose and found.classes:
+        listing.findings.append(Finding("D306", "warning", text, some(empty)))
+    if loose and listing.classes:
         text = "images beside the folders of the classes have no class and were left out"
-        found.findings.append(
+        listing.findings.append(
             Finding("D308", "warning", text, f"{len(loose)} files: {some(_names(loose))}")
         )
     if walk.others:
         text = "files that are no images were left out"
         seen = f"{len(walk.others)} files: {some(_names(walk.others))}"
-        found.findings.append(Finding("D301", "info", text, seen))
+        listing.findings.append(Finding("D301", "info", text, seen))
     if walk.outside:
         text = "links that lead out of the folder, or to folders, were not followed"
-        found.findings.append(
+        listing.findings.append(
             Finding("D307", "warning", text, some(_names(walk.outside)), "copy what they point to")
         )
 

@@ -110,14 +110,14 @@ def read_images(
     if isinstance(source, Images):
         return _shaped(source, wanted)
     if not isinstance(source, str | os.PathLike):
-        found = Images.of_array(source, labels, classes, layout=layout)
-        return _shaped(found, wanted)
+        images = Images.of_array(source, labels, classes, layout=layout)
+        return _shaped(images, wanted)
     path = user_path(source, "the data")
     if str(source) in BUNDLED_IMAGES and not path.exists():
         if labels is not None:
             raise ConfigError(f"the images of {source} have labels", help="leave labels out")
-        found = _shaped(_bundled(str(source)), wanted)
-        return found.labelled_as(classes) if classes else found
+        images = _shaped(_bundled(str(source)), wanted)
+        return images.labelled_as(classes) if classes else images
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         if not is_idx(path):
             raise _neither(path)
@@ -126,8 +126,8 @@ def read_images(
         raise DataError(f"there is no file or folder {path}", help="check the path")
     if labels is not None:
         raise ConfigError("a folder names the classes itself", help="leave labels out")
-    found = _read_files(path, wanted, most_bad, labelled)
-    return found.labelled_as(classes) if classes and found.classes else found
+    images = _read_files(path, wanted, most_bad, labelled)
+    return images.labelled_as(classes) if classes and images.classes else images
 
 
 def _check(classes: Sequence[str] | None, fit: str, most_bad: float) -> None:
@@ -222,7 +222,7 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
     pixels = wanted.room.array((len(rows), *size, channels))
     _decode_all(pixels, rows, listing, bad, (channels, size, wanted.fit))
     _check_share(bad, listing, most_bad)
-    found = Images(
+    images = Images(
         path.name or str(path.resolve().name),
         pixels,
         np.array([listing.labels[i] for i in rows], np.int32),
@@ -231,7 +231,7 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
         (*listing.findings, *_noticed(listing, headers, bad, size, channels)),
     )
     kept = [place for place, i in enumerate(rows) if i not in bad]
-    return found if len(kept) == len(rows) else found.take(np.array(kept), wanted.room)
+    return images if len(kept) == len(rows) else images.take(np.array(kept), wanted.room)
 
 
 def _no_images(path: Path, labelled: bool) -> DataError:
@@ -302,18 +302,18 @@ def _noticed(
     channels: int,
 ) -> list[Finding]:
     """What there is to say about the files."""
-    found = []
+    findings = []
     if bad:
         named = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
         seen = f"{len(bad)} of {len(listing.files)}: {some(named)}"
         text = "images that cannot be read were left out"
-        found.append(Finding("D302", "warning", text, seen, "copy them again, or remove them"))
+        findings.append(Finding("D302", "warning", text, seen, "copy them again, or remove them"))
     good = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header)]
 
     def tell(code: str, text: str, chosen: Sequence[int]) -> None:
         if chosen:
             names = some([listing.name_of(listing.files[i]) for i in chosen])
-            found.append(Finding(code, "info", text, f"{len(chosen)} images: {names}"))
+            findings.append(Finding(code, "info", text, f"{len(chosen)} images: {names}"))
 
     moving = [i for i, h in good if h.frames > 1]
     tell("D303", "of animated images the first frame was taken", moving)
@@ -321,10 +321,10 @@ def _noticed(
     if set(sizes) != {(size[1], size[0])}:
         often = some([f"{n} of {w} x {h}" for (w, h), n in sizes.most_common()])
         text = f"images were brought to {size[1]} x {size[0]} pixels"
-        found.append(Finding("D304", "info", text, often, f"data.size={[*size]}"))
+        findings.append(Finding("D304", "info", text, often, f"data.size={[*size]}"))
     mixed = [i for i, h in good if h.grey] if channels == 3 else []
     if len(mixed) < len(good):
         tell("D305", "grey images among coloured ones became RGB", mixed)
     tell("D309", "of 16 bits the upper 8 were kept", [i for i, h in good if h.deep])
     tell("D311", "transparent pixels lie on white", [i for i, h in good if h.see_through])
-    return found
+    return findings
