@@ -59,10 +59,10 @@ class NonFinite:
             return f"the batch holds {self.kind}{self.rows_text()}"
         if self.part == "state":
             return f"a parameter or buffer was {self.kind} before the step"
-        place = f" in {self.layer}" if self.layer else ""
+        layer = f" in {self.layer}" if self.layer else ""
         line = f" at {self.where}" if self.where else ""
         passing = {"forward": "forward pass", "backward": "backward pass", "update": "update"}
-        return f"{self.example}{place}{line}, in the {passing[self.part]}{self.rows_text()}"
+        return f"{self.example}{layer}{line}, in the {passing[self.part]}{self.rows_text()}"
 
     def rows_text(self, names: Sequence[int] | None = None) -> str:
         """``, rows 3, 7 of the batch``; ``names`` gives other numbers of its rows."""
@@ -210,8 +210,8 @@ class _Search:
     def _example(self, node: Node) -> str:
         """The first element that is not finite, with its operands."""
         value = self.values[node]
-        place = np.unravel_index(int(np.argmax(~np.isfinite(value))), value.shape)
-        result = f"{float(value[place]):.4g}"
+        position = np.unravel_index(int(np.argmax(~np.isfinite(value))), value.shape)
+        result = f"{float(value[position]):.4g}"
         if node.op in ("reduce_sum", "dot"):
             terms = node.inputs[0].size // max(value.size, 1) if node.op == "reduce_sum" else 0
             terms = terms or node.inputs[0].shape[-1]
@@ -219,7 +219,7 @@ class _Search:
         same = [i for i in node.inputs if i.shape == node.shape]
         if len(same) != len(node.inputs) or not same:
             return f"{node.op} = {result}"
-        numbers = [f"{float(self._value(i)[place]):.4g}" for i in same]
+        numbers = [f"{float(self._value(i)[position]):.4g}" for i in same]
         if node.op in _SIGNS:
             return f"{numbers[0]} {_SIGNS[node.op]} {numbers[1]} = {result}"
         return f"{node.op}({', '.join(numbers)}) = {result}"

@@ -245,46 +245,46 @@ def parsed_sealed(text: str, where: str, kind: Kind) -> dict[str, Any]:
 Shape = Any
 
 
-def mismatch(value: Any, shape: Shape, place: str = "") -> str | None:
+def mismatch(value: Any, shape: Shape, key_path: str = "") -> str | None:
     """Where ``value`` has not the wanted shape, as ``a.b``; None if it has."""
     if isinstance(shape, tuple):
-        mismatches = [mismatch(value, option, place) for option in shape]
+        mismatches = [mismatch(value, option, key_path) for option in shape]
         return None if None in mismatches else mismatches[0]
     if isinstance(shape, list):
-        return _first(enumerate(value), shape[0], place) if isinstance(value, list) else place
+        return _first(enumerate(value), shape[0], key_path) if isinstance(value, list) else key_path
     if isinstance(shape, Mapping) and ... in shape:
-        return _first(value.items(), shape[...], place) if isinstance(value, dict) else place
+        return _first(value.items(), shape[...], key_path) if isinstance(value, dict) else key_path
     if isinstance(shape, Mapping):
-        return _record_mismatch(value, shape, place)
+        return _record_mismatch(value, shape, key_path)
     if shape is None:
-        return None if value is None else place
+        return None if value is None else key_path
     if isinstance(value, bool):
-        return None if shape is bool else place
-    return None if isinstance(value, (int, float) if shape is float else shape) else place
+        return None if shape is bool else key_path
+    return None if isinstance(value, (int, float) if shape is float else shape) else key_path
 
 
-def _first(pairs: Iterable[tuple[object, Any]], shape: Shape, place: str) -> str | None:
-    mismatches = (mismatch(v, shape, _below(place, k)) for k, v in pairs)
+def _first(pairs: Iterable[tuple[object, Any]], shape: Shape, key_path: str) -> str | None:
+    mismatches = (mismatch(v, shape, _below(key_path, k)) for k, v in pairs)
     return next((bad for bad in mismatches if bad is not None), None)
 
 
-def _record_mismatch(value: Any, shape: Mapping[str, Shape], place: str) -> str | None:
+def _record_mismatch(value: Any, shape: Mapping[str, Shape], key_path: str) -> str | None:
     if not isinstance(value, dict):
-        return place
+        return key_path
     for key, inner in shape.items():
         name = key.removesuffix("?")
         if name not in value:
             if key == name:
-                return _below(place, name)
+                return _below(key_path, name)
             continue
-        bad = mismatch(value[name], inner, _below(place, name))
+        bad = mismatch(value[name], inner, _below(key_path, name))
         if bad is not None:
             return bad
     return None
 
 
-def _below(place: str, key: object) -> str:
-    return f"{place}.{key}" if place else str(key)
+def _below(key_path: str, key: object) -> str:
+    return f"{key_path}.{key}" if key_path else str(key)
 
 
 def check_shape(value: Any, shape: Shape, where: str) -> None:

@@ -44,21 +44,21 @@ def array_in_file(shape: tuple[int, ...], dtype: Any, folder: Path) -> NDArray[A
 
 
 class Held:
-    """A new folder in ``place`` with the first ``name`` that is free; it belongs to this process.
+    """A new folder inside ``folder`` with the first ``name`` that is free; it belongs to this process.
 
     It is removed by `close`, with this object, at the end of the process, or by whoever comes next;
     except after `keep_as`. Raises OSError.
     """
 
-    def __init__(self, place: Path, name: Callable[[], str], mode: int = 0o700) -> None:
+    def __init__(self, folder: Path, name: Callable[[], str], mode: int = 0o700) -> None:
         held = None
         while held is None:
-            self.path = place / name()
+            self.path = folder / name()
             try:
                 self.path.mkdir(mode=mode)
                 held = _held(self.path)
             except FileExistsError:
-                if not place.is_dir():
+                if not folder.is_dir():
                     raise
         self._handle = held
         self.close = weakref.finalize(self, _discard, self.path, held, os.getpid())
@@ -73,14 +73,14 @@ class Held:
 
 def scratch_folder() -> Held:
     """A folder among the temporary files of the system."""
-    place = Path(tempfile.gettempdir())
-    _clear_once(place)
-    return Held(place, lambda: f"chainrule-scratch-{secrets.token_hex(8)}")
+    folder = Path(tempfile.gettempdir())
+    _clear_once(folder)
+    return Held(folder, lambda: f"chainrule-scratch-{secrets.token_hex(8)}")
 
 
 @functools.cache
-def _clear_once(place: Path) -> None:
-    remove_abandoned(place, _SCRATCH)
+def _clear_once(folder: Path) -> None:
+    remove_abandoned(folder, _SCRATCH)
 
 
 def hold(file: int) -> bool:
@@ -107,15 +107,15 @@ def _held(folder: Path) -> int | None:
     return None
 
 
-def remove_abandoned(place: Path, name: re.Pattern[str]) -> None:
-    """Removes files and folders in ``place`` that are ours, are called ``name``, and that nobody
+def remove_abandoned(folder: Path, name: re.Pattern[str]) -> None:
+    """Removes files and folders in ``folder`` that are ours, are called ``name``, and that nobody
     holds. What cannot be removed stays: nobody has come for that.
     """
     with contextlib.suppress(OSError):
-        for entry in os.scandir(place):
+        for entry in os.scandir(folder):
             if name.fullmatch(entry.name):
                 with contextlib.suppress(OSError):
-                    _remove_unheld(place / entry.name)
+                    _remove_unheld(folder / entry.name)
 
 
 def _remove_unheld(path: Path) -> None:

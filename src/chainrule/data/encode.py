@@ -104,8 +104,8 @@ class DateEncoder:
                 tally.far[self.column] += int((np.abs(scaled) > FAR).sum())
                 columns.append(np.clip(scaled, -FAR, FAR))
             else:
-                place = np.where(missing, 0, numbers[part]).astype(np.int64)
-                columns += [np.where(missing, 0.0, c[place]) for c in _circle(PERIODS[part])]
+                step = np.where(missing, 0, numbers[part]).astype(np.int64)
+                columns += [np.where(missing, 0.0, c[step]) for c in _circle(PERIODS[part])]
         if self.indicator:
             columns.append(missing.astype(np.float64))
         return np.stack(columns, axis=1).astype(np.float32)

@@ -64,7 +64,7 @@ def read_rows(
     table: Table, wanted: dict[str, ReadAs], formats: dict[str, str], rows: Rows | None
 ) -> Iterator[tuple[int, Chunk]]:
     """Chunks of the chosen ``rows`` (ascending; None for all): (place of the first one, values)."""
-    place = 0
+    first_row = 0
     for start, values in table.read(wanted, formats):
         if rows is not None:
             size = min(table.n_rows - start, len(next(iter(values.values()))) if values else 0)
@@ -74,8 +74,8 @@ def read_rows(
         else:
             count = len(next(iter(values.values())))
         if count:
-            yield place, values
-        place += count
+            yield first_row, values
+        first_row += count
 
 
 @dataclass

@@ -141,5 +141,5 @@ def _interleave(order: Rows, classes: NDArray[np.generic]) -> Rows:
     starts = np.cumsum(sizes) - sizes
     rank = np.empty(len(order), dtype=np.int64)
     rank[by_class] = np.arange(len(order)) - np.repeat(starts, sizes)
-    place = (rank + 0.5) / sizes[codes]
-    return order[np.argsort(place, kind="stable")]
+    share = (rank + 0.5) / sizes[codes]
+    return order[np.argsort(share, kind="stable")]

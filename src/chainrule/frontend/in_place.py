@@ -87,10 +87,10 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 def put(self: Tensor, key: Any, value: Any) -> None:
     """``self[key] = value``. `DTypeError` for real numbers in a Tensor of whole ones."""
-    place = indexing.place(self, key)
-    if is_piece(value, self, place):
+    span = indexing.place(self, key)
+    if is_piece(value, self, span):
         return
     if not arithmetic.is_number(value):
         value = tensor_of(value)
         _need_room(self, value.dtype)
-    assign(self, indexing.put(self, key, value), place)
+    assign(self, indexing.put(self, key, value), span)

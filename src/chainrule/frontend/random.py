@@ -198,9 +198,9 @@ def log_gamma_variate(
     cube_root = 1.0 + x / sqrt(floating(tensor_of(9.0 * d)))
     log_v = 3.0 * log(maximum(cube_root, 2.0**-30))
     accepted = less(0.0, cube_root) & less(log(u), 0.5 * x * x + d * (1.0 - exp(log_v) + log_v))
-    place = iota((*shape, _TRIES), len(shape))
-    first = where(accepted, place, _TRIES - 1).amin(-1, keepdim=True)
-    chosen = where(equal(place, first), log_v, 0.0).sum(-1)
+    attempt = iota((*shape, _TRIES), len(shape))
+    first = where(accepted, attempt, _TRIES - 1).amin(-1, keepdim=True)
+    chosen = where(equal(attempt, first), log_v, 0.0).sum(-1)
     return log(floating(tensor_of(d))) + chosen + log(w) / a
 
 

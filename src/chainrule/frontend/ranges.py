@@ -61,9 +61,11 @@ class IndexCheck:
             length = read.inputs[0].shape[read.params["axis"]]
             wrong = (indices < 0) | (indices >= length)
             if wrong.any():
-                place = tuple(int(i) for i in np.argwhere(wrong)[0])
-                index = int(indices[place])  # one that counts from the end was moved by the length
-                return Beyond(read, place, index if index >= 0 else index - length)
+                position = tuple(int(i) for i in np.argwhere(wrong)[0])
+                index = int(
+                    indices[position]
+                )  # one that counts from the end was moved by the length
+                return Beyond(read, position, index if index >= 0 else index - length)
         return None
 
 

@@ -11,7 +11,7 @@ from ..ir.graph import Node
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import DType, Shape
 from .examples import draw, uniform
-from .rules import describe, need_same_type, place, quiet
+from .rules import describe, line_of, need_same_type, quiet
 
 fence = Primitive(
     "fence",
@@ -51,7 +51,7 @@ def assign_type(state: Node, value: Node) -> tuple[Shape, DType]:
     """``value`` becomes the content of ``state`` at the end of the step."""
     if state.op != "input" or state.params["kind"] != "state":
         raise VerifyError(
-            f"`assign` to {describe(state)}, which is no state", where=place((state,))
+            f"`assign` to {describe(state)}, which is no state", where=line_of((state,))
         )
     need_same_type("assign", state, value)
     return value.shape, value.dtype

@@ -19,9 +19,9 @@ from .rules import (
     INTEGERS,
     NUMBERS,
     describe,
+    line_of,
     need_dtype,
     need_same_type,
-    place,
     quiet,
     shape_error,
 )
@@ -280,7 +280,7 @@ def select_type(c: Node, a: Node, b: Node) -> tuple[Shape, DType]:
     """A bool and two operands of one type, all of one shape."""
     if c.dtype is not DType.bool:
         raise DTypeError(
-            f"`select` needs a bool condition, not {c.dtype!r}", where=place((c, a, b))
+            f"`select` needs a bool condition, not {c.dtype!r}", where=line_of((c, a, b))
         )
     need_same_type("select", a, b)
     if c.shape != a.shape:

@@ -22,14 +22,14 @@ def describe(*nodes: Node) -> str:
     return " and ".join(f"{n.dtype!r}[{','.join(map(str, n.shape))}]" for n in nodes)
 
 
-def place(nodes: Sequence[Node]) -> str:
+def line_of(nodes: Sequence[Node]) -> str:
     """The user's line that the first located one of ``nodes`` comes from, or nothing."""
     return next((str(n.location) for n in nodes if n.location is not None), "")
 
 
 def shape_error(what: str, *nodes: Node, help: str = "") -> ShapeError:
     """A `ShapeError` at the place of ``nodes``."""
-    return ShapeError(what, where=place(nodes), help=help)
+    return ShapeError(what, where=line_of(nodes), help=help)
 
 
 def need_dtype(op: str, allowed: Collection[DType], *nodes: Node) -> None:
@@ -38,7 +38,7 @@ def need_dtype(op: str, allowed: Collection[DType], *nodes: Node) -> None:
         names = ", ".join(d.value for d in DType if d in allowed)
         raise DTypeError(
             f"`{op}` takes {names}, not {describe(*nodes)}",
-            where=place(nodes),
+            where=line_of(nodes),
             help=f"cast the operand to {next(d.value for d in DType if d in allowed)} first",
         )
 
@@ -48,7 +48,7 @@ def need_same_type(op: str, a: Node, b: Node) -> None:
     if a.dtype is not b.dtype:
         raise DTypeError(
             f"`{op}` needs one dtype, not {describe(a, b)}",
-            where=place((a, b)),
+            where=line_of((a, b)),
             help=f"cast one operand, for example to {a.dtype.value}",
         )
     if a.shape != b.shape:

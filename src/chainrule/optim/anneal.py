@@ -104,27 +104,27 @@ class SimulatedAnnealing(Optimizer):
         temperature = host_scalar(lambda k: self.temperature_at(turn(k) - 1))
         with no_grad():
             before = closure()
-            places = [(p, p.detach(), g) for g in self.param_groups for p in g["params"]]
-            for p, place, group in places:
+            old_values = [(p, p.detach(), g) for g in self.param_groups for p in g["params"]]
+            for p, values, group in old_values:
                 scale = _setting(group, "scale")
-                p.assign_(place + scale * randn(*p.shape, generator=self.generator))
+                p.assign_(values + scale * randn(*p.shape, generator=self.generator))
             after = closure()
             u = 1 - rand(generator=self.generator)
             accept = less_equal(after - before, -temperature * log(u))
             stay = where(accept, after, before)
-            self._keep_best(before, [(p, place) for p, place, _ in places])
-            self._keep_best(after, [(p, p) for p, _, _ in places])
-            for p, place, _ in places:
-                p.assign_(where(accept, p, place))
+            self._keep_best(before, [(p, values) for p, values, _ in old_values])
+            self._keep_best(after, [(p, p) for p, _, _ in old_values])
+            for p, values, _ in old_values:
+                p.assign_(where(accept, p, values))
             self._accepted.assign_(self._accepted + cast(accept, DType.i32))
         host_effect(self._clock.advance)
         return stay
 
-    def _keep_best(self, loss: Tensor, places: list[tuple[Tensor, Tensor]]) -> None:
+    def _keep_best(self, loss: Tensor, candidates: list[tuple[Tensor, Tensor]]) -> None:
         better = less(loss, self._best_loss)
-        for p, place in places:
+        for p, values in candidates:
             best = self.state[p]["best"]
-            best.assign_(where(better, place, best))
+            best.assign_(where(better, values, best))
         self._best_loss.assign_(where(better, loss, self._best_loss))
 
     @property

@@ -53,8 +53,8 @@ def turned(x: Node, perm: Perm) -> Node:
     if perm == tuple(range(x.ndim)):
         return x
     if x.op == "broadcast":
-        place = inverse(perm)
-        axes = tuple(place[a] for a in x.params["axes"])
+        position_of = inverse(perm)
+        axes = tuple(position_of[a] for a in x.params["axes"])
         shape = tuple(x.shape[p] for p in perm)
         return bind("broadcast", x.inputs[0], shape=shape, axes=axes, location=x.location)
     return bind("transpose", x, perm=perm, location=x.location)
@@ -88,8 +88,8 @@ def _through_reduction(node: Node) -> Node:
 def _through_broadcast(node: Node) -> Node:
     """broadcast(T x) -> T' broadcast(x), where new axes stay behind the axes that they follow"""
     perm, x = _parts(node)
-    place = inverse(perm)
-    homes = [node.params["axes"][place[axis]] for axis in range(x.ndim)]
+    position_of = inverse(perm)
+    homes = [node.params["axes"][position_of[axis]] for axis in range(x.ndim)]
     order = list(range(min(homes, default=node.ndim)))
     for home in homes:
         following = (a for a in range(home + 1, node.ndim + 1) if a in homes or a == node.ndim)

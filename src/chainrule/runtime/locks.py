@@ -58,16 +58,16 @@ class RunLock:
         """The locks that are taken."""
         return (self,)
 
-    def covers(self, place: int) -> bool:
-        """Whether memory at ``place`` that came under this lock still lives: addresses return."""
-        return any(ref() is not None for ref in self.covered.get(place, ()))
+    def covers(self, start: int) -> bool:
+        """Whether memory at ``start`` that came under this lock still lives: addresses return."""
+        return any(ref() is not None for ref in self.covered.get(start, ()))
 
     def cover(self, memory: Mapping[int, Array]) -> None:
         """Take in allocations, by their addresses, and forget those that are gone."""
-        for place in [place for place in self.covered if not self.covers(place)]:
-            del self.covered[place]
-        for place, array in memory.items():
-            self.covered.setdefault(place, []).append(weakref.ref(array))
+        for start in [start for start in self.covered if not self.covers(start)]:
+            del self.covered[start]
+        for start, array in memory.items():
+            self.covered.setdefault(start, []).append(weakref.ref(array))
 
 
 class JointLock:

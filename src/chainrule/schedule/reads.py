@@ -27,12 +27,12 @@ def unit_reads(kind: str, value: Node, realized: AbstractSet[Node], *, own: bool
     recorder = _Recorder(realized, value.ndim)
     if kind == "map":
         recorder.visit(value, axes_of(value.shape), root=own)
-        return recorder.found
+        return recorder.reads
     for source in value.inputs[1:] if kind == "scatter" else value.inputs:
         inner = _Recorder(realized, source.ndim)
         inner.visit(source, axes_of(source.shape))
-        recorder.found.extend((leaf, FLAT if idx is FLAT else None) for leaf, idx in inner.found)
-    return recorder.found
+        recorder.reads.extend((leaf, FLAT if idx is FLAT else None) for leaf, idx in inner.reads)
+    return recorder.reads
 
 
 def walked_reads(node: Node, realized: AbstractSet[Node]) -> Reads:
@@ -40,7 +40,7 @@ def walked_reads(node: Node, realized: AbstractSet[Node]) -> Reads:
     source = node.inputs[0]
     recorder = _Recorder(realized, source.ndim)
     recorder.visit(source, axes_of(source.shape))
-    return recorder.found
+    return recorder.reads
 
 
 class _Recorder:
@@ -49,7 +49,7 @@ class _Recorder:
     def __init__(self, realized: AbstractSet[Node], count: int) -> None:
         self.realized = realized
         self.count = count
-        self.found: Reads = []
+        self.reads: Reads = []
         self.seen: set[tuple[Node, Idx]] = set()
 
     def visit(self, node: Node, idx: Idx, *, root: bool = False) -> None:
@@ -57,16 +57,16 @@ class _Recorder:
             return
         self.seen.add((node, idx))
         if has_memory(node) or (node in self.realized and not root):
-            self.found.append((node, idx))
+            self.reads.append((node, idx))
         elif node.op in MOVEMENT:
             below = input_index(node, idx, self.count)
             if below is None:
-                self.found.append((node.inputs[0], FLAT))
+                self.reads.append((node.inputs[0], FLAT))
             else:
                 self.visit(node.inputs[0], below)
         elif node.op == "gather":
             axis = node.params["axis"]
-            self.found.append((node.inputs[0], None))
+            self.reads.append((node.inputs[0], None))
             self.visit(node.inputs[1], idx[axis : axis + node.inputs[1].ndim])
         elif node.op == "rng_bits":
             key, count = node.inputs

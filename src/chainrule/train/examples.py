@@ -118,10 +118,10 @@ def _narrowed_floats(array: Array, name: str) -> Array:
         bad = np.argwhere(~np.isfinite(narrow))
     if len(bad) == 0:
         return narrow
-    place = tuple(int(i) for i in bad[0])
-    where = f"row {place[0]}" if place else ""
-    where += f", column {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
-    number = array[place]
+    position = tuple(int(i) for i in bad[0])
+    where = f"row {position[0]}" if position else ""
+    where += f", column {', '.join(map(str, position[1:]))}" if len(position) > 1 else ""
+    number = array[position]
     what = f"a value too large for float32 ({number})" if np.isfinite(number) else str(number)
     raise DataError(
         f"the {name} holds {what} ({len(bad)} such value{'s' if len(bad) > 1 else ''})",

@@ -42,8 +42,8 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
         raise ConfigError(
             f"{model!r} has no weights to save", help="give a model, or a dict of arrays"
         )
-    place = path_of(path, "the file for weights")
-    if not place.name:
+    target = path_of(path, "the file for weights")
+    if not target.name:
         raise ConfigError(f"the file for weights is {path!r}", help="give a path to a file")
     state = model if isinstance(model, Mapping) else model.state_dict()
     for name in state:
@@ -51,7 +51,7 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
             raise ConfigError(
                 f"{name!r} cannot be the name of an array", help="weight files name arrays by text"
             )
-    write_whole(place, packed({name: _array(value) for name, value in state.items()}))
+    write_whole(target, packed({name: _array(value) for name, value in state.items()}))
 
 
 def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -149,20 +149,20 @@ def load(path: str | os.PathLike[str]) -> Arrays:
 
     Raises StateError for a missing, truncated or foreign file. Nothing in the file is ever run.
     """
-    place = path_of(path, "the file of weights")
-    if not place.is_file():
-        raise StateError(f"there is no file {place}", help="check the path")
+    source = path_of(path, "the file of weights")
+    if not source.is_file():
+        raise StateError(f"there is no file {source}", help="check the path")
     library = _library()
     try:
-        with library.safe_open(place, framework="numpy") as file:
+        with library.safe_open(source, framework="numpy") as file:
             # The file is no dict: it has keys, but cannot be iterated over.
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except library.SafetensorError as error:
-        raise _unreadable(place, str(error)) from None
+        raise _unreadable(source, str(error)) from None
     except (TypeError, AttributeError) as error:
-        raise _unreadable(place, f"it holds a dtype NumPy does not know ({error})") from None
+        raise _unreadable(source, f"it holds a dtype NumPy does not know ({error})") from None
     except ValueError as error:
-        raise _unreadable(place, f"it holds an array that NumPy cannot have ({error})") from None
+        raise _unreadable(source, f"it holds an array that NumPy cannot have ({error})") from None
 
 
 def _unreadable(path: Path, why: str) -> StateError:

@@ -66,68 +66,68 @@ def read_idx(path: str | os.PathLike[str], room: Room = MEMORY) -> Pixels:
     array goes into ``room``. Raises DataError for a file of another kind, one that is cut off, or
     one that goes on after its end.
     """
-    shown_path = Path(path)
+    file_path = Path(path)
     try:
-        with _opened(shown_path) as file:
-            shape = _shape(file, shown_path)
-            _check_size(shown_path, shape, isinstance(file, gzip.GzipFile))
+        with _opened(file_path) as file:
+            shape = _shape(file, file_path)
+            _check_size(file_path, shape, isinstance(file, gzip.GzipFile))
             pixels = room.array(shape)
-            _fill(pixels.reshape(-1), file, shown_path)
+            _fill(pixels.reshape(-1), file, file_path)
     except FileNotFoundError:
-        raise DataError(f"there is no file {shown_path}", help="check the path") from None
+        raise DataError(f"there is no file {file_path}", help="check the path") from None
     except (EOFError, zlib.error):
-        raise _cut_off(shown_path) from None
+        raise _cut_off(file_path) from None
     except OSError as error:
-        raise DataError(f"{shown_path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{file_path} cannot be read: {error.strerror or error}") from None
     return pixels
 
 
-def _shape(file: IO[bytes], place: Path) -> tuple[int, ...]:
+def _shape(file: IO[bytes], path: Path) -> tuple[int, ...]:
     start = file.read(4)
     if len(start) < 4 or start[:3] != MAGIC or not 1 <= start[3] <= MOST_AXES:
         raise DataError(
-            f"{place.name} is not an IDX file of bytes",
-            where=str(place),
+            f"{path.name} is not an IDX file of bytes",
+            where=str(path),
             help="it must begin with the bytes 0, 0, 8 and the number of axes, 1 to 4",
         )
     lengths = file.read(4 * start[3])
     if len(lengths) < 4 * start[3]:
-        raise _cut_off(place)
+        raise _cut_off(path)
     shape: tuple[int, ...] = struct.unpack(f">{start[3]}I", lengths)
     return shape
 
 
-def _check_size(place: Path, shape: tuple[int, ...], packed: bool) -> None:
+def _check_size(path: Path, shape: tuple[int, ...], packed: bool) -> None:
     """DataError if the file cannot hold what its head says."""
-    head, held, wanted = 4 + 4 * len(shape), place.stat().st_size, math.prod(shape)
+    head, held, wanted = 4 + 4 * len(shape), path.stat().st_size, math.prod(shape)
     if (wanted > held * DEFLATE_RATIO) if packed else (head + wanted != held):
         raise DataError(
-            f"{place.name} says that it holds {' x '.join(map(str, shape))} bytes, but it has "
+            f"{path.name} says that it holds {' x '.join(map(str, shape))} bytes, but it has "
             f"{held:,}{' gzipped ones' if packed else ''}",
-            where=str(place),
+            where=str(path),
             help="it is cut off or damaged; copy it again",
         )
 
 
-def _fill(flat: Pixels, file: IO[bytes], place: Path) -> None:
+def _fill(flat: Pixels, file: IO[bytes], path: Path) -> None:
     done = 0
     while done < len(flat):
         block = file.read(min(BLOCK, len(flat) - done))
         if not block:
-            raise _cut_off(place)
+            raise _cut_off(path)
         flat[done : done + len(block)] = np.frombuffer(block, np.uint8)
         done += len(block)
         if done % WINDOW == 0:
             release(flat)
     if file.read(1):
         raise DataError(
-            f"{place.name} goes on after its last byte",
-            where=str(place),
+            f"{path.name} goes on after its last byte",
+            where=str(path),
             help="it is damaged; copy it again",
         )
 
 
-def _cut_off(place: Path) -> DataError:
+def _cut_off(path: Path) -> DataError:
     return DataError(
-        f"{place.name} ends before its last byte", where=str(place), help="copy it again"
+        f"{path.name} ends before its last byte", where=str(path), help="copy it again"
     )

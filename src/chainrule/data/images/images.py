@@ -140,8 +140,8 @@ class Images:
                 f"{self.name} has the classes {', '.join(unknown)}, which are not known",
                 help=f"known: {', '.join(classes)}",
             )
-        place = np.array([classes.index(name) for name in self.classes], np.int32)
-        return replace(self, labels=place[self.labels], classes=tuple(classes))
+        new_code = np.array([classes.index(name) for name in self.classes], np.int32)
+        return replace(self, labels=new_code[self.labels], classes=tuple(classes))
 
     @classmethod
     def of_array(
@@ -224,8 +224,8 @@ def _codes(
                 where=name,
                 help=f"the classes are {', '.join(order)}",
             )
-        place = np.array([order.index(name) for name in names], np.int32)
-        return place[codes], tuple(order)
+        code_of = np.array([order.index(name) for name in names], np.int32)
+        return code_of[codes], tuple(order)
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(classes):
         raise DataError(
             f"the labels do not index the {len(classes)} classes",

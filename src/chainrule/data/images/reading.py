@@ -230,7 +230,7 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
         tuple(listing.name_of(listing.files[i]) for i in rows),
         (*listing.findings, *_noticed(listing, headers, bad, size, channels)),
     )
-    kept = [place for place, i in enumerate(rows) if i not in bad]
+    kept = [position for position, i in enumerate(rows) if i not in bad]
     return images if len(kept) == len(rows) else images.take(np.array(kept), wanted.room)
 
 

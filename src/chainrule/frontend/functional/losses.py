@@ -82,8 +82,10 @@ def within(name: str, x: Tensor, low: float, high: float, rule: str) -> None:
     wrong = (numbers < low) | (numbers > high)
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
-        place = f"{name}{list(first)}" if first else name
-        raise DataError(f"{name} is {numbers[first]}", where=f"{place} at {user_line()}", help=rule)
+        element = f"{name}{list(first)}" if first else name
+        raise DataError(
+            f"{name} is {numbers[first]}", where=f"{element} at {user_line()}", help=rule
+        )
 
 
 # ------------------------------------------------------------------------------- regression

@@ -286,12 +286,12 @@ def _largest_of_tiles(x: Tensor, kernel: Sequence[int]) -> Tensor:
     if not x.requires_grad:
         return reduce(maximum, _corners(x, kernel))
     tiles = _tiles(x, kernel)
-    best, place = _place(_corners(x, kernel), np.zeros(1, np.int32), 2)
+    best, position = _first_largest(_corners(x, kernel), np.zeros(1, np.int32), 2)
     number: Tensor | int = 0
     for axis, k in zip(_window_axes(kernel), kernel, strict=True):
         number = number * k + apply(ops.iota, shape=tiles.shape, axis=axis)
-    inside = [n for p in place.shape[2:] for n in (p, 1)]
-    chosen = equal(reshape(place, (*place.shape[:2], *inside)), number)
+    inside = [n for p in position.shape[2:] for n in (p, 1)]
+    chosen = equal(reshape(position, (*position.shape[:2], *inside)), number)
     way = reductions.sum(where(chosen, tiles, 0.0), _window_axes(kernel))
     return apply(ops.detour, best, way)
 
@@ -314,27 +314,27 @@ def _largest_along(x: Tensor, axis: int, k: int) -> Tensor:
     kernel[axis] = k
     tiles = _tiles(x, kernel)
     at = _window_axes(kernel)[axis]
-    place = reductions.argmax(tiles, at, keepdim=True)
-    chosen = equal(place, apply(ops.iota, shape=tiles.shape, axis=at))
+    position = reductions.argmax(tiles, at, keepdim=True)
+    chosen = equal(position, apply(ops.iota, shape=tiles.shape, axis=at))
     return reductions.sum(where(chosen, tiles, 0.0), _window_axes(kernel))
 
 
-def _place(pieces: Sequence[Tensor], first: Array, axis: int) -> tuple[Tensor, Tensor]:
+def _first_largest(pieces: Sequence[Tensor], first: Array, axis: int) -> tuple[Tensor, Tensor]:
     """The largest of the pieces, and which is the first such; a NaN counts as largest."""
     best = pieces[0]
-    place = broadcast_to(along(first, axis, best.ndim), best.shape)
+    position = broadcast_to(along(first, axis, best.ndim), best.shape)
     for k, piece in enumerate(pieces[1:], start=1):
         wins = bitwise_or(less(best, piece), not_equal(piece, piece))
-        best, place = where(wins, piece, best), where(wins, k, place)
-    return best, place
+        best, position = where(wins, piece, best), where(wins, k, position)
+    return best, position
 
 
 def _largest(pieces: Sequence[Tensor], first: Array, axis: int) -> Tensor:
     """The largest of the pieces, element by element; the gradient goes to the first of them."""
     if not any(p.requires_grad for p in pieces):
         return reduce(maximum, pieces)
-    best, place = _place(pieces, first, axis)
-    way = reduce(add, [where(equal(place, k), p, 0.0) for k, p in enumerate(pieces)])
+    best, position = _first_largest(pieces, first, axis)
+    way = reduce(add, [where(equal(position, k), p, 0.0) for k, p in enumerate(pieces)])
     return apply(ops.detour, best, way)
 
 

@@ -159,13 +159,13 @@ def _sliced(x: Tensor, bounds: list[slice]) -> Tensor:
     return apply(ops.slice, x, start=start, stop=stop, step=step)
 
 
-def beyond(indices: str, axis: int, length: int, place: str) -> ShapeError:
+def beyond(indices: str, axis: int, length: int, line: str) -> ShapeError:
     """The error for ``indices`` that leave an axis."""
     many = " to " in indices
     return ShapeError(
         f"{f'indices from {indices} leave' if many else f'index {indices} leaves'} axis {axis} of "
         f"length {length}",
-        where=place,
+        where=line,
         help=f"indices count from 0 to {length - 1}; an embedding needs a row for each",
     )
 
