@@ -62,9 +62,7 @@ class IndexCheck:
             wrong = (indices < 0) | (indices >= length)
             if wrong.any():
                 position = tuple(int(i) for i in np.argwhere(wrong)[0])
-                index = int(
-                    indices[position]
-                )  # one that counts from the end was moved by the length
+                index = int(indices[position])  # one from the end was moved by the length
                 return Beyond(read, position, index if index >= 0 else index - length)
         return None
 
