@@ -44,7 +44,7 @@ def array_in_file(shape: tuple[int, ...], dtype: Any, folder: Path) -> NDArray[A
 
 
 class Held:
-    """A new folder inside ``folder`` with the first ``name`` that is free; it belongs to this process.
+    """A new folder inside ``folder`` with the first ``name`` that is free; this process owns it.
 
     It is removed by `close`, with this object, at the end of the process, or by whoever comes next;
     except after `keep_as`. Raises OSError.
