@@ -137,6 +137,14 @@ def test_infinities_that_both_give_are_equal() -> None:
         compare(graph, [x], [1 / x], ["inverse"])
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_value_stays_as_it_is_when_values_move() -> None:
+    """A best loss that is still infinite: with a rounding taken away it would be NaN."""
+    graph = cr.compile(lambda x, y: x.minimum(y)).trace(*[np.ones(8, np.float32)] * 2).graph
+    x, y = np.full(8, np.inf, np.float32), np.arange(8, dtype=np.float32)
+    compare(graph, [x, y], [y], ["best"])
+
+
 def test_without_the_switch_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHAINRULE_COMPARE")
     graph = cr.compile(shifted).trace(np.ones(3, np.float32)).graph

@@ -126,7 +126,7 @@ def _moved(values: Sequence[Array], seed: int) -> list[Array]:
     """``values``, each real number in single precision up or down by a rounding, or as it was."""
     rng = np.random.default_rng(seed)
     return [
-        v + v * rng.integers(-1, 2, v.shape, np.int8) * np.float32(ROUNDING)
+        v + _finite(v) * rng.integers(-1, 2, v.shape, np.int8) * np.float32(ROUNDING)
         if v.dtype == np.float32
         else v
         for v in map(np.asarray, values)
