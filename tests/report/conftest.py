@@ -14,7 +14,7 @@ import chainrule.driver  # noqa: F401 - compiled functions run natively
 from chainrule.table import fit
 
 EVIL = "<script>alert('x')</script>"
-VOID = {"meta", "br", "hr"}
+VOID = {"meta", "br", "hr", "img", "wbr"}
 
 
 class Page(HTMLParser):
@@ -25,6 +25,7 @@ class Page(HTMLParser):
         self.found: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.texts: list[tuple[str, str]] = []
+        self._goes_on = False
         self.feed(html)
         self.close()
         assert self.open == []
@@ -33,12 +34,16 @@ class Page(HTMLParser):
         self.found.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+        self._goes_on = tag == "wbr"  # a place where a word may be divided, not its end
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        if self._goes_on:
+            data = self.texts.pop()[1] + data
         self.texts.append((self.open[-1] if self.open else "", data))
+        self._goes_on = False
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.found if name == tag]

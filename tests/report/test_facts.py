@@ -12,7 +12,7 @@ import pytest
 
 from chainrule.errors import StateError
 from chainrule.report import report_facts, report_html
-from chainrule.report.judging import rates
+from chainrule.report.confusion import rates
 from chainrule.table import load_run
 
 from .conftest import EVIL, Page
@@ -46,7 +46,7 @@ def test_columns_say_what_became_of_them(classes: Path) -> None:
         "3 categories, one input each: </td>0, </td>1 and </td>2"
     )
     assert "of the rows" in columns["flag"]["treatment"]
-    assert "an input of their own marks them" in columns[EVIL]["treatment"]
+    assert "flagged by an input of their own" in columns[EVIL]["treatment"]
     # 15 of 150 rows have a gap; a part of them is in the training rows.
     assert 5 <= columns[EVIL]["missing"] <= 15
     assert columns["kind"]["missing"] == 0
@@ -95,7 +95,7 @@ def test_runs_that_did_not_end(
     assert (found["best"]["epoch"] == 1) == (status == "interrupted")
     assert found["metrics"] == []  # those of an earlier end are not those of this model
     assert found["test"] == {}
-    assert "no test result yet: 12 epochs are done" in found["result"]
+    assert "no test result yet: 12 epochs have finished" in found["result"]
     assert found["commands"][0]["command"].startswith(f"chainrule {command} ")
     again = [c["command"] for c in found["commands"] if "run.toml train.lr=0.0001" in c["command"]]
     assert bool(again) == (status == "failed")
@@ -188,7 +188,7 @@ def test_odd_numbers_in_the_epochs(classes: Path, copied: Copied) -> None:
 def test_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="there is no run folder"):
         report_facts(tmp_path / "nowhere")
-    with pytest.raises(StateError, match="nothing in it is from a training"):
+    with pytest.raises(StateError, match="nothing in it was written by a training run"):
         report_facts(tmp_path)
     (tmp_path / "group.json").write_text("{}")
     with pytest.raises(StateError, match="a group of 0 runs"):

@@ -10,7 +10,6 @@ from chainrule.report.words import (
     interval,
     listed,
     moment,
-    result_words,
     shown,
     verdict,
 )
@@ -48,20 +47,3 @@ def test_verdicts_know_the_direction() -> None:
     assert verdict("rmse", 0.5, 0.5) == "not better"
     assert verdict("own", 1.0, 0.5) == ""
     assert verdict("r2", None, 0.5) == ""
-
-
-def test_results() -> None:
-    plain = result_words("binary", {"accuracy": 0.75}, {"accuracy": 0.5}, 100)
-    assert plain.replace("\xa0", " ") == (
-        "On 100 test rows that it never saw, it is right for 75.0 % (95 % interval 66 to 82 %); "
-        "always giving the most frequent answer would be right for 50.0 %."
-    )
-    worse = result_words("multiclass", {"accuracy": 0.5}, {"accuracy": 0.5}, None)
-    assert worse.endswith("it has learned nothing that helps.")
-    amount = result_words("regression", {"mae": 2.0, "r2": 0.5}, {"mae": 4.0}, 1)
-    assert amount.replace("\xa0", " ") == (
-        "On 1 test row that it never saw, its predictions are off by 2 on average; always "
-        "predicting the mean would be off by 4. It explains 50.0 % of the variance."
-    )
-    assert "nothing that helps" in result_words("regression", {"mae": 5.0}, {"mae": 4.0}, 9)
-    assert result_words("binary", {}, {}, 9) == ""

@@ -8,35 +8,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .columns import COLUMNS, columns
 from .reading import RunFiles, items, number, read, table, text, whole
-from .words import (
-    counted,
-    duration,
-    listed,
-    model_words,
-    percent,
-    quoted,
-    result_words,
-    shown,
-    verdict,
-)
+from .vocabulary import Words, vocabulary
+from .words import counted, duration, listed, quoted, shown, verdict
 
 __all__ = ["report_facts"]
 
-CATEGORIES = 12  # so many are named
-COLUMNS = 500  # so many are listed
 MISTAKES = 48  # so many are shown
 #: an image inside the page
 PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
 NOT_METRICS = ("epoch", "seconds")
 #: in the words of the page; ``killed`` is not written by the run itself
 STATUS_WORDS: Mapping[str, str] = {
-    "done": "done: training ended by itself, and the model was tested",
+    "done": "done: training finished and the model was tested",
     "running": "running: these are the numbers so far",
-    "interrupted": "interrupted: the best weights so far are kept, but were not tested",
-    "failed": "failed: training ended with an error",
-    "killed": "killed: it ended without saving its result",
-    "damaged": "damaged: the folder does not say how it ended",
+    "interrupted": "interrupted: the best weights so far were saved, but not tested",
+    "failed": "failed: training stopped with an error",
+    "killed": "killed: the process ended before it saved a result",
+    "damaged": "damaged: the run folder does not say how training ended",
 }
 
 
@@ -49,6 +39,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
     """
     files = read(run)
     facts = files.facts
+    words = vocabulary(facts)
     status = _status(facts, running)
     done = status == "done"
     metrics = _metrics(files) if done else []
@@ -67,13 +58,18 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "seconds": _seconds(facts, files.epochs, done),
         "seed": whole(facts.get("seed")),
         "title": _title(files),
-        "summary": _summary(files),
-        "result": _result(files, status, best, history),
+        "summary": _summary(files, words),
+        "result": _result(files, words, status, best, history),
         "task": text(facts.get("task")),
         "classes": [text(c) for c in items(facts.get("classes"))],
-        "data": _data(files),
+        "words": {
+            "unit": words.kind.unit,
+            "units": words.kind.units,
+            "baseline": words.task.baseline,
+        },
+        "data": _data(files, words),
         "split": {name: whole(n) for name, n in table(facts.get("split")).items()},
-        "columns": _columns(files),
+        "columns": columns(files, words),
         "more_columns": max(0, len(items(files.pipeline.get("columns"))) - COLUMNS),
         "findings": _findings(facts),
         "model": dict(table(facts.get("model"))),
@@ -84,7 +80,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "best": best,
         "notes": _notes(files.events),
         "troubles": _troubles(files, done),
-        "commands": _commands(files, status),
+        "commands": _commands(files, words, status),
         "config": files.config,
         "environment": _environment(facts),
     }
@@ -108,7 +104,7 @@ def _title(files: RunFiles) -> str:
     return f"{name or files.path.absolute().name}{': predicting ' + target if target else ''}"
 
 
-def _summary(files: RunFiles) -> str:
+def _summary(files: RunFiles, words: Words) -> str:
     """What was trained, on what."""
     facts = files.facts
     data, split = table(facts.get("data")), table(facts.get("split"))
@@ -117,21 +113,20 @@ def _summary(files: RunFiles) -> str:
     classes = [quoted(c) for c in items(facts.get("classes"))]
     target = quoted(_target(files))
     goal = f"tell whether {target} is {listed(classes, 'or')}" if classes else f"predict {target}"
-    parameters = whole(table(facts.get("model")).get("parameters"))
-    size = f" ({counted(parameters, 'parameter')})" if parameters is not None else ""
     shape = table(facts.get("model"))
-    model = model_words(shape.get("layers"))
-    if name := text(shape.get("name")):
-        model = f"a convolutional network ({name}, {text(shape.get('images'))})"
-    train, held, test = (counted(split.get(k), "row") for k in ("train", "validation", "test"))
+    parameters = whole(shape.get("parameters"))
+    size = f" ({counted(parameters, 'parameter')})" if parameters is not None else ""
+    model = words.kind.model(shape)
+    train, held, test = (words.counted(split.get(k)) for k in ("train", "validation", "test"))
     return (
-        f"{model[:1].upper()}{model[1:]}{size} learned from {train} to {goal}. Another {held} "
-        f"decided when to stop, and {test} were kept apart to judge the result."
+        f"{model[:1].upper()}{model[1:]}{size} was trained on {train} to {goal}. Another {held} "
+        f"decided when to stop, and {test} were held out to test the result."
     )
 
 
 def _result(
     files: RunFiles,
+    words: Words,
     status: str,
     best: Mapping[str, Any] | None,
     history: Mapping[str, Sequence[float | None]],
@@ -139,33 +134,25 @@ def _result(
     """The result in plain words, or why there is none."""
     facts = files.facts
     if status == "done":
-        rows = whole(table(facts.get("split")).get("test"))
-        words = result_words(
-            text(facts.get("task")),
-            table(facts.get("metrics")),
-            table(facts.get("baseline")),
-            rows,
-            _unit(files),
-        )
-        if words:
-            return words
+        tested = whole(table(facts.get("split")).get("test"))
+        known = words.result(table(facts.get("metrics")), table(facts.get("baseline")), tested)
+        if known:
+            return known
     epochs = len(history["epoch"])
     if not epochs:
-        return "There is no result: no epoch was finished."
-    words = f"There is no test result yet: {counted(epochs, 'epoch')} {_are(epochs)} done."
+        return "There is no result: no epoch has finished."
+    have = "has" if epochs == 1 else "have"
+    sentence = f"There is no test result yet: {counted(epochs, 'epoch')} {have} finished."
     if best and best["value"] is not None:
-        words += f" The best {best['monitor']} is {shown(best['value'])}, in epoch {best['epoch']}."
-    return words
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
+        value = shown(best["value"])
+        sentence += f" The best {best['monitor']} is {value}, in epoch {best['epoch']}."
+    return sentence
 
 
 def _seconds(
     facts: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]], done: bool
 ) -> float | None:
-    """Of the whole run, or up to the last epoch that is known."""
+    """The time the whole run took, or that up to its last known epoch."""
     last = number(epochs[-1].get("seconds")) if epochs else None
     total = number(facts.get("seconds"))
     return total if done or last is None else max(total or 0.0, last)
@@ -175,16 +162,16 @@ def _seconds(
 
 
 def _history(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The numbers by name, each as long as ``epoch``; those of an epoch said twice are the last."""
+    """Lists of numbers by name, each as long as ``epoch``; of an epoch written twice the last."""
     by_epoch = {n: line for line in epochs if (n := whole(line.get("epoch"))) is not None}
     ordered = [by_epoch[n] for n in sorted(by_epoch)]
     names = dict.fromkeys(name for line in ordered for name in line if name not in NOT_METRICS)
-    found: dict[str, list[Any]] = {"epoch": sorted(by_epoch)}
+    history: dict[str, list[Any]] = {"epoch": sorted(by_epoch)}
     for name in names:
         values = [number(line.get(name)) for line in ordered]
         if any(v is not None for v in values):
-            found[name] = values
-    return found
+            history[name] = values
+    return history
 
 
 def _best(facts: Mapping[str, Any], history: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
@@ -205,12 +192,12 @@ def _best(facts: Mapping[str, Any], history: Mapping[str, Sequence[Any]]) -> dic
 
 
 def _metrics(files: RunFiles) -> list[dict[str, Any]]:
-    """Each metric of the test rows, beside those of a constant guess and of the validation rows."""
+    """Each metric on the test set, beside the baseline's and that on the validation set."""
     baseline, held = table(files.facts.get("baseline")), table(files.evaluation.get("validation"))
-    found = []
+    metrics = []
     for name, value in table(files.facts.get("metrics")).items():
         test, guess = number(value), number(baseline.get(name))
-        found.append(
+        metrics.append(
             {
                 "name": name,
                 "validation": number(held.get(name)),
@@ -219,87 +206,34 @@ def _metrics(files: RunFiles) -> list[dict[str, Any]]:
                 "verdict": verdict(name, test, guess),
             }
         )
-    return found
+    return metrics
 
 
 def _mistakes(files: RunFiles) -> list[dict[str, Any]]:
-    """Images that were taken for something else, as far as they are images."""
-    found = []
+    """Pictures of wrong predictions, as far as they are pictures."""
+    mistakes = []
     for mistake in map(table, items(files.evaluation.get("mistakes"))[:MISTAKES]):
-        words = {key: text(mistake.get(key)) for key in ("name", "true", "predicted")}
+        names = {key: text(mistake.get(key)) for key in ("name", "true", "predicted")}
         image, probability = text(mistake.get("image")), number(mistake.get("probability"))
         if PICTURE.fullmatch(image) and probability is not None:
-            found.append({**words, "probability": probability, "image": image})
-    return found
+            mistakes.append({**names, "probability": probability, "image": image})
+    return mistakes
 
 
 # -------------------------------------------------------------------------------------- data
 
 
-def _unit(files: RunFiles) -> str:
-    """What is learned from: rows of a table, or images."""
-    return "image" if table(files.facts.get("data")).get("kind") == "images" else "row"
-
-
-def _data(files: RunFiles) -> dict[str, Any]:
+def _data(files: RunFiles, words: Words) -> dict[str, Any]:
     data = table(files.facts.get("data"))
     return {
         "name": text(data.get("name")),
         "path": text(data.get("path")),
-        "unit": _unit(files),
+        "unit": words.kind.unit,
         "rows": whole(data.get("rows")),
         "columns": whole(data.get("columns")),
         "target": _target(files),
         "fingerprint": text(data.get("fingerprint")),
     }
-
-
-def _columns(files: RunFiles) -> list[dict[str, Any]]:
-    """Every column of the schema, with what became of it."""
-    encoders: dict[str, Mapping[str, Any]] = {
-        text(e.get("column")): e for e in map(table, items(files.pipeline.get("encoders")))
-    }
-    missing = table(files.evaluation.get("missing"))
-    as_missing = table(files.pipeline.get("missing"))
-    found = []
-    for column in map(table, items(files.pipeline.get("columns"))[:COLUMNS]):
-        name = text(column.get("name"))
-        encoder = encoders.get(name)
-        found.append(
-            {
-                "name": name,
-                "kind": text(column.get("kind")) if encoder else "ignored",
-                "treatment": _treatment(encoder) if encoder else "left out",
-                "missing": whole(missing.get(name)),
-                "counted_as_missing": [text(v) for v in items(as_missing.get(name))],
-            }
-        )
-    return found
-
-
-def _treatment(encoder: Mapping[str, Any]) -> str:
-    """How the values of a column become inputs, in words."""
-    kind = encoder.get("type")
-    if kind == "category":
-        names = [text(c) if c is not None else "missing" for c in items(encoder.get("categories"))]
-        how = "one input each" if encoder.get("one_hot") else "as an embedding"
-        shown_names = f": {listed(names, most=CATEGORIES)}" if names else ""
-        rare = len(items(encoder.get("known_rare")))
-        rest = f"; {counted(rare, 'rare one')} together" if rare else ""
-        return f"{counted(len(names), 'category', 'categories')}, {how}{shown_names}{rest}"
-    if encoder.get("read_as") == "truth" and (mean := number(encoder.get("mean"))) is not None:
-        return f"true in {percent(mean)} of the rows{_gaps(encoder)}"
-    spread = f"mean {shown(encoder.get('mean'))}, std {shown(encoder.get('std'))}"
-    if kind == "datetime":
-        parts = [text(p) for p in items(encoder.get("parts"))]
-        return f"as {listed(parts)}" if parts else "as a time"
-    return f"{spread}{_gaps(encoder)}"
-
-
-def _gaps(encoder: Mapping[str, Any]) -> str:
-    if not encoder.get("indicator"):
-        return ""
-    return f"; gaps count as {shown(encoder.get('fill'))}, and an input of their own marks them"
 
 
 def _findings(facts: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -314,7 +248,7 @@ def _findings(facts: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _notes(events: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """What happened on the way: resumed, went back, converged, failed."""
-    found = []
+    notes = []
     for event in events:
         kind, words = text(event.get("event")), text(event.get("message"))
         if kind == "resume":
@@ -325,58 +259,56 @@ def _notes(events: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             words = {"start": "started"}.get(kind, kind)
         elif kind != "note":
             continue
-        found.append({"time": text(event.get("time")), "event": kind, "message": words})
-    return found
+        notes.append({"time": text(event.get("time")), "event": kind, "message": words})
+    return notes
 
 
 def _troubles(files: RunFiles, done: bool) -> list[str]:
-    """What the report had to do without."""
-    found = list(files.troubles)
+    """What is missing or damaged, so that the report cannot show it."""
+    troubles = list(files.troubles)
     if done and not table(files.evaluation.get("test")):
-        found.append(
-            "evaluation.json is missing or damaged, as in runs of earlier versions: without it "
-            "there are no validation metrics, no confusion matrix and no residuals"
+        troubles.append(
+            "evaluation.json is missing or damaged (earlier versions did not write it), so there "
+            "are no validation metrics, no confusion matrix and no residuals"
         )
     for file in files.vouched:
-        known = any(words.startswith(file) for words in found)
+        known = any(words.startswith(file) for words in troubles)
         if not known and not (files.path / file).is_file():
-            found.append(f"{file} is gone, so the model cannot be used")
-    return found
+            troubles.append(f"{file} is missing, so the model cannot be used")
+    return troubles
 
 
-def _commands(files: RunFiles, status: str) -> list[dict[str, str]]:
+def _commands(files: RunFiles, words: Words, status: str) -> list[dict[str, str]]:
     """What to do next, to paste."""
     run = shlex.quote(str(files.path))
-    images = _unit(files) == "image"
-    what, new, known = ("images", "photos", "labelled") if images else (
-        "rows", "new.csv", "labelled.csv")  # fmt: skip
-    predict = {"what": f"predict new {what}",
-               "command": f"chainrule predict {run} {new} -o out.csv"}  # fmt: skip
-    judge = {"what": f"judge it on {what} with known answers",
-             "command": f"chainrule eval {run} {known}"}  # fmt: skip
-    resume = {"what": "go on where it stopped", "command": f"chainrule resume {run}"}
+    kind = words.kind
+    predict = {"what": f"predict new {kind.units}",
+               "command": f"chainrule predict {run} {kind.new} -o out.csv"}  # fmt: skip
+    judge = {"what": f"evaluate the model on labelled {kind.units}",
+             "command": f"chainrule eval {run} {kind.labelled}"}  # fmt: skip
+    resume = {"what": "resume training", "command": f"chainrule resume {run}"}
     has_model = (files.path / "model.safetensors").is_file()
     if status == "running":
-        return [{"what": "look again later", "command": f"chainrule report {run}"}]
+        return [{"what": "check again later", "command": f"chainrule report {run}"}]
     if status == "done":
         epochs = 2 * (whole(table(files.settings.get("train")).get("epochs")) or 100)
         longer = {"what": "train longer", "command": f"chainrule resume {run} --epochs {epochs}"}
         return [predict, judge, longer] if has_model else []
-    found = [resume] if files.config and files.facts else []
+    commands = [resume] if files.config and files.facts else []
     rate = number(table(files.settings.get("train")).get("lr"))
     if status == "failed" and rate is not None:
         settings = shlex.quote(str(files.path / "run.toml"))
         again = f"chainrule train {settings} train.lr={rate / 10:g}"
-        found.insert(0, {"what": "train again with a lower learning rate", "command": again})
-    return [*found, predict, judge] if status == "interrupted" and has_model else found
+        commands.insert(0, {"what": "train again with a lower learning rate", "command": again})
+    return [*commands, predict, judge] if status == "interrupted" and has_model else commands
 
 
 def _environment(facts: Mapping[str, Any]) -> dict[str, str]:
     """Versions, machine and commit, by name."""
-    found = {name: text(v) for name, v in table(facts.get("versions")).items()}
-    found |= {name: text(v) for name, v in table(facts.get("machine")).items()}
+    environment = {name: text(v) for name, v in table(facts.get("versions")).items()}
+    environment |= {name: text(v) for name, v in table(facts.get("machine")).items()}
     if "git" in facts:
-        found["git"] = text(facts["git"]) or "no commit"
+        environment["git"] = text(facts["git"]) or "no commit"
     if spent := duration(facts.get("seconds")):
-        found["time"] = spent
-    return found
+        environment["time"] = spent
+    return environment

@@ -12,7 +12,7 @@ import html
 __all__ = ["EMPTY", "Markup", "element", "joined"]
 
 #: elements that have no end tag
-VOID = ("meta", "br", "hr", "img")
+VOID = ("meta", "br", "hr", "img", "wbr")
 
 # Characters that HTML forbids even as references; a column's name may hold them.
 FORBIDDEN = dict.fromkeys(

@@ -21,7 +21,7 @@ __all__ = ["page", "report_html", "write_report"]
 
 Facts = Mapping[str, Any]
 
-PARTS = {"train": "training", "test": "the test"}
+PARTS = {"train": "training", "test": "testing"}
 #: a sign for each status, so that it is not told by colour alone
 SIGNS = {"done": "✓", "running": "…", "interrupted": "‖", "failed": "✕", "killed": "✕"}
 
@@ -34,7 +34,8 @@ def write_report(
 ) -> Path:
     """Writes the report of a run folder to ``out``, or to ``report.html`` in the folder.
 
-    Returns the place. Raises StateError if ``run`` is no run folder, or nothing can be written.
+    Returns the path. Raises StateError if ``run`` is not a run folder, or the page cannot be
+    written.
     """
     place = user_path(run, "the run folder")
     target = place / "report.html" if out is None else user_path(out, "the page")
@@ -68,7 +69,7 @@ def page(facts: Facts) -> str:
             training(facts),
             judging(facts),
             _data(facts),
-            _course(facts["notes"]),
+            _timeline(facts["notes"]),
             _next(facts["commands"]),
             _details(facts),
         ),
@@ -101,9 +102,9 @@ def _headline(facts: Facts) -> Markup:
 def _key_facts(facts: Facts) -> list[Markup]:
     pairs: list[tuple[str, str, str]] = []
     for metric in facts["metrics"][:1]:
-        where = f"test {facts['data']['unit']}s"
+        where = f"test {facts['words']['units']}"
         pairs.append((f"{metric['name']} on {where}", shown(metric["test"]), "key"))
-        pairs.append(("without learning", shown(metric["baseline"]), ""))
+        pairs.append((facts["words"]["baseline"], shown(metric["baseline"]), ""))
     if facts["best"]:
         of = facts["history"]["epoch"][-1]
         pairs.append(("best epoch", f"{facts['best']['epoch']:,} of {of:,}", ""))
@@ -125,7 +126,7 @@ def _troubles(troubles: Sequence[str]) -> Markup:
         return EMPTY
     return element(
         "section",
-        element("h2", "What is missing here"),
+        element("h2", "Missing from this report"),
         element("ul", *(element("li", words) for words in troubles)),
     )
 
@@ -135,34 +136,35 @@ def _troubles(troubles: Sequence[str]) -> Markup:
 
 def _data(facts: Facts) -> Markup:
     data, split = facts["data"], facts["split"]
+    unit, units = facts["words"]["unit"], facts["words"]["units"]
     parts = []
     if data["rows"] is not None:
-        unit = data["unit"]
-        words = counted(data["rows"], unit)
+        words = counted(data["rows"], unit, units)
         words += "" if data["columns"] is None else f" of {counted(data['columns'], 'column')}"
         words += f", from {data['path']}" if data["path"] else ""
-        shares = [f"{counted(n, unit)} for {PARTS.get(k, k)}" for k, n in split.items()]
+        shares = [f"{counted(n, unit, units)} for {PARTS.get(k, k)}" for k, n in split.items()]
         parts.append(paragraph(f"{words}. {listed(shares)}." if shares else f"{words}."))
     if facts["columns"]:
         parts.append(_columns(facts))
     if more := facts["more_columns"]:
         parts.append(paragraph(f"And {counted(more, 'column')} more.", "quiet"))
     if facts["findings"]:
-        parts.append(element("h3", "What was noticed in the data"))
+        parts.append(element("h3", "Findings"))
         parts += [_finding(f) for f in facts["findings"]]
     elif data["rows"] is not None:
-        parts.append(paragraph("Nothing unusual was noticed in the data.", "quiet"))
+        parts.append(paragraph("Nothing unusual was found in the data.", "quiet"))
     return section("Data", parts)
 
 
 def _columns(facts: Facts) -> Markup:
+    units = facts["words"]["units"]
     rows = []
     for column in facts["columns"]:
         missing = "–" if column["missing"] is None else f"{column['missing']:,}"
         also = column["counted_as_missing"]
         note = f"; {listed(also)} counts as missing" if also else ""
         rows.append([column["name"], column["kind"], column["treatment"] + note, missing])
-    words = "Columns: kind, what became of them, values missing in the training rows"
+    words = f"Columns: kind, how they are used, values missing from the training {units}"
     heads = ["column", "kind", "how it is used", "missing"]
     return data_table(words, heads, rows, numbers=(3,), long=(0, 2))
 
@@ -171,28 +173,28 @@ def _finding(finding: Mapping[str, str]) -> Markup:
     warning = finding["severity"] == "warning"
     mark = element("span", "! warning" if warning else "· note", class_="mark")
     head = element("p", mark, f" {finding['code']}: {finding['message']}")
-    seen = paragraph(f"Seen: {finding['evidence']}", "quiet") if finding["evidence"] else EMPTY
-    fix = element("p", "To change it: ", element("code", finding["fix"])) if finding["fix"] else ""
+    seen = paragraph(f"Evidence: {finding['evidence']}", "quiet") if finding["evidence"] else EMPTY
+    fix = element("p", "Fix: ", element("code", finding["fix"])) if finding["fix"] else ""
     return element("div", head, seen, fix, class_="finding warning" if warning else "finding")
 
 
 # ------------------------------------------------------------------------------- the rest
 
 
-def _course(notes: Sequence[Mapping[str, str]]) -> Markup:
-    """What happened on the way, unless it only started and ended."""
+def _timeline(notes: Sequence[Mapping[str, str]]) -> Markup:
+    """What happened during training, unless it only started and ended."""
     if all(note["event"] in ("start", "done") for note in notes):
         return EMPTY
     rows = [[moment(note["time"]), note["message"]] for note in notes]
-    table = data_table("What happened, by time", ["time", "what happened"], rows, long=(1,))
-    return section("Course of the training", [table])
+    table = data_table("Events by time", ["time", "event"], rows, long=(1,))
+    return section("Timeline", [table])
 
 
 def _next(commands: Sequence[Mapping[str, str]]) -> Markup:
     parts = []
     for c in commands:
         parts += [element("h3", c["what"].capitalize()), element("pre", c["command"])]
-    return section("How to go on", parts)
+    return section("Next steps", parts)
 
 
 def _details(facts: Facts) -> Markup:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from .markup import EMPTY, Markup, element
+from .width import breakable, characters, first_that_fits, longest_piece, text_width
 
-__all__ = ["data_table", "figure", "paragraph", "scrollable", "section"]
+__all__ = ["data_table", "figure", "fitted", "paragraph", "section", "table_width"]
+
+LETTERS = 0.925  # rem, of a table
+GAP = 1.0  # rem, between its columns
+LONG = 10.0  # rem, at least, of a column with sentences
+ONE_LINE = 30  # characters: shorter texts are not divided
 
 
 def section(title: str, parts: Sequence[Markup]) -> Markup:
@@ -19,15 +25,17 @@ def paragraph(words: str, style: str | None = None) -> Markup:
     return element("p", words, class_=style) if words else EMPTY
 
 
-def scrollable(inner: Markup, words: str) -> Markup:
-    """What may be wider than the page: it scrolls by itself, also by the keyboard."""
-    return element("div", inner, class_="wide", tabindex=0, role="region", aria_label=words)
+def fitted(inner: Markup, style: str = "fit") -> Markup:
+    """What was made to fit the page. Should letters be wider than expected, it scrolls by itself
+    rather than the page.
+    """
+    return element("div", inner, class_=style)
 
 
 def figure(title: str, words: str, drawing: Markup) -> Markup:
     """A drawing below its title and a sentence on how to read it."""
     caption = element("figcaption", element("strong", title), f" {words}" if words else "")
-    return element("figure", caption, scrollable(drawing, title))
+    return element("figure", caption, drawing)
 
 
 def data_table(
@@ -37,15 +45,46 @@ def data_table(
     numbers: Collection[int] = (),
     long: Collection[int] = (),
 ) -> Markup:
-    """A table; the columns in ``numbers`` are aligned to the right, those in ``long`` may wrap."""
-    places = range(len(heads))
-    styles = ["number" if i in numbers else "long" if i in long else None for i in places]
+    """A table; the columns in ``numbers`` are aligned to the right, those in ``long`` hold
+    sentences. In windows that it does not fit, each row is a block of its own, in which every cell
+    says the head of its column.
+    """
+    styles = ["number" if i in numbers else "long" if i in long else "" for i in range(len(heads))]
+    window = first_that_fits(table_width(heads, rows, styles))
+    # Whatever is not displayed as a table would no longer be read out as one.
+    stacks = window != 0
+    role = (lambda name: name) if stacks else (lambda name: None)
     head = element("tr", *(
-        element("th", name, scope="col", class_="number" if s == "number" else None)
-        for name, s in zip(heads, styles, strict=True)
-    ))  # fmt: skip
+        element("th", breakable(name), scope="col", role=role("columnheader"),
+                class_="number" if style == "number" else None)
+        for name, style in zip(heads, styles, strict=True)
+    ), role=role("row"))  # fmt: skip
     body = [
-        element("tr", *(element("td", c, class_=s) for c, s in zip(row, styles, strict=True)))
+        element("tr", *(
+            element("td", breakable(cell), role=role("cell"), data_label=name if stacks else None,
+                    class_=style or ("short" if characters(cell) <= ONE_LINE else None))
+            for name, cell, style in zip(heads, row, styles, strict=True)
+        ), role=role("row"))
         for row in rows
-    ]
-    return scrollable(element("table", element("thead", head), element("tbody", *body)), words)
+    ]  # fmt: skip
+    parts = (element("thead", head, role=role("rowgroup")),
+             element("tbody", *body, role=role("rowgroup")))  # fmt: skip
+    style = f"stack-{window}" if window else "stack" if stacks else None
+    return fitted(element("table", *parts, aria_label=words, role=role("table"), class_=style))
+
+
+def table_width(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]
+) -> float:
+    """The least width in rem at which no word of a `data_table` is divided."""
+    total = GAP * (len(heads) - 1)
+    for i, (name, style) in enumerate(zip(heads, styles, strict=True)):
+        cells = [_least_characters(row[i], style) for row in rows]
+        letters = text_width("0", LETTERS) * max([longest_piece(name), *cells])
+        total += max(letters, LONG) if style == "long" else letters
+    return total
+
+
+def _least_characters(cell: str, style: str) -> int:
+    one_line = style == "number" or (not style and characters(cell) <= ONE_LINE)
+    return characters(cell) if one_line else longest_piece(cell)

@@ -1,5 +1,9 @@
 """Drawings as inline SVG: curves over epochs, points, histograms.
 
+A drawing is as wide as the page: across it, places are percentages, and only the curves are
+stretched, so letters and dots keep their size on a telephone. Texts beside it lie in the margins
+that the style leaves around it. In narrow windows names of curves stand in a legend above.
+
 Colours and fonts come from the page's style, by class, so that light, dark and paper need one
 drawing. Series differ by dashes and labels as well as by colour. Every drawing says in words what
 it shows (``title`` and ``desc``).
@@ -17,10 +21,16 @@ from .words import shown
 
 __all__ = ["Series", "curves", "histogram", "scatter"]
 
-WIDTH = 760
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 118.0, 14.0, 40.0
+ACROSS = 100.0  # per cent
+BETWEEN_BARS = 0.2  # per cent
 MOST_POINTS = 600  # of a curve: more than there are pixels
 LABEL_GAP = 16.0
+#: characters of all ticks below a drawing, from which on a narrow window shows every second one
+CROWDED = 24
+#: characters of the longest tick beside a drawing, from which on it gets a wider margin
+LONG_TICK = 8
+#: below this width of the window, in rem, there is no room for words inside or beside a drawing
+WORDS_FROM = 40
 
 Numbers = Sequence[float | None]
 
@@ -42,72 +52,108 @@ def curves(
     series: Sequence[Series],
     *,
     best: int | None = None,
-    height: float = 280.0,
+    height: float = 226.0,
     log: bool = False,
 ) -> Markup:
     """Curves over ``epochs``, with a mark at the epoch ``best`` on the first one that has it."""
     known = [v for s in series for v in s.values if v is not None]
-    x = Scale.tight(epochs[0], epochs[-1], LEFT, WIDTH - RIGHT)
-    y = Scale.of(known, height - BOTTOM, TOP, log=log)
+    x = Scale.tight(epochs[0], epochs[-1], 0.0, ACROSS)
+    y = Scale.of(known, height, 0.0, log=log)
     parts = [_grid(x, y, "epoch")]
     if best is not None and epochs[0] <= best <= epochs[-1]:
-        parts.append(_line(x(best), TOP, x(best), height - BOTTOM, "best"))
-    for s in reversed(series):  # the main curve lies on top
-        parts += [_curve(x, y, epochs, s), _dots(x, y, epochs, s)]
-    if best is not None and (mark := _best_mark(x, y, epochs, series, best)):
-        parts.append(mark)
+        parts.append(_line(x(best), 0, x(best), height, "best"))
+    parts.append(_stretched(height, [_curve(x, y, epochs, s) for s in reversed(series)]))
+    parts += [_dots(x, y, epochs, s) for s in reversed(series)]  # the main curve lies on top
+    keys = [element("span", s.name, class_=s.style) for s in series]
+    value = dict(zip(epochs, series[0].values, strict=False)).get(best) if best else None
+    if best is not None and value is not None:
+        note = f"best: epoch {best:,}, {shown(value)}"
+        parts.append(_best_mark(x, y, best, value, note))
+        keys.append(element("span", note, class_="ring"))
     parts.append(_end_labels(x, y, epochs, series))
-    return _svg(key, title, words, height, parts)
+    # To who listens, the drawing says all of this itself.
+    legend = element("p", *keys, class_=f"legend until-{WORDS_FROM}", aria_hidden="true")
+    return joined(legend, _plot(key, title, words, y, parts))
 
 
-def _svg(key: str, title: str, words: str, height: float, parts: Sequence[Markup]) -> Markup:
-    return element(
+def _plot(key: str, title: str, words: str, y: Scale, parts: Sequence[Markup]) -> Markup:
+    """A drawing as high as ``y``, in its margins."""
+    svg = element(
         "svg",
         element("title", title, id=f"{key}-title"),
         element("desc", words, id=f"{key}-words"),
         *parts,
-        viewBox=f"0 0 {WIDTH} {height:g}",
+        width="100%",
+        height=_at(y.start),
         role="img",
         aria_labelledby=f"{key}-title {key}-words",
     )
+    roomy = max(len(content) for _, content in y.labels()) >= LONG_TICK
+    return element("div", svg, class_="plot roomy" if roomy else "plot")
+
+
+def _stretched(height: float, paths: Sequence[Markup]) -> Markup:
+    """Paths, which know no percentages, drawn 100 wide and stretched to the width there is."""
+    return element("svg", *paths, width="100%", height=_at(height), preserveAspectRatio="none",
+                   viewBox=f"0 0 {ACROSS:g} {height:g}")  # fmt: skip
 
 
 def _at(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
+def _across(value: float) -> str:
+    """A place across the drawing."""
+    return f"{value:.2f}".rstrip("0").removesuffix(".")
+
+
+def _share(value: float) -> str:
+    return f"{_across(value)}%"
+
+
 def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
-    return element("line", x1=_at(x1), y1=_at(y1), x2=_at(x2), y2=_at(y2), class_=style)
+    return element("line", x1=_share(x1), y1=_at(y1), x2=_share(x2), y2=_at(y2), class_=style)
 
 
-def _word(x: float, y: float, content: str, style: str, anchor: str = "start") -> Markup:
-    return element("text", content, x=_at(x), y=_at(y), class_=style, text_anchor=anchor)
+def _word(
+    x: float, y: float, content: str, style: str, anchor: str = "start", *, aside: float = 0.0
+) -> Markup:
+    """A text at a place, or ``aside`` by so many pixels."""
+    return element("text", content, x=_share(x), dx=_at(aside) if aside else None, y=_at(y),
+                   class_=style, text_anchor=anchor)  # fmt: skip
 
 
-def _grid(x: Scale, y: Scale, below: str) -> Markup:
-    """Horizontal lines at the ticks of y, an axis with the ticks of x, and their texts."""
+def _grid(x: Scale, y: Scale, below: str, beside: str = "") -> Markup:
+    """Horizontal lines at the ticks of y, an axis with the ticks of x, their texts, and what the
+    axes show.
+    """
     parts = []
     for value, content in y.labels():
-        parts.append(_line(x.start, y(value), x.stop, y(value), "grid"))
-        parts.append(_word(x.start - 10, y(value) + 4, content, "tick", "end"))
+        parts.append(_line(0, y(value), ACROSS, y(value), "grid"))
+        parts.append(_word(0, y(value) + 4, content, "tick", "end", aside=-10))
     floor = y.start
-    parts.append(_line(x.start, floor, x.stop, floor, "axis"))
-    for value, content in x.labels():
+    parts.append(_line(0, floor, ACROSS, floor, "axis"))
+    labels = x.labels()
+    crowded = sum(len(content) + 1 for _, content in labels) > CROWDED
+    for i, (value, content) in enumerate(labels):
+        style = f"tick from-{WORDS_FROM}" if crowded and i % 2 else "tick"
         parts.append(_line(x(value), floor, x(value), floor + 5, "axis"))
-        parts.append(_word(x(value), floor + 19, content, "tick", "middle"))
-    parts.append(_word(x.stop + 12, floor + 4, below, "tick"))
+        parts.append(_word(x(value), floor + 19, content, style, "middle"))
+    parts.append(_word(ACROSS, floor + 37, below, "tick", "end"))
+    if beside:
+        parts.append(_word(0, y.stop - 12, beside, "tick"))
     return joined(*parts)
 
 
 def _known(epochs: Sequence[int], values: Numbers) -> list[list[tuple[int, float]]]:
     """Runs of neighbours that have numbers."""
-    found: list[list[tuple[int, float]]] = [[]]
+    runs: list[list[tuple[int, float]]] = [[]]
     for epoch, value in zip(epochs, values, strict=False):
         if value is not None:
-            found[-1].append((epoch, value))
-        elif found[-1]:
-            found.append([])
-    return [run for run in found if run]
+            runs[-1].append((epoch, value))
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
 
 
 def _thinned(run: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -126,7 +172,7 @@ def _thinned(run: list[tuple[int, float]]) -> list[tuple[int, float]]:
 def _curve(x: Scale, y: Scale, epochs: Sequence[int], series: Series) -> Markup:
     commands = []
     for run in _known(epochs, series.values):
-        points = [f"{_at(x(e))} {_at(y(v))}" for e, v in _thinned(run)]
+        points = [f"{_across(x(e))} {_at(y(v))}" for e, v in _thinned(run)]
         commands.append(f"M{' L'.join(points)}")
     return element("path", d="".join(commands), class_=f"curve {series.style}")
 
@@ -139,24 +185,18 @@ def _dots(x: Scale, y: Scale, epochs: Sequence[int], series: Series) -> Markup:
 
 def _dot(x: float, y: float, radius: float, style: str, words: str = "") -> Markup:
     tip = element("title", words) if words else EMPTY
-    return element("circle", tip, cx=_at(x), cy=_at(y), r=radius, class_=style)
+    return element("circle", tip, cx=_share(x), cy=_at(y), r=radius, class_=style)
 
 
-def _best_mark(
-    x: Scale, y: Scale, epochs: Sequence[int], series: Sequence[Series], best: int
-) -> Markup | None:
-    at = list(epochs).index(best) if best in epochs else None
-    value = None if at is None else series[0].values[at]
-    if value is None:
-        return None
-    text = f"best: epoch {best:,}, {shown(value)}"
+def _best_mark(x: Scale, y: Scale, best: int, value: float, note: str) -> Markup:
     # Beside the line, on the side that has room, above the curve if it is in the lower half.
-    right = x(best) < (x.start + x.stop) / 2
+    right = x(best) < ACROSS / 2
     above = y(value) > (y.start + y.stop) / 2
     place = y.stop + 12 if above else y.start - 8
+    side, aside = ("start", 8) if right else ("end", -8)
     return joined(
-        _dot(x(best), y(value), 5, "ring", text),
-        _word(x(best) + (8 if right else -8), place, text, "note", "start" if right else "end"),
+        _dot(x(best), y(value), 5, "ring", note),
+        _word(x(best), place, note, f"note from-{WORDS_FROM}", side, aside=aside),
     )
 
 
@@ -170,7 +210,7 @@ def _end_labels(x: Scale, y: Scale, epochs: Sequence[int], series: Sequence[Seri
     places = spread([place for place, _ in ends], y.stop + 4, y.start - LABEL_GAP)
     return joined(
         *(
-            _word(x.stop + 12, place + 4, s.name, f"name {s.style}")
+            _word(ACROSS, place + 4, s.name, f"name {s.style} from-{WORDS_FROM}", aside=12)
             for place, (_, s) in zip(places, ends, strict=True)
         )
     )
@@ -178,14 +218,14 @@ def _end_labels(x: Scale, y: Scale, epochs: Sequence[int], series: Sequence[Seri
 
 def spread(places: Sequence[float], top: float, bottom: float) -> list[float]:
     """Ascending ``places``, moved to be `LABEL_GAP` apart and above ``bottom``."""
-    found: list[float] = []
+    moved: list[float] = []
     for place in places:
-        found.append(max(place, found[-1] + LABEL_GAP if found else top))
+        moved.append(max(place, moved[-1] + LABEL_GAP if moved else top))
     limit = bottom
-    for i in reversed(range(len(found))):
-        found[i] = min(found[i], limit)
-        limit = found[i] - LABEL_GAP
-    return found
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], limit)
+        limit = moved[i] - LABEL_GAP
+    return moved
 
 
 # -------------------------------------------------------------------------------- residuals
@@ -194,34 +234,35 @@ def spread(places: Sequence[float], top: float, bottom: float) -> list[float]:
 def scatter(
     key: str, title: str, words: str, points: Sequence[tuple[float, float]], axes: tuple[str, str]
 ) -> Markup:
-    """Points (x, y) with equal scales, and the line on which both are equal."""
-    height = 420.0
+    """Points (x, y) over the same numbers on both axes, and the line on which both are equal."""
     both = [v for point in points for v in point]
-    y = Scale.of(both, height - BOTTOM, TOP)
-    x = Scale(y.ticks, y.low, y.high, LEFT, WIDTH - RIGHT)
-    parts = [_grid(x, y, axes[0]), _line(x(x.low), y(y.low), x(x.high), y(y.high), "equal")]
+    y = Scale.of(both, 366.0, 0.0)
+    x = Scale(y.ticks, y.low, y.high, 0.0, ACROSS)
+    parts = [_grid(x, y, *axes), _line(x(x.low), y(y.low), x(x.high), y(y.high), "equal")]
     parts += [
         _dot(x(a), y(b), 3.5, "point", f"true {shown(a)}, predicted {shown(b)}") for a, b in points
     ]
-    parts.append(_word(x.stop + 12, y(y.high) + 4, f"{axes[1]} =", "tick"))
-    parts.append(_word(x.stop + 12, y(y.high) + 20, axes[0], "tick"))
-    return _svg(key, title, words, height, parts)
+    return _plot(key, title, words, y, parts)
 
 
 def histogram(
-    key: str, title: str, words: str, edges: Sequence[float], counts: Sequence[int], below: str
+    key: str,
+    title: str,
+    words: str,
+    edges: Sequence[float],
+    counts: Sequence[int],
+    axes: tuple[str, str],
 ) -> Markup:
     """Bars between ``edges``, and a line at zero."""
-    height = 240.0
-    y = Scale.of([0, *counts], height - BOTTOM, TOP, count=4, whole=True)
-    x = Scale.tight(min(0.0, edges[0]), max(0.0, edges[-1]), LEFT, WIDTH - RIGHT, whole=False)
-    parts = [_grid(x, y, below)]
+    y = Scale.of([0, *counts], 186.0, 0.0, count=4, whole=True)
+    x = Scale.tight(min(0.0, edges[0]), max(0.0, edges[-1]), 0.0, ACROSS, whole=False)
+    parts = [_grid(x, y, *axes)]
     for (left, right), count in zip(pairwise(edges), counts, strict=True):
         tip = element("title", f"{shown(left)} to {shown(right)}: {count}")
-        wide = max(x(right) - x(left) - 1, 0.5)
+        wide = max(x(right) - x(left) - BETWEEN_BARS, 0.1)
         parts.append(
-            element("rect", tip, x=_at(x(left) + 0.5), y=_at(y(count)), width=_at(wide),
-                    height=_at(y(0) - y(count)), class_="bar")
+            element("rect", tip, x=_share(x(left) + BETWEEN_BARS / 2), y=_at(y(count)),
+                    width=_share(wide), height=_at(y(0) - y(count)), class_="bar")
         )  # fmt: skip
     parts.append(_line(x(0), y.stop, x(0), y.start, "best"))
-    return _svg(key, title, words, height, parts)
+    return _plot(key, title, words, y, parts)

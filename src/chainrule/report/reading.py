@@ -1,5 +1,5 @@
-"""What there is in a run folder. Nothing here raises for a file that is missing, cut off or not
-what it should be: a report of half a run is wanted most when something went wrong.
+"""What there is in a run folder. Nothing here raises for a file that is missing, cut off or
+malformed: a report of half a run is wanted most when something went wrong.
 """
 
 from __future__ import annotations
@@ -56,20 +56,19 @@ def read(run: Path) -> RunFiles:
     if (run / "group.json").is_file():
         members = sorted(p.name for p in run.iterdir() if (p / "run.json").is_file())
         raise StateError(
-            f"{run} is a group of {len(members)} runs, and a report is about one",
-            help=f"chainrule report {run / members[0]}" if members else "the runs are gone",
+            f"{run} is a group of {len(members)} runs, and a report covers one",
+            help=f"chainrule report {run / members[0]}" if members else "its runs are gone",
         )
     if not any((run / file).exists() for file in FILES):
         raise StateError(
-            f"{run} is not a run folder: nothing in it is from a training",
-            help="give a folder that chainrule train wrote",
+            f"{run} is not a run folder: nothing in it was written by a training run",
+            help="give a folder written by chainrule train",
         )
     troubles: list[str] = []
     config = _text(run / "run.toml", troubles)
     facts = _json(run / "run.json", troubles, RUN)
     for file in _changed(run, facts):
-        troubles.append(f"{file} was changed after the run was written: it is not the one that "
-                        "this run wrote")  # fmt: skip
+        troubles.append(f"{file} has changed since the run wrote it")
     return RunFiles(
         run,
         facts,
@@ -100,8 +99,8 @@ def _json(path: Path, troubles: list[str], kind: Kind | None = None) -> Table:
     content = _text(path, troubles)
     if len(troubles) > before:
         return {}
-    found = _parsed(content)
-    if not isinstance(found, dict):
+    document = _parsed(content)
+    if not isinstance(document, dict):
         troubles.append(f"{path.name} is damaged")
         return {}
     if kind is not None:
@@ -109,7 +108,7 @@ def _json(path: Path, troubles: list[str], kind: Kind | None = None) -> Table:
             parsed_sealed(content, str(path), kind)
         except StateError as error:
             troubles.append(error.what)
-    return found
+    return document
 
 
 def _changed(run: Path, facts: Table) -> list[str]:
@@ -133,9 +132,9 @@ def _lines(path: Path, troubles: list[str]) -> Iterator[Table]:
     *whole_lines, _ = _text(path, troubles).split("\n")
     bad = 0
     for line in whole_lines:
-        found = _parsed(line)
-        if isinstance(found, dict):
-            yield found
+        parsed_line = _parsed(line)
+        if isinstance(parsed_line, dict):
+            yield parsed_line
         else:
             bad += 1
     if bad:

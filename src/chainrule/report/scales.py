@@ -45,9 +45,9 @@ def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
     ticks = [m * 10.0**k for k in range(first, last + 1) for m in (1, 2, 5)]
     lower = [t for t in ticks if t <= low * (1 + 1e-9)][-1]
     upper = next((t for t in ticks if t >= high * (1 - 1e-9)), ticks[-1])
-    found = [t for t in ticks if lower <= t <= upper]
-    if len(found) <= most:
-        return found
+    inside = [t for t in ticks if lower <= t <= upper]
+    if len(inside) <= most:
+        return inside
     step = -(-(last - first) // (most - 1))
     return [10.0**k for k in range(first, last + step, step)]
 
@@ -117,10 +117,10 @@ def label(value: float, step: float | None = None) -> str:
     if value == 0 and step is None:
         return "0"
     if size >= 1e6 or size < 1e-4:
-        found = f"{value:.3g}"
+        content = f"{value:.3g}"
     elif step is None:
-        found = f"{value:,.10g}"
+        content = f"{value:,.10g}"
     else:
         digits = max(0, -math.floor(math.log10(step) + 1e-9))
-        found = f"{value:,.{digits}f}"
-    return found.replace("-", "\N{MINUS SIGN}")
+        content = f"{value:,.{digits}f}"
+    return content.replace("-", "\N{MINUS SIGN}")

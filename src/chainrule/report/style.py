@@ -1,6 +1,10 @@
 """The style of the page: one column of text, one accent colour, light, dark and on paper.
 
-It is the only thing that the page's policy lets a browser apply, by its hash.
+It is the only thing that the page's policy lets a browser apply, by its hash. What changes with the
+width of the window is written once in ``stacked.css`` and repeated here for each breakpoint:
+
+* ``stack-40`` is a table from 40 rem on, and blocks below; ``stack`` is blocks always;
+* ``from-40`` is there from 40 rem on, ``until-40`` is there below.
 """
 
 from __future__ import annotations
@@ -9,9 +13,33 @@ import base64
 import hashlib
 from pathlib import Path
 
-__all__ = ["POLICY", "STYLE"]
+from .width import BREAKPOINTS
 
-STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+__all__ = ["POLICY", "STYLE", "below"]
+
+
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def below(window: int, rules: str) -> str:
+    """Rules for windows narrower than so many rem, without a gap to those for wider ones."""
+    return f"@media not all and (min-width: {window}rem) {{\n{rules}}}\n"
+
+
+def _style() -> str:
+    stacked = _file("stacked.css")
+    parts = [_file("style.css"), stacked]
+    for window in BREAKPOINTS:
+        rules = stacked.replace(".stack", f".stack-{window}")
+        parts.append(below(window, f"{rules}.from-{window} {{ display: none; }}\n"))
+        parts.append(
+            f"@media (min-width: {window}rem) {{\n.until-{window} {{ display: none; }}\n}}\n"
+        )
+    return "".join(parts)
+
+
+STYLE = _style()
 
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode("utf-8")).digest()).decode("ascii")
 

@@ -47,8 +47,8 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         rates = rates_of(self.trainer.optimizer)
-        found = {**logs, RATE: rates[0]} if rates else dict(logs)
-        self._events.write(epoch + 1, found, time.time())
+        numbers = {**logs, RATE: rates[0]} if rates else dict(logs)
+        self._events.write(epoch + 1, numbers, time.time())
         self._events.flush()
 
     def on_train_end(self, logs: Logs) -> None:
@@ -103,10 +103,10 @@ class Events:
         for name, value in numbers.items():
             part = "validation" if name.startswith("val_") else "train"
             parts.setdefault(part, {})[name.removeprefix("val_")] = value
-        for part, found in parts.items():
-            self._write(part, epoch, found, moment)
+        for part, values in parts.items():
+            self._write(part, epoch, values, moment)
 
-    def _write(self, part: str, epoch: int, found: Mapping[str, float], moment: float) -> None:
+    def _write(self, part: str, epoch: int, numbers: Mapping[str, float], moment: float) -> None:
         p = self._protocol
         writer = self._writer(part)
         if epoch <= self._last.get(part, epoch):
@@ -114,7 +114,7 @@ class Events:
             start = p.session_log(status=p.session_log.START)
             writer.add_event(p.event(wall_time=moment, step=epoch, session_log=start))
         self._last[part] = epoch
-        values = [p.summary.Value(tag=n, simple_value=_single(v)) for n, v in found.items()]
+        values = [p.summary.Value(tag=n, simple_value=_single(v)) for n, v in numbers.items()]
         writer.add_event(p.event(wall_time=moment, step=epoch, summary=p.summary(value=values)))
 
     def _writer(self, part: str) -> Any:

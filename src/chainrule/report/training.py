@@ -1,4 +1,4 @@
-"""The section on the course of the numbers: curves, and the same as a table."""
+"""The section on how training went: curves, and the same numbers as a table."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def training(facts: Mapping[str, Any]) -> Markup:
 
 def _base_names(history: History) -> list[str]:
     """What was measured, without ``val_``: the loss first, learning rates last."""
-    found = dict.fromkeys(name.removeprefix("val_") for name in history if name != "epoch")
-    return sorted(found, key=lambda n: (n != "loss", n in RATES))
+    names = dict.fromkeys(name.removeprefix("val_") for name in history if name != "epoch")
+    return sorted(names, key=lambda n: (n != "loss", n in RATES))
 
 
 def _chart(name: str, history: History, best: int | None) -> Markup:
@@ -55,7 +55,7 @@ def _chart(name: str, history: History, best: int | None) -> Markup:
     # A share such as an accuracy is read on a linear scale.
     log = log_is_useful(known) and not (name in METRICS and METRICS[name].higher_is_better)
     scale = " The scale is logarithmic." if log else ""
-    height = 300.0 if name == "loss" else 150.0 if name in RATES else 220.0
+    height = 246.0 if name == "loss" else 96.0 if name in RATES else 166.0
     drawing = curves(
         f"curve-{name}", f"{title} by epoch", _words(series, epochs, best), epochs, series,
         best=best, height=height, log=log,
@@ -76,14 +76,14 @@ def _direction(name: str) -> str:
 
 
 def _words(series: Sequence[Series], epochs: Sequence[int], best: int | None) -> str:
-    """What the curves show, for who cannot see them."""
+    """What the curves show, for readers who cannot see them."""
     parts = [f"{counted(len(epochs), 'epoch')}, from {epochs[0]} to {epochs[-1]}."]
     for s in series:
         known = [(v, e) for v, e in zip(s.values, epochs, strict=False) if v is not None]
         (first, _), (last, _) = known[0], known[-1]
         low, high = min(known), max(known)
         parts.append(
-            f"{s.name.capitalize()} begins at {shown(first)} and ends at {shown(last)}; lowest "
+            f"{s.name.capitalize()} starts at {shown(first)} and ends at {shown(last)}; lowest "
             f"{shown(low[0])} in epoch {low[1]}, highest {shown(high[0])} in epoch {high[1]}."
         )
     if best is not None:
@@ -92,7 +92,7 @@ def _words(series: Sequence[Series], epochs: Sequence[int], best: int | None) ->
 
 
 def _numbers(history: History, best: int | None) -> Markup:
-    """The numbers as a table, of many epochs evenly chosen ones with the best among them."""
+    """The numbers as a table; of many epochs, evenly chosen ones with the best among them."""
     epochs = history["epoch"]
     count = len(epochs)
     chosen: Sequence[int] = range(count)
@@ -105,6 +105,8 @@ def _numbers(history: History, best: int | None) -> Markup:
         + [shown(history[name][i]) for name in names]
         for i in chosen
     ]
-    table = data_table("The numbers of the curves", ["epoch", *names], rows, range(len(names) + 1))
-    what = "Numbers" if count <= ROWS else f"Numbers of {len(rows)} of {count:,} epochs"
+    table = data_table(
+        "Values of the curves by epoch", ["epoch", *names], rows, range(len(names) + 1)
+    )
+    what = "Values" if count <= ROWS else f"Values of {len(rows)} of {count:,} epochs"
     return element("details", element("summary", what), table, class_="numbers")

@@ -1,0 +1,65 @@
+"""What became of each column: how its values are turned into inputs, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .reading import RunFiles, items, number, table, text, whole
+from .vocabulary import Words
+from .words import counted, listed, percent, shown
+
+__all__ = ["COLUMNS", "columns"]
+
+CATEGORIES = 12  # so many are named
+COLUMNS = 500  # so many are listed
+
+
+def columns(files: RunFiles, words: Words) -> list[dict[str, Any]]:
+    """Every column of the schema, and how it is used."""
+    encoders: dict[str, Mapping[str, Any]] = {
+        text(e.get("column")): e for e in map(table, items(files.pipeline.get("encoders")))
+    }
+    missing = table(files.evaluation.get("missing"))
+    as_missing = table(files.pipeline.get("missing"))
+    described = []
+    for column in map(table, items(files.pipeline.get("columns"))[:COLUMNS]):
+        name = text(column.get("name"))
+        encoder = encoders.get(name)
+        described.append(
+            {
+                "name": name,
+                "kind": text(column.get("kind")) if encoder else "ignored",
+                "treatment": _treatment(encoder, words) if encoder else "left out",
+                "missing": whole(missing.get(name)),
+                "counted_as_missing": [text(v) for v in items(as_missing.get(name))],
+            }
+        )
+    return described
+
+
+def _treatment(encoder: Mapping[str, Any], words: Words) -> str:
+    """How the values of a column become inputs, in words."""
+    kind = encoder.get("type")
+    if kind == "category":
+        names = [text(c) if c is not None else "missing" for c in items(encoder.get("categories"))]
+        how = "one input each" if encoder.get("one_hot") else "as an embedding"
+        shown_names = f": {listed(names, most=CATEGORIES)}" if names else ""
+        rare = len(items(encoder.get("known_rare")))
+        rest = f"; {counted(rare, 'rare one')} grouped together" if rare else ""
+        return f"{counted(len(names), 'category', 'categories')}, {how}{shown_names}{rest}"
+    if encoder.get("read_as") == "truth" and (mean := number(encoder.get("mean"))) is not None:
+        return f"true in {percent(mean)} of the {words.kind.units}{_gaps(encoder)}"
+    spread = f"mean {shown(encoder.get('mean'))}, std {shown(encoder.get('std'))}"
+    if kind == "datetime":
+        parts = [text(p) for p in items(encoder.get("parts"))]
+        return f"as {listed(parts)}" if parts else "as a time"
+    return f"{spread}{_gaps(encoder)}"
+
+
+def _gaps(encoder: Mapping[str, Any]) -> str:
+    if not encoder.get("indicator"):
+        return ""
+    return (
+        f"; gaps are filled with {shown(encoder.get('fill'))} and flagged by an input of their own"
+    )
