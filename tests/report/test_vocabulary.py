@@ -24,7 +24,8 @@ HOME = Path(chainrule.report.__file__).parent
 def test_results_of_a_classification() -> None:
     assert vocabulary(ROWS).result({"accuracy": 0.75}, {"accuracy": 0.5}, 100) == (
         "On 100 test rows that it never saw, it is right 75.0% of the time (95% confidence "
-        "interval 66 to 82%); always guessing the most frequent class would be right 50.0%."
+        "interval 66 to 82%); always guessing the most frequent class would be right 50.0% "
+        "of the time."
     )
     worse = vocabulary(IMAGES).result({"accuracy": 0.5}, {"accuracy": 0.5}, 1)
     assert worse.startswith("On 1 test image that it never saw, it is right 50.0% of the time")

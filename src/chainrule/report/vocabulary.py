@@ -109,7 +109,8 @@ def classification_result(start: str, metrics: Numbers, baseline: Numbers, rows:
         words += f" (95% confidence interval {100 * low:.0f} to {100 * high:.0f}%)"
     if guess is None:
         return f"{words}."
-    words += f"; always guessing the most frequent class would be right {percent(guess)}."
+    often = f"{percent(guess)} of the time"
+    words += f"; always guessing the most frequent class would be right {often}."
     return words if value > guess else f"{words} {NOTHING_LEARNED}"
 
 
