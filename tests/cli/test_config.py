@@ -172,7 +172,7 @@ def test_diff(command: Command, folder: Path) -> None:
     assert re.search(r'train.optimizer.name +"adamw" -> "sgd"', result.stdout)
     found = json.loads(command("config", "diff", "a.toml", "b.toml", "--json").stdout)
     assert found["train.optimizer.eps"] == ["1e-08", ""]
-    assert "the same" in command("config", "diff", "a.toml", "a.toml").stderr
+    assert "identical" in command("config", "diff", "a.toml", "a.toml").stderr
 
 
 def test_schema(command: Command) -> None:

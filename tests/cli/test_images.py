@@ -51,7 +51,7 @@ def test_predictions_are_rows_with_paths(run: Run, flags: Path, tmp_path: Path) 
     out = tmp_path / "out.csv"
     result = run("predict", "last", flags, "-o", out, "--proba")
     assert result.exit_code == 0
-    assert "60 predictions of tone" in result.stderr
+    assert "60 predictions of tone written to" in result.stderr
     with out.open() as file:
         rows = list(csv.DictReader(file))
     assert [*rows[0]] == [
@@ -100,7 +100,7 @@ def test_settings_of_images(run: Run, flags: Path, tmp_path: Path) -> None:
         (("train", "fashion", "model=resnet"), "did you mean 'resnet20'?"),
         (("train", "fashion", "data.kind=image"), "did you mean 'images'?"),
         (("train", "fashion", "augment.shfit=1"), "did you mean `augment.shift`?"),
-        (("check", "fashion"), "these are images"),
+        (("check", "fashion"), "does not support images"),
     ],
 )
 def test_mistakes(run: Run, words: tuple[str, ...], message: str) -> None:

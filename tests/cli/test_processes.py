@@ -194,7 +194,7 @@ def test_a_reader_that_goes_away_is_no_error(env: dict[str, str], tmp_path: Path
     [
         ("train heart --epochs 1 <&- >&-", 0, "next: chainrule predict"),
         ("train heart --epochs 1 --quiet 2>&-", 0, ""),
-        ("info > /dev/full", 2, "error: the output cannot be written: No space left on device"),
+        ("info > /dev/full", 2, "error: cannot write the output: No space left on device"),
     ],
 )
 def test_streams_that_are_closed_or_full(

@@ -81,7 +81,7 @@ def test_no_run(command: Command, folder: Path) -> None:
     for name in ("last", "none", folder / "none"):
         result = command("report", name)
         assert result.exit_code == 2
-        assert "there is no" in result.stderr
+        assert "no finished run" in result.stderr
     result = command("report", folder)
     assert result.exit_code == 2
     assert "is not a run folder" in result.stderr

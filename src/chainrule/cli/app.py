@@ -84,17 +84,17 @@ class Guard:
         if isinstance(error, KeyboardInterrupt | click.Abort):
             # click turns the interrupt into an Abort and keeps it as the cause.
             ended = isinstance(error.__cause__ or error, Terminated)
-            say("ended by a signal" if ended else "interrupted")
+            say("terminated by a signal" if ended else "interrupted")
             return Terminated.code if ended else 130
         if isinstance(error, ClosedPipeError):
             forget(sys.stdout)
             return CLOSED_PIPE
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            complain(f"the output cannot be written: {error.strerror}\n  help:  make room")
+            complain(f"cannot write the output: {error.strerror}\n  help:  free some disk space")
             forget(sys.stdout)
             return 2
         if isinstance(error, MemoryError):
-            complain("the memory is full\n  help:  select fewer rows or columns with --query")
+            complain("out of memory\n  help:  select fewer rows or columns with --query")
             return 3
         complain(defect_text(error))
         return 3
@@ -135,8 +135,8 @@ def defect_text(error: BaseException) -> str:
     """An error that nobody expected: how to see more and where to send it."""
     return (
         f"{type(error).__name__}: {error}\n"
-        "  where: inside Chainrule, so this is a defect of it and not your mistake\n"
-        "  help:  run the command again with --traceback, and report what it prints together "
+        "  where: inside Chainrule; this is a bug in it, not a mistake of yours\n"
+        "  help:  run the command again with --traceback and report what it prints, together "
         "with the output of `chainrule info --json`"
     )
 
@@ -186,7 +186,7 @@ Examples:
   chainrule init sales.parquet --target price
   chainrule check run.toml
   chainrule train run.toml train.lr=0.003
-  chainrule train sales.parquet --target price
+  chainrule train photos
   chainrule predict last new.csv -o out.csv
 """
 
@@ -200,9 +200,14 @@ Examples:
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version,
     help="Show the version and exit.",
 )  # fmt: skip
-@click.option("--traceback", is_flag=True, expose_value=False, help="Show where an error arose.")
+@click.option(
+    "--traceback", is_flag=True, expose_value=False, help="Show the Python traceback of an error."
+)
 def app() -> None:
-    """Trains a neural network from a table, and predicts with it."""
+    """Train neural networks on tables or images, evaluate them, and predict with them.
+
+    The kind of data is recognised; every setting has a default.
+    """
 
 
 for command in (init, check, find_lr, train, resume, predict, evaluate, report, runs, config, info):

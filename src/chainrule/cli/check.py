@@ -25,11 +25,13 @@ NAMES = 20
 WIDTH = 100
 
 
-@click.command(short_help="Look for mistakes before training.")
+@click.command(short_help="Look for problems before training.")
 @click.argument("source", metavar="DATA|RUN.toml")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
-@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@click.option("--target", metavar="COLUMN", help="Column to predict.")
+@click.option(
+    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
+)
 @threads_option
 @json_option()
 @quiet_option
@@ -38,10 +40,10 @@ def check(
     source: str, words: tuple[str, ...], target: str | None, query: str | None,
     threads: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check the table, the model and the cost of a training; nothing is trained or written.
+    """Check the data, the model and the cost of training, without a full training run.
 
-    Each check is ok, a warning or failed, with what was seen and what to do about it. Exit code 1:
-    a check failed.
+    Each check is ok, a warning or failed, and says what it found and what to do about it. Nothing
+    is written. The exit code is 1 if a check failed.
     """
     begun = time.perf_counter()
     found = []

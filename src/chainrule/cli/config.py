@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["config"]
 
 
-@click.group(short_help="Show, complete, compare and describe settings.")
+@click.group(short_help="Show, fill in, compare and describe settings.")
 def config() -> None:
-    """Settings: what a run.toml or a run says, with every default."""
+    """Settings of a run.toml or a finished run, with every default."""
 
 
 def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Gathered[Any]:
@@ -42,19 +42,19 @@ def holds_classes(path: Path) -> bool:
     return path.is_dir() and not (path / "run.toml").exists()
 
 
-@config.command(short_help="Print all settings, with defaults.")
+@config.command(short_help="Print all settings, including defaults.")
 @click.argument("source", metavar="[RUN.toml|RUN|DATA]", default="")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
-@click.option("--origin", is_flag=True, help="Behind each value, where it comes from.")
-@click.option("--schedule", is_flag=True, help="Draw the learning rate over the run.")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
+@click.option("--schedule", is_flag=True, help="Plot the learning rate over the run.")
 @json_option()
 @runs_dir_option
 @common
 def show(
     source: str, words: tuple[str, ...], origin: bool, schedule: bool, as_json: bool, runs_dir: str
 ) -> None:
-    """The settings that `chainrule train` would use: defaults, RUN.toml, CHAINRULE_SETTINGS, and
-    KEY=VALUE, each winning over the ones before.
+    """Print the settings that `chainrule train` would use. KEY=VALUE overrides CHAINRULE_SETTINGS,
+    which overrides RUN.toml, which overrides the defaults.
     """
     if "=" in source:
         source, words = "", (source, *words)
@@ -75,23 +75,23 @@ def show(
         from ..table.settings import Settings
 
         if not isinstance(found.settings, Settings):
-            raise click.UsageError("--schedule reads how many rows a table has")
+            raise click.UsageError("--schedule works for tables only")
 
         tell(f"\n{sketch(found.settings)}")
 
 
-@config.command(short_help="Write every default into a run.toml.")
+@config.command(short_help="Write out every default of a run.toml.")
 @click.argument("source", metavar="RUN.toml")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write there instead of stdout.",
+    help="Write to FILE instead of stdout.",
 )
 @common
 def fill(source: str, output: Path | None) -> None:
-    """RUN.toml with every setting that it leaves out, and a comment behind each."""
+    """Print RUN.toml with every setting that it leaves out filled in, each with a comment."""
     from ..table.settings import from_file
     from ..table.starting import written
 
@@ -104,14 +104,14 @@ def fill(source: str, output: Path | None) -> None:
         say(f"settings in {output}")
 
 
-@config.command(short_help="What differs between two run.toml or runs.")
+@config.command(short_help="Compare the settings of two runs.")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @json_option()
 @runs_dir_option
 @common
 def diff(a: str, b: str, as_json: bool, runs_dir: str) -> None:
-    """Each setting that differs between A and B (a run.toml, or a run), with both values."""
+    """Print each setting that differs between A and B (a run.toml or a run), with both values."""
     mine, theirs = (settings_of(text, runs_dir).settings for text in (a, b))
     from ..table.settings.display import differences
 
@@ -123,22 +123,22 @@ def diff(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     for key, (left, right) in found.items():
         tell(f"{key:<{width}}  {left or '-'} -> {right or '-'}")
     if not found:
-        say("the settings are the same")
+        say("the settings are identical")
 
 
-@config.command(short_help="The JSON Schema of run.toml, or the keys of one section.")
+@config.command(short_help="Print the JSON Schema of run.toml.")
 @click.argument("section", metavar="[SECTION]", default="")
 @click.option(
     "--kind",
     type=click.Choice(["table", "images"]),
-    help="What the run learns from.  [default: table]",
+    help="Kind of data.  [default: table]",
 )
 @common
 def schema(section: str, kind: str | None) -> None:
-    """Without SECTION, the JSON Schema of run.toml, which editors use to complete and check. With
-    one, such as train or train.optimizer, the part of the schema for it.
+    """Print the JSON Schema of run.toml, which lets editors complete and check it. With SECTION,
+    such as train or train.optimizer, print the schema of that section.
 
-    A run.toml for images has sections of its own: `--kind images`.
+    A run.toml for images has different sections: `--kind images`.
     """
     from ..images.describing import section_schema
 

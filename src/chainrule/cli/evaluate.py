@@ -16,7 +16,7 @@ from .terminal import say, tell, tell_json, warn
 __all__ = ["evaluate"]
 
 
-@click.command("eval", short_help="Judge a run on rows or images with known answers.")
+@click.command("eval", short_help="Evaluate a run on labelled data.")
 @click.argument("run")
 @click.argument("data")
 @click.option(
@@ -24,16 +24,18 @@ __all__ = ["evaluate"]
     "at_least",
     multiple=True,
     metavar="METRIC=VALUE",
-    help="Exit with 1 when the metric is below. May be repeated.",
+    help="Exit with code 1 if the metric is lower. Can be repeated.",
 )
 @click.option(
     "--max",
     "at_most",
     multiple=True,
     metavar="METRIC=VALUE",
-    help="Exit with 1 when the metric is above. May be repeated.",
+    help="Exit with code 1 if the metric is higher. Can be repeated.",
 )
-@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@click.option(
+    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
+)
 @runs_dir_option
 @threads_option
 @json_option()
@@ -48,10 +50,11 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Metrics of RUN (a folder, the end of its name, or `last`) on the rows of DATA with a target.
+    """Evaluate RUN (a folder, the end of its name, or `last`) on DATA with known targets, and
+    print the metrics.
 
-    The rows of the training table contain those that the model learned from: judge it on others.
-    Of a run on images, DATA are images with labels, as `train` takes them.
+    DATA takes the same form as for `train`. The data of the training includes what the model has
+    learned from: evaluate on other data.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table.scoring import metric_names
@@ -65,7 +68,7 @@ def evaluate(
     for finding in predictor.last_findings:
         warn(str(finding))
     failed = [
-        f"{name} is {metrics[name]:.6g}, wanted at {'least' if sign > 0 else 'most'} {limit:g}"
+        f"{name} is {metrics[name]:.6g}, but must be at {'least' if sign > 0 else 'most'} {limit:g}"
         for name, limit, sign in gates
         if not sign * metrics[name] >= sign * limit  # NaN fails too
     ]
@@ -85,7 +88,7 @@ def metrics_of(predictor: Any, data: str, query: str | None) -> dict[str, float]
 
     if isinstance(predictor, ImagePredictor):
         if query is not None:
-            raise click.UsageError("--query is for tables")
+            raise click.UsageError("--query works for tables only")
         return predictor.evaluate(data)
     metrics: dict[str, float] = predictor.evaluate(data, query=query)
     return metrics
@@ -99,9 +102,7 @@ def gate(text: str, known: tuple[str, ...]) -> tuple[str, float]:
     if name not in known:
         near = nearest(name, known)
         hint = f"did you mean {near}? " if near else ""
-        raise ConfigError(
-            f"there is no metric {name!r} here", help=f"{hint}known: {', '.join(known)}"
-        )
+        raise ConfigError(f"unknown metric {name!r}", help=f"{hint}known: {', '.join(known)}")
     try:
         bound = float(limit)
     except ValueError:

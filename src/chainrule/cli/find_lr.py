@@ -12,15 +12,17 @@ from .terminal import graceful, say, state, tell, tell_json
 __all__ = ["find_lr"]
 
 
-@click.command("find-lr", short_help="Find a learning rate.")
+@click.command("find-lr", short_help="Suggest a learning rate.")
 @click.argument("source", metavar="DATA|RUN.toml")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
-@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
-@click.option("--start", type=float, default=1e-6, show_default=True, help="The lowest rate.")
-@click.option("--end", type=float, default=10.0, show_default=True, help="The highest rate.")
-@click.option("--steps", type=int, default=100, show_default=True, help="Updates of the ramp.")
-@click.option("--plot", is_flag=True, help="Draw the loss over the rate.")
+@click.option("--target", metavar="COLUMN", help="Column to predict.")
+@click.option(
+    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
+)
+@click.option("--start", type=float, default=1e-6, show_default=True, help="Lowest learning rate.")
+@click.option("--end", type=float, default=10.0, show_default=True, help="Highest learning rate.")
+@click.option("--steps", type=int, default=100, show_default=True, help="Number of training steps.")
+@click.option("--plot", is_flag=True, help="Plot the loss against the learning rate.")
 @threads_option
 @json_option()
 @quiet_option
@@ -29,10 +31,11 @@ def find_lr(
     source: str, words: tuple[str, ...], target: str | None, query: str | None, start: float,
     end: float, steps: int, plot: bool, threads: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Train a few steps while the learning rate rises, and suggest one; nothing is written.
+    """Train for a few steps with a rising learning rate, and suggest one. Nothing is written.
 
-    The suggestion is printed on stdout as a setting to paste, the reason on stderr:
-    `chainrule train heart $(chainrule find-lr heart)`. Exit code 1: the curve suggests no rate.
+    The suggestion is printed on stdout as a setting, and the reason on stderr, so this works:
+    `chainrule train heart $(chainrule find-lr heart)`. The exit code is 1 if the curve does not
+    suggest a rate.
     """
     with graceful():
         settings = gathered(source, words, {"target": target, "query": query})

@@ -56,8 +56,8 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
         usable = [r for r in runs if unfinished or (r / "model.safetensors").is_file()]
         if not usable:
             raise StateError(
-                f"there is no finished run in {runs_dir}",
-                help="train one: chainrule train DATA --target COLUMN; or say where: --runs-dir",
+                f"no finished run in {runs_dir}",
+                help="train one with chainrule train, or give the right folder with --runs-dir",
             )
         return usable[-1]
     matching = [r for r in runs if r.name == text] or [r for r in runs if r.name.endswith(text)]
@@ -65,20 +65,20 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
         return matching[0]
     if matching:
         raise StateError(
-            f"{len(matching)} runs end in {text!r}",
+            f"{text!r} is ambiguous: {len(matching)} runs end with it",
             where=str(runs_dir),
-            help=f"say more of the name: {', '.join(r.name for r in matching[-5:])}",
+            help=f"give more of the name: {', '.join(r.name for r in matching[-5:])}",
         )
     if path.is_dir():
         raise StateError(
             f"{path} is not a run folder: it has no run.json",
-            help="give a folder that chainrule train wrote",
+            help="give a folder written by chainrule train",
         )
-    raise StateError(f"there is no run {text!r}", where=str(runs_dir), help=_hint(text, runs))
+    raise StateError(f"no run named {text!r}", where=str(runs_dir), help=_hint(text, runs))
 
 
 def _hint(text: str, runs: list[Path]) -> str:
     names = [r.name for r in runs]
     if not names:
-        return "there are no runs there; say where they are with --runs-dir"
-    return f"did you mean {nearest(text, names) or names[-1]}? `last` is the latest one"
+        return "there are no runs in that folder; give another one with --runs-dir"
+    return f"did you mean {nearest(text, names) or names[-1]}? `last` is the most recent run"

@@ -13,11 +13,11 @@ from .terminal import tell, tell_json
 __all__ = ["info"]
 
 
-@click.command(short_help="Versions, processor, threads and folders.")
+@click.command(short_help="Show versions, processor, threads and folders.")
 @json_option()
 @common
 def info(as_json: bool) -> None:
-    """Show versions, the processor's features, threads, and where compiled programs are kept."""
+    """Show versions, processor features, threads, and where compiled programs are cached."""
     facts = gather()
     if as_json:
         tell_json(facts)

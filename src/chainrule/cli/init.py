@@ -15,20 +15,22 @@ from .terminal import missing_values, say, state, tell
 __all__ = ["init"]
 
 
-@click.command(short_help="Write a run.toml for a table or images.")
+@click.command(short_help="Write a run.toml for your data.")
 @click.argument("data")
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
-@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@click.option("--target", metavar="COLUMN", help="Column to predict.")
+@click.option(
+    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
+)
 @click.option(
     "--task",
     type=click.Choice(["binary", "multiclass", "regression"]),
-    help="Overrule what the target suggests.",
+    help="Override the task inferred from the target.",
 )
 @click.option(
     "--missing",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="A value that means `not measured`, such as chol=0. May be repeated.",
+    help="Value that stands for missing data, such as chol=0. Can be repeated.",
 )
 @click.option(
     "-o",
@@ -37,17 +39,17 @@ __all__ = ["init"]
     default=Path("run.toml"),
     show_default=True,
     metavar="FILE",
-    help="`-` writes to stdout.",
+    help="File to write, or `-` for stdout.",
 )
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @quiet_option
 @common
 def init(
     data: str, missing: tuple[str, ...], output: Path, force: bool, **options: Any
 ) -> None:  # fmt: skip
-    """Write the settings for DATA, with the kind of each column as it was inferred.
+    """Write a run.toml with all settings for DATA, including what was inferred from it.
 
-    Every line may be changed; `chainrule train run.toml` then trains as it says.
+    Edit it as you like, then train with `chainrule train run.toml`.
     """
     given = {**options, "missing": missing_values(missing)}
     found = gathered(data, (), given, images=True)

@@ -27,7 +27,10 @@ def remembered(name: str) -> Callable[[click.Context, click.Parameter, Any], Non
 def common(command: F) -> F:
     """``--color`` and ``--traceback`` (which `Commands.main` reads)."""
     command = click.option(
-        "--traceback", is_flag=True, expose_value=False, help="Show where an error arose."
+        "--traceback",
+        is_flag=True,
+        expose_value=False,
+        help="Show the Python traceback of an error.",
     )(command)
     return click.option(
         "--color",
@@ -36,15 +39,15 @@ def common(command: F) -> F:
         expose_value=False,
         is_eager=True,
         callback=remembered("colour"),
-        help="Colour in messages; auto looks for a terminal, NO_COLOR and FORCE_COLOR.",
+        help="When to use colour; auto depends on the terminal, NO_COLOR and FORCE_COLOR.",
     )(command)
 
 
 def quiet_option(command: F) -> F:
     """``-q`` and ``-v``."""
     for short, name, text in (
-        ("-v", "verbose", "Also where settings come from."),
-        ("-q", "quiet", "No talk on stderr."),
+        ("-v", "verbose", "Also print where each setting comes from."),
+        ("-q", "quiet", "Print nothing but errors on stderr."),
     ):
         keep = remembered(name)
         command = click.option(
@@ -61,11 +64,11 @@ def progress_option(command: F) -> F:
         default="auto",
         expose_value=False,
         callback=remembered("progress"),
-        help="A live line, plain lines, or nothing; auto looks for a terminal.",
+        help="Show progress as a live line, plain lines or not at all; auto checks for a terminal.",
     )(command)
 
 
-def json_option(text: str = "One JSON object on stdout.") -> Callable[[F], F]:
+def json_option(text: str = "Print one JSON object on stdout.") -> Callable[[F], F]:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help=text)
 
@@ -73,10 +76,12 @@ def json_option(text: str = "One JSON object on stdout.") -> Callable[[F], F]:
 def runs_dir_option(command: F) -> F:
     """``--runs-dir`` of commands that read runs."""
     return click.option(
-        "--runs-dir", default="runs", show_default=True, help="Where run folders are."
+        "--runs-dir", default="runs", show_default=True, help="Folder that holds the runs."
     )(command)
 
 
 def threads_option(command: F) -> F:
     """``--threads``."""
-    return click.option("--threads", type=int, help="Results do not depend on it.")(command)
+    return click.option("--threads", type=int, help="Number of threads; does not affect results.")(
+        command
+    )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 
-@click.command(short_help="Predict the rows of a table, or recognise images.")
+@click.command(short_help="Predict with a trained model.")
 @click.argument("run")
 @click.argument("data")
 @click.option(
@@ -33,11 +33,18 @@ __all__ = ["predict"]
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="csv, tsv, jsonl or parquet by its ending; without it, csv on stdout.",
+    help="Write csv, tsv, jsonl or parquet, by the extension.  [default: csv on stdout]",
 )
-@click.option("--proba", is_flag=True, help="Also the probability of each class.")
-@click.option("--keep", multiple=True, metavar="COLUMN", help="Copy this column. May be repeated.")
-@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@click.option("--proba", is_flag=True, help="Also write the probability of each class.")
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="COLUMN",
+    help="Copy this column to the output. Can be repeated.",
+)
+@click.option(
+    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
+)
 @runs_dir_option
 @threads_option
 @common
@@ -51,10 +58,10 @@ def predict(
     runs_dir: str,
     threads: int | None,
 ) -> None:
-    """Predict every row of DATA with RUN: a folder, the end of its name, or `last`.
+    """Predict DATA with the model of RUN (a folder, the end of its name, or `last`).
 
-    One row comes out for each row that went in, in the same order. Of a run on images, DATA is a
-    folder, an image or an IDX file; each row has path, prediction and its probability.
+    The output has one row for each row of DATA, in the same order. For images, DATA is a folder,
+    an image or an IDX file, and each row has the path, the prediction and its probability.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table import open_table
@@ -69,7 +76,7 @@ def predict(
 
     if isinstance(predictor, ImagePredictor):
         if query is not None or keep:
-            raise click.UsageError("--query and --keep are for tables")
+            raise click.UsageError("--query and --keep work for tables only")
         columns = recognised(predictor, data, proba)
     else:
         table = open_table(data, query)[0]
@@ -80,22 +87,22 @@ def predict(
     format = "csv" if output is None or to_stdout else format_of(output)[0]
     if format in ("csv", "tsv") and (names := marked(columns)):
         warn(
-            f"texts that a spreadsheet would run as a formula begin with ' in {', '.join(names)}; "
-            "jsonl and parquet keep them as they are"
+            f"text in {', '.join(names)} that a spreadsheet would run as a formula now starts "
+            "with '; jsonl and parquet keep it unchanged"
         )
     if output is None or to_stdout:
         write_text(columns, "csv", sys.stdout)
         return
     write_file(columns, output)
-    say(f"{len(columns[0][1])} predictions of {predictor.target} in {output}")
+    say(f"{len(columns[0][1])} predictions of {predictor.target} written to {output}")
 
 
 def refuse_to_replace(output: Path, data: Path) -> None:
     """ConfigError when the predictions would be written over the table that they are made for."""
     if output.exists() and data.exists() and output.samefile(data):
         raise ConfigError(
-            f"{output} is the table to predict, and would be lost",
-            help="write to another file with -o; --keep copies columns into it",
+            f"{output} is the input data and would be overwritten",
+            help="choose another file with -o; --keep copies columns to it",
         )
 
 
@@ -110,9 +117,9 @@ def kept(
         table.index(name)
         if name in made:
             raise ConfigError(
-                f"`{name}` is also what a column of the predictions is called",
+                f"the predictions already have a column named `{name}`",
                 where="--keep",
-                help="give it another name with --query",
+                help="rename the column with --query",
             )
     chunks: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
     if names:

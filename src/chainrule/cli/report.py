@@ -14,31 +14,31 @@ from .terminal import say, tell_json, tell_path, warn
 __all__ = ["report"]
 
 
-@click.command(short_help="Write what a run has to tell as one HTML page.")
+@click.command(short_help="Write an HTML report about a run.")
 @click.argument("run")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write there instead of report.html in the run folder.",
+    help="Write to FILE instead of report.html in the run folder.",
 )
 @click.option(
     "--tensorboard",
     metavar="DIR",
-    help="Write the curves as event files of TensorBoard instead of the page.",
+    help="Write the curves as TensorBoard event files instead.",
 )
-@json_option("What the page says, as JSON on stdout, instead of the page.")
+@json_option("Print the contents as JSON on stdout instead.")
 @runs_dir_option
 @common
 def report(
     run: str, output: Path | None, tensorboard: str | None, as_json: bool, runs_dir: str
 ) -> None:
-    """Write the report of RUN (a folder, the end of its name, or `last`): curves, data, metrics,
-    confusion or residuals, settings and machine, in one file that opens from disk.
+    """Write a report about RUN (a folder, the end of its name, or `last`): curves, data, metrics,
+    confusion matrix or residuals, settings and machine, in one self-contained HTML file.
 
-    A run that is still running, was interrupted or has failed is told as far as it came. With
-    -o, the page is written beside what --json and --tensorboard ask for.
+    A run that is still going, was interrupted or failed is reported as far as it got. Add -o to
+    write the page as well as what --json or --tensorboard produce.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"), broken=run != "last", unfinished=True)
     from ..report import export_tensorboard, report_facts, write_report
@@ -49,7 +49,7 @@ def report(
     if as_json:
         tell_json(facts)
     if tensorboard is not None:
-        say(f"the curves are in {export_tensorboard(place, tensorboard)}")
+        say(f"curves written to {export_tensorboard(place, tensorboard)}")
     if output is not None or not (as_json or tensorboard is not None):
         written = write_report(place, output, running=running)
         tell_path(written, err=as_json)

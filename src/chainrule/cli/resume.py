@@ -21,13 +21,15 @@ from .terminal import graceful, tell_path
 __all__ = ["resume"]
 
 
-@click.command(short_help="Go on with a run that was ended.")
+@click.command(short_help="Resume an interrupted run.")
 @click.argument("run")
-@click.option("--epochs", type=int, help="A new bound for all epochs, those before included.")
-@click.option("--data", metavar="FILE", help="The data, if it is not where it was.")
+@click.option(
+    "--epochs", type=int, help="New maximum number of epochs, including those already done."
+)
+@click.option("--data", metavar="FILE", help="Path of the data, if it has moved.")
 @runs_dir_option
 @threads_option
-@json_option("Events as JSON lines on stdout.")
+@json_option("Print events as JSON lines on stdout.")
 @quiet_option
 @progress_option
 @common
@@ -35,10 +37,10 @@ def resume(
     run: str, epochs: int | None, data: str | None, runs_dir: str, threads: int | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Go on with RUN (a folder, the end of its name, or `last`) from its newest checkpoint.
+    """Resume RUN (a folder, the end of its name, or `last`) from its latest checkpoint.
 
-    The result has the same bits as if the run had never stopped. The data must be the same.
-    A group that --seeds or --folds made goes on with the runs that are not done.
+    The result is bit for bit what it would have been without the interruption. The data must be
+    unchanged. For a group made by --seeds or --folds, the unfinished runs are resumed.
     """
     with graceful():
         place = find_run(run, user_path(runs_dir, "--runs-dir"), unfinished=True)

@@ -14,18 +14,18 @@ from .terminal import print_rows, say, tell, tell_json, tell_path, warn
 __all__ = ["runs"]
 
 
-@click.group(short_help="List, show, compare and remove runs.")
+@click.group(short_help="List, show, compare and delete runs.")
 def runs() -> None:
-    """Runs: one folder for each training."""
+    """Manage runs. Each run is one folder."""
 
 
-@runs.command("ls", short_help="A table of all runs.")
+@runs.command("ls", short_help="List all runs.")
 @click.argument("place", metavar="[GROUP]", default="")
-@json_option("One JSON list on stdout.")
+@json_option("Print one JSON list on stdout.")
 @runs_dir_option
 @common
 def list_all(place: str, as_json: bool, runs_dir: str) -> None:
-    """All runs of the runs folder, or of GROUP (what --seeds and --folds leave), oldest first."""
+    """List all runs, oldest first, or those of GROUP (made by --seeds or --folds)."""
     base = user_path(runs_dir, "--runs-dir")
     from ..table.overview import HEADS, overview
 
@@ -34,7 +34,7 @@ def list_all(place: str, as_json: bool, runs_dir: str) -> None:
         tell_json([run.to_dict() for run in found])
         return
     if not found:
-        say(f"there are no runs in {base}")
+        say(f"no runs in {base}")
         return
     print_rows([HEADS, *(run.cells() for run in found)])
     for run in found:
@@ -42,13 +42,15 @@ def list_all(place: str, as_json: bool, runs_dir: str) -> None:
             warn(f"{run.path.name}: {run.trouble}")
 
 
-@runs.command(short_help="Everything about one run.")
+@runs.command(short_help="Show one run.")
 @click.argument("run")
 @json_option()
 @runs_dir_option
 @common
 def show(run: str, as_json: bool, runs_dir: str) -> None:
-    """Status, data, model, metrics and curve of RUN: a folder, the end of its name, or `last`."""
+    """Show the status, data, model, metrics and curve of RUN: a folder, the end of its name, or
+    `last`.
+    """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..table.overview import details, details_text
 
@@ -59,14 +61,14 @@ def show(run: str, as_json: bool, runs_dir: str) -> None:
         tell(details_text(found, place))
 
 
-@runs.command(short_help="Metrics and settings that differ.")
+@runs.command(short_help="Compare two runs.")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @json_option()
 @runs_dir_option
 @common
 def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
-    """Metrics of runs A and B side by side, and every setting in which they differ."""
+    """Show the metrics of runs A and B side by side, and every setting that differs."""
     base = user_path(runs_dir, "--runs-dir")
     first, second = (find_run(text, base) for text in (a, b))
     from ..images import run_settings
@@ -83,13 +85,13 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     print_rows(rows)
 
 
-@runs.command("rm", short_help="Remove runs.")
+@runs.command("rm", short_help="Delete runs.")
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @runs_dir_option
 @common
 def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
-    """Remove run folders and everything in them. A run that is running is refused."""
+    """Delete run folders and everything in them. A run that is still going is not deleted."""
     base = user_path(runs_dir, "--runs-dir")
     places = [find_run(name, base, broken=True) for name in names]
     from ..table.overview import removable, remove_run
@@ -98,8 +100,8 @@ def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
         removable(place)
     if not yes:
         say("\n".join(str(place) for place in places))
-        if not sys.stdin.isatty() or not click.confirm("remove for good?", err=True):
-            say("nothing was removed; --yes removes without asking")
+        if not sys.stdin.isatty() or not click.confirm("delete permanently?", err=True):
+            say("nothing was deleted; --yes skips the question")
             raise click.exceptions.Exit(1)
     for place in places:
         remove_run(place)

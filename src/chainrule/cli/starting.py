@@ -64,7 +64,7 @@ def settled(sources: Sequence[Source], images: bool = True) -> Gathered[Any]:
         return gather(sources)
     if not images:
         raise ConfigError(
-            "these are images, and this command is for tables",
+            "this command does not support images",
             help="train, predict, eval, resume, init, config and report take images",
         )
     return gather(sources, ImageSettings)

@@ -27,7 +27,9 @@ def whole_numbers(ctx: click.Context, param: click.Parameter, value: str | None)
     try:
         return tuple(int(part) for part in value.replace("-", ",").split(","))
     except ValueError:
-        raise click.BadParameter(f"{value!r} is not a list such as 64,64") from None
+        raise click.BadParameter(
+            f"{value!r} is not a list of whole numbers such as 64,64"
+        ) from None
 
 
 def count_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
@@ -37,7 +39,7 @@ def count_or_all(ctx: click.Context, param: click.Parameter, value: str | None) 
     try:
         return int(value)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is not a whole number, nor all") from None
+        raise click.BadParameter(f"{value!r} is neither a whole number nor `all`") from None
 
 
 def seed_list(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
@@ -47,9 +49,11 @@ def seed_list(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     try:
         found = [int(part) for part in value.split(",")]
     except ValueError:
-        raise click.BadParameter(f"{value!r} is not a number of seeds or a list 1,2,7") from None
+        raise click.BadParameter(
+            f"{value!r} is neither a number of seeds nor a list such as 1,2,7"
+        ) from None
     if min(found) < 0 or (len(found) == 1 and "," not in value and found[0] < 1):
-        raise click.BadParameter("seeds are whole numbers from 0, their number is at least 1")
+        raise click.BadParameter("seeds must not be negative, and there must be at least one")
     return found if "," in value else found[0]
 
 
@@ -64,63 +68,65 @@ def kinds_of(pairs: tuple[str, ...]) -> dict[str, str] | None:
     return found or None
 
 
-@click.command(short_help="Train a model from a table, images or a run.toml.")
+@click.command(short_help="Train a model on a table, images or a run.toml.")
 @click.argument("source", metavar="DATA|RUN.toml")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
-@click.option("--query", metavar="SQL", help="One SELECT on the table, which is called data.")
+@click.option("--target", metavar="COLUMN", help="Column to predict.")
+@click.option(
+    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
+)
 @click.option(
     "--task",
     type=click.Choice(["binary", "multiclass", "regression"]),
-    help="Overrule what the target suggests.",
+    help="Override the task inferred from the target.",
 )
 @click.option(
     "--missing",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="A value that means `not measured`, such as chol=0. May be repeated.",
+    help="Value that stands for missing data, such as chol=0. Can be repeated.",
 )
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="COLUMN=KIND",
-    help=f"Overrule the kind of a column: {', '.join(KINDS)}. May be repeated.",
+    help=f"Override the kind of a column: {', '.join(KINDS)}. Can be repeated.",
 )
 @click.option(
     "--layers",
     metavar="N,N",
     callback=whole_numbers,
-    help="Widths of the hidden layers; '' for a linear model.",
+    help="Sizes of the hidden layers; '' for a linear model.",
 )
-@click.option("--dropout", type=float, help="Share of units left out in each step.")
-@click.option("--epochs", type=int, help="At most so many.")
-@click.option("--optimizer", metavar="NAME", help="adamw, sgd, ...: `chainrule config schema`.")
-@click.option("--schedule", metavar="NAME", help="How the learning rate changes: cosine, ...")
+@click.option("--dropout", type=float, help="Dropout probability.")
+@click.option("--epochs", type=int, help="Maximum number of epochs.")
+@click.option("--optimizer", metavar="NAME", help="Optimizer: adamw, sgd, ...")
+@click.option("--schedule", metavar="NAME", help="Learning rate schedule: constant, cosine, ...")
 @click.option("--lr", type=float, help="Learning rate.")
-@click.option("--batch-size", metavar="N|all", callback=count_or_all, help="Rows in one step.")
-@click.option("--weight-decay", type=float, help="Pull of the weights towards zero.")
+@click.option("--batch-size", metavar="N|all", callback=count_or_all, help="Batch size.")
+@click.option("--weight-decay", type=float, help="Weight decay.")
+@click.option("--patience", type=int, help="Stop after this many epochs without improvement.")
+@click.option("--time-limit", type=float, metavar="SECONDS", help="Stop after this time.")
 @click.option(
-    "--patience", type=int, help="Epochs without a better validation loss before the end."
+    "--seed", type=int, help="Seed of the split, initial weights and shuffling.  [default: 0]"
 )
-@click.option("--time-limit", type=float, metavar="SECONDS", help="End after this time.")
-@click.option("--seed", type=int, help="Fixes split, first weights and order.  [default: 0]")
 @click.option(
     "--seeds",
     metavar="N|LIST",
     callback=seed_list,
-    help="Train once for each seed: so many from --seed on, or a list 1,2,7.",
+    help="Train once per seed: N seeds starting at --seed, or a list such as 1,2,7.",
 )
 @click.option(
     "--folds",
     type=click.IntRange(2, 1000),
     metavar="K",
-    help="Cross-validation: train K times, each row (or image) is a test row once.",
+    help="Cross-validate: train K times, with each row or image in the test set once.",
 )
-@click.option("--name", help="A name for the run folder.")
-@click.option("--runs-dir", help="Where run folders go.  [default: runs]")
+@click.option("--name", help="Name for the run folder.")
+@click.option("--runs-dir", help="Folder to write runs to.  [default: runs]")
 @threads_option
-@json_option("Events as JSON lines on stdout.")
+@json_option("Print events as JSON lines on stdout.")
 @quiet_option
 @progress_option
 @common
@@ -129,19 +135,20 @@ def train(
     seeds: int | list[int] | None, folds: int | None, threads: int | None, as_json: bool,
     **options: Any,
 ) -> None:  # fmt: skip
-    """Train on DATA (csv, tsv, parquet, jsonl; plain or gzipped) to predict a column, or as
-    RUN.toml says (`chainrule init` writes one).
+    """Train a model on DATA, or with the settings of RUN.toml (`chainrule init` writes one).
 
-    The kinds of columns and the task are inferred; a part of the rows is kept apart to judge the
+    \b
+    DATA is one of:
+      a table: csv, tsv, parquet or jsonl, plain or gzipped
+      images: a folder with a subfolder for each class (PNG, JPEG, WebP),
+        or an IDX file next to its labels
+      a data set that comes with Chainrule: heart, breast_cancer, diabetes
+        (tables) or fashion (images)
+
+    Column kinds and the task are inferred, and part of the data is held out to evaluate the
     result. Everything is written to a run folder, whose path is printed on stdout.
 
-    KEY=VALUE sets what run.toml can hold: `train.lr=0.003 train.clip.global_norm=1`.
-
-    DATA may also be images: a folder with one folder for each class (PNG, JPEG, WebP), or an IDX
-    file beside its labels.
-
-    `heart`, `breast_cancer` and `diabetes` are tables that come with Chainrule, `fashion` are
-    images: `chainrule train heart`.
+    KEY=VALUE overrides any setting of run.toml: `train.lr=0.003 train.clip.global_norm=1`.
     """
     options |= {"missing": missing_values(missing), "columns": kinds_of(columns)}
     with graceful():

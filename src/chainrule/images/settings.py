@@ -55,43 +55,44 @@ Side = Annotated[int, Within(1, 4096)]
 
 @dataclass(frozen=True)
 class ImageDataSettings(Section):
-    """The images, and how to divide them."""
+    """The images, and how to split them."""
 
     PLACE: ClassVar[str] = "data"
 
-    kind: Annotated[Literal["images"], About("what tells a run on images from one on a table")] = (
+    kind: Annotated[Literal["images"], About("marks a run on images; tables leave it out")] = (
         "images"
     )
-    path: Annotated[str, About("a folder with one folder a class, an IDX file; from this file")] = (
-        ""
-    )
-    test: Annotated[str, About("test images of their own; empty: a part of the images")] = ""
-    target: Annotated[str, About("what the classes are called")] = "label"
+    path: Annotated[
+        str, About("a folder with one subfolder per class, or an IDX file; relative to this file")
+    ] = ""
+    test: Annotated[str, About("separate test images; empty: part of the images is held out")] = ""
+    target: Annotated[str, About("name of the predicted label")] = "label"
     classes: Annotated[
-        tuple[str, ...], About("names of 0, 1, ... in IDX files; []: the numbers, or the folders")
+        tuple[str, ...],
+        About("names of classes 0, 1, ... of IDX files; []: the numbers, or folder names"),
     ] = ()
     size: Annotated[
-        Side | tuple[Side, Side] | Auto, About("side, or height and width; auto: at most 96")
+        Side | tuple[Side, Side] | Auto, About("side length, or height and width; auto: at most 96")
     ] = "auto"
-    channels: Annotated[Literal[1, 3] | Auto, About("1: grey, 3: RGB; auto: as the images are")] = (
-        "auto"
-    )
-    fit: Annotated[Fit, About("how other sizes are brought to it: crop or stretch")] = "crop"
+    channels: Annotated[
+        Literal[1, 3] | Auto, About("1: grey, 3: RGB; auto: same as the images")
+    ] = "auto"
+    fit: Annotated[Fit, About("how images are resized: crop or stretch")] = "crop"
     split: Annotated[
-        tuple[Share, Share, Share], About("shares of training, validation and test images")
+        tuple[Share, Share, Share], About("fractions for training, validation and test images")
     ] = (0.7, 0.15, 0.15)
     fold: Annotated[
         tuple[Annotated[int, Within(1, 1000)], ...],
         Length(0, 2),
-        About("[2, 5]: the second of five parts is the test part; [] divides by split"),
+        About("[2, 5]: test on the second of five folds; []: use split"),
     ] = ()
     class_weights: Annotated[
-        Literal["none", "balanced"], About("balanced: rare classes count as much as others")
+        Literal["none", "balanced"], About("balanced: rare classes count as much as common ones")
     ] = "none"
-    most_bad: Annotated[Amount, About("the share of files that may be unreadable")] = 0.1
+    most_bad: Annotated[Amount, About("fraction of files that may be unreadable")] = 0.1
     memory: Annotated[
         Annotated[int, Within(1, 1 << 24)],
-        About("MB that pixels and copies of them may take; beyond that they lie in a file"),
+        About("maximum MB for pixels and their copies; beyond that they go to a file"),
     ] = MEMORY
 
     def check(self) -> None:
@@ -155,20 +156,22 @@ class NetworkSettings(Choice):
 
 @dataclass(frozen=True)
 class AugmentSettings(Section):
-    """Random changes of the training images, drawn anew in each step; see ``docs/images.md``."""
+    """Random augmentation of the training images, drawn anew in each step: ``docs/images.md``."""
 
     PLACE: ClassVar[str] = "augment"
 
-    flip: Annotated[bool, About("half of the images left to right")] = True
-    vertical_flip: Annotated[bool, About("half of the images top to bottom")] = False
-    shift: Annotated[Count, About("by up to so many pixels")] = 0
-    rotate: Annotated[Annotated[float, Within(0.0, 45.0)], About("by up to so many degrees")] = 0.0
-    brightness: Annotated[Amount, About("plus or minus this share of white")] = 0.0
-    contrast: Annotated[Amount, About("times 1 plus or minus this")] = 0.0
-    saturation: Annotated[Amount, About("times 1 plus or minus this")] = 0.0
-    cutout: Annotated[Count, About("side of a square that is covered")] = 0
-    mixup: Annotated[Alpha, About("alpha of mixing images; 0: none")] = 0.0
-    cutmix: Annotated[Alpha, About("alpha of pasting rectangles of others; 0: none")] = 0.0
+    flip: Annotated[bool, About("mirror half of the images left to right")] = True
+    vertical_flip: Annotated[bool, About("mirror half of the images top to bottom")] = False
+    shift: Annotated[Count, About("maximum shift in pixels")] = 0
+    rotate: Annotated[Annotated[float, Within(0.0, 45.0)], About("maximum rotation in degrees")] = (
+        0.0
+    )
+    brightness: Annotated[Amount, About("maximum change, as a fraction of white")] = 0.0
+    contrast: Annotated[Amount, About("scale by up to 1 plus or minus this")] = 0.0
+    saturation: Annotated[Amount, About("scale by up to 1 plus or minus this")] = 0.0
+    cutout: Annotated[Count, About("side of the square that is blanked out")] = 0
+    mixup: Annotated[Alpha, About("alpha of mixup; 0: off")] = 0.0
+    cutmix: Annotated[Alpha, About("alpha of CutMix; 0: off")] = 0.0
 
     def augment(self, fill: Sequence[int], smoothing: float, classes: int) -> Augment | None:
         """What changes batches; None if nothing does."""
@@ -179,7 +182,7 @@ class AugmentSettings(Section):
 
 @dataclass(frozen=True)
 class ImageOptimizerSettings(OptimizerSettings):
-    """The rule that turns gradients into new weights."""
+    """The optimizer."""
 
     @classmethod
     def options(cls) -> Mapping[str, Mapping[str, Any]]:
@@ -189,16 +192,18 @@ class ImageOptimizerSettings(OptimizerSettings):
 
 @dataclass(frozen=True)
 class ImageScheduleSettings(ScheduleSettings):
-    """How the learning rate changes from step to step."""
+    """The learning rate schedule."""
 
     name: str = "one_cycle"
 
 
 @dataclass(frozen=True)
 class ImageTrainSettings(TrainSettings):
-    """How the weights are found."""
+    """Training."""
 
-    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("at most so many")] = EPOCHS
+    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
+        EPOCHS
+    )
     optimizer: ImageOptimizerSettings = field(default_factory=ImageOptimizerSettings)
     schedule: ImageScheduleSettings = field(default_factory=ImageScheduleSettings)
     early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
@@ -219,11 +224,12 @@ class ImageTrainSettings(TrainSettings):
 
 @dataclass(frozen=True)
 class ImageSettings(Whole):
-    """The settings of a run on images. Equal settings and images give equal bits."""
+    """The settings of a run on images. The same settings and images give the same bits."""
 
-    name: Annotated[str, About("names the run folder")] = ""
+    name: Annotated[str, About("name for the run folder")] = ""
     seed: Annotated[
-        Annotated[int, Within(0, 2**63 - 1)], About("fixes split, first weights, order and changes")
+        Annotated[int, Within(0, 2**63 - 1)],
+        About("seed of the split, initial weights, shuffling and augmentation"),
     ] = 0
     data: ImageDataSettings = field(default_factory=ImageDataSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)

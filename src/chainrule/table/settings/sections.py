@@ -28,32 +28,36 @@ Share = Annotated[float, Within(0.0, 1.0)]
 
 @dataclass(frozen=True)
 class DataSettings(Section):
-    """The table, what to predict, and how to divide the rows."""
+    """The table, what to predict, and how to split the rows."""
 
     PLACE: ClassVar[str] = "data"
 
-    path: Annotated[str, About("csv, tsv, parquet, jsonl, plain or gzipped; from this file")] = ""
-    target: Annotated[str, About("the column to predict")] = ""
-    query: Annotated[str, About("one SELECT on the table, which is called data")] = ""
+    path: Annotated[
+        str, About("csv, tsv, parquet or jsonl, plain or gzipped; relative to this file")
+    ] = ""
+    target: Annotated[str, About("column to predict")] = ""
+    query: Annotated[str, About("SELECT that picks rows and columns; the table is called data")] = (
+        ""
+    )
     task: Annotated[
         Literal["auto", "binary", "multiclass", "regression"],
-        About("auto: what the target is like"),
+        About("auto: inferred from the target"),
     ] = "auto"
     split: Annotated[
-        tuple[Share, Share, Share], About("shares of training, validation and test rows")
+        tuple[Share, Share, Share], About("fractions for training, validation and test rows")
     ] = (0.7, 0.15, 0.15)
     fold: Annotated[
         tuple[Annotated[int, Within(1, 1000)], ...],
         Length(0, 2),
-        About("[2, 5]: the second of five parts is the test part; [] divides by split"),
+        About("[2, 5]: test on the second of five folds; []: use split"),
     ] = ()
     columns: Annotated[
         Mapping[str, Kind],
-        About("the kind of a column; ignored leaves it out, that of the target sets the task"),
+        About("kinds of columns; ignored: not used; the target's kind sets the task"),
     ] = field(default_factory=dict)
     missing: Annotated[
         Mapping[str, Annotated[tuple[int | float | str, ...], Length(1, 10_000)]],
-        About("values of a column that mean `not measured`"),
+        About("values that stand for missing data, by column"),
     ] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -74,23 +78,24 @@ class DataSettings(Section):
 
 @dataclass(frozen=True)
 class ModelSettings(Section):
-    """A multilayer perceptron; categories come in through embeddings."""
+    """A multilayer perceptron; categories are embedded."""
 
     PLACE: ClassVar[str] = "model"
 
     layers: Annotated[
         Annotated[tuple[Width, ...], Length(0, MAX_LAYERS)] | Auto,
-        About("widths of the hidden layers; [] is a linear model"),
+        About("sizes of the hidden layers; []: a linear model"),
     ] = "auto"
-    dropout: Annotated[
-        Annotated[float, Within(0.0, 0.95)] | Auto, About("share of units left out in each step")
-    ] = "auto"
+    dropout: Annotated[Annotated[float, Within(0.0, 0.95)] | Auto, About("dropout probability")] = (
+        "auto"
+    )
     activation: Annotated[Activation, About(f"one of {', '.join(get_args(Activation))}")] = "relu"
     init: Annotated[
-        Init, About(f"first weights of the hidden layers: {', '.join(get_args(Init))}")
+        Init, About(f"initial weights of the hidden layers: {', '.join(get_args(Init))}")
     ] = "default"
     normalisation: Annotated[
-        Literal["none", "batch", "layer"], About("after each hidden layer: none, batch or layer")
+        Literal["none", "batch", "layer"],
+        About("normalisation after each hidden layer: none, batch or layer"),
     ] = "none"
 
     @property
@@ -108,7 +113,7 @@ class ModelSettings(Section):
 
 @dataclass(frozen=True)
 class CheckpointSettings(Section):
-    """From which a run that was ended goes on, bit for bit."""
+    """Checkpoints, from which an interrupted run resumes bit for bit."""
 
     PLACE: ClassVar[str] = "output.checkpoints"
 
@@ -118,15 +123,17 @@ class CheckpointSettings(Section):
         | Annotated[str, Like(r"\d+(\.\d+)? ?[smh]", 'a time such as "30s"')],
         About('epoch, a number of steps, a time such as "30s", or none'),
     ] = "30s"
-    keep: Annotated[Annotated[int, Within(1, 1000)], About("so many of the latest stay")] = 2
+    keep: Annotated[
+        Annotated[int, Within(1, 1000)], About("number of recent checkpoints to keep")
+    ] = 2
 
 
 @dataclass(frozen=True)
 class OutputSettings(Section):
-    """What a run leaves behind, and where."""
+    """What a run writes, and where."""
 
     PLACE: ClassVar[str] = "output"
 
-    runs_dir: Annotated[str, About("where run folders go")] = "runs"
+    runs_dir: Annotated[str, About("folder to write runs to")] = "runs"
     report: Annotated[bool, About("whether the command line writes report.html")] = True
     checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)

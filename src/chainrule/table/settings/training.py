@@ -40,7 +40,7 @@ Rate = Annotated[float, Within(1e-12, 1e3)]
 
 @dataclass(frozen=True)
 class OptimizerSettings(Choice):
-    """The rule that turns gradients into new weights."""
+    """The optimizer."""
 
     PLACE: ClassVar[str] = "train.optimizer"
     WHAT: ClassVar[str] = "optimizer"
@@ -58,7 +58,7 @@ class OptimizerSettings(Choice):
 
 @dataclass(frozen=True)
 class ScheduleSettings(Choice):
-    """How the learning rate changes from step to step."""
+    """The learning rate schedule."""
 
     PLACE: ClassVar[str] = "train.schedule"
     WHAT: ClassVar[str] = "schedule"
@@ -73,30 +73,35 @@ class ScheduleSettings(Choice):
 
 @dataclass(frozen=True)
 class LookaheadSettings(Section):
-    """Slow weights that follow those of the optimizer."""
+    """Lookahead: slow weights that follow those of the optimizer."""
 
     PLACE: ClassVar[str] = "train.lookahead"
 
-    k: Annotated[Annotated[int, Within(0, 1_000_000)], About("steps of a round; 0: none")] = 0
+    k: Annotated[
+        Annotated[int, Within(0, 1_000_000)],
+        About("steps between updates of the slow weights; 0: off"),
+    ] = 0
     alpha: Annotated[
-        Annotated[float, Within(1e-6, 1.0)], About("the part of the way they go after a round")
+        Annotated[float, Within(1e-6, 1.0)],
+        About("how far they move towards the fast weights, 0 to 1"),
     ] = 0.5
 
 
 @dataclass(frozen=True)
 class GradientNoiseSettings(Section):
-    """Noise on the gradients, less and less of it: variance eta / (1 + step)**gamma."""
+    """Gradient noise with decaying variance eta / (1 + step)**gamma."""
 
     PLACE: ClassVar[str] = "train.gradient_noise"
 
-    eta: Annotated[Amount, About("the variance in the first step; 0: no noise")] = 0.0
-    gamma: Annotated[Amount, About("how fast it falls")] = 0.55
+    eta: Annotated[Amount, About("variance in the first step; 0: off")] = 0.0
+    gamma: Annotated[Amount, About("how fast the variance decays")] = 0.55
 
 
 @dataclass(frozen=True)
 class AverageSettings(Choice):
-    """Averages of the weights, which predict in place of the weights themselves. ``ema`` is updated
-    in each step; ``swa`` begins at the end of epoch ``start`` and takes in one of ``every``."""
+    """Averages of the weights, used for predictions instead of the weights themselves. ``ema`` is
+    updated in every step; ``swa`` starts at the end of epoch ``start`` and averages the weights
+    once every ``every`` epochs."""
 
     PLACE: ClassVar[str] = "train.average"
     WHAT: ClassVar[str] = "average"
@@ -111,16 +116,16 @@ class AverageSettings(Choice):
 
 @dataclass(frozen=True)
 class ClipSettings(Section):
-    """Bounds of the gradient; 0 sets none."""
+    """Gradient clipping; 0: off."""
 
     PLACE: ClassVar[str] = "train.clip"
 
-    norm: Annotated[Amount, About("the largest norm of each parameter's gradient")] = 0.0
-    global_norm: Annotated[Amount, About("the largest norm of all gradients together")] = 0.0
-    value: Annotated[Amount, About("the largest absolute value of an entry")] = 0.0
-    adaptive: Annotated[Amount, About("the largest norm of a unit's gradient to its weights'")] = (
-        0.0
-    )
+    norm: Annotated[Amount, About("maximum norm of each parameter's gradient")] = 0.0
+    global_norm: Annotated[Amount, About("maximum norm of all gradients together")] = 0.0
+    value: Annotated[Amount, About("maximum absolute value of an element")] = 0.0
+    adaptive: Annotated[
+        Amount, About("maximum ratio of a unit's gradient norm to its weight norm")
+    ] = 0.0
 
     @property
     def wanted(self) -> dict[str, float]:
@@ -137,41 +142,43 @@ class ClipSettings(Section):
 
 @dataclass(frozen=True)
 class RegularizationSettings(Section):
-    """What keeps a network from learning its training rows by heart."""
+    """Regularization, against overfitting."""
 
     PLACE: ClassVar[str] = "train.regularization"
 
-    l1: Annotated[Amount, About("times the sum of |w| is added to the loss")] = 0.0
-    l2: Annotated[Amount, About("times half the sum of w squared is added to the loss")] = 0.0
-    max_norm: Annotated[Amount, About("the largest norm of a unit's weights; 0: none")] = 0.0
-    input_noise: Annotated[Amount, About("standard deviation of noise on the inputs")] = 0.0
-    mixup: Annotated[Amount, About("alpha of the Beta distribution; 0: no mixing of rows")] = 0.0
+    l1: Annotated[Amount, About("adds this times the sum of |w| to the loss")] = 0.0
+    l2: Annotated[Amount, About("adds this times half the sum of w squared to the loss")] = 0.0
+    max_norm: Annotated[Amount, About("maximum norm of a unit's weights; 0: off")] = 0.0
+    input_noise: Annotated[Amount, About("standard deviation of noise added to the inputs")] = 0.0
+    mixup: Annotated[Amount, About("alpha of mixup's Beta distribution; 0: off")] = 0.0
 
 
 @dataclass(frozen=True)
 class EarlyStoppingSettings(Section):
-    """Ends training when the validation rows gain nothing more."""
+    """Stops training when the monitored metric stops improving."""
 
     PLACE: ClassVar[str] = "train.early_stopping"
 
     monitor: Annotated[str, About("loss, val_loss, val_accuracy (classes) or val_r2")] = "val_loss"
-    patience: Annotated[Epochs, About("epochs without anything better before the end")] = (
+    patience: Annotated[Epochs, About("stop after this many epochs without improvement")] = (
         defaults.PATIENCE
     )
-    min_delta: Annotated[Amount, About("what counts as better")] = 0.0
-    restore_best: Annotated[bool, About("whether the weights of the best epoch are kept")] = True
+    min_delta: Annotated[Amount, About("smallest change that counts as an improvement")] = 0.0
+    restore_best: Annotated[bool, About("whether to restore the weights of the best epoch")] = True
 
 
 @dataclass(frozen=True)
 class ConvergenceSettings(Section):
-    """Ends training when it has converged; 0 never does."""
+    """Stops training when it has converged; 0: off."""
 
     PLACE: ClassVar[str] = "train.convergence"
 
-    loss: Annotated[Amount, About("change of the loss in an epoch, relative above 1")] = 0.0
+    loss: Annotated[
+        Amount, About("change of the loss in an epoch; relative if the loss is above 1")
+    ] = 0.0
     gradient: Annotated[Amount, About("norm of the gradient over all training rows")] = 0.0
-    parameters: Annotated[Amount, About("movement of the weights in an epoch")] = 0.0
-    patience: Annotated[Epochs, About("epochs in which that holds, one after the other")] = 1
+    parameters: Annotated[Amount, About("change of the weights in an epoch")] = 0.0
+    patience: Annotated[Epochs, About("consecutive epochs for which this must hold")] = 1
 
     @property
     def wanted(self) -> dict[str, float]:
@@ -181,40 +188,44 @@ class ConvergenceSettings(Section):
 
 @dataclass(frozen=True)
 class GuardSettings(Section):
-    """Goes back to the last good epoch when training diverges, with a smaller learning rate."""
+    """Rolls back to the last good epoch when training diverges, and lowers the learning rate."""
 
     PLACE: ClassVar[str] = "train.guard"
 
-    most: Annotated[Annotated[int, Within(0, 100)], About("so many returns; 0: no guard")] = 0
+    most: Annotated[
+        Annotated[int, Within(0, 100)], About("maximum number of rollbacks; 0: off")
+    ] = 0
     lr_factor: Annotated[
-        Annotated[float, Within(1e-6, 0.999)], About("of the learning rate, at each return")
+        Annotated[float, Within(1e-6, 0.999)],
+        About("multiplies the learning rate at each rollback"),
     ] = 0.5
     factor: Annotated[
-        Annotated[float, Within(1.001)], About("a loss so many times the best one is bad")
+        Annotated[float, Within(1.001)], About("a loss this many times the best one is bad")
     ] = 3.0
-    patience: Annotated[Epochs, About("bad epochs that make a divergence")] = 3
+    patience: Annotated[Epochs, About("consecutive bad epochs that count as divergence")] = 3
 
 
 @dataclass(frozen=True)
 class TrainSettings(Section):
-    """How the weights are found."""
+    """Training."""
 
     PLACE: ClassVar[str] = "train"
 
-    epochs: Annotated[Epochs, About("at most so many")] = defaults.EPOCHS
+    epochs: Annotated[Epochs, About("maximum number of epochs")] = defaults.EPOCHS
     batch_size: Annotated[
         Annotated[int, Within(0, 1 << 24)] | Literal["all"] | Auto,
-        About("rows in one step; 1: stochastic, all (or 0): full batch"),
+        About("rows per step; 1: stochastic, all (or 0): full batch"),
     ] = "auto"
     lr: Annotated[Rate | Auto, About("learning rate")] = "auto"
-    loss: Annotated[Loss | Auto, About("auto: by the task")] = "auto"
+    loss: Annotated[Loss | Auto, About("auto: set by the task")] = "auto"
     accumulate: Annotated[
-        Annotated[int, Within(1, 100_000)], About("batches whose gradients make one step")
+        Annotated[int, Within(1, 100_000)],
+        About("batches whose gradients are accumulated into one step"),
     ] = 1
     label_smoothing: Annotated[
-        Annotated[float, Within(0.0, 0.95)], About("share of the target spread over all classes")
+        Annotated[float, Within(0.0, 0.95)], About("fraction of the target spread over all classes")
     ] = 0.0
-    time_limit: Annotated[Amount, About("seconds after which training ends; 0: no limit")] = 0.0
+    time_limit: Annotated[Amount, About("seconds after which training stops; 0: no limit")] = 0.0
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)

@@ -75,11 +75,12 @@ class Whole(Section):
 
 @dataclass(frozen=True)
 class Settings(Whole):
-    """The settings of a run. Equal settings and data give equal bits."""
+    """The settings of a run. The same settings and data give the same bits."""
 
-    name: Annotated[str, About("names the run folder")] = ""
+    name: Annotated[str, About("name for the run folder")] = ""
     seed: Annotated[
-        Annotated[int, Within(0, 2**63 - 1)], About("fixes split, first weights, order and dropout")
+        Annotated[int, Within(0, 2**63 - 1)],
+        About("seed of the split, initial weights, shuffling and dropout"),
     ] = 0
     data: DataSettings = field(default_factory=DataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
