@@ -23,13 +23,16 @@ ADAM = optim.Adam(MODEL.parameters(), lr=0.1)
 
 def test_paths() -> None:
     assert path_of("a/b", "the file") == path_of(Path("a/b"), "the file") == Path("a/b")
-    with pytest.raises(ConfigError, match=r"the file is None\n  help:  give a path"):
+    with pytest.raises(ConfigError, match=r"the file is None\n  help:  pass a path"):
         path_of(None, "the file")
 
 
 def test_folders_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
     assert user_path("~/a", "the file") == Path.home() / "a"
-    for wrong, said in (("~nobody-at-all/x", "is nobody's folder"), ("a\0b", "no zero character")):
+    for wrong, said in (
+        ("~nobody-at-all/x", "there is no user ~nobody-at-all"),
+        ("a\0b", "a null character"),
+    ):
         for taker in (lambda p: user_path(p, "the run"), cr.load_run, cr.resume, write_report):
             with pytest.raises(ConfigError, match=said):
                 taker(wrong)
@@ -74,7 +77,7 @@ def test_states() -> None:
     ],
 )
 def test_what_is_no_path(taker: Callable[[Any], Any], wrong: Any) -> None:
-    with pytest.raises(ConfigError, match=f" is {wrong}\n.*give a path"):
+    with pytest.raises(ConfigError, match=f" is {wrong}\n.*pass a path"):
         taker(wrong)
 
 

@@ -71,9 +71,9 @@ def test_constants_need_no_inputs() -> None:
 
 def test_values_must_fit() -> None:
     graph = Graph((X,), (X,))
-    with pytest.raises(ShapeError, match=r"'x' has shape \(3,\), its value \(4,\)"):
+    with pytest.raises(ShapeError, match=r"'x' has shape \(3,\), got a value of shape \(4,\)"):
         interpret(graph, [np.zeros(4, np.float32)])
-    with pytest.raises(ShapeError, match="1 inputs, 2 values"):
+    with pytest.raises(ShapeError, match="expected 1 input, got 2"):
         interpret(graph, [np.zeros(3, np.float32)] * 2)
 
 

@@ -115,7 +115,7 @@ def test_overloads_that_PyTorch_tells_apart() -> None:
         assert X.min(other).tolist() == [[1, 3], [3, 2]]
     for function in (X.var, X.std):
         for unbiased in (True, False):
-            with pytest.raises(ConfigError, match="correction=1, to divide by n correction=0"):
+            with pytest.raises(ConfigError, match="correction=0 to divide by n"):
                 function(unbiased)
     with pytest.raises(DTypeError):
         X.to(Y)  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def test_overloads_that_PyTorch_tells_apart() -> None:
 
 @pytest.mark.parametrize("name", ["sum", "mean", "amax", "argmax", "any", "norm", "softmax"])
 def test_a_truth_is_no_axis(name: str) -> None:
-    with pytest.raises(ShapeError, match=r"an axis is True\n.*\n.*give whole numbers"):
+    with pytest.raises(ShapeError, match=r"an axis is True\n.*\n.*pass whole numbers"):
         getattr(X, name)(dim=True)
 
 

@@ -15,7 +15,7 @@ def path_of(value: object, what: str) -> Path:
     """``value`` as a path. ConfigError, with ``what`` it is, if it is none."""
     if isinstance(value, str | os.PathLike):
         return Path(value)
-    raise ConfigError(f"{what} is {value!r}", help="give a path: text or a pathlib.Path")
+    raise ConfigError(f"{what} is {value!r}", help="pass a path: text or a pathlib.Path")
 
 
 def user_path(value: object, what: str) -> Path:
@@ -25,13 +25,13 @@ def user_path(value: object, what: str) -> Path:
     """
     path = path_of(value, what)
     if "\0" in str(path):
-        raise ConfigError(f"{what} is {str(path)!r}", help="a path holds no zero character")
+        raise ConfigError(f"{what} is {str(path)!r}", help="a path cannot contain a null character")
     try:
         return path.expanduser()
     except RuntimeError:
         raise ConfigError(
-            f"{what} is {str(path)!r}, and {path.parts[0]} is nobody's folder",
-            help="write the path in full, or ./ in front of a name that begins with ~",
+            f"{what} is {str(path)!r}, but there is no user {path.parts[0]}",
+            help="write the path in full, or put ./ in front of a name that starts with ~",
         ) from None
 
 

@@ -61,7 +61,7 @@ def _vjp(g: Node, y: Node) -> Sequence[Node | None]:
         raise GradientError(
             f"`{y.op}` has no derivative",
             where=str(y.location or ""),
-            help="keep it off the way to the loss, or stop the gradient in front of it",
+            help="keep it out of the path to the loss, or stop the gradient before it",
         )
     with at(y.location):  # the derivative belongs to the line that it is the derivative of
         return rule(g, y, *y.inputs, **y.params)

@@ -109,12 +109,12 @@ def compare(
             error = min(_distance(value, two), _distance(value, one)) / scales[i]
             if not error <= allowed:
                 raise VerifyError(
-                    f"{name} is off by {error:.2g} of its largest element, where rounding explains "
-                    f"{allowed:.2g}",
-                    help="this is a defect of the compiler; please report it",
+                    f"{name} is off by {error:.2g} of its largest element; rounding explains "
+                    f"at most {allowed:.2g}",
+                    help="this is a compiler bug; please report it",
                 )
         elif not np.array_equal(value, one):
-            raise VerifyError(f"{name} has other values than the interpreter gives")
+            raise VerifyError(f"{name} differs from what the interpreter computes")
 
 
 def _results(graph: Graph, values: Sequence[Array], precision: DType | None = None) -> list[Array]:

@@ -72,7 +72,7 @@ def _default_cache_dir() -> Path:
     # The XDG specification says that a relative path there must be ignored.
     if os.path.isabs(base):
         return Path(base) / "chainrule"
-    return user_path("~", "the folder of this user") / ".cache" / "chainrule"
+    return user_path("~", "the home folder") / ".cache" / "chainrule"
 
 
 def _parse_folder(text: str) -> Path:
@@ -96,7 +96,7 @@ CACHE: Variable[bool] = Variable(
     type="a switch (0 or 1)",
     default=lambda: True,
     default_text="1",
-    doc="Whether compiled programs are kept on disk and found again by the next process.",
+    doc="Whether compiled programs are cached on disk for later processes.",
     parse=_parse_switch,
 )
 CACHE_DIR: Variable[Path] = Variable(
@@ -104,7 +104,7 @@ CACHE_DIR: Variable[Path] = Variable(
     type="a folder",
     default=_default_cache_dir,
     default_text="`$XDG_CACHE_HOME/chainrule`, else `~/.cache/chainrule`",
-    doc="Where compiled programs are kept; created for this user alone (mode 0700).",
+    doc="Folder of the cache of compiled programs; created for this user only (mode 0700).",
     parse=_parse_folder,
 )
 COMPARE: Variable[bool] = Variable(
@@ -112,7 +112,7 @@ COMPARE: Variable[bool] = Variable(
     type="a switch (0 or 1)",
     default=lambda: False,
     default_text="0",
-    doc="Whether the first step of each program is compared with the interpreter, which is slow.",
+    doc="Whether the first step of each program is checked against the interpreter, which is slow.",
     parse=_parse_switch,
 )
 DUMP: Variable[Path | None] = Variable(
@@ -120,7 +120,7 @@ DUMP: Variable[Path | None] = Variable(
     type="a folder",
     default=lambda: None,
     default_text="nothing is written",
-    doc="Writes every stage of each compilation there as text: `000_00_trace.txt`, and so on.",
+    doc="Folder to dump every stage of each compilation to, as text: `000_00_trace.txt` and so on.",
     parse=_parse_optional_folder,
 )
 NO_COLOR: Variable[bool] = Variable(
@@ -129,23 +129,23 @@ NO_COLOR: Variable[bool] = Variable(
     # https://no-color.org: any non-empty value of NO_COLOR turns colour off.
     default=lambda: bool(os.environ.get("NO_COLOR")),
     default_text="1 if `NO_COLOR` is set, else 0",
-    doc="Whether terminal output is free of colour.",
+    doc="Whether to turn off colour in terminal output.",
     parse=_parse_switch,
 )
 NUM_THREADS: Variable[int | None] = Variable(
     "CHAINRULE_NUM_THREADS",
     type="a whole number of at least 1",
     default=lambda: None,
-    default_text="the processors this process may use (affinity and container quota counted)",
-    doc="How many threads run a compiled program. The results are the same bits for any number.",
+    default_text="the processors available to this process (affinity and container quota)",
+    doc="Number of threads that run a compiled program. It does not affect the results.",
     parse=_parse_optional_count,
 )
 SETTINGS: Variable[tuple[str, ...]] = Variable(
     "CHAINRULE_SETTINGS",
-    type="words such as `train.lr=0.003`, divided as a shell does",
+    type="words such as `train.lr=0.003`, split as in a shell",
     default=lambda: (),
     default_text="none",
-    doc="Settings of every run that is started: they win over `run.toml` and lose against options.",
+    doc="Settings for every new run; they override `run.toml`, and options override them.",
     parse=_parse_words,
 )
 
@@ -154,7 +154,7 @@ VERIFY: Variable[bool] = Variable(
     type="a switch (0 or 1)",
     default=lambda: False,
     default_text="0",
-    doc="Whether each program that is compiled is proved to read only what it has stored.",
+    doc="Whether to prove that each compiled program reads only what it has stored.",
     parse=_parse_switch,
 )
 

@@ -100,7 +100,9 @@ def load(
     """
     positions = [i for i, n in enumerate(graph.inputs) if n.params["kind"] == "state"]
     if len(positions) != len(states):
-        raise CompileError(f"the graph has {len(positions)} states, {len(states)} arrays came")
+        raise CompileError(
+            f"expected {len(positions)} state array{'s' * (len(positions) != 1)}, got {len(states)}"
+        )
     loose = {i for i, a in zip(positions, states, strict=True) if address(a) % ALIGNMENT}
     for i, node in enumerate(graph.inputs):
         large = node.size * node.dtype.itemsize > STAGED_BYTES

@@ -25,11 +25,14 @@ def interpret(
     may share memory with ``values``.
     """
     if len(values) != len(graph.inputs):
-        raise ShapeError(f"the graph has {len(graph.inputs)} inputs, {len(values)} values came")
+        raise ShapeError(
+            f"expected {len(graph.inputs)} input{'s' * (len(graph.inputs) != 1)}, got {len(values)}"
+        )
     for node, value in zip(graph.inputs, values, strict=True):
         if np.shape(value) != node.shape:
             raise ShapeError(
-                f"input {node.params['name']!r} has shape {node.shape}, its value {np.shape(value)}"
+                f"input {node.params['name']!r} has shape {node.shape}, "
+                f"got a value of shape {np.shape(value)}"
             )
     env = dict(zip(graph.inputs, values, strict=True))
     results = evaluate(graph.roots, env, precision)

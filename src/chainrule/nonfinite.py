@@ -56,7 +56,7 @@ class NonFinite:
 
     def __str__(self) -> str:
         if self.part == "data":
-            return f"the batch holds {self.kind}{self.rows_text()}"
+            return f"the batch contains {self.kind}{self.rows_text()}"
         if self.part == "state":
             return f"a parameter or buffer was {self.kind} before the step"
         layer = f" in {self.layer}" if self.layer else ""

@@ -36,7 +36,7 @@ LARGEST = 1 << 28  # bytes of a text file; a hundred thousand epochs take a tent
 DEEPEST = 60
 #: the largest whole number is about the largest float
 DIGITS = 308
-AGAIN = "it was changed or cut off after it was written; copy it again"
+AGAIN = "it was modified or truncated after it was written; copy it again"
 
 _SEAL = re.compile(r'\{(\s*)"checksum": "([0-9a-f]{64})",')
 
@@ -54,9 +54,9 @@ def file_bytes(path: Path, largest: int | None = None) -> bytes:
     with open(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError("it is no plain file")
+            raise OSError("it is not a regular file")
         if largest is not None and status.st_size > largest:
-            raise OSError(f"it has {status.st_size} bytes, and at most {largest} are read")
+            raise OSError(f"it has {status.st_size} bytes; the limit is {largest}")
         return file.read()
 
 
@@ -98,7 +98,7 @@ def checksum_of(content: bytes) -> str:
 
 
 def damaged(name: str, where: str, why: str) -> NoReturn:
-    raise StateError(f"{name} cannot be read: {why}", where=where, help=AGAIN)
+    raise StateError(f"cannot read {name}: {why}", where=where, help=AGAIN)
 
 
 # ------------------------------------------------------------------------------------- JSON
@@ -126,20 +126,20 @@ def parsed(text: str, name: str, where: str) -> Any:
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
-            damaged(name, where, "it holds half a character")
+            damaged(name, where, "it contains half a character")
     return value
 
 
 def _whole(text: str) -> int:
     if len(text) > DIGITS:
-        raise ValueError(f"it holds a number of {len(text)} digits")
+        raise ValueError(f"it contains a number of {len(text)} digits")
     return int(text)
 
 
 def _real(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError("it holds a number that is too large")
+        raise ValueError("it contains a number that is too large")
     return value
 
 
@@ -173,7 +173,7 @@ def parsed_toml(text: str) -> dict[str, Any]:
         if not level:
             return document
         if any(isinstance(v, int) and abs(v) >= 10**DIGITS for v in level):
-            raise ValueError("it holds a number that is too large")
+            raise ValueError("it contains a number that is too large")
         level = _below_all(level)
     raise ValueError("its values are nested too deeply")
 
@@ -213,7 +213,7 @@ def parsed_sealed(text: str, where: str, kind: Kind) -> dict[str, Any]:
     document = parsed(text, kind.what, where)
     if not isinstance(document, dict) or document.get("format") != kind.format:
         raise StateError(
-            f"{kind.what} is JSON of another kind",
+            f"{kind.what} is not the expected kind of JSON",
             where=where,
             help=f'a "format" of "{kind.format}" is expected; {AGAIN}',
         )
@@ -224,15 +224,15 @@ def parsed_sealed(text: str, where: str, kind: Kind) -> dict[str, Any]:
         seal = _SEAL.match(text)
         if seal is None or checksum_of(f"{{{text[seal.end() :]}".encode()) != seal[2]:
             raise StateError(
-                f"{kind.what} is not as it was written: its checksum is another",
+                f"{kind.what} was modified after it was written: its checksum does not match",
                 where=where,
-                help="it was changed by hand, damaged or cut off; copy it again",
+                help="it was edited by hand, damaged or truncated; copy it again",
             )
     if not 1 <= number <= kind.version:
         raise OtherVersionError(
-            f"version {version!r} of {kind.what} is not known, this is {kind.version}",
+            f"{kind.what} has version {version!r}, but this release supports {kind.version}",
             where=where,
-            help="it was written by a newer Chainrule; install that one",
+            help="it was written by a newer version of Chainrule; install that version",
         )
     return document
 
@@ -292,7 +292,7 @@ def check_shape(value: Any, shape: Shape, where: str) -> None:
     bad = mismatch(value, shape)
     if bad is not None:
         raise StateError(
-            f"`{bad}` is missing or of a wrong type",
+            f"`{bad}` is missing or of the wrong type",
             where=where,
-            help="it was changed by hand; copy it again or train again",
+            help="it was edited by hand; copy it again or train again",
         )

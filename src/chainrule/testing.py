@@ -40,16 +40,16 @@ def check_grads(
     if not isinstance(args, tuple | list):
         raise ConfigError(
             f"the arguments of check_grads are a {type(args).__name__}",
-            help="give a tuple: check_grads(f, (x,))",
+            help="pass a tuple: check_grads(f, (x,))",
         )
     if not is_whole(order) or order < 1:
-        raise ConfigError(f"order is {order!r}", help="give a whole number of at least 1")
+        raise ConfigError(f"order is {order!r}", help="pass a whole number of at least 1")
     with enable_grad():
         traced = trace_function(function, tuple(args), {}, varied=True)
     xs = [n for n in traced.arguments if n.dtype.is_float]
     ys = [n for n in traced.graph.outputs if n.dtype.is_float]
     if not xs or not ys:
-        raise GradientError("there is nothing to check: no real argument or no real result")
+        raise GradientError("nothing to check: no floating-point argument or result")
     rng = np.random.default_rng(seed)
     env = traced.environment(_leaves(traced, args))
     _check(ys, xs, env, rng, order, tolerance, depth=1)
@@ -99,7 +99,7 @@ def _check(
     theirs = central_slope(ys, [env[u] for u in us], env, directions)
     if not abs(ours - theirs) <= tolerance * max(1.0, abs(ours), abs(theirs)):
         raise GradientError(
-            f"derivatives of order {depth} disagree: backpropagation says {ours:.10g}, central "
+            f"derivatives of order {depth} disagree: backpropagation gives {ours:.10g}, central "
             f"differences say {theirs:.10g}",
             help="near a kink (relu at 0) neither is wrong: move the arguments away from it",
         )

@@ -84,7 +84,7 @@ def test_a_run_toml_is_checked_as_it_says(command: Command, folder: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing.csv"], "there is no file nothing.csv"),
+        (["nothing.csv"], "file not found: nothing.csv"),
         (["heart", "--target", "diseas"], "did you mean `disease`?"),
         (["heart", "train.lerning_rate=1"], "did you mean `train.lr`?"),
         (["heart", "more"], "is not KEY=VALUE"),

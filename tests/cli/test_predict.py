@@ -87,7 +87,7 @@ def test_a_missing_column_is_an_error(command: Command, folder: Path, last: list
     frame.to_csv(folder / "less.csv", index=False)
     result = command("predict", *last, "less.csv", "-o", "out.csv")
     assert result.exit_code == 2
-    assert "lacks column `thalch`" in result.stderr
+    assert "has no column `thalch`" in result.stderr
     assert "did you mean `thalach`" in result.stderr
     assert not (folder / "out.csv").exists()
 
@@ -217,7 +217,7 @@ def test_eval_needs_known_labels(command: Command, folder: Path, last: list[str]
     (folder / "labels.csv").write_text(text.replace(",no\n", ",none\n", 1))
     result = command("eval", *last, "labels.csv")
     assert result.exit_code == 2
-    assert "`none` is none of the classes" in result.stderr
+    assert "`none` is not a class of" in result.stderr
 
 
 EVIL = "[/b]\x1b[31m\x9b"

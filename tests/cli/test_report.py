@@ -78,10 +78,15 @@ def test_half_a_run(command: Command, run: Path) -> None:
 
 
 def test_no_run(command: Command, folder: Path) -> None:
-    for name in ("last", "none", folder / "none"):
+    missing = (
+        ("last", "no finished run"),
+        ("none", "no run named"),
+        (folder / "none", "there is no"),
+    )
+    for name, told in missing:
         result = command("report", name)
         assert result.exit_code == 2
-        assert "no finished run" in result.stderr
+        assert told in result.stderr
     result = command("report", folder)
     assert result.exit_code == 2
     assert "is not a run folder" in result.stderr

@@ -47,7 +47,7 @@ def test_every_state_is_listed(place: Path, command: Command) -> None:
     }  # fmt: skip
     assert "model.safetensors missing" in found["no-weights"]["trouble"]
     assert "resume" in found["killed"]["trouble"]
-    assert "`metrics` is missing or of a wrong type" in found["odd-parts"]["trouble"]
+    assert "`metrics` is missing or of the wrong type" in found["odd-parts"]["trouble"]
     [whole] = [line for name, line in found.items() if name[0].isdigit()]
     assert whole["status"] == "done"
     assert whole["epochs"] == 5

@@ -86,19 +86,19 @@ def test_files_that_work(
         ("t.csv", b"\xef\xbb\xbf\n\n", "is empty", "t.csv"),
         ("t.csv", b"a,b\n", "no rows", "t.csv"),
         ("t.csv", b"a,b", "no rows", "t.csv"),
-        ("t.csv", b"a,b\n1,2\n3\n", "a row has 1 cell, the header has 2", "t.csv:3"),
-        ("t.csv", b"a,b\n1,2\n3,4,5\n", "a row has 3 cells, the header has 2", "t.csv:3"),
+        ("t.csv", b"a,b\n1,2\n3\n", "a row has 1 cell, but the header has 2", "t.csv:3"),
+        ("t.csv", b"a,b\n1,2\n3,4,5\n", "a row has 3 cells, but the header has 2", "t.csv:3"),
         ("t.csv", b'a,b\n1,2\n"3,4\n', "quote is opened and never closed", "t.csv:3"),
         ("t.csv", b"a,a\n1,2\n", "two columns are named `a`", "t.csv"),
-        ("t.csv", b"1,2\n3,4\n", "numbers only", "t.csv:1"),
-        ("t.csv", b"a,b\n1,\x002\n", "zero byte", "t.csv:2"),
+        ("t.csv", b"1,2\n3,4\n", "only numbers", "t.csv:1"),
+        ("t.csv", b"a,b\n1,\x002\n", "null byte", "t.csv:2"),
         ("t.csv", b"a,b\n\xc3\xa9,1\n\xe9,2\n", "starts as UTF-8", "t.csv:3"),
         ("t.csv", b"PK\x03\x04....", "zip or Excel", "t.csv"),
-        ("t.csv", b"PAR1......PAR1", "is a Parquet file, in spite of its name", "t.csv"),
+        ("t.csv", b"PAR1......PAR1", "is a Parquet file, despite its name", "t.csv"),
         ("t.parquet", b"a,b\n1,2\n", "is not a Parquet file", "t.parquet"),
         ("t.parquet", b"", "is empty", "t.parquet"),
         ("t.parquet", b"PAR1\x00\x00\x00\x00", "damaged Parquet", "t.parquet"),
-        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 999, mtime=0)[:-20], "decompressed", "t.csv.gz"),
+        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 999, mtime=0)[:-20], "decompress", "t.csv.gz"),
         ("t.jsonl", b'{"a": 1}\n{"a": 2\n{"a": 3}\n', "not JSON", "t.jsonl:3"),
         ("t.jsonl", b'{"a": 1, "a": 2}\n', "not JSON", "t.jsonl:1"),
         ("t.jsonl", b"1\n2\n", "does not hold objects", "t.jsonl:1"),
@@ -116,7 +116,7 @@ def test_files_that_cannot_be_read(
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     write(tmp_path, "a,b\n1,2\n", "heart.csv")
-    with pytest.raises(DataError, match=r"there is no file .*hart.csv\n .*heart.csv"):
+    with pytest.raises(DataError, match=r"file not found: .*hart.csv\n .*heart.csv"):
         read_table(tmp_path / "hart.csv")
     with pytest.raises(DataError, match="did you mean `breast_cancer`"):
         read_table("brest_cancer")
@@ -127,7 +127,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 def test_the_encoding_is_said(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, "a,b\nx,1\nné,2\n".encode("latin-1")))
     assert [(f.code, f.evidence) for f in table.findings] == [
-        ("D113", "the first such letter is in line 3")
+        ("D113", "the first such character is in line 3")
     ]
 
 
@@ -267,7 +267,7 @@ class TestPython:
             ({"a": [1], "b": [1, 2]}, "different lengths"),
             ({"a": [[1], [2]]}, "holds a list in each cell"),
             ({"a": np.zeros((2, 2))}, "has shape"),
-            ({"a": "text"}, "one value"),
+            ({"a": "text"}, "a single value"),
             ({"a": np.array([1j])}, "complex"),
             ({}, "no columns"),
             ({"a": []}, "no rows"),

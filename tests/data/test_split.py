@@ -51,7 +51,7 @@ def test_the_seed_decides() -> None:
 
 
 def test_impossible_splits() -> None:
-    with pytest.raises(DataError, match="2 rows cannot be divided into 3 parts"):
+    with pytest.raises(DataError, match="2 rows cannot be split into 3 parts"):
         split_rows(2)
     with pytest.raises(DataError, match="1 row cannot"):
         split_rows(1)

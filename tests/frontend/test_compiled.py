@@ -297,12 +297,12 @@ def test_messages_may_show_tensors_while_a_function_is_compiled() -> None:
     assert seen == [
         "Tensor(traced, shape=(8, 4), dtype=f32) and Tensor(traced, shape=(), dtype=f32)"
     ]
-    with pytest.raises(cr.TraceError, match="no numbers"):
+    with pytest.raises(cr.TraceError, match="no values"):
         cr.compile(lambda x: f"{x.sum():.2f}", backend=interpreter_backend)(X)
 
 
 def test_what_is_no_function_is_not_compiled() -> None:
-    with pytest.raises(cr.TraceError, match="3 is no function"):
+    with pytest.raises(cr.TraceError, match="3 is not a function"):
         cr.compile(3)  # type: ignore[call-overload]
 
 

@@ -55,7 +55,7 @@ def test_every_operator_keeps_all_that_it_computes_or_refuses(name: str, mine: s
                 change(target, given)
             continue
         if KINDS[wanted.dtype] > KINDS[target.dtype]:
-            with pytest.raises(cr.DTypeError, match="cannot be changed in place"):
+            with pytest.raises(cr.DTypeError, match=r"cannot hold .* in place"):
                 change(target, given)
             assert target.tolist() == NUMBERS[mine].tolist()
         else:

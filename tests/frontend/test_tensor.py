@@ -139,7 +139,7 @@ def test_sign_of_bools_is_a_tensor_of_its_own() -> None:
 
 @pytest.mark.parametrize("value", [0.5, np.float32(2.0), cr.tensor(1.0)])
 def test_masked_fill_keeps_whole_numbers_whole(value: Any) -> None:
-    with pytest.raises(cr.DTypeError, match="a real number does not fit into i32"):
+    with pytest.raises(cr.DTypeError, match="a real number cannot be stored as i32"):
         cr.tensor([1, 2]).masked_fill(cr.tensor([True, False]), value)
 
 
@@ -164,7 +164,7 @@ def test_shape_errors_show_both_shapes_and_the_line() -> None:
     assert "test_tensor.py" in str(caught.value)
     with pytest.raises(cr.ShapeError, match="cannot be multiplied"):
         cr.zeros(2, 3) @ cr.zeros(2, 3)
-    with pytest.raises(cr.ShapeError, match="pieces of size 0 divide nothing"):
+    with pytest.raises(cr.ShapeError, match="invalid piece size 0"):
         cr.ones(4).split(0)
     with pytest.raises(cr.ShapeError, match=r"pieces \[1, 2\] do not add up to 4"):
         cr.ones(4).split([1, 2])
@@ -241,16 +241,16 @@ def test_indices_that_do_not_exist() -> None:
     with pytest.raises(cr.DTypeError, match="bool mask"):
         t[X > 0]
     for key in (1.5, "a", True, (0, np.float32(1.0))):
-        with pytest.raises(cr.DTypeError, match="no index"):
+        with pytest.raises(cr.DTypeError, match="invalid index"):
             t[key]
 
 
 @pytest.mark.parametrize("make", [cr.zeros, cr.ones, cr.rand, cr.randn])
 @pytest.mark.parametrize("shape", [(-1,), (2, -3), (1.5,), ("3",)])
 def test_shapes_that_do_not_exist(make: Any, shape: Any) -> None:
-    with pytest.raises(cr.ShapeError, match="no Tensor of shape"):
+    with pytest.raises(cr.ShapeError, match="invalid shape"):
         make(*shape)
-    with pytest.raises(cr.ShapeError, match="no Tensor of shape"):
+    with pytest.raises(cr.ShapeError, match="invalid shape"):
         cr.compile(lambda t: t + make(*shape), backend=interpreter_backend)(X)
 
 

@@ -89,7 +89,7 @@ def test_names_and_files_may_hold_anything() -> None:
         ("%0 = neg(%7) : f32[2]", "%7 is not defined"),
         ("%0 = iota() {axis=?} : i32[2]", "column 19"),
         ("%0 = iota( : i32[2]", "line 1, column 12"),
-        ("%0 = what() : i32[2]", "no primitive `what`"),
+        ("%0 = what() : i32[2]", "unknown primitive `what`"),
         ("%0 = iota() {axis=0} : i32[2]", "line 1: iota.*shape"),
         ("roots %0", "a node, inputs, outputs or updates"),
     ],

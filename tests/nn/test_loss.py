@@ -218,7 +218,7 @@ def test_margins_of_one_example_and_of_no_power() -> None:
 
 def test_scores_of_a_single_number() -> None:
     for loss in (F.cross_entropy, F.nll_loss):
-        with pytest.raises(cr.ShapeError, match="a single number holds no scores"):
+        with pytest.raises(cr.ShapeError, match="a single number cannot hold class scores"):
             loss(cr.tensor(1.0), np.array(0))
 
 

@@ -159,7 +159,7 @@ def test_custom_parameters_and_buffers() -> None:
 def test_names_under_which_nothing_could_be_found() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     for name, part in (("parameters", nn.Linear(1, 1)), ("forward", nn.Parameter([1.0]))):
-        with pytest.raises(cr.StateError, match="has something of that name"):
+        with pytest.raises(cr.StateError, match="already has an attribute of that name"):
             setattr(model, name, part)
     for wrong in ("", "a.b", 3):
         with pytest.raises(cr.StateError, match="a name without dots"):

@@ -126,6 +126,6 @@ WRONG = {
 def test_a_member_stays_of_its_kind(name: str) -> None:
     member, make = WRONG[name]
     mixed = Mixed()
-    with pytest.raises(cr.StateError, match=f"'{member}' of Mixed cannot become"):
+    with pytest.raises(cr.StateError, match=f"'{member}' of Mixed cannot be set to"):
         setattr(mixed, member, make())
     assert order(mixed) == order(Mixed())

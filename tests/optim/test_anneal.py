@@ -216,7 +216,7 @@ def test_before_the_first_step() -> None:
     assert (x.item(), optimizer.best_loss, optimizer.acceptance) == (2.5, math.inf, 0.0)
     fresh = json.loads(json.dumps(optimizer.state_dict()["annealing"]))
     assert fresh["best_loss"] is None
-    with pytest.raises(ConfigError, match="no closure"):
+    with pytest.raises(ConfigError, match="needs a closure"):
         optimizer.step()
 
 

@@ -171,7 +171,7 @@ def test_nothing_else_while_swapped() -> None:
             lambda: average.copy_to([parameter(1.0)]),
             lambda: average.swapped().__enter__(),
         ):
-            with pytest.raises(StateError, match="the averages stand in the model"):
+            with pytest.raises(StateError, match="currently holds the averages"):
                 action()
 
 
@@ -216,7 +216,7 @@ def test_foreign_states_are_refused() -> None:
         average.load_state_dict(optim.EMA([parameter(1.0)]).state_dict())
     with pytest.raises(StateError, match="not the state of an average"):
         average.load_state_dict({"weight": 1})
-    with pytest.raises(StateError, match="do not fit"):
+    with pytest.raises(StateError, match="do not match"):
         average.copy_to([parameter(1.0)])
 
 
@@ -226,7 +226,7 @@ def test_foreign_states_are_refused() -> None:
         (lambda p: optim.EMA(p, 1.0), r"decay is 1\.0"),
         (lambda p: optim.EMA(p, -0.1), r"decay is -0\.1"),
         (lambda p: optim.EMA(p, "high"), "decay is 'high'"),
-        (lambda p: optim.EMA(p, warmup=True, debias=True), "give one"),
+        (lambda p: optim.EMA(p, warmup=True, debias=True), "cannot be combined"),
         (lambda p: optim.SWA(p, start=0), "start is 0"),
         (lambda p: optim.SWA(p, every=-2), "every is -2"),
         (lambda p: optim.EMA([]), "no parameters"),

@@ -298,11 +298,11 @@ def test_foreign_states_are_refused() -> None:
 
 
 def test_a_model_is_not_its_parameters() -> None:
-    with pytest.raises(ConfigError, match="an optimizer got Linear for its parameters"):
+    with pytest.raises(ConfigError, match="the optimizer got a Linear for its parameters"):
         optim.SGD(nn.Linear(2, 1), lr=0.1)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="an optimizer got Linear for its parameters"):
+    with pytest.raises(ConfigError, match="the optimizer got a Linear for its parameters"):
         optim.SGD([{"params": nn.Linear(2, 1)}], lr=0.1)
-    with pytest.raises(ConfigError, match="an optimizer got NoneType for its parameters"):
+    with pytest.raises(ConfigError, match="the optimizer got a NoneType for its parameters"):
         optim.SGD([{"lr": 0.1}])
 
 

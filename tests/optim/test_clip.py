@@ -198,7 +198,7 @@ def test_made_from_configuration(
         ({}, "in 0 ways"),
         ({"value": 0.0}, "limit of a clip is 0.0"),
         ({"norm": "much"}, "limit of a clip is 'much'"),
-        ({"value": 1.0, "norm_type": 2.0}, "no way of clipping 'norm_type'"),
+        ({"value": 1.0, "norm_type": 2.0}, "unknown clipping method 'norm_type'"),
         ({"global_norm": 1.0, "norm_type": -1.0}, "norm_type is -1.0"),
         ({"adaptive": 0.1, "eps": -1.0}, "eps is -1.0"),
     ],

@@ -122,7 +122,7 @@ def test_foreign_states_are_refused() -> None:
         wrapped.load_state_dict(wrapped.optimizer.state_dict())
     state = wrapped.state_dict()
     state["lookahead"]["slow"] = {0: np.zeros(2)}
-    with pytest.raises(StateError, match="do not fit"):
+    with pytest.raises(StateError, match="do not match"):
         wrapped.load_state_dict(state)
 
 

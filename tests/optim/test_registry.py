@@ -59,10 +59,14 @@ def test_settings_come_from_files_as_lists() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("adm", {}, "no optimizer 'adm'(.|\n)*did you mean 'adam'"),
+        ("adm", {}, "unknown optimizer 'adm'(.|\n)*did you mean 'adam'"),
         ("rmspropp", {}, "did you mean 'rmsprop'"),
-        ("adam", {"beta": (0.9, 0.99)}, "no optimizer setting 'beta'(.|\n)*did you mean 'betas'"),
-        ("sgd", {"params": []}, "no optimizer setting 'params'"),
+        (
+            "adam",
+            {"beta": (0.9, 0.99)},
+            "unknown optimizer setting 'beta'(.|\n)*did you mean 'betas'",
+        ),
+        ("sgd", {"params": []}, "unknown optimizer setting 'params'"),
         ("adadelta", {"rho": 1.0}, "rho is 1.0"),
         ("adafactor", {"eps": 1e-3}, "eps is 0.001"),
         ("adafactor", {"eps": (None, -1.0)}, "eps is"),

@@ -84,7 +84,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(
     folder: Path, filled: Path, mode: int
 ) -> None:
     folder.chmod(mode)
-    with pytest.warns(RuntimeWarning, match="others may write to it"):
+    with pytest.warns(RuntimeWarning, match="other users can write to it"):
         assert Cache(folder).get(KEY) is None
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # once is enough

@@ -149,7 +149,7 @@ def test_columns_that_say_the_same(table: Any) -> None:
 def test_constant_columns_and_gaps(table: Any) -> None:
     thin = np.where(np.arange(240) % 4 == 0, np.asarray(table["age"]), np.nan)
     found = of_table({**table, "land": ["NL"] * 240, "thin": thin}, "data.target=ill")
-    assert "column `land` has one value only and is left out" in found["constant columns"].evidence
+    assert "column `land` has only one value and is left out" in found["constant columns"].evidence
     assert found["missing values"].status == "warning"
     assert found["missing values"].facts["shares"]["thin"] == 0.75
     assert "data.columns.thin=ignored" in found["missing values"].remedies[0]

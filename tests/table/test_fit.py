@@ -127,7 +127,7 @@ def test_order_of_columns_and_extra_ones_do_not_matter(fitted: Predictor, table:
 
 def test_a_missing_column_is_named(fitted: Predictor, table: Any) -> None:
     less = {name: values for name, values in table.items() if name != "income"}
-    with pytest.raises(DataError, match="lacks column `income`"):
+    with pytest.raises(DataError, match="has no column `income`"):
         fitted.predict(less)
 
 

@@ -168,7 +168,7 @@ def test_two_writers(tmp_path: Path) -> None:
 def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StateError, match="cannot be written"),
+        pytest.raises(StateError, match="cannot write checkpoints"),
         Checkpoints(tmp_path / "file").writing(resume=False),
     ):
         pass
@@ -190,7 +190,10 @@ def test_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert steps(store) == [10]
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", refuse)
-        with pytest.raises(StateError, match="cannot be written"), store.writing(resume=True):
+        with (
+            pytest.raises(StateError, match="cannot write checkpoints"),
+            store.writing(resume=True),
+        ):
             pass
 
 

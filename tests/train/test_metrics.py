@@ -113,6 +113,6 @@ def test_resolve() -> None:
     mine = resolve(bias)
     assert mine.name == "bias"
     assert mine(np.array([1.0]), Scores(np.array([3.0]), "identity")) == 2.0
-    with pytest.raises(ConfigError, match="no metric 'acuracy'") as raised:
+    with pytest.raises(ConfigError, match="unknown metric 'acuracy'") as raised:
         resolve("acuracy")
     assert "did you mean 'accuracy'" in str(raised.value)

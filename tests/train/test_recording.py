@@ -93,7 +93,7 @@ def test_csv_of_a_resumed_training_has_every_epoch_once(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="cannot be written"):
+    with pytest.raises(StateError, match="cannot write"):
         linear_trainer().fit(
             line(), callbacks=[CSVLogger(tmp_path / "no" / "log.csv")], verbose=False
         )
@@ -104,7 +104,7 @@ def test_a_callback_with_a_set_in_its_state(tmp_path: Path) -> None:
         def state(self) -> dict[str, Any]:
             return {"seen": {1}}
 
-    with pytest.raises(StateError, match="a set cannot be kept in a checkpoint"):
+    with pytest.raises(StateError, match="a set cannot be stored in a checkpoint"):
         linear_trainer().fit(
             line(), callbacks=[Odd()], verbose=False, checkpoints=Checkpoints(tmp_path)
         )

@@ -237,7 +237,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, small_disk: An
             if epoch == 3:
                 small_disk(500)
 
-    with pytest.raises(StateError, match="cannot be written") as raised:
+    with pytest.raises(StateError, match="cannot write checkpoints") as raised:
         fit(new_trainer(), store, Fill())
     assert "has room" in raised.value.help
     small_disk(resource.RLIM_INFINITY)

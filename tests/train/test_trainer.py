@@ -184,7 +184,7 @@ def test_divergence_is_named() -> None:
         (np.array([0, 1, 3, 1]), DataError, "holds 3, but the model has 3 outputs"),
         (np.array([0, 1, -1, 1]), DataError, "holds -1"),
         (np.array([0, 1, 0.5, 1]), DataError, "0.5, which is not a class index"),
-        (np.zeros((4, 2), int), ShapeError, "do not fit outputs"),
+        (np.zeros((4, 2), int), ShapeError, "do not match outputs"),
         (np.array([0, 1, np.nan, 1]), DataError, "nan"),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_target_without_its_unit_axis_is_not_broadcast() -> None:
     x, y = line(16)
     flat = trainer.evaluate((x, y))["loss"]
     assert flat == trainer.evaluate((x, y[:, None]))["loss"]
-    with pytest.raises(ShapeError, match="do not fit outputs"):
+    with pytest.raises(ShapeError, match="do not match outputs"):
         trainer.evaluate((x, np.stack([y, y], axis=1)))
 
 
@@ -233,7 +233,7 @@ def test_shapes_are_checked_before_the_first_step() -> None:
 def test_settings_that_cannot_be() -> None:
     model = nn.Linear(2, 1)
     optimizer = optim.SGD(model.parameters())
-    with pytest.raises(ConfigError, match="no loss 'cross_entrpy'") as raised:
+    with pytest.raises(ConfigError, match="unknown loss 'cross_entrpy'") as raised:
         Trainer(model, "cross_entrpy", optimizer)
     assert "did you mean 'cross_entropy'" in str(raised.value)
     with pytest.raises(ConfigError, match="the loss is"):

@@ -67,12 +67,12 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
         raise StateError(
             f"{text!r} is ambiguous: {len(matching)} runs end with it",
             where=str(runs_dir),
-            help=f"give more of the name: {', '.join(r.name for r in matching[-5:])}",
+            help=f"pass more of the name: {', '.join(r.name for r in matching[-5:])}",
         )
     if path.is_dir():
         raise StateError(
             f"{path} is not a run folder: it has no run.json",
-            help="give a folder written by chainrule train",
+            help="pass a folder written by chainrule train",
         )
     raise StateError(f"no run named {text!r}", where=str(runs_dir), help=_hint(text, runs))
 

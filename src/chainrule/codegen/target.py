@@ -96,7 +96,7 @@ def target_for(cpu: str | None = None, triple: str | None = None) -> Target:
         return host_target()
     if cpu not in _NAMED:
         raise CompileError(
-            f"no processor called {cpu!r} is known",
+            f"unknown processor {cpu!r}",
             help=f"use one of: host, {', '.join(sorted(_NAMED))}",
         )
     vector_bytes, registers, fma = _NAMED[cpu]
@@ -138,7 +138,7 @@ def _parse(text: str, target: Target, machine: llvm.TargetMachine) -> llvm.Modul
         module.verify()
     except RuntimeError as error:
         raise CompileError(
-            f"the generated code is not valid: {error}",
-            help="this is a defect of chainrule; please report it with the program that caused it",
+            f"the generated code is invalid: {error}",
+            help="this is a bug in chainrule; please report it with the program that caused it",
         ) from error
     return module

@@ -38,7 +38,7 @@ BUNDLED: dict[str, Bundled] = {
             "heart",
             target="disease",
             task="binary",
-            about="heart disease of 918 patients in four hospitals (UCI)",
+            about="heart disease in 918 patients from four hospitals (UCI)",
             missing={"chol": (0,)},
         ),
         Bundled(
@@ -51,7 +51,7 @@ BUNDLED: dict[str, Bundled] = {
             "diabetes",
             target="progression",
             task="regression",
-            about="progression of diabetes in 442 patients within a year (Efron et al.)",
+            about="progression of diabetes in 442 patients over a year (Efron et al.)",
         ),
     )
 }
@@ -61,7 +61,7 @@ def bundled(name: str) -> Bundled:
     """The bundled table ``name``; DataError with the nearest name when there is none."""
     if name not in BUNDLED:
         raise DataError(
-            f"there is no bundled table `{name}`",
+            f"no bundled table named `{name}`",
             help=column_hint(name, list(BUNDLED)).replace("the columns are", "there are"),
         )
     return BUNDLED[name]

@@ -62,8 +62,8 @@ def notice_missing_spike(table: Table, column: str, findings: list[Finding]) -> 
                 Finding(
                     "D106",
                     "warning",
-                    f"{shown} in column `{column}` may mean that nothing was measured",
-                    f"{rows} of {stats.rows} rows are {shown}, all others lie between {low:g} "
+                    f"{shown} in column `{column}` may stand for missing data",
+                    f"{rows} of {stats.rows} rows are {shown}; all others lie between {low:g} "
                     f"and {high:g}",
                     f"missing = {{ {column} = [{shown}] }}",
                 )
@@ -81,7 +81,7 @@ def notice_repeated_rows(table: Table, findings: list[Finding]) -> None:
                 "D118",
                 "warning" if copies > 0.02 * table.n_rows else "info",
                 f"{copies} of {table.n_rows} rows are exact copies of earlier rows",
-                "a random split puts copies on both sides, which makes the test too easy",
+                "a random split puts copies on both sides, so the test is too easy",
                 '--query "SELECT DISTINCT * FROM data"',
             )
         )

@@ -53,12 +53,12 @@ def _pairs(source: object, names: Sequence[str] | None) -> list[tuple[str, NDArr
         width = source.shape[1]
         names = list(names) if names is not None else [f"x{i}" for i in range(width)]
         if len(names) != width:
-            raise DataError(f"{len(names)} column names were given for {width} columns")
+            raise DataError(f"got {len(names)} column names for {width} columns")
         return [(name, source[:, i]) for i, name in enumerate(names)]
     shape = f" of shape {source.shape}" if isinstance(source, np.ndarray) else ""
     raise DataError(
         f"a {type(source).__name__}{shape} is not a table",
-        help="give a path, a data frame of polars or pandas, a pyarrow table, a dict of columns or "
+        help="pass a path, a data frame of polars or pandas, a pyarrow table, a dict of columns or "
         "a 2-D array",
     )
 
@@ -79,7 +79,7 @@ def _as_array(name: str, values: Any) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         return values
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
-        raise DataError(f"column `{name}` is one value, not a list of them")
+        raise DataError(f"column `{name}` is a single value, not a list")
     if is_frame(values, "pandas", ("Series",)):
         return _pandas_values(values)
     if is_frame(values, "polars", ("Series",)):
@@ -93,7 +93,7 @@ def _column(name: str, values: NDArray[Any]) -> Column:
     if values.ndim != 1:
         raise DataError(
             f"column `{name}` has shape {values.shape}",
-            help="a column is one-dimensional; give each of its parts a name of its own",
+            help="columns are one-dimensional; split it into columns with names of their own",
         )
     if isinstance(values, np.ma.MaskedArray):
         plain = values.data.astype(object)
@@ -113,7 +113,7 @@ def _column(name: str, values: NDArray[Any]) -> Column:
         return name, np.ascontiguousarray(seconds, dtype=np.float64), ""
     if kind in "USO":
         return _object_column(name, values.astype(object))
-    raise DataError(f"column `{name}` has dtype {values.dtype}, which is not a table's")
+    raise DataError(f"column `{name}` has dtype {values.dtype}, which tables do not support")
 
 
 def _is_missing(value: object) -> bool:
@@ -147,7 +147,7 @@ def _object_column(name: str, values: NDArray[Any]) -> Column:
         raise DataError(
             f"column `{name}` mixes types: it starts with {kinds[0]} and then has {kinds[odd]}",
             where=f"row {row + 1}: {values[row]!r}",
-            help="give every value of a column the same type, and None where there is none",
+            help="all values of a column need the same type, with None for missing ones",
         )
     if kinds[0] == "a number":
         present = [v for v, m in zip(values, missing, strict=True) if not m]
@@ -162,7 +162,7 @@ def _object_column(name: str, values: NDArray[Any]) -> Column:
     if kinds[0] not in ("text", "a truth value"):
         raise DataError(
             f"column `{name}` holds {kinds[0]} in each cell",
-            help="a cell holds a number, a truth value, text or a date",
+            help="a cell must be a number, a boolean, text or a date",
         )
     texts = np.empty(len(values), dtype=object)
     texts[:] = [None if m else _text(name, v) for v, m in zip(values, missing, strict=True)]

@@ -126,7 +126,7 @@ class _Fitter:
             for name, counter in zip(self.texts, counted.categories, strict=True):
                 counter.update(chunk[name])
         if not counted.rows:
-            raise DataError("there are no training rows", where=self.table.name)
+            raise DataError("no training rows", where=self.table.name)
         for chunk in self.chunks(self.numeric + self.dates):
             if self.numeric:
                 counted.numbers.add_deviations(_stack(chunk, self.numeric))
@@ -168,7 +168,7 @@ class _Fitter:
             raise DataError(
                 "no column varies in the training rows, so there is nothing to learn from",
                 where=self.table.name,
-                help="give more rows, or other columns",
+                help="provide more rows, or other columns",
             )
         return kept
 
@@ -178,7 +178,7 @@ class _Fitter:
         mean, std, count = float(moments.mean[i]), float(moments.std[i]), int(moments.count[i])
         if not np.isfinite([mean, std]).all():
             raise DataError(
-                f"the numbers of column `{name}` are too large to add up",
+                f"the numbers of column `{name}` are too large to sum",
                 where=self.table.name,
                 help="scale the column with a query, or ignore it",
             )
@@ -208,7 +208,7 @@ class _Fitter:
                 Finding(
                     "D204",
                     "warning",
-                    f"column `{name}` has more categories than are told apart",
+                    f"column `{name}` has more categories than can be distinguished",
                     f"{len(kept)} of {len(counter)} are kept, the most frequent ones",
                 )
             )

@@ -88,8 +88,8 @@ def divide(
     if classes is not None:
         findings += _notice_classes(schema, classes, parts)
     if len(usable) < FEW_ROWS:
-        message = f"{len(usable)} rows are few: results will vary from split to split"
-        findings.append(Finding("D112", "warning", message, fix="repeat with several seeds"))
+        message = f"{len(usable)} rows are few; results will vary between splits"
+        findings.append(Finding("D112", "warning", message, fix="train with several seeds"))
     return Division(table, schema, usable, values, parts, tuple(findings))
 
 
@@ -137,11 +137,11 @@ def _notice_classes(schema: Schema, codes: NDArray[np.int64], parts: Split) -> l
     counts = np.bincount(codes, minlength=len(labels))
     rare = [f"{label}: {n}" for label, n in zip(labels, counts, strict=True) if n < FEW_OF_A_CLASS]
     if rare:
-        message = f"{len(rare)} of {len(labels)} classes have very few rows and cannot be judged"
+        message = f"{len(rare)} of {len(labels)} classes have very few rows and cannot be evaluated"
         findings.append(Finding("D111", "warning", message, ", ".join(rare[:8])))
     trained = set(codes[parts.train].tolist())
     absent = [str(label) for i, label in enumerate(labels) if counts[i] and i not in trained]
     if absent:
-        message = "classes without a training row are never predicted"
+        message = "classes without training rows are never predicted"
         findings.append(Finding("D111", "warning", message, ", ".join(absent[:8])))
     return findings

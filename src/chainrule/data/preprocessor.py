@@ -128,7 +128,7 @@ class Preprocessor:
         for column in self.schema.columns:
             if column.name in used and column.name not in table.columns:
                 raise DataError(
-                    f"the table lacks column `{column.name}`, which the model was trained on",
+                    f"the table has no column `{column.name}`, which the model was trained on",
                     where=table.name,
                     help=column_hint(column.name, table.columns),
                 )
@@ -157,7 +157,7 @@ class Preprocessor:
         far = np.flatnonzero(np.abs(scaled) > FLOAT32_MAX)
         if len(far):
             raise DataError(
-                f"the target {values[far[0]]:g} is too far from the training rows to compute with",
+                f"the target {values[far[0]]:g} is too far from the training data to compute with",
                 help="correct the cell, or leave the row out with a query",
             )
         return scaled.astype(np.float32)
@@ -244,7 +244,7 @@ def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float,
     mean, std = float(moments.mean[0]), float(moments.std[0])
     if not np.isfinite([mean, std]).all():
         raise DataError(
-            f"the numbers of the target `{target.name}` are too large to add up",
+            f"the numbers of the target `{target.name}` are too large to sum",
             where=table.name,
             help="scale the target with a query",
         )
@@ -260,7 +260,7 @@ def read_target(
     """
     if target.name not in table.columns:
         raise DataError(
-            f"the table lacks the target `{target.name}`",
+            f"the table has no target column `{target.name}`",
             where=table.name,
             help=column_hint(target.name, table.columns),
         )
@@ -279,9 +279,9 @@ def read_target(
     rows = np.flatnonzero(~np.isnan(values)).astype(np.int64)
     if not len(rows):
         raise DataError(
-            f"no row has a target `{target.name}`",
+            f"no row has a value for the target `{target.name}`",
             where=table.name,
-            help="give rows with known answers",
+            help="provide rows with known targets",
         )
     return rows, values[rows]
 
@@ -299,7 +299,7 @@ def _class_codes(
         cell = keys[row]
         shown = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
         raise DataError(
-            f"`{shown}` is none of the classes of the target `{target.name}`",
+            f"`{shown}` is not a class of the target `{target.name}`",
             where=f"{table.name}, row {start + row + 1}",
             help=column_hint(shown, labels).replace("the columns are", "the classes are"),
         )
@@ -310,12 +310,12 @@ def _findings(tally: Tally, rows: int) -> list[Finding]:
     findings = []
     for column, count in tally.unseen.items():
         if count:
-            message = f"column `{column}` has categories that did not occur in training"
+            message = f"column `{column}` has categories not seen in training"
             evidence = f"{count} of {rows} rows, for example `{tally.examples[column]}`"
             findings.append(Finding("D201", "warning", message, evidence))
     for column, count in tally.newly_missing.items():
         if count:
-            message = f"values are missing in column `{column}`, which had all of them in training"
+            message = f"column `{column}` has missing values, but had none in training"
             findings.append(Finding("D202", "warning", message, f"{count} of {rows} rows"))
     for column, count in tally.infinite.items():
         if count:
@@ -323,7 +323,7 @@ def _findings(tally: Tally, rows: int) -> list[Finding]:
             findings.append(Finding("D108", "warning", message, f"{count} of {rows} rows"))
     for column, count in tally.far.items():
         if count:
-            message = f"numbers in column `{column}` lie far outside the training rows"
+            message = f"numbers in column `{column}` lie far outside the training range"
             evidence = f"{count} of {rows} rows are more than {FAR:g} standard deviations away"
             findings.append(Finding("D203", "warning", message, evidence))
     return findings

@@ -41,7 +41,7 @@ def select(table: Table, query: str) -> Table:
     twice = [n for n in table.columns if lowered.count(n.lower()) > 1]
     if twice:
         raise DataError(
-            f"columns {', '.join(twice)} differ only in case, which SQL cannot tell",
+            f"columns {', '.join(twice)} differ only in case, which SQL cannot distinguish",
             where="query",
             help="rename one of them",
         )

@@ -45,7 +45,7 @@ def load(text: str, where: str) -> tuple[Schema, tuple[Encoder, ...], float, flo
     top = reader.record(document, "", "format", "version", "fitted_rows", "columns", "missing",
                         "target", "encoders")  # fmt: skip
     if top["format"] != FORMAT or top["version"] != VERSION:
-        reader.fail("format", f"{top['format']!r} version {top['version']!r} is not known")
+        reader.fail("format", f"{top['format']!r} version {top['version']!r} is unknown")
     columns = tuple(
         reader.column(c, f"columns[{i}]") for i, c in enumerate(reader.list(top, "columns"))
     )
@@ -66,9 +66,9 @@ class _Reader:
 
     def fail(self, place: str, problem: str) -> NoReturn:
         raise StateError(
-            f"the saved preprocessing cannot be read: {problem}",
+            f"cannot read the saved preprocessing: {problem}",
             where=f"{self.where}: {place}" if place else self.where,
-            help="it was changed by hand or written by another version; train again",
+            help="it was edited by hand or written by a different version; train again",
         )
 
     def record(self, value: object, place: str, *keys: str) -> dict[str, Any]:

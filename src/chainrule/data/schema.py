@@ -102,10 +102,10 @@ def infer_schema(
             columns.append(_infer_column(table, name, findings))
     if all(c.kind == "ignored" for c in columns):
         raise DataError(
-            "no column is left to learn from",
+            "no columns are left to learn from",
             where=table.name,
             help="; ".join(f.message for f in findings)
-            or ("every other column is ignored" if columns else "the table has the target only"),
+            or ("every other column is ignored" if columns else "the table has only the target"),
         )
     schema = Schema(tuple(columns), goal, {c: tuple(v) for c, v in missing.items()})
     for column in schema.inputs:
@@ -144,7 +144,7 @@ def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
                     "D119",
                     "info",
                     f"column `{name}` looks like a code and is treated as a category",
-                    f"whole numbers, {stats.distinct} different",
+                    f"integers, {stats.distinct} distinct",
                     f'columns.{name} = {{ type = "number" }}',
                 )
             )
@@ -171,7 +171,7 @@ def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:
             fix=f"select its parts with a query, for example {name}[1] or {name}.part",
         )
     if stats.distinct == 1 and stats.present == stats.rows:
-        return Finding("D101", "info", f"column `{name}` has one value only and is left out")
+        return Finding("D101", "info", f"column `{name}` has only one value and is left out")
     unique = stats.distinct == stats.present and stats.present >= SOME_ROWS
     if stats.storage == "number":
         if unique and stats.whole and (ID_NAME.search(name) or name == "column1"):
@@ -179,20 +179,20 @@ def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:
                 "D103",
                 "info",
                 f"column `{name}` numbers the rows and is left out",
-                f"{stats.distinct} whole numbers, all different",
+                f"{stats.distinct} integers, all distinct",
                 f'columns.{name} = {{ type = "number" }}',
             )
         return None
     if stats.storage != "text":
         return None
     mostly_unique = stats.distinct > 0.9 * stats.present and stats.present >= SOME_ROWS
-    counted = f"{stats.distinct} different values in {stats.present} rows"
+    counted = f"{stats.distinct} distinct values in {stats.present} rows"
     long = stats.text_length > FREE_TEXT_LENGTH * stats.present
     if stats.distinct > MAX_TEXT_CATEGORIES or (long and mostly_unique):
         code, what = ("D104", "is free text") if long else ("D103", "has too many values")
         return Finding(code, "warning", f"column `{name}` {what} and is left out", counted, keep)
     if mostly_unique:
-        message = f"column `{name}` names the rows and is left out"
+        message = f"column `{name}` identifies the rows and is left out"
         return Finding("D103", "info", message, counted, keep)
     return None
 
@@ -201,8 +201,8 @@ def _uncertain_dates(name: str, stats: ColumnStats) -> Finding:
     return Finding(
         "D115",
         "warning",
-        f"the dates of column `{name}` fit two orders of day and month",
-        f"read as {stats.date_format}; {stats.other_date_format} fits every row too",
+        f"the dates in column `{name}` are ambiguous: day and month may be swapped",
+        f"read as {stats.date_format}; {stats.other_date_format} would also fit every row",
         f"--query \"SELECT * REPLACE (strptime({name}, '{stats.other_date_format}') AS {name}) "
         'FROM data"',
     )
@@ -218,8 +218,8 @@ def _notice_number_like(
             Finding(
                 "D116",
                 "info",
-                f"column `{name}` is stored as text but reads as numbers; it stays text",
-                f"{stats.distinct} different values",
+                f"column `{name}` is stored as text but contains only numbers; it stays text",
+                f"{stats.distinct} distinct values",
                 f'columns.{name} = {{ type = "number" }}',
             )
         )

@@ -36,7 +36,7 @@ FOREIGN = {
     b"ARROW1": ("an Arrow file", "save it as Parquet, or read it with pyarrow and pass the table"),
     b"SQLite": ("an SQLite database", "export the table as csv"),
     b"\x28\xb5\x2f\xfd": ("compressed with zstd", "decompress it, or use gzip"),
-    b"%PDF": ("a PDF file", "give the table itself"),
+    b"%PDF": ("a PDF file", "pass the table itself"),
 }
 
 
@@ -69,9 +69,9 @@ def read_table(
 def _read_file(path: Path, name: str | None, queried: bool) -> Table:
     path = user_path(path, "the table")
     if path.is_dir():
-        raise DataError(f"{path} is a folder", help="give one csv, tsv, parquet or jsonl file")
+        raise DataError(f"{path} is a folder", help="pass a single csv, tsv, parquet or jsonl file")
     if not path.exists():
-        raise DataError(f"there is no file {path}", help=_similar_files(path))
+        raise DataError(f"file not found: {path}", help=_similar_files(path))
     try:
         gzipped = is_gzip(path)
         kind = _kind_of(path, gzipped)
@@ -84,7 +84,7 @@ def _read_file(path: Path, name: str | None, queried: bool) -> Table:
         else:
             names, findings = _load_csv(database, inspect_text(path), kind)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
     return _finish(database, name or path.name, names, findings, kind in ("csv", "tsv"), queried)
 
 
@@ -113,12 +113,12 @@ def _kind_of(path: Path, gzipped: bool) -> str:
             raise DataError(f"{path.name} is {what}", where=str(path), help=help)
     is_parquet = start.startswith(b"PAR1")
     if kind == "parquet" and not is_parquet:
-        problem = "is empty" if not start else "is not a Parquet file, in spite of its name"
-        raise DataError(f"{path.name} {problem}", where=str(path), help="check how it was made")
+        problem = "is empty" if not start else "is not a Parquet file, despite its name"
+        raise DataError(f"{path.name} {problem}", where=str(path), help="check how it was created")
     if is_parquet and kind != "parquet":
         if kind:
             raise DataError(
-                f"{path.name} is a Parquet file, in spite of its name",
+                f"{path.name} is a Parquet file, despite its name",
                 where=str(path),
                 help="rename it to .parquet",
             )
@@ -145,7 +145,7 @@ def _load_parquet(database: Database, path: Path, gzipped: bool) -> tuple[list[s
         raise DataError(
             f"{path.name} is a damaged Parquet file: {first_line(error)}",
             where=str(path),
-            help="it may be cut off; copy it again",
+            help="it may be truncated; copy it again",
         ) from None
 
 
@@ -218,7 +218,7 @@ def _load_csv(database: Database, text: TextFile, kind: str) -> tuple[list[str],
             Finding(
                 "D117",
                 "info",
-                f"columns without a name are called {', '.join(unnamed)}",
+                f"unnamed columns are called {', '.join(unnamed)}",
                 f"the first line of {text.path.name} has {len(unnamed)} empty cells",
             )
         )
@@ -233,7 +233,7 @@ def _csv_error(error: duckdb.Error, text: TextFile, width: int) -> DataError:
     if ragged:
         cells = int(ragged.group(1))
         return DataError(
-            f"a row has {cells} cell{'s' * (cells != 1)}, the header has {width}",
+            f"a row has {cells} cell{'s' * (cells != 1)}, but the header has {width}",
             where=where,
             help="add or remove a delimiter there, or put the cell that holds one in quotes",
         )
@@ -264,8 +264,8 @@ def _encoding_findings(text: TextFile) -> list[Finding]:
             "D113",
             "warning",
             f"{text.path.name} is not UTF-8; it was read as {shown}",
-            f"the first such letter is in line {text.odd_line}",
-            "save the file as UTF-8 if letters look wrong",
+            f"the first such character is in line {text.odd_line}",
+            "save the file as UTF-8 if characters look wrong",
         )
     ]
 

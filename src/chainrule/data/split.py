@@ -51,18 +51,19 @@ def split_rows(
     """
     if len(fractions) != 3 or min(fractions) < 0 or not 0.999 < sum(fractions) < 1.001:
         raise ConfigError(
-            f"the split {fractions} is not three fractions with sum 1", help="(0.7, 0.15, 0.15)"
+            f"the split {fractions} is not three fractions that add up to 1",
+            help="(0.7, 0.15, 0.15)",
         )
     if not fractions[0]:
         raise ConfigError("the split leaves no training rows", help="(0.7, 0.15, 0.15)")
     if seed < 0:
-        raise ConfigError(f"the seed is {seed}", help="a seed is 0 or greater")
+        raise ConfigError(f"the seed is {seed}", help="a seed must not be negative")
     n_val, n_test = (max(1, round(n * f)) if f else 0 for f in fractions[1:])
     n_train = n - n_val - n_test
     if n_train < 1:
         parts = sum(f > 0 for f in fractions)
         raise DataError(
-            f"{n} {unit}{'s' * (n != 1)} cannot be divided into {parts} parts",
+            f"{n} {unit}{'s' * (n != 1)} cannot be split into {parts} parts",
             help=f"at least {parts} {_needed(unit)}; a useful model needs hundreds",
         )
     order = shuffled(n, seed)
@@ -94,10 +95,12 @@ def fold_rows(
     ``unit`` is what errors call a row.
     """
     if not 1 <= fold <= folds or folds < 2:
-        raise ConfigError(f"fold {fold} of {folds}", help="folds are counted from 1; two or more")
+        raise ConfigError(
+            f"fold {fold} of {folds}", help="folds count from 1, and there must be at least two"
+        )
     if n < folds + 2:
         raise DataError(
-            f"{n} {unit}{'s' * (n != 1)} cannot be divided into {folds} folds",
+            f"{n} {unit}{'s' * (n != 1)} cannot be split into {folds} folds",
             help=f"at least {folds + 2} {_needed(unit)}",
         )
     order = shuffled(n, seed)

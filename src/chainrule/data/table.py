@@ -77,7 +77,7 @@ class Table:
             return self.columns.index(column)
         except ValueError:
             raise DataError(
-                f"there is no column `{column}`",
+                f"no column named `{column}`",
                 where=self.name,
                 help=column_hint(column, self.columns),
             ) from None
@@ -159,7 +159,7 @@ class Table:
             raise DataError(
                 f"`{value}` in column `{column}` is not {SHOWN[how]}",
                 where=f"{self.name}, row {row + 1}",
-                help="correct the cell, or count the value as missing: "
+                help="correct the cell, or treat the value as missing: "
                 f"missing = {{ {column} = [{value!r}] }}",
             )
 

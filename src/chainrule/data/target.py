@@ -64,7 +64,7 @@ def infer_target(
     """
     stats = table.stats(name)
     if task is not None and task not in ("binary", "multiclass", "regression"):
-        raise ConfigError(f"there is no task `{task}`", help="use binary, multiclass or regression")
+        raise ConfigError(f"unknown task `{task}`", help="use binary, multiclass or regression")
     if kind is not None:
         _check_kind(name, kind, task)
     _refuse_unusable(table, name, stats, kind)
@@ -81,14 +81,14 @@ def infer_target(
         return Target(name, "regression")
     if task == "regression":
         raise DataError(
-            f"the target `{name}` is not numeric, so it cannot be a regression",
+            f"the target `{name}` is not numeric, so the task cannot be regression",
             where=table.name,
             help="leave the task out, or convert the column to numbers with a query",
         )
     classes = _classes(table, name, stats)
     if task == "binary" and len(classes) != 2:
         raise DataError(
-            f"the target `{name}` has {len(classes)} classes, a binary task needs 2",
+            f"the target `{name}` has {len(classes)} classes, but a binary task needs 2",
             where=table.name,
             help=f"the classes are {', '.join(map(repr, classes[:10]))}",
         )
@@ -97,8 +97,8 @@ def infer_target(
             Finding(
                 "D110",
                 "warning",
-                f"the target `{name}` is read as {len(classes)} classes, not as an amount",
-                f"whole numbers from {classes[0]} to {classes[-1]}",
+                f"the target `{name}` is treated as {len(classes)} classes, not as a quantity",
+                f"integers from {classes[0]} to {classes[-1]}",
                 'task = "regression"',
             )
         )
@@ -110,7 +110,7 @@ def _check_kind(name: str, kind: str, task: Task | None) -> None:
     if kind not in TASKS_OF:
         raise ConfigError(
             f"the target `{name}` cannot be `{kind}`",
-            help="a target is a number, a boolean or a category; leave its kind out to infer it",
+            help="a target is a number, a boolean or a category; leave out its kind to infer it",
         )
     if task is not None and task not in TASKS_OF[kind]:
         raise ConfigError(
@@ -125,17 +125,17 @@ def _refuse_unusable(table: Table, name: str, stats: ColumnStats, kind: str | No
         raise DataError(
             f"the target `{name}` is missing in every row",
             where=table.name,
-            help="choose another target column, or check how the file was made",
+            help="choose another target column, or check how the file was created",
         )
     if stats.storage in ("datetime", "nested"):
         raise DataError(
             f"the target `{name}` holds {'dates' if stats.storage == 'datetime' else 'lists'}",
             where=table.name,
-            help="a target is a number or a class; convert it with a query",
+            help="a target must be a number or a class; convert it with a query",
         )
     if stats.distinct - (1 if stats.infinite else 0) < 2:
         raise DataError(
-            f"the target `{name}` has one value only, so there is nothing to learn",
+            f"the target `{name}` has only one value, so there is nothing to learn",
             where=table.name,
             help="choose another target column",
         )
@@ -143,14 +143,14 @@ def _refuse_unusable(table: Table, name: str, stats: ColumnStats, kind: str | No
         return
     if stats.distinct == stats.present and stats.present > 2:
         raise DataError(
-            f"the target `{name}` is different in every row, so it names rows, not classes",
+            f"the target `{name}` is different in every row, so it identifies rows, not classes",
             where=table.name,
             help="choose another target column",
         )
     if stats.distinct > MAX_CLASSES:
         raise DataError(
-            f"the target `{name}` has {stats.distinct} classes, at most {MAX_CLASSES} can be told "
-            "apart",
+            f"the target `{name}` has {stats.distinct} classes, but at most {MAX_CLASSES} are "
+            "supported",
             where=table.name,
             help="group them with a query",
         )
@@ -187,7 +187,7 @@ def _classes(table: Table, name: str, stats: ColumnStats) -> tuple[Label, ...]:
         return tuple(sorted(table.count_values(name)))
     if stats.distinct > MAX_CLASSES:
         raise DataError(
-            f"the target `{name}` has {stats.distinct} different numbers, too many for classes",
+            f"the target `{name}` has {stats.distinct} distinct numbers, too many for classes",
             where=table.name,
             help='task = "regression"',
         )

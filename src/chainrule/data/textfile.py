@@ -56,9 +56,9 @@ def open_bytes(path: Path, gzipped: bool) -> BinaryIO:
 
 def damaged_gzip(path: Path, error: Exception) -> DataError:
     return DataError(
-        f"{path.name} cannot be decompressed: {error}",
+        f"cannot decompress {path.name}: {error}",
         where=str(path),
-        help="the file is damaged or cut off; copy it again",
+        help="the file is damaged or truncated; copy it again",
     )
 
 
@@ -76,7 +76,7 @@ def _inspect(path: Path, gzipped: bool, file: BinaryIO) -> TextFile:
     head = file.read(HEAD_BYTES)
     text = head.removeprefix(codecs.BOM_UTF8)
     if not text.strip():
-        raise DataError(f"{path.name} is empty", where=str(path), help="it holds no table")
+        raise DataError(f"{path.name} is empty", where=str(path), help="it contains no table")
     if head.startswith(UTF16_MARKS):
         start = head.decode("utf-16", errors="replace")
         return TextFile(path, gzipped, "utf-16", frozenset(("\n", "\r\n")), start, 0)
@@ -116,16 +116,16 @@ def _mixed_encoding(path: Path, line: int) -> DataError:
     return DataError(
         f"{path.name} starts as UTF-8 but holds bytes that are not",
         where=f"{path}:{line}",
-        help="the file is damaged or was joined from two encodings; save it again as UTF-8",
+        help="the file is damaged or mixes two encodings; save it again as UTF-8",
     )
 
 
 def _refuse_binary(path: Path, block: bytes, line: int) -> None:
     if b"\x00" in block:
         raise DataError(
-            f"{path.name} holds a zero byte, so it is not a text table",
+            f"{path.name} contains a null byte, so it is not a text table",
             where=f"{path}:{line + _count_lines(block[: block.index(0)])}",
-            help="save it as csv in UTF-8, or give a Parquet file",
+            help="save it as csv in UTF-8, or pass a Parquet file",
         )
 
 
@@ -185,14 +185,14 @@ def read_header(text: TextFile, delimiter: str | None) -> tuple[str, list[str]]:
         header = next(_records(text.head, delimiter), [])
     except csv.Error as error:
         raise DataError(
-            f"the first line of {text.path.name} cannot be read: {error}",
+            f"cannot read the first line of {text.path.name}: {error}",
             where=f"{text.path}:1",
             help="the first line must hold the column names",
         ) from None
     header = [cell.strip() for cell in header]
     if header and all(_is_number(cell) for cell in header):
         raise DataError(
-            f"the first line of {text.path.name} holds numbers only, so it is not a header",
+            f"the first line of {text.path.name} contains only numbers, so it is not a header",
             where=f"{text.path}:1",
             help="add a first line with the column names",
         )

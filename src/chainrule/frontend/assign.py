@@ -65,7 +65,7 @@ def _check(target: Tensor) -> None:
         raise GradientError(
             "a Tensor that requires a gradient cannot be changed while gradients are tracked",
             where=user_line(),
-            help="write `with cr.no_grad():` around the assignment, or compute a new Tensor, "
+            help="put the assignment inside `with cr.no_grad():`, or compute a new Tensor, "
             "as x = x + 1 does",
         )
 
@@ -85,7 +85,7 @@ def _store(target: Tensor, new: Tensor) -> None:
         return
     if tracked and target._writers:
         raise GradientError(
-            "a compiled function writes this Tensor, so it cannot take part in derivatives outside",
+            "a compiled function updates this Tensor, so it cannot be differentiated outside of it",
             where=user_line(),
             help="assign the value without its gradient: x.detach()",
         )

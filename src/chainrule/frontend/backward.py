@@ -45,12 +45,13 @@ def _seed(root: Tensor, gradient: Tensor | Array | None) -> Tensor:
         seed = cast(tensor_of(gradient), root.dtype)
         if seed.shape != root.shape:
             raise ShapeError(
-                f"the gradient has shape {seed.shape}, the Tensor {root.shape}", where=user_line()
+                f"the gradient has shape {seed.shape}, but the Tensor has shape {root.shape}",
+                where=user_line(),
             )
         return seed
     if root.shape not in ((), (1,)):
         raise GradientError(
-            f"backward() starts from one number, not from shape {root.shape}",
+            f"backward() needs a single number, got shape {root.shape}",
             where=user_line(),
             help="reduce it first, for example loss.mean().backward(), or pass gradient=",
         )

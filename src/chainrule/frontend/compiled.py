@@ -331,8 +331,8 @@ def compile(
     """
     if function is not None and not callable(function):
         raise TraceError(
-            f"{function!r} is no function, so it cannot be compiled",
-            help="put @cr.compile before a function, or pass one",
+            f"{function!r} is not a function, so it cannot be compiled",
+            help="decorate a function with @cr.compile, or pass one",
         )
     if function is None:
         return lambda f: CompiledFunction(f, keep_grads=keep_grads, backend=backend)

@@ -28,7 +28,7 @@ def _need_room(target: Tensor, dtype: DType) -> None:
     """
     if _kind(dtype) > _kind(target.dtype):
         raise DTypeError(
-            f"a Tensor of dtype {target.dtype!r} cannot be changed in place to hold {dtype!r}",
+            f"a Tensor of dtype {target.dtype!r} cannot hold {dtype!r} in place",
             where=user_line(),
             help="compute a new Tensor, as x = x + y does, or start from one that can: "
             + ("x.int()" if _kind(dtype) == 1 else "x.float()"),

@@ -118,16 +118,16 @@ def cuts_to_write(piece: Tensor) -> list[Cut]:
         source = each.source()
         if source is not None and not (each.current and each.runs == source.runs()):
             raise StateError(
-                "this Tensor was cut from another one that has changed since, so it cannot be "
-                "written any more",
+                "this Tensor is a slice of another one that has changed since, so it can no longer "
+                "be written to",
                 where=user_line(),
-                help="cut it out again, or write x[0].clone() for a Tensor of its own",
+                help="slice it again, or use x[0].clone() for an independent Tensor",
             )
     if cuts and thread.trace is not None and not piece.is_traced:
         raise TraceError(
-            "this Tensor was cut from another one outside of the compiled function",
+            "this Tensor was sliced from another one outside of the compiled function",
             where=user_line(),
-            help="cut it inside of the function, or write x[0].clone() for a Tensor of its own",
+            help="slice it inside the function, or use x[0].clone() for an independent Tensor",
         )
     return cuts
 

@@ -53,7 +53,7 @@ class Generator:
         try:
             seed = operator.index(seed)
         except TypeError:
-            raise ConfigError(f"the seed is {seed!r}", help="give a whole number") from None
+            raise ConfigError(f"the seed is {seed!r}", help="pass a whole number") from None
         self.key.assign_(from_array(np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], "u4")))
         self.count.assign_(from_array(np.zeros((), np.uint32)))
         return self
@@ -68,7 +68,7 @@ class Generator:
         words = tuple(state)
         if len(words) != 3 or not all(is_whole(w) and 0 <= w < 2**32 for w in words):
             raise ConfigError(
-                f"the state of a generator is {state!r}", help="give what get_state() returned"
+                f"the state of a generator is {state!r}", help="pass what get_state() returned"
             )
         self.key.assign_(from_array(np.array(state[:2], np.uint32)))
         self.count.assign_(from_array(np.array(state[2], np.uint32)))

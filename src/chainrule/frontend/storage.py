@@ -183,7 +183,7 @@ class Storage:
         array = self.concrete
         if array.size != 1:
             raise ShapeError(
-                f"a Tensor of shape {array.shape} is no single number",
+                f"a Tensor of shape {array.shape} is not a single number",
                 where=user_line(),
                 help="reduce it first, for example with x.sum(), or x.any() and x.all() for truth; "
                 "x.tolist() has all numbers",
@@ -198,7 +198,7 @@ class Storage:
                 help="return it from the function instead of storing it",
             )
         return TraceError(
-            "a Tensor has no numbers while its function is being compiled",
+            "a Tensor has no values while its function is being compiled",
             where=user_line(),
             help="use cr.where(condition, a, b) instead of `if`, return the Tensor and read it "
             "outside, or take this line out of the compiled function",
@@ -320,7 +320,7 @@ class Storage:
             return
         if not self.is_leaf:
             raise GradientError(
-                "requires_grad of a result cannot be switched off",
+                "requires_grad of a computed Tensor cannot be turned off",
                 where=user_line(),
                 help="x.detach() is the same value without a gradient",
             )
@@ -363,13 +363,13 @@ class Storage:
         new = value if value is None or isinstance(value, Storage) else _real(value)
         if new is not None and not new.dtype.is_float:
             raise DTypeError(
-                f"a gradient of dtype {new.dtype!r}", where=user_line(), help="give real numbers"
+                f"a gradient of dtype {new.dtype!r}", where=user_line(), help="pass real numbers"
             )
         if new is not None and new.shape != self.shape:
             raise ShapeError(
-                f"a gradient of shape {new.shape} for a Tensor of shape {self.shape}",
+                f"a gradient of shape {new.shape} does not match a Tensor of shape {self.shape}",
                 where=user_line(),
-                help="both have one shape",
+                help="both must have the same shape",
             )
         trace = thread.trace
         if trace is not None and self._array is not None:
@@ -389,7 +389,7 @@ def not_kept() -> GradientError:
         "this gradient stayed inside a compiled function",
         where=user_line(),
         help="write @cr.compile(keep_grads=True) to keep gradients after each call, or call "
-        "zero_grad() before backward() inside the function if it should start from none",
+        "zero_grad() before backward() inside the function to start from none",
     )
 
 

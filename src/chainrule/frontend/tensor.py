@@ -79,7 +79,7 @@ class Tensor(Storage):
                 "the gradient ends here: x.numpy()",
             )
         if copy is False:
-            raise ValueError("the numbers of a Tensor are handed out as a copy")
+            raise ValueError("the values of a Tensor are returned as a copy")
         return np.array(array, dtype=dtype or array.dtype)
 
     def __reduce__(self) -> Any:

@@ -100,7 +100,7 @@ def flatten_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list
             hash(value)
         except TypeError:
             raise TraceError(
-                f"an argument of type {type(value).__name__} cannot be told from another",
+                f"a compiled function cannot take an argument of type {type(value).__name__}",
                 where=user_line(),
                 help="pass arrays, Tensors, numbers, strings, or lists, tuples and dicts of them",
             ) from None

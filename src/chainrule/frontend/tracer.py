@@ -104,7 +104,7 @@ class Trace(AbstractContextManager["Trace"]):
         before = self.node(tensor)
         if tensor.has_history:
             raise GradientError(
-                "a Tensor that was computed outside, with a gradient, is written in a compiled "
+                "a Tensor that was computed outside, with a gradient, is updated in a compiled "
                 "function",
                 where=user_line(),
                 help="compute it inside of the function, or let it write x.detach().clone()",

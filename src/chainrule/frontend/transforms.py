@@ -122,11 +122,11 @@ def _like(value: Any, tree: Tree, like: Sequence[Node | Tensor], what: str) -> l
     tensors = None if leaves is None else _real(leaves, what)
     if tensors is None or [t.shape for t in tensors] != [n.shape for n in like]:
         shapes = ", ".join(str(n.shape) for n in like)
-        trouble = "are nested differently" if tensors is None else "have other shapes"
+        found = "are nested differently" if tensors is None else "have different shapes"
         raise ShapeError(
-            f"{what} {trouble}",
+            f"{what} {found}",
             where=user_line(),
-            help=f"give the same containers, of shapes {shapes}",
+            help=f"pass the same containers, of shapes {shapes}",
         )
     return tensors
 
@@ -202,9 +202,9 @@ def _chosen(argnums: Any, count: int) -> tuple[int, ...]:
     given = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
     if not all(is_whole(i) and -count <= i < count for i in given):
         raise GradientError(
-            f"argnums is {argnums!r}, the function was given {count} arguments",
+            f"argnums is {argnums!r}, but the function got {count} arguments",
             where=user_line(),
-            help="count arguments from 0, without those given by name",
+            help="count positional arguments from 0",
         )
     chosen = tuple(int(i) % count for i in given)
     if len(set(chosen)) < len(chosen):
@@ -217,7 +217,7 @@ def _scalar_node(value: Any) -> Node:
     y = thread.trace.node(tensor_of(value))
     if math.prod(y.shape) != 1 or not y.dtype.is_float:
         raise GradientError(
-            f"grad needs a function with one real number as value, not {y.dtype!r}{list(y.shape)}",
+            f"grad needs a function that returns one real number, not {y.dtype!r}{list(y.shape)}",
             where=user_line(),
             help="reduce it, for example with .sum(), or use jacobian or vjp",
         )
@@ -332,7 +332,7 @@ def jacobian(function: Function, argnum: int = 0) -> Function:
         y, pull = vjp(partial, x)
         if not isinstance(y, Storage):
             raise GradientError(
-                f"jacobian needs a function with one array as value, not {type(y).__name__}",
+                f"jacobian needs a function that returns one array, not {type(y).__name__}",
                 where=user_line(),
                 help="use vjp or jvp for several results",
             )

@@ -143,11 +143,11 @@ def as_array(value: Any) -> Array:
     except ValueError as error:
         raise DataError(
             f"this is not a rectangular array: {error}",
-            help="all rows must have one length; pad the shorter ones",
+            help="all rows must have the same length; pad the shorter ones",
         ) from None
     if array.dtype.kind == "O":
         raise DTypeError(
-            "an array of Python objects cannot become a Tensor",
+            "an array of Python objects cannot be converted to a Tensor",
             help="convert it to numbers first, for example with array.astype(np.float32)",
         )
     return narrowed(array)

@@ -89,7 +89,7 @@ def _parse_node(reader: _Reader, nodes: list[Node]) -> Node:
     reader.expect("=")
     op = reader.match(_WORD)
     if op not in primitives():
-        raise ValueError(f"line {reader.number}: there is no primitive `{op}`")
+        raise ValueError(f"line {reader.number}: unknown primitive `{op}`")
     reader.expect("(")
     inputs = [_ref(reader, nodes) for _ in reader.items(")")]
     params: dict[str, Any] = {}

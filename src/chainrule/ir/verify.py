@@ -48,7 +48,7 @@ def _error(maker: str, nodes: list[Node], node: Node, problem: str) -> VerifyErr
     return VerifyError(
         f"after {maker}: {problem}\n    {line}",
         where=where,
-        help="this is a defect of the compiler, not of your program; please report it",
+        help="this is a compiler bug, not a mistake in your program; please report it",
     )
 
 

@@ -162,7 +162,7 @@ class ModuleDict(Module):
 def _checked(module: Any) -> Module:
     if not isinstance(module, Module):
         raise ConfigError(
-            f"a container of modules got {module!r}",
-            help="give instances, for example nn.ReLU() with parentheses",
+            f"a module container got {module!r}",
+            help="pass instances, for example nn.ReLU() with parentheses",
         )
     return module

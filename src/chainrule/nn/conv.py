@@ -54,7 +54,7 @@ class _Convolution(Module):
         groups = whole(f"groups of {name}", groups)
         if in_channels % groups or out_channels % groups:
             raise ShapeError(
-                f"{name}({in_channels}, {out_channels}) cannot be cut into {groups} groups",
+                f"{name}({in_channels}, {out_channels}) cannot be split into {groups} groups",
                 where=user_line(),
                 help="groups must divide both the input and the output channels",
             )

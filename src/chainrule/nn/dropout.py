@@ -23,7 +23,7 @@ class _Dropping(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not (isinstance(p, int | float | np.number) and 0.0 <= p <= 1.0):
-            raise ConfigError(f"the probability of dropout is {p!r}", help="give one from 0 to 1")
+            raise ConfigError(f"the probability of dropout is {p!r}", help="pass one from 0 to 1")
         self.p = p
 
     def forward(self, x: Any) -> Tensor:

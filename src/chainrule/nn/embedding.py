@@ -34,7 +34,9 @@ class Embedding(Module):
         if padding_idx is not None:
             padding_idx = whole("padding_idx of Embedding", padding_idx, least=-num_embeddings)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ConfigError(f"padding_idx is {padding_idx}, the table has {num_embeddings} rows")
+            raise ConfigError(
+                f"padding_idx is {padding_idx}, but the table has {num_embeddings} rows"
+            )
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         self.weight = new_parameter(aligned_empty((num_embeddings, embedding_dim), np.float32))
@@ -52,7 +54,7 @@ class Embedding(Module):
         indices = as_tensor(indices)
         if indices.dtype.is_float:
             raise DTypeError(
-                f"an embedding looks up whole numbers, not {indices.dtype!r}",
+                f"an embedding needs integer indices, not {indices.dtype!r}",
                 where=user_line(),
                 help="convert them with x.astype(np.int32)",
             )

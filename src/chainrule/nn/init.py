@@ -59,7 +59,7 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that does not exist, with the nearest that does."""
     names = list(known)
     hint = meant(name, names)
-    return ConfigError(f"there is no {what} {name!r}", help=f"{hint}known: {', '.join(names)}")
+    return ConfigError(f"unknown {what} {name!r}", help=f"{hint}known: {', '.join(names)}")
 
 
 def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:

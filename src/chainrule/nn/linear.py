@@ -68,9 +68,9 @@ class Linear(Module):
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             given = "a single number" if x.ndim == 0 else f"{x.shape[-1]} features"
             raise ShapeError(
-                f"an input of shape {x.shape} does not fit weights of shape {self.weight.shape}",
+                f"an input of shape {x.shape} does not match weights of shape {self.weight.shape}",
                 where=user_line(),
-                help=f"the layer expects {self.in_features} features, the input has {given}",
+                help=f"the layer expects {self.in_features} features, but the input has {given}",
             )
         return products.linear(x, self.weight, self.bias)
 
@@ -86,7 +86,7 @@ def _real(x: Tensor) -> Tensor:
     """x, which must be real numbers; whole numbers are a common slip worth a clear word."""
     if x.dtype is not DType.f32:
         raise DTypeError(
-            f"a layer of real numbers got an input of dtype {x.dtype!r}",
+            f"this layer needs floating-point inputs, got dtype {x.dtype!r}",
             where=user_line(),
             help="convert it with x.astype(np.float32), or x.float() for a Tensor",
         )
@@ -128,7 +128,7 @@ class Bilinear(Module):
         sizes = (self.in1_features, self.in2_features)
         if (a.shape[-1], b.shape[-1]) != sizes or a.shape[:-1] != b.shape[:-1]:
             raise ShapeError(
-                f"inputs of shapes {a.shape} and {b.shape} do not fit weights of shape "
+                f"inputs of shapes {a.shape} and {b.shape} do not match weights of shape "
                 f"{self.weight.shape}",
                 where=user_line(),
                 help=f"the layer expects {sizes[0]} and {sizes[1]} features",

@@ -56,12 +56,12 @@ def mixup(
     """
     x, y = as_tensor(x), as_tensor(y)
     if isinstance(alpha, int | float) and not alpha > 0:
-        raise ConfigError(f"alpha is {alpha!r}", help="alpha of mixup is a number above 0")
+        raise ConfigError(f"alpha is {alpha!r}", help="alpha of mixup must be above 0")
     if not x.shape or not y.shape or x.shape[0] != y.shape[0]:
         raise ShapeError(
             f"mixup got inputs of shape {x.shape} and targets of shape {y.shape}",
             where=user_line(),
-            help="both need one row for each example of the batch",
+            help="both need one row per example of the batch",
         )
     lam = beta((), alpha, alpha, generator)
     order = randperm(x.shape[0], generator)

@@ -98,7 +98,7 @@ class Module(ABC):
                 f"the attribute {name!r} of a {type(self).__name__} is assigned inside a compiled "
                 "function",
                 where=user_line(),
-                help="keep numbers that change in a buffer (register_buffer) and use assign_",
+                help="keep values that change in a buffer (register_buffer) and use assign_",
             )
         if "_parameters" not in self.__dict__:
             raise StateError(
@@ -122,9 +122,9 @@ class Module(ABC):
                 continue
             if value is not None and not isinstance(value, kind):
                 raise StateError(
-                    f"{name!r} of {type(self).__name__} cannot become a {type(value).__name__}",
+                    f"{name!r} of {type(self).__name__} cannot be set to a {type(value).__name__}",
                     where=user_line(),
-                    help=f"give a {kind.__name__} or None; `del` frees the name",
+                    help=f"pass a {kind.__name__} or None; `del` frees the name",
                 )
             table[name] = value
             return True
@@ -163,7 +163,7 @@ class Module(ABC):
             raise StateError(
                 f"a {type(value).__name__} cannot be {name!r} of a {type(self).__name__}",
                 where=user_line(),
-                help="the class has something of that name: choose another one"
+                help="the class already has an attribute of that name: choose another one"
                 if hidden
                 else f"give a {kind.__name__} and a name without dots",
             )
@@ -345,8 +345,8 @@ class Module(ABC):
             problems += [f"missing {k}" for k in missing] + [f"unknown {k}" for k in unexpected]
         if problems:
             raise StateError(
-                f"this state does not fit {type(self).__name__}: {'; '.join(problems)}",
-                help="build the model as it was when the state was saved"
+                f"this state does not match {type(self).__name__}: {'; '.join(problems)}",
+                help="build the model exactly as it was when the state was saved"
                 + ("" if shapes else ", or load with strict=False"),
             )
         with no_grad():

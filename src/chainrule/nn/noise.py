@@ -21,7 +21,9 @@ class GaussianNoise(Module):
     def __init__(self, std: float = 0.1) -> None:
         super().__init__()
         if not 0.0 <= std < math.inf:
-            raise ConfigError(f"the deviation of the noise is {std}", help="give one of at least 0")
+            raise ConfigError(
+                f"the standard deviation of the noise is {std}", help="pass one of at least 0"
+            )
         self.std = std
 
     def forward(self, x: Any) -> Tensor:
@@ -43,7 +45,7 @@ class GaussianDropout(Module):
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         if not 0.0 <= p < 1.0:
-            raise ConfigError(f"the probability of dropout is {p}", help="give one in [0, 1)")
+            raise ConfigError(f"the probability of dropout is {p}", help="pass one in [0, 1)")
         self.p = p
 
     def forward(self, x: Any) -> Tensor:

@@ -29,7 +29,7 @@ def _check_eps(name: str, eps: float) -> None:
     """`ConfigError` for a number below 0, which would make roots of negative numbers."""
     if not eps >= 0.0:
         raise ConfigError(
-            f"eps of {name} is {eps!r}", where=user_line(), help="give 1e-5, or 0 at least"
+            f"eps of {name} is {eps!r}", where=user_line(), help="pass 1e-5, or 0 at least"
         )
 
 
@@ -60,7 +60,7 @@ class _ChannelNorm(Module):
             raise ConfigError(
                 f"momentum of {name} is {momentum!r}",
                 where=user_line(),
-                help="give the share of each batch in the running statistics, from 0 to 1, or None",
+                help="pass the weight of each batch in the running statistics, 0 to 1, or None",
             )
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
@@ -84,9 +84,9 @@ class _ChannelNorm(Module):
             axes = x.ndim not in self.layouts
             has = f"{x.ndim} axes" if axes else f"{x.shape[1]} channels"
             raise ShapeError(
-                f"an input of shape {x.shape} does not fit {self.num_features} features",
+                f"an input of shape {x.shape} does not match {self.num_features} features",
                 where=user_line(),
-                help=f"give {shown}; the input has {has}",
+                help=f"pass {shown}; the input has {has}",
             )
         return x
 
@@ -217,9 +217,9 @@ class GroupNorm(Module):
         _check_eps("GroupNorm", eps)
         if num_channels % num_groups:
             raise ShapeError(
-                f"GroupNorm cannot cut {num_channels} channels into {num_groups} groups",
+                f"GroupNorm cannot split {num_channels} channels into {num_groups} groups",
                 where=user_line(),
-                help="choose groups that divide the channels",
+                help="the number of groups must divide the number of channels",
             )
         self.num_groups, self.num_channels = num_groups, num_channels
         self.eps, self.affine = eps, affine
@@ -231,9 +231,9 @@ class GroupNorm(Module):
         x = as_tensor(x)
         if x.ndim < 2 or x.shape[1] != self.num_channels:
             raise ShapeError(
-                f"an input of shape {x.shape} does not fit {self.num_channels} channels",
+                f"an input of shape {x.shape} does not match {self.num_channels} channels",
                 where=user_line(),
-                help=f"give [batch, {self.num_channels}, ...]: channels come second",
+                help=f"pass [batch, {self.num_channels}, ...]: channels come second",
             )
         return normalization.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
@@ -311,5 +311,5 @@ def _shape(shape: int | Sequence[int], name: str) -> tuple[int, ...]:
     lengths = tuple(shape) if isinstance(shape, Iterable) else (shape,)
     what = f"normalized_shape of {name}"
     if not lengths:
-        raise ConfigError(f"{what} is {shape!r}", where=user_line(), help="give one axis at least")
+        raise ConfigError(f"{what} is {shape!r}", where=user_line(), help="pass one axis at least")
     return tuple(whole(what, n, least=0) for n in lengths)

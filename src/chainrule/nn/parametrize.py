@@ -187,7 +187,7 @@ def _lists(layer: Module) -> dict[str, ParametrizationList]:
 def _parameter(layer: Module, name: str) -> Parameter:
     if name in _lists(layer):
         raise StateError(
-            f"{name!r} of {type(layer).__name__} is parametrized already",
+            f"{name!r} of {type(layer).__name__} is already parametrized",
             help=f"call remove_parametrization(layer, {name!r}) first",
         )
     parameter = layer._parameters.get(name)
@@ -252,11 +252,11 @@ def spectral_norm(
     weight = _parameter(layer, name)
     if n_power_iterations < 1:
         raise ConfigError(
-            f"n_power_iterations is {n_power_iterations}", help="give a whole number of at least 1"
+            f"n_power_iterations is {n_power_iterations}", help="pass a whole number of at least 1"
         )
     if weight.ndim < 2:
         raise ShapeError(
-            f"a weight of shape {weight.shape} is no matrix", help="it needs two or more axes"
+            f"a weight of shape {weight.shape} is not a matrix", help="it needs two or more axes"
         )
     how = _SpectralNorm(weight, n_power_iterations, axis_of(dim, weight.ndim), eps)
     return _register(layer, name, how, weight)
@@ -272,7 +272,7 @@ def remove_parametrization(layer: M, name: str = "weight", leave_parametrized: b
     if name not in entries:
         raise StateError(
             f"{name!r} of {type(layer).__name__} is not parametrized",
-            help=f"parametrized are: {', '.join(entries) or 'none'}",
+            help=f"parametrized: {', '.join(entries) or 'none'}",
         )
     if leave_parametrized:
         with no_grad():
@@ -281,7 +281,7 @@ def remove_parametrization(layer: M, name: str = "weight", leave_parametrized: b
         original = entries[name]._parameters.get("original")
         if original is None:
             raise StateError(
-                f"{name!r} has no single original to go back to", help="use leave_parametrized=True"
+                f"{name!r} has no single original to restore", help="use leave_parametrized=True"
             )
         weight = original
     delattr(layer.parametrizations, name)

@@ -106,7 +106,7 @@ def broadcast_type(x: Node, *, shape: Shape, axes: tuple[int, ...]) -> tuple[Sha
         raise shape_error(
             f"`broadcast` cannot place {describe(x)} at axes {axes} of shape {shape}",
             x,
-            help="each axis of the operand must have the length of the axis it becomes",
+            help="each axis of the operand must match the length of the axis it becomes",
         )
     return shape, x.dtype
 
@@ -163,7 +163,7 @@ def slice_type(x: Node, *, start: Shape, stop: Shape, step: Shape) -> tuple[Shap
         backward = s < 0 and -1 <= b < a < n
         if not (forward or backward):
             raise shape_error(
-                f"`slice` {a}:{b}:{s} leaves an axis of length {n} in {describe(x)}",
+                f"`slice` {a}:{b}:{s} is out of range for an axis of length {n} in {describe(x)}",
                 x,
                 help="0 <= start <= stop <= length, or stop < start with a negative step",
             )
@@ -296,9 +296,9 @@ def concat_type(*xs: Node, axis: int) -> tuple[Shape, DType]:
     rests = {x.shape[:axis] + x.shape[axis + 1 :] for x in xs}
     if len(rests) > 1 or any(x.ndim != first.ndim or x.dtype is not first.dtype for x in xs):
         raise shape_error(
-            f"`concat` along axis {axis} does not fit: {describe(*xs)}",
+            f"`concat` along axis {axis} got mismatched shapes: {describe(*xs)}",
             *xs,
-            help="dtypes and all axes but that one must be equal",
+            help="dtypes and all other axes must be equal",
         )
     total = sum(x.shape[axis] for x in xs)
     return (*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype

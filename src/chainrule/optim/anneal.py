@@ -86,9 +86,7 @@ class SimulatedAnnealing(Optimizer):
         return {"best": 0.0}
 
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
-        raise ConfigError(
-            "SimulatedAnnealing has no update from a gradient", help="call step(closure)"
-        )
+        raise ConfigError("SimulatedAnnealing does not use gradients", help="call step(closure)")
 
     def temperature_at(self, t: int) -> float:
         """The temperature after ``t`` steps."""
@@ -97,7 +95,7 @@ class SimulatedAnnealing(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         if closure is None:
             raise ConfigError(
-                "SimulatedAnnealing was given no closure",
+                "SimulatedAnnealing needs a closure",
                 help="call step(closure) with a function that returns the loss",
             )
         turn = self._clock.turn()
@@ -288,7 +286,7 @@ def _own(state_dict: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any
     if key not in state_dict:
         raise StateError(
             f"this is not the state of a {kind}: it has {', '.join(map(str, state_dict))}",
-            help="load a state that was saved by the same optimizer",
+            help="load a state saved by the same optimizer",
         )
     own_state: Mapping[str, Any] = state_dict[key]
     return own_state

@@ -86,7 +86,7 @@ class Average(ABC):
             raise TraceError(
                 "weights are swapped inside a compiled function",
                 where=user_line(),
-                help="write `with average.swapped():` around calls of compiled functions",
+                help="call the compiled function inside `with average.swapped():`",
             )
         weights = {name: p.numpy() for name, p in self._params.items()}
         buffers = [(b, b.numpy()) for b in self._buffers]
@@ -108,8 +108,8 @@ class Average(ABC):
         mine, theirs = [a.shape for a in averages], [t.shape for t in targets]
         if mine != theirs:
             raise StateError(
-                f"averages of shapes {mine} do not fit parameters of shapes {theirs}",
-                help="give the model that was averaged, or one built in the same way",
+                f"averages of shapes {mine} do not match parameters of shapes {theirs}",
+                help="pass the averaged model, or one built the same way",
             )
         self._assign(dict(enumerate(targets)), dict(enumerate(averages)))
 
@@ -125,7 +125,7 @@ class Average(ABC):
         if not {"updates", "averages"} <= set(state_dict):
             raise StateError(
                 f"this is not the state of an average: it has {', '.join(map(str, state_dict))}",
-                help="give what average.state_dict() returned",
+                help="pass what average.state_dict() returned",
             )
         saved = {name: np.asarray(array) for name, array in state_dict["averages"].items()}
         mine = {name: average.shape for name, average in self._averages.items()}
@@ -133,8 +133,8 @@ class Average(ABC):
         if mine != theirs:
             differing = sorted(n for n in {**mine, **theirs} if mine.get(n) != theirs.get(n))
             raise StateError(
-                f"the state belongs to another model: {', '.join(differing)} differ",
-                help="build the model as it was when the state was saved",
+                f"the state belongs to a different model: {', '.join(differing)} differ",
+                help="build the model exactly as it was when the state was saved",
             )
         self._assign(self._averages, saved)
         self._clock.steps = int(state_dict["updates"])
@@ -142,9 +142,9 @@ class Average(ABC):
     def _check_not_swapped(self) -> None:
         if self._is_swapped:
             raise StateError(
-                "the averages stand in the model at the moment",
+                "the model currently holds the averages",
                 where=user_line(),
-                help="do this outside of `with average.swapped():`",
+                help="do this outside `with average.swapped():`",
             )
 
     def _assign(self, targets: Mapping[Any, Tensor], values: Mapping[Any, Array]) -> None:
@@ -179,7 +179,8 @@ class EMA(Average):
             raise ConfigError(f"decay is {decay!r}", help="decay must be a number in [0, 1)")
         if warmup and debias:
             raise ConfigError(
-                "an average with warmup and debias", help="each forgets the first weights: give one"
+                "warmup and debias cannot be combined",
+                help="both make the average forget the initial weights: choose one",
             )
         super().__init__(model_or_params)
         self.decay, self.warmup, self.debias = float(decay), warmup, debias
@@ -286,9 +287,7 @@ def _named(model_or_params: Weights) -> dict[str, Tensor]:
         tensors = [given] if isinstance(given, Tensor) else list(given)
         named = {str(i): p for i, p in enumerate(tensors)}
     if not named or not all(isinstance(p, Tensor) for p in named.values()):
-        raise ConfigError(
-            "there are no parameters to average", help="give a model, or model.parameters()"
-        )
+        raise ConfigError("no parameters to average", help="pass a model, or model.parameters()")
     return named
 
 

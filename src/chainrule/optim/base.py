@@ -54,8 +54,8 @@ class Optimizer(ABC):
         given = _listed(params)
         if not given:
             raise ConfigError(
-                "an optimizer got no parameters",
-                help="give model.parameters(); the model needs layers with weights",
+                "the optimizer got no parameters",
+                help="pass model.parameters(); the model needs layers with weights",
             )
         groups: list[Any] = given if isinstance(given[0], Mapping) else [{"params": given}]
         for group in groups:
@@ -162,19 +162,19 @@ class Optimizer(ABC):
         for p in members:
             if not isinstance(p, Tensor):
                 raise ConfigError(
-                    f"an optimizer got {type(p).__name__} as a parameter",
+                    f"the optimizer got a {type(p).__name__} as a parameter",
                     help="parameters are Tensors: give model.parameters()",
                 )
             if not p.is_leaf:
                 raise ConfigError(
                     f"a parameter of shape {p.shape} is the result of a computation",
-                    help="only Tensors that are not computed keep what an update writes: give the "
-                    "ones it was computed from, or x.detach().requires_grad_()",
+                    help="only leaf Tensors can be updated: pass the "
+                    "Tensors it was computed from, or x.detach().requires_grad_()",
                 )
             if p in known:
                 raise ConfigError(
                     f"a parameter of shape {p.shape} is given to the optimizer twice",
-                    help="every parameter belongs to one group, once",
+                    help="each parameter must be in exactly one group",
                 )
             known.add(p)
         added = ParamGroup({**self.defaults, **group, "params": members}, self.legal)
@@ -216,7 +216,7 @@ class Optimizer(ABC):
         if not {"state", "param_groups"} <= set(state_dict):
             raise StateError(
                 f"this is not the state of an optimizer: it has {', '.join(map(str, state_dict))}",
-                help="give what optimizer.state_dict() returned",
+                help="pass what optimizer.state_dict() returned",
             )
         saved_groups, state = state_dict["param_groups"], state_dict["state"]
         check_state(state, "an optimizer", "optimizer.state_dict()")
@@ -226,14 +226,14 @@ class Optimizer(ABC):
         if not listed or not all(isinstance(g, Mapping) and "params" in g for g in saved_groups):
             raise StateError(
                 "this is not the state of an optimizer: its param_groups have no params",
-                help="give what optimizer.state_dict() returned",
+                help="pass what optimizer.state_dict() returned",
             )
         mine = [len(group["params"]) for group in self.param_groups]
         theirs = [len(group["params"]) for group in saved_groups]
         if mine != theirs:
             raise StateError(
-                f"the state has groups of {theirs} parameters, the optimizer of {mine}",
-                help="make the optimizer with the same parameters in the same groups",
+                f"the state has groups of {theirs} parameters, the optimizer has {mine}",
+                help="create the optimizer with the same parameters in the same groups",
             )
         plan = []
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
@@ -294,15 +294,15 @@ def _check_slots(p: Tensor, loaded: Mapping[str, Any], fresh: Initial, index: in
     if wanted != given:
         raise StateError(
             f"the state of parameter {index} has {sorted(given)}, "
-            f"the optimizer keeps {sorted(wanted)}",
-            help="load a state that was saved by the same optimizer with the same settings",
+            f"but the optimizer needs {sorted(wanted)}",
+            help="load a state saved by the same optimizer with the same settings",
         )
     for name, value in fresh.items():
         shape = value.shape if isinstance(value, np.ndarray) else p.shape
         if np.shape(loaded[name]) != shape:
             raise StateError(
                 f"{name} of parameter {index} has shape {np.shape(loaded[name])}, not {shape}",
-                help="the state belongs to another model",
+                help="the state belongs to a different model",
             )
 
 
@@ -310,7 +310,7 @@ def _listed(params: object) -> list[Any]:
     """The parameters or groups that were given, one Tensor alone too."""
     if not isinstance(params, Iterable):
         raise ConfigError(
-            f"an optimizer got {type(params).__name__} for its parameters",
-            help='give model.parameters(), a list of Tensors, or groups {"params": [...], ...}',
+            f"the optimizer got a {type(params).__name__} for its parameters",
+            help='pass model.parameters(), a list of Tensors, or groups {"params": [...], ...}',
         )
     return [params] if isinstance(params, Tensor) else list(params)

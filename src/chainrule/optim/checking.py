@@ -15,7 +15,7 @@ def unknown_key(what: str, key: str, known: Iterable[str]) -> ConfigError:
     """The error for a ``key`` of ``what`` that does not exist."""
     names = list(known)
     hint = meant(key, names, cutoff=0.5)
-    return ConfigError(f"there is no {what} {key!r}", help=f"{hint}known: {', '.join(names)}")
+    return ConfigError(f"unknown {what} {key!r}", help=f"{hint}known: {', '.join(names)}")
 
 
 def positive(name: str, value: Any) -> float:

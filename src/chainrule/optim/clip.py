@@ -129,7 +129,8 @@ def _unit_norm(x: Tensor, p: Tensor) -> Tensor:
 def _check_norm_type(norm_type: float) -> None:
     if not norm_type > 0:
         raise ConfigError(
-            f"norm_type is {norm_type!r}", help="give a number above 0, or math.inf for the largest"
+            f"norm_type is {norm_type!r}",
+            help="pass a number above 0, or math.inf for the maximum norm",
         )
 
 
@@ -242,10 +243,10 @@ def make(settings: Mapping[str, Any]) -> Clip:
         kind, options = None, ["norm_type", "eps", "exclude_last"]
     for key in settings:
         if key not in _KINDS and key not in options:
-            raise unknown_key("way of clipping", key, [*_KINDS, *options])
+            raise unknown_key("clipping method", key, [*_KINDS, *options])
     if kind is None:
         raise ConfigError(
             f"gradients are to be clipped in {len(chosen)} ways: {', '.join(chosen) or 'none'}",
-            help=f"give one of {', '.join(_KINDS)}, with its limit",
+            help=f"pass one of {', '.join(_KINDS)}, with its limit",
         )
     return kind(settings[chosen[0]], **{key: settings[key] for key in options if key in settings})

@@ -142,7 +142,7 @@ def unknown(name: str, settings: Mapping[str, Any]) -> ConfigError:
     """The error for a setting that does not exist."""
     hint = meant(name, settings)
     known = ", ".join(key for key in settings if key != "params")
-    return ConfigError(f"there is no optimizer setting {name!r}", help=f"{hint}known: {known}")
+    return ConfigError(f"unknown optimizer setting {name!r}", help=f"{hint}known: {known}")
 
 
 def lr_at(group: Hyper, step: int) -> float:

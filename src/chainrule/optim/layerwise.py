@@ -204,8 +204,8 @@ class Muon(Optimizer):
         for p in group["params"]:
             if p.ndim != 2:
                 raise ConfigError(
-                    f"Muon got a parameter of shape {p.shape}; it is for matrices alone",
-                    help="give it the weights of hidden layers, and all others to AdamW: "
+                    f"Muon got a parameter of shape {p.shape}, but it works for matrices only",
+                    help="use it for the weights of hidden layers, and AdamW for all others: "
                     "[p for p in model.parameters() if p.ndim == 2] and [... if p.ndim != 2]",
                 )
 

@@ -176,8 +176,8 @@ class LBFGS(Optimizer):
     def check_group(self, group: Hyper) -> None:
         if self.param_groups:
             raise ConfigError(
-                "LBFGS got a second group of parameters",
-                help="all its parameters move along one line: give them as one list",
+                "LBFGS supports only one parameter group",
+                help="pass all parameters as one list",
             )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -187,15 +187,15 @@ class LBFGS(Optimizer):
         """
         if thread.trace is not None:
             raise TraceError(
-                "LBFGS runs its closure as often as its search needs: no part of a compiled step",
+                "LBFGS runs its closure as often as it needs: it cannot be part of a compiled step",
                 where=user_line(),
                 help=_ONE_STEP,
             )
         if closure is None:
             raise ConfigError(
-                "LBFGS.step got no closure",
+                "LBFGS.step needs a closure",
                 where=user_line(),
-                help="give a function that computes loss and gradients: optimizer.step(closure)",
+                help="pass a function that computes loss and gradients: optimizer.step(closure)",
             )
         (group,) = self.param_groups
         clock = self._clocks[group["params"][0]]
@@ -262,8 +262,8 @@ def _remembered(entry: Mapping[str, Any], size: int) -> Memory:
         raise StateError(
             f"the state lacks {', '.join(missing)}"
             if missing
-            else f"the state is not of {size} numbers",
-            help="load a state that LBFGS saved for the same parameters",
+            else f"the state does not hold {size} numbers",
+            help="load a state saved by LBFGS for the same parameters",
         )
     read = {name: np.asarray(entry[name], np.float64) for name in names}
     memory.d, memory.gradient = read["d"].copy(), read["prev_flat_grad"].copy()

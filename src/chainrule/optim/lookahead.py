@@ -84,8 +84,8 @@ class Lookahead(Wrapper):
         misfits = [i for i, s in slow.items() if i not in params or s.shape != params[i].shape]
         if misfits:
             raise StateError(
-                f"slow weights {misfits} do not fit the parameters",
-                help="the state belongs to another model",
+                f"slow weights {misfits} do not match the parameters",
+                help="the state belongs to a different model",
             )
         self.optimizer.load_state_dict(state_dict)
         self._clock.steps = int(own["step"])

@@ -41,7 +41,7 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
             raise ConfigError(
                 f"nesterov with momentum {group['momentum']!r}, dampening {group['dampening']!r}",
-                help="Nesterov's form needs momentum above 0 and no dampening",
+                help="Nesterov momentum needs momentum above 0 and zero dampening",
             )
 
     def initial_state(self, p: Tensor, group: Hyper) -> Initial:

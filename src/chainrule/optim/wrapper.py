@@ -24,7 +24,7 @@ class Wrapper(Optimizer):
         if not isinstance(optimizer, Optimizer):
             raise ConfigError(
                 f"the optimizer to wrap is {optimizer!r}",
-                help="give an instance, for example optim.SGD(model.parameters(), lr=0.1)",
+                help="pass an instance, for example optim.SGD(model.parameters(), lr=0.1)",
             )
         self.optimizer = optimizer
         self.defaults, self.state = optimizer.defaults, optimizer.state

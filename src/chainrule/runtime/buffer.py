@@ -55,5 +55,5 @@ class Arena:
             if self.guarded and not (edge == _CANARY).all():
                 raise VerifyError(
                     f"a program wrote {side} of its arena of {self.nbytes} bytes",
-                    help="this is a defect of the memory plan or of a kernel; please report it",
+                    help="this is a bug in the memory plan or a kernel; please report it",
                 )

@@ -115,7 +115,7 @@ def _open_folder(path: Path) -> int | None:
         return folder
     os.close(folder)
     foreign = status.st_uid != os.geteuid()
-    _refuse(path, "it belongs to another user" if foreign else "others may write to it")
+    _refuse(path, "it belongs to another user" if foreign else "other users can write to it")
     return None
 
 
@@ -124,7 +124,7 @@ def _refuse(path: Path, reason: str) -> None:
         return
     _warned.add(str(path))
     warnings.warn(
-        f"compiled programs are not kept in {path}: {reason}. "
+        f"compiled programs are not cached in {path}: {reason}. "
         "Set CHAINRULE_CACHE_DIR to a folder of your own with mode 0700, or CHAINRULE_CACHE=0.",
         RuntimeWarning,
         stacklevel=2,

@@ -38,7 +38,7 @@ def set_num_threads(count: int | None) -> None:
     global _chosen, _default
     if count is not None and not (is_whole(count) and 1 <= count <= MAX_THREADS):
         raise ConfigError(
-            f"{count!r} threads cannot be had", help=f"give a number from 1 to {MAX_THREADS}"
+            f"invalid number of threads: {count!r}", help=f"pass a number from 1 to {MAX_THREADS}"
         )
     _chosen, _default = None if count is None else int(count), None
 

@@ -229,7 +229,7 @@ class NativeProgram:
         for arrays that the program was not compiled for.
         """
         if steps < 1:
-            raise ShapeError(f"a program cannot run {steps} steps", help="give at least 1")
+            raise ShapeError(f"invalid number of steps: {steps}", help="pass at least 1")
         if len(args) != len(self._args):
             raise self._miscounted(len(args), len(self._scalars))
         with self._lock.calls:

@@ -38,7 +38,7 @@ class Accumulation:
     def __init__(self, parameters: Sequence[Tensor], every: int, summed: bool) -> None:
         if not is_whole(every) or every < 1:
             raise ConfigError(
-                f"accumulate is {every!r}", help="accumulate is a whole number from 1"
+                f"accumulate is {every!r}", help="accumulate must be a whole number of at least 1"
             )
         self.every, self.summed = int(every), summed
         self.at = 0  # batches done since the beginning of training

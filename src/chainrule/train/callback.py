@@ -84,7 +84,7 @@ class CallbackList:
             if not isinstance(callback, Callback):
                 raise ConfigError(
                     f"{callback!r} is not a callback",
-                    help="derive it from chainrule.callbacks.Callback and give an instance",
+                    help="derive it from chainrule.callbacks.Callback and pass an instance",
                 )
             callback.set_trainer(trainer)
         # Those that hold states of the trainer come last: they must see what the others made of
@@ -133,9 +133,9 @@ def watched(owner: str, monitor: str, logs: Logs) -> float:
     if monitor not in logs:
         validation = monitor.startswith("val_")
         raise ConfigError(
-            f"{owner} watches {monitor!r}, which is not computed",
-            help=f"computed are {', '.join(logs)}"
-            + ("; give fit(..., validation=(Xv, yv))" if validation else ""),
+            f"{owner} monitors {monitor!r}, which is not computed",
+            help=f"available: {', '.join(logs)}"
+            + ("; pass validation data: fit(..., validation=(Xv, yv))" if validation else ""),
         )
     return float(logs[monitor])
 
@@ -147,7 +147,7 @@ def direction(owner: str, monitor: str, mode: Mode) -> float:
     name = str(monitor).removeprefix("val_")
     if mode != "auto" or (name != "loss" and name not in METRICS):
         raise ConfigError(
-            f"{owner} cannot tell whether more or less of {monitor!r} is better",
-            help='say mode="min" or mode="max"',
+            f"{owner} cannot tell whether a higher or lower {monitor!r} is better",
+            help='set mode="min" or mode="max"',
         )
     return -1.0 if name in METRICS and METRICS[name].higher_is_better else 1.0

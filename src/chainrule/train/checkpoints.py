@@ -63,10 +63,10 @@ class Checkpoint:
         try:
             facts = read_sealed(path, KIND)
         except FileNotFoundError:
-            raise _unreadable(path, "there is no such file") from None
+            raise _unreadable(path, "the file does not exist") from None
         check_shape(facts, SHAPE, str(path))
         if facts["step"] != int(path.stem):
-            raise _unreadable(path, f"it is the one after {facts['step']} steps")
+            raise _unreadable(path, f"it belongs to step {facts['step']}")
         try:
             score = facts["score"] and float(facts["score"]["value"])
         except ValueError as error:
@@ -93,7 +93,7 @@ class Checkpoint:
     def state(self) -> Any:
         """Everything, as `Trainer.set_state` takes it. Raises StateError for damaged files."""
         if not self.whole():
-            raise _unreadable(self.arrays_path, "its contents are not those that were written")
+            raise _unreadable(self.arrays_path, "its contents differ from what was written")
         with self.taken_apart():
             return decoded(self.facts["state"], load(self.arrays_path))
 
@@ -107,7 +107,7 @@ class Checkpoint:
             if self.vouched or isinstance(error, StateError):
                 raise
             raise _unreadable(
-                self.path, f"a part is missing or of another kind ({type(error).__name__})"
+                self.path, f"a part is missing or of the wrong type ({type(error).__name__})"
             ) from None
 
 
@@ -135,12 +135,10 @@ class Checkpoints:
         self.steps, self.seconds = _interval(every)
         self.every = every
         if not is_whole(keep) or keep < 1:
-            raise ConfigError(f"keep is {keep!r}", help="keep is a whole number from 1")
+            raise ConfigError(f"keep is {keep!r}", help="keep must be a whole number of at least 1")
         self.keep, self.monitor = int(keep), monitor
         known = monitor in (None, "auto")
-        self._sign = (
-            1.0 if known else direction("the choice of the best checkpoint", str(monitor), mode)
-        )
+        self._sign = 1.0 if known else direction("Checkpoints", str(monitor), mode)
         self._lock: IO[str] | None = None
         self._kept: list[Checkpoint] = []
         self.damaged: list[str] = []
@@ -183,9 +181,9 @@ class Checkpoints:
                 return checkpoint
         if damaged:
             raise StateError(
-                f"none of the {len(damaged)} checkpoints in {self.folder} is whole",
-                help="they were changed or damaged after they were written, or are those of "
-                "another training; train from the start in another folder",
+                f"none of the {len(damaged)} checkpoints in {self.folder} is intact",
+                help="they were modified or damaged, or belong to another training; "
+                "train from scratch in another folder",
             )
         return None
 
@@ -215,9 +213,9 @@ class Checkpoints:
             newest = self.newest()
             if newest is not None and not resume:
                 raise StateError(
-                    f"{self.folder} holds checkpoints of a training already, up to step "
+                    f"{self.folder} already holds checkpoints of a training, up to step "
                     f"{newest.step}",
-                    help="go on with fit(..., resume=True), or choose another folder",
+                    help="resume with fit(..., resume=True), or choose another folder",
                 )
             self._clear_leftovers(newest)
             self._kept = self.found()
@@ -241,7 +239,7 @@ class Checkpoints:
             owner = lock.read().strip() or "unknown"
             lock.close()
             raise StateError(
-                f"{self.folder} is being written by process {owner}",
+                f"{self.folder} is in use by process {owner}",
                 help="wait until it ends, or choose another folder; two trainings cannot share one",
             ) from None
         self._lock = lock
@@ -334,7 +332,7 @@ class Checkpoints:
         if name not in logs:
             raise ConfigError(
                 f"the best checkpoint is chosen by {name!r}, which is not computed",
-                help=f"computed are {', '.join(logs)}",
+                help=f"available: {', '.join(logs)}",
             )
         value = float(logs[name])
         return {"name": name, "value": value if value - value == 0 else repr(value)}
@@ -375,22 +373,22 @@ def _interval(every: str | int) -> tuple[int | None, float | None]:
     if interval is None:
         raise ConfigError(
             f"checkpoints every {every!r}",
-            help='give "epoch", a number of steps from 1, or a time such as "30s", "5m", "1h"',
+            help='pass "epoch", a number of steps from 1, or a time such as "30s", "5m", "1h"',
         )
     return None, float(interval[1]) * {"s": 1, "m": 60, "h": 3600}[interval[2]]
 
 
 def _unreadable(path: Path, why: str) -> StateError:
     return StateError(
-        f"this checkpoint cannot be read: {why}",
+        f"cannot read this checkpoint: {why}",
         where=str(path),
-        help="take an earlier one; the newest whole one is found by itself",
+        help="use an earlier one; the latest intact one is chosen automatically",
     )
 
 
 def _unwritable(folder: Path, error: OSError) -> StateError:
     return StateError(
-        f"checkpoints cannot be written: {error.strerror or error}",
+        f"cannot write checkpoints: {error.strerror or error}",
         where=str(folder),
-        help="check that the folder may be written to and has room",
+        help="check that the folder is writable and the disk has space",
     )

@@ -70,12 +70,12 @@ class Criterion:
             if loss not in LOSSES:
                 hint = f"{meant(loss, LOSSES)}known: {', '.join(LOSSES)}"
                 raise ConfigError(
-                    f"there is no loss {loss!r}", help=f"{hint}; or give a loss of chainrule.nn"
+                    f"unknown loss {loss!r}", help=f"{hint}; or pass a loss from chainrule.nn"
                 )
             loss = LOSSES[loss]()
         if not callable(loss) or isinstance(loss, type):
             raise ConfigError(
-                f"the loss is {loss!r}", help="give a name or an instance: nn.CrossEntropyLoss()"
+                f"the loss is {loss!r}", help="pass a name or an instance: nn.CrossEntropyLoss()"
             )
         name = getattr(loss, "__name__", type(loss).__name__)
         return cls(loss, *_KNOWN.get(name, ("any", "identity")))
@@ -95,7 +95,7 @@ class Criterion:
         if not outputs or outputs[0] == 1:
             raise ShapeError(
                 f"the model has one output, but {self._name} needs one for each class",
-                help="give the last layer as many outputs as there are classes, or use "
+                help="give the last layer one output per class, or use "
                 "nn.BCEWithLogitsLoss() for two classes",
             )
         if target.dtype.kind == "f" and target.shape[1:] == outputs:
@@ -103,8 +103,9 @@ class Criterion:
         target = _without_unit_axis(target, outputs[1:])
         if target.shape[1:] != outputs[1:]:
             raise ShapeError(
-                f"targets of shape {target.shape} do not fit outputs of shape {('rows', *outputs)}",
-                help="give one class index for each row, from 0",
+                f"targets of shape {target.shape} do not match outputs "
+                f"of shape {('rows', *outputs)}",
+                help="pass one class index for each row, from 0",
             )
         whole = target.astype(np.int32)
         if not np.array_equal(whole, target):
@@ -122,8 +123,9 @@ class Criterion:
             target = target[:, None]
         if target.shape[1:] != outputs:
             raise ShapeError(
-                f"targets of shape {target.shape} do not fit outputs of shape {('rows', *outputs)}",
-                help="the last layer needs as many outputs as a row of the target has numbers"
+                f"targets of shape {target.shape} do not match outputs "
+                f"of shape {('rows', *outputs)}",
+                help="the last layer needs one output per number in a row of the target"
                 + ("" if len(outputs) == 0 else f", here {int(np.prod(target.shape[1:]))}"),
             )
         if self.link in ("sigmoid", "probability") and not ((target >= 0) & (target <= 1)).all():

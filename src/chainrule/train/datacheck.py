@@ -49,9 +49,9 @@ class DataCheck:
         for mine, theirs in zip(train.inputs, held.inputs, strict=True):
             if mine.shape[1:] != theirs.shape[1:]:
                 raise ShapeError(
-                    f"rows of the training data have shape {mine.shape[1:]}, those of the "
-                    f"validation data {theirs.shape[1:]}",
-                    help="prepare both in the same way",
+                    f"rows of the training data have shape {mine.shape[1:]}, but those of "
+                    f"the validation data have shape {theirs.shape[1:]}",
+                    help="prepare both the same way",
                 )
         return train, held
 
@@ -123,7 +123,7 @@ class DataCheck:
         if not shape or shape[0] != 1:
             raise ShapeError(
                 f"the model turns 1 row into outputs of shape {shape}",
-                help="the first axis of the outputs must count the rows",
+                help="the first axis of the outputs must be the rows",
             )
         self._shapes[kind] = tuple(shape[1:])
         return self._shapes[kind]

@@ -45,9 +45,9 @@ def _encode(value: Any, path: str, arrays: Arrays) -> Any:
         items = [_encode(v, _below(path, i), arrays) for i, v in enumerate(value)]
         return items if isinstance(value, list) else {"$tuple": items}
     raise StateError(
-        f"a {type(value).__name__} cannot be kept in a checkpoint",
+        f"a {type(value).__name__} cannot be stored in a checkpoint",
         where=path,
-        help="state() gives numbers, text, lists, tuples, dicts and arrays",
+        help="state() may return numbers, text, lists, tuples, dicts and arrays",
     )
 
 

@@ -54,14 +54,14 @@ class Evaluator:
         if average is not None and not all(hasattr(average, m) for m in ("update", "swapped")):
             raise ConfigError(
                 f"average is {average!r}",
-                help="give an average of weights with update(), swapped()",
+                help="pass an average of weights such as optim.EMA(model)",
             )
         if not isinstance(model, Module):
             raise ConfigError(
-                f"the model is {model!r}", help="give a Module, such as nn.Linear(4, 1)"
+                f"the model is {model!r}", help="pass a Module, such as nn.Linear(4, 1)"
             )
         if not isinstance(metrics, list | tuple):
-            raise ConfigError(f"metrics is {metrics!r}", help='give a list: metrics=["accuracy"]')
+            raise ConfigError(f"metrics is {metrics!r}", help='pass a list: metrics=["accuracy"]')
         self.model = model
         self.criterion = Criterion.of(loss)
         self.metrics = [resolve(metric) for metric in metrics]
@@ -157,7 +157,7 @@ def _rows_at_once(batch_size: int | None) -> int:
         return EVALUATION_ROWS
     if not is_whole(batch_size) or batch_size < 1:
         raise ConfigError(
-            f"batch_size is {batch_size!r}", help="batch_size is a whole number of at least 1"
+            f"batch_size is {batch_size!r}", help="batch_size must be a whole number of at least 1"
         )
     return int(batch_size)
 

@@ -53,7 +53,7 @@ def read_examples(data: Any, name: str) -> Examples:
     if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
         raise DataError(
             f"the {name} is {type(data).__name__}, not a pair of inputs and targets",
-            help="give (X, y), or ((X1, X2), y) for a model with several inputs",
+            help="pass (X, y), or ((X1, X2), y) for a model with several inputs",
         )
     inputs = read_inputs(data[0], name)
     target = narrowed(data[1], f"target of the {name}")
@@ -61,7 +61,7 @@ def read_examples(data: Any, name: str) -> Examples:
     if target.ndim == 0 or len(target) != rows:
         raise ShapeError(
             f"the {name} has {rows} rows of inputs and a target of shape {target.shape}",
-            help="inputs and target need one row for each example",
+            help="inputs and target need one row per example",
         )
     return Examples(inputs, target)
 
@@ -70,7 +70,7 @@ def read_inputs(x: Any, name: str) -> tuple[Array, ...]:
     """One array, or a tuple of arrays with equal, non-zero numbers of rows."""
     parts = tuple(x) if isinstance(x, tuple) else (x,)
     if not parts:
-        raise DataError(f"the {name} has no inputs", help="give at least one array")
+        raise DataError(f"the {name} has no inputs", help="pass at least one array")
     several = len(parts) > 1
     arrays = tuple(
         narrowed(part, f"input {i} of the {name}" if several else f"input of the {name}")
@@ -80,10 +80,10 @@ def read_inputs(x: Any, name: str) -> tuple[Array, ...]:
         shapes = " and ".join(str(a.shape) for a in arrays)
         raise ShapeError(
             f"the inputs of the {name} have shapes {shapes}",
-            help="every input needs one row for each example",
+            help="every input needs one row per example",
         )
     if len(arrays[0]) == 0:
-        raise DataError(f"the {name} is empty", help="give at least one row")
+        raise DataError(f"the {name} is empty", help="pass at least one row")
     return arrays
 
 
@@ -126,7 +126,7 @@ def _narrowed_floats(array: Array, name: str) -> Array:
     raise DataError(
         f"the {name} holds {what} ({len(bad)} such value{'s' if len(bad) > 1 else ''})",
         where=where,
-        help="fill in or drop missing values, and scale large ones, before training",
+        help="impute or drop missing values, and scale large ones, before training",
     )
 
 
@@ -136,6 +136,6 @@ def _narrowed_integers(array: Array, name: str) -> Array:
             if not INT32.min <= extreme <= INT32.max:
                 raise DataError(
                     f"the {name} holds {extreme}, outside {INT32.min} to {INT32.max}",
-                    help="whole numbers must fit into 32 bits; number categories from 0",
+                    help="integers must fit into 32 bits; number categories from 0",
                 )
     return np.asarray(array, np.int32, order="C")

@@ -37,7 +37,7 @@ def gradients(learner: Learner, data: Any = None) -> dict[Tensor, npt.NDArray[An
     ``data`` None is the training data of the run.
     """
     if data is None and learner.run is None:
-        raise ConfigError("there is no training data yet", help="give gradient_norm((X, y))")
+        raise ConfigError("no training data yet", help="pass it: gradient_norm((X, y))")
     examples = (
         learner.data_check.examples(data, "data") if learner.run is None or data is not None
         else learner.run.train

@@ -45,7 +45,7 @@ class DivergenceGuard(Callback):
             raise ConfigError(
                 f"a guard with factor {factor!r}, patience {patience!r}, lr_factor {lr_factor!r}, "
                 f"most {most!r}",
-                help="factor is above 1, patience at least 1, lr_factor between 0 and 1",
+                help="factor must be above 1, patience at least 1, lr_factor between 0 and 1",
             )
         self.factor, self.patience, self.monitor = factor, patience, monitor
         self.lr_factor, self.most = lr_factor, most
@@ -85,13 +85,14 @@ class DivergenceGuard(Callback):
         self._bad = 0 if value <= self._limit(self._best) else self._bad + 1
         if self._bad < self.patience:
             return
-        what = f"{self.monitor} is {value:.4g}, after {self._best:.4g} at best"
+        what = f"{self.monitor} is {value:.4g}, the best was {self._best:.4g}"
         if not self._go_back(epoch, what):
+            again = f" again, after {len(self.returns)} rollbacks" if self.returns else ""
             raise TrainingError(
-                f"training diverged for the {len(self.returns) + 1}. time: {what}",
+                f"training diverged{again}: {what}",
                 where=f"epoch {epoch + 1}",
-                help=f"the learning rate is {self._rate():g} by now; begin "
-                "with a lower one, or look for defects in the data",
+                help=f"the learning rate is already down to {self._rate():g}; start "
+                "with a lower one, or look for problems in the data",
             )
 
     def _limit(self, best: float) -> float:
@@ -122,9 +123,9 @@ class DivergenceGuard(Callback):
         following = 0 if run is None else run.epoch
         self.returns.append((epoch, following))
         self.trainer.tell(
-            f"epoch {epoch + 1} diverged ({what}): back to the state before epoch {following + 1}, "
-            f"with learning rate {self._rate():.3g} "
-            f"(return {len(self.returns)} of at most {self.most})"
+            f"epoch {epoch + 1} diverged ({what}): rolled back to the state "
+            f"before epoch {following + 1}, learning rate lowered to {self._rate():.3g} "
+            f"(rollback {len(self.returns)} of at most {self.most})"
         )
         return True
 

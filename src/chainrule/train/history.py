@@ -52,8 +52,8 @@ class History(Mapping[str, list[float]]):
         numbers = {name: [float(v) for v in values] for name, values in state["values"].items()}
         if any(len(values) != len(epochs) for values in numbers.values()):
             raise StateError(
-                "this is not the state of a history: its numbers are not one for each epoch",
-                help="give what history.state() returned",
+                "this is not the state of a history: it does not have one value per epoch",
+                help="pass what history.state() returned",
             )
         self.epoch, self.history = epochs, numbers
 
@@ -62,7 +62,7 @@ class History(Mapping[str, list[float]]):
         values = self[monitor]
         ranked = [(v if mode == "min" else -v, i) for i, v in enumerate(values) if v == v]
         if not ranked:
-            raise ConfigError(f"no epoch has a number for {monitor!r}")
+            raise ConfigError(f"no epoch has a value for {monitor!r}")
         return min(ranked)[1]
 
     def __getitem__(self, name: str) -> list[float]:

@@ -59,7 +59,7 @@ class Learner(Evaluator):
         if not isinstance(optimizer, Optimizer):
             raise ConfigError(
                 f"the optimizer is {optimizer!r}",
-                help="give an instance, for example optim.Adam(model.parameters(), lr=1e-3)",
+                help="pass an instance, for example optim.Adam(model.parameters(), lr=1e-3)",
             )
         super().__init__(model, loss, metrics, average)
         self.optimizer = optimizer
@@ -67,8 +67,8 @@ class Learner(Evaluator):
         if not updated.intersection(model.parameters()) and not isinstance(loss, Module):
             raise ConfigError(
                 "the optimizer updates none of the model's parameters",
-                help="make it from this model: optim.Adam(model.parameters()); a copy or a loaded "
-                "model has parameters of its own",
+                help="create it from this model: optim.Adam(model.parameters()); a copy or a "
+                "loaded model has its own parameters",
             )
         self.clip = clipping.make(clip) if isinstance(clip, Mapping) else clip
         self.penalty, self.constraint, self.transform = penalty, constraint, transform
@@ -88,14 +88,14 @@ class Learner(Evaluator):
         for name in ("clip", "penalty", "constraint", "transform"):
             part = getattr(self, name)
             if part is not None and not callable(part):
-                raise ConfigError(f"{name} is {part!r}", help="give a function, or leave it out")
+                raise ConfigError(f"{name} is {part!r}", help="pass a function, or leave it out")
         wanted = {"accumulate": accumulate != 1, "clip": self.clip, "penalty": self.penalty}
         refused = _REFUSED.get(type(self.optimizer), ())
         for name in refused:
             if wanted[name]:
                 raise ConfigError(
-                    f"{type(self.optimizer).__name__} takes no {name}",
-                    help=f"it evaluates the loss itself; leave {name} out, or take another "
+                    f"{type(self.optimizer).__name__} cannot be combined with {name}",
+                    help=f"it evaluates the loss itself; leave out {name}, or use another "
                     "optimizer",
                 )
 

@@ -113,7 +113,7 @@ def _set_ramps(learner: Learner, start: float, end: float, steps: int) -> None:
     if not usual:
         raise ConfigError(
             f"{type(learner.optimizer).__name__} has no learning rate to search for",
-            help="take an optimizer that follows gradients",
+            help="use a gradient-based optimizer",
         )
     largest = max(usual) or 1.0
     for group, rate, first in zip(groups, usual, update_counts(learner.optimizer), strict=True):
@@ -192,8 +192,8 @@ def _judged(
     first = float(smoothed[0]) if len(smoothed) else float("nan")
     if lowest < 2 * reach or not first - smoothed[lowest] > LEAST_FALL * abs(first):
         reason = (
-            f"the loss never fell by more than {LEAST_FALL:.0%} of its start, {first:.4g} ({end}): "
-            "the curve suggests no rate. Look at the data and the loss, or widen the ramp"
+            f"the loss never fell by more than {LEAST_FALL:.0%} of its initial value, {first:.4g} "
+            f"({end}): the curve suggests no rate. Check the data and the loss, or widen the range"
         )
         return RateSearch(rates, losses, smoothed, None, None, None, reason)
     falls = smoothed[: lowest + 1 - 2 * reach] - smoothed[2 * reach : lowest + 1]

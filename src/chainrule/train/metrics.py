@@ -171,8 +171,8 @@ def _numbers(target: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Floats, F
 
 def _unequal(t: npt.NDArray[Any], p: npt.NDArray[Any]) -> ShapeError:
     return ShapeError(
-        f"a metric needs one prediction for each target, not {p.shape} for {t.shape}",
-        help="give targets and predictions of the same, non-empty rows",
+        f"a metric needs one prediction per target, got shapes {p.shape} and {t.shape}",
+        help="pass targets and predictions for the same rows, at least one",
     )
 
 
@@ -222,13 +222,13 @@ def resolve(metric: str | Metric | Callable[..., float]) -> Metric:
         return metric
     if not isinstance(metric, str) and not callable(metric):
         raise ConfigError(
-            f"a metric is {metric!r}", help="give a name, or a function(target, values)"
+            f"a metric is {metric!r}", help="pass a name, or a function(target, values)"
         )
     if not isinstance(metric, str):
         return Metric(getattr(metric, "__name__", type(metric).__name__), metric)
     if metric not in METRICS:
         hint = f"{meant(metric, METRICS)}known metrics: {', '.join(METRICS)}"
         raise ConfigError(
-            f"there is no metric {metric!r}", help=f"{hint}; or give a function(target, values)"
+            f"unknown metric {metric!r}", help=f"{hint}; or pass a function(target, values)"
         )
     return METRICS[metric]

@@ -43,7 +43,7 @@ class Order:
                 more = ", or None for all rows" if name == "batch_size" else ""
                 raise ConfigError(
                     f"{name} is {value!r}",
-                    help=f"{name} is a whole number of at least {least}{more}",
+                    help=f"{name} must be a whole number of at least {least}{more}",
                 )
         return cls(rows, min(batch_size or rows, rows), int(seed), shuffle)
 

@@ -46,7 +46,7 @@ def overfit(learner: Learner, data: Any, steps: int = 200, batch_size: int = 32)
     if not all(is_whole(n) and n >= 1 for n in (steps, batch_size)):
         raise ConfigError(
             f"{steps!r} steps on a batch of {batch_size!r}",
-            help="both are whole numbers of at least 1",
+            help="both must be whole numbers of at least 1",
         )
     examples = learner.read(data)[0]
     few = Examples(tuple(a[:batch_size] for a in examples.inputs), examples.target[:batch_size])
@@ -58,7 +58,7 @@ def overfit(learner: Learner, data: Any, steps: int = 200, batch_size: int = 32)
         losses = learner.stepper.run(few.arrays, rows).astype(np.float64)
         after = learner.evaluate_examples(few, few.rows)["loss"]
     passed = bool(np.isfinite(losses).all() and after <= GOAL * before)
-    verdict = "it can learn" if passed else "that should be possible: look for a defect"
+    verdict = "it can learn" if passed else "it should be able to: something is wrong"
     reason = (
         f"{steps} steps on {few.rows} rows brought the loss from {before:.4g} to {after:.4g}; "
         f"{verdict}"

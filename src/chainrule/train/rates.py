@@ -133,7 +133,7 @@ class LearningRateScheduler(Callback):
         if not callable(schedule):
             raise ConfigError(
                 f"the function of LearningRateScheduler is {schedule!r}",
-                help="give a function of (epoch, lr); a schedule is for the optimizer: "
+                help="pass a function of (epoch, lr); schedules go to the optimizer: "
                 "Adam(params, lr=schedule)",
             )
         self.schedule = schedule
@@ -179,11 +179,11 @@ class ReduceLROnPlateau(Callback):
             raise ConfigError(
                 f"a reduction with factor {factor!r}, patience {patience!r}, "
                 f"min_delta {min_delta!r}, cooldown {cooldown!r}, min_lr {min_lr!r}",
-                help="factor lies between 0 and 1, the others are at least 0, epochs whole numbers",
+                help="factor must be between 0 and 1, the others at least 0, epochs whole numbers",
             )
         self.monitor, self.factor, self.patience = monitor, factor, patience
         self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr
-        self.sign = direction("the reduction of the learning rate", monitor, mode)
+        self.sign = direction("ReduceLROnPlateau", monitor, mode)
         self.on_train_begin({})
 
     def on_train_begin(self, logs: Logs) -> None:
@@ -192,7 +192,7 @@ class ReduceLROnPlateau(Callback):
         self._wait = self._rest = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        value = watched("the reduction of the learning rate", self.monitor, logs)
+        value = watched("ReduceLROnPlateau", self.monitor, logs)
         if self._rest:
             self._rest -= 1
             self._wait = 0
@@ -210,8 +210,8 @@ class ReduceLROnPlateau(Callback):
             if after != before:
                 self.reductions.append(epoch)
                 self.trainer.tell(
-                    f"epoch {epoch + 1}: {self.monitor} rests at {self.best:.4g}; the learning "
-                    f"rate falls from {max(before):.3g} to {max(after):.3g}"
+                    f"epoch {epoch + 1}: {self.monitor} stopped improving at {self.best:.4g}; "
+                    f"learning rate reduced from {max(before):.3g} to {max(after):.3g}"
                 )
 
     def state(self) -> dict[str, Any]:

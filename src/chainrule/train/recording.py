@@ -27,7 +27,7 @@ class LambdaCallback(Callback):
     def __init__(self, on_epoch_end: Callable[[int, Logs], None]) -> None:
         if not callable(on_epoch_end):
             raise ConfigError(
-                f"on_epoch_end is {on_epoch_end!r}", help="give a function of (epoch, logs)"
+                f"on_epoch_end is {on_epoch_end!r}", help="pass a function of (epoch, logs)"
             )
         self._function = on_epoch_end
 
@@ -55,13 +55,13 @@ class ModelCheckpoint(Callback):
         keep: int | None = None,
     ) -> None:
         if keep is not None and (not is_whole(keep) or keep < 1):
-            raise ConfigError(f"keep is {keep!r}", help="keep is a whole number from 1, or None")
+            raise ConfigError(
+                f"keep is {keep!r}", help="keep must be a whole number of at least 1, or None"
+            )
         self.path = str(path_of(path, "the file for weights"))
         self.monitor, self.keep = monitor, keep
         self.save_best_only = save_best_only
-        self.sign = (
-            direction("the choice of the best weights", monitor, mode) if save_best_only else 1
-        )
+        self.sign = direction("ModelCheckpoint", monitor, mode) if save_best_only else 1
         self.on_train_begin({})
 
     def on_train_begin(self, logs: Logs) -> None:
@@ -70,7 +70,7 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self.save_best_only:
-            value = watched("the choice of the best weights", self.monitor, logs)
+            value = watched("ModelCheckpoint", self.monitor, logs)
             if not self.sign * value < self.sign * self.best:
                 return
             self.best = value
@@ -89,7 +89,7 @@ class ModelCheckpoint(Callback):
         except (KeyError, IndexError, ValueError) as error:
             raise ConfigError(
                 f"the path {self.path!r} cannot be filled in: {error}",
-                help=f"known are epoch, {', '.join(logs)}",
+                help=f"available: epoch, {', '.join(logs)}",
             ) from None
 
     def state(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class CSVLogger(Callback):
         except OSError as error:
             raise StateError(
                 f"{self.path} cannot be written: {error.strerror or error}",
-                help="check that the folder exists, may be written to, and has room",
+                help="check that the folder exists and is writable, and that the disk has space",
             ) from None
 
     def _write(self, epoch: int, logs: Logs) -> None:

@@ -94,7 +94,7 @@ def check_settings(saved: dict[str, Any], mine: dict[str, Any]) -> None:
     ]
     if changed:
         raise StateError(
-            f"the training that stopped had {'; '.join(changed)}",
-            help="resume with the same data and settings, or begin a new training in another "
+            f"the interrupted training had {'; '.join(changed)}",
+            help="resume with the same data and settings, or start a new training in another "
             "folder with the weights of this one",
         )

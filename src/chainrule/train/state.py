@@ -89,7 +89,7 @@ def check_place(state: Mapping[str, Any]) -> None:
     if missing:
         raise StateError(
             f"this is not the state of a training: it lacks {', '.join(missing)}",
-            help="take an earlier checkpoint; the newest whole one is found by itself",
+            help="use an earlier checkpoint; the latest intact one is chosen automatically",
         )
 
 
@@ -105,8 +105,8 @@ def set_weights_of(learner: Learner, weights: Mapping[str, Any]) -> None:
     check_state(weights, "a model and its average", "trainer.weights()")
     if "model" not in weights:
         raise StateError(
-            "these are not the weights of a trainer: they lack model",
-            help="give what trainer.weights() returned; a model's own are for "
+            "these are not the weights of a trainer: `model` is missing",
+            help="pass what trainer.weights() returned; for a model's own weights use "
             "model.load_state_dict",
         )
     learner.model.load_state_dict(weights["model"])
@@ -122,7 +122,7 @@ def _check_kind(state: Mapping[str, Any]) -> None:
     if missing:
         raise StateError(
             f"this is not the state of a trainer: it lacks {', '.join(missing)}",
-            help="give what trainer.state() returned; weights alone are for model.load_state_dict",
+            help="pass what trainer.state() returned; for weights alone use model.load_state_dict",
         )
 
 

@@ -36,7 +36,7 @@ class EarlyStopping(Callback):
         if not fine:
             raise ConfigError(
                 f"early stopping with patience {patience!r} and min_delta {min_delta!r}",
-                help="both are numbers of at least 0, patience a whole one",
+                help="both must be at least 0, and patience a whole number",
             )
         self.monitor, self.patience, self.min_delta = monitor, patience, float(min_delta)
         self.sign = direction("early stopping", monitor, mode)
@@ -89,7 +89,7 @@ class TimeLimit(Callback):
 
     def __init__(self, seconds: float) -> None:
         if not is_real(seconds) or not seconds > 0:
-            raise ConfigError(f"a time limit of {seconds!r} seconds", help="give more than 0")
+            raise ConfigError(f"a time limit of {seconds!r} seconds", help="pass a time above 0")
         self.seconds = seconds
         self.reached = False
 
@@ -125,7 +125,7 @@ class TerminateOnNaN(Callback):
 
     def on_divergence(self, epoch: int, error: TrainingError) -> bool:
         self.epoch, self.message = epoch, str(error)
-        self.trainer.tell(f"training ends: {error.what} ({error.where})")
+        self.trainer.tell(f"training stops: {error.what} ({error.where})")
         self.trainer.stop_training = True
         return True
 
@@ -157,7 +157,7 @@ class Converged(Callback):
             raise ConfigError(
                 f"convergence with loss={loss!r}, gradient={gradient!r}, "
                 f"parameters={parameters!r}, patience={patience!r}",
-                help="give at least one tolerance of 0 or more, such as Converged(loss=1e-6)",
+                help="pass at least one tolerance of 0 or more, such as Converged(loss=1e-6)",
             )
         self.loss, self.gradient, self.parameters = loss, gradient, parameters
         self.patience = patience
@@ -207,7 +207,7 @@ class Converged(Callback):
         before, self._last = self._last, self._weights()
         moved = _norm([a - b for a, b in zip(self._last, before, strict=True)])
         small = moved <= self.parameters * max(1.0, _norm(before))
-        return f"the weights moved by {moved:.3g}" if small else ""
+        return f"the weights changed by {moved:.3g}" if small else ""
 
     def _weights(self) -> list[Any]:
         return [p.numpy() for p in self.trainer.model.parameters()]

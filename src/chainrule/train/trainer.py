@@ -350,18 +350,20 @@ def _kept_where(
     """The checkpoints of this training, given or those of a callback, and whether to resume."""
     if checkpoints is not None and not isinstance(checkpoints, Checkpoints):
         raise ConfigError(
-            f"checkpoints is {checkpoints!r}", help="give Checkpoints(folder), or leave it out"
+            f"checkpoints is {checkpoints!r}", help="pass Checkpoints(folder), or leave it out"
         )
     for backup in (c for c in callbacks if isinstance(c, BackupAndRestore)):
         checkpoints, resume = checkpoints or backup.checkpoints, True
     if resume and checkpoints is None:
         raise ConfigError(
-            "there are no checkpoints to resume from",
-            help="give fit(..., checkpoints=Checkpoints(folder), resume=True)",
+            "no checkpoints to resume from",
+            help="call fit(..., checkpoints=Checkpoints(folder), resume=True)",
         )
     return checkpoints, resume
 
 
 def _check_epochs(epochs: int) -> None:
     if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 0:
-        raise ConfigError(f"epochs is {epochs!r}", help="epochs is a whole number from 0")
+        raise ConfigError(
+            f"epochs is {epochs!r}", help="epochs must be a whole number of at least 0"
+        )

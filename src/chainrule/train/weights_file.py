@@ -40,16 +40,17 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
     """
     if not isinstance(model, Mapping) and not callable(getattr(model, "state_dict", None)):
         raise ConfigError(
-            f"{model!r} has no weights to save", help="give a model, or a dict of arrays"
+            f"{model!r} has no weights to save", help="pass a model, or a dict of arrays"
         )
     target = path_of(path, "the file for weights")
     if not target.name:
-        raise ConfigError(f"the file for weights is {path!r}", help="give a path to a file")
+        raise ConfigError(f"the file for weights is {path!r}", help="pass the path of a file")
     state = model if isinstance(model, Mapping) else model.state_dict()
     for name in state:
         if not isinstance(name, str) or name == "__metadata__":
             raise ConfigError(
-                f"{name!r} cannot be the name of an array", help="weight files name arrays by text"
+                f"{name!r} cannot be the name of an array",
+                help="the names of arrays in weight files must be text",
             )
     write_whole(target, packed({name: _array(value) for name, value in state.items()}))
 
@@ -63,7 +64,7 @@ def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
         content: bytes = library.numpy.save(rows, metadata={"format": "pt"})
     except library.SafetensorError as error:
         raise ConfigError(
-            f"what is no number cannot be saved: {error}", help="give arrays of numbers"
+            f"only numbers can be saved: {error}", help="pass arrays of numbers"
         ) from None
     return content
 
@@ -74,7 +75,7 @@ def _library() -> Any:
         import safetensors.numpy
     except ImportError:
         raise ConfigError(
-            "weight files need the package safetensors", help="pip install safetensors"
+            "weight files need the safetensors package", help="pip install safetensors"
         ) from None
     return safetensors
 
@@ -99,9 +100,9 @@ def write_whole(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):  # the first error is the one to tell
             temporary.unlink(missing_ok=True)
         raise StateError(
-            f"{path} cannot be written: {error.strerror or error}",
-            help="nothing was changed there; check that the folder exists, may be written to, "
-            "and has room",
+            f"cannot write {path}: {error.strerror or error}",
+            help="nothing was changed; check that the folder exists and is writable, "
+            "and that the disk has space",
         ) from None
 
 
@@ -151,7 +152,7 @@ def load(path: str | os.PathLike[str]) -> Arrays:
     """
     source = path_of(path, "the file of weights")
     if not source.is_file():
-        raise StateError(f"there is no file {source}", help="check the path")
+        raise StateError(f"file not found: {source}", help="check the path")
     library = _library()
     try:
         with library.safe_open(source, framework="numpy") as file:
@@ -160,9 +161,13 @@ def load(path: str | os.PathLike[str]) -> Arrays:
     except library.SafetensorError as error:
         raise _unreadable(source, str(error)) from None
     except (TypeError, AttributeError) as error:
-        raise _unreadable(source, f"it holds a dtype NumPy does not know ({error})") from None
+        raise _unreadable(
+            source, f"it holds a dtype that NumPy does not support ({error})"
+        ) from None
     except ValueError as error:
-        raise _unreadable(source, f"it holds an array that NumPy cannot have ({error})") from None
+        raise _unreadable(
+            source, f"it holds an array that NumPy cannot represent ({error})"
+        ) from None
 
 
 def _unreadable(path: Path, why: str) -> StateError:
@@ -171,10 +176,10 @@ def _unreadable(path: Path, why: str) -> StateError:
     if start.startswith((b"PK", b"\x80")):
         return StateError(
             f"{path} is a pickle or zip archive, not safetensors",
-            help="such files can run code and are never opened; in PyTorch write it again with "
+            help="such files can run code and are never opened; in PyTorch, save it with "
             "safetensors.torch.save_file(model.state_dict(), path)",
         )
     return StateError(
         f"{path} is not a complete safetensors file: {why}",
-        help="it may be truncated or of another kind; copy or save it again",
+        help="it may be truncated, or not safetensors at all; copy or save it again",
     )

@@ -258,7 +258,7 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
     assert "for each class" in caught.value.help
     with pytest.raises(DataError, match="is a folder without images") as caught:
         read_images(tmp_path, labelled=False)
-    assert "give an image, or a folder of them" in caught.value.help
+    assert "pass an image, or a folder of them" in caught.value.help
     for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
         (tmp_path / name).write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 1, 7]))
     with pytest.raises(DataError, match="is a folder without images") as caught:

@@ -62,24 +62,28 @@ def test_a_run_of_300_steps(name: str, settings: dict[str, Any], expected: Sched
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("cosin", {}, "no schedule 'cosin'\n.*did you mean 'cosine'"),
-        ("OneCycle", {}, "no schedule 'OneCycle'\n.*did you mean 'one_cycle'"),
+        ("cosin", {}, "unknown schedule 'cosin'\n.*did you mean 'cosine'"),
+        ("OneCycle", {}, "unknown schedule 'OneCycle'\n.*did you mean 'one_cycle'"),
         ("cosine", {"stepz": 3}, "no setting 'stepz'\n.*did you mean 'steps'"),
         ("exponential", {"every": 3}, "needs 'gamma'"),
-        ("cosine", {"steps": 301}, "cosine takes 301 steps, the run has 300"),
-        ("cosine", {"steps": 290, "warmup": 20}, "20 steps of warm-up takes 310 steps, the run"),
-        ("multi_step", {"milestones": [300]}, "takes 301 steps, the run has 300"),
+        ("cosine", {"steps": 301}, "cosine takes 301 steps, but the run has 300"),
+        (
+            "cosine",
+            {"steps": 290, "warmup": 20},
+            "20 steps of warm-up takes 310 steps, but the run",
+        ),
+        ("multi_step", {"milestones": [300]}, "takes 301 steps, but the run has 300"),
         ("multi_step", {"milestones": [10], "warmup": 20}, "step 10 lies within the warm-up of 20"),
         ("multi_step", {"milestones": "10"}, "milestones is '10'"),
-        ("step", {"every": 301}, "step takes 301 steps, the run has 300"),
-        ("cyclical", {"up": 200}, "cyclical takes 400 steps, the run has 300"),
-        ("cosine", {"warmup": 300}, "a warm-up of 300 steps leaves nothing of a run of 300"),
+        ("step", {"every": 301}, "step takes 301 steps, but the run has 300"),
+        ("cyclical", {"up": 200}, "cyclical takes 400 steps, but the run has 300"),
+        ("cosine", {"warmup": 300}, "a warm-up of 300 steps takes up the whole run of 300"),
         ("cosine", {"steps": -1}, "steps is -1"),
         ("cosine", {"warmup": -0.1}, "warmup is -0.1"),
         ("cosine", {"warmup": True}, "warmup is True"),
         ("cosine", {"steps": 2.5}, "steps is 2.5"),
         ("cosine", {"steps": "5 weeks"}, "steps is '5 weeks'"),
-        ("cosine", {"steps": "5 epochs"}, "the steps of an epoch are not known"),
+        ("cosine", {"steps": "5 epochs"}, "the number of steps per epoch is unknown"),
         ("one_cycle", {"warmup": 3, "rise": 0.1}, "both warmup and rise"),
         ("cosine_restarts", {"T_mult": 0}, "T_mult is 0"),
     ],
@@ -102,7 +106,7 @@ def test_bad_rates() -> None:
 
 def test_lengths_of_schedules_made_by_hand() -> None:
     check_length(Cosine(0.1, 10), 10)
-    with pytest.raises(ConfigError, match="cosine takes 10 steps, the run has 9"):
+    with pytest.raises(ConfigError, match="cosine takes 10 steps, but the run has 9"):
         check_length(Cosine(0.1, 10), 9)
 
 

@@ -1,7 +1,7 @@
 """One image file as bytes of one size, through Pillow; nothing in a file can run code.
 
 In this order: the first frame, turned as its EXIF note says; palettes and CMYK become RGB, 16 bits
-8, transparent pixels lie on white; then grey or RGB, and the wanted size.
+8, transparent pixels are shown on white; then grey or RGB, and the wanted size.
 """
 
 from __future__ import annotations

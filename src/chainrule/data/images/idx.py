@@ -74,7 +74,7 @@ def read_idx(path: str | os.PathLike[str], room: Room = MEMORY) -> Pixels:
             pixels = room.array(shape)
             _fill(pixels.reshape(-1), file, file_path)
     except FileNotFoundError:
-        raise DataError(f"there is no file {file_path}", help="check the path") from None
+        raise DataError(f"file not found: {file_path}", help="check the path") from None
     except (EOFError, zlib.error):
         raise _cut_off(file_path) from None
     except OSError as error:

@@ -131,7 +131,7 @@ class Images:
         if not self.classes:
             raise DataError(
                 f"the images of {self.name} have no classes",
-                help="give a folder with one folder for each class, or an IDX file beside its "
+                help="pass a folder with one folder for each class, or an IDX file beside its "
                 "labels",
             )
         unknown = [name for name in self.classes if name not in classes]
@@ -164,7 +164,7 @@ class Images:
         except ValueError:
             raise DataError(
                 f"the {name} are arrays of several shapes",
-                help="give one array, all images of one size; a folder may mix sizes",
+                help="pass one array, all images of one size; a folder may mix sizes",
             ) from None
         pixels = _channels_last(held, layout, name)
         paths = tuple(f"{name} {i}" for i in range(len(pixels)))
@@ -185,7 +185,7 @@ def _channels_last(array: NDArray[np.generic], layout: str, name: str) -> Pixels
     if array.ndim == 3 and array.shape[2] in (1, 3):
         raise DataError(
             f"the {name} have shape {array.shape}: one image, or {len(array)} grey ones?",
-            help="give one image as x[None], grey ones as x[..., None]",
+            help="pass one image as x[None], grey ones as x[..., None]",
         )
     pixels: Pixels = array.astype(np.uint8, copy=False)
     pixels = pixels[..., None] if array.ndim == 3 else pixels
@@ -195,7 +195,7 @@ def _channels_last(array: NDArray[np.generic], layout: str, name: str) -> Pixels
     if pixels.ndim != 4 or pixels.shape[3] not in (1, 3) or 0 in pixels.shape:
         raise DataError(
             f"the {name} have shape {array.shape}",
-            help="give [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3 channels",
+            help="pass [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3 channels",
         )
     return np.ascontiguousarray(pixels)
 
@@ -208,11 +208,11 @@ def _codes(
         raise DataError(
             f"there are {rows} images and labels of shape {labels.shape}",
             where=name,
-            help="give one label for each image",
+            help="pass one label for each image",
         )
     if labels.dtype.kind not in "iuUb":
         raise DataError(
-            f"the labels are {labels.dtype}", where=name, help="give whole numbers or texts"
+            f"the labels are {labels.dtype}", where=name, help="pass whole numbers or texts"
         )
     if classes is None or labels.dtype.kind == "U":
         distinct, codes = np.unique(labels, return_inverse=True)

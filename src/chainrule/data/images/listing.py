@@ -73,7 +73,7 @@ def _notice(listing: Listing, walk: _Walk, empty: list[str], loose: list[Path]) 
         text = "folders that hold no image are no classes"
         listing.findings.append(Finding("D306", "warning", text, some(empty)))
     if loose and listing.classes:
-        text = "images beside the folders of the classes have no class and were left out"
+        text = "images outside the class folders have no class and were left out"
         listing.findings.append(
             Finding("D308", "warning", text, f"{len(loose)} files: {some(_names(loose))}")
         )

@@ -135,10 +135,10 @@ def _check(classes: Sequence[str] | None, fit: str, most_bad: float) -> None:
     if classes and len(set(classes)) < len(classes):
         raise ConfigError(
             f"a name stands twice among the classes {', '.join(classes)}",
-            help="give each class a name of its own",
+            help="pass each class a name of its own",
         )
     if not 0.0 <= most_bad <= 1.0:
-        raise ConfigError(f"most_bad is {most_bad!r}", help="give a share of the files, 0 to 1")
+        raise ConfigError(f"most_bad is {most_bad!r}", help="pass a share of the files, 0 to 1")
     if fit not in FITS:
         raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
 
@@ -157,7 +157,7 @@ def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
         return None
     pair = tuple(size) if isinstance(size, list | tuple) else (size, size)
     if len(pair) != 2 or not all(type(n) is int and 1 <= n <= 4096 for n in pair):
-        raise ConfigError(f"the size is {size!r}", help="give a side, or height and width, to 4096")
+        raise ConfigError(f"the size is {size!r}", help="pass a side, or height and width, to 4096")
     return pair[0], pair[1]
 
 
@@ -189,7 +189,7 @@ def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: 
         raise DataError(
             f"{path.name} holds {pixels.ndim} axes, and images have at least 3",
             where=str(path),
-            help="give the file of the images; that of the labels is found beside it",
+            help="pass the file of the images; that of the labels is found beside it",
         )
     if labels is None:
         labels = labels_beside(path)
@@ -209,7 +209,7 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
     try:
         listing = list_folder(path, labelled) if path.is_dir() else Listing(path, [path], [-1])
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
     if not listing.files:
         raise _no_images(path, labelled)
     headers = _each(inspect, listing.files)
@@ -242,7 +242,7 @@ def _no_images(path: Path, labelled: bool) -> DataError:
         wanted = f"one with a folder of images ({ENDED}) for each class, or the file of a table"
     else:
         wanted = f"an image, or a folder of them ({ENDED})"
-    return DataError(f"{path} is a folder without images", help=f"give {wanted}")
+    return DataError(f"{path} is a folder without images", help=f"pass {wanted}")
 
 
 def _each(work: Callable[[Path], T], files: Sequence[Path]) -> list[T | UnreadableError]:
@@ -324,7 +324,7 @@ def _noticed(
         findings.append(Finding("D304", "info", text, often, f"data.size={[*size]}"))
     mixed = [i for i, h in good if h.grey] if channels == 3 else []
     if len(mixed) < len(good):
-        tell("D305", "grey images among coloured ones became RGB", mixed)
+        tell("D305", "grey images among colour ones were converted to RGB", mixed)
     tell("D309", "of 16 bits the upper 8 were kept", [i for i, h in good if h.deep])
-    tell("D311", "transparent pixels lie on white", [i for i, h in good if h.see_through])
+    tell("D311", "transparent pixels are shown on white", [i for i, h in good if h.see_through])
     return findings

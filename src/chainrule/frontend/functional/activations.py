@@ -62,7 +62,7 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
             raise ShapeError(
                 f"prelu has {weight.shape} weights for an input of shape {x.shape}",
                 where=user_line(),
-                help="use one weight, or as many as the input has channels",
+                help="use one weight, or one per channel of the input",
             )
         weight = weight.reshape(-1, *[1] * (x.ndim - 2))
     elif x.ndim == 0:
@@ -209,7 +209,7 @@ def glu(x: Tensor, dim: int = -1) -> Tensor:
         raise ShapeError(
             f"glu halves axis {dim}, which has odd length {x.shape[axis]}",
             where=user_line(),
-            help="give it twice as many channels as it should return",
+            help="pass twice as many channels as it should return",
         )
     a, b = split(x, x.shape[axis] // 2, axis)
     return a * sigmoid(b)

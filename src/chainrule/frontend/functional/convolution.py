@@ -213,7 +213,7 @@ def paddings(padding: Padding, spans: Shape, strides: Shape) -> tuple[Shape, Sha
         raise ConfigError(
             f'padding "same" with stride {strides}',
             where=user_line(),
-            help="the size stays the same with stride 1 only; give the padding as a number",
+            help="this works with stride 1 only; pass the padding as a number",
         )
     return tuple((e - 1) // 2 for e in spans), tuple(e // 2 for e in spans)
 
@@ -255,13 +255,13 @@ def _check_weight(weight: Tensor, axes: int, groups: int, split: int) -> None:
         raise ShapeError(
             f"weights of shape {weight.shape} have {weight.ndim} axes",
             where=user_line(),
-            help=f"give [channels, channels, *kernel] with {axes + 2} axes",
+            help=f"pass [channels, channels, *kernel] with {axes + 2} axes",
         )
     if split % whole("groups", groups):
         raise ShapeError(
-            f"{split} channels do not fall into {groups} groups",
+            f"{split} channels cannot be split into {groups} groups",
             where=user_line(),
-            help="choose groups that divide the channels",
+            help="the number of groups must divide the number of channels",
         )
 
 
@@ -271,7 +271,7 @@ def _check_channels(x: Tensor, images: Tensor, weight: Tensor, wanted: int) -> N
             f"an input of shape {x.shape} has {images.shape[1]} channels, but weights of shape "
             f"{weight.shape} take {wanted}",
             where=user_line(),
-            help=f"give [batch, {wanted}, {AXES[weight.ndim - 2]}]: channels come second",
+            help=f"pass [batch, {wanted}, {AXES[weight.ndim - 2]}]: channels come second",
         )
 
 
@@ -280,7 +280,7 @@ def _check_bias(bias: Tensor | None, channels: int) -> None:
         raise ShapeError(
             f"a bias of shape {bias.shape} does not fit {channels} output channels",
             where=user_line(),
-            help=f"give one number for each: ({channels},)",
+            help=f"pass one number per channel: ({channels},)",
         )
 
 

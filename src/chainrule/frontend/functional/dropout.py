@@ -82,7 +82,7 @@ def feature_alpha_dropout(
         raise ShapeError(
             f"an input of shape {x.shape} has no channels to drop",
             where=user_line(),
-            help="give [batch, channels, ...]",
+            help="pass [batch, channels, ...]",
         )
     return _alpha_dropped(x, (*x.shape[:2], *[1] * (x.ndim - 2)), p, training, generator)
 
@@ -103,9 +103,9 @@ def word_dropout(
     tokens = tensor_of(tokens)
     if tokens.dtype.is_float:
         raise DTypeError(
-            f"word dropout replaces whole numbers, not {tokens.dtype!r}",
+            f"word dropout needs integers, not {tokens.dtype!r}",
             where=user_line(),
-            help="give token numbers, before the embedding; nn.Dropout drops real numbers",
+            help="pass token indices, before the embedding; for real numbers use nn.Dropout",
         )
     if not training or p == 0.0:
         return tokens
@@ -145,7 +145,7 @@ def _channels(x: Tensor, axes: int, alone: bool = False) -> Shape:
         raise ShapeError(
             f"dropout{axes}d got an input of shape {x.shape}",
             where=user_line(),
-            help=f"give [batch, channels, ...] with {axes + 2} axes",
+            help=f"pass [batch, channels, ...] with {axes + 2} axes",
         )
     return (*x.shape[: x.ndim - axes], *[1] * axes)
 

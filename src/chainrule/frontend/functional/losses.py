@@ -46,7 +46,7 @@ def check_reduction(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> No
     if reduction not in allowed:
         words = ", ".join(map(repr, allowed[:-1]))
         raise ConfigError(
-            f"reduction {reduction!r} does not exist",
+            f"unknown reduction {reduction!r}",
             where=user_line(),
             help=f"use {words} or {allowed[-1]!r}",
         )
@@ -61,12 +61,12 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 
 
 def same_shape(name: str, x: Tensor, target: Tensor) -> None:
-    """`ShapeError` unless both have one shape: stretching a target hides mistakes."""
+    """`ShapeError` unless both must have the same shape: stretching a target hides mistakes."""
     if x.shape != target.shape:
         raise ShapeError(
-            f"{name} compares shapes {x.shape} and {target.shape}",
+            f"{name} needs equal shapes, got {x.shape} and {target.shape}",
             where=user_line(),
-            help="bring both to one shape, for example with target.reshape(x.shape)",
+            help="both must have the same shape; for example, target.reshape(x.shape)",
         )
 
 
@@ -167,7 +167,7 @@ def gaussian_nll_loss(
     As in PyTorch, the bound ``eps`` does not change the derivative.
     """
     x, target, var = tensor_of(x), tensor_of(target), tensor_of(var)
-    within("var", var, 0.0, math.inf, "a variance is at least 0: give exp(x) or softplus(x)")
+    within("var", var, 0.0, math.inf, "a variance must not be negative: pass exp(x) or softplus(x)")
     if var.ndim == x.ndim - 1 and var.shape == x.shape[:-1]:
         var = var.unsqueeze(-1)
     v = var + (clamp(var, min=eps) - var).detach()
@@ -189,9 +189,11 @@ def binary_cross_entropy(
     """
     x, target = tensor_of(x), tensor_of(target)
     same_shape("binary_cross_entropy", x, target)
-    logits = "apply sigmoid, or give logits to binary_cross_entropy_with_logits"
-    within("probability", x, 0.0, 1.0, f"probabilities lie between 0 and 1: {logits}")
-    within("target", target, 0.0, 1.0, "targets lie between 0 and 1: number the two classes so")
+    logits = "apply sigmoid, or pass logits to binary_cross_entropy_with_logits"
+    within("probability", x, 0.0, 1.0, f"probabilities must be between 0 and 1: {logits}")
+    within(
+        "target", target, 0.0, 1.0, "targets must be between 0 and 1: label the two classes 0 and 1"
+    )
     target = floating(target)
     inside = less(1e-12, x * (1.0 - x))
     safe = where(inside, x, 0.5)
@@ -240,7 +242,7 @@ def kl_div(
     if log_target:
         loss = exp(target) * (target - x)
     else:
-        rule = "probabilities are at least 0; of logarithms give log_target=True"
+        rule = "probabilities must not be negative; for log-probabilities pass log_target=True"
         within("target", target, 0.0, math.inf, rule)
         present = less(0.0, target)
         absent = where(less(target, 0.0), math.nan, -(target * x))
@@ -300,9 +302,9 @@ def _class_axis(x: Tensor) -> int:
     """The axis of the classes in scores [C] or [N, C, ...]."""
     if x.ndim == 0:
         raise ShapeError(
-            "a single number holds no scores of classes",
+            "a single number cannot hold class scores",
             where=user_line(),
-            help="give scores [classes] or [batch, classes, ...]",
+            help="pass scores [classes] or [batch, classes, ...]",
         )
     return 0 if x.ndim == 1 else 1
 
@@ -314,9 +316,9 @@ def _picked(
     target = cast(target, DType.i32)
     if target.shape != logp.shape[:axis] + logp.shape[axis + 1 :]:
         raise ShapeError(
-            f"classes of shape {target.shape} do not fit scores of shape {logp.shape}",
+            f"classes of shape {target.shape} do not match scores of shape {logp.shape}",
             where=user_line(),
-            help=f"scores have the classes along axis {axis}; targets are without that axis",
+            help=f"scores have the classes along axis {axis}; targets do not have that axis",
         )
     classes = logp.shape[axis]
     check_classes(target, classes, ignore_index)
@@ -346,7 +348,7 @@ def check_classes(target: Tensor, classes: int, ignored: int = 0) -> None:
         raise DataError(
             f"class {labels[first]} does not exist: there are {classes}, from 0 to {classes - 1}",
             where=f"target{list(first)} at {user_line()}",
-            help="count classes from 0 and give the last layer as many outputs as there are",
+            help="number classes from 0, and give the last layer one output per class",
         )
 
 
@@ -355,7 +357,7 @@ def _along(weight: Operand, like: Tensor, axis: int) -> Tensor:
     weight = tensor_of(weight)
     if weight.shape != (like.shape[axis],):
         raise ShapeError(
-            f"there are {like.shape[axis]} classes and class weights of shape {weight.shape}",
+            f"expected {like.shape[axis]} class weights, got shape {weight.shape}",
             where=user_line(),
         )
     lengths = [1] * like.ndim

@@ -47,7 +47,7 @@ def signs(target: Tensor) -> Tensor:
             raise DataError(
                 f"a target is {target.concrete[first]}",
                 where=f"target{list(first) or ''} at {user_line()}",
-                help="targets are 1 and -1: of 0 and 1 they are 2 * target - 1",
+                help="targets must be 1 and -1: convert 0 and 1 with 2 * target - 1",
             )
     return equal(absolute(target), 1)
 
@@ -104,9 +104,9 @@ def multi_margin_loss(
     setting("p", p, p in (1, 2), "1 or 2")
     if x.ndim not in (1, 2) or target.shape != x.shape[:-1]:
         raise ShapeError(
-            f"classes of shape {target.shape} do not fit scores of shape {x.shape}",
+            f"classes of shape {target.shape} do not match scores of shape {x.shape}",
             where=user_line(),
-            help="give scores [batch, classes] and classes [batch]",
+            help="pass scores [batch, classes] and classes [batch]",
         )
     if x.ndim == 1:
         row = multi_margin_loss(

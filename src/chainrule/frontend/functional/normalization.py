@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: machine epsilon of f32, PyTorch's default for RMS normalisation
 F32_EPS = 2.0**-23
-ABOVE_0 = "a number above 0, such as 1e-5: a channel of equal values would be divided by 0"
+ABOVE_0 = "a number above 0, such as 1e-5, to avoid division by 0"
 
 
 def _last_axes(x: Tensor, normalized_shape: int | Sequence[int]) -> Shape:
@@ -30,7 +30,7 @@ def _last_axes(x: Tensor, normalized_shape: int | Sequence[int]) -> Shape:
         raise ShapeError(
             f"an input of shape {x.shape} does not end with {shape}",
             where=user_line(),
-            help=f"the last axes must be {shape}, which the layer was made for",
+            help=f"the last axes must be {shape}, as the layer was built for",
         )
     return tuple(range(x.ndim - len(shape), x.ndim))
 
@@ -84,7 +84,7 @@ def batch_norm(
         raise ShapeError(
             f"an input of shape {x.shape} has no channels",
             where=user_line(),
-            help="give [batch, channels, ...]; a single example is x.unsqueeze(0)",
+            help="pass [batch, channels, ...]; a single example is x.unsqueeze(0)",
         )
     setting("eps", eps, eps > 0.0, ABOVE_0)
     along = [1, x.shape[1]] + [1] * (x.ndim - 2)
@@ -126,9 +126,9 @@ def group_norm(
     """
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ShapeError(
-            f"an input of shape {x.shape} does not fall into {num_groups} groups of channels",
+            f"an input of shape {x.shape} cannot be split into {num_groups} channel groups",
             where=user_line(),
-            help="give [batch, channels, ...] and groups that divide the channels",
+            help="pass [batch, channels, ...]; the groups must divide the channels evenly",
         )
     grouped = reshape(x, (x.shape[0], num_groups, x.shape[1] // num_groups, *x.shape[2:]))
     axes = range(2, grouped.ndim)

@@ -342,7 +342,7 @@ def check_divisor(divisor_override: int | None) -> None:
     """`ConfigError` for 0."""
     if divisor_override == 0:
         raise ConfigError(
-            "divisor_override is 0", where=user_line(), help="sums are divided by it; give another"
+            "divisor_override is 0", where=user_line(), help="the divisor must not be 0"
         )
 
 
@@ -355,7 +355,7 @@ def check_output_size(name: str, output_size: OutputSize, axes: int) -> tuple[in
         raise ConfigError(
             f"{name} is {output_size!r}",
             where=user_line(),
-            help=f"give a whole number of at least 1, or {axes}; None keeps the input's size",
+            help=f"pass a whole number of at least 1, or {axes}; None keeps the input's size",
         )
     return given
 

@@ -65,17 +65,19 @@ def check_interpolation(
 ) -> None:
     """`ConfigError` for settings of `interpolate` that no image fits."""
     if mode not in MODES:
-        raise ConfigError(f"interpolation {mode!r} is not known", where=user_line(), help=HELP)
+        raise ConfigError(f"unknown interpolation mode {mode!r}", where=user_line(), help=HELP)
     if align_corners is not None and mode == "nearest":
         raise ConfigError(
-            'align_corners with mode "nearest"', where=user_line(), help="it is for blending modes"
+            'align_corners with mode "nearest"',
+            where=user_line(),
+            help="it works only with the interpolating modes",
         )
     if (size is None) == (scale_factor is None):
         given = "neither" if size is None else "both"
         raise ConfigError(
             f"interpolation got {given} of size and scale_factor",
             where=user_line(),
-            help="give one of them",
+            help="pass one of them",
         )
 
 
@@ -90,7 +92,7 @@ def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
         raise ShapeError(
             f"an input of shape {x.shape} cannot be shuffled by {r}",
             where=user_line(),
-            help=f"give [batch, channels, height, width] with a multiple of {r * r} channels",
+            help=f"pass [batch, channels, height, width] with a multiple of {r * r} channels",
         )
     n, channels, height, width = x.shape
     split = reshape(x, (n, channels // (r * r), r, r, height, width))
@@ -113,16 +115,14 @@ def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float 
         raise ConfigError(
             f"padding {padding!r} for an input of shape {x.shape}",
             where=user_line(),
-            help="give two numbers for each axis, beginning with the last axis",
+            help="pass two numbers per axis, starting with the last axis",
         )
     low, high = [0] * x.ndim, [0] * x.ndim
     for i in range(len(widths) // 2):
         low[-1 - i], high[-1 - i] = widths[2 * i], widths[2 * i + 1]
     if any(n + a + b < 0 for n, a, b in zip(x.shape, low, high, strict=True)):
         raise ShapeError(
-            f"padding {padding!r} leaves nothing of {x.shape}",
-            where=user_line(),
-            help="take away less",
+            f"padding {padding!r} leaves nothing of {x.shape}", where=user_line(), help="crop less"
         )
     if max((*low, *high)) > 0:
         x = pad_all(x, tuple(max(n, 0) for n in low), tuple(max(n, 0) for n in high), value)
@@ -146,14 +146,14 @@ def _target(
         raise ConfigError(
             f"scale_factor is {scale_factor!r}",
             where=user_line(),
-            help=f"give a number above 0, or {axes} of them",
+            help=f"pass a number above 0, or {axes} of them",
         )
     wanted = tuple(int(n * f) for n, f in zip(sizes, factors, strict=True))
     if min(wanted) < 1:
         raise ShapeError(
             f"scale_factor {scale_factor!r} leaves nothing of {sizes}",
             where=user_line(),
-            help="use a larger one",
+            help="use a larger factor",
         )
     return wanted, [1.0 / f for f in factors]
 

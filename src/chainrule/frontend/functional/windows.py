@@ -43,7 +43,7 @@ def per_axis(name: str, value: object, axes: int, least: int | None = 1) -> Shap
         shown = given[0] if axes == 1 == len(given) else value
         number = "a whole number" + ("" if least is None else f" of at least {least}")
         each = "" if axes == 1 else f", or {axes} of them"
-        raise ConfigError(f"{name} is {shown!r}", where=user_line(), help=f"give {number}{each}")
+        raise ConfigError(f"{name} is {shown!r}", where=user_line(), help=f"pass {number}{each}")
     return sizes if len(sizes) == axes else sizes * axes
 
 
@@ -64,7 +64,7 @@ def batched(x: Tensor, axes: int) -> Tensor:
     raise ShapeError(
         f"an input of shape {x.shape} has {x.ndim} axes",
         where=user_line(),
-        help=f"give [batch, channels, {named}]: {axes + 2} axes, or {axes + 1} without the batch",
+        help=f"pass [batch, channels, {named}]: {axes + 2} axes, or {axes + 1} without the batch",
     )
 
 
@@ -161,7 +161,7 @@ def windows_of(
         raise ConfigError(
             f"padding {padding} of windows of {kernel}",
             where=user_line(),
-            help="at most half of the window may lie outside",
+            help="padding must be at most half the window size",
         )
     if any(n + 2 * p < e for n, p, e in zip(x.shape[2:], around, spans, strict=True)):
         raise ShapeError(

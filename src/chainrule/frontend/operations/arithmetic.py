@@ -109,7 +109,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             raise ShapeError(
                 f"shapes {shown} do not fit",
                 where=user_line(),
-                help="from the last axis to the first, lengths must be equal or 1",
+                help="counting from the last axis, lengths must be equal or 1",
             )
         result.insert(0, lengths.pop() if lengths else 1)
     return tuple(result)
@@ -122,9 +122,9 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     first = len(shape) - x.ndim
     if first < 0 or broadcast_shapes(x.shape, shape) != shape:
         raise ShapeError(
-            f"shape {x.shape} does not stretch to {shape}",
+            f"shape {x.shape} cannot be broadcast to {shape}",
             where=user_line(),
-            help="axes come in front, and only axes of length 1 become longer",
+            help="new axes go in front, and only axes of length 1 can be expanded",
         )
     kept = [a for a in range(x.ndim) if x.shape[a] == shape[first + a]]
     if len(kept) < x.ndim:

@@ -27,7 +27,9 @@ DTypeLike = DType | npt.DTypeLike
 def dtype_of(dtype: DTypeLike) -> DType:
     """The engine's dtype for ``dtype``: its own, or what NumPy calls so."""
     if dtype is None:  # NumPy would read it as float64
-        raise DTypeError("None is no dtype", where=user_line(), help='use "float32", for example')
+        raise DTypeError(
+            "None is not a dtype", where=user_line(), help='use "float32", for example'
+        )
     return dtype if isinstance(dtype, DType) else DType.of(dtype)
 
 
@@ -46,9 +48,9 @@ def lengths_of(shape: Sequence[Any]) -> Shape:
         lengths = (-1,)
     if min(lengths, default=0) < 0:
         raise ShapeError(
-            f"there is no Tensor of shape {tuple(shape)}",
+            f"invalid shape {tuple(shape)}",
             where=user_line(),
-            help="every axis has a whole number of elements, from 0",
+            help="every axis needs a whole number of elements, at least 0",
         )
     return lengths
 
@@ -139,7 +141,7 @@ def arange(start: float, stop: float | None = None, step: float = 1) -> Tensor:
     first, last = (0, start) if stop is None else (start, stop)
     if all(map(is_number, (first, last, step))) and (last - first) * step < 0:
         raise ConfigError(
-            f"arange({first!r}, {last!r}, {step!r}) leads away from {last!r}",
+            f"arange({first!r}, {last!r}, {step!r}) steps away from {last!r}",
             where=user_line(),
             help=f"the step must be {'below' if last < first else 'above'} 0",
         )
@@ -160,7 +162,7 @@ def linspace(start: float, stop: float, steps: int) -> Tensor:
 def _no_row(call: str, error: Exception) -> ChainruleError:
     if isinstance(error, ChainruleError):
         return error
-    return ConfigError(f"{call} makes no row of numbers", where=user_line(), help=str(error))
+    return ConfigError(f"{call} is not a valid range", where=user_line(), help=str(error))
 
 
 def eye(n: int, m: int | None = None) -> Tensor:
@@ -183,7 +185,7 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     labels = tensor_of(labels)
     if labels.dtype.is_float:
         raise DTypeError(
-            f"classes are whole numbers, not {labels.dtype!r}",
+            f"classes must be integers, not {labels.dtype!r}",
             where=user_line(),
             help="convert them with x.astype(np.int32), or x.int() for a Tensor",
         )
@@ -191,9 +193,9 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     numbers = labels.concrete if thread.trace is None else np.zeros(0)
     if numbers.size and not 0 <= numbers.min() <= numbers.max() < num_classes:
         raise DataError(
-            f"classes from {numbers.min()} to {numbers.max()} are not among {num_classes}",
+            f"classes from {numbers.min()} to {numbers.max()} do not fit {num_classes} classes",
             where=user_line(),
-            help=f"count classes from 0 to {num_classes - 1}",
+            help=f"number classes from 0 to {num_classes - 1}",
         )
     wanted = broadcast_to(cast(labels, DType.i32).unsqueeze(-1), shape)
     return cast(wanted == iota(shape, labels.ndim), DType.i32)
@@ -213,9 +215,9 @@ def _triangle(x: Tensor, diagonal: int, lower: bool) -> Tensor:
     x = tensor_of(x)
     if x.ndim < 2:
         raise ShapeError(
-            f"shape {x.shape} has no triangle",
+            f"a Tensor of shape {x.shape} has no triangle",
             where=user_line(),
-            help="give a matrix, or many of them",
+            help="pass a matrix, or many of them",
         )
     rows = iota(x.shape, x.ndim - 2) + diagonal
     columns = iota(x.shape, x.ndim - 1)

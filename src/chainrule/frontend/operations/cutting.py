@@ -33,9 +33,9 @@ def _moved_back(_: Tensor, new: Tensor, source: int, destination: int) -> Tensor
 def _not_stretched(source: Tensor, new: Tensor, *_: Any) -> Tensor:
     if new.numel() != source.numel():
         raise ShapeError(
-            f"shape {new.shape} was stretched from {source.shape}: several elements are one",
+            f"shape {new.shape} was broadcast from {source.shape}: elements share memory",
             where=user_line(),
-            help="write .clone() for a Tensor of its own before changing it",
+            help="use .clone() for an independent Tensor before changing it",
         )
     return shaping.reshape(new, source.shape)
 

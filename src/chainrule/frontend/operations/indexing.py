@@ -66,7 +66,9 @@ def _items(key: Any, ndim: int) -> list[Any]:
     items = [_known(i) for i in (key if isinstance(key, tuple) else (key,))]
     used = sum(1 for i in items if i is not None and i is not Ellipsis)
     if used > ndim:
-        raise ShapeError(f"{used} indices for a Tensor with {ndim} axes", where=user_line())
+        raise ShapeError(
+            f"too many indices: {used} for a Tensor with {ndim} axes", where=user_line()
+        )
     rest: list[Any] = [slice(None)] * (ndim - used)
     dots = [n for n, i in enumerate(items) if i is Ellipsis]
     if len(dots) > 1:
@@ -83,13 +85,13 @@ def _integer(item: Any, length: int, axis: int) -> int:
         index = None
     if index is None:
         raise DTypeError(
-            f"{item!r} is no index",
+            f"invalid index {item!r}",
             where=user_line(),
             help="use whole numbers, slices, None, ... and arrays of whole numbers",
         )
     if not -length <= index < length:
         raise ShapeError(
-            f"index {index} is outside of axis {axis} with length {length}", where=user_line()
+            f"index {index} is out of range for axis {axis} of length {length}", where=user_line()
         )
     return index % length
 
@@ -99,9 +101,9 @@ def _bounds(item: slice, length: int) -> tuple[int, int, int]:
         return item.indices(length)
     except (TypeError, ValueError) as error:
         raise ShapeError(
-            f"{item!r} cuts out nothing: {error}",
+            f"invalid slice {item!r}: {error}",
             where=user_line(),
-            help="give whole numbers, or leave them out; the step is not 0",
+            help="use integers, or leave them out; the step must not be 0",
         ) from None
 
 
@@ -165,8 +167,8 @@ def beyond(indices: str, axis: int, length: int, line: str) -> ShapeError:
     return ShapeError(
         f"{f'indices from {indices} leave' if many else f'index {indices} leaves'} axis {axis} of "
         f"length {length}",
-        where=line,
-        help=f"indices count from 0 to {length - 1}; an embedding needs a row for each",
+        where=place,
+        help=f"indices run from 0 to {length - 1}; an embedding needs a row for each",
     )
 
 
@@ -182,9 +184,9 @@ def take(x: Tensor, indices: Any, dim: int) -> Tensor:
     index, length = tensor_of(np.zeros(0, np.int32) if nothing else indices), x.shape[axis]
     if index.dtype is DType.bool:
         raise DTypeError(
-            "a bool mask cannot be an index: the shape of the result would depend on numbers",
+            "a bool mask cannot be an index: the shape of the result would depend on values",
             where=user_line(),
-            help="use cr.where(mask, x, 0), or NumPy outside of the model",
+            help="use cr.where(mask, x, 0), or NumPy outside the model",
         )
     if index.dtype.is_float:
         raise DTypeError("an index must be whole numbers", where=user_line())
@@ -207,7 +209,7 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     given = scalar(value, DType.f32) if isinstance(value, float) else tensor_of(value)
     if given.dtype.is_float and not x.dtype.is_float:
         raise DTypeError(
-            f"a real number does not fit into {x.dtype!r}",
+            f"a real number cannot be stored as {x.dtype!r}",
             where=user_line(),
             help="convert the Tensor first, with x.float()",
         )

@@ -27,7 +27,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         raise ShapeError(
             f"shapes {a.shape} and {b.shape} cannot be multiplied as matrices",
             where=user_line(),
-            help="use * for a product with a number",
+            help="use * to multiply by a number",
         )
     dtype = common_dtype(a.dtype, b.dtype)
     a, b = cast(a, dtype), cast(b, dtype)

@@ -58,7 +58,7 @@ def _axes(dim: Dim, x: Tensor) -> tuple[int, ...]:
 def _reduce(x: Tensor, dim: Dim, keepdim: bool, largest: bool) -> Tensor:
     axes = _axes(dim, x)
     if largest and builtins.any(x.shape[a] == 0 for a in axes):
-        raise ShapeError(f"shape {x.shape} has no largest element", where=user_line())
+        raise ShapeError(f"a Tensor of shape {x.shape} has no largest element", where=user_line())
     result = apply(ops.reduce_max if largest else ops.reduce_sum, x, axes=axes) if axes else x
     return _restore(result, x, axes) if keepdim else result
 
@@ -101,12 +101,12 @@ def var(
         raise ConfigError(
             f"dim is {dim}",
             where=user_line(),
-            help="to divide by n - 1 give correction=1, to divide by n correction=0",
+            help="pass correction=1 to divide by n - 1, or correction=0 to divide by n",
         )
     correction = 1 if correction is None else correction
     if not is_number(correction):
         raise ConfigError(
-            f"correction is {correction!r}", where=user_line(), help="give a number, 1 or 0 mostly"
+            f"correction is {correction!r}", where=user_line(), help="pass a number, usually 1 or 0"
         )
     x = floating(x)
     axes = _axes(dim, x)
@@ -225,7 +225,7 @@ def norm(x: Tensor, p: float = 2.0, dim: Dim = None, keepdim: bool = False) -> T
     """
     x = floating(x)
     if not is_number(p) or p != p:
-        raise ConfigError(f"the norm of p = {p!r}", where=user_line(), help="give a number, or inf")
+        raise ConfigError(f"the norm of p = {p!r}", where=user_line(), help="pass a number, or inf")
     if p == 2.0:
         return _root(sum(x * x, dim, keepdim))
     if abs(p) == math.inf:

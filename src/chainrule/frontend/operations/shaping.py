@@ -37,7 +37,7 @@ def whole_lengths(values: Iterable[Any], what: str) -> Shape:
     except TypeError:
         shown = given[0] if len(given) == 1 else given
         raise ShapeError(
-            f"{what} is {shown!r}", where=user_line(), help="give whole numbers"
+            f"{what} is {shown!r}", where=user_line(), help="pass whole numbers"
         ) from None
 
 
@@ -49,9 +49,9 @@ def axes_of(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     chosen = tuple(sorted(axis_of(a, ndim) for a in given))
     if len(set(chosen)) != len(chosen):
         raise ShapeError(
-            f"axes {given} name one axis twice",
+            f"axes {given} name an axis twice",
             where=user_line(),
-            help="axes count from the front, and from the end as -1, -2, ...; name each once",
+            help="axes count from the front, or from the end as -1, -2, ...; name each only once",
         )
     return chosen
 
@@ -67,7 +67,7 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
         size = math.prod(x.shape)
         if rest == 0 or size % rest:
             raise ShapeError(
-                f"{size} elements do not fill shape {new}",
+                f"{size} elements do not fit shape {new}",
                 where=user_line(),
                 help=f"the product of the lengths beside -1 must divide {size}",
             )
@@ -84,7 +84,7 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise ShapeError(
             f"cannot merge axes {start_dim} to {end_dim}",
             where=user_line(),
-            help=f"of {x.ndim} axes these are {first} to {last}: give the earlier one first",
+            help=f"with {x.ndim} axes these are {first} to {last}: pass the earlier one first",
         )
     merged = math.prod(x.shape[first : last + 1])
     return reshape(x, (*x.shape[:first], merged, *x.shape[last + 1 :]))
@@ -131,9 +131,9 @@ def expand(x: Tensor, shape: Sequence[int]) -> Tensor:
     wanted = tuple(x.shape[i - first] if n == -1 and i >= first else n for i, n in enumerate(shape))
     if min(wanted, default=0) < 0:
         raise ShapeError(
-            f"shape {x.shape} does not stretch to {shape}",
+            f"shape {x.shape} cannot be broadcast to {shape}",
             where=user_line(),
-            help="-1 keeps the length of an axis that there is; new axes in front need a length",
+            help="-1 keeps the length of an existing axis; new axes in front need a length",
         )
     return broadcast_to(x, wanted)
 
@@ -172,9 +172,7 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
         (size,) = whole_lengths((size,), "the size of a piece")
         if size < 1:
             raise ShapeError(
-                f"pieces of size {size} divide nothing",
-                where=user_line(),
-                help="use a size from 1 on",
+                f"invalid piece size {size}", where=user_line(), help="use a size of at least 1"
             )
         sizes = [min(size, length - at) for at in range(0, length, size)]
     else:
@@ -183,7 +181,7 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
         raise ShapeError(
             f"pieces {sizes} do not add up to {length}",
             where=user_line(),
-            help=f"sizes must add up to the length of axis {axis}, or be one number for all",
+            help=f"sizes must add up to the length of axis {axis}; or pass one number for all",
         )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(slice_axis(x, axis, at, at + n) for at, n in zip(starts, sizes, strict=True))
@@ -197,7 +195,7 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     (chunks,) = whole_lengths((chunks,), "the number of chunks")
     if chunks < 1:
         raise ShapeError(
-            f"nothing can be cut into {chunks} pieces", where=user_line(), help="use 1 at least"
+            f"cannot split into {chunks} chunks", where=user_line(), help="use at least 1"
         )
     length = x.shape[axis_of(dim, x.ndim)]
     return split(x, max(1, -(-length // chunks)), dim)

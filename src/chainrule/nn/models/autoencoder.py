@@ -26,7 +26,7 @@ class ConvAutoencoder(Module):
         if size < 4 or size % 4:
             raise ConfigError(
                 f"size of ConvAutoencoder is {size!r}",
-                help="give a multiple of 4: images become four times smaller, and as large again",
+                help="pass a multiple of 4: images are downsampled by 4 and upsampled again",
             )
         side = size // 4
         self.encoder = Sequential(

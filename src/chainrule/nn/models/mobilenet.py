@@ -55,11 +55,12 @@ class MobileNet(Module):
         super().__init__()
         if not (math.isfinite(width) and int(32 * width) >= 1):
             raise ConfigError(
-                f"width of MobileNet is {width!r}", help="give 1/32 at least: 32 channels times it"
+                f"width of MobileNet is {width!r}",
+                help="pass at least 1/32: the first layer has 32 times as many channels",
             )
         if not 0 <= depth <= len(SEPARABLE):
             raise ConfigError(
-                f"depth of MobileNet is {depth!r}", help=f"give a number from 0 to {len(SEPARABLE)}"
+                f"depth of MobileNet is {depth!r}", help=f"pass a number from 0 to {len(SEPARABLE)}"
             )
         before = int(32 * width)
         blocks: list[Module] = [

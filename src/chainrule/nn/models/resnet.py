@@ -65,7 +65,7 @@ class ResNet(Module):
         if len(depths) != len(widths) or not depths or min(depths) < 1:
             raise ConfigError(
                 f"a ResNet of depths {tuple(depths)} and widths {tuple(widths)}",
-                help="each stage has a number of blocks, at least 1, and a number of channels",
+                help="each stage needs a number of blocks, at least 1, and a number of channels",
             )
         large = stem > 3
         self.conv1 = Conv2d(

@@ -57,8 +57,8 @@ class Schedule(ABC):
         check_state(state_dict, f"the schedule {self.name}", "schedule.state_dict()")
         if state_dict:
             raise StateError(
-                f"the schedule {self.name} has no state, but was given {', '.join(state_dict)}",
-                help="make the schedule as it was when the state was saved",
+                f"the schedule {self.name} has no state, but got {', '.join(state_dict)}",
+                help="create the schedule exactly as it was when the state was saved",
             )
 
 

@@ -68,7 +68,7 @@ class Sequential(Schedule):
             _check_schedule(schedule)
         check_milestones(self.milestones)
         fits = len(self.milestones) == len(self.schedules) - 1
-        require(fits, "milestones", self.milestones, "one less than the schedules")
+        require(fits, "milestones", self.milestones, "one fewer than the schedules")
 
     def lr_at(self, step: int) -> float:
         part = bisect_right(self.milestones, step)
@@ -91,8 +91,8 @@ class Sequential(Schedule):
         check_state(state_dict, f"the schedule {self.name}", "schedule.state_dict()")
         if unknown := set(state_dict) - {str(i) for i in range(len(self.schedules))}:
             raise StateError(
-                f"the state has {', '.join(sorted(unknown))}, which are no parts of this schedule",
-                help="make the schedule as it was when the state was saved",
+                f"the state has {', '.join(sorted(unknown))}, which this schedule does not have",
+                help="create the schedule exactly as it was when the state was saved",
             )
         for i, schedule in enumerate(self.schedules):
             schedule.load_state_dict(state_dict.get(str(i), {}))

@@ -104,7 +104,7 @@ def check_milestones(milestones: tuple[int, ...]) -> None:
     for milestone in milestones:
         check_whole("milestones", milestone)
     rising = all(a < b for a, b in pairwise(milestones))
-    require(bool(milestones) and rising, "milestones", milestones, "steps in rising order")
+    require(bool(milestones) and rising, "milestones", milestones, "steps in ascending order")
 
 
 @dataclass(frozen=True)

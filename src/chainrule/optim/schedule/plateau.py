@@ -95,8 +95,9 @@ class ReduceOnPlateau(Schedule):
         check_state(state_dict, f"the schedule {self.name}", "schedule.state_dict()")
         if set(state_dict) != set(_KEYS):
             raise StateError(
-                f"the state of a {self.name} has {sorted(_KEYS)}, this one {sorted(state_dict)}",
-                help="make the schedule as it was when the state was saved",
+                f"the state of a {self.name} has {sorted(_KEYS)}, "
+                f"but this one has {sorted(state_dict)}",
+                help="create the schedule exactly as it was when the state was saved",
             )
         check_rate("lr", state_dict["lr"])
         best = state_dict["best"]

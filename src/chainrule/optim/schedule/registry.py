@@ -82,13 +82,13 @@ class _Run:
         if match is None:
             raise ConfigError(
                 f"{name} is {value!r}",
-                help=f"{name} must be a whole number of steps, a share of the run in (0, 1), "
+                help=f"{name} must be a whole number of steps, a fraction of the run in (0, 1), "
                 "or text such as '5 epochs'",
             )
         if match[2] == "epoch" and self.steps_per_epoch is None:
             raise ConfigError(
-                f"{name} is {value!r}, but the steps of an epoch are not known here",
-                help="give steps_per_epoch, or a number of steps",
+                f"{name} is {value!r}, but the number of steps per epoch is unknown here",
+                help="pass steps_per_epoch, or a number of steps",
             )
         unit = self.steps_per_epoch if match[2] == "epoch" else None
         return round(float(match[1]) * (unit or 1))
@@ -123,7 +123,7 @@ def make(
     rise = run.count("warmup", warmup)
     if rise >= run.steps:
         raise ConfigError(
-            f"a warm-up of {rise} steps leaves nothing of a run of {run.steps}",
+            f"a warm-up of {rise} steps takes up the whole run of {run.steps}",
             help="make the warm-up shorter, or train longer",
         )
     delay = 0 if name in _OWN_RISE else rise
@@ -148,7 +148,7 @@ def _in_steps(settings: Settings, run: _Run, delay: int) -> dict[str, Any]:
         if steps and min(steps) <= delay:
             raise ConfigError(
                 f"the milestone at step {min(steps)} lies within the warm-up of {delay} steps",
-                help="milestones are counted from the start of the run, and are at least 1",
+                help="milestones count from the start of the run, and must be at least 1",
             )
         in_steps["milestones"] = tuple(m - delay for m in steps)
     return in_steps
@@ -159,7 +159,9 @@ def _own_rise(name: str, rise: int, steps: int, given: Settings) -> dict[str, An
     if name == "inverse_sqrt":
         return {"warmup": rise or max(1, round(_OWN_RISE[name] * steps))}
     if rise and "rise" in given:
-        raise ConfigError("one_cycle got both warmup and rise", help="they are the same: give one")
+        raise ConfigError(
+            "one_cycle cannot take both warmup and rise", help="they mean the same: choose one"
+        )
     return {"rise": given.get("rise", rise / steps if rise else _OWN_RISE[name])}
 
 
@@ -168,7 +170,7 @@ def check_length(schedule: Schedule, total_steps: int) -> None:
     if schedule.length > total_steps:
         raise ConfigError(
             f"the schedule {_title(schedule)} takes {schedule.length} steps, "
-            f"the run has {total_steps}",
+            f"but the run has {total_steps}",
             help="make the schedule shorter, or train longer",
         )
 
@@ -183,7 +185,7 @@ def _kind(name: Any, known: Mapping[str, type[Schedule]]) -> type[Schedule]:
     if isinstance(name, str) and name in known:
         return known[name]
     hint = meant(str(name).lower(), known)
-    raise ConfigError(f"there is no schedule {name!r}", help=f"{hint}known: {', '.join(known)}")
+    raise ConfigError(f"unknown schedule {name!r}", help=f"{hint}known: {', '.join(known)}")
 
 
 def _build(kind: type[Schedule], settings: Settings) -> Schedule:
