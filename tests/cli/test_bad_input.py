@@ -30,7 +30,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "blank": (b"\n\n", "is empty"),
     "header only": (b"x,y\n", "no rows"),
     "one row": (b"x,y\n1,2\n", "only one value"),
-    "two rows": (b"x,y\n1,0\n2,1\n", "cannot be divided into 3 parts"),
+    "two rows": (b"x,y\n1,0\n2,1\n", "cannot be split into 3 parts"),
     "target missing": (table([1.5] * 9, [""] * 9, head="x,y"), "missing in every row"),
     "target constant": (table(list(range(9)), [1] * 9, head="x,y"), "only one value"),
     "target unique": (

@@ -221,7 +221,7 @@ class TestTarget:
         pipeline, _ = fit({"x": range_list(6), "y": ["no", "yes"] * 3}, "y")
         with pytest.raises(DataError, match=r"`yess` is not a class.*\n.*row 2\n.*`yes`"):
             pipeline.target(read_table({"y": ["no", "yess"]}))
-        with pytest.raises(DataError, match="lacks the target `y`"):
+        with pytest.raises(DataError, match="has no target column `y`"):
             pipeline.target(read_table({"x": [1]}))
 
 

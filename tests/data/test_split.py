@@ -55,7 +55,7 @@ def test_impossible_splits() -> None:
         split_rows(2)
     with pytest.raises(DataError, match="1 row cannot"):
         split_rows(1)
-    with pytest.raises(ConfigError, match="sum 1"):
+    with pytest.raises(ConfigError, match="add up to 1"):
         split_rows(10, fractions=(0.5, 0.1, 0.1))
     with pytest.raises(ConfigError, match="no training rows"):
         split_rows(10, fractions=(0.0, 0.5, 0.5))

@@ -292,7 +292,7 @@ def test_a_total_outside_of_compiled_code(backend: Any) -> None:
         assert total.grad is None
         total += 0.0
     step(V[:1])  # another recording
-    with pytest.raises(cr.GradientError, match="a compiled function writes this"):
+    with pytest.raises(cr.GradientError, match="a compiled function updates this"):
         total += (w * w).sum()
 
 

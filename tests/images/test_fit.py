@@ -202,10 +202,10 @@ def test_so_few_images_that_nothing_can_be_divided(tmp_path: Path) -> None:
     (few / "square" / "0.png").unlink()
     with pytest.raises(DataError) as caught:
         train(few, None, epochs=1)
-    assert "2 images cannot be divided into 3 parts" in str(caught.value)
+    assert "2 images cannot be split into 3 parts" in str(caught.value)
     assert "at least 3 images are needed" in str(caught.value)
     assert "row" not in str(caught.value)
-    with pytest.raises(DataError, match=r"2 images cannot be divided into 5 folds\n.*7 images are"):
+    with pytest.raises(DataError, match=r"2 images cannot be split into 5 folds\n.*7 images are"):
         train(few, None, settings=("data.fold=[1,5]",))
 
 

@@ -120,7 +120,7 @@ def test_mistakes(shapes: Path, wrong: dict[str, Any], message: str, tmp_path: P
 
 def test_too_few_images_are_said_first(shapes: Path, tmp_path: Path) -> None:
     heard = io.StringIO()
-    with pytest.raises(DataError, match="180 images cannot be divided into 179 folds"):
+    with pytest.raises(DataError, match="180 images cannot be split into 179 folds"):
         cross_validate_images(shapes, folds=179, runs_dir=tmp_path, listener=Talk(heard))
     assert heard.getvalue() == ""
     assert not list(tmp_path.iterdir())

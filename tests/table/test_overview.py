@@ -37,8 +37,8 @@ def test_damaged_groups(tmp_path: Path) -> None:
     group.mkdir()
     (group / "group.json").write_text("[]")
     [line] = overview(tmp_path)
-    assert (line.status, line.trouble) == ("broken", "group.json is JSON of another kind")
-    with pytest.raises(StateError, match="of another kind"):
+    assert (line.status, line.trouble) == ("broken", "group.json is not the expected kind of JSON")
+    with pytest.raises(StateError, match="not the expected kind"):
         details(group)
     facts = {
         "format": "chainrule.group",

@@ -172,7 +172,7 @@ def test_mistakes(table: Any, wrong: dict[str, Any], message: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        ("ill", {"folds": 239}, "240 rows cannot be divided into 239 folds"),
+        ("ill", {"folds": 239}, "240 rows cannot be split into 239 folds"),
         ("il", {"folds": 3}, "did you mean `ill`"),
         ("ill", {"folds": None, "seeds": 3, "task": "regression"}, "is not numeric"),
     ],

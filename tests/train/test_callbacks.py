@@ -115,7 +115,7 @@ def test_more_can_be_better() -> None:
 
 
 def test_what_early_stopping_cannot_know() -> None:
-    with pytest.raises(ConfigError, match="whether more or less"):
+    with pytest.raises(ConfigError, match="whether a higher or lower"):
         EarlyStopping("val_profit")
     assert EarlyStopping("val_profit", mode="max").monitor == "val_profit"
     for settings in ({"patience": 2.5}, {"patience": "3"}, {"min_delta": "0"}):

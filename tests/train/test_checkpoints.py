@@ -230,7 +230,7 @@ def test_intervals_that_are_none(tmp_path: Path, every: Any) -> None:
 def test_settings_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="keep is 0"):
         Checkpoints(tmp_path, keep=0)
-    with pytest.raises(ConfigError, match="cannot tell whether more or less"):
+    with pytest.raises(ConfigError, match="cannot tell whether a higher or lower"):
         Checkpoints(tmp_path, monitor="val_profit")
 
 

@@ -54,6 +54,6 @@ def test_numpy_numbers_become_plain_ones() -> None:
 
 
 def test_what_has_no_form_is_named() -> None:
-    with pytest.raises(StateError, match="a set cannot be kept") as raised:
+    with pytest.raises(StateError, match="a set cannot be stored") as raised:
         encoded({"callbacks": [{"seen": {1, 2}}]})
     assert raised.value.where == "callbacks.0.seen"

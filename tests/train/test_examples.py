@@ -80,5 +80,5 @@ def test_refused(data: Any, message: str) -> None:
 
 
 def test_a_number_is_not_data() -> None:
-    with pytest.raises(ShapeError, match="one row for each example"):
+    with pytest.raises(ShapeError, match="one row per example"):
         read_inputs(3.0, "data")

@@ -76,7 +76,7 @@ def test_regression() -> None:
 
 
 def test_shapes_that_do_not_fit() -> None:
-    with pytest.raises(ShapeError, match="one prediction for each target"):
+    with pytest.raises(ShapeError, match="one prediction per target"):
         accuracy([0, 1], [0])
     with pytest.raises(ShapeError):
         rmse([], [])

@@ -47,5 +47,5 @@ def test_batches_that_are_none() -> None:
     with pytest.raises(ConfigError, match="0 steps"):
         blob_trainer().overfit_batch(blobs(), steps=0)
     for wrong in ({"steps": "x"}, {"batch_size": None}, {"steps": 2.5}):
-        with pytest.raises(ConfigError, match="both are whole numbers"):
+        with pytest.raises(ConfigError, match="both must be whole numbers"):
             blob_trainer().overfit_batch(blobs(), **wrong)  # type: ignore[arg-type]

@@ -56,7 +56,7 @@ def test_paths_that_cannot_be_filled_in(tmp_path: Path) -> None:
     keeper = ModelCheckpoint(tmp_path / "{val_los}.safetensors")
     with pytest.raises(ConfigError, match="val_los") as raised:
         linear_trainer().fit(line(), epochs=1, callbacks=[keeper], verbose=False)
-    assert "known are epoch, loss" in raised.value.help
+    assert "available: epoch, loss" in raised.value.help
     with pytest.raises(ConfigError, match="keep is 0"):
         ModelCheckpoint("w", keep=0)
 

@@ -206,7 +206,7 @@ def test_the_lock_of_a_killed_process_does_no_harm(tmp_path: Path) -> None:
     process = start(tmp_path, "1", 5.0)
     while not (tmp_path / "000007.json").exists():
         time.sleep(0.01)
-    with pytest.raises(StateError, match=f"is being written by process {process.pid}"):
+    with pytest.raises(StateError, match=f"is in use by process {process.pid}"):
         fit(new_trainer(), Checkpoints(tmp_path))
     process.kill()
     process.wait()
@@ -298,7 +298,7 @@ def test_resuming_where_nothing_is(tmp_path: Path) -> None:
 def test_another_training_is_not_overwritten(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path)
     blob_trainer().fit(blobs(), epochs=1, verbose=False, checkpoints=store)
-    with pytest.raises(StateError, match="holds checkpoints of a training already, up to step 10"):
+    with pytest.raises(StateError, match="already holds checkpoints of a training, up to step 10"):
         blob_trainer().fit(blobs(), epochs=1, verbose=False, checkpoints=store)
 
 

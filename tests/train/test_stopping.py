@@ -79,7 +79,7 @@ def test_terminate_on_nan_ends_quietly_and_says_so(capsys: pytest.CaptureFixture
     history = trainer.fit(line(), epochs=50, batch_size=20, callbacks=[stop], verbose=True)
     assert stop.epoch == len(history.epoch) < 50
     assert "the loss became" in stop.message
-    assert "training ends: the loss became" in capsys.readouterr().err
+    assert "training stops: the loss became" in capsys.readouterr().err
 
 
 def test_early_stopping_puts_the_best_weights_back_after_nan() -> None:

@@ -53,7 +53,7 @@ def test_labels_are_found_beside_the_images(tmp_path: Path) -> None:
         (idx(NUMBERS) + b"x", "but it has 41"),
         (b"\x00\x00\x08\x03" + b"\xff" * 12, "4294967295 x 4294967295"),
         (gzip.compress(idx(NUMBERS), mtime=0)[:-12], "ends before"),
-        (gzip.compress(idx(NUMBERS) + b"x", mtime=0), "goes on after"),
+        (gzip.compress(idx(NUMBERS) + b"x", mtime=0), "continues after"),
         (gzip.compress(b"\x00\x00\x08\x03" + b"\xff" * 12, mtime=0), "gzipped ones"),
     ],
 )

@@ -31,7 +31,7 @@ def test_layouts() -> None:
         (GREY[0], r"shape \(5, 4\)"),
         (np.zeros((2, 5, 4, 7), np.uint8), r"shape \(2, 5, 4, 7\)"),
         (RGB[0], r"shape \(5, 4, 3\): one image, or 5 grey ones"),
-        ([GREY[0], GREY[0, :3]], "arrays of several shapes"),
+        ([GREY[0], GREY[0, :3]], "arrays of different shapes"),
         (GREY[:0], r"shape \(0, 5, 4\)"),
     ],
 )
@@ -49,11 +49,11 @@ def test_labels() -> None:
     assert ordered.labels.tolist() == [1, 2, 1, 0, 2, 2]
     with pytest.raises(DataError, match="which is not among the classes"):
         read_images(GREY, ["b", "a", "b", "c", "a", "a"], classes=["c", "b"])
-    with pytest.raises(DataError, match="6 images and labels of shape"):
+    with pytest.raises(DataError, match="got 6 images, but labels of shape"):
         read_images(GREY, [1, 2])
     with pytest.raises(DataError, match="do not index the 2 classes"):
         read_images(GREY, [0, 1, 2, 0, 1, 2], classes=["x", "y"])
-    with pytest.raises(ConfigError, match="twice among the classes x, x"):
+    with pytest.raises(ConfigError, match="duplicate names among the classes x, x"):
         read_images(GREY, [0, 1, 1, 0, 1, 0], classes=["x", "x"])
     with pytest.raises(ConfigError, match="images of fashion have labels"):
         read_images("fashion", [0] * 3000)

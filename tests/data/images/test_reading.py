@@ -158,10 +158,10 @@ def cut_photo(path: Path) -> None:
 
 BAD: dict[str, Callable[[Path], object]] = {
     "is empty": lambda p: p.write_bytes(b""),
-    "is none of PNG": lambda p: p.write_text("no image at all"),
-    "cut off": cut,
-    "cut off or damaged": cut_photo,
-    "is none of": lambda p: Image.new("RGB", (8, 8)).save(p, "GIF"),
+    "is not one of PNG": lambda p: p.write_text("no image at all"),
+    "truncated": cut,
+    "truncated or damaged": cut_photo,
+    "is not one of": lambda p: Image.new("RGB", (8, 8)).save(p, "GIF"),
 }
 
 
@@ -178,7 +178,7 @@ def test_bad_files_are_left_out_and_named(photos: Path, why: str) -> None:
 def test_many_bad_files_are_an_error(photos: Path) -> None:
     for i in range(3):
         (photos / "red" / f"{i}.png").write_bytes(b"")
-    with pytest.raises(DataError, match="3 of 20 images cannot be read") as caught:
+    with pytest.raises(DataError, match="3 of 20 images are unreadable") as caught:
         read_images(photos)
     assert "red/0.png: it is empty" in caught.value.where
     assert len(read_images(photos, most_bad=0.2)) == 17
@@ -251,7 +251,7 @@ def test_what_means_images(photos: Path) -> None:
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no file or folder"):
+    with pytest.raises(DataError, match="no such file or folder"):
         read_images(tmp_path / "nothing")
     with pytest.raises(DataError, match="is a folder without images") as caught:
         read_images(tmp_path)
@@ -278,7 +278,7 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
 
 def test_without_pillow_the_error_names_it(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "PIL.Image", None)
-    with pytest.raises(ConfigError, match="need the package Pillow") as caught:
+    with pytest.raises(ConfigError, match="need the Pillow package") as caught:
         read_images(photos)
     assert caught.value.help == 'pip install "chainrule[image]"'
 

@@ -58,7 +58,7 @@ def pillow() -> ModuleType:
         import PIL.Image as Image
     except ImportError:
         raise ConfigError(
-            "image files need the package Pillow", help='pip install "chainrule[image]"'
+            "image files need the Pillow package", help='pip install "chainrule[image]"'
         ) from None
     module: ModuleType = Image
     return module
@@ -85,15 +85,15 @@ def _opened(path: Path) -> Iterator[Any]:
         with image_module.open(path, formats=FORMATS) as image:
             yield image
     except image_module.UnidentifiedImageError:
-        raise UnreadableError(f"it is none of {', '.join(FORMATS)}") from None
+        raise UnreadableError(f"it is not one of {', '.join(FORMATS)}") from None
     except bombs:
-        raise UnreadableError("it has more pixels than is safe") from None
+        raise UnreadableError("it has more pixels than is safe to decode") from None
     except (
         OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError,
         NotImplementedError, ArithmeticError, AttributeError, struct.error, zlib.error,
     ) as error:  # fmt: skip
         text = str(error).split("\n")[0][:80] or type(error).__name__
-        raise UnreadableError(f"it is cut off or damaged ({text})") from None
+        raise UnreadableError(f"it is truncated or damaged ({text})") from None
 
 
 def inspect(path: Path) -> Header:

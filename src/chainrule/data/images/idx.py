@@ -78,7 +78,7 @@ def read_idx(path: str | os.PathLike[str], room: Room = MEMORY) -> Pixels:
     except (EOFError, zlib.error):
         raise _cut_off(file_path) from None
     except OSError as error:
-        raise DataError(f"{file_path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"cannot read {file_path}: {error.strerror or error}") from None
     return pixels
 
 
@@ -88,7 +88,7 @@ def _shape(file: IO[bytes], path: Path) -> tuple[int, ...]:
         raise DataError(
             f"{path.name} is not an IDX file of bytes",
             where=str(path),
-            help="it must begin with the bytes 0, 0, 8 and the number of axes, 1 to 4",
+            help="it must start with the bytes 0, 0, 8 and the number of axes, 1 to 4",
         )
     lengths = file.read(4 * start[3])
     if len(lengths) < 4 * start[3]:
@@ -105,7 +105,7 @@ def _check_size(path: Path, shape: tuple[int, ...], packed: bool) -> None:
             f"{path.name} says that it holds {' x '.join(map(str, shape))} bytes, but it has "
             f"{held:,}{' gzipped ones' if packed else ''}",
             where=str(path),
-            help="it is cut off or damaged; copy it again",
+            help="it is truncated or damaged; copy it again",
         )
 
 
@@ -121,7 +121,7 @@ def _fill(flat: Pixels, file: IO[bytes], path: Path) -> None:
             release(flat)
     if file.read(1):
         raise DataError(
-            f"{path.name} goes on after its last byte",
+            f"{path.name} continues after its last byte",
             where=str(path),
             help="it is damaged; copy it again",
         )

@@ -137,7 +137,7 @@ class Images:
         unknown = [name for name in self.classes if name not in classes]
         if unknown:
             raise DataError(
-                f"{self.name} has the classes {', '.join(unknown)}, which are not known",
+                f"{self.name} has the classes {', '.join(unknown)}, which are unknown",
                 help=f"known: {', '.join(classes)}",
             )
         new_code = np.array([classes.index(name) for name in self.classes], np.int32)
@@ -163,8 +163,8 @@ class Images:
             held = np.asarray(array)
         except ValueError:
             raise DataError(
-                f"the {name} are arrays of several shapes",
-                help="pass one array, all images of one size; a folder may mix sizes",
+                f"the {name} are arrays of different shapes",
+                help="pass one array with all images of the same size; only a folder may mix sizes",
             ) from None
         pixels = _channels_last(held, layout, name)
         paths = tuple(f"{name} {i}" for i in range(len(pixels)))
@@ -206,14 +206,12 @@ def _codes(
     """Labels as indices of names: those of ``classes``, or the labels themselves, sorted."""
     if labels.shape != (rows,):
         raise DataError(
-            f"there are {rows} images and labels of shape {labels.shape}",
+            f"got {rows} images, but labels of shape {labels.shape}",
             where=name,
-            help="pass one label for each image",
+            help="pass one label per image",
         )
     if labels.dtype.kind not in "iuUb":
-        raise DataError(
-            f"the labels are {labels.dtype}", where=name, help="pass whole numbers or texts"
-        )
+        raise DataError(f"the labels are {labels.dtype}", where=name, help="pass integers or text")
     if classes is None or labels.dtype.kind == "U":
         distinct, codes = np.unique(labels, return_inverse=True)
         names = [str(label) for label in distinct.tolist()]
@@ -230,6 +228,6 @@ def _codes(
         raise DataError(
             f"the labels do not index the {len(classes)} classes",
             where=name,
-            help=f"they are whole numbers from 0 to {len(classes) - 1}",
+            help=f"they must be integers from 0 to {len(classes) - 1}",
         )
     return labels.astype(np.int32), tuple(classes)

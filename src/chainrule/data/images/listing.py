@@ -70,19 +70,19 @@ def list_folder(root: Path, labelled: bool = True) -> Listing:
 
 def _notice(listing: Listing, walk: _Walk, empty: list[str], loose: list[Path]) -> None:
     if empty and listing.classes:
-        text = "folders that hold no image are no classes"
+        text = "folders without images are not classes"
         listing.findings.append(Finding("D306", "warning", text, some(empty)))
     if loose and listing.classes:
-        text = "images outside the class folders have no class and were left out"
+        text = "images outside the class folders have no class and were skipped"
         listing.findings.append(
             Finding("D308", "warning", text, f"{len(loose)} files: {some(_names(loose))}")
         )
     if walk.others:
-        text = "files that are no images were left out"
+        text = "files that are not images were skipped"
         seen = f"{len(walk.others)} files: {some(_names(walk.others))}"
         listing.findings.append(Finding("D301", "info", text, seen))
     if walk.outside:
-        text = "links that lead out of the folder, or to folders, were not followed"
+        text = "links that lead outside the folder, or to folders, were not followed"
         listing.findings.append(
             Finding("D307", "warning", text, some(_names(walk.outside)), "copy what they point to")
         )

@@ -123,9 +123,9 @@ def read_images(
             raise _neither(path)
         return _shaped(_read_pair(path, labels, classes, room), wanted)
     if not path.exists():
-        raise DataError(f"there is no file or folder {path}", help="check the path")
+        raise DataError(f"no such file or folder: {path}", help="check the path")
     if labels is not None:
-        raise ConfigError("a folder names the classes itself", help="leave labels out")
+        raise ConfigError("the subfolders already name the classes", help="leave labels out")
     images = _read_files(path, wanted, most_bad, labelled)
     return images.labelled_as(classes) if classes and images.classes else images
 
@@ -134,11 +134,11 @@ def _check(classes: Sequence[str] | None, fit: str, most_bad: float) -> None:
     """ConfigError for arguments of `read_images` that no images fit."""
     if classes and len(set(classes)) < len(classes):
         raise ConfigError(
-            f"a name stands twice among the classes {', '.join(classes)}",
-            help="pass each class a name of its own",
+            f"duplicate names among the classes {', '.join(classes)}",
+            help="give each class a unique name",
         )
     if not 0.0 <= most_bad <= 1.0:
-        raise ConfigError(f"most_bad is {most_bad!r}", help="pass a share of the files, 0 to 1")
+        raise ConfigError(f"most_bad is {most_bad!r}", help="pass a fraction of the files, 0 to 1")
     if fit not in FITS:
         raise ConfigError(f"fit is {fit!r}", help=f"use {' or '.join(FITS)}")
 
@@ -187,9 +187,9 @@ def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: 
     pixels = read_idx(path, room)
     if pixels.ndim < 3:
         raise DataError(
-            f"{path.name} holds {pixels.ndim} axes, and images have at least 3",
+            f"{path.name} has {pixels.ndim} axes, but images have at least 3",
             where=str(path),
-            help="pass the file of the images; that of the labels is found beside it",
+            help="pass the file of images; the file of labels is found next to it",
         )
     if labels is None:
         labels = labels_beside(path)
@@ -280,9 +280,9 @@ def _check_share(bad: dict[int, str], listing: Listing, most: float) -> None:
     if len(bad) > most * len(listing.files) or len(bad) == len(listing.files):
         first = min(bad)
         raise DataError(
-            f"{len(bad)} of {len(listing.files)} images cannot be read",
+            f"{len(bad)} of {len(listing.files)} images are unreadable",
             where=f"{listing.files[first]}: {bad[first]}",
-            help="copy them again, or take them out of the folder",
+            help="copy them again, or remove them from the folder",
         )
 
 
@@ -306,7 +306,7 @@ def _noticed(
     if bad:
         named = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
         seen = f"{len(bad)} of {len(listing.files)}: {some(named)}"
-        text = "images that cannot be read were left out"
+        text = "unreadable images were skipped"
         findings.append(Finding("D302", "warning", text, seen, "copy them again, or remove them"))
     good = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header)]
 
@@ -316,15 +316,15 @@ def _noticed(
             findings.append(Finding(code, "info", text, f"{len(chosen)} images: {names}"))
 
     moving = [i for i, h in good if h.frames > 1]
-    tell("D303", "of animated images the first frame was taken", moving)
+    tell("D303", "only the first frame of animated images was used", moving)
     sizes = Counter((h.width, h.height) for _, h in good)
     if set(sizes) != {(size[1], size[0])}:
         often = some([f"{n} of {w} x {h}" for (w, h), n in sizes.most_common()])
-        text = f"images were brought to {size[1]} x {size[0]} pixels"
+        text = f"images were resized to {size[1]} x {size[0]} pixels"
         findings.append(Finding("D304", "info", text, often, f"data.size={[*size]}"))
     mixed = [i for i, h in good if h.grey] if channels == 3 else []
     if len(mixed) < len(good):
         tell("D305", "grey images among colour ones were converted to RGB", mixed)
-    tell("D309", "of 16 bits the upper 8 were kept", [i for i, h in good if h.deep])
+    tell("D309", "16-bit images were reduced to the upper 8 bits", [i for i, h in good if h.deep])
     tell("D311", "transparent pixels are shown on white", [i for i, h in good if h.see_through])
     return findings

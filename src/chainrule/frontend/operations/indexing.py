@@ -167,7 +167,7 @@ def beyond(indices: str, axis: int, length: int, line: str) -> ShapeError:
     return ShapeError(
         f"{f'indices from {indices} leave' if many else f'index {indices} leaves'} axis {axis} of "
         f"length {length}",
-        where=place,
+        where=line,
         help=f"indices run from 0 to {length - 1}; an embedding needs a row for each",
     )
 
