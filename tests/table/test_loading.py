@@ -56,7 +56,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "preprocessing changed": (
         lambda r: (r / "pipeline.json").write_text("{}"), "not the one that this run wrote"),
     "run.json cut off": (lambda r: cut(r, "run.json"), "not JSON"),
-    "run.json of something else": (lambda r: (r / "run.json").write_text("{}"), "not the expected kind"),
+    "run.json of something else": (
+        lambda r: (r / "run.json").write_text("{}"), "not the expected kind"),
     "run.json changed by hand": (
         lambda r: (r / "run.json").write_text((r / "run.json").read_text() + " "), "its checksum"),
     "a newer version": (lambda r: facts(r, version=3), "version 3"),
