@@ -167,7 +167,7 @@ def test_a_disk_without_room(room: int, env: dict[str, str], tmp_path: Path) -> 
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert "cannot be written: File too large" in done.stderr
+    assert ": File too large" in done.stderr
     assert "Traceback" not in done.stderr
     runs = list((tmp_path / "runs").iterdir())
     assert len(runs) == (room == 10_000)  # what did not become a run is gone

@@ -39,7 +39,7 @@ def test_elsewhere(command: Command, run: Path, folder: Path) -> None:
     assert not (run / "report.html").exists()
     failed = command("report", "last", "-o", "missing/page.html")
     assert failed.exit_code == 2
-    assert "cannot be written" in failed.stderr
+    assert "cannot write" in failed.stderr
 
 
 def test_json(command: Command, run: Path) -> None:

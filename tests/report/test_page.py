@@ -139,5 +139,5 @@ def test_it_is_written_whole(classes: Path, tmp_path: Path) -> None:
     out = write_report(classes, tmp_path / "r.html")
     assert out.read_text(encoding="utf-8") == report_html(classes)
     assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
-    with pytest.raises(StateError, match="cannot be written"):
+    with pytest.raises(StateError, match="cannot write"):
         write_report(classes, tmp_path / "missing" / "r.html")

@@ -156,7 +156,7 @@ def test_two_writers(tmp_path: Path) -> None:
     first, second = Checkpoints(tmp_path), Checkpoints(tmp_path)
     with first.writing(resume=False):
         with (
-            pytest.raises(StateError, match=f"written by process {os.getpid()}"),
+            pytest.raises(StateError, match=f"in use by process {os.getpid()}"),
             second.writing(resume=True),
         ):
             pass

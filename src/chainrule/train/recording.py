@@ -119,7 +119,7 @@ class CSVLogger(Callback):
             self._write(epoch, logs)
         except OSError as error:
             raise StateError(
-                f"{self.path} cannot be written: {error.strerror or error}",
+                f"cannot write {self.path}: {error.strerror or error}",
                 help="check that the folder exists and is writable, and that the disk has space",
             ) from None
 
