@@ -53,7 +53,7 @@ def test_two_runs_in_one_second_have_two_folders(tmp_path: Path) -> None:
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     place = tmp_path / "runs"
     place.write_text("not a folder")
-    with pytest.raises(StateError, match="cannot write"):
+    with pytest.raises(StateError, match="cannot be written"):
         RunFolder.create(place, "a", "b")
 
 
