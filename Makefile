@@ -47,7 +47,7 @@ storm: $(VENV)/.installed-test
 
 # Run folders damaged in 2,000 ways: none crashes anything or changes a result without a word.
 mutate: $(VENV)/.installed-test
-	PYTHONPATH=tests $(BIN)/python -m table.mutations 2000
+	PYTHONPATH=tests $(BIN)/python -m runs.mutations 2000
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m chainrule.config > docs/env.md

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from chainrule.images import ImagePredictor, fit_images
+from chainrule.modalities.images.fit import fit_images
+from chainrule.modalities.images.predictor import ImagePredictor
 
 VENDORS = ("google", "twitter")
 SIDE = 32

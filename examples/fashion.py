@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from chainrule.data.images import BUNDLED_IMAGES
-from chainrule.images import ImagePredictor, fit_images
+from chainrule.modalities.images.fit import fit_images
+from chainrule.modalities.images.predictor import ImagePredictor
 
 PLACE = Path("usr/share/datasets/fashion-mnist")
 

@@ -13,8 +13,8 @@ from chainrule import nn, optim
 from chainrule.arguments import check_state, path_of, user_path
 from chainrule.config import CACHE_DIR
 from chainrule.errors import ConfigError, StateError
+from chainrule.modalities.tables.repeating import resume_group
 from chainrule.report import write_report
-from chainrule.table import resume_group
 from chainrule.train import callbacks
 
 MODEL = nn.Linear(2, 1)

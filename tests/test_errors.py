@@ -34,6 +34,6 @@ def test_a_lower_cutoff_lets_less_alike_names_through() -> None:
 
 
 def test_the_package_is_imported_without_what_compares_names() -> None:
-    code = "import sys, chainrule.optim, chainrule.table.settings; print('difflib' in sys.modules)"
+    code = "import sys, chainrule.optim, chainrule.runs.settings; print('difflib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

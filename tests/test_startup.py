@@ -43,7 +43,7 @@ def test_the_engine_loads_nothing_that_a_step_does_not_need(tmp_path: Path) -> N
     # Each would cost some milliseconds at every start.
     needless = {
         "numpy.random", "secrets", "asyncio", "click", "duckdb", "rich", "safetensors",
-        "chainrule.ir.parse", "chainrule.optim", "chainrule.table", "chainrule.train",
+        "chainrule.ir.parse", "chainrule.optim", "chainrule.modalities.tables", "chainrule.train",
     }  # fmt: skip
     assert needless & set(loaded) == set()
 

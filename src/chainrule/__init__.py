@@ -63,11 +63,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.random": ("Generator", "manual_seed", "rand", "randn"),
     "frontend.tensor": ("Tensor",),
     "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
-    "images": ("fit_images", "load_run", "resume"),
+    "modalities.doors": ("load_run", "resume"),
+    "modalities.images": ("fit_images",),
     "ir.types": ("DType",),
     "nonfinite": ("find_nonfinite",),
     "runtime.processors": ("get_num_threads", "set_num_threads"),
-    "table": ("cross_validate", "fit"),
+    "modalities.tables": ("cross_validate", "fit"),
     "testing": ("check_grads",),
     "train": (
         "Callback",
@@ -82,7 +83,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "version": ("__version__",),
 }
-_MODULES = ("data", "images", "nn", "optim", "report", "train")
+_MODULES = ("data", "modalities", "nn", "optim", "report", "train")
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 
 #: needs no engine

@@ -179,6 +179,12 @@ from .frontend.transforms import (
 from .ir.types import (
     DType as DType,
 )
+from .modalities.doors import (
+    load_run as load_run,
+)
+from .modalities.tables import (
+    fit as fit,
+)
 from .nonfinite import (
     find_nonfinite as find_nonfinite,
 )
@@ -187,12 +193,6 @@ from .runtime.processors import (
 )
 from .runtime.processors import (
     set_num_threads as set_num_threads,
-)
-from .table import (
-    fit as fit,
-)
-from .table import (
-    load_run as load_run,
 )
 from .testing import (
     check_grads as check_grads,

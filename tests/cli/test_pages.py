@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.table.settings import Settings, from_text, gather
-from chainrule.table.settings.describing import markdown
+from chainrule.modalities.tables.settings import Settings
+from chainrule.runs.settings.describing import markdown
+from chainrule.runs.settings.sources import from_text, gather
 
 from .conftest import Command
 
@@ -65,13 +66,13 @@ def test_the_error_is_that_of_the_page(command: Command, folder: Path) -> None:
 def test_files_on_the_page_are_settings() -> None:
     for text in blocks(page("configuration.md"), "toml"):
         tomllib.loads(text)
-        gather([from_text(text, "page")])
+        gather([from_text(text, "page")], Settings)
 
 
 def test_all_settings_are_documented() -> None:
     shown = re.search(r"<!-- settings -->\n(.*)<!-- end of settings -->", page(PAGES[0]), re.DOTALL)
     assert shown
-    assert shown[1] == markdown(), "run: python -m chainrule.table.settings.describing"
+    assert shown[1] == markdown(Settings), "run: python -m chainrule.modalities.describing"
     for path in Settings.abouts():
         assert f"`{path[-1]}`" in shown[1], path
 

@@ -15,7 +15,8 @@ import pytest
 
 from chainrule.cli.terminal import print_rows
 from chainrule.data import bundled
-from chainrule.table import Predictor, load_run
+from chainrule.modalities.tables.loading import load_run
+from chainrule.modalities.tables.predictor import Predictor
 
 from .conftest import Command
 

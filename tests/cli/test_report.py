@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.report import report_html
-from chainrule.table.runfolder import RunFolder
+from chainrule.runs.folder import RunFolder
 
 from .conftest import Command
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.table.runfolder import RunFolder
+from chainrule.runs.folder import RunFolder
 from resealing import reseal
 
 from .conftest import Command

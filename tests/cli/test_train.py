@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from chainrule.data import bundled
-from chainrule.table.loading import load_run
+from chainrule.modalities.tables.loading import load_run
 
 from .conftest import Command
 

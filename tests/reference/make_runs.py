@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import chainrule as cr
-from chainrule.table import Listener
+from chainrule.runs.listeners import Listener
 from chainrule.train import Callback
 
 SMALL = ("model.layers=[4]", "output.report=false", "output.checkpoints.every=epoch",

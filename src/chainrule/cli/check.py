@@ -16,7 +16,7 @@ from .starting import gathered, setting_words, tell_origins
 from .terminal import colour, graceful, say, state, tell_json
 
 if TYPE_CHECKING:
-    from ..table.checking import Check
+    from ..runs.checks.result import Check
 
 __all__ = ["check"]
 
@@ -51,7 +51,7 @@ def check(
         settings = gathered(source, words, {"target": target, "query": query})
         tell_origins(settings)
         engine(threads)
-        from ..table.checking import check_settings
+        from ..modalities.tables.checks.whole import check_settings
 
         for result in check_settings(settings.settings):
             found.append(result)

@@ -14,7 +14,7 @@ from .starting import gathered, setting_words, settled
 from .terminal import say, tell, tell_json
 
 if TYPE_CHECKING:
-    from ..table.settings import Gathered
+    from ..runs.settings.sources import Gathered
 
 __all__ = ["config"]
 
@@ -59,7 +59,7 @@ def show(
     if "=" in source:
         source, words = "", (source, *words)
     found = settings_of(source, runs_dir, words)
-    from ..table.settings.display import flat
+    from ..runs.settings.display import flat
 
     if as_json:
         document = found.settings.to_document()
@@ -71,8 +71,8 @@ def show(
     notes = {key: found.origins.get(key, "default") for key in flat(found.settings)}
     tell(found.settings.to_toml(notes if origin else {}), end="")
     if schedule:
-        from ..table.planning import sketch
-        from ..table.settings import Settings
+        from ..modalities.tables.planning import sketch
+        from ..modalities.tables.settings import Settings
 
         if not isinstance(found.settings, Settings):
             raise click.UsageError("--schedule works for tables only")
@@ -92,8 +92,8 @@ def show(
 @common
 def fill(source: str, output: Path | None) -> None:
     """Print RUN.toml with every setting that it leaves out filled in, each with a comment."""
-    from ..table.settings import from_file
-    from ..table.starting import written
+    from ..modalities.tables.starting import written
+    from ..runs.settings.sources import from_file
 
     settings = settled([from_file(user_path(source, "the data"), relative=True)]).settings
     text = settings.to_toml(settings.abouts())
@@ -113,7 +113,7 @@ def fill(source: str, output: Path | None) -> None:
 def diff(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     """Print each setting that differs between A and B (a run.toml or a run), with both values."""
     mine, theirs = (settings_of(text, runs_dir).settings for text in (a, b))
-    from ..table.settings.display import differences
+    from ..runs.settings.display import differences
 
     found = {".".join(key): pair for key, pair in differences(mine, theirs).items()}
     if as_json:
@@ -140,6 +140,6 @@ def schema(section: str, kind: str | None) -> None:
 
     A run.toml for images has different sections: `--kind images`.
     """
-    from ..images.describing import section_schema
+    from ..modalities.describing import section_schema
 
     tell_json(section_schema(section, kind))

@@ -57,8 +57,8 @@ def evaluate(
     learned from: evaluate on other data.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
-    from ..table.scoring import metric_names
-    from ..table.watch import number
+    from ..runs.listeners import number
+    from ..tasks.scoring import metric_names
 
     predictor = engine(threads).load_run(place)
     known = metric_names(predictor.task)
@@ -84,7 +84,7 @@ def evaluate(
 
 def metrics_of(predictor: Any, data: str, query: str | None) -> dict[str, float]:
     """Metrics on a table, or on images with labels."""
-    from ..images import ImagePredictor
+    from ..modalities.images.predictor import ImagePredictor
 
     if isinstance(predictor, ImagePredictor):
         if query is not None:

@@ -41,7 +41,7 @@ def find_lr(
         settings = gathered(source, words, {"target": target, "query": query})
         tell_origins(settings)
         engine(threads)
-        from ..table.ratefinding import find_lr as search
+        from ..modalities.tables.ratefinding import find_lr as search
 
         found = search(settings.settings, start=start, end=end, steps=steps)
     if as_json:

@@ -36,8 +36,8 @@ def gather() -> dict[str, Any]:
 
     from .. import config
     from ..codegen.target import host_target
+    from ..runs.provenance import versions
     from ..runtime.processors import available, get_num_threads
-    from ..table.fingerprint import versions
 
     target = host_target()
     folder = config.CACHE_DIR.read()

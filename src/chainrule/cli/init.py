@@ -53,8 +53,8 @@ def init(
     """
     given = {**options, "missing": missing_values(missing)}
     found = gathered(data, (), given, images=True)
-    from ..table.settings import Settings
-    from ..table.starting import draft, written
+    from ..modalities.tables.settings import Settings
+    from ..modalities.tables.starting import draft, written
 
     settings, comments = found.settings, found.settings.abouts()
     if isinstance(settings, Settings):

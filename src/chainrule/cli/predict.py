@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..data import Table
-    from ..images import ImagePredictor
-    from ..table import Predictor
+    from ..modalities.images.predictor import ImagePredictor
+    from ..modalities.tables.predictor import Predictor
 
 __all__ = ["predict"]
 
@@ -64,15 +64,15 @@ def predict(
     an image or an IDX file, and each row has the path, the prediction and its probability.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
-    from ..table import open_table
-    from ..table.writing import format_of, marked, write_file, write_text
+    from ..modalities.tables.opening import open_table
+    from ..runs.predictions import format_of, marked, write_file, write_text
 
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
         format_of(output)  # a wrong ending is told before the work
         refuse_to_replace(output, user_path(data, "the data"))
     predictor = engine(threads).load_run(place)
-    from ..images import ImagePredictor
+    from ..modalities.images.predictor import ImagePredictor
 
     if isinstance(predictor, ImagePredictor):
         if query is not None or keep:

@@ -42,7 +42,7 @@ def report(
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"), broken=run != "last", unfinished=True)
     from ..report import export_tensorboard, report_facts, write_report
-    from ..table.runfolder import is_written
+    from ..runs.folder import is_written
 
     running = is_written(place)
     facts = report_facts(place, running=running)

@@ -27,7 +27,7 @@ def runs() -> None:
 def list_all(place: str, as_json: bool, runs_dir: str) -> None:
     """List all runs, oldest first, or those of GROUP (made by --seeds or --folds)."""
     base = user_path(runs_dir, "--runs-dir")
-    from ..table.overview import HEADS, overview
+    from ..runs.listing import HEADS, overview
 
     found = overview(find_run(place, base) if place else base)
     if as_json:
@@ -52,7 +52,7 @@ def show(run: str, as_json: bool, runs_dir: str) -> None:
     `last`.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
-    from ..table.overview import details, details_text
+    from ..runs.listing import details, details_text
 
     found = details(place)
     if as_json:
@@ -71,9 +71,9 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     """Show the metrics of runs A and B side by side, and every setting that differs."""
     base = user_path(runs_dir, "--runs-dir")
     first, second = (find_run(text, base) for text in (a, b))
-    from ..images import run_settings
-    from ..table.overview import comparison
-    from ..table.watch import number
+    from ..modalities.doors import run_settings
+    from ..runs.listeners import number
+    from ..runs.listing import comparison
 
     found = comparison(first, second, run_settings)
     if as_json:
@@ -94,7 +94,7 @@ def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
     """Delete run folders and everything in them. A run that is still going is not deleted."""
     base = user_path(runs_dir, "--runs-dir")
     places = [find_run(name, base, broken=True) for name in names]
-    from ..table.overview import removable, remove_run
+    from ..runs.listing import removable, remove_run
 
     for place in places:
         removable(place)

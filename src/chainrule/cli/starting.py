@@ -12,8 +12,8 @@ from ..arguments import user_path
 from .terminal import say, state
 
 if TYPE_CHECKING:
-    from ..table import Listener
-    from ..table.settings import Gathered, Source
+    from ..runs.listeners import Listener
+    from ..runs.settings.sources import Gathered, Source
 
 __all__ = ["gathered", "listener_for", "setting_words", "settled", "tell_origins"]
 
@@ -41,8 +41,9 @@ def gathered(
 
     ``images``: whether the command takes runs on images, too. ConfigError if not, and it is one.
     """
-    from ..table.fit import source_of
-    from ..table.settings import from_environment, from_file, from_words
+    from ..modalities.tables.fit import KEYS
+    from ..runs.settings.arguments import source_of
+    from ..runs.settings.sources import from_environment, from_file, from_words
 
     given = {name: value for name, value in (options or {}).items() if value is not None}
     places = {name: SPELT.get(name, "--" + name.replace("_", "-")) for name in given}
@@ -50,18 +51,19 @@ def gathered(
     if not of_file and source:
         given["path"], places["path"] = source, "command line"
     found = [from_file(user_path(source, "the data"))] if of_file else []
-    found += [from_environment(), source_of(given, places), from_words(words, "command line")]
+    found += [from_environment(), source_of(given, KEYS, places), from_words(words, "command line")]
     return settled(found, images)
 
 
 def settled(sources: Sequence[Source], images: bool = True) -> Gathered[Any]:
     """The settings of a run on a table or on images, as the sources say."""
     from ..errors import ConfigError
-    from ..images.settings import ImageSettings, wants_images
-    from ..table.settings import gather
+    from ..modalities.images.settings import ImageSettings, wants_images
+    from ..modalities.tables.settings import Settings
+    from ..runs.settings.sources import gather
 
     if not wants_images(sources):
-        return gather(sources)
+        return gather(sources, Settings)
     if not images:
         raise ConfigError(
             "this command does not support images",
@@ -81,7 +83,7 @@ def listener_for(as_json: bool) -> Listener:
 
 def tell_origins(found: Gathered[Any]) -> None:
     """With ``-v``: every setting that is not as by default, and where it comes from."""
-    from ..table.settings.display import differences
+    from ..runs.settings.display import differences
 
     if state.verbose and not state.quiet:
         for key, (_, value) in differences(type(found.settings)(), found.settings).items():

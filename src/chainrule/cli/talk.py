@@ -14,9 +14,8 @@ from ..data import Finding
 from ..errors import StateError
 from ..records import parsed_toml
 from ..report import write_report
-from ..table import Listener, Talk
-from ..table.trained import Trained
-from ..table.watch import closing, finding_text, result_rows
+from ..runs.listeners import Listener, Talk, closing, finding_text, result_rows
+from ..runs.predictor import Trained
 from ..train import Callback
 from .terminal import colour, print_rows, say, tell_json, warn
 

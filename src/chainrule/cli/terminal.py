@@ -87,7 +87,7 @@ def tell(text: str, end: str = "\n") -> None:
 
 def tell_json(value: Any, indent: int | None = 2) -> None:
     """A value as JSON on stdout."""
-    from ..table.runfolder import json_text
+    from ..runs.folder import json_text
 
     click.echo(json_text(value, indent=indent))
 

@@ -155,9 +155,11 @@ def train(
         found = gathered(source, words, options, images=True)
         tell_origins(found)
         engine(threads)
-        from ..images import fit_image_settings, repeat_images
-        from ..images.settings import ImageSettings
-        from ..table import fit_settings, repeat
+        from ..modalities.images.fit import fit_image_settings
+        from ..modalities.images.repeating import repeat_images
+        from ..modalities.images.settings import ImageSettings
+        from ..modalities.tables.fit import fit_settings
+        from ..modalities.tables.repeating import repeat
 
         listener, many = listener_for(as_json), seeds is not None or folds is not None
         images = isinstance(found.settings, ImageSettings)

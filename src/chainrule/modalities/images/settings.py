@@ -1,0 +1,305 @@
+"""The settings of a run on images: ``run.toml`` with ``[data] kind = "images"``."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from ...arguments import user_path
+from ...data.images import is_image_source
+from ...data.images.decoding import Fit
+from ...errors import ConfigError, meant
+from ...nn.models.mobilenet import SEPARABLE
+from ...runs.settings import defaults
+from ...runs.settings.document import Whole
+from ...runs.settings.fields import About, Length, SettingError, Within
+from ...runs.settings.section import Choice, Section
+from ...runs.settings.sections import Auto, OutputSettings, Share
+from ...runs.settings.sources import Source
+from ...runs.settings.training import (
+    EarlyStoppingSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+    TrainSettings,
+)
+from .augment import Augment, check_images
+from .network import NETWORKS
+
+__all__ = ["AugmentSettings", "ImageDataSettings", "ImageSettings", "ImageTrainSettings",
+           "NetworkSettings", "wants_images"]  # fmt: skip
+
+EPOCHS = 15
+MEMORY = 2048
+WEIGHT_DECAY = 0.05
+LARGEST_BATCH = 128
+SMALLEST_BATCH = 32
+#: one cycle lets rates be so many times larger than a constant one
+LR_FACTOR = 3.0
+
+#: smallest and largest values of the settings of networks
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "widths": (1, 65_536), "dropout": (0, 0.95), "width": (0.125, 4), "stride": (1, 4),
+    "depth": (1, len(SEPARABLE)),
+}  # fmt: skip
+
+Amount = Annotated[float, Within(0.0, 1.0)]
+Count = Annotated[int, Within(0, 4096)]
+Alpha = Annotated[float, Within(0.0, 1e3)]
+Side = Annotated[int, Within(1, 4096)]
+
+
+@dataclass(frozen=True)
+class ImageDataSettings(Section):
+    """The images, and how to split them."""
+
+    PLACE: ClassVar[str] = "data"
+
+    kind: Annotated[Literal["images"], About("marks a run on images; tables leave it out")] = (
+        "images"
+    )
+    path: Annotated[
+        str, About("a folder with one subfolder per class, or an IDX file; relative to this file")
+    ] = ""
+    test: Annotated[str, About("separate test images; empty: part of the images is held out")] = ""
+    target: Annotated[str, About("name of the predicted label")] = "label"
+    classes: Annotated[
+        tuple[str, ...],
+        About("names of classes 0, 1, ... of IDX files; []: the numbers, or folder names"),
+    ] = ()
+    size: Annotated[
+        Side | tuple[Side, Side] | Auto, About("side length, or height and width; auto: at most 96")
+    ] = "auto"
+    channels: Annotated[
+        Literal[1, 3] | Auto, About("1: grey, 3: RGB; auto: same as the images")
+    ] = "auto"
+    fit: Annotated[Fit, About("how images are resized: crop or stretch")] = "crop"
+    split: Annotated[
+        tuple[Share, Share, Share], About("fractions for training, validation and test images")
+    ] = (0.7, 0.15, 0.15)
+    fold: Annotated[
+        tuple[Annotated[int, Within(1, 1000)], ...],
+        Length(0, 2),
+        About("[2, 5]: test on the second of five folds; []: use split"),
+    ] = ()
+    class_weights: Annotated[
+        Literal["none", "balanced"], About("balanced: rare classes count as much as common ones")
+    ] = "none"
+    most_bad: Annotated[Amount, About("fraction of files that may be unreadable")] = 0.1
+    memory: Annotated[
+        Annotated[int, Within(1, 1 << 24)],
+        About("maximum MB for pixels and their copies; beyond that they go to a file"),
+    ] = MEMORY
+
+    def check(self) -> None:
+        if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
+            raise ConfigError(
+                f"`data.split` is {list(self.split)}",
+                help="training, validation and test each need a share; together they are 1",
+            )
+        if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
+            raise ConfigError(
+                f"`data.fold` is {list(self.fold)}", help="[2, 5] is the second of five folds"
+            )
+        if self.fold and self.test:
+            raise ConfigError(
+                "folds take test images from all of them, and `data.test` names others",
+                help="leave out the folds (--seeds repeats a training) or data.test",
+            )
+
+    @property
+    def limit(self) -> int:
+        """Bytes of the images that are held in memory: while they are divided, there are two of
+        each."""
+        return self.memory * 2**20 // 2
+
+    @property
+    def wanted_size(self) -> int | tuple[int, int] | None:
+        """``size``, None if the images decide."""
+        return None if isinstance(self.size, str) else self.size
+
+    @property
+    def wanted_channels(self) -> int | None:
+        """``channels``, None if the images decide."""
+        return None if isinstance(self.channels, str) else self.channels
+
+
+@dataclass(frozen=True)
+class NetworkSettings(Choice):
+    """The network. ``cnn`` has a convolution, batch normalisation and a pooling for each of
+    ``widths``; the others are those of ``chainrule.nn.models``."""
+
+    PLACE: ClassVar[str] = "model"
+    WHAT: ClassVar[str] = "network"
+
+    name: str = "cnn"
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        return {name: network.settings for name, network in NETWORKS.items()}
+
+    def check(self) -> None:
+        for name, value in self.settings.items():
+            numbers: Sequence[Any] = value if isinstance(value, tuple) else (value,)
+            low, high = LIMITS[name]
+            if not numbers or not all(low <= n <= high for n in numbers):
+                many = isinstance(value, tuple)
+                raise ConfigError(
+                    f"`model.{name}` is {list(numbers) if many else value!r}",
+                    help=f"expected: {'one or more, each ' * many}from {low:g} to {high:g}",
+                )
+
+
+@dataclass(frozen=True)
+class AugmentSettings(Section):
+    """Random augmentation of the training images, drawn anew in each step: ``docs/images.md``."""
+
+    PLACE: ClassVar[str] = "augment"
+
+    flip: Annotated[bool, About("mirror half of the images left to right")] = True
+    vertical_flip: Annotated[bool, About("mirror half of the images top to bottom")] = False
+    shift: Annotated[Count, About("maximum shift in pixels")] = 0
+    rotate: Annotated[Annotated[float, Within(0.0, 45.0)], About("maximum rotation in degrees")] = (
+        0.0
+    )
+    brightness: Annotated[Amount, About("maximum change, as a fraction of white")] = 0.0
+    contrast: Annotated[Amount, About("scale by up to 1 plus or minus this")] = 0.0
+    saturation: Annotated[Amount, About("scale by up to 1 plus or minus this")] = 0.0
+    cutout: Annotated[Count, About("side of the square that is blanked out")] = 0
+    mixup: Annotated[Alpha, About("alpha of mixup; 0: off")] = 0.0
+    cutmix: Annotated[Alpha, About("alpha of CutMix; 0: off")] = 0.0
+
+    def augment(self, fill: Sequence[int], smoothing: float, classes: int) -> Augment | None:
+        """What changes batches; None if nothing does."""
+        if not (any(vars(self).values()) or smoothing):
+            return None
+        return Augment(**vars(self), fill=fill, label_smoothing=smoothing, classes=classes)
+
+
+@dataclass(frozen=True)
+class ImageOptimizerSettings(OptimizerSettings):
+    """The optimizer."""
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        known = super().options()
+        return {**known, "adamw": {**known["adamw"], "weight_decay": WEIGHT_DECAY}}
+
+
+@dataclass(frozen=True)
+class ImageScheduleSettings(ScheduleSettings):
+    """The learning rate schedule."""
+
+    name: str = "one_cycle"
+
+
+@dataclass(frozen=True)
+class ImageTrainSettings(TrainSettings):
+    """Training."""
+
+    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
+        EPOCHS
+    )
+    optimizer: ImageOptimizerSettings = field(default_factory=ImageOptimizerSettings)
+    schedule: ImageScheduleSettings = field(default_factory=ImageScheduleSettings)
+    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
+
+    def check(self) -> None:
+        super().check()
+        if self.loss not in ("auto", "cross_entropy"):
+            raise ConfigError(f"`train.loss` is {self.loss!r}", help="images take cross_entropy")
+        kept = self.regularization
+        for name, instead in (("mixup", "augment.mixup"), ("input_noise", "augment.brightness")):
+            if getattr(kept, name):
+                raise SettingError(
+                    f"train.regularization.{name}",
+                    f"`train.regularization.{name}` is for tables",
+                    help=f"use `{instead}`",
+                )
+
+
+@dataclass(frozen=True)
+class ImageSettings(Whole):
+    """The settings of a run on images. The same settings and images give the same bits."""
+
+    KIND: ClassVar[str] = "images"
+
+    name: Annotated[str, About("name for the run folder")] = ""
+    seed: Annotated[
+        Annotated[int, Within(0, 2**63 - 1)],
+        About("seed of the split, initial weights, shuffling and augmentation"),
+    ] = 0
+    data: ImageDataSettings = field(default_factory=ImageDataSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    model: NetworkSettings = field(default_factory=NetworkSettings)
+    train: ImageTrainSettings = field(default_factory=ImageTrainSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+    def beside(self, output: Path) -> ImageSettings:
+        """The same with paths that count from the folder of ``output``, a ``run.toml``."""
+        folder = user_path(output, "the output").absolute().parent
+
+        def moved(text: str) -> str:
+            found = user_path(text, "the data")
+            return os.path.relpath(found.absolute(), folder) if found.exists() and text else text
+
+        data = replace(self.data, path=moved(self.data.path), test=moved(self.data.test))
+        return replace(self, data=data)
+
+    def resolved(self, rows: int, size: tuple[int, int], channels: int) -> ImageSettings:
+        """The same without `auto`: decided by the images and the number of training images.
+
+        ConfigError for changes that such images do not allow.
+        """
+        check_images(self.augment, size, "augment.")
+        if self.augment.saturation and channels == 1:
+            raise ConfigError(
+                f"`augment.saturation` is {self.augment.saturation:g}, and the images are grey",
+                help="leave it at 0, or use augment.contrast",
+            )
+        train = self.train
+        rate = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
+        constant = train.schedule.name != "one_cycle"
+        return replace(
+            self,
+            data=replace(self.data, size=size, channels=1 if channels == 1 else 3),
+            train=replace(
+                train,
+                batch_size=batch_size_for(rows) if train.batch_size == "auto" else train.batch_size,
+                lr=(rate / LR_FACTOR if constant else rate) if train.lr == "auto" else train.lr,
+                loss="cross_entropy",
+            ),
+        )
+
+
+def batch_size_for(rows: int) -> int:
+    """The power of two nearest to half the root of the training images, from 32 to 128."""
+    nearest = 1 << round(math.log2(math.sqrt(max(rows, SMALLEST_BATCH)) / 2))
+    return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
+
+
+def wants_images(sources: Sequence[Source]) -> bool:
+    """Whether these settings are of a run on images: ``data.kind`` says so, or else the path.
+
+    Raises SettingError for another kind.
+    """
+    kind = path = None
+    for source in sources:
+        kind = source.values.get(("data", "kind"), kind)
+        path = source.values.get(("data", "path"), path)
+    if kind is None:
+        return is_image_source(path)
+    if kind != "images":
+        places = [
+            s.places.get(("data", "kind"), "") for s in sources if ("data", "kind") in s.values
+        ]
+        raise SettingError(
+            "data.kind",
+            f"`data.kind` is {kind!r}",
+            where=places[-1],
+            help=f'{meant(str(kind), ["images"])}use "images", or leave it out for a table',
+        )
+    return True

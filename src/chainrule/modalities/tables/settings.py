@@ -1,0 +1,177 @@
+"""The settings of a run on a table: what run.toml holds, with every default written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Literal, get_args
+
+from ...data import Kind, Task
+from ...errors import ConfigError
+from ...runs.settings import defaults
+from ...runs.settings.document import Whole
+from ...runs.settings.fields import About, Length, Within
+from ...runs.settings.section import Section
+from ...runs.settings.sections import Auto, OutputSettings, Share
+from ...runs.settings.training import TrainSettings
+from ...tasks.losses import LOSSES_OF_TASK
+from . import defaults as table_defaults
+
+__all__ = [
+    "MAX_LAYERS",
+    "MAX_WIDTH",
+    "Activation",
+    "DataSettings",
+    "Init",
+    "ModelSettings",
+    "Settings",
+    "Width",
+]
+
+Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
+Init = Literal[
+    "default", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal",
+    "lecun_uniform", "lecun_normal", "orthogonal",
+]  # fmt: skip
+MAX_LAYERS = 64
+MAX_WIDTH = 65_536
+Width = Annotated[int, Within(1, MAX_WIDTH)]
+
+
+@dataclass(frozen=True)
+class DataSettings(Section):
+    """The table, what to predict, and how to split the rows."""
+
+    PLACE: ClassVar[str] = "data"
+
+    path: Annotated[
+        str, About("csv, tsv, parquet or jsonl, plain or gzipped; relative to this file")
+    ] = ""
+    target: Annotated[str, About("column to predict")] = ""
+    query: Annotated[str, About("SELECT that picks rows and columns; the table is called data")] = (
+        ""
+    )
+    task: Annotated[
+        Literal["auto", "binary", "multiclass", "regression"],
+        About("auto: inferred from the target"),
+    ] = "auto"
+    split: Annotated[
+        tuple[Share, Share, Share], About("fractions for training, validation and test rows")
+    ] = (0.7, 0.15, 0.15)
+    fold: Annotated[
+        tuple[Annotated[int, Within(1, 1000)], ...],
+        Length(0, 2),
+        About("[2, 5]: test on the second of five folds; []: use split"),
+    ] = ()
+    columns: Annotated[
+        Mapping[str, Kind],
+        About("kinds of columns; ignored: not used; the target's kind sets the task"),
+    ] = field(default_factory=dict)
+    missing: Annotated[
+        Mapping[str, Annotated[tuple[int | float | str, ...], Length(1, 10_000)]],
+        About("values that stand for missing data, by column"),
+    ] = field(default_factory=dict)
+
+    def check(self) -> None:
+        if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
+            raise ConfigError(
+                f"`data.split` is {list(self.split)}",
+                help="training, validation and test each need a share; together they are 1",
+            )
+        if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
+            raise ConfigError(
+                f"`data.fold` is {list(self.fold)}", help="[2, 5] is the second of five folds"
+            )
+
+    @property
+    def wanted_task(self) -> Task | None:
+        return None if self.task == "auto" else self.task
+
+
+@dataclass(frozen=True)
+class ModelSettings(Section):
+    """A multilayer perceptron; categories are embedded."""
+
+    PLACE: ClassVar[str] = "model"
+
+    layers: Annotated[
+        Annotated[tuple[Width, ...], Length(0, MAX_LAYERS)] | Auto,
+        About("sizes of the hidden layers; []: a linear model"),
+    ] = "auto"
+    dropout: Annotated[Annotated[float, Within(0.0, 0.95)] | Auto, About("dropout probability")] = (
+        "auto"
+    )
+    activation: Annotated[Activation, About(f"one of {', '.join(get_args(Activation))}")] = "relu"
+    init: Annotated[
+        Init, About(f"initial weights of the hidden layers: {', '.join(get_args(Init))}")
+    ] = "default"
+    normalisation: Annotated[
+        Literal["none", "batch", "layer"],
+        About("normalisation after each hidden layer: none, batch or layer"),
+    ] = "none"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """``layers``, once the data has decided."""
+        assert not isinstance(self.layers, str)
+        return self.layers
+
+    @property
+    def share_dropped(self) -> float:
+        """``dropout``, once the data has decided."""
+        assert not isinstance(self.dropout, str)
+        return self.dropout
+
+
+@dataclass(frozen=True)
+class Settings(Whole):
+    """The settings of a run. The same settings and data give the same bits."""
+
+    KIND: ClassVar[str] = "tables"
+
+    name: Annotated[str, About("name for the run folder")] = ""
+    seed: Annotated[
+        Annotated[int, Within(0, 2**63 - 1)],
+        About("seed of the split, initial weights, shuffling and dropout"),
+    ] = 0
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+    def resolved(self, rows: int, task: Task) -> Settings:
+        """The same without `auto`: decided by the number of training rows and the task.
+
+        Raises ConfigError for a loss that does not fit the task.
+        """
+        model, train = self.model, self.train
+        losses = LOSSES_OF_TASK[task]
+        if train.loss not in ("auto", *losses):
+            raise ConfigError(
+                f"the loss {train.loss} does not fit a {task} target",
+                help=f"use {' or '.join(losses)}, or another task",
+            )
+        if train.label_smoothing and task == "regression":
+            raise ConfigError(
+                "labels of a regression cannot be smoothed",
+                help="leave train.label_smoothing at 0",
+            )
+        found = replace(
+            self,
+            model=replace(
+                model,
+                layers=table_defaults.layers_for(rows) if model.layers == "auto" else model.layers,
+                dropout=table_defaults.dropout_for(rows, task)
+                if model.dropout == "auto"
+                else model.dropout,
+            ),
+            train=replace(
+                train,
+                batch_size=defaults.batch_size_for(rows, train.optimizer.name)
+                if train.batch_size == "auto"
+                else train.batch_size,
+                lr=defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr,
+                loss=losses[0] if train.loss == "auto" else train.loss,
+            ),
+        )
+        return found

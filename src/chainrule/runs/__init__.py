@@ -1,0 +1,1 @@
+"""Runs, whatever they learn from: folders, training, loading, resuming, groups, settings."""

@@ -1,0 +1,1 @@
+"""Results of checks before a training."""

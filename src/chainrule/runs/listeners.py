@@ -1,0 +1,201 @@
+"""What looks on while a table is learned: the run folder, a time limit, whoever wants to hear."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..data import Finding
+from ..showing import visible
+from ..train import Callback, Progress
+from ..train.progress import write_talk
+from ..train.rates import rates_of
+from .folder import RunFolder
+from .predictor import Trained
+
+__all__ = ["Listener", "Recorder", "Talk", "closing", "finding_text", "group_lines",
+           "headline", "number", "result_lines", "result_rows"]  # fmt: skip
+
+Logs = Mapping[str, float]
+
+
+class Listener:
+    """Hears of every stage of ``fit``; does nothing by itself."""
+
+    def findings(self, findings: tuple[Finding, ...]) -> None:
+        """What was noticed in the data, before training."""
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """The run as ``run.json`` describes it, when training begins."""
+
+    def callbacks(self, epochs: int) -> list[Callback]:
+        """Callbacks of its own for the trainer."""
+        return []
+
+    def note(self, text: str) -> None:
+        """Something happened in training: it converged, or went back to an earlier state."""
+
+    def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
+        """Ctrl-C: what there was is saved in ``run``."""
+
+    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
+        """The fitted predictor and the final ``run.json``."""
+
+    def member(self, index: int, count: int, name: str) -> None:
+        """Of several trainings, the one called ``name`` comes next; ``index`` counts from 0."""
+
+    def repeated(self, facts: Mapping[str, Any], group: Path | None) -> None:
+        """All of several trainings are done; ``facts`` are those of ``group.json``."""
+
+
+class Talk(Listener):
+    """Says all of it in plain lines on stderr, with live progress on a terminal. Training goes on
+    where it cannot be written."""
+
+    def __init__(self, stream: TextIO | None = None, progress: str = "auto") -> None:
+        self.stream: TextIO | None = sys.stderr if stream is None else stream
+        self.progress = progress
+
+    def say(self, text: str) -> None:
+        write_talk(self.stream, f"{visible(text)}\n")
+
+    def findings(self, findings: tuple[Finding, ...]) -> None:
+        for finding in findings:
+            self.say(finding_text(finding))
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        self.say(headline(facts))
+
+    def callbacks(self, epochs: int) -> list[Callback]:
+        if self.progress == "none":
+            return []
+        live = None if self.progress == "auto" else self.progress == "bar"
+        return [Progress(epochs, self.stream, live)]
+
+    def note(self, text: str) -> None:
+        self.say(text)
+
+    def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
+        self.say(closing(facts))
+        if run is not None:
+            self.say(f"the weights of that epoch are in {run}")
+
+    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
+        for line in result_lines(facts):
+            self.say(line)
+
+    def member(self, index: int, count: int, name: str) -> None:
+        self.say(f"\n{name}, {index + 1} of {count}" if index else f"{name}, 1 of {count}")
+
+    def repeated(self, facts: Mapping[str, Any], group: Path | None) -> None:
+        self.say(f"\n{len(facts['members'])} runs of {facts['name']}")
+        for line in group_lines(facts):
+            self.say(line)
+
+
+def finding_text(finding: Finding) -> str:
+    """A finding in one to three lines, marked by its severity."""
+    return f"{'!' if finding.severity == 'warning' else '·'} {finding}"
+
+
+def headline(facts: Mapping[str, Any]) -> str:
+    """``heart: 918 rows, 10 columns -> mlp 64-64 -> disease (2 classes), 5,441 parameters``."""
+    data, model, split = facts["data"], facts["model"], facts["split"]
+    classes = facts["classes"]
+    goal = f"{len(classes)} classes" if classes else "a number"
+    parts = ", ".join(f"{count} {name}" for name, count in split.items())
+    if data.get("kind") == "images":
+        source = f"{data['rows']} images of {model['images']}"
+        network = model["name"]
+    else:
+        layers = "-".join(str(w) for w in model["layers"])
+        source = f"{data['rows']} rows, {model['columns']} columns"
+        network = f"mlp {layers}" if layers else "linear"
+    return (
+        f"{data['name']}: {source} -> {network} -> {data['target']} ({goal}), "
+        f"{model['parameters']} parameters\n{parts}; seed {facts['seed']}"
+    )
+
+
+def closing(facts: Mapping[str, Any]) -> str:
+    """How training ended, in one line."""
+    best = facts["best"]
+    return (
+        f"{facts['status']} after {facts['seconds']:.1f} s, best epoch {best['epoch']} of "
+        f"{facts['epochs']} (val_loss {number(best['val_loss'])})"
+    )
+
+
+def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Metric, value on the test rows, value of a constant guess; first a row of headings."""
+    guess = "always the mean" if facts["task"] == "regression" else "always the same guess"
+    count = facts["split"]["test"]
+    unit = "image" if facts.get("data", {}).get("kind") == "images" else "row"
+    rows = [(f"{count} test {unit}{'s' * (count != 1)}", "this model", guess)]
+    for name, value in facts["metrics"].items():
+        rows.append((name, number(value), number(facts["baseline"].get(name))))
+    return rows
+
+
+def result_lines(facts: Mapping[str, Any]) -> list[str]:
+    """How training ended, and the results as aligned text."""
+    rows = result_rows(facts)
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    aligned = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+    return [closing(facts), *aligned]
+
+
+def group_lines(facts: Mapping[str, Any]) -> list[str]:
+    """Mean and standard deviation of each metric over the runs of a group, aligned."""
+    rows = [("metric", "mean", "std", "lowest", "highest")]
+    for name, s in facts["summary"].items():
+        rows.append((name, *(number(s[k]) for k in ("mean", "std", "min", "max"))))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    return [
+        f"{row[0]:<{widths[0]}}  "
+        + "  ".join(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    ]
+
+
+def number(value: float | None) -> str:
+    """Four digits, or a dash for a number that does not exist."""
+    return "-" if value is None or value != value else f"{value:.4g}"
+
+
+class Recorder(Callback):
+    """Writes every epoch to the run folder, and what the trainer has to tell."""
+
+    def __init__(self, folder: RunFolder, heard: Listener) -> None:
+        self.folder, self.heard = folder, heard
+        self._epochs = self._told = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
+        self._tell()
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self._tell()
+        if epoch < self._epochs:  # training went back to an earlier state
+            self.folder.cut_metrics(self.trainer.history.rows()[:epoch])
+        self._epochs = epoch + 1
+        numbers = {"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs}
+        rates = rates_of(self.trainer.optimizer)
+        self.folder.metrics({**numbers, "lr": rates[0]} if rates else numbers)
+
+    def on_train_end(self, logs: Logs) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        for text in self.trainer.messages[self._told :]:
+            self.folder.event("note", message=text)
+            self.folder.log(text)
+            self.heard.note(text)
+        self._told = len(self.trainer.messages)
+
+    def state(self) -> dict[str, int]:
+        return {"epochs": self._epochs}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._epochs = int(state["epochs"])

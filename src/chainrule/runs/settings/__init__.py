@@ -1,0 +1,58 @@
+"""The settings of one run: what ``run.toml`` holds, with every default written out.
+
+Each section is a frozen dataclass that checks itself. Its annotations are the one place where a
+setting is described: checks, words of errors, comments and the JSON Schema come from them.
+"""
+
+from .document import VERSION, Whole
+from .sections import Auto, CheckpointSettings, OutputSettings
+from .sources import (
+    Gathered,
+    Source,
+    from_environment,
+    from_file,
+    from_text,
+    from_words,
+    gather,
+)
+from .training import (
+    AverageSettings,
+    ClipSettings,
+    ConvergenceSettings,
+    EarlyStoppingSettings,
+    GradientNoiseSettings,
+    GuardSettings,
+    LookaheadSettings,
+    Loss,
+    OptimizerSettings,
+    RegularizationSettings,
+    ScheduleSettings,
+    TrainSettings,
+)
+
+__all__ = [
+    "VERSION",
+    "Auto",
+    "AverageSettings",
+    "CheckpointSettings",
+    "ClipSettings",
+    "ConvergenceSettings",
+    "EarlyStoppingSettings",
+    "Gathered",
+    "GradientNoiseSettings",
+    "GuardSettings",
+    "LookaheadSettings",
+    "Loss",
+    "OptimizerSettings",
+    "OutputSettings",
+    "RegularizationSettings",
+    "ScheduleSettings",
+    "Source",
+    "TrainSettings",
+    "Whole",
+    "from_environment",
+    "from_file",
+    "from_text",
+    "from_words",
+    "gather",
+]

@@ -1,0 +1,261 @@
+"""The sections of ``run.toml`` about training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from ... import optim
+from ...errors import ConfigError
+from ...frontend.operations.creation import zeros
+from . import defaults, methods
+from .fields import About, Within
+from .section import Choice, Section
+from .sections import Auto
+
+__all__ = [
+    "AverageSettings",
+    "ClipSettings",
+    "ConvergenceSettings",
+    "EarlyStoppingSettings",
+    "GradientNoiseSettings",
+    "GuardSettings",
+    "LookaheadSettings",
+    "Loss",
+    "OptimizerSettings",
+    "RegularizationSettings",
+    "ScheduleSettings",
+    "TrainSettings",
+]
+
+Loss = Literal["bce_with_logits", "cross_entropy", "mse", "l1", "huber", "smooth_l1"]
+
+Amount = Annotated[float, Within(0.0)]
+Epochs = Annotated[int, Within(1, 1_000_000)]
+Rate = Annotated[float, Within(1e-12, 1e3)]
+
+
+@dataclass(frozen=True)
+class OptimizerSettings(Choice):
+    """The optimizer."""
+
+    PLACE: ClassVar[str] = "train.optimizer"
+    WHAT: ClassVar[str] = "optimizer"
+
+    name: str = defaults.OPTIMIZER
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        return methods.optimizers()
+
+    def check(self) -> None:
+        # The optimizer knows the ranges of its settings.
+        optim.make(self.name, [zeros(2, 2)], **self.settings)
+
+
+@dataclass(frozen=True)
+class ScheduleSettings(Choice):
+    """The learning rate schedule."""
+
+    PLACE: ClassVar[str] = "train.schedule"
+    WHAT: ClassVar[str] = "schedule"
+    LEFT_OUT: ClassVar[str] = "auto"
+
+    name: str = "constant"
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        return methods.schedules()
+
+
+@dataclass(frozen=True)
+class LookaheadSettings(Section):
+    """Lookahead: slow weights that follow those of the optimizer."""
+
+    PLACE: ClassVar[str] = "train.lookahead"
+
+    k: Annotated[
+        Annotated[int, Within(0, 1_000_000)],
+        About("steps between updates of the slow weights; 0: off"),
+    ] = 0
+    alpha: Annotated[
+        Annotated[float, Within(1e-6, 1.0)],
+        About("how far they move towards the fast weights, 0 to 1"),
+    ] = 0.5
+
+
+@dataclass(frozen=True)
+class GradientNoiseSettings(Section):
+    """Gradient noise with decaying variance eta / (1 + step)**gamma."""
+
+    PLACE: ClassVar[str] = "train.gradient_noise"
+
+    eta: Annotated[Amount, About("variance in the first step; 0: off")] = 0.0
+    gamma: Annotated[Amount, About("how fast the variance decays")] = 0.55
+
+
+@dataclass(frozen=True)
+class AverageSettings(Choice):
+    """Averages of the weights, used for predictions instead of the weights themselves. ``ema`` is
+    updated in every step; ``swa`` starts at the end of epoch ``start`` and averages the weights
+    once every ``every`` epochs."""
+
+    PLACE: ClassVar[str] = "train.average"
+    WHAT: ClassVar[str] = "average"
+    KEY: ClassVar[str] = "kind"
+
+    name: str = "none"
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        return methods.averages()
+
+
+@dataclass(frozen=True)
+class ClipSettings(Section):
+    """Gradient clipping; 0: off."""
+
+    PLACE: ClassVar[str] = "train.clip"
+
+    norm: Annotated[Amount, About("maximum norm of each parameter's gradient")] = 0.0
+    global_norm: Annotated[Amount, About("maximum norm of all gradients together")] = 0.0
+    value: Annotated[Amount, About("maximum absolute value of an element")] = 0.0
+    adaptive: Annotated[
+        Amount, About("maximum ratio of a unit's gradient norm to its weight norm")
+    ] = 0.0
+
+    @property
+    def wanted(self) -> dict[str, float]:
+        """The bound that is set, if there is one."""
+        return {name: value for name, value in vars(self).items() if value > 0}
+
+    def check(self) -> None:
+        if len(self.wanted) > 1:
+            raise ConfigError(
+                "`train.clip` sets more than one bound",
+                help="set one of norm, global_norm, value and adaptive; 0 sets none",
+            )
+
+
+@dataclass(frozen=True)
+class RegularizationSettings(Section):
+    """Regularization, against overfitting."""
+
+    PLACE: ClassVar[str] = "train.regularization"
+
+    l1: Annotated[Amount, About("adds this times the sum of |w| to the loss")] = 0.0
+    l2: Annotated[Amount, About("adds this times half the sum of w squared to the loss")] = 0.0
+    max_norm: Annotated[Amount, About("maximum norm of a unit's weights; 0: off")] = 0.0
+    input_noise: Annotated[Amount, About("standard deviation of noise added to the inputs")] = 0.0
+    mixup: Annotated[Amount, About("alpha of mixup's Beta distribution; 0: off")] = 0.0
+
+
+@dataclass(frozen=True)
+class EarlyStoppingSettings(Section):
+    """Stops training when the monitored metric stops improving."""
+
+    PLACE: ClassVar[str] = "train.early_stopping"
+
+    monitor: Annotated[str, About("loss, val_loss, val_accuracy (classes) or val_r2")] = "val_loss"
+    patience: Annotated[Epochs, About("stop after this many epochs without improvement")] = (
+        defaults.PATIENCE
+    )
+    min_delta: Annotated[Amount, About("smallest change that counts as an improvement")] = 0.0
+    restore_best: Annotated[bool, About("whether to restore the weights of the best epoch")] = True
+
+
+@dataclass(frozen=True)
+class ConvergenceSettings(Section):
+    """Stops training when it has converged; 0: off."""
+
+    PLACE: ClassVar[str] = "train.convergence"
+
+    loss: Annotated[
+        Amount, About("change of the loss in an epoch; relative if the loss is above 1")
+    ] = 0.0
+    gradient: Annotated[Amount, About("norm of the gradient over all training rows")] = 0.0
+    parameters: Annotated[Amount, About("change of the weights in an epoch")] = 0.0
+    patience: Annotated[Epochs, About("consecutive epochs for which this must hold")] = 1
+
+    @property
+    def wanted(self) -> dict[str, float]:
+        """The tolerances that are set."""
+        return {n: v for n, v in vars(self).items() if n != "patience" and v > 0}
+
+
+@dataclass(frozen=True)
+class GuardSettings(Section):
+    """Rolls back to the last good epoch when training diverges, and lowers the learning rate."""
+
+    PLACE: ClassVar[str] = "train.guard"
+
+    most: Annotated[
+        Annotated[int, Within(0, 100)], About("maximum number of rollbacks; 0: off")
+    ] = 0
+    lr_factor: Annotated[
+        Annotated[float, Within(1e-6, 0.999)],
+        About("multiplies the learning rate at each rollback"),
+    ] = 0.5
+    factor: Annotated[
+        Annotated[float, Within(1.001)], About("a loss this many times the best one is bad")
+    ] = 3.0
+    patience: Annotated[Epochs, About("consecutive bad epochs that count as divergence")] = 3
+
+
+@dataclass(frozen=True)
+class TrainSettings(Section):
+    """Training."""
+
+    PLACE: ClassVar[str] = "train"
+
+    epochs: Annotated[Epochs, About("maximum number of epochs")] = defaults.EPOCHS
+    batch_size: Annotated[
+        Annotated[int, Within(0, 1 << 24)] | Literal["all"] | Auto,
+        About("rows per step; 1: stochastic, all (or 0): full batch"),
+    ] = "auto"
+    lr: Annotated[Rate | Auto, About("learning rate")] = "auto"
+    loss: Annotated[Loss | Auto, About("auto: set by the task")] = "auto"
+    accumulate: Annotated[
+        Annotated[int, Within(1, 100_000)],
+        About("batches whose gradients are accumulated into one step"),
+    ] = 1
+    label_smoothing: Annotated[
+        Annotated[float, Within(0.0, 0.95)], About("fraction of the target spread over all classes")
+    ] = 0.0
+    time_limit: Annotated[Amount, About("seconds after which training stops; 0: no limit")] = 0.0
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)
+    gradient_noise: GradientNoiseSettings = field(default_factory=GradientNoiseSettings)
+    clip: ClipSettings = field(default_factory=ClipSettings)
+    regularization: RegularizationSettings = field(default_factory=RegularizationSettings)
+    average: AverageSettings = field(default_factory=AverageSettings)
+    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
+    convergence: ConvergenceSettings = field(default_factory=ConvergenceSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
+
+    def check(self) -> None:
+        if self.batch_size == 0:
+            object.__setattr__(self, "batch_size", "all")
+        if self.time_limit == math.inf:
+            object.__setattr__(self, "time_limit", 0.0)
+
+    @property
+    def rate(self) -> float:
+        """``lr``, once it is decided."""
+        assert not isinstance(self.lr, str)
+        return self.lr
+
+    @property
+    def batch(self) -> int | None:
+        """Rows in one step, once it is decided; None for all of them."""
+        assert self.batch_size != "auto"
+        return None if isinstance(self.batch_size, str) else self.batch_size
+
+    @property
+    def objective(self) -> Loss:
+        """``loss``, once the task has decided."""
+        assert self.loss != "auto"
+        return self.loss

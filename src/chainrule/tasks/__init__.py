@@ -1,0 +1,1 @@
+"""What is learned: losses, metrics and evaluation of classes and of numbers."""

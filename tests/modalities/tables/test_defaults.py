@@ -1,0 +1,23 @@
+"""Defaults grow and shrink with the rows as their docstrings say."""
+
+from __future__ import annotations
+
+from chainrule.runs.settings.defaults import batch_size_for, dropout_for, layers_for
+
+
+def test_batch_sizes_are_powers_of_two_near_the_root() -> None:
+    rows = (1, 100, 642, 10_000, 100_000, 10**6, 10**8)
+    assert [batch_size_for(n, "adamw") for n in rows] == [32, 32, 32, 128, 256, 1024, 1024]
+
+
+def test_optimizers_that_compare_steps_get_all_rows() -> None:
+    assert [batch_size_for(642, name) for name in ("lbfgs", "rprop", "sgd")] == [0, 0, 32]
+
+
+def test_dropout_shrinks_with_rows() -> None:
+    assert [dropout_for(n, "binary") for n in (100, 2_000, 20_000)] == [0.5, 0.2, 0.1]
+    assert [dropout_for(n, "regression") for n in (100, 2_000, 20_000)] == [0.2, 0.2, 0.1]
+
+
+def test_layers_widen() -> None:
+    assert [layers_for(n) for n in (100, 10_000, 100_000)] == [(64,) * 2, (128,) * 2, (256,) * 2]

@@ -1,0 +1,309 @@
+"""Damaged run folders: none may crash anything, and none may change a result without a word.
+
+``python -m runs.mutations 2000`` (with ``tests`` on the path; ``make mutate``) damages that many
+copies of runs of several kinds, some of an earlier release, each in one way. Each is listed, shown,
+loaded, judged, reported and resumed. Of every step the result is that of the intact run, to the
+bit, or an error of `chainrule.errors` or a note says what is wrong; anything else is a failure.
+``1 --first 123`` repeats one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.errors import ChainruleError
+from chainrule.modalities.doors import run_settings
+from chainrule.report import report_facts, report_html
+from chainrule.runs.listeners import Listener
+from chainrule.runs.listing import comparison, details, details_text, overview
+from chainrule.train import Callback
+from reference.make_runs import pictures
+from runs.mutating import Damage, mutate
+
+__all__ = ["Outcome", "mutated", "prepared"]
+
+REFERENCE = Path(__file__).parent.parent / "reference" / "runs"
+SMALL = ("model.layers=[3]", "train.batch_size=32", "output.report=false",
+         "output.checkpoints.every=epoch", "output.checkpoints.keep=2")  # fmt: skip
+SMALL_IMAGES = ("model.name=cnn", "model.widths=[4]", *SMALL[1:])
+LONGEST = 1500  # of what is said of a crash
+SECONDS = 120  # after which a step hangs
+
+
+class Notes(Listener):
+    """Hears of notes; Ctrl-C after an epoch if wanted."""
+
+    def __init__(self, stop: int | None = None) -> None:
+        self.notes: list[str] = []
+        self.stop = stop
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def callbacks(self, epochs: int) -> list[Callback]:
+        return [] if self.stop is None else [Stop(self.stop)]
+
+
+class Stop(Callback):
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any) -> None:
+        if epoch == self.epoch:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@dataclass
+class Subject:
+    """A kind of run: an intact folder, its data, and what it says and comes to.
+
+    Of a run that is not ``vouched`` for, an earlier release vouched for predictions alone.
+    """
+
+    run: Path
+    source: Any
+    epochs: int | None
+    vouched: bool = True
+    wanted: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+
+@dataclass
+class Outcome:
+    """What happened to one damaged run: ``crashes`` and ``silent`` changes, which must not be, and
+    how many steps told of the damage."""
+
+    number: int
+    subject: str
+    damage: str
+    crashes: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    told: int = 0
+
+
+def people() -> dict[str, Any]:
+    """Forty rows that can be learned."""
+    rng = np.random.default_rng(3)
+    age, town = rng.integers(20, 80, 64), rng.integers(0, 4, 64)
+    return {
+        "age": age.astype(float),
+        "town": [f"town {t}" for t in town],
+        "ill": np.where(age + 5 * town > 55, "ill", "well"),
+        "cost": age * 1.5 + town,
+    }
+
+
+def prepared(place: Path) -> list[Subject]:
+    """Intact runs in ``place``, and what they say and come to."""
+    table, runs = people(), place / "new"
+
+    def named(name: str, run: Path | None) -> Path:
+        assert run is not None
+        return run.rename(place / name)
+
+    def fitted(target: str, name: str, stop: int | None = None) -> Path:
+        with contextlib.suppress(KeyboardInterrupt):
+            cr.fit(
+                table, target, epochs=3, settings=SMALL, runs_dir=runs, verbose=False,
+                listener=Notes(stop),
+            )  # fmt: skip
+        [run] = runs.iterdir()
+        return named(name, run)
+
+    images = cr.fit_images(
+        pictures(), epochs=2, settings=SMALL_IMAGES, runs_dir=runs, verbose=False
+    )
+    subjects = [
+        Subject(named("images", images.run), pictures(), 3),
+        Subject(fitted("ill", "table"), table, 4),
+        Subject(fitted("cost", "regression"), table, 4),
+        Subject(fitted("ill", "interrupted", stop=1), table, None),
+    ]
+    group = cr.cross_validate(
+        table, "ill", folds=None, seeds=2, epochs=2, settings=SMALL, runs_dir=runs, verbose=False
+    )
+    subjects.append(Subject(named("group", group.run), table, None))
+    for name, epochs in (("interrupted", None), ("table", 7)):
+        run = Path(shutil.copytree(REFERENCE / name, place / f"old-{name}"))
+        subjects.append(Subject(run, "heart", epochs, vouched=False))
+    runs.rmdir()
+    for subject in subjects:
+        copy = Path(shutil.copytree(subject.run, runs / subject.name))
+        subject.wanted = {name: result for name, result, _ in steps(subject, copy)}
+        shutil.rmtree(runs)
+    return subjects
+
+
+# ------------------------------------------------------------------------------------ steps
+
+
+def steps(subject: Subject, run: Path) -> Iterator[tuple[str, Any, bool]]:
+    """(step, what it gives, whether it told of something); a step that fails gives its error."""
+    is_group = subject.name == "group"
+    members = sorted(p for p in run.iterdir() if p.is_dir()) if is_group else [run]
+    for i, member in enumerate(members):
+        for step in (listed, shown, predicted, reported):
+            yield (f"{step.__name__} {i}" if is_group else step.__name__,
+                   *attempt(lambda step=step, member=member: step(subject, member)))  # fmt: skip
+    if is_group:
+        yield ("listed", *attempt(lambda: listed(subject, run)))
+        yield ("shown", *attempt(lambda: shown(subject, run)))
+    yield ("resumed", *attempt(lambda: resumed(subject, run)))
+    if subject.vouched and not is_group:
+        yield ("listed again", *attempt(lambda: listed(subject, run)))
+        yield ("predicted again", *attempt(lambda: predicted(subject, run)))
+
+
+def attempt(step: Callable[[], tuple[Any, bool]]) -> tuple[Any, bool]:
+    """What a step gives. Errors of ours are words; any other ends up in the outcome."""
+    signal.alarm(SECONDS)
+    try:
+        return step()
+    except ChainruleError as error:
+        plain = "\x1b" not in str(error)
+        return ("an error in words", True) if plain else (Crash("an escape"), False)
+    except Exception:
+        return Crash(traceback.format_exc()[-LONGEST:]), False
+    finally:
+        signal.alarm(0)
+
+
+@dataclass
+class Crash:
+    text: str
+
+
+def listed(subject: Subject, run: Path) -> tuple[Any, bool]:
+    lines = {line.path.name: line for line in overview(run.parent)}
+    line = lines.get(run.name)
+    if line is None:
+        return None, True  # nothing says any more that it was a run
+    line.cells()
+    kept = (line.status, line.data, line.epochs, dict(line.best), dict(line.metrics), line.runs)
+    return repr(kept) if subject.vouched else None, bool(line.trouble)
+
+
+def shown(subject: Subject, run: Path) -> tuple[Any, bool]:
+    facts = details(run)
+    details_text(facts, run)
+    if "members" not in facts:
+        comparison(run, run, run_settings)
+        run_settings(run)
+    return None, False
+
+
+def predicted(subject: Subject, run: Path) -> tuple[Any, bool]:
+    predictor: Any = cr.load_run(run)
+    known = isinstance(subject.source, tuple)
+    scores = predictor.predict_proba if predictor.classes else predictor.predict
+    found = scores(subject.source[0] if known else subject.source).tobytes()
+    judged = repr(predictor.evaluate(subject.source))
+    if not subject.vouched:
+        return (found, judged), False
+    said = (predictor.history.to_dict(), predictor.metrics, predictor.baseline)
+    return (found, judged, repr(said)), False
+
+
+def reported(subject: Subject, run: Path) -> tuple[Any, bool]:
+    facts = report_facts(run)
+    report_html(run)
+    told = bool(facts.pop("troubles"))
+    for name in ("path", "commands", "config"):  # which hold the place of the run
+        del facts[name]
+    return repr(facts) if subject.vouched else None, told
+
+
+def resumed(subject: Subject, run: Path) -> tuple[Any, bool]:
+    heard = Notes()
+    done: Any = cr.resume(run, subject.source, epochs=subject.epochs, listener=heard)
+    weights = [p.model.state_dict() for p in getattr(done, "predictors", (done,))]
+    found = [{name: np.asarray(a).tobytes() for name, a in w.items()} for w in weights]
+    return (found, repr(done.summary) if len(found) > 1 else ""), bool(heard.notes)
+
+
+# ---------------------------------------------------------------------------------- running
+
+
+def mutated(subjects: list[Subject], number: int, place: Path) -> Outcome:
+    """The outcome of mutation ``number``, which its number says all about."""
+    rng = np.random.default_rng([2, number])
+    subject = subjects[int(rng.integers(len(subjects)))]
+    runs = place / "runs"
+    run = Path(shutil.copytree(subject.run, runs / subject.name))
+    try:
+        others = [s.run for s in subjects if s is not subject and s.vouched]
+        inside = [p for p in run.iterdir() if p.is_dir()] if subject.name == "group" else []
+        target = [run, *sorted(inside)][int(rng.integers(len(inside) + 1))]
+        damage = mutate(target, others, rng)
+        outcome = Outcome(number, subject.name, damage.words)
+        _judge(subject, run, damage, outcome)
+    finally:
+        shutil.rmtree(runs)
+    return outcome
+
+
+def _judge(subject: Subject, run: Path, damage: Damage, outcome: Outcome) -> None:
+    known = False  # what one step has told need not be told by the next
+    for name, result, told in steps(subject, run):
+        known = known or told
+        outcome.told += told
+        if isinstance(result, Crash):
+            outcome.crashes.append(f"{name}: {result.text}")
+        elif told or damage.meant or (known and name.endswith("again")):
+            continue
+        elif result != subject.wanted.get(name):
+            outcome.silent.append(name)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--first", type=int, default=0)
+    given = parser.parse_args()
+    numbers = range(given.first, given.first + given.count)
+    begun, outcomes = time.monotonic(), []
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        subjects = prepared(place / "intact")
+        for number in numbers:
+            outcome = mutated(subjects, number, place)
+            outcomes.append(outcome)
+            if len(outcomes) % 100 == 0:
+                print(f"{len(outcomes)} of {len(numbers)}", file=sys.stderr, flush=True)
+            if outcome.crashes or outcome.silent or len(numbers) == 1:
+                print(outcome.number, outcome.subject, outcome.damage, flush=True)
+                print("  silent:", ", ".join(outcome.silent) or "nothing")
+                print("\n".join(outcome.crashes), flush=True)
+    crashes = sum(bool(o.crashes) for o in outcomes)
+    silent = sum(bool(o.silent) for o in outcomes)
+    told = sum(bool(o.told) for o in outcomes)
+    kinds = Counter(o.subject for o in outcomes)
+    print(
+        f"{len(outcomes)} damaged runs ({', '.join(f'{n} {k}' for k, n in kinds.items())}) in "
+        f"{time.monotonic() - begun:.0f} s: {told} told of, {len(outcomes) - told} without effect; "
+        f"{crashes} internal errors, {silent} silent changes"
+    )
+    return 1 if crashes or silent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Kills trainings with SIGKILL before every step in the file system: ``python -m runs.remains``.
+
+Nothing temporary may outlive the command that comes next, and every folder that is left must be a
+run that goes on. The test suite does this at some of the steps only: ``python -m runs.remains 3
+10`` begins with the third and dies at every tenth.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import chainrule as cr
+from chainrule.data import pipeline, source
+from chainrule.runs.listing import overview
+
+#: events of Python that change the file system
+STEPS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
+ROWS = 400
+
+
+def table_in(place: Path) -> Path:
+    """A table that goes to a file, as do its arrays: see `in_child`."""
+    path = place / "table.csv"
+    path.write_text("a,b,y\n" + "".join(f"{i % 7},{i},{i % 2}\n" for i in range(ROWS)))
+    return path
+
+
+def train(place: Path) -> None:
+    """A training in ``place / "runs"``."""
+    cr.fit(
+        table_in(place), "y", epochs=2, verbose=False, runs_dir=place / "runs",
+        settings=["model.layers=[2]"],
+    )  # fmt: skip
+
+
+def resume(place: Path) -> None:
+    """Every run in ``place`` that was killed goes on to its end."""
+    for line in overview(place / "runs"):
+        if line.status == "killed":
+            cr.resume(line.path, verbose=False)
+
+
+def in_child(place: Path, work: Callable[[Path], None], dies_at: int = 0) -> int:
+    """Runs ``work`` in a process that has ``place / "tmp"`` for its temporary files, and is killed
+    before step ``dies_at`` in the file system. The exit code, or minus a signal.
+    """
+    (place / "tmp").mkdir(exist_ok=True)
+    child = os.fork()
+    if child == 0:
+        try:
+            _mortal(place, work, dies_at)
+            os._exit(0)
+        except BaseException:  # told by the exit code
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _mortal(place: Path, work: Callable[[Path], None], dies_at: int) -> None:
+    steps = 0
+
+    def heard(event: str, details: tuple[object, ...]) -> None:
+        nonlocal steps
+        # Opened to be written, or made to be removed: what is only read leaves nothing.
+        if event in STEPS and not (event == "open" and details[1] in ("r", "rb")):
+            steps += 1
+            if steps == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    tempfile.tempdir = str(place / "tmp")
+    source.MEMORY_BYTES = pipeline.MEMORY_BYTES = 0
+    sys.addaudithook(heard)
+    work(place)
+
+
+def check(place: Path) -> None:
+    """Raises AssertionError if something is left that no living process needs."""
+    hidden = [p for p in (place / "runs").rglob(".*") if p.name != ".lock"]
+    temporary = list((place / "tmp").iterdir())
+    assert not hidden, hidden
+    assert not temporary, temporary
+    for line in overview(place / "runs"):
+        assert line.status == "done", line
+
+
+def kill_at(step: int) -> bool:
+    """A training that is killed, the command that comes next, and whatever can go on; False if it
+    ended before that step.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        code = in_child(place, train, step)
+        if code == 0:
+            return False
+        assert code == -signal.SIGKILL, step
+        broken = [line for line in overview(place / "runs") if line.status != "killed"]
+        assert all(line.status == "done" for line in broken), (step, broken)
+        assert in_child(place, train) == 0, step
+        assert in_child(place, resume) == 0, step
+        check(place)
+    return True
+
+
+if __name__ == "__main__":
+    # This process uses no database itself: its threads would not follow into the children.
+    step, stride = (int(text) for text in (*sys.argv[1:], "1", "1")[:2])
+    while kill_at(step):
+        print(f"killed at step {step}: nothing is left", flush=True)
+        step += stride

@@ -1,0 +1,56 @@
+"""What is said while a table is learned."""
+
+from __future__ import annotations
+
+import errno
+import io
+
+from chainrule.data import Finding
+from chainrule.modalities.tables import fit
+from chainrule.runs.listeners import Talk, finding_text, number, result_lines
+
+FACTS = {
+    "status": "done", "seconds": 2.25, "epochs": 30, "best": {"epoch": 12, "val_loss": 0.43216},
+    "task": "binary", "split": {"test": 138}, "metrics": {"accuracy": 0.81884, "f1": 1.0},
+    "baseline": {"accuracy": 0.5, "f1": float("nan")},
+}  # fmt: skip
+
+
+def test_results_are_aligned() -> None:
+    assert result_lines(FACTS) == [
+        "done after 2.2 s, best epoch 12 of 30 (val_loss 0.4322)",
+        "138 test rows  this model  always the same guess",
+        "accuracy           0.8188                    0.5",
+        "f1                      1                      -",
+    ]
+
+
+def test_numbers() -> None:
+    assert [number(v) for v in (0.123456, 12345.6, None, float("nan"))] == [
+        "0.1235", "1.235e+04", "-", "-",
+    ]  # fmt: skip
+
+
+def test_findings_are_marked_by_severity() -> None:
+    assert finding_text(Finding("D101", "info", "m")) == "· D101 m"
+    assert finding_text(Finding("D106", "warning", "m", "e", "f")) == (
+        "! D106 m\n  seen: e\n  fix:  f"
+    )
+
+
+def test_the_talk_of_a_fit() -> None:
+    stream = io.StringIO()
+    fit("heart", epochs=2, runs_dir=None, listener=Talk(stream))
+    lines = stream.getvalue().splitlines()
+    assert lines[0].startswith("heart: 918 rows, 10 columns -> mlp 64-64 -> disease (2 classes), ")
+    assert lines[1] == "642 train, 138 validation, 138 test; seed 0"
+    assert lines[2].startswith("epoch   1/2") or lines[2].startswith("epoch 1/2")
+    assert [line.split()[0] for line in lines[-4:]] == ["accuracy", "f1", "roc_auc", "log_loss"]
+
+
+def test_a_fit_whose_talk_cannot_be_written() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert len(fit("heart", epochs=2, runs_dir=None, listener=Talk(Full())).history.epoch) == 2
