@@ -37,16 +37,16 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         table(list(range(30)), [f"p{i}" for i in range(30)], head="x,y"),
         "different in every row",
     ),
-    "nothing but the target": (table([0, 1] * 9, head="y"), "no column is left"),
-    "nothing varies": (table([3] * 18, [0, 1] * 9, head="x,y"), "no column is left"),
-    "ragged": (lines([*ROWS[:5], "1,a,0,9", *ROWS[5:]]), "a row has 4 cells, the header has 3"),
+    "nothing but the target": (table([0, 1] * 9, head="y"), "no columns are left"),
+    "nothing varies": (table([3] * 18, [0, 1] * 9, head="x,y"), "no columns are left"),
+    "ragged": (lines([*ROWS[:5], "1,a,0,9", *ROWS[5:]]), "a row has 4 cells, but the header has 3"),
     "open quote": (lines([*ROWS[:5], '"1,a,0', *ROWS[5:]]), "quote"),
     "no header": (b"1,2\n3,4\n5,6\n", "not a header"),
     "two columns of one name": (b"x,x,y\n1,2,0\n", "two columns are named `x`"),
     "zero bytes": (b"x,y\n1\x00,2\n", "null byte"),
     "a zip": (b"PK\x03\x04 and so on", "a zip or Excel file"),
-    "no column is left in the training rows": (b"x,y\n1,0\n2,1\n3,0\n", "give more rows"),
-    "no such target": (lines(ROWS, head="x,kind,z"), "there is no column `y`"),
+    "no column is left in the training rows": (b"x,y\n1,0\n2,1\n3,0\n", "provide more rows"),
+    "no such target": (lines(ROWS, head="x,kind,z"), "no column named `y`"),
 }
 
 TRAINS: dict[str, bytes] = {
