@@ -38,7 +38,7 @@ JOINS: dict[str, Join] = {
     "differences": lambda h, v: h[:, 1:] - h[:, :-1],
     "padded on both sides": lambda h, v: F.pad(h.tanh(), (1, 2)),
     "padded with ones": lambda h, v: F.pad(h, (2, 0), value=1.0) * 0.5,
-    "rolled": lambda h, v: h + h.roll(2, 1),
+    "rolled": lambda h, v: h + cr.cat([h[:, 2:], h[:, :2]], 1),
     "flipped": lambda h, v: cr.cat([h, h.flip(1)], 1),
     "stacked": lambda h, v: cr.stack([h, h.tanh(), h * 2.0], 1).sum(2),
     "a gate": lambda h, v: h[:, ::2] * F.sigmoid(h[:, 1::2]) if h.shape[1] % 2 == 0 else h * h,

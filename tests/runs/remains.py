@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import chainrule as cr
-from chainrule.data import pipeline, source
+from chainrule.data import preprocessor, source
 from chainrule.runs.listing import overview
 
 #: events of Python that change the file system
@@ -75,7 +75,7 @@ def _mortal(place: Path, work: Callable[[Path], None], dies_at: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     tempfile.tempdir = str(place / "tmp")
-    source.MEMORY_BYTES = pipeline.MEMORY_BYTES = 0
+    source.MEMORY_BYTES = preprocessor.MEMORY_BYTES = 0
     sys.addaudithook(heard)
     work(place)
 

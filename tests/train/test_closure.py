@@ -75,10 +75,10 @@ def test_annealing_needs_no_gradient() -> None:
 def test_what_they_have_no_place_for() -> None:
     model = nn.Linear(2, 1)
     newton = optim.LBFGS(model.parameters())
-    with pytest.raises(ConfigError, match="LBFGS takes no accumulate"):
+    with pytest.raises(ConfigError, match="LBFGS cannot be combined with accumulate"):
         Trainer(model, "mse", newton, accumulate=2)
     annealing = optim.SimulatedAnnealing(model.parameters())
-    with pytest.raises(ConfigError, match="SimulatedAnnealing takes no clip"):
+    with pytest.raises(ConfigError, match="SimulatedAnnealing cannot be combined with clip"):
         Trainer(model, "mse", annealing, clip={"value": 1.0})
 
 

@@ -34,7 +34,7 @@ def test_best() -> None:
     assert sample().best() == 2
     empty = History()
     empty.append(0, {"loss": float("nan")})
-    with pytest.raises(ConfigError, match="no epoch has a number"):
+    with pytest.raises(ConfigError, match="no epoch has a value"):
         empty.best("loss")
 
 

@@ -149,7 +149,7 @@ def test_rates_may_be_numbers_of_numpy() -> None:
 
 
 def test_a_schedule_is_no_function() -> None:
-    with pytest.raises(ConfigError, match=r"(?s)LearningRateScheduler is .*for the optimizer"):
+    with pytest.raises(ConfigError, match=r"(?s)LearningRateScheduler is .*to the optimizer"):
         LearningRateScheduler(optim.schedule.Constant(0.1))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="on_epoch_end is None"):
         LambdaCallback(None)  # type: ignore[arg-type]

@@ -237,9 +237,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, small_disk: An
             if epoch == 3:
                 small_disk(500)
 
-    with pytest.raises(StateError, match="cannot write checkpoints") as raised:
+    with pytest.raises(StateError, match=r"cannot write .*safetensors") as raised:
         fit(new_trainer(), store, Fill())
-    assert "has room" in raised.value.help
+    assert "has space" in raised.value.help
     small_disk(resource.RLIM_INFINITY)
     assert [c.epoch for c in store.found()][-1] == 3
     assert all(c.whole() for c in store.found())
@@ -272,7 +272,7 @@ def test_another_optimizer_changes_nothing(tmp_path: Path) -> None:
     other = blob_trainer()
     other = Trainer(other.model, "cross_entropy", optim.SGD(other.model.parameters(), momentum=0.9))
     before = other.model.state_dict()
-    with pytest.raises(StateError, match="the optimizer keeps"):
+    with pytest.raises(StateError, match="the optimizer needs"):
         other.fit(blobs(), epochs=2, verbose=False, checkpoints=store, resume=True)
     assert all((before[k] == v).all() for k, v in other.model.state_dict().items())
 

@@ -223,6 +223,8 @@ class _Owners:
 
     def check(self, access: Access, nest: Nest, group: int, what: str) -> None:
         """Raise VerifyError if another group stores anything that ``access`` touches."""
+        if access.buffer.kind != "arena" and self._key(access.buffer) not in self.others:
+            return  # nobody stores there, and it may be all of the data
         elements, cells = _touched(access, nest), self._cells(access.buffer)
         owner = elements.of(cells)
         free = every((owner == 0) | (owner == filled(group, cells)))
@@ -231,8 +233,11 @@ class _Owners:
     def _cells(self, buffer: Buffer) -> Cells:
         if buffer.kind == "arena":
             return cells_of(buffer, self.program, self.arena)
-        key = buffer.slot if buffer.kind == "external" else id(buffer)
-        return self.others.setdefault(key, np.zeros((buffer.size, 1), np.int16))
+        return self.others.setdefault(self._key(buffer), np.zeros((buffer.size, 1), np.int16))
+
+    @staticmethod
+    def _key(buffer: Buffer) -> int:
+        return buffer.slot if buffer.kind == "external" else id(buffer)
 
 
 def _refuse_if(bad: Mask, access: Access, elements: Elements, nest: Nest, what: str) -> None:

@@ -80,26 +80,30 @@ class DataCheck:
         """`ShapeError` for the first row with an index that leaves an axis, as of an embedding.
 
         Compiled code would read the border. The model is recorded for a power of two of rows; the
-        first ones come again where fewer are left.
+        first ones come again where fewer are left. Two rows tell whether it reads by index at all:
+        if not, no more of the data is touched, which may be larger than memory.
         """
         rows = len(inputs[0])
         count = min(1 << max(rows - 1, 0).bit_length(), MOST_ROWS)
         kind = (structure.epoch, *((a.shape[1:], a.dtype) for a in inputs))
-        for start in range(0, rows, count) if self._reads.get(kind, True) else ():
+        if kind not in self._reads:
+            self._reads[kind] = bool(self._index_check([a[:2] for a in inputs]).reads)
+        for start in range(0, rows, count) if self._reads[kind] else ():
             chosen = np.arange(start, start + count) % rows
             part = [a[chosen] for a in inputs]
             check = self._checks.get((count, *kind))
             if check is None:
-                with self.evaluating():
-                    check = IndexCheck(trace_function(self.forward, tuple(part), {}))
-                self._checks[count, *kind], self._reads[kind] = check, bool(check.reads)
+                check = self._checks[count, *kind] = self._index_check(part)
             beyond = check.first_beyond(part)
             if beyond is not None:
                 by_row = beyond.place and beyond.read.inputs[1].shape[0] == count
                 row = f"row {chosen[beyond.place[0]]} of the {name}" if by_row else f"the {name}"
                 raise beyond.error(row)
-            if not check.reads:
-                return
+
+    def _index_check(self, part: list[Array]) -> IndexCheck:
+        """The reads by index of the model, recorded for these rows."""
+        with self.evaluating():
+            return IndexCheck(trace_function(self.forward, tuple(part), {}))
 
     def _output_shape(
         self, inputs: tuple[Array, ...], final: bool = False

@@ -56,7 +56,8 @@ def growth(folder: Path, runs: Path, memory: int) -> float:
     """MB by which a second training makes a process grow that may hold ``memory`` MB of pixels."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(folder), str(runs), str(memory)],
-        env={**os.environ, "PYTHONPATH": str(SOURCES)}, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(SOURCES), "CHAINRULE_VERIFY": "0"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not [p for p in runs.iterdir() if p.name.startswith(".")]  # no arrays are left

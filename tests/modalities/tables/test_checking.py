@@ -236,7 +236,7 @@ def test_a_regression_begins_at_its_variance(rng: np.random.Generator) -> None:
 
 
 def test_what_cannot_be_learned_from_is_an_error(table: Any) -> None:
-    with pytest.raises(DataError, match="there is no column `il`"):
+    with pytest.raises(DataError, match="no column named `il`"):
         list(check_settings(settings("data.target=il"), table))
 
 

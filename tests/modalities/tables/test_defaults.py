@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chainrule.runs.settings.defaults import batch_size_for, dropout_for, layers_for
+from chainrule.modalities.tables.defaults import dropout_for, layers_for
+from chainrule.runs.settings.defaults import batch_size_for
 
 
 def test_batch_sizes_are_powers_of_two_near_the_root() -> None:
