@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import chainrule
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "chainrule"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -263,6 +265,15 @@ def test_the_face_of_the_package_is_lazy() -> None:
             if not (found.typing_only or found.in_function or found.target in light)
         ]
     )
+
+
+def test_the_stub_has_every_public_name() -> None:
+    """Type checkers read ``__init__.pyi``; the names themselves are loaded when first used."""
+    stub = (PACKAGE / "__init__.pyi").read_text(encoding="utf-8")
+    told = set(re.findall(r"\b(\w+) as \1\b", stub))
+    public = set(chainrule.__all__)
+    report([f"only the stub has {name}" for name in told - public])
+    report([f"the stub lacks {name}" for name in public - told])
 
 
 def test_no_code_from_text() -> None:

@@ -1,6 +1,7 @@
 """What `__init__.py` loads when it is used."""
 
 from . import data as data
+from . import modalities as modalities
 from . import nn as nn
 from . import optim as optim
 from . import report as report
@@ -181,6 +182,15 @@ from .ir.types import (
 )
 from .modalities.doors import (
     load_run as load_run,
+)
+from .modalities.doors import (
+    resume as resume,
+)
+from .modalities.images import (
+    fit_images as fit_images,
+)
+from .modalities.tables import (
+    cross_validate as cross_validate,
 )
 from .modalities.tables import (
     fit as fit,

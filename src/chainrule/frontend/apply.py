@@ -108,12 +108,7 @@ def scalar(value: bool | float, dtype: DType) -> Tensor:
     if isinstance(value, np.generic):
         value = value.item()  # which NumPy would not wrap around
     try:
-        if (
-            isinstance(value, float)
-            and dtype is not DType.bool
-            and not dtype.is_float
-            and not value.is_integer()
-        ):
+        if isinstance(value, float) and not (_holds_fractions(dtype) or value.is_integer()):
             raise ValueError
         with np.errstate(over="ignore"):  # too large for a float is inf
             if thread.trace is not None:

@@ -21,10 +21,10 @@ from .tables.loading import read_settings
 from .tables.predictor import Predictor
 from .tables.settings import Settings
 
-__all__ = ["load_run", "on_images", "resume", "run_settings"]
+__all__ = ["load_run", "resume", "run_settings"]
 
 
-def on_images(facts: Mapping[str, Any]) -> bool:
+def _on_images(facts: Mapping[str, Any]) -> bool:
     """Whether ``run.json`` is that of a run on images."""
     return bool(facts["data"].get("kind") == "images")
 
@@ -36,13 +36,13 @@ def load_run(path: str | os.PathLike[str]) -> Predictor | ImagePredictor:
     one, is unfinished, or when a file was changed, cut off or belongs to another run.
     """
     folder = user_path(path, "the run folder")
-    return load_images_run(folder) if on_images(read_facts(folder)) else tables.load_run(folder)
+    return load_images_run(folder) if _on_images(read_facts(folder)) else tables.load_run(folder)
 
 
 def run_settings(path: str | os.PathLike[str]) -> Settings | ImageSettings:
     """The settings of a run of either kind. StateError if they cannot be read."""
     folder = user_path(path, "the run folder")
-    return read_image_settings(folder) if on_images(read_facts(folder)) else read_settings(folder)
+    return read_image_settings(folder) if _on_images(read_facts(folder)) else read_settings(folder)
 
 
 def resume(
@@ -68,7 +68,7 @@ def resume(
     if (place / GROUP).is_file():
         return _resumed_group(place, source, epochs, heard)
     facts = read_facts(place)
-    if not on_images(facts):
+    if not _on_images(facts):
         return tables.resume(place, source, epochs=epochs, listener=heard)
     return resume_images_run(place, source, epochs, heard)
 

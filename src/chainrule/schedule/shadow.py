@@ -60,14 +60,37 @@ class Elements:
         return self.first + int(np.flatnonzero(self.chosen)[position])
 
 
+class Marks:
+    """A number for each byte of a program's arena, and for each element of arrays outside of it."""
+
+    def __init__(self, program: Program) -> None:
+        self._offsets = program.offsets
+        self._arena = np.zeros(program.arena_bytes, np.int16)
+        self._outside: dict[Buffer, NDArray[np.int16]] = {}
+
+    def has(self, buffer: Buffer) -> bool:
+        """Whether anything can be marked there by now."""
+        return buffer.kind == "arena" or buffer in self._outside
+
+    def of(self, buffer: Buffer) -> Cells:
+        """A row of numbers for each element of ``buffer``; four bytes are one cell of 64 bits."""
+        if buffer.kind != "arena":
+            if buffer not in self._outside:
+                self._outside[buffer] = np.zeros((buffer.size, 1), np.int16)
+            return self._outside[buffer]
+        start = self._offsets[buffer]
+        own = self._arena[start : start + buffer.nbytes]
+        return (own if buffer.dtype.itemsize % 4 else own.view(np.int64)).reshape(buffer.size, -1)
+
+
 class Shadow:
     """Which buffer was stored last at each place."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
+        self._program = program
         self._numbers: dict[Buffer, int] = {}
-        self._arena = np.zeros(program.arena_bytes, np.int16)
-        self._outputs: dict[int, NDArray[np.int16]] = {}
+        self._marks = Marks(program)
+        self._outputs: dict[int, Buffer] = {}
 
     def keep(self, buffer: Buffer, stored: Mask) -> None:
         """All but the ``stored`` elements of ``buffer`` stay zero."""
@@ -100,31 +123,23 @@ class Shadow:
 
     def check_outputs(self) -> None:
         """Raise VerifyError unless every element of every output has been stored."""
-        for slot in range(self.program.inputs, len(self.program.slots)):
-            stored = self._outputs.get(slot)
-            if stored is None or not stored.all():
-                raise VerifyError(f"nobody stores all of {self.program.slots[slot]}")
+        for slot in range(self._program.inputs, len(self._program.slots)):
+            output = self._outputs.get(slot)
+            if output is None or not self._marks.of(output).all():
+                raise VerifyError(f"nobody stores all of {self._program.slots[slot]}")
 
     def _number(self, buffer: Buffer, cells: Cells) -> int:
         return filled(self._numbers.setdefault(buffer, len(self._numbers) + 1), cells)
 
     def _cells(self, buffer: Buffer) -> Cells | None:
         """A row of numbers for each element of ``buffer``; None if it is given from outside."""
-        if buffer.kind == "arena":
-            return cells_of(buffer, self.program, self._arena)
-        if buffer.kind == "const" or buffer.slot < self.program.inputs:
+        if buffer.kind == "const" or (
+            buffer.kind == "external" and buffer.slot < self._program.inputs
+        ):
             return None
-        return self._outputs.setdefault(buffer.slot, np.zeros((buffer.size, 1), np.int16))
-
-
-def cells_of(buffer: Buffer, program: Program, arena: NDArray[np.int16]) -> Cells:
-    """A row for each element of an arena buffer, of the numbers that ``arena`` has for its bytes.
-
-    Four bytes are one cell of 64 bits.
-    """
-    start = program.offsets[buffer]
-    own = arena[start : start + buffer.nbytes]
-    return (own if buffer.dtype.itemsize % 4 else own.view(np.int64)).reshape(buffer.size, -1)
+        if buffer.kind == "external":
+            self._outputs[buffer.slot] = buffer
+        return self._marks.of(buffer)
 
 
 def every(cells: Mask) -> Mask:

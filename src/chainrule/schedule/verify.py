@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 from ..errors import VerifyError
 from .nest import Access, Buffer, Nest, Program, Task
 from .shadow import (
-    Cells,
     Elements,
+    Marks,
     Mask,
     Shadow,
-    cells_of,
     check_range,
     every,
     filled,
@@ -209,35 +208,24 @@ def _check_phase(groups: Sequence[Sequence[Task]], program: Program) -> None:
 
 
 class _Owners:
-    """Which group of a phase, from 1 on, stores each byte of the arena or element elsewhere."""
+    """Which group of a phase, from 1 on, stores each element."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
-        self.arena = np.zeros(program.arena_bytes, np.int16)
-        self.others: dict[int, NDArray[np.int16]] = {}
+        self._marks = Marks(program)
 
     def take(self, access: Access, nest: Nest, group: int) -> None:
         """``group`` stores all that ``access`` touches."""
-        cells = self._cells(access.buffer)
+        cells = self._marks.of(access.buffer)
         _touched(access, nest).put(cells, filled(group, cells))
 
     def check(self, access: Access, nest: Nest, group: int, what: str) -> None:
         """Raise VerifyError if another group stores anything that ``access`` touches."""
-        if access.buffer.kind != "arena" and self._key(access.buffer) not in self.others:
+        if not self._marks.has(access.buffer):
             return  # nobody stores there, and it may be all of the data
-        elements, cells = _touched(access, nest), self._cells(access.buffer)
+        elements, cells = _touched(access, nest), self._marks.of(access.buffer)
         owner = elements.of(cells)
         free = every((owner == 0) | (owner == filled(group, cells)))
         _refuse_if(~free, access, elements, nest, what)
-
-    def _cells(self, buffer: Buffer) -> Cells:
-        if buffer.kind == "arena":
-            return cells_of(buffer, self.program, self.arena)
-        return self.others.setdefault(self._key(buffer), np.zeros((buffer.size, 1), np.int16))
-
-    @staticmethod
-    def _key(buffer: Buffer) -> int:
-        return buffer.slot if buffer.kind == "external" else id(buffer)
 
 
 def _refuse_if(bad: Mask, access: Access, elements: Elements, nest: Nest, what: str) -> None:
