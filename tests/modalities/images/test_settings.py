@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -203,3 +205,13 @@ def test_two_runs_side_by_side(learned: ImagePredictor, shapes: Path) -> None:
     assert found["settings"] == {"augment.shift": ["0", "1"], "train.epochs": ["12", "1"]}
     assert found["metrics"]["accuracy"] == [learned.metrics["accuracy"], other.metrics["accuracy"]]
     assert json.dumps(found)
+
+
+def test_a_setting_of_tables_is_known_where_nothing_else_was_imported() -> None:
+    program = (
+        "import chainrule as cr\n"
+        "try: cr.fit_images('x', settings=['data.query=1'])\n"
+        "except cr.ConfigError as error: print(error.what)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "`data.query` is for tables\n", done.stderr
