@@ -44,6 +44,8 @@ class JoinGrower(Grower):
     def __init__(self, rng: np.random.Generator, space: Shape) -> None:
         super().__init__(rng)
         self.space = space
+        #: what patterns are made of, if not of anything
+        self.focus: Node | None = None
         for _ in range(2):
             self.state()
 
@@ -56,6 +58,8 @@ class JoinGrower(Grower):
 
     def one(self) -> Node:
         """A value of the graph's shape: rather a late one, whose nest is still open."""
+        if self.focus is not None:
+            return self.focus
         if self.rng.random() < 0.08:
             return self.fresh(f32, self.space)
         late = self.pool[-6:] if self.rng.random() < 0.6 else self.pool
@@ -76,17 +80,31 @@ class JoinGrower(Grower):
         return int(self.rng.integers(0, extent + 1))
 
     def graph(self) -> tuple[Graph, list[Array]]:
-        """Outputs are what nobody reads and some of what is read; states get late values."""
+        """Outputs are what nobody reads and some of what is read; states get late values, or such
+        as are made of themselves: nothing may be overwritten that is still to be read.
+        """
+        own = {s: self.of_itself(s) for s in list(self.inputs) if self.rng.random() < 0.3}
         computed = [n for n in self.pool if n.op not in ("input", "const")]
         outputs = [n for n in computed if n not in self.read or self.rng.random() < 0.2]
         states = [n for n in self.inputs if n.params["kind"] == "state"]
+        late = computed[-8:]
         updates = tuple(
-            ops.assign(s, computed[-1 - int(self.rng.integers(min(8, len(computed))))])
+            ops.assign(s, own.get(s) or late[int(self.rng.integers(len(late)))])
             for s in states
-            if s.shape == self.space and computed and self.rng.random() < 0.7
+            if s.shape == self.space and late and self.rng.random() < 0.7
         )
         graph = Graph(tuple(self.inputs), tuple(outputs), updates)
         return graph, [self.values[n] for n in self.inputs]
+
+    def of_itself(self, state: Node) -> Node | None:
+        """A pattern made of nothing but ``state``; None for one of another shape."""
+        if state.params["kind"] != "state" or state.shape != self.space:
+            return None
+        self.focus = state
+        names = list(JOINS)
+        value = JOINS[names[int(self.rng.integers(len(names)))]](self)
+        self.focus = None
+        return value if self.is_tame(value) else ops.tanh(value * 0.125)
 
 
 def part(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:

@@ -262,7 +262,11 @@ def _bind_updates(plan: Plan, rigid: set[Node]) -> None:
         place = plan.places[state]
         fits = value not in rigid or place.strides == row_major(value.shape)
         writers = plan.writers.get(value, []) if fits and value not in plan.places else []
-        if len(writers) == 1 and order.may_write(writers[0], state):
+        if (
+            len(writers) == 1
+            and _reads_in_place(writers[0], state)
+            and order.may_write(writers[0], state)
+        ):
             unit = writers[0]
             unit.places.append(place)
             plan.places[value] = place
@@ -271,6 +275,15 @@ def _bind_updates(plan: Plan, rigid: set[Node]) -> None:
             order.add(unit, plan.writers.get(value, ()))
         unit.writes.append(state)
         order.add(unit, order.readers.get(state, ()))
+
+
+def _reads_in_place(unit: Unit, state: Node) -> bool:
+    """Whether ``unit`` reads nothing of ``state`` but the element that it is about to store.
+
+    Any other would hold the old value or the new one, as the loops happen to run.
+    """
+    own = axes_of(unit.shape)
+    return all(idx == own for leaf, idx in unit.reads if leaf is state)
 
 
 class _Order:
