@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError, StateError
-from chainrule.train import Checkpoint, Checkpoints, weights_file
+from chainrule.train import Checkpoint, Checkpoints
+from chainrule.train.checkpoints import weights_file
 from chainrule.train.interrupts import Interrupts
 from resealing import reseal
 
@@ -211,7 +212,7 @@ def test_a_failed_write_leaves_what_was_there(
             raise StateError("no room")
         weights_file.write_whole(path, content)
 
-    monkeypatch.setattr("chainrule.train.checkpoints.write_whole", write)
+    monkeypatch.setattr("chainrule.train.checkpoints.folder.write_whole", write)
     with store.writing(resume=True), pytest.raises(StateError):
         store.save(lambda: {"n": 2}, 20, 2, {})
     newest = store.newest()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.errors import StateError
-from chainrule.train.encoding import decoded, encoded
+from chainrule.train.checkpoints.encoding import decoded, encoded
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 KEYS = st.text(max_size=5) | st.integers() | st.sampled_from(["$array", "$tuple", "a.b"])

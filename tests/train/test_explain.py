@@ -13,7 +13,7 @@ from chainrule.frontend import Tensor, manual_seed, no_grad
 from chainrule.frontend.operations.arithmetic import log
 from chainrule.train import Callback, Trainer
 from chainrule.train.callbacks import TerminateOnNaN
-from chainrule.train.explain import ReplayLog
+from chainrule.train.diagnosis.explain import ReplayLog
 from chainrule.train.order import Order
 from train.problems_small import line, linear_trainer, weights
 
@@ -81,7 +81,7 @@ def test_an_update_that_breaks_the_weights_is_what_is_named() -> None:
 
 def test_the_steps_before_it_are_done_again_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one copy for the whole training, all steps are repeated."""
-    monkeypatch.setattr("chainrule.train.explain.SHARE", 1e-9)
+    monkeypatch.setattr("chainrule.train.diagnosis.explain.SHARE", 1e-9)
     trainer, plain = linear_trainer(lr=1.5), linear_trainer(lr=1.5, explain=False)
     nan = TerminateOnNaN()
     trainer.fit(line(), epochs=99, batch_size=20, callbacks=[nan, Each()], verbose=False)
@@ -104,7 +104,7 @@ def test_no_copies_without_it() -> None:
 def test_copies_take_a_fixed_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = linear_trainer()
     now = [0.0]
-    monkeypatch.setattr("chainrule.train.explain.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("chainrule.train.diagnosis.explain.time.perf_counter", lambda: now[0])
     copies: list[float] = []
     replay_log = ReplayLog(trainer)
 

@@ -7,8 +7,8 @@ import numpy as np
 from chainrule import nn, optim
 from chainrule.frontend import Tensor, manual_seed
 from chainrule.train import Trainer
-from chainrule.train.gradcheck import compare_gradients
-from chainrule.train.gradient import gradients
+from chainrule.train.diagnosis.gradcheck import compare_gradients
+from chainrule.train.diagnosis.gradient import gradients
 from train.problems_small import blob_trainer, blobs, line, linear_trainer
 from train.resumable import digest
 

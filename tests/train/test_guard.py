@@ -14,7 +14,7 @@ from chainrule.errors import ConfigError, TrainingError
 from chainrule.frontend import manual_seed
 from chainrule.train import Callback, Checkpoints, EarlyStopping, Trainer
 from chainrule.train.callbacks import DivergenceGuard, LambdaCallback
-from chainrule.train.rates import rates_of
+from chainrule.train.callbacks.rates import rates_of
 from train.problems_small import line, linear_trainer, weights
 from train.resumable import digest
 from train.test_resume import SignalInEpoch

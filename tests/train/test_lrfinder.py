@@ -11,7 +11,7 @@ from chainrule import nn, optim
 from chainrule.errors import ConfigError
 from chainrule.frontend import default_generator, manual_seed
 from chainrule.train import Trainer
-from chainrule.train.lrfinder import Ramp, _judged, _running, _smoothed
+from chainrule.train.diagnosis.lrfinder import Ramp, _judged, _running, _smoothed
 from train.problems_small import blobs, line, linear_trainer, weights
 from train.resumable import digest
 

@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.train import Callback
 from chainrule.train.callback import Logs
-from chainrule.train.progress import Progress
+from chainrule.train.callbacks.progress import Progress
 from train.problems_small import line, linear_trainer
 
 

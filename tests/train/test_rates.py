@@ -13,7 +13,7 @@ from chainrule.errors import ConfigError
 from chainrule.frontend import manual_seed
 from chainrule.train import Callback, Checkpoints, Trainer
 from chainrule.train.callbacks import LambdaCallback, LearningRateScheduler, ReduceLROnPlateau
-from chainrule.train.rates import Scaled, rates_of, scale_rates
+from chainrule.train.callbacks.rates import Scaled, rates_of, scale_rates
 from train.problems_small import line, weights
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.errors import ConfigError
 from chainrule.train import RateSearch
-from chainrule.train.ratesketch import sketch_rates
+from chainrule.train.diagnosis.ratesketch import sketch_rates
 
 
 def search(smoothed: list[float], suggestion: float | None) -> RateSearch:

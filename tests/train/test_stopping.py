@@ -100,7 +100,9 @@ def test_nothing_that_diverged_becomes_a_checkpoint(tmp_path: Path) -> None:
 
 def test_time_limit(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
-    monkeypatch.setattr("chainrule.train.stopping.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(
+        "chainrule.train.callbacks.stopping.time.monotonic", lambda: float(next(clock))
+    )
     limit = TimeLimit(3.0)
     trainer = blob_trainer()
     history = trainer.fit(blobs(), epochs=9, callbacks=[limit], verbose=False)

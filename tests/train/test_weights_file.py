@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError, StateError
-from chainrule.train.weights_file import load, save
+from chainrule.train.checkpoints.weights_file import load, save
 
 WEIGHTS = {
     "0.weight": np.arange(6, dtype=np.float32).reshape(3, 2).T,  # stored transposed

@@ -55,7 +55,7 @@ def find_lr(
         }
         tell_json(facts)
     if plot and not as_json:
-        from ..train.ratesketch import sketch_rates
+        from ..train.diagnosis.ratesketch import sketch_rates
 
         say(sketch_rates(found))
     if not state.quiet and not as_json:

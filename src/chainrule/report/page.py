@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import user_path
-from ..train.weights_file import write_whole
+from ..train.checkpoints.weights_file import write_whole
 from .facts import report_facts
 from .judging import judging
 from .markup import EMPTY, Markup, element, joined

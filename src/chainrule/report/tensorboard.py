@@ -19,7 +19,7 @@ from ..arguments import user_path
 from ..errors import ConfigError, StateError
 from ..train import Callback
 from ..train.callback import Logs
-from ..train.rates import rates_of
+from ..train.callbacks.rates import rates_of
 from .facts import report_facts
 
 __all__ = ["TensorBoard", "export_tensorboard"]

@@ -37,7 +37,7 @@ from ..errors import StateError
 from ..records import Kind, file_text, parsed, sealed, sha256_of
 from ..scratch import Held, remove_abandoned
 from ..showing import escaped_json, visible
-from ..train.weights_file import remove_leftovers, write_whole
+from ..train.checkpoints.weights_file import remove_leftovers, write_whole
 
 __all__ = [
     "FILES",

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from ..arguments import user_path
 from ..errors import ChainruleError, ConfigError, StateError
 from ..records import sealed, sha256_of
-from ..train.weights_file import write_whole
+from ..train.checkpoints.weights_file import write_whole
 from .folder import (
     GROUP,
     SEVERAL,

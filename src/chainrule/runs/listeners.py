@@ -10,8 +10,8 @@ from typing import Any, TextIO
 from ..data import Finding
 from ..showing import visible
 from ..train import Callback, Progress
-from ..train.progress import write_talk
-from ..train.rates import rates_of
+from ..train.callbacks.progress import write_talk
+from ..train.callbacks.rates import rates_of
 from .folder import RunFolder
 from .predictor import Trained
 

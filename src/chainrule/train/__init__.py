@@ -2,16 +2,16 @@
 
 from . import callbacks, metrics
 from .callback import Callback
-from .checkpoints import Checkpoint, Checkpoints
+from .callbacks.progress import Progress
+from .callbacks.stopping import EarlyStopping
+from .checkpoints.folder import Checkpoint, Checkpoints
+from .checkpoints.weights_file import load, save
+from .diagnosis.lrfinder import RateSearch
+from .diagnosis.overfit import Overfit
 from .history import History
-from .lrfinder import RateSearch
 from .metrics import Metric
-from .overfit import Overfit
-from .progress import Progress
 from .scores import Scores
-from .stopping import EarlyStopping
 from .trainer import Trainer
-from .weights_file import load, save
 
 __all__ = [
     "Callback",

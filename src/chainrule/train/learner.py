@@ -17,14 +17,14 @@ from ..optim import LBFGS, Optimizer, SimulatedAnnealing
 from ..optim import clip as clipping
 from .accumulate import Accumulation
 from .closure import ClosureStepper
+from .diagnosis.explain import ReplayLog
+from .diagnosis.gradient import gradient_norm
+from .diagnosis.lrfinder import RateSearch, find_rate
+from .diagnosis.overfit import Overfit, overfit
 from .evaluation import Average, Evaluator
 from .examples import Examples
-from .explain import ReplayLog
-from .gradient import gradient_norm
 from .history import History
-from .lrfinder import RateSearch, find_rate
 from .metrics import Metric
-from .overfit import Overfit, overfit
 from .run import Run
 from .state import gathered, put_back, set_weights_of, weights_of
 from .stepper import SliceLength, Stepper, make_stepper
@@ -237,14 +237,15 @@ class Learner(Evaluator):
         return gradient_norm(self, data)
 
     def lr_find(self, data: Any, **settings: Any) -> RateSearch:
-        """Tries learning rates in an exponential ramp; see `chainrule.train.lrfinder.find_rate`,
-        which has the settings. Weights, optimizer and random numbers are as before afterwards.
+        """Tries learning rates in an exponential ramp; the settings are those of
+        `chainrule.train.diagnosis.lrfinder.find_rate`. Weights, optimizer and random numbers are as
+        before afterwards.
         """
         return find_rate(self, data, **settings)
 
     def overfit_batch(self, data: Any, steps: int = 200, batch_size: int = 32) -> Overfit:
         """Trains on one batch alone: a network that cannot learn that has a defect somewhere.
 
-        See `chainrule.train.overfit.overfit`. All is as before afterwards.
+        See `chainrule.train.diagnosis.overfit.overfit`. All is as before afterwards.
         """
         return overfit(self, data, steps, batch_size)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import StateError
 from .callback import CallbackList
-from .checkpoints import Checkpoints
+from .checkpoints.folder import Checkpoints
 from .examples import Examples
 from .interrupts import Interrupts
 from .order import Order

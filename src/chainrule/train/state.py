@@ -11,7 +11,7 @@ from ..arguments import check_state
 from ..errors import StateError
 from ..frontend import default_generator, no_grad
 from ..frontend.apply import from_array
-from .rates import schedule_states, set_schedule_states
+from .callbacks.rates import schedule_states, set_schedule_states
 from .run import Run, check_settings
 
 if TYPE_CHECKING:

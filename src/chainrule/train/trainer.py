@@ -20,14 +20,14 @@ from ..frontend import default_generator
 from ..optim import LBFGS
 from ..showing import visible
 from .callback import Callback, CallbackList
-from .checkpoints import Checkpoint, Checkpoints
+from .callbacks.progress import Progress, is_terminal, write_talk
+from .callbacks.rates import observing, rates_of
+from .callbacks.recording import BackupAndRestore
+from .checkpoints.folder import Checkpoint, Checkpoints
 from .evaluation import EVALUATION_ROWS
 from .history import History
 from .learner import Learner
 from .order import Order
-from .progress import Progress, is_terminal, write_talk
-from .rates import observing, rates_of
-from .recording import BackupAndRestore
 from .run import Run
 from .state import check_place
 

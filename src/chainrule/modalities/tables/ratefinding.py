@@ -18,7 +18,7 @@ def find_lr(
     steps: int = 100,
 ) -> RateSearch:
     """Trains ``steps`` updates while the rate rises from ``start`` to ``end``, as ``settings`` say;
-    nothing is written. See `chainrule.train.lrfinder.find_rate`.
+    nothing is written. See `chainrule.train.diagnosis.lrfinder.find_rate`.
 
     Raises what `fit` raises before it trains, and ConfigError for a ramp that does not rise.
     """

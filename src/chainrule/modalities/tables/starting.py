@@ -9,7 +9,7 @@ from pathlib import Path
 from ...arguments import user_path
 from ...data import Finding, Kind, Table, infer_schema
 from ...errors import ConfigError
-from ...train.weights_file import write_whole
+from ...train.checkpoints.weights_file import write_whole
 from .fit import completed
 from .opening import open_table
 from .settings import Settings

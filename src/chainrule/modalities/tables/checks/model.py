@@ -17,10 +17,10 @@ from ....runs.settings.training import (
     ScheduleSettings,
 )
 from ....train import Trainer
+from ....train.diagnosis.gradcheck import TOLERANCE, compare_gradients
+from ....train.diagnosis.gradient import gradients
 from ....train.evaluation import EVALUATION_ROWS
 from ....train.examples import Examples
-from ....train.gradcheck import TOLERANCE, compare_gradients
-from ....train.gradient import gradients
 from ....train.order import Order
 from ..fitting import untrained
 from ..readying import Ready, arrays_of

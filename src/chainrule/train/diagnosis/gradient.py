@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError
-from ..frontend import Tensor, no_grad
-from ..frontend.apply import from_array
-from ..ir.memory import aligned_copy
-from .evaluation import EVALUATION_ROWS
-from .order import Order
+from ...errors import ConfigError
+from ...frontend import Tensor, no_grad
+from ...frontend.apply import from_array
+from ...ir.memory import aligned_copy
+from ..evaluation import EVALUATION_ROWS
+from ..order import Order
 
 if TYPE_CHECKING:
-    from .learner import Learner
+    from ..learner import Learner
 
 __all__ = ["gradient_norm", "gradients"]
 

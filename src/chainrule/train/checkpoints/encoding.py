@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import StateError
+from ...errors import StateError
 
 __all__ = ["decoded", "encoded"]
 

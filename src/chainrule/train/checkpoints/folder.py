@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ..arguments import path_of
-from ..errors import ConfigError, StateError
-from ..ir.types import is_whole
-from ..records import (
+from ...arguments import path_of
+from ...errors import ConfigError, StateError
+from ...ir.types import is_whole
+from ...records import (
     Kind,
     OtherVersionError,
     check_shape,
@@ -32,7 +32,7 @@ from ..records import (
     read_sealed,
     sealed,
 )
-from .callback import Logs, Mode, direction
+from ..callback import Logs, Mode, direction
 from .encoding import decoded, encoded
 from .weights_file import flush_folder, load, packed, write_whole
 

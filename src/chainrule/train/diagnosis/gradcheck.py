@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autodiff import cotangents
-from ..frontend import Tensor, enable_grad
-from ..frontend.traced import Traced, trace_function
-from ..interpret import evaluate
-from ..ir.graph import Node, full_like
-from ..ir.types import Array, DType
-from ..testing import STEP, central_slope
+from ...autodiff import cotangents
+from ...frontend import Tensor, enable_grad
+from ...frontend.traced import Traced, trace_function
+from ...interpret import evaluate
+from ...ir.graph import Node, full_like
+from ...ir.types import Array, DType
+from ...testing import STEP, central_slope
 
 if TYPE_CHECKING:
-    from .learner import Learner
+    from ..learner import Learner
 
 __all__ = ["TOLERANCE", "GradientComparison", "compare_gradients"]
 

@@ -1,6 +1,6 @@
 """All callbacks, by the names that Keras gives those it has too."""
 
-from .callback import Callback, CallbackList, Logs
+from ..callback import Callback, CallbackList, Logs
 from .guard import DivergenceGuard
 from .rates import LearningRateScheduler, ReduceLROnPlateau
 from .recording import BackupAndRestore, CSVLogger, LambdaCallback, ModelCheckpoint

@@ -9,8 +9,8 @@ import sys
 import time
 from typing import TextIO
 
-from ..durations import clock
-from .callback import Callback, Logs
+from ...durations import clock
+from ..callback import Callback, Logs
 
 __all__ = ["Progress", "is_terminal", "write_talk"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, TrainingError
-from ..ir.types import is_real, is_whole
-from .callback import Callback, Logs, Mode, direction, watched
+from ...errors import ConfigError, TrainingError
+from ...ir.types import is_real, is_whole
+from ..callback import Callback, Logs, Mode, direction, watched
 
 __all__ = ["Converged", "EarlyStopping", "TerminateOnNaN", "TimeLimit"]
 

@@ -13,9 +13,9 @@ from typing import IO, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..arguments import path_of
-from ..errors import ConfigError, StateError
-from ..scratch import hold, remove_abandoned
+from ...arguments import path_of
+from ...errors import ConfigError, StateError
+from ...scratch import hold, remove_abandoned
 
 __all__ = ["HasState", "flush_folder", "load", "packed", "remove_leftovers", "save", "write_whole"]
 

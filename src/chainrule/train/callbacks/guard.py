@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ConfigError, TrainingError
-from ..ir.types import is_real, is_whole
-from .callback import Callback, Logs, watched
-from .evaluation import EVALUATION_ROWS
+from ...errors import ConfigError, TrainingError
+from ...ir.types import is_real, is_whole
+from ..callback import Callback, Logs, watched
+from ..evaluation import EVALUATION_ROWS
 from .rates import rates_of, scale_rates
 
 __all__ = ["DivergenceGuard"]

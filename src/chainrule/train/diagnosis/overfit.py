@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError
-from ..ir.types import is_whole
-from .examples import Examples
-from .order import Order
+from ...errors import ConfigError
+from ...ir.types import is_whole
+from ..examples import Examples
+from ..order import Order
 
 if TYPE_CHECKING:
-    from .learner import Learner
+    from ..learner import Learner
 
 __all__ = ["Overfit", "overfit"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..nonfinite import find_nonfinite
-from .state import gathered, put_back
+from ...nonfinite import find_nonfinite
+from ..state import gathered, put_back
 
 if TYPE_CHECKING:
-    from .learner import Learner
+    from ..learner import Learner
 
 __all__ = ["ReplayLog"]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import path_of
-from ..errors import ConfigError, StateError
-from ..ir.types import is_whole
-from ..showing import spreadsheet_text
-from .callback import Callback, Logs, Mode, direction, watched
-from .checkpoints import Checkpoints
-from .weights_file import save
+from ...arguments import path_of
+from ...errors import ConfigError, StateError
+from ...ir.types import is_whole
+from ...showing import spreadsheet_text
+from ..callback import Callback, Logs, Mode, direction, watched
+from ..checkpoints.folder import Checkpoints
+from ..checkpoints.weights_file import save
 
 __all__ = ["BackupAndRestore", "CSVLogger", "LambdaCallback", "ModelCheckpoint"]
 

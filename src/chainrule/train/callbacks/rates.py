@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ConfigError
-from ..frontend import Tensor
-from ..ir.types import is_real, is_whole
-from ..optim import Optimizer
-from ..optim.group import ParamGroup, lr_at
-from ..optim.schedule import Schedule
-from .callback import Callback, Logs, Mode, direction, watched
+from ...errors import ConfigError
+from ...frontend import Tensor
+from ...ir.types import is_real, is_whole
+from ...optim import Optimizer
+from ...optim.group import ParamGroup, lr_at
+from ...optim.schedule import Schedule
+from ..callback import Callback, Logs, Mode, direction, watched
 
 __all__ = [
     "LearningRateScheduler",

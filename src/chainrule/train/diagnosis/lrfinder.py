@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError
-from ..ir.types import is_real, is_whole
-from ..optim.schedule import Schedule
-from .order import Order
-from .rates import rates_of, update_counts
+from ...errors import ConfigError
+from ...ir.types import is_real, is_whole
+from ...optim.schedule import Schedule
+from ..callbacks.rates import rates_of, update_counts
+from ..order import Order
 
 if TYPE_CHECKING:
-    from .learner import Learner
+    from ..learner import Learner
 
 __all__ = ["RateSearch", "find_rate"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ConfigError
+from ...errors import ConfigError
 from .lrfinder import RateSearch
 
 __all__ = ["sketch_rates"]
