@@ -13,7 +13,7 @@ from chainrule import nn, optim
 from chainrule.arguments import check_state, path_of, user_path
 from chainrule.config import CACHE_DIR
 from chainrule.errors import ConfigError, StateError
-from chainrule.modalities.tables.repeating import resume_group
+from chainrule.modalities.doors import resume as resume_group
 from chainrule.report import write_report
 from chainrule.train import callbacks
 

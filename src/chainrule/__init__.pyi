@@ -181,6 +181,12 @@ from .ir.types import (
     DType as DType,
 )
 from .modalities.doors import (
+    cross_validate as cross_validate,
+)
+from .modalities.doors import (
+    fit as fit,
+)
+from .modalities.doors import (
     load_run as load_run,
 )
 from .modalities.doors import (
@@ -190,10 +196,7 @@ from .modalities.images import (
     fit_images as fit_images,
 )
 from .modalities.tables import (
-    cross_validate as cross_validate,
-)
-from .modalities.tables import (
-    fit as fit,
+    fit_table as fit_table,
 )
 from .nonfinite import (
     find_nonfinite as find_nonfinite,

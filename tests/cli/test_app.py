@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from chainrule.cli import info, train
+from chainrule.cli import info
 from chainrule.cli.app import app
-from chainrule.cli.talk import as_options
-from chainrule.cli.terminal import missing_values
+from chainrule.cli.output import as_options
+from chainrule.modalities.tables.options import column_kinds, missing_values
 from chainrule.version import __version__
 
 from .conftest import Command
@@ -141,4 +141,4 @@ def test_missing_values() -> None:
 
 
 def test_kinds() -> None:
-    assert train.kinds_of(("a=b=category",)) == {"a=b": "category"}
+    assert column_kinds(("a=b=category",)) == {"a=b": "category"}

@@ -17,7 +17,7 @@ from chainrule.cli.app import app
 Run = Callable[..., Result]
 
 #: commands without --runs-dir
-NO_RUNS = ("init", "check", ("config", "fill"), ("config", "schema"))
+NO_RUNS = ("init", "check", "find-lr", ("config", "fill"), ("config", "schema"))
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +95,13 @@ def test_settings_of_images(run: Run, flags: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("train", "fashion", "--layers", "3"), "unknown key `model.layers`"),
+        (("train", "fashion", "--layers", "3"), "--layers does not apply to images"),
+        (("train", "fashion", "model.layers=[3]"), "unknown key `model.layers`"),
         (("train", "fashion", "--folds", "2", "data.test=x"), "leave out the folds"),
         (("train", "fashion", "model=resnet"), "did you mean 'resnet20'?"),
         (("train", "fashion", "data.kind=image"), "did you mean 'images'?"),
         (("train", "fashion", "augment.shfit=1"), "did you mean `augment.shift`?"),
-        (("check", "fashion"), "does not support images"),
+        (("check", "fashion", "--query", "SELECT 1"), "--query does not apply to images"),
     ],
 )
 def test_mistakes(run: Run, words: tuple[str, ...], message: str) -> None:
@@ -144,3 +145,27 @@ def test_seeds_and_folds(run: Run, flags: Path) -> None:
     member = group / facts["members"]["seed-5-fold-2"]["run"]
     judged = run("eval", member, flags, "--json")
     assert judged.exit_code == 0, judged.stderr
+
+
+def test_images_are_checked_before_training(run: Run, flags: Path) -> None:
+    found = run("check", flags, "--json", "model.widths=[8]")
+    checks = {check["name"]: check for check in json.loads(found.stdout)["checks"]}
+    assert found.exit_code == (1 if any(c["status"] == "failed" for c in checks.values()) else 0)
+    assert checks["images"]["facts"]["rows"] == 60
+    assert "60 images of" in checks["images"]["evidence"][0]
+    assert checks["duplicate images"]["facts"]["judges"] > 0
+    names = {"target", "split", "first loss", "gradients", "finite differences", "one batch",
+             "time", "memory"}  # fmt: skip
+    assert names <= checks.keys()
+    assert checks["gradients"]["status"] == checks["finite differences"]["status"] == "ok"
+
+
+def test_a_rate_for_images(run: Run, flags: Path) -> None:
+    found = run("find-lr", flags, "model.widths=[8]", "--steps", "60")
+    assert found.exit_code == (0 if found.stdout.startswith("train.lr=") else 1)
+    assert found.stderr
+
+
+def test_the_rate_of_a_run_is_drawn(run: Run, flags: Path) -> None:
+    shown = run("config", "show", flags, "--schedule")
+    assert "one_cycle: 15 epochs of" in shown.stdout

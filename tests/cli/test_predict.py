@@ -15,8 +15,8 @@ import pytest
 
 from chainrule.cli.terminal import print_rows
 from chainrule.data import bundled
-from chainrule.modalities.tables.loading import load_run
-from chainrule.modalities.tables.predictor import Predictor
+from chainrule.modalities.doors import load_run
+from chainrule.modalities.tables.predictor import TablePredictor
 
 from .conftest import Command
 
@@ -24,7 +24,7 @@ SAME_NAME = "SELECT *, 1 AS probability_no FROM data"
 
 
 @pytest.fixture(scope="session")
-def predictor(runs: Path) -> Predictor:
+def predictor(runs: Path) -> TablePredictor:
     return load_run(next(runs.iterdir()))
 
 
@@ -35,7 +35,7 @@ def last(runs: Path) -> list[str]:
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "jsonl", "jsonl.gz", "parquet"])
 def test_output_formats(
-    ending: str, command: Command, folder: Path, last: list[str], predictor: Predictor
+    ending: str, command: Command, folder: Path, last: list[str], predictor: TablePredictor
 ) -> None:
     out = folder / f"out.{ending}"
     result = command("predict", *last, "heart", "-o", out, "--proba", "--keep", "age")
@@ -64,7 +64,7 @@ def test_equal_predictions_make_equal_files(
     assert gzip.decompress((folder / "a.csv.gz").read_bytes()).startswith(b"prediction\n")
 
 
-def test_stdout_is_csv(command: Command, last: list[str], predictor: Predictor) -> None:
+def test_stdout_is_csv(command: Command, last: list[str], predictor: TablePredictor) -> None:
     result = command("predict", *last, "heart")
     rows = list(csv.reader(io.StringIO(result.stdout)))
     assert rows[0] == ["prediction"]
@@ -190,7 +190,9 @@ def test_an_end_that_two_runs_share(command: Command, folder: Path, runs: Path) 
     assert command("predict", "a-heart-0000", "heart").exit_code == 0
 
 
-def test_eval_agrees_with_python(command: Command, last: list[str], predictor: Predictor) -> None:
+def test_eval_agrees_with_python(
+    command: Command, last: list[str], predictor: TablePredictor
+) -> None:
     expected = predictor.evaluate("heart")
     assert expected["accuracy"] > 0.75
     result = command("eval", *last, "heart", "--json")

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from chainrule.data import bundled
-from chainrule.modalities.tables.loading import load_run
+from chainrule.modalities.doors import load_run
 
 from .conftest import Command
 
@@ -58,7 +58,7 @@ def test_every_option_reaches_the_settings(command: Command, folder: Path) -> No
     assert expected.items() <= settings["train"].items()
     assert settings["train"]["optimizer"]["weight_decay"] == 0.0
     assert settings["train"]["early_stopping"]["patience"] == 2
-    assert "fbs" not in load_run(run).pipeline.names
+    assert "fbs" not in load_run(run).preprocessor.names
 
 
 def test_json_lines(command: Command, folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule.driver  # noqa: F401 - compiled functions run natively
-from chainrule.modalities.tables import fit
+from chainrule.modalities.doors import fit
 
 EVIL = "<script>alert('x')</script>"
 VOID = {"meta", "br", "hr", "img", "wbr"}

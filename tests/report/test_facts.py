@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import StateError
-from chainrule.modalities.tables.loading import load_run
+from chainrule.modalities.doors import load_run
 from chainrule.report import report_facts, report_html
 from chainrule.report.confusion import rates
 

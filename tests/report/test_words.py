@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chainrule.report.words import (
-    counted,
-    duration,
-    interval,
-    listed,
-    moment,
-    shown,
-    verdict,
-)
+from chainrule.phrasing import counted, interval, listed, shown
+from chainrule.report.words import duration, moment, verdict
 
 
 def test_numbers() -> None:

@@ -28,7 +28,6 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.errors import ChainruleError
-from chainrule.modalities.doors import run_settings
 from chainrule.report import report_facts, report_html
 from chainrule.runs.listeners import Listener
 from chainrule.runs.listing import comparison, details, details_text, overview
@@ -206,8 +205,7 @@ def shown(subject: Subject, run: Path) -> tuple[Any, bool]:
     facts = details(run)
     details_text(facts, run)
     if "members" not in facts:
-        comparison(run, run, run_settings)
-        run_settings(run)
+        comparison(run, run)
     return None, False
 
 

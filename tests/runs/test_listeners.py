@@ -6,7 +6,7 @@ import errno
 import io
 
 from chainrule.data import Finding
-from chainrule.modalities.tables import fit
+from chainrule.modalities.doors import fit
 from chainrule.runs.listeners import Talk, finding_text, number, result_lines
 
 FACTS = {

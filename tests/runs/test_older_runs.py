@@ -1,4 +1,8 @@
-"""Runs of the release before every file of a run was vouched for: they load, go on and report."""
+"""Runs of earlier releases load, go on and report.
+
+Those in ``runs`` are from before every file of a run was vouched for, those in ``runs2`` from
+before a run said in words what it is about.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,9 @@ from chainrule.runs.listeners import Listener
 from chainrule.runs.listing import overview
 from reference.make_runs import pictures
 
-RUNS = Path(__file__).parent.parent / "reference" / "runs"
+REFERENCE = Path(__file__).parent.parent / "reference"
+RUNS = REFERENCE / "runs"
+RELEASES = ("runs", "runs2")
 SOURCES = {"table": "heart", "interrupted": "heart", "regression": "diabetes",
            "images": pictures()}  # fmt: skip
 
@@ -38,21 +44,27 @@ def weights(run: Path) -> dict[str, Any]:
     return dict(cr.load(run / "model.safetensors"))
 
 
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", SOURCES)
-def test_they_judge_as_they_did(name: str) -> None:
-    wanted = json.loads((RUNS / "metrics.json").read_text())[name]
-    assert cr.load_run(RUNS / name).evaluate(SOURCES[name]) == wanted
+def test_they_judge_as_they_did(name: str, release: str) -> None:
+    wanted = json.loads((REFERENCE / release / "metrics.json").read_text())[name]
+    assert cr.load_run(REFERENCE / release / name).evaluate(SOURCES[name]) == wanted
 
 
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", SOURCES)
-def test_they_are_reported(name: str) -> None:
-    facts = report_facts(RUNS / name)
+def test_they_are_reported(name: str, release: str) -> None:
+    facts = report_facts(REFERENCE / release / name)
     assert facts["status"] == ("interrupted" if name == "interrupted" else "done")
     assert facts["troubles"] == []
+    unit, model = ("image", "convolutional") if name == "images" else ("row", "hidden layer")
+    assert facts["words"]["unit"] == unit
+    assert model in facts["summary"]
 
 
-def test_they_are_listed() -> None:
-    lines = {line.path.name: line for line in overview(RUNS)}
+@pytest.mark.parametrize("release", RELEASES)
+def test_they_are_listed(release: str) -> None:
+    lines = {line.path.name: line for line in overview(REFERENCE / release)}
     assert set(lines) == {*SOURCES, "group"}
     assert {line.trouble for line in lines.values()} == {""}
     assert lines["group"].runs == 2
@@ -68,6 +80,15 @@ def test_one_goes_on_to_the_weights_of_one_that_never_stopped(tmp_path: Path) ->
     assert facts["version"] == 2
     assert report_facts(run)["troubles"] == []
     assert cr.load_run(run).metrics == cr.load_run(RUNS / "table").metrics
+
+
+def test_a_later_one_goes_on_without_a_word(tmp_path: Path) -> None:
+    run, heard = Path(shutil.copytree(REFERENCE / "runs2" / "interrupted", tmp_path / "r")), Notes()
+    cr.resume(run, listener=heard)
+    mine, theirs = weights(run), weights(REFERENCE / "runs2" / "table")
+    assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
+    assert heard.notes == []
+    assert json.loads((run / "run.json").read_text())["words"]["units"] == "rows"
 
 
 @pytest.mark.parametrize("name", ["regression", "images"])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import textwrap
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..showing import visible
 from .engine import engine
+from .kind_options import KindCommand, read_options
 from .options import common, json_option, quiet_option, threads_option
-from .starting import gathered, setting_words, tell_origins
+from .settings import chosen, setting_words, tell_origins
 from .terminal import colour, graceful, say, state, tell_json
 
 if TYPE_CHECKING:
@@ -25,20 +26,15 @@ NAMES = 20
 WIDTH = 100
 
 
-@click.command(short_help="Look for problems before training.")
+@click.command(cls=KindCommand, short_help="Look for problems before training.")
 @click.argument("source", metavar="DATA|RUN.toml")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
-@click.option("--target", metavar="COLUMN", help="Column to predict.")
-@click.option(
-    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
-)
 @threads_option
 @json_option()
 @quiet_option
 @common
 def check(
-    source: str, words: tuple[str, ...], target: str | None, query: str | None,
-    threads: int | None, as_json: bool,
+    source: str, words: tuple[str, ...], threads: int | None, as_json: bool, **options: Any
 ) -> None:  # fmt: skip
     """Check the data, the model and the cost of training, without a full training run.
 
@@ -46,28 +42,28 @@ def check(
     is written. The exit code is 1 if a check failed.
     """
     begun = time.perf_counter()
-    found = []
+    results = []
     with graceful():
-        settings = gathered(source, words, {"target": target, "query": query})
-        tell_origins(settings)
+        found = chosen("check", source, words, read_options("check", options))
+        tell_origins(found)
         engine(threads)
-        from ..modalities.tables.checks.whole import check_settings
+        from ..runs.checks.registry import check_settings
 
-        for result in check_settings(settings.settings):
-            found.append(result)
+        for result in check_settings(found.kind, found.settings):
+            results.append(result)
             if not as_json:
                 click.echo(text_of(result), color=colour())  # whose texts are visible
-    counts = Counter(str(result.status) for result in found)
+    counts = Counter(str(result.status) for result in results)
     if as_json:
         document = {
             "status": "failed" if counts["failed"] else "warning" if counts["warning"] else "ok",
             "seconds": time.perf_counter() - begun,
-            "checks": [result.to_dict() for result in found],
+            "checks": [result.to_dict() for result in results],
         }
         tell_json(document)
     elif not state.quiet:
         listed = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
-        say(f"{len(found)} checks: {listed}, in {time.perf_counter() - begun:.1f} s")
+        say(f"{len(results)} checks: {listed}, in {time.perf_counter() - begun:.1f} s")
     if counts["failed"]:
         raise click.exceptions.Exit(1)
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..arguments import user_path
-from .finding import find_run
 from .options import common, json_option, runs_dir_option
-from .starting import gathered, setting_words, settled
+from .run_lookup import find_run
+from .settings import Chosen, chosen, setting_words, settled
+from .settings_file import written
 from .terminal import say, tell, tell_json
 
-if TYPE_CHECKING:
-    from ..runs.settings.sources import Gathered
-
 __all__ = ["config"]
+
+#: what a kind of data must be sure of, so that a word is no run
+LIKELY = 0.5
 
 
 @click.group(short_help="Show, fill in, compare and describe settings.")
@@ -24,22 +24,21 @@ def config() -> None:
     """Settings of a run.toml or a finished run, with every default."""
 
 
-def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Gathered[Any]:
-    """The settings of a ``run.toml``, a run, or a table."""
+def settings_of(text: str, runs_dir: str, words: tuple[str, ...] = ()) -> Chosen:
+    """The settings of a ``run.toml``, a run, or data."""
     path = user_path(text, "the data")
-    if text and path.suffix != ".toml" and not path.is_file():
-        from ..data.bundles import BUNDLED
-        from ..data.images import BUNDLED_IMAGES
-
-        if text not in (*BUNDLED, *BUNDLED_IMAGES) and not holds_classes(path):
-            run = find_run(text, user_path(runs_dir, "--runs-dir"))
-            return gathered(str(run / "run.toml"), words, images=True)
-    return gathered(text, words, images=True)
+    if text and path.suffix != ".toml" and not path.is_file() and not is_data(text, path):
+        run = find_run(text, user_path(runs_dir, "--runs-dir"))
+        return chosen("config", str(run / "run.toml"), words)
+    return chosen("config", text, words)
 
 
-def holds_classes(path: Path) -> bool:
-    """Whether a folder is no run, but may be one of images."""
-    return path.is_dir() and not (path / "run.toml").exists()
+def is_data(text: str, path: Path) -> bool:
+    """Whether ``text`` is no run, but something that a kind of data is rather sure of."""
+    from ..runs.registry import kinds
+
+    sure = any(kind.recognises(text) >= LIKELY for kind in kinds())
+    return sure and not (path / "run.toml").exists()
 
 
 @config.command(short_help="Print all settings, including defaults.")
@@ -71,13 +70,9 @@ def show(
     notes = {key: found.origins.get(key, "default") for key in flat(found.settings)}
     tell(found.settings.to_toml(notes if origin else {}), end="")
     if schedule:
-        from ..modalities.tables.planning import sketch
-        from ..modalities.tables.settings import Settings
+        from ..runs.dry_run import sketch_schedule
 
-        if not isinstance(found.settings, Settings):
-            raise click.UsageError("--schedule works for tables only")
-
-        tell(f"\n{sketch(found.settings)}")
+        tell(f"\n{sketch_schedule(found.kind, found.settings)}")
 
 
 @config.command(short_help="Write out every default of a run.toml.")
@@ -92,7 +87,6 @@ def show(
 @common
 def fill(source: str, output: Path | None) -> None:
     """Print RUN.toml with every setting that it leaves out filled in, each with a comment."""
-    from ..modalities.tables.starting import written
     from ..runs.settings.sources import from_file
 
     settings = settled([from_file(user_path(source, "the data"), relative=True)]).settings
@@ -129,16 +123,14 @@ def diff(a: str, b: str, as_json: bool, runs_dir: str) -> None:
 @config.command(short_help="Print the JSON Schema of run.toml.")
 @click.argument("section", metavar="[SECTION]", default="")
 @click.option(
-    "--kind",
-    type=click.Choice(["table", "images"]),
-    help="Kind of data.  [default: table]",
+    "--kind", metavar="KIND", help="Kind of data, such as tables (the default) or images."
 )
 @common
 def schema(section: str, kind: str | None) -> None:
     """Print the JSON Schema of run.toml, which lets editors complete and check it. With SECTION,
     such as train or train.optimizer, print the schema of that section.
 
-    A run.toml for images has different sections: `--kind images`.
+    Each kind of data has sections of its own: `--kind images`.
     """
     from ..modalities.describing import section_schema
 

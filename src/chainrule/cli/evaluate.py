@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from ..arguments import user_path
-from .engine import engine
-from .finding import find_run
+from .kind_options import KindCommand
+from .loading import loaded
 from .options import common, json_option, runs_dir_option, threads_option
+from .run_lookup import find_run
 from .terminal import say, tell, tell_json, warn
 
 __all__ = ["evaluate"]
 
 
-@click.command("eval", short_help="Evaluate a run on labelled data.")
+@click.command("eval", cls=KindCommand, short_help="Evaluate a run on labelled data.")
 @click.argument("run")
 @click.argument("data")
 @click.option(
@@ -33,9 +34,6 @@ __all__ = ["evaluate"]
     metavar="METRIC=VALUE",
     help="Exit with code 1 if the metric is higher. Can be repeated.",
 )
-@click.option(
-    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
-)
 @runs_dir_option
 @threads_option
 @json_option()
@@ -45,10 +43,10 @@ def evaluate(
     data: str,
     at_least: tuple[str, ...],
     at_most: tuple[str, ...],
-    query: str | None,
     runs_dir: str,
     threads: int | None,
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Evaluate RUN (a folder, the end of its name, or `last`) on DATA with known targets, and
     print the metrics.
@@ -58,13 +56,12 @@ def evaluate(
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..runs.listeners import number
-    from ..tasks.scoring import metric_names
 
-    predictor = engine(threads).load_run(place)
-    known = metric_names(predictor.task)
+    predictor, given = loaded("eval", place, threads, options)
+    known = predictor.goal.metrics
     gates = [(*gate(text, known), 1) for text in at_least]
     gates += [(*gate(text, known), -1) for text in at_most]
-    metrics = metrics_of(predictor, data, query)
+    metrics = predictor.evaluate(data, **given)
     for finding in predictor.last_findings:
         warn(str(finding))
     failed = [
@@ -80,18 +77,6 @@ def evaluate(
     for text in failed:
         say(text, "failed:", fg="red", bold=True)
     return 1 if failed else 0
-
-
-def metrics_of(predictor: Any, data: str, query: str | None) -> dict[str, float]:
-    """Metrics on a table, or on images with labels."""
-    from ..modalities.images.predictor import ImagePredictor
-
-    if isinstance(predictor, ImagePredictor):
-        if query is not None:
-            raise click.UsageError("--query works for tables only")
-        return predictor.evaluate(data)
-    metrics: dict[str, float] = predictor.evaluate(data, query=query)
-    return metrics
 
 
 def gate(text: str, known: tuple[str, ...]) -> tuple[str, float]:

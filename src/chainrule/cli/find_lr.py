@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from .engine import engine
+from .kind_options import KindCommand, read_options
 from .options import common, json_option, quiet_option, threads_option
-from .starting import gathered, setting_words, tell_origins
+from .settings import chosen, setting_words, tell_origins
 from .terminal import graceful, say, state, tell, tell_json
 
 __all__ = ["find_lr"]
 
 
-@click.command("find-lr", short_help="Suggest a learning rate.")
+@click.command("find-lr", cls=KindCommand, short_help="Suggest a learning rate.")
 @click.argument("source", metavar="DATA|RUN.toml")
 @click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
-@click.option("--target", metavar="COLUMN", help="Column to predict.")
-@click.option(
-    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
-)
 @click.option("--start", type=float, default=1e-6, show_default=True, help="Lowest learning rate.")
 @click.option("--end", type=float, default=10.0, show_default=True, help="Highest learning rate.")
 @click.option("--steps", type=int, default=100, show_default=True, help="Number of training steps.")
@@ -28,8 +27,8 @@ __all__ = ["find_lr"]
 @quiet_option
 @common
 def find_lr(
-    source: str, words: tuple[str, ...], target: str | None, query: str | None, start: float,
-    end: float, steps: int, plot: bool, threads: int | None, as_json: bool,
+    source: str, words: tuple[str, ...], start: float, end: float, steps: int, plot: bool,
+    threads: int | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Train for a few steps with a rising learning rate, and suggest one. Nothing is written.
 
@@ -38,12 +37,12 @@ def find_lr(
     suggest a rate.
     """
     with graceful():
-        settings = gathered(source, words, {"target": target, "query": query})
-        tell_origins(settings)
+        run = chosen("find-lr", source, words, read_options("find-lr", options))
+        tell_origins(run)
         engine(threads)
-        from ..modalities.tables.ratefinding import find_lr as search
+        from ..runs.dry_run import find_lr as search
 
-        found = search(settings.settings, start=start, end=end, steps=steps)
+        found = search(run.kind, run.settings, start=start, end=end, steps=steps)
     if as_json:
         curve = {"rates": found.rates, "losses": found.losses, "smoothed": found.smoothed}
         facts = {

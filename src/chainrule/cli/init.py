@@ -1,4 +1,4 @@
-"""``chainrule init DATA --target COLUMN``."""
+"""``chainrule init DATA``."""
 
 from __future__ import annotations
 
@@ -8,30 +8,17 @@ from typing import Any
 
 import click
 
+from .kind_options import KindCommand, read_options
 from .options import common, quiet_option
-from .starting import gathered, listener_for
-from .terminal import missing_values, say, state, tell
+from .settings import chosen, listener_for
+from .settings_file import written
+from .terminal import say, state, tell
 
 __all__ = ["init"]
 
 
-@click.command(short_help="Write a run.toml for your data.")
+@click.command(cls=KindCommand, short_help="Write a run.toml for your data.")
 @click.argument("data")
-@click.option("--target", metavar="COLUMN", help="Column to predict.")
-@click.option(
-    "--query", metavar="SQL", help="SELECT that picks rows and columns; the table is called data."
-)
-@click.option(
-    "--task",
-    type=click.Choice(["binary", "multiclass", "regression"]),
-    help="Override the task inferred from the target.",
-)
-@click.option(
-    "--missing",
-    multiple=True,
-    metavar="COLUMN=VALUE",
-    help="Value that stands for missing data, such as chol=0. Can be repeated.",
-)
 @click.option(
     "-o",
     "--output",
@@ -44,25 +31,15 @@ __all__ = ["init"]
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @quiet_option
 @common
-def init(
-    data: str, missing: tuple[str, ...], output: Path, force: bool, **options: Any
-) -> None:  # fmt: skip
+def init(data: str, output: Path, force: bool, **options: Any) -> None:
     """Write a run.toml with all settings for DATA, including what was inferred from it.
 
     Edit it as you like, then train with `chainrule train run.toml`.
     """
-    given = {**options, "missing": missing_values(missing)}
-    found = gathered(data, (), given, images=True)
-    from ..modalities.tables.settings import Settings
-    from ..modalities.tables.starting import draft, written
-
-    settings, comments = found.settings, found.settings.abouts()
-    if isinstance(settings, Settings):
-        settings, comments, findings = draft(settings, output)
-        listener_for(False).findings(findings)
-    else:  # of images nothing is inferred before they are read
-        settings = settings.beside(output)
-    text = settings.to_toml(comments)
+    found = chosen("init", data, (), read_options("init", options))
+    drafted = found.kind.draft(found.settings, output)
+    listener_for(False).findings(drafted.findings)
+    text = drafted.settings.to_toml(drafted.comments)
     if str(output) == "-":
         tell(text, end="")
         return

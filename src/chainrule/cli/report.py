@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ..arguments import user_path
-from .finding import find_run
 from .options import common, json_option, runs_dir_option
+from .run_lookup import find_run
 from .terminal import say, tell_json, tell_path, warn
 
 __all__ = ["report"]

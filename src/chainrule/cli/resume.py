@@ -6,7 +6,6 @@ import click
 
 from ..arguments import user_path
 from .engine import engine
-from .finding import find_run
 from .options import (
     common,
     json_option,
@@ -15,7 +14,8 @@ from .options import (
     runs_dir_option,
     threads_option,
 )
-from .starting import listener_for
+from .run_lookup import find_run
+from .settings import listener_for
 from .terminal import graceful, tell_path
 
 __all__ = ["resume"]

@@ -7,8 +7,8 @@ import sys
 import click
 
 from ..arguments import user_path
-from .finding import find_run
 from .options import common, json_option, runs_dir_option
+from .run_lookup import find_run
 from .terminal import print_rows, say, tell, tell_json, tell_path, warn
 
 __all__ = ["runs"]
@@ -71,11 +71,10 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     """Show the metrics of runs A and B side by side, and every setting that differs."""
     base = user_path(runs_dir, "--runs-dir")
     first, second = (find_run(text, base) for text in (a, b))
-    from ..modalities.doors import run_settings
     from ..runs.listeners import number
     from ..runs.listing import comparison
 
-    found = comparison(first, second, run_settings)
+    found = comparison(first, second)
     if as_json:
         tell_json(found)
         return

@@ -19,7 +19,7 @@ import click
 from ..config import NO_COLOR
 from ..showing import cell_text, visible
 
-__all__ = ["Terminated", "colour", "complain", "graceful", "missing_values", "print_rows", "say",
+__all__ = ["Terminated", "colour", "complain", "graceful", "print_rows", "say",
            "state", "tell", "tell_json", "tell_path", "warn"]  # fmt: skip
 
 
@@ -140,25 +140,3 @@ def graceful() -> Iterator[None]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
-
-
-def missing_values(pairs: tuple[str, ...]) -> dict[str, list[str | int | float]] | None:
-    """``("chol=0", "sex=?,unknown")`` as ``{"chol": [0], "sex": ["?", "unknown"]}``."""
-    found: dict[str, list[str | int | float]] = {}
-    for pair in pairs:
-        column, mark, values = pair.partition("=")
-        if not mark or not column or not values:
-            raise click.BadParameter(f"{pair!r} is not COLUMN=VALUE", param_hint="--missing")
-        found.setdefault(column, []).extend(_number_or_text(v) for v in values.split(","))
-    return found or None
-
-
-def _number_or_text(text: str) -> str | int | float:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -1,10 +1,9 @@
-"""Kinds of data: tables and images. Each has a folder; none imports another.
+"""Kinds of data. Each has a folder; none imports another, and nothing below names one.
 
-Whoever imports one has the settings of all: an error in those of one names the kind that a setting
-belongs to (see `runs.settings.document`).
+A folder has ``kind.py`` with its KIND, all that runs and reports know of it, and ``options.py``
+with what it adds to the commands, which imports nothing of weight. `runs.registry` loads them.
 """
 
-from .images.settings import ImageSettings
-from .tables.settings import Settings
+__all__ = ["FOLDERS"]
 
-__all__ = ["ImageSettings", "Settings"]
+FOLDERS = ("tables", "images")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .reading import RunFiles, items, number, table, text, whole
-from .vocabulary import Words
-from .words import counted, listed, percent, shown
+from ..phrasing import counted, listed, percent, shown
+from ..runs.modality import Words
+from ..unverified import items, number, table, text, whole
+from .reading import RunFiles
 
 __all__ = ["COLUMNS", "columns"]
 
@@ -49,7 +50,7 @@ def _treatment(encoder: Mapping[str, Any], words: Words) -> str:
         rest = f"; {counted(rare, 'rare one')} grouped together" if rare else ""
         return f"{counted(len(names), 'category', 'categories')}, {how}{shown_names}{rest}"
     if encoder.get("read_as") == "truth" and (mean := number(encoder.get("mean"))) is not None:
-        return f"true in {percent(mean)} of the {words.kind.units}{_gaps(encoder)}"
+        return f"true in {percent(mean)} of the {words.units}{_gaps(encoder)}"
     spread = f"mean {shown(encoder.get('mean'))}, std {shown(encoder.get('std'))}"
     if kind == "datetime":
         parts = [text(p) for p in items(encoder.get("parts"))]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from ..phrasing import counted, listed, quoted, shown
+from ..unverified import items, text, whole
 from .markup import EMPTY, Markup, element, joined
 from .parts import data_table, fitted, paragraph
-from .reading import items, text, whole
 from .width import (
     BREAKPOINTS,
     NARROWEST,
@@ -22,7 +23,6 @@ from .width import (
     room,
     text_width,
 )
-from .words import counted, listed, quoted, shown
 
 __all__ = ["Form", "confusion", "forms", "matrix_width", "rates"]
 

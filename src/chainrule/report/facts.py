@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..phrasing import counted, shown
+from ..runs.modality import Words
+from ..unverified import items, number, table, text, whole
 from .columns import COLUMNS, columns
-from .reading import RunFiles, items, number, read, table, text, whole
-from .vocabulary import Words, vocabulary
-from .words import counted, duration, listed, quoted, shown, verdict
+from .reading import RunFiles, read
+from .vocabulary import result, task_of, vocabulary
+from .words import duration, verdict
 
 __all__ = ["report_facts"]
 
@@ -59,13 +62,13 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "seed": whole(facts.get("seed")),
         "title": _title(files),
         "summary": _summary(files, words),
-        "result": _result(files, words, status, best, history),
+        "result": _result(files, status, best, history),
         "task": text(facts.get("task")),
         "classes": [text(c) for c in items(facts.get("classes"))],
         "words": {
-            "unit": words.kind.unit,
-            "units": words.kind.units,
-            "baseline": words.task.baseline,
+            "unit": words.unit,
+            "units": words.units,
+            "baseline": task_of(facts).baseline_name,
         },
         "data": _data(files, words),
         "split": {name: whole(n) for name, n in table(facts.get("split")).items()},
@@ -110,14 +113,13 @@ def _summary(files: RunFiles, words: Words) -> str:
     data, split = table(facts.get("data")), table(facts.get("split"))
     if not data:
         return ""
-    classes = [quoted(c) for c in items(facts.get("classes"))]
-    target = quoted(_target(files))
-    goal = f"tell whether {target} is {listed(classes, 'or')}" if classes else f"predict {target}"
+    goal = task_of(facts).aim(_target(files), [text(c) for c in items(facts.get("classes"))])
     shape = table(facts.get("model"))
     parameters = whole(shape.get("parameters"))
     size = f" ({counted(parameters, 'parameter')})" if parameters is not None else ""
-    model = words.kind.model(shape)
-    train, held, test = (words.counted(split.get(k)) for k in ("train", "validation", "test"))
+    model = words.model
+    names = ("train", "validation", "test")
+    train, held, test = (counted(split.get(k), words.unit, words.units) for k in names)
     return (
         f"{model[:1].upper()}{model[1:]}{size} was trained on {train} to {goal}. Another {held} "
         f"decided when to stop, and {test} were held out to test the result."
@@ -126,7 +128,6 @@ def _summary(files: RunFiles, words: Words) -> str:
 
 def _result(
     files: RunFiles,
-    words: Words,
     status: str,
     best: Mapping[str, Any] | None,
     history: Mapping[str, Sequence[float | None]],
@@ -135,7 +136,8 @@ def _result(
     facts = files.facts
     if status == "done":
         tested = whole(table(facts.get("split")).get("test"))
-        known = words.result(table(facts.get("metrics")), table(facts.get("baseline")), tested)
+        metrics, baseline = table(facts.get("metrics")), table(facts.get("baseline"))
+        known = result(facts, metrics, baseline, tested)
         if known:
             return known
     epochs = len(history["epoch"])
@@ -228,7 +230,7 @@ def _data(files: RunFiles, words: Words) -> dict[str, Any]:
     return {
         "name": text(data.get("name")),
         "path": text(data.get("path")),
-        "unit": words.kind.unit,
+        "unit": words.unit,
         "rows": whole(data.get("rows")),
         "columns": whole(data.get("columns")),
         "target": _target(files),
@@ -281,11 +283,10 @@ def _troubles(files: RunFiles, done: bool) -> list[str]:
 def _commands(files: RunFiles, words: Words, status: str) -> list[dict[str, str]]:
     """What to do next, to paste."""
     run = shlex.quote(str(files.path))
-    kind = words.kind
-    predict = {"what": f"predict new {kind.units}",
-               "command": f"chainrule predict {run} {kind.new} -o out.csv"}  # fmt: skip
-    judge = {"what": f"evaluate the model on labelled {kind.units}",
-             "command": f"chainrule eval {run} {kind.labelled}"}  # fmt: skip
+    predict = {"what": f"predict new {words.units}",
+               "command": f"chainrule predict {run} {words.new} -o out.csv"}  # fmt: skip
+    judge = {"what": f"evaluate the model on labelled {words.units}",
+             "command": f"chainrule eval {run} {words.labelled}"}  # fmt: skip
     resume = {"what": "resume training", "command": f"chainrule resume {run}"}
     has_model = (files.path / "model.safetensors").is_file()
     if status == "running":

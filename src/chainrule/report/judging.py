@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..phrasing import counted, percent, shown
+from ..unverified import items, number, table, text, whole
 from .confusion import confusion
 from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph, section
 from .plot import histogram, scatter
-from .reading import items, number, table, text, whole
-from .words import counted, percent, shown
 
 __all__ = ["judging"]
 

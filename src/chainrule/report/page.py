@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import user_path
+from ..phrasing import counted, listed, shown
 from ..train.checkpoints.weights_file import write_whole
 from .facts import report_facts
 from .judging import judging
@@ -15,7 +16,7 @@ from .markup import EMPTY, Markup, element, joined
 from .parts import data_table, paragraph, section
 from .style import POLICY, STYLE
 from .training import training
-from .words import METRIC_WORDS, counted, duration, listed, moment, shown
+from .words import METRIC_WORDS, duration, moment
 
 __all__ = ["page", "report_html", "write_report"]
 

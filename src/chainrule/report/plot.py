@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..phrasing import shown
 from .markup import EMPTY, Markup, element, joined
 from .scales import Scale
-from .words import shown
 
 __all__ = ["Series", "curves", "histogram", "scatter"]
 

@@ -11,15 +11,10 @@ from typing import Any
 
 from ..errors import StateError
 from ..records import Kind, changed_files, file_text, parsed, parsed_sealed, parsed_toml
+from ..runs.folder import FILES, GROUP, GROWING, RUN, VOUCHED
+from ..unverified import table
 
-__all__ = ["RunFiles", "items", "number", "read", "table", "text", "whole"]
-
-FILES = ("run.json", "run.toml", "metrics.jsonl", "pipeline.json", "events.jsonl", "log.txt",
-         "model.safetensors")  # fmt: skip
-RUN = Kind("run.json", "chainrule.run", version=2, sealed=2)
-#: files to which lines are added until the run ends
-GROWING = ("metrics.jsonl", "events.jsonl")
-LARGEST = 1e150  # differences and squares of what is drawn are still numbers
+__all__ = ["RunFiles", "read"]
 
 Table = Mapping[str, Any]
 
@@ -46,14 +41,14 @@ class RunFiles:
 
 def vouched(facts: Table) -> list[str]:
     """The files of a run, and no others, whose hashes ``run.json`` has."""
-    return [file for file in table(facts.get("files")) if file in (*FILES, "evaluation.json")]
+    return [file for file in table(facts.get("files")) if file in VOUCHED]
 
 
 def read(run: Path) -> RunFiles:
     """All files of a run. StateError only if the folder is none, or is no run folder at all."""
     if not run.is_dir():
         raise StateError(f"there is no run folder {run}", help="check the path")
-    if (run / "group.json").is_file():
+    if (run / GROUP).is_file():
         members = sorted(p.name for p in run.iterdir() if (p / "run.json").is_file())
         raise StateError(
             f"{run} is a group of {len(members)} runs, and a report covers one",
@@ -146,37 +141,3 @@ def _parsed(content: str) -> Any:
         return parsed(content, "", "")
     except StateError:
         return None
-
-
-# ----------------------------------------------------------- values of which nothing is known
-
-
-def table(value: object) -> Table:
-    """A JSON object, or an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: object) -> list[Any]:
-    """A JSON list, or an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def number(value: object) -> float | None:
-    """A number that can be drawn, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) <= LARGEST else None
-
-
-def whole(value: object) -> int | None:
-    """A count, or None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def text(value: object) -> str:
-    """A text; other simple values as one."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None or isinstance(value, dict | list) else str(value)

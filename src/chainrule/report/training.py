@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..phrasing import counted, shown
 from ..train.metrics import METRICS
 from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph, section
 from .plot import Series, curves
 from .scales import log_is_useful
-from .words import counted, shown
 
 __all__ = ["training"]
 

@@ -42,6 +42,7 @@ from ..train.checkpoints.weights_file import remove_leftovers, write_whole
 __all__ = [
     "FILES",
     "GROUP",
+    "GROWING",
     "RUN",
     "SEVERAL",
     "VOUCHED",
@@ -63,7 +64,11 @@ SEVERAL = Kind(GROUP, "chainrule.group", version=2, sealed=2)
 #: files whose hashes are in ``run.json``; those of the growing ones hold once the run has ended
 VOUCHED = ("run.toml", "pipeline.json", "model.safetensors", "evaluation.json", "metrics.jsonl",
            "events.jsonl")  # fmt: skip
-FILES = ("run.toml", "run.json", "metrics.jsonl", "events.jsonl", "log.txt")
+#: files to which lines are added until the run ends
+GROWING = ("metrics.jsonl", "events.jsonl")
+#: any of these makes a folder one of a run, or of what is left of it
+FILES = ("run.json", "run.toml", "metrics.jsonl", "pipeline.json", "events.jsonl", "log.txt",
+         "model.safetensors")  # fmt: skip
 NAME_LETTERS = 40
 LOCK_TRIES = 10
 _HIDDEN = re.compile(r"\.\d{8}-\d{6}-.+-[0-9a-f]{4}")

@@ -6,12 +6,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..arguments import user_path
 from ..errors import ChainruleError, ConfigError, StateError
 from ..records import sealed, sha256_of
 from ..train.checkpoints.weights_file import write_whole
@@ -27,30 +26,21 @@ from .folder import (
     unwritable,
 )
 from .listeners import Listener, number
-from .loading import check_hash, group_facts, read_facts, text_of
-from .predictor import Trained
+from .loading import check_hash, group_facts, load_run, read_facts, read_settings, text_of
+from .modality import Modality, Opened
+from .predictor import Predictor
+from .resuming import resume_run
 from .settings.arguments import as_python
-from .settings.document import Whole
-from .settings.sources import Source, from_text
+from .settings.document import RunSettings
+from .settings.sources import Source, from_text, gather
+from .training import TrainingRun, opened, prepared_from, runs_folder
 
-__all__ = ["Repeated", "Way", "go_on_with", "group_source", "members", "seed_list", "train_all"]
+__all__ = ["Repeated", "group_settings", "members", "repeat", "resume_group", "seed_list"]
 
 Summary = Mapping[str, Mapping[str, float]]
 
-S = TypeVar("S", bound=Whole)
-P = TypeVar("P", bound=Trained[Any, Any, Any])
-
-
-@dataclass(frozen=True)
-class Way(Generic[S, P]):
-    """How one training of a kind is begun, loaded again, and gone on with; ``data`` names what it
-    learns from, if nothing else does."""
-
-    data: str
-    read: Callable[[Source], S]
-    fit: Callable[[S, object, Listener], P]
-    load: Callable[[Path], P]
-    resume: Callable[[Path, object, Listener], P]
+S = TypeVar("S", bound=RunSettings)
+P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
 
 @dataclass(frozen=True)
@@ -84,81 +74,100 @@ class Repeated(Generic[P]):
         return f"Repeated({len(self.predictors)} runs; {shown})"
 
 
-def train_all(
-    way: Way[S, P],
+def repeat(
+    kind: Modality[S, P],
     settings: S,
     source: object,
-    seeds: list[int] | None,
+    seeds: int | Sequence[int] | None,
     folds: int | None,
-    heard: Listener,
+    listener: Listener,
 ) -> Repeated[P]:
-    """Every training of a new group, with settings whose paths hold from any folder."""
-    planned = members(settings, seeds, folds)
-    group = _Group.create(settings, way.data, list(planned), seeds, folds)
+    """`training.fit` for each of ``seeds`` and each of ``folds``; the data is read once."""
+    chosen = seed_list(settings.seed, seeds)
+    members(settings, chosen, folds)  # mistakes in them come before those of the data
+    data = opened(kind, settings, source, runs_folder(settings))
+    planned = members(data.settings, chosen, folds)
+    data.divide(next(iter(planned.values())))  # and these before anything is written
+    group = _Group.create(data.settings, list(planned), chosen, folds)
 
     def train(name: str) -> P:
-        return way.fit(group.placed(planned[name]), source, heard)
+        return _member(kind, data, group.placed(planned[name]), listener)
 
-    return _all_of(group, list(planned), train, heard)
+    return _all_of(group, list(planned), train, listener)
 
 
-def group_source(run: Path) -> Source:
+def _member(kind: Modality[S, P], data: Opened[S], settings: S, listener: Listener) -> P:
+    """One training of a group."""
+    place = runs_folder(settings)
+    prepared = prepared_from(data, settings, place)
+    listener.findings(prepared.findings)
+    return TrainingRun(kind, prepared, place, listener, named=True).run()
+
+
+def group_settings(run: Path) -> Source:
     """What the ``run.toml`` of a group says. Raises StateError for a folder that is none."""
     _Group.open(run)
     file = run / "run.toml"
     return from_text(text_of(run, file.name), str(file))
 
 
-def go_on_with(way: Way[S, P], run: Path, source: object, heard: Listener) -> Repeated[P]:
-    """`resume_group` for trainings of one kind."""
-    settings, group = way.read(group_source(run)), _Group.open(run)
-    if source is None and not _any(settings).data.path:
+def resume_group(
+    kind: Modality[S, P], run: Path, source: object, listener: Listener
+) -> Repeated[P]:
+    """Goes on with several trainings that were ended: what `repeat` would have given.
+
+    Those that are done are loaded, those that were ended go on from their newest checkpoint, the
+    others begin. Raises StateError for a folder that is no group, or for data that is gone.
+    """
+    settings, group = gather([group_settings(run)], kind.settings).settings, _Group.open(run)
+    if source is None and not settings.data.path:
         raise StateError(
-            f"the {way.data} of these runs came from Python",
+            "the data of these runs came from Python",
             where=str(run),
-            help=f"give it: chainrule.resume(run, {way.data})",
+            help="pass it again: chainrule.resume(run, data)",
         )
     planned = members(settings, group.facts["seeds"], group.facts["folds"])
-    begun = _begun(way, run)
+    begun = _begun(kind, run)
 
     def train(name: str) -> P:
         place, status = begun.get(name, (None, ""))
         if place is None:
-            return way.fit(group.placed(planned[name]), source, heard)
+            member = group.placed(planned[name])
+            return _member(kind, opened(kind, member, source, run), member, listener)
         if status == "done":
-            return way.load(place)
-        return way.resume(place, source, heard)
+            return load_run(kind, place, read_facts(place))
+        return resume_run(kind, place, source, None, listener)
 
-    return _all_of(group, list(planned), train, heard)
+    return _all_of(group, list(planned), train, listener)
 
 
-def _begun(way: Way[S, P], group: Path) -> dict[str, tuple[Path, str]]:
+def _begun(kind: Modality[S, P], group: Path) -> dict[str, tuple[Path, str]]:
     """The run folder and the status of each training that has begun, by its name."""
-    found = {}
+    begun = {}
     for file in sorted(group.glob("*/run.json")):
-        facts, place = read_facts(file.parent), file.parent / "run.toml"
+        facts = read_facts(file.parent)
         name = facts.get("settings", {}).get("name")
         if name is None:  # of the first release
-            name = _any(way.read(from_text(text_of(file.parent, place.name), str(place)))).name
-        found[str(name)] = (file.parent, str(facts["status"]))
-    return found
+            name = read_settings(kind, file.parent).name
+        begun[str(name)] = (file.parent, str(facts["status"]))
+    return begun
 
 
 def _all_of(
-    group: _Group, names: Sequence[str], train: Callable[[str], P], heard: Listener
+    group: _Group, names: Sequence[str], train: Callable[[str], P], listener: Listener
 ) -> Repeated[P]:
     """Every training of a group, one after the other, and what they say together."""
     found: dict[str, P] = {}
     try:
         for i, name in enumerate(names):
-            heard.member(i, len(names), name)
+            listener.member(i, len(names), name)
             found[name] = train(name)
             group.update("running", found)
     except (ChainruleError, KeyboardInterrupt) as error:
         group.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", found)
         raise
     facts = group.update("done", found)
-    heard.repeated(facts, group.path)
+    listener.repeated(facts, group.path)
     return Repeated(tuple(found.values()), tuple(found), facts["summary"], group.path)
 
 
@@ -170,29 +179,23 @@ def seed_list(first: int, seeds: int | Sequence[int] | None) -> list[int] | None
     return None if seeds is None else list(map(as_python, seeds))
 
 
-def _any(settings: Whole) -> Any:
-    """Settings of some kind: all have name, seed, data with path and fold, and output."""
-    return settings
-
-
 def members(settings: S, seeds: Sequence[int] | None, folds: int | None) -> dict[str, S]:
     """The settings of each training, by its name. Raises ConfigError for seeds or folds that cannot
     be."""
-    base = _any(settings)
-    chosen = [base.seed] if seeds is None else list(seeds)
+    chosen = [settings.seed] if seeds is None else list(seeds)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ConfigError(f"seeds are {chosen}", help="give one or more, each once")
     if folds is not None and not (type(folds) is int and folds >= 2):
         raise ConfigError(f"folds is {folds!r}", help="folds is a whole number from 2")
     parts = [()] if folds is None else [(k, folds) for k in range(1, folds + 1)]
-    found = {}
+    planned = {}
     for seed, fold in product(chosen, parts):
         names = [f"seed-{seed}"] if seeds is not None else []
         names += [f"fold-{fold[0]}"] if fold else []
         name = "-".join(names) or f"seed-{seed}"
-        data = replace(base.data, fold=fold or base.data.fold)
-        found[name] = replace(base, name=name, seed=seed, data=data)
-    return found
+        data = settings.data.changed(fold=fold or settings.data.fold)
+        planned[name] = settings.changed(name=name, seed=seed, data=data)
+    return planned
 
 
 @dataclass
@@ -205,20 +208,19 @@ class _Group:
     @classmethod
     def create(
         cls,
-        settings: Whole,
-        data: str,
+        settings: RunSettings,
         names: list[str],
         seeds: list[int] | None,
         folds: int | None,
     ) -> _Group:
-        started, chosen = now(), _any(settings)
-        stem = chosen.name or Path(chosen.data.path).name.split(".")[0] or data
+        started = now()
+        stem = settings.name or Path(settings.data.path).name.split(".")[0] or "data"
         facts = {"format": SEVERAL.format, "version": SEVERAL.version, "name": stem,
                  "planned": names, "seeds": seeds, "folds": folds,
                  "started": started.isoformat(timespec="microseconds")}  # fmt: skip
-        if not chosen.output.runs_dir:
+        base = runs_folder(settings)
+        if base is None:
             return cls(None, facts)
-        base = user_path(chosen.output.runs_dir, "output.runs_dir")
         try:
             base.mkdir(parents=True, exist_ok=True)
             remove_remains(base)
@@ -249,11 +251,10 @@ class _Group:
 
     def placed(self, member: S) -> S:
         """The settings of a member, whose run folder lies in this one."""
-        chosen, place = _any(member), str(self.path) if self.path else ""
-        placed: S = replace(chosen, output=replace(chosen.output, runs_dir=place))
-        return placed
+        place = str(self.path) if self.path else ""
+        return member.changed(output=member.output.changed(runs_dir=place))
 
-    def update(self, status: str, found: Mapping[str, Trained[Any, Any, Any]]) -> dict[str, Any]:
+    def update(self, status: str, found: Mapping[str, Predictor[Any, Any, Any]]) -> dict[str, Any]:
         """Writes what there is by now."""
         members = {name: {"run": p.run.name if p.run else "", "metrics": p.metrics}
                    for name, p in found.items()}  # fmt: skip

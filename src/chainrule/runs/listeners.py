@@ -1,4 +1,4 @@
-"""What looks on while a table is learned: the run folder, a time limit, whoever wants to hear."""
+"""Who hears of a training: its run folder, the terminal, whoever wants to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..train import Callback, Progress
 from ..train.callbacks.progress import write_talk
 from ..train.callbacks.rates import rates_of
 from .folder import RunFolder
-from .predictor import Trained
+from .predictor import Predictor
+from .recognition import task_of_run, words_of
 
 __all__ = ["Listener", "Recorder", "Talk", "closing", "finding_text", "group_lines",
            "headline", "number", "result_lines", "result_rows"]  # fmt: skip
@@ -40,7 +41,7 @@ class Listener:
     def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
         """Ctrl-C: what there was is saved in ``run``."""
 
-    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         """The fitted predictor and the final ``run.json``."""
 
     def member(self, index: int, count: int, name: str) -> None:
@@ -82,7 +83,7 @@ class Talk(Listener):
         if run is not None:
             self.say(f"the weights of that epoch are in {run}")
 
-    def done(self, predictor: Trained[Any, Any, Any], facts: Mapping[str, Any]) -> None:
+    def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         for line in result_lines(facts):
             self.say(line)
 
@@ -102,20 +103,13 @@ def finding_text(finding: Finding) -> str:
 
 def headline(facts: Mapping[str, Any]) -> str:
     """``heart: 918 rows, 10 columns -> mlp 64-64 -> disease (2 classes), 5,441 parameters``."""
-    data, model, split = facts["data"], facts["model"], facts["split"]
+    data, words = facts["data"], words_of(facts)
     classes = facts["classes"]
     goal = f"{len(classes)} classes" if classes else "a number"
-    parts = ", ".join(f"{count} {name}" for name, count in split.items())
-    if data.get("kind") == "images":
-        source = f"{data['rows']} images of {model['images']}"
-        network = model["name"]
-    else:
-        layers = "-".join(str(w) for w in model["layers"])
-        source = f"{data['rows']} rows, {model['columns']} columns"
-        network = f"mlp {layers}" if layers else "linear"
+    parts = ", ".join(f"{count} {name}" for name, count in facts["split"].items())
     return (
-        f"{data['name']}: {source} -> {network} -> {data['target']} ({goal}), "
-        f"{model['parameters']} parameters\n{parts}; seed {facts['seed']}"
+        f"{data['name']}: {words.source} -> {words.network} -> {data['target']} ({goal}), "
+        f"{facts['model']['parameters']} parameters\n{parts}; seed {facts['seed']}"
     )
 
 
@@ -130,10 +124,9 @@ def closing(facts: Mapping[str, Any]) -> str:
 
 def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Metric, value on the test rows, value of a constant guess; first a row of headings."""
-    guess = "always the mean" if facts["task"] == "regression" else "always the same guess"
-    count = facts["split"]["test"]
-    unit = "image" if facts.get("data", {}).get("kind") == "images" else "row"
-    rows = [(f"{count} test {unit}{'s' * (count != 1)}", "this model", guess)]
+    words, count = words_of(facts), facts["split"]["test"]
+    unit = words.unit if count == 1 else words.units
+    rows = [(f"{count} test {unit}", "this model", task_of_run(facts).guess)]
     for name, value in facts["metrics"].items():
         rows.append((name, number(value), number(facts["baseline"].get(name))))
     return rows
@@ -168,8 +161,8 @@ def number(value: float | None) -> str:
 class Recorder(Callback):
     """Writes every epoch to the run folder, and what the trainer has to tell."""
 
-    def __init__(self, folder: RunFolder, heard: Listener) -> None:
-        self.folder, self.heard = folder, heard
+    def __init__(self, folder: RunFolder, listener: Listener) -> None:
+        self.folder, self.listener = folder, listener
         self._epochs = self._told = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
@@ -191,7 +184,7 @@ class Recorder(Callback):
         for text in self.trainer.messages[self._told :]:
             self.folder.event("note", message=text)
             self.folder.log(text)
-            self.heard.note(text)
+            self.listener.note(text)
         self._told = len(self.trainer.messages)
 
     def state(self) -> dict[str, int]:

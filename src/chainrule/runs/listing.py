@@ -6,7 +6,7 @@ Nothing here raises for a folder that is damaged: it is listed with its trouble.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,9 @@ from ..errors import ChainruleError, StateError
 from ..records import changed_files, check_shape, file_text, parsed
 from .folder import GROUP, VOUCHED, is_written
 from .listeners import group_lines, headline, number, result_lines
-from .loading import NUMBERS, group_facts, read_facts
+from .loading import NUMBERS, group_facts, read_facts, read_settings
+from .recognition import kind_of_run
 from .settings.display import differences
-from .settings.document import Whole
 
 __all__ = ["HEADS", "RunLine", "comparison", "details", "details_text", "overview", "removable",
            "remove_run", "run_folders"]  # fmt: skip
@@ -194,13 +194,14 @@ def sparkline(values: list[float], width: int = 60) -> str:
     return "".join(BARS[round((v - low) * scale)] if v - v == 0 else "?" for v in values[::step])
 
 
-def comparison(a: Path, b: Path, read: Callable[[Path], Whole]) -> dict[str, Any]:
-    """Metrics of both runs, and the settings that differ, as pairs; ``read`` finds the settings of
-    a run, whatever its kind."""
+def comparison(a: Path, b: Path) -> dict[str, Any]:
+    """Metrics of both runs, and the settings that differ, as pairs."""
     facts = [read_facts(run) for run in (a, b)]
     names = list(dict.fromkeys(n for f in facts for n in f.get("metrics", {})))
     metrics = {n: [f.get("metrics", {}).get(n) for f in facts] for n in names}
-    mine, theirs = read(a), read(b)
+    mine, theirs = (
+        read_settings(kind_of_run(f), run) for f, run in zip(facts, (a, b), strict=True)
+    )
     differing = differences(mine, theirs)
     return {"runs": [str(a), str(b)], "metrics": metrics,
             "settings": {".".join(k): list(pair) for k, pair in differing.items()}}  # fmt: skip

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, TypedDict, TypeVar
 
-from ..data import Finding, Task
+from ..data import Finding
 from ..errors import ConfigError, StateError
 from ..records import check_shape, file_text, parsed, parsed_sealed, read_sealed, sha256_of
-from ..train import History
+from ..train import History, load
 from .folder import GROUP, RUN, SEVERAL
+from .modality import Modality
+from .predictor import Predictor
+from .recognition import kind_of_run, task_of_run
 from .settings.display import differences
-from .settings.document import Whole
+from .settings.document import RunSettings
+from .settings.sources import from_text, gather
 
 __all__ = [
     "NUMBERS",
@@ -20,10 +24,16 @@ __all__ = [
     "check_hash",
     "check_settings",
     "group_facts",
+    "load_run",
     "read_facts",
+    "read_preprocessor",
+    "read_settings",
     "saved_run",
     "text_of",
 ]
+
+S = TypeVar("S", bound=RunSettings)
+P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
 FINDING = ("code", "severity", "message", "evidence", "fix")
 NUMBERS = {...: (float, None)}
@@ -33,15 +43,12 @@ FACTS = {
     "classes": [(str, bool, float)],
     "data": {"name": str, "target": str, "rows": int, "kind?": str, "fingerprint?": str,
              "path?": str},
-    "split": {...: int},
-    "model": {"parameters": int, "layers?": [int], "columns?": int, "images?": str, "name?": str},
+    "split": {...: int}, "words?": {...: str}, "model": {"parameters": int},
     "findings": [dict.fromkeys(FINDING, str)],
     "versions": {...: str}, "files?": {...: str}, "settings?": dict, "error?": str,
     "metrics?": NUMBERS, "baseline?": NUMBERS, "epochs?": int, "seconds?": float, "stopped?": bool,
     "best?": {"epoch": int, "val_loss": (float, None)},
 }  # fmt: skip
-ON_IMAGES = {"model": {"images": str, "name": str}}
-ON_TABLES = {"model": {"layers": [int], "columns": int}}
 WITH_MODEL = {"best": dict, "epochs": int, "files": dict, "seconds": float}
 #: a run that is done was tested
 TESTED = {"metrics": dict, "baseline": dict, "split": {"test": int}, **WITH_MODEL}
@@ -71,6 +78,48 @@ class Saved(TypedDict):
     baseline: dict[str, float]
     findings: list[Finding]
     run: Path
+
+
+def load_run(kind: Modality[S, P], folder: Path, facts: Mapping[str, Any]) -> P:
+    """The predictor of a run on this kind of data, whose ``run.json`` holds ``facts``.
+
+    Raises StateError with file and place when it is unfinished, or when a file was changed, cut off
+    or belongs to another run.
+    """
+    saved = saved_run(folder, facts)
+    settings = read_settings(kind, folder)
+    check_settings(facts, settings, folder)
+    preprocessor = read_preprocessor(kind, folder)
+    goal = kind.goal(preprocessor)
+    known = (facts["task"], facts["classes"], facts["data"]["target"])
+    if (goal.name, list(goal.labels), settings.data.target) != known:
+        raise StateError(
+            "run.json, run.toml and pipeline.json do not belong together",
+            where=str(folder),
+            help="copy the whole folder again",
+        )
+    model = kind.build(preprocessor, settings)
+    model.load_state_dict(load(folder / "model.safetensors"))
+    return kind.predictor(model, preprocessor, settings, goal, **saved)
+
+
+def read_settings(kind: Modality[S, Any], folder: Path) -> S:
+    """``run.toml``, which leaves nothing to decide. StateError if it does."""
+    where = str(folder / "run.toml")
+    settings = gather([from_text(text_of(folder, "run.toml"), where)], kind.settings).settings
+    if open_settings := settings.undecided():
+        raise StateError(
+            f"the settings of the run are not complete: {', '.join(open_settings)}",
+            where=where,
+            help="the file was changed by hand; copy it again or train again",
+        )
+    return settings
+
+
+def read_preprocessor(kind: Modality[Any, Any], folder: Path) -> Any:
+    """What ``pipeline.json`` holds. StateError if it cannot be read."""
+    file = folder / "pipeline.json"
+    return kind.read_preprocessor(text_of(folder, file.name), str(file))
 
 
 def saved_run(folder: Path, facts: Mapping[str, Any]) -> Saved:
@@ -116,11 +165,13 @@ def read_facts(folder: Path) -> dict[str, Any]:
     where = str(folder / "run.json")
     facts = parsed_sealed(text_of(folder, "run.json"), where, RUN)
     check_shape(facts, FACTS, where)
-    check_shape(facts, ON_IMAGES if facts["data"].get("kind") == "images" else ON_TABLES, where)
+    try:
+        kind, _ = kind_of_run(facts), task_of_run(facts)
+    except StateError as error:
+        raise StateError(error.what, where=where, help=error.help) from None
+    check_shape(facts, kind.facts, where)
     if facts["status"] == "done":
         check_shape(facts, TESTED, where)
-    if facts["task"] not in get_args(Task):
-        raise StateError(f"the task {facts['task']!r} is not known", where=where)
     return facts
 
 
@@ -138,7 +189,7 @@ def group_facts(group: Path) -> dict[str, Any]:
     return facts
 
 
-def check_settings(facts: Mapping[str, Any], settings: Whole, folder: Path) -> list[str]:
+def check_settings(facts: Mapping[str, Any], settings: RunSettings, folder: Path) -> list[str]:
     """StateError if ``run.toml``, whose ``settings`` these are, is not that of the run any more:
     it is the record of what was trained, and neither predictions nor a checkpoint follow it.
 

@@ -8,7 +8,7 @@ from ..optim import schedule
 from .settings import defaults
 from .settings.training import TrainSettings
 
-__all__ = ["schedule_of", "steps_of"]
+__all__ = ["schedule_of", "sketch", "steps_of"]
 
 
 def steps_of(train: TrainSettings, rows: int) -> int:
@@ -27,3 +27,10 @@ def schedule_of(train: TrainSettings, rows: int) -> schedule.Schedule:
     return schedule.make(
         train.schedule.name, rate, steps * train.epochs, steps_per_epoch=steps, **settings
     )
+
+
+def sketch(train: TrainSettings, rows: int, width: int = 60) -> str:
+    """The learning rate of a training on ``rows`` rows as a drawing in text."""
+    steps = steps_of(train, rows)
+    drawn = schedule.sketch(schedule_of(train, rows), steps * train.epochs, width)
+    return f"{train.schedule.name}: {train.epochs} epochs of {steps} steps\n{drawn}"

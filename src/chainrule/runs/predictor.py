@@ -1,53 +1,48 @@
-"""What every training ends with, on tables and on images: a model and what is known of it."""
+"""What every training ends with: a model, what stands before it, and what is known of both."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from ..data import Finding
 from ..nn import Module
-from ..train import History, Trainer
-from .settings.sections import OutputSettings
-from .settings.training import TrainSettings
+from ..optim import SGD
+from ..train import History, Scores, Trainer
+from .settings.document import RunSettings
+from .task import Task
 
-__all__ = ["RunSettings", "Trained"]
+__all__ = ["Column", "Predictor"]
 
 Model = TypeVar("Model", bound=Module)
-Pipe = TypeVar("Pipe")
-Chosen = TypeVar("Chosen", bound="RunSettings")
+Pre = TypeVar("Pre")
+S = TypeVar("S", bound=RunSettings)
+
+Array = npt.NDArray[Any]
+Column = tuple[str, Array]
 
 
-class RunSettings(Protocol):
-    """What the settings of every run have."""
+class Predictor(ABC, Generic[Model, Pre, S]):
+    """A model with its preprocessor and settings, and what a training said about them.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def train(self) -> TrainSettings: ...
-    @property
-    def output(self) -> OutputSettings: ...
-    def to_toml(self) -> str: ...
-    def to_document(self) -> dict[str, Any]: ...
-
-
-class Trained(ABC, Generic[Model, Pipe, Chosen]):
-    """A model with its pipeline and settings, and what a training said about them.
-
-    ``findings`` are those of the training data, ``last_findings`` those of the data that was
-    predicted last; ``metrics`` hold the test data's metrics, ``baseline`` those of a constant
-    guess; ``run`` is the run folder, if there is one.
+    ``goal`` is what was learned. ``findings`` are those of the training data, ``last_findings``
+    those of the data that was predicted last; ``metrics`` hold the test data's metrics,
+    ``baseline`` those of a guess that looks at nothing; ``run`` is the run folder, if there is one.
     """
+
+    trainer_class: ClassVar[type[Trainer]] = Trainer
 
     def __init__(
         self,
         model: Model,
-        pipeline: Pipe,
-        settings: Chosen,
+        preprocessor: Pre,
+        settings: S,
+        goal: Task,
         *,
         history: History | None = None,
         metrics: Mapping[str, float] | None = None,
@@ -55,28 +50,66 @@ class Trained(ABC, Generic[Model, Pipe, Chosen]):
         findings: Sequence[Finding] = (),
         run: Path | None = None,
     ) -> None:
-        self.model, self.pipeline, self.settings = model, pipeline, settings
-        self.trainer = self.judging()
+        self.model, self.preprocessor, self.settings = model, preprocessor, settings
+        self.goal = goal
+        # What only training needs is left out.
+        optimizer = SGD(model.parameters(), lr=0.0)
+        self.trainer = self.trainer_class(
+            model, settings.train.objective, optimizer, [goal.monitored]
+        )
         self.history = history or History()
         self.metrics, self.baseline = dict(metrics or {}), dict(baseline or {})
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.last_findings: tuple[Finding, ...] = ()
         self.run = run
 
-    @abstractmethod
-    def judging(self) -> Trainer:
-        """A trainer that predicts and judges; what only training needs is left out."""
-
-    @abstractmethod
-    def learned(self) -> str:
-        """What the model tells, for `repr`."""
+    @property
+    def task(self) -> str:
+        """The name of the task: ``binary``, ``multiclass``, ``regression``."""
+        return self.goal.name
 
     @property
-    def output(self) -> OutputSettings:
-        """What the run was to leave behind."""
-        return self.settings.output
+    def classes(self) -> tuple[Any, ...]:
+        """The labels in the order of the columns of `predict_proba`; empty for numbers."""
+        return self.goal.labels
+
+    @property
+    def target(self) -> str:
+        """What is predicted, by name."""
+        return self.settings.data.target
+
+    def scores_of(self, inputs: Any) -> Scores:
+        """The network's outputs for examples that are preprocessed already."""
+        return self.trainer.scores(inputs)
+
+    def decode(self, scores: Scores) -> Array:
+        """Outputs as labels or numbers."""
+        return self.goal.decode(scores)
+
+    def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
+        """Outputs as probabilities of the classes. ConfigError if there are none."""
+        return self.goal.probabilities(scores)
+
+    @abstractmethod
+    def evaluate(self, source: Any) -> dict[str, float]:
+        """Metrics on data whose target is known."""
+
+    @abstractmethod
+    def columns(self, source: Any, proba: bool = False) -> list[Column]:
+        """The predictions for a source as the columns of a file; ``proba`` adds probabilities."""
+
+    def probability_names(self) -> list[str]:
+        """``probability_<class>`` for each class."""
+        labels = (str(c).lower() if isinstance(c, bool) else str(c) for c in self.classes)
+        return [f"probability_{label}" for label in labels]
+
+    def probability_columns(self, scores: Scores) -> list[Column]:
+        """The probability of each class, by `probability_names`."""
+        return list(zip(self.probability_names(), self.probabilities(scores).T, strict=True))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        goal = f"{self.target}: {self.task}"
+        goal += f", {len(self.classes)} classes" if self.classes else ""
         tested = f"; test {shown}" if shown else ""
-        return f"{type(self).__name__}({self.learned()}{tested})"
+        return f"{type(self).__name__}({goal}{tested})"

@@ -5,26 +5,83 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import StateError
 from ..records import parsed
 from .folder import RunFolder
 from .listeners import Listener
-from .loading import check_hash, check_settings, text_of
-from .settings.document import Whole
+from .loading import check_hash, check_settings, read_facts, read_settings, text_of
+from .modality import Modality
+from .predictor import Predictor
+from .settings.document import RunSettings
+from .training import TrainingRun, opened, prepared_from
 
-__all__ = ["reopened", "same_json"]
+__all__ = ["reopened", "resume_run"]
+
+S = TypeVar("S", bound=RunSettings)
+P = TypeVar("P", bound=Predictor[Any, Any, Any])
+
+
+def resume_run(
+    kind: Modality[S, P], place: Path, source: object, epochs: int | None, listener: Listener
+) -> P:
+    """Goes on with a run on this kind of data; see `chainrule.resume`."""
+    facts, before = read_facts(place), read_settings(kind, place)
+    settings = before
+    if epochs is not None:
+        settings = before.changed(train=before.train.changed(epochs=epochs))
+    with reopened(place, facts, before, settings.train.epochs, epochs, listener) as folder:
+        return _resumed(kind, folder, settings, source, listener)
+
+
+def _resumed(
+    kind: Modality[S, P], folder: RunFolder, settings: S, source: object, listener: Listener
+) -> P:
+    assert folder.path is not None
+    place = folder.path
+    if source is None and not settings.data.path:
+        raise StateError(
+            "the data of this run came from Python",
+            where=str(place),
+            help="pass it again: chainrule.resume(run, data)",
+        )
+    data = opened(kind, settings, source, place)
+    _check_same(data.fingerprint, folder, data.settings.name)
+    prepared = prepared_from(data, settings, place)
+    del data  # what was read of it would stay in memory beside its parts
+    _check_same(prepared.fingerprint, folder, prepared.name)
+    if not _same_json(prepared.preprocessor.to_json(), place, "pipeline.json"):
+        raise StateError(
+            "the preprocessing comes out differently than when this run began",
+            where=str(place / "pipeline.json"),
+            help="use the release of Chainrule that wrote the run, or train anew",
+        )
+    return TrainingRun(kind, prepared, place.parent, listener, named=True).go_on(folder)
+
+
+def _check_same(fingerprint: str | None, folder: RunFolder, name: str) -> None:
+    """StateError for other data than that of the run; nothing if it is not known yet."""
+    assert folder.path is not None
+    wanted = folder.facts["data"].get("fingerprint")
+    if fingerprint in (None, wanted):
+        return
+    raise StateError(
+        "the data is not the same as when this run began",
+        where=name,
+        help=f"bring back the data ({wanted}; now {fingerprint}), or train anew: chainrule train "
+        f"{folder.path / 'run.toml'}",
+    )
 
 
 @contextlib.contextmanager
 def reopened(
     place: Path,
     facts: Mapping[str, Any],
-    settings: Whole,
+    settings: RunSettings,
     most: int,
     epochs: int | None,
-    heard: Listener,
+    listener: Listener,
 ) -> Iterator[RunFolder]:
     """The folder of a run that is to go on to ``most`` epochs, those of its ``settings`` or the
     wanted ``epochs``. What was changed in it of what may be is told.
@@ -47,13 +104,13 @@ def reopened(
             except StateError as error:
                 changed.append(error.what)
         for words in changed:
-            heard.note(f"the run was changed after it was written: {words}")
+            listener.note(f"the run was changed after it was written: {words}")
         yield folder
     finally:
         folder.close()
 
 
-def same_json(text: str, place: Path, file: str) -> bool:
+def _same_json(text: str, place: Path, file: str) -> bool:
     """Whether a file of a run says the same as ``text``."""
     return bool(parsed(text, file, file) == parsed(text_of(place, file), file, str(place / file)))
 

@@ -1,93 +1,128 @@
-"""The course of a training, whatever is learned: its folder, checkpoints, interruptions, end."""
+"""One training in its folder, whatever is learned: checkpoints, interruptions, end."""
 
 from __future__ import annotations
 
 import contextlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..data import Finding
+from ..arguments import user_path
 from ..errors import ChainruleError
 from ..frontend import default_generator, manual_seed
 from ..nn import Module
 from ..optim import EMA, SWA
-from ..train import Checkpoint, Checkpoints, History, Trainer, save
+from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
-from .folder import RUN, RunFolder
+from .folder import RUN, RunFolder, json_text, unwritable
 from .listeners import Listener, Recorder, headline, result_lines
-from .predictor import RunSettings, Trained
+from .modality import Modality, Opened, Prepared
+from .predictor import Predictor
 from .provenance import git_commit, machine, versions
-from .trainer import callbacks_of
+from .settings.document import RunSettings
+from .trainer import callbacks_of, trainer_of
 
-__all__ = ["Course", "generator_at"]
+__all__ = ["TrainingRun", "described", "fit", "generator_at", "opened", "prepared_from",
+           "runs_folder", "untrained"]  # fmt: skip
 
-P = TypeVar("P", bound=Trained[Any, Any, Any])
-M = TypeVar("M", bound=Module)
+S = TypeVar("S", bound=RunSettings)
+P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
 
-class Course(ABC, Generic[M, P]):
+def fit(kind: Modality[S, P], settings: S, source: object, listener: Listener) -> P:
+    """Trains with settings that are complete but for what the data decides.
+
+    ``source`` stands for the data of ``settings.data.path`` unless it is None. Raises what
+    `chainrule.fit` raises.
+    """
+    place = runs_folder(settings)
+    # Not by a name here: what is read would stay in memory beside its parts.
+    prepared = prepared_from(opened(kind, settings, source, place), None, place)
+    listener.findings(prepared.findings)
+    return TrainingRun(kind, prepared, place, listener, named=bool(settings.name)).run()
+
+
+def runs_folder(settings: RunSettings) -> Path | None:
+    """Where run folders go; None if nothing is to be written."""
+    where = settings.output.runs_dir
+    return user_path(where, "output.runs_dir") if where else None
+
+
+def opened(kind: Modality[S, Any], settings: S, source: object, folder: Path | None) -> Opened[S]:
+    """The data of a training. StateError if ``folder`` has no room for what memory cannot hold."""
+    try:
+        return kind.open(settings, source, folder)
+    except OSError as error:
+        raise unwritable(folder or Path(), error) from None
+
+
+def prepared_from(data: Opened[S], settings: S | None, folder: Path | None) -> Prepared[S]:
+    """Opened data, prepared with ``settings`` or its own; errors as `opened`."""
+    try:
+        return data.prepare(settings or data.settings, folder)
+    except OSError as error:
+        raise unwritable(folder or Path(), error) from None
+
+
+def untrained(kind: Modality[S, Any], prepared: Prepared[S]) -> tuple[Module, Trainer]:
+    """The network with its first weights, and what trains it."""
+    settings = prepared.settings
+    with generator_at(2 * settings.seed):
+        model = kind.build(prepared.preprocessor, settings)
+    trainer = trainer_of(
+        kind.trainer, model, kind.loss(prepared), [prepared.goal.monitored], settings.train,
+        prepared.sizes["train"], settings.seed, kind.transform(prepared),
+    )  # fmt: skip
+    return model, trainer
+
+
+def described(kind: Modality[S, Any], prepared: Prepared[S]) -> dict[str, Any]:
+    """What is learned from what, with which model: what `Modality.describe` takes."""
+    data = prepared.settings.data
+    return {
+        "task": prepared.goal.name,
+        "classes": list(prepared.goal.labels),
+        "data": {
+            **({} if kind.unmarked else {"kind": kind.name}),
+            "name": prepared.name,
+            "path": data.path,
+            "fingerprint": prepared.fingerprint,
+            **prepared.data_facts(),
+            "target": data.target,
+        },
+        "split": prepared.sizes,
+        "model": prepared.model_facts(),
+    }
+
+
+class TrainingRun(Generic[S, P]):
     """One training in a run folder below ``place`` (None: nothing is written).
 
-    Subclasses say what is learned from what; ``heard`` is told of every stage. ``named``: whether
-    the name of the run was given.
+    ``listener`` is told of every stage. ``named``: whether the name of the run was given.
     """
 
-    settings: RunSettings
-    place: Path | None
-    heard: Listener
-    named: bool
-
-    @property
-    @abstractmethod
-    def data_name(self) -> str:
-        """What the data is called in the names of run folders."""
-
-    @property
-    @abstractmethod
-    def model_name(self) -> str:
-        """What the model is called there."""
-
-    @property
-    @abstractmethod
-    def findings(self) -> Sequence[Finding]:
-        """What was noticed in the data."""
-
-    @abstractmethod
-    def untrained(self) -> tuple[M, Trainer]:
-        """The network with its first weights, and what trains it."""
-
-    @abstractmethod
-    def examples(self) -> tuple[Any, Any]:
-        """Training and validation data, as `Trainer.fit` takes them."""
-
-    @abstractmethod
-    def facts(self) -> dict[str, Any]:
-        """For ``run.json``: task, classes, data and split."""
-
-    @abstractmethod
-    def sizes(self, model: M) -> dict[str, Any]:
-        """For ``run.json``: what the model is like, its number of parameters apart."""
-
-    @abstractmethod
-    def pipeline_text(self) -> str:
-        """``pipeline.json``: what happens to the data before the network."""
-
-    @abstractmethod
-    def judged(self, model: M, trainer: Trainer, folder: RunFolder) -> P:
-        """The predictor with its metrics; writes ``evaluation.json``."""
+    def __init__(
+        self,
+        kind: Modality[S, P],
+        prepared: Prepared[S],
+        place: Path | None,
+        listener: Listener,
+        *,
+        named: bool,
+    ) -> None:
+        self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
+        self.place, self.listener, self.named = place, listener, named
 
     def run(self) -> P:
         """Trains in a new run folder."""
-        model, trainer = self.untrained()
+        model, trainer = untrained(self.kind, self.prepared)
         return self._in(self._new_folder(model), model, trainer)
 
     def go_on(self, folder: RunFolder) -> P:
         """Trains on from the newest checkpoint in ``folder``, or from the start without one."""
-        model, trainer = self.untrained()
+        model, trainer = untrained(self.kind, self.prepared)
         kept = self._checkpoints(folder)
         newest = kept.newest() if kept else None
         done = newest.epoch if newest else 0
@@ -96,7 +131,7 @@ class Course(ABC, Generic[M, P]):
         lost = folder.cut_metrics(_numbers(newest) if newest else [])
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
-        folder.update(status="running", settings=settings, **self._model_facts(model))
+        folder.update(status="running", settings=settings, **self._described(model))
         folder.event("resume", epoch=done, status="running")
         if kept and earlier:
             text = f"the newest checkpoint is gone: the training goes on after epoch {done}"
@@ -109,11 +144,11 @@ class Course(ABC, Generic[M, P]):
     def _note(self, folder: RunFolder, text: str) -> None:
         folder.event("note", message=text)
         folder.log(text)
-        self.heard.note(text)
+        self.listener.note(text)
 
-    def _in(self, folder: RunFolder, model: M, trainer: Trainer, resume: bool = False) -> P:
+    def _in(self, folder: RunFolder, model: Module, trainer: Trainer, resume: bool = False) -> P:
         folder.log(headline(folder.facts))
-        self.heard.begin(folder.facts)
+        self.listener.begin(folder.facts)
         try:
             # Not the seed of the weights: dropout must not repeat the draws that made them.
             with generator_at(2 * self.settings.seed + 1):
@@ -121,7 +156,7 @@ class Course(ABC, Generic[M, P]):
             return self._finish(model, trainer, folder)
         except KeyboardInterrupt:
             self._save(trainer, folder, status="interrupted")
-            self.heard.interrupted(folder.facts, folder.path)
+            self.listener.interrupted(folder.facts, folder.path)
             raise
         except ChainruleError as error:
             with contextlib.suppress(ChainruleError):  # a full disk is told once
@@ -131,14 +166,17 @@ class Course(ABC, Generic[M, P]):
         finally:
             folder.close()
 
-    def _new_folder(self, model: M) -> RunFolder:
+    def _new_folder(self, model: Module) -> RunFolder:
         settings = self.settings
         folder = RunFolder.create(
-            self.place, self.data_name, self.model_name, name=settings.name if self.named else ""
+            self.place,
+            self.prepared.name,
+            self.prepared.model_name,
+            name=settings.name if self.named else "",
         )
         # First what it takes to go on, then the file that makes the folder a run.
         folder.write("run.toml", settings.to_toml())
-        folder.write("pipeline.json", self.pipeline_text())
+        folder.write("pipeline.json", self.prepared.preprocessor.to_json())
         folder.update(
             format=RUN.format,
             version=RUN.version,
@@ -147,22 +185,23 @@ class Course(ABC, Generic[M, P]):
             started=folder.started.isoformat(timespec="microseconds"),
             seed=settings.seed,
             settings=settings.to_document(),
-            **self.facts(),
-            **self._model_facts(model),
-            findings=[f.to_dict() for f in self.findings],
+            **self._described(model),
+            findings=[f.to_dict() for f in self.prepared.findings],
             versions=versions(),
             machine=machine(),
             git=git_commit(Path.cwd()),
         )
         folder.event("start", status="running")
-        for finding in self.findings:
+        for finding in self.prepared.findings:
             folder.event("finding", **finding.to_dict())
             folder.log(str(finding))
         return folder
 
-    def _model_facts(self, model: M) -> dict[str, Any]:
-        parameters = sum(int(np.prod(p.shape)) for p in model.parameters())
-        return {"model": {**self.sizes(model), "parameters": parameters}}
+    def _described(self, model: Module) -> dict[str, Any]:
+        """For ``run.json``: what is learned from what, with which model, and all of it in words."""
+        facts = described(self.kind, self.prepared)
+        facts["model"]["parameters"] = sum(int(np.prod(p.shape)) for p in model.parameters())
+        return facts | {"words": self.kind.describe(facts).to_dict()}
 
     def _checkpoints(self, folder: RunFolder) -> Checkpoints | None:
         chosen = self.settings.output.checkpoints
@@ -175,17 +214,16 @@ class Course(ABC, Generic[M, P]):
     def _train(self, trainer: Trainer, folder: RunFolder, resume: bool) -> None:
         chosen = self.settings.train
         checkpoints = self._checkpoints(folder)
-        train, validation = self.examples()
         try:
             trainer.fit(
-                train,
-                validation=validation,
+                self.prepared.train,
+                validation=self.prepared.validation,
                 epochs=chosen.epochs,
                 batch_size=chosen.batch,
                 callbacks=[
-                    Recorder(folder, self.heard),
+                    Recorder(folder, self.listener),
                     *callbacks_of(chosen),
-                    *self.heard.callbacks(chosen.epochs),
+                    *self.listener.callbacks(chosen.epochs),
                 ],
                 seed=self.settings.seed,
                 verbose=False,
@@ -215,14 +253,46 @@ class Course(ABC, Generic[M, P]):
             seconds=folder.seconds(),
         )
 
-    def _finish(self, model: M, trainer: Trainer, folder: RunFolder) -> P:
-        predictor = self.judged(model, trainer, folder)
+    def _finish(self, model: Module, trainer: Trainer, folder: RunFolder) -> P:
+        predictor = self._judged(model, trainer, folder)
         self._save(
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline
         )
         folder.log("\n".join(result_lines(folder.facts)))
-        self.heard.done(predictor, folder.facts)
+        self.listener.done(predictor, folder.facts)
         return predictor
+
+    def _judged(self, model: Module, trainer: Trainer, folder: RunFolder) -> P:
+        """The predictor with its metrics; writes ``evaluation.json``."""
+        prepared, goal = self.prepared, self.prepared.goal
+        predictor = self.kind.predictor(
+            model,
+            prepared.preprocessor,
+            self.settings,
+            goal,
+            history=trainer.history,
+            findings=prepared.findings,
+            run=folder.path,
+        )
+        truth, scores = prepared.truth, predictor.scores_of(prepared.test[0])
+        predictor.metrics = goal.judge(truth, scores)
+        predictor.baseline = goal.baseline(prepared.train[1], truth)
+        if folder.path is not None:
+            self._write_evaluation(folder, predictor, scores)
+        return predictor
+
+    def _write_evaluation(self, folder: RunFolder, predictor: P, scores: Scores) -> None:
+        prepared, goal = self.prepared, self.prepared.goal
+        inputs, target = prepared.validation
+        document = {
+            "format": "chainrule.evaluation",
+            "version": 1,
+            "missing": {},
+            "validation": goal.judge(goal.truth(target), predictor.scores_of(inputs)),
+            "test": goal.evaluation(prepared.truth, scores),
+            **self.kind.evaluation(prepared, scores),
+        }
+        folder.write("evaluation.json", json_text(document) + "\n")
 
 
 def _numbers(checkpoint: Checkpoint) -> list[dict[str, float]]:

@@ -14,8 +14,8 @@ import pytest
 import chainrule as cr
 from chainrule.data.images import read_images
 from chainrule.errors import ConfigError, DataError, StateError
-from chainrule.modalities.images.pipeline import prepare_images
-from chainrule.modalities.images.repeating import cross_validate_images
+from chainrule.modalities.doors import cross_validate as cross_validate_images
+from chainrule.modalities.images import IMAGES, ImageSettings
 from chainrule.modalities.images.settings import ImageDataSettings
 from chainrule.runs.groups import Repeated
 from chainrule.runs.listeners import Listener, Talk
@@ -29,12 +29,13 @@ OPTIONS: dict[str, Any] = {"epochs": 1, "settings": FAST, "verbose": False}
 def test_each_image_is_a_test_image_once(shapes: Path) -> None:
     tested: list[str] = []
     for k in (1, 2, 3):
-        found = prepare_images(shapes, ImageDataSettings(fold=(k, 3)), 0)
-        tested += found.test.paths
-        assert np.bincount(found.test.labels).tolist() == [20, 20, 20]
-        held = {*found.train.paths, *found.val.paths}
+        chosen = ImageSettings(data=ImageDataSettings(fold=(k, 3)))
+        train, val, test = IMAGES.open(chosen, shapes, None).prepare(chosen, None).parts
+        tested += test.paths
+        assert np.bincount(test.labels).tolist() == [20, 20, 20]
+        held = {*train.paths, *val.paths}
         assert len(held) == 120
-        assert not held & set(found.test.paths)
+        assert not held & set(test.paths)
     assert sorted(tested) == sorted(read_images(shapes).paths)
 
 
@@ -97,7 +98,7 @@ def test_a_group_of_arrays_needs_them_again(shapes: Path, tmp_path: Path) -> Non
     data = (images.pixels, [images.classes[k] for k in images.labels])
     done = cross_validate_images(*data, folds=None, seeds=1, runs_dir=tmp_path, **OPTIONS)
     assert done.run is not None
-    with pytest.raises(StateError, match="the images of these runs came from Python"):
+    with pytest.raises(StateError, match="the data of these runs came from Python"):
         cr.resume(done.run, verbose=False)
     again = cr.resume(done.run, data, verbose=False)
     assert isinstance(again, Repeated)

@@ -13,7 +13,7 @@ import pytest
 
 from chainrule.errors import ConfigError
 from chainrule.modalities.describing import section_schema
-from chainrule.modalities.doors import run_settings
+from chainrule.modalities.images import IMAGES
 from chainrule.modalities.images.network import NETWORKS
 from chainrule.modalities.images.predictor import ImagePredictor
 from chainrule.modalities.images.settings import (
@@ -22,10 +22,11 @@ from chainrule.modalities.images.settings import (
     ImageSettings,
     ImageTrainSettings,
     NetworkSettings,
-    wants_images,
 )
 from chainrule.modalities.tables.settings import Settings
 from chainrule.runs.listing import comparison
+from chainrule.runs.loading import read_settings
+from chainrule.runs.recognition import kind_of_settings
 from chainrule.runs.settings.describing import markdown
 from chainrule.runs.settings.sources import from_file, from_text, from_words, gather
 from modalities.images.conftest import train
@@ -189,7 +190,7 @@ def test_both_paths_count_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text('[data]\nkind = "images"\npath = "photos"\ntest = "held"\n')
     source = from_file(file)
-    assert wants_images([source])
+    assert kind_of_settings([source]) is IMAGES
     found = gather([source], ImageSettings).settings.data
     assert (found.path, found.test) == (str(tmp_path / "photos"), str(tmp_path / "held"))
     kept = gather([from_file(file, relative=True)], ImageSettings).settings.data
@@ -200,8 +201,8 @@ def test_two_runs_side_by_side(learned: ImagePredictor, shapes: Path) -> None:
     assert learned.run is not None
     other = train(shapes, learned.run.parent, epochs=1, settings=["augment.shift=1"])
     assert other.run is not None
-    assert run_settings(other.run) == other.settings
-    found = comparison(learned.run, other.run, run_settings)
+    assert read_settings(IMAGES, other.run) == other.settings
+    found = comparison(learned.run, other.run)
     assert found["settings"] == {"augment.shift": ["0", "1"], "train.epochs": ["12", "1"]}
     assert found["metrics"]["accuracy"] == [learned.metrics["accuracy"], other.metrics["accuracy"]]
     assert json.dumps(found)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 import chainrule.driver  # noqa: F401 - compiled functions run natively
-from chainrule.modalities.tables import fit
-from chainrule.modalities.tables.predictor import Predictor
+from chainrule.modalities.doors import fit
+from chainrule.modalities.tables.predictor import TablePredictor
 
 Columns = dict[str, npt.NDArray[np.generic] | list[object]]
 
@@ -44,6 +44,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def fitted(table: Columns, runs: Path) -> Predictor:
+def fitted(table: Columns, runs: Path) -> TablePredictor:
     """A binary predictor with its run folder."""
     return fit(table, "ill", epochs=40, runs_dir=runs, verbose=False)

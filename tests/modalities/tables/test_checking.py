@@ -11,14 +11,17 @@ import pytest
 
 from chainrule.errors import DataError
 from chainrule.frontend import default_generator
-from chainrule.modalities.tables.checks.cost import shown_bytes, shown_time
-from chainrule.modalities.tables.checks.model import Trial
-from chainrule.modalities.tables.checks.whole import MODEL_CHECKS, TABLE_CHECKS, check_settings
-from chainrule.modalities.tables.readying import Ready, readied
+from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
+from chainrule.runs.checks.cost import shown_bytes, shown_time
+from chainrule.runs.checks.model import Trial
+from chainrule.runs.checks.registry import MODEL_CHECKS, PART_CHECKS, check_settings
 from chainrule.runs.checks.result import Check, as_words
+from chainrule.runs.dry_run import PreparedRun, prepared_run
 from chainrule.runs.settings.sources import from_words, gather
 from train.resumable import digest
+
+DATA_CHECKS = (*TABLES.checks, *PART_CHECKS)
 
 
 def settings(*words: str) -> Settings:
@@ -27,13 +30,13 @@ def settings(*words: str) -> Settings:
 
 def of_table(source: object, *words: str) -> dict[str, Check]:
     """The checks that need no model."""
-    with readied(settings(*words), source) as ready:
-        return {c.name: c for c in (look(ready) for look in TABLE_CHECKS)}
+    with prepared_run(TABLES, settings(*words), source) as run:
+        return {c.name: c for c in (look(run) for look in DATA_CHECKS)}
 
 
 def of_model(source: object, *words: str, only: str = "") -> dict[str, Check]:
-    with readied(settings(*words), source) as ready:
-        trial = Trial.of(ready)
+    with prepared_run(TABLES, settings(*words), source) as run:
+        trial = Trial.of(run)
         chosen = [c for c in MODEL_CHECKS if not only or c.__name__ == only]
         return {c.name: c for c in (look(trial) for look in chosen)}
 
@@ -41,7 +44,7 @@ def of_model(source: object, *words: str, only: str = "") -> dict[str, Check]:
 @pytest.fixture(scope="module")
 def sound(table: Any) -> dict[str, Check]:
     default_generator.set_state(before := default_generator.get_state())
-    found = {c.name: c for c in check_settings(settings("data.target=ill"), table)}
+    found = {c.name: c for c in check_settings(TABLES, settings("data.target=ill"), table)}
     assert default_generator.get_state() == before
     return found
 
@@ -52,7 +55,7 @@ def rng() -> np.random.Generator:
 
 
 def test_a_sound_table_has_no_failures(sound: dict[str, Check]) -> None:
-    assert len(sound) == len(TABLE_CHECKS) + len(MODEL_CHECKS)
+    assert len(sound) == len(DATA_CHECKS) + len(MODEL_CHECKS)
     assert {c.status for c in sound.values()} <= {"ok", "warning"}
     assert sound["columns"].facts["kinds"] == {
         "age": "number", "income": "number", "town": "category", "smoker": "category",
@@ -80,12 +83,12 @@ def test_gradients_and_differences_cover_every_parameter(sound: dict[str, Check]
 def test_memory_is_what_the_program_holds(sound: dict[str, Check], table: Any) -> None:
     facts = sound["memory"].facts
     assert facts["bytes"] == sum(facts[k] for k in ("data", "states", "arena", "code"))
-    with readied(settings("data.target=ill"), table) as ready:
-        members = list(ready.trainer().model.parameters())
+    with prepared_run(TABLES, settings("data.target=ill"), table) as run:
+        members = list(run.trainer().model.parameters())
         assert facts["weights"] == sum(p.numpy().nbytes for p in members)
         # AdamW keeps two moments of each weight; random numbers need a few bytes.
         assert 0 <= facts["states"] - 3 * facts["weights"] < 100
-        rows, numbers = 240, len(ready.prepared.pipeline.names)
+        rows, numbers = 240, len(run.prepared.preprocessor.names)
         assert facts["data"] == 4 * rows * (numbers + 1 + 1)
 
 
@@ -101,8 +104,8 @@ def test_every_check_leaves_the_model_as_it_was(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ("data.target=ill", "train.average=ema", "train.accumulate=2", "train.schedule=cosine")
-    with readied(settings(*words), table) as ready:
-        trial = Trial.of(ready)
+    with prepared_run(TABLES, settings(*words), table) as run:
+        trial = Trial.of(run)
         before = digest(trial.trainer)
         for look in MODEL_CHECKS:
             look(trial)
@@ -203,8 +206,8 @@ def test_weights_that_are_too_large(table: Any, monkeypatch: pytest.MonkeyPatch)
         trainer.model.load_state_dict(with_large)
         return trainer
 
-    trained = Ready.trainer
-    monkeypatch.setattr(Ready, "trainer", enlarged)
+    trained = PreparedRun.trainer
+    monkeypatch.setattr(PreparedRun, "trainer", enlarged)
     found = of_model(table, "data.target=ill", only="first_loss")["first loss"]
     assert found.status == "failed"
     assert found.facts["loss"] > 10 * math.log(2)
@@ -218,8 +221,8 @@ def test_parameters_that_cannot_learn(table: Any, monkeypatch: pytest.MonkeyPatc
         trainer.model.load_state_dict(state)
         return trainer
 
-    trained = Ready.trainer
-    monkeypatch.setattr(Ready, "trainer", dead)
+    trained = PreparedRun.trainer
+    monkeypatch.setattr(PreparedRun, "trainer", dead)
     found = of_model(table, "data.target=ill", only="gradient_check")["gradients"]
     assert found.status == "failed"
     assert "body.0.weight" in found.facts["zero"]
@@ -237,7 +240,7 @@ def test_a_regression_begins_at_its_variance(rng: np.random.Generator) -> None:
 
 def test_what_cannot_be_learned_from_is_an_error(table: Any) -> None:
     with pytest.raises(DataError, match="no column named `il`"):
-        list(check_settings(settings("data.target=il"), table))
+        list(check_settings(TABLES, settings("data.target=il"), table))
 
 
 def test_fixes_become_words() -> None:

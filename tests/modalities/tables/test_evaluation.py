@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chainrule.data import Preprocessor, infer_schema, read_table
-from chainrule.modalities.tables.evaluation import missing_counts
-from chainrule.modalities.tables.predictor import Predictor
+from chainrule.modalities.tables.missing import missing_counts
+from chainrule.modalities.tables.predictor import TablePredictor
 from chainrule.tasks.evaluation import CLASSES, POINTS, confusion, residuals
 
 
@@ -81,7 +81,7 @@ def test_missing_values_are_counted_from_the_inputs() -> None:
     assert found["many"] in (23, 0)  # 0 where the column is free text and left out
 
 
-def test_a_fit_writes_it(fitted: Predictor) -> None:
+def test_a_fit_writes_it(fitted: TablePredictor) -> None:
     assert fitted.run is not None
     found = json.loads((fitted.run / "evaluation.json").read_text())
     counts = np.array(found["test"]["confusion"])

@@ -14,14 +14,13 @@ import pytest
 
 from chainrule.errors import ConfigError, DataError, TrainingError
 from chainrule.frontend import default_generator
-from chainrule.modalities.tables import fit
-from chainrule.modalities.tables.loading import load_run
-from chainrule.modalities.tables.predictor import Predictor
+from chainrule.modalities.doors import fit, load_run
+from chainrule.modalities.tables.predictor import TablePredictor
 
 from .conftest import people
 
 
-def test_learns_and_beats_the_baseline(fitted: Predictor) -> None:
+def test_learns_and_beats_the_baseline(fitted: TablePredictor) -> None:
     assert fitted.task == "binary"
     assert fitted.classes == ("ill", "well")
     assert fitted.metrics["accuracy"] > fitted.baseline["accuracy"] + 0.15
@@ -29,7 +28,7 @@ def test_learns_and_beats_the_baseline(fitted: Predictor) -> None:
     assert fitted.baseline["roc_auc"] == 0.5
 
 
-def test_predictions_have_the_type_of_the_target(fitted: Predictor, table: Any) -> None:
+def test_predictions_have_the_type_of_the_target(fitted: TablePredictor, table: Any) -> None:
     labels = fitted.predict(table)
     assert set(labels) == {"ill", "well"}
     p = fitted.predict_proba(table)
@@ -39,7 +38,7 @@ def test_predictions_have_the_type_of_the_target(fitted: Predictor, table: Any) 
     assert fitted.evaluate(table)["accuracy"] == np.mean(labels == table["ill"])
 
 
-def test_equal_seeds_give_equal_bits(fitted: Predictor, table: Any) -> None:
+def test_equal_seeds_give_equal_bits(fitted: TablePredictor, table: Any) -> None:
     state = default_generator.get_state()
     again = fit(table, "ill", epochs=40, runs_dir=None, verbose=False)
     assert default_generator.get_state() == state
@@ -53,7 +52,7 @@ def test_equal_seeds_give_equal_bits(fitted: Predictor, table: Any) -> None:
     )
 
 
-def test_a_loaded_run_is_the_same_predictor(fitted: Predictor, table: Any) -> None:
+def test_a_loaded_run_is_the_same_predictor(fitted: TablePredictor, table: Any) -> None:
     assert fitted.run is not None
     loaded = load_run(fitted.run)
     assert loaded.settings == fitted.settings
@@ -64,7 +63,7 @@ def test_a_loaded_run_is_the_same_predictor(fitted: Predictor, table: Any) -> No
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
-def test_frames_of_every_library(make: Any, fitted: Predictor, table: Any) -> None:
+def test_frames_of_every_library(make: Any, fitted: TablePredictor, table: Any) -> None:
     frame = make({name: list(values) for name, values in table.items()})
     np.testing.assert_array_equal(fitted.predict(frame), fitted.predict(table))
 
@@ -116,24 +115,24 @@ def test_categories_alone_and_numbers_alone() -> None:
     assert [tuple(p.shape) for p in linear.model.parameters()] == [(1, 1), (1,)]
 
 
-def test_one_row_can_be_predicted(fitted: Predictor, table: Any) -> None:
+def test_one_row_can_be_predicted(fitted: TablePredictor, table: Any) -> None:
     one = {name: list(values[:1]) for name, values in table.items() if name != "ill"}
     assert fitted.predict(one).tolist() == fitted.predict(table)[:1].tolist()
 
 
-def test_order_of_columns_and_extra_ones_do_not_matter(fitted: Predictor, table: Any) -> None:
+def test_order_of_columns_and_extra_ones_do_not_matter(fitted: TablePredictor, table: Any) -> None:
     turned = {name: table[name] for name in reversed(list(table))} | {"note": ["x"] * 240}
     np.testing.assert_array_equal(fitted.predict_proba(turned), fitted.predict_proba(table))
     assert fitted.last_findings == ()
 
 
-def test_a_missing_column_is_named(fitted: Predictor, table: Any) -> None:
+def test_a_missing_column_is_named(fitted: TablePredictor, table: Any) -> None:
     less = {name: values for name, values in table.items() if name != "income"}
     with pytest.raises(DataError, match="has no column `income`"):
         fitted.predict(less)
 
 
-def test_unseen_categories_are_told_and_predicted(fitted: Predictor, table: Any) -> None:
+def test_unseen_categories_are_told_and_predicted(fitted: TablePredictor, table: Any) -> None:
     changed = copy.deepcopy(table) | {"smoker": ["sometimes"] * 240}
     assert len(fitted.predict(changed)) == 240
     assert [f.code for f in fitted.last_findings] == ["D201"]
@@ -145,7 +144,7 @@ def test_findings_and_settings_are_kept(tmp_path: Path) -> None:
                 name="small", runs_dir=tmp_path, verbose=False)  # fmt: skip
     assert "D101" in [f.code for f in model.findings]
     assert model.settings.data.missing == {"age": (20,)}
-    assert model.pipeline.names[:2] == ("age", "age?")
+    assert model.preprocessor.names[:2] == ("age", "age?")
     assert model.run is not None
     assert "-small-" in model.run.name
     assert [p.name for p in tmp_path.iterdir()] == [model.run.name]
@@ -155,13 +154,13 @@ def test_the_bundled_table_knows_its_target() -> None:
     model = fit("heart", epochs=3, runs_dir=None, verbose=False)
     assert model.target == "disease"
     assert model.settings.data.missing == {"chol": (0,)}
-    assert "chol?" in model.pipeline.names
+    assert "chol?" in model.preprocessor.names
 
 
 def test_a_query_selects() -> None:
     model = fit("heart", "disease", query="SELECT age, chol, disease FROM data WHERE age > 40",
                 epochs=1, runs_dir=None, verbose=False)  # fmt: skip
-    assert model.pipeline.names == ("age", "chol", "chol?")  # 0 still means missing
+    assert model.preprocessor.names == ("age", "chol", "chol?")  # 0 still means missing
 
 
 def test_a_time_limit_ends_training() -> None:

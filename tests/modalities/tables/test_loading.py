@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ChainruleError, StateError
-from chainrule.modalities.tables.loading import load_run
-from chainrule.modalities.tables.predictor import Predictor
+from chainrule.modalities.doors import load_run
+from chainrule.modalities.tables.predictor import TablePredictor
 from chainrule.records import sha256_of
 from resealing import reseal
 
 
 @pytest.fixture
-def copy(fitted: Predictor, tmp_path: Path) -> Path:
+def copy(fitted: TablePredictor, tmp_path: Path) -> Path:
     """A run folder that may be damaged."""
     assert fitted.run is not None
     return Path(shutil.copytree(fitted.run, tmp_path / "run"))
@@ -98,12 +98,12 @@ def test_damage_is_told(name: str, copy: Path) -> None:
     assert message in str(caught.value)
 
 
-def test_a_copied_run_works(copy: Path, fitted: Predictor) -> None:
+def test_a_copied_run_works(copy: Path, fitted: TablePredictor) -> None:
     assert load_run(copy).metrics == fitted.metrics
     assert load_run(str(copy)).run == copy
 
 
-def test_a_run_of_the_first_release(copy: Path, fitted: Predictor, table: Any) -> None:
+def test_a_run_of_the_first_release(copy: Path, fitted: TablePredictor, table: Any) -> None:
     """Its ``run.toml`` has version 1, flat keys, and no word of what came later."""
     (copy / "run.toml").write_text(
         'version = 1\nname = "table"\nseed = 0\n\n[data]\npath = ""\ntarget = "ill"\nquery = ""\n'
@@ -118,7 +118,7 @@ def test_a_run_of_the_first_release(copy: Path, fitted: Predictor, table: Any) -
     np.testing.assert_array_equal(old.predict_proba(table), fitted.predict_proba(table))
 
 
-def test_a_line_that_was_being_written_is_left_out(copy: Path, fitted: Predictor) -> None:
+def test_a_line_that_was_being_written_is_left_out(copy: Path, fitted: TablePredictor) -> None:
     """In runs whose history nothing vouches for."""
     with (copy / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 41, "lo')
@@ -127,7 +127,9 @@ def test_a_line_that_was_being_written_is_left_out(copy: Path, fitted: Predictor
     assert load_run(copy).history.epoch == fitted.history.epoch
 
 
-def test_settings_that_no_prediction_depends_on_may_change(copy: Path, fitted: Predictor) -> None:
+def test_settings_that_no_prediction_depends_on_may_change(
+    copy: Path, fitted: TablePredictor
+) -> None:
     replaced_text(copy / "run.toml", "epochs = 40", "epochs = 50")
     (copy / "run.toml").write_text((copy / "run.toml").read_text() + "# a note\n")
     assert load_run(copy).metrics == fitted.metrics

@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 
 from chainrule.errors import StateError
-from chainrule.modalities.tables import fit
-from chainrule.modalities.tables.loading import load_run
-from chainrule.modalities.tables.predictor import Predictor
-from chainrule.modalities.tables.resuming import resume
+from chainrule.modalities.doors import fit, load_run, resume
+from chainrule.modalities.tables.predictor import TablePredictor
 from chainrule.records import sha256_of
 from chainrule.runs.folder import RunFolder, is_written
 from chainrule.runs.listeners import Listener
@@ -57,11 +55,11 @@ def csv(table: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+def whole(csv: Path, tmp_path_factory: pytest.TempPathFactory) -> TablePredictor:
     return started(csv, tmp_path_factory.mktemp("whole"), Listener())
 
 
-def started(csv: Path, place: Path, listener: Listener) -> Predictor:
+def started(csv: Path, place: Path, listener: Listener) -> TablePredictor:
     return fit(csv, "ill", epochs=6, settings=WORDS, runs_dir=place, listener=listener)
 
 
@@ -84,12 +82,12 @@ def test_other_optimizers_go_on_too(csv: Path, tmp_path: Path) -> None:
     assert same_bits(resume(run, verbose=False), whole)
 
 
-def same_bits(a: Predictor, b: Predictor) -> bool:
+def same_bits(a: TablePredictor, b: TablePredictor) -> bool:
     mine, theirs = a.model.state_dict(), b.model.state_dict()
     return all(np.array_equal(np.asarray(mine[n]), np.asarray(theirs[n])) for n in mine)
 
 
-def test_the_same_bits_as_if_it_had_never_stopped(ended: Path, whole: Predictor) -> None:
+def test_the_same_bits_as_if_it_had_never_stopped(ended: Path, whole: TablePredictor) -> None:
     assert json.loads((ended / "run.json").read_text())["status"] == "interrupted"
     assert not is_written(ended)
     found = resume(ended, verbose=False)
@@ -105,7 +103,7 @@ def test_the_same_bits_as_if_it_had_never_stopped(ended: Path, whole: Predictor)
     assert events[-3:] == ["interrupted", "resume", "done"]
 
 
-def test_without_checkpoints_it_begins_afresh(ended: Path, whole: Predictor) -> None:
+def test_without_checkpoints_it_begins_afresh(ended: Path, whole: TablePredictor) -> None:
     """As after a kill before the first checkpoint."""
     shutil.rmtree(ended / "checkpoints")
     with (ended / "metrics.jsonl").open("a") as file:
@@ -186,7 +184,7 @@ def test_changed_settings_are_refused(ended: Path, before: str, after: str, said
     assert said in caught.value.what
 
 
-def test_settings_that_no_bit_depends_on_may_change(ended: Path, whole: Predictor) -> None:
+def test_settings_that_no_bit_depends_on_may_change(ended: Path, whole: TablePredictor) -> None:
     path = ended / "run.toml"
     path.write_text(path.read_text().replace('every = "30s"', 'every = "epoch"'))
     assert same_bits(resume(ended, verbose=False), whole)

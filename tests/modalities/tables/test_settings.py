@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.modalities.tables.settings import DataSettings, ModelSettings, Settings
+from chainrule.modalities.tables.settings import ModelSettings, Settings, TableDataSettings
 from chainrule.optim import OPTIMIZERS
 from chainrule.optim.schedule import SCHEDULES
 from chainrule.runs.settings.sources import from_text, gather
@@ -17,7 +17,7 @@ from chainrule.runs.settings.training import OptimizerSettings, ScheduleSettings
 FULL = Settings(
     name="heart",
     seed=7,
-    data=DataSettings(
+    data=TableDataSettings(
         "heart.csv",
         "disease",
         query="SELECT * FROM data",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.modalities.tables.fit import KEYS
+from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
 from chainrule.runs.settings.arguments import source_of
 from chainrule.runs.settings.sources import (
@@ -27,7 +27,7 @@ def test_later_sources_win(monkeypatch: pytest.MonkeyPatch) -> None:
         [
             from_text(FILE, "run.toml"),
             from_environment(),
-            source_of({"seed": 4}, KEYS, {"seed": "--seed"}),
+            source_of({"seed": 4}, TABLES.arguments, {"seed": "--seed"}),
             from_words(["model.layers=[8, 8]", "data.columns.zip=category"], "command line"),
         ],
         Settings,

@@ -9,22 +9,24 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError, TrainingError
-from chainrule.modalities.tables import fit
-from chainrule.modalities.tables.fit import fit_settings
-from chainrule.modalities.tables.predictor import Predictor
+from chainrule.modalities.doors import fit
+from chainrule.modalities.tables import TABLES
+from chainrule.modalities.tables.predictor import TablePredictor
 from chainrule.modalities.tables.settings import Settings
 from chainrule.optim import OPTIMIZERS
 from chainrule.optim.schedule import SCHEDULES
+from chainrule.runs.listeners import Listener
 from chainrule.runs.settings.sources import from_file, gather
 from chainrule.runs.settings.training import ClipSettings
+from chainrule.runs.training import fit as train
 
 
-def trained(table: Any, *settings: str, **options: Any) -> Predictor:
+def trained(table: Any, *settings: str, **options: Any) -> TablePredictor:
     chosen: dict[str, Any] = {"epochs": 3, "layers": (8,), "batch_size": 64} | options
     return fit(table, "ill", settings=settings, runs_dir=None, verbose=False, **chosen)
 
 
-def weights(model: Predictor) -> dict[str, Any]:
+def weights(model: TablePredictor) -> dict[str, Any]:
     return {name: np.asarray(value) for name, value in model.model.state_dict().items()}
 
 
@@ -211,6 +213,7 @@ def test_the_guard_brings_back_a_regression_that_explodes(tmp_path: Path) -> Non
         guard = { most = 3 }
         """
     )
-    model = fit_settings(gather([from_file(tmp_path / "run.toml")], Settings).settings)
+    chosen = gather([from_file(tmp_path / "run.toml")], Settings).settings
+    model = train(TABLES, chosen, None, Listener())
     assert np.isfinite(model.history["loss"]).all()
     assert model.metrics["r2"] > 0.9

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from ...arguments import user_path
-from ...data.images import is_image_source
+from ...data.images import BUNDLED_IMAGES
 from ...data.images.decoding import Fit
-from ...errors import ConfigError, meant
+from ...errors import ConfigError
 from ...nn.models.mobilenet import SEPARABLE
 from ...runs.settings import defaults
-from ...runs.settings.document import Whole
-from ...runs.settings.fields import About, Length, SettingError, Within
+from ...runs.settings.document import RunSettings
+from ...runs.settings.fields import About, SettingError, Within
 from ...runs.settings.section import Choice, Section
-from ...runs.settings.sections import Auto, OutputSettings, Share
-from ...runs.settings.sources import Source
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Share
 from ...runs.settings.training import (
     EarlyStoppingSettings,
     OptimizerSettings,
@@ -30,7 +29,7 @@ from .augment import Augment, check_images
 from .network import NETWORKS
 
 __all__ = ["AugmentSettings", "ImageDataSettings", "ImageSettings", "ImageTrainSettings",
-           "NetworkSettings", "wants_images"]  # fmt: skip
+           "NetworkSettings"]  # fmt: skip
 
 EPOCHS = 15
 MEMORY = 2048
@@ -53,10 +52,8 @@ Side = Annotated[int, Within(1, 4096)]
 
 
 @dataclass(frozen=True)
-class ImageDataSettings(Section):
+class ImageDataSettings(DataSettings):
     """The images, and how to split them."""
-
-    PLACE: ClassVar[str] = "data"
 
     kind: Annotated[Literal["images"], About("marks a run on images; tables leave it out")] = (
         "images"
@@ -80,11 +77,7 @@ class ImageDataSettings(Section):
     split: Annotated[
         tuple[Share, Share, Share], About("fractions for training, validation and test images")
     ] = (0.7, 0.15, 0.15)
-    fold: Annotated[
-        tuple[Annotated[int, Within(1, 1000)], ...],
-        Length(0, 2),
-        About("[2, 5]: test on the second of five folds; []: use split"),
-    ] = ()
+    fold: Annotated[Fold, About("[2, 5]: test on the second of five folds; []: use split")] = ()
     class_weights: Annotated[
         Literal["none", "balanced"], About("balanced: rare classes count as much as common ones")
     ] = "none"
@@ -95,15 +88,7 @@ class ImageDataSettings(Section):
     ] = MEMORY
 
     def check(self) -> None:
-        if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
-            raise ConfigError(
-                f"`data.split` is {list(self.split)}",
-                help="training, validation and test each need a share; together they are 1",
-            )
-        if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
-            raise ConfigError(
-                f"`data.fold` is {list(self.fold)}", help="[2, 5] is the second of five folds"
-            )
+        super().check()
         if self.fold and self.test:
             raise ConfigError(
                 "folds take test images from all of them, and `data.test` names others",
@@ -222,21 +207,35 @@ class ImageTrainSettings(TrainSettings):
 
 
 @dataclass(frozen=True)
-class ImageSettings(Whole):
+class ImageSettings(RunSettings):
     """The settings of a run on images. The same settings and images give the same bits."""
-
-    KIND: ClassVar[str] = "images"
 
     name: Annotated[str, About("name for the run folder")] = ""
     seed: Annotated[
-        Annotated[int, Within(0, 2**63 - 1)],
-        About("seed of the split, initial weights, shuffling and augmentation"),
+        Seed, About("seed of the split, initial weights, shuffling and augmentation")
     ] = 0
     data: ImageDataSettings = field(default_factory=ImageDataSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: ImageTrainSettings = field(default_factory=ImageTrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+
+    def undecided(self) -> tuple[str, ...]:
+        known = {"data.size": self.data.size, "train.loss": self.train.loss}
+        return tuple(name for name, value in known.items() if value == "auto")
+
+    def unhindered(self) -> ImageSettings:
+        kept = dict(self.model.settings)
+        if "dropout" in kept:
+            kept["dropout"] = 0.0
+        still = AugmentSettings(flip=False)
+        model = replace(self.model, settings=kept)
+        return replace(super().unhindered(), augment=still, model=model)
+
+    def anywhere(self) -> ImageSettings:
+        """The same with paths that hold from any folder."""
+        data = replace(self.data, path=_absolute(self.data.path), test=_absolute(self.data.test))
+        return replace(self, data=data)
 
     def beside(self, output: Path) -> ImageSettings:
         """The same with paths that count from the folder of ``output``, a ``run.toml``."""
@@ -281,25 +280,8 @@ def batch_size_for(rows: int) -> int:
     return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
 
 
-def wants_images(sources: Sequence[Source]) -> bool:
-    """Whether these settings are of a run on images: ``data.kind`` says so, or else the path.
-
-    Raises SettingError for another kind.
-    """
-    kind = path = None
-    for source in sources:
-        kind = source.values.get(("data", "kind"), kind)
-        path = source.values.get(("data", "path"), path)
-    if kind is None:
-        return is_image_source(path)
-    if kind != "images":
-        places = [
-            s.places.get(("data", "kind"), "") for s in sources if ("data", "kind") in s.values
-        ]
-        raise SettingError(
-            "data.kind",
-            f"`data.kind` is {kind!r}",
-            where=places[-1],
-            help=f'{meant(str(kind), ["images"])}use "images", or leave it out for a table',
-        )
-    return True
+def _absolute(text: str) -> str:
+    """A path that holds from any folder; the name of bundled images as it is."""
+    path = user_path(text, "the data")
+    bundled = text in BUNDLED_IMAGES and not path.exists()
+    return text if bundled or not text else str(path.absolute())

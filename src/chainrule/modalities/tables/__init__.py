@@ -1,27 +1,33 @@
-"""The table door: ``fit`` a table, get a predictor, find it again with ``load_run``."""
+"""Tables: ``fit_table`` learns to predict a column from the others.
 
-from ...runs.groups import Repeated
-from ...runs.listeners import Listener, Talk
-from .fit import fit, fit_settings
-from .loading import load_run
-from .opening import open_table
-from .predictor import Predictor
-from .repeating import cross_validate, repeat, resume_group
-from .resuming import resume
-from .settings import Settings
+The names are loaded when they are first used: the options of commands lie here, too, and help must
+be quick.
+"""
 
-__all__ = [
-    "Listener",
-    "Predictor",
-    "Repeated",
-    "Settings",
-    "Talk",
-    "cross_validate",
-    "fit",
-    "fit_settings",
-    "load_run",
-    "open_table",
-    "repeat",
-    "resume",
-    "resume_group",
-]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...lazily import loaded
+
+if TYPE_CHECKING:
+    from .fit import fit_table as fit_table
+    from .kind import TABLES as TABLES
+    from .opening import open_table as open_table
+    from .predictor import TablePredictor as TablePredictor
+    from .settings import Settings as Settings
+
+#: where each public name is defined
+_HOMES = {
+    "fit_table": "fit",
+    "TABLES": "kind",
+    "open_table": "opening",
+    "TablePredictor": "predictor",
+    "Settings": "settings",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    return loaded(name, _HOMES, __name__)

@@ -99,12 +99,10 @@ class TableNet(nn.Module):
         return result
 
 
-def build(pipeline: Preprocessor, settings: ModelSettings) -> TableNet:
-    """The network that fits what ``pipeline`` gives and what its target asks for."""
-    target = pipeline.schema.target
-    outputs = len(pipeline.classes) if target and target.task == "multiclass" else 1
+def build(preprocessor: Preprocessor, outputs: int, settings: ModelSettings) -> TableNet:
+    """The network that takes what ``preprocessor`` gives."""
     return TableNet(
-        len(pipeline.names), pipeline.cardinalities, outputs, settings.widths,
+        len(preprocessor.names), preprocessor.cardinalities, outputs, settings.widths,
         settings.share_dropped, settings.activation, settings.init, settings.normalisation,
     )  # fmt: skip
 

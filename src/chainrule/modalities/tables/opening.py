@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
+from ...arguments import user_path
 from ...data import Bundled, Table, read_table, resolve_source
 from ...errors import ConfigError
+from .settings import Settings
 
-__all__ = ["open_table"]
+__all__ = ["completed", "open_table"]
 
 
 def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled | None]:
@@ -28,3 +32,29 @@ def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled
     if isinstance(found, Bundled):
         return read_table(found.path, query=query, name=found.name), found
     return read_table(found, query=query), None
+
+
+def completed(settings: Settings, origin: object, table: Table, known: Bundled | None) -> Settings:
+    """With what a bundled table knows about itself, a name, and a path that holds anywhere."""
+    data = settings.data
+    if not data.target and known and known.target in table.columns:
+        data = replace(data, target=known.target)
+    if not data.target:
+        raise ConfigError(
+            "the target column is not named",
+            where=table.name,
+            help=f"say which one to predict; the columns are {', '.join(table.columns[:12])}",
+        )
+    if not data.missing and known:
+        usual = {c: v for c, v in known.missing.items() if c in table.columns and c != data.target}
+        data = replace(data, missing=usual)
+    if known:
+        data = replace(data, path=known.name)
+    elif isinstance(origin, str | os.PathLike):
+        data = replace(data, path=str(user_path(origin, "the data").absolute()))
+    return replace(settings, data=data, name=settings.name or _name_of(table, known))
+
+
+def _name_of(table: Table, known: Bundled | None) -> str:
+    """The table's name without folders and endings."""
+    return known.name if known else Path(table.name).name.split(".")[0] or "table"

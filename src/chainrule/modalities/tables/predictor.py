@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...data import Features, Preprocessor, Table, Task, read_target
-from ...data.target import Label
+from ...data import Preprocessor, Table, read_target
 from ...errors import ConfigError
-from ...runs.predictor import Trained
-from ...tasks import scoring
-from ...train import Scores, Trainer
+from ...runs.predictor import Column, Predictor
+from ...train import Scores
 from .network import TableNet, inputs_of
 from .opening import open_table
 from .settings import Settings
-from .trainer import judging_trainer
 
-__all__ = ["Predictor"]
+__all__ = ["TablePredictor"]
 
 
-class Predictor(Trained[TableNet, Preprocessor, Settings]):
-    """What ``fit`` and ``load_run`` give::
+class TablePredictor(Predictor[TableNet, Preprocessor, Settings]):
+    """What ``fit_table`` and ``load_run`` give::
 
         model.predict("new.csv")        # labels of their own type, numbers in the target's unit
         model.predict_proba("new.csv")  # (rows, classes), in the order of model.classes
@@ -35,31 +33,6 @@ class Predictor(Trained[TableNet, Preprocessor, Settings]):
     ``last_findings`` those of the table that was predicted last; ``metrics`` hold the test rows'
     metrics, ``baseline`` those of a constant guess; ``run`` is the run folder, if there is one.
     """
-
-    def judging(self) -> Trainer:
-        return judging_trainer(self.model, self.pipeline, self.settings)
-
-    def learned(self) -> str:
-        return f"{self.target}: {self.task}"
-
-    @property
-    def task(self) -> Task:
-        """``binary``, ``multiclass`` or ``regression``."""
-        task = self.pipeline.schema.task
-        assert task is not None
-        return task
-
-    @property
-    def classes(self) -> tuple[Label, ...]:
-        """The labels in the order of the columns of `predict_proba`; empty for a regression."""
-        return self.pipeline.classes
-
-    @property
-    def target(self) -> str:
-        """The name of the target column."""
-        target = self.pipeline.schema.target
-        assert target is not None
-        return target.name
 
     def predict(self, table: object, *, query: str | None = None) -> npt.NDArray[Any]:
         """One label or number for each row, in order.
@@ -73,43 +46,54 @@ class Predictor(Trained[TableNet, Preprocessor, Settings]):
         """The probability of each class, (rows, classes). ConfigError for a regression."""
         return self.probabilities(self.scores(open_table(table, query)[0]))
 
-    def evaluate(self, table: object, *, query: str | None = None) -> dict[str, float]:
-        """Metrics on the rows that have a target (see ``scoring.metric_names``)."""
-        opened = open_table(table, query)[0]
-        target = self.pipeline.schema.target
+    def evaluate(self, source: object, *, query: str | None = None) -> dict[str, float]:
+        """Metrics on the rows that have a target (see `Task.metrics`)."""
+        opened = open_table(source, query)[0]
+        target = self.preprocessor.schema.target
         assert target is not None
-        known = {c: v for c, v in self.pipeline.schema.missing.items() if c == target.name}
+        known = {c: v for c, v in self.preprocessor.schema.missing.items() if c == target.name}
         rows, truth = read_target(opened.with_missing(known), target)
-        return self.judge(truth, self.scores(opened, rows))
+        return self.goal.judge(truth, self.scores(opened, rows))
 
     def scores(self, table: Table, rows: npt.NDArray[np.int64] | None = None) -> Scores:
         """The network's outputs for ``rows`` (all of them if None)."""
-        features = self.pipeline.transform(table, rows, folder=Path(tempfile.gettempdir()))
+        features = self.preprocessor.transform(table, rows, folder=Path(tempfile.gettempdir()))
         self.last_findings = (*table.findings, *features.findings)
-        return self.scores_of(features)
+        return self.scores_of(inputs_of(features))
 
-    def scores_of(self, features: Features) -> Scores:
-        """The network's outputs for rows that are encoded already."""
-        return self.trainer.scores(inputs_of(features))
+    def columns(
+        self,
+        source: object,
+        proba: bool = False,
+        *,
+        query: str | None = None,
+        keep: Sequence[str] = (),
+    ) -> list[Column]:
+        """The columns of the table that are to ``keep``, as text; then the prediction of each row.
 
-    def decode(self, scores: Scores) -> npt.NDArray[Any]:
-        """Outputs as labels or numbers."""
-        if self.task == "regression":
-            return self.pipeline.decode_target(scores.values[:, 0])
-        return self.pipeline.decode_target(scores.labels.reshape(len(scores.values)))
+        ConfigError for a kept column that has the name of a prediction.
+        """
+        table = open_table(source, query)[0]
+        names = tuple(dict.fromkeys(keep))
+        made = ["prediction", *(self.probability_names() if proba else [])]
+        for name in names:
+            table.index(name)  # there is one
+            if name in made:
+                raise ConfigError(
+                    f"the predictions already have a column named `{name}`",
+                    where="--keep",
+                    help="rename the column with --query",
+                )
+        scores = self.scores(table)
+        predictions: list[Column] = [("prediction", self.decode(scores))]
+        predictions += self.probability_columns(scores) if proba else []
+        return [*_texts(table, names), *predictions]
 
-    def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
-        """Outputs as probabilities of the classes."""
-        if self.task == "regression":
-            raise ConfigError(
-                "a regression has no probabilities", help="use predict (on the command line: "
-                "leave --proba out)"
-            )  # fmt: skip
-        p = scores.probabilities
-        return np.concatenate([1 - p, p], axis=1) if self.task == "binary" else p
 
-    def judge(self, truth: npt.NDArray[np.float64], scores: Scores) -> dict[str, float]:
-        """Metrics of ``scores`` against class codes, or against numbers in the target's unit."""
-        if self.task == "regression":
-            return scoring.regression(truth, self.decode(scores))
-        return scoring.classification(self.task, truth.astype(np.int32), scores)
+def _texts(table: Table, names: Sequence[str]) -> list[Column]:
+    chunks: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+    if names:
+        for _, chunk in table.read(dict.fromkeys(names, "text")):
+            for name in names:
+                chunks[name].append(chunk[name])
+    return [(name, np.concatenate(parts)) for name, parts in chunks.items()]

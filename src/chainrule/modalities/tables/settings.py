@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from ...data import Kind, Task
 from ...errors import ConfigError
 from ...runs.settings import defaults
-from ...runs.settings.document import Whole
+from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, OutputSettings, Share
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Share
 from ...runs.settings.training import TrainSettings
-from ...tasks.losses import LOSSES_OF_TASK
+from ...tasks import TASKS
 from . import defaults as table_defaults
 
 __all__ = [
     "MAX_LAYERS",
     "MAX_WIDTH",
     "Activation",
-    "DataSettings",
     "Init",
     "ModelSettings",
     "Settings",
+    "TableDataSettings",
     "Width",
 ]
 
@@ -39,10 +39,8 @@ Width = Annotated[int, Within(1, MAX_WIDTH)]
 
 
 @dataclass(frozen=True)
-class DataSettings(Section):
+class TableDataSettings(DataSettings):
     """The table, what to predict, and how to split the rows."""
-
-    PLACE: ClassVar[str] = "data"
 
     path: Annotated[
         str, About("csv, tsv, parquet or jsonl, plain or gzipped; relative to this file")
@@ -58,11 +56,7 @@ class DataSettings(Section):
     split: Annotated[
         tuple[Share, Share, Share], About("fractions for training, validation and test rows")
     ] = (0.7, 0.15, 0.15)
-    fold: Annotated[
-        tuple[Annotated[int, Within(1, 1000)], ...],
-        Length(0, 2),
-        About("[2, 5]: test on the second of five folds; []: use split"),
-    ] = ()
+    fold: Annotated[Fold, About("[2, 5]: test on the second of five folds; []: use split")] = ()
     columns: Annotated[
         Mapping[str, Kind],
         About("kinds of columns; ignored: not used; the target's kind sets the task"),
@@ -71,17 +65,6 @@ class DataSettings(Section):
         Mapping[str, Annotated[tuple[int | float | str, ...], Length(1, 10_000)]],
         About("values that stand for missing data, by column"),
     ] = field(default_factory=dict)
-
-    def check(self) -> None:
-        if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
-            raise ConfigError(
-                f"`data.split` is {list(self.split)}",
-                help="training, validation and test each need a share; together they are 1",
-            )
-        if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
-            raise ConfigError(
-                f"`data.fold` is {list(self.fold)}", help="[2, 5] is the second of five folds"
-            )
 
     @property
     def wanted_task(self) -> Task | None:
@@ -124,20 +107,23 @@ class ModelSettings(Section):
 
 
 @dataclass(frozen=True)
-class Settings(Whole):
+class Settings(RunSettings):
     """The settings of a run. The same settings and data give the same bits."""
 
-    KIND: ClassVar[str] = "tables"
-
     name: Annotated[str, About("name for the run folder")] = ""
-    seed: Annotated[
-        Annotated[int, Within(0, 2**63 - 1)],
-        About("seed of the split, initial weights, shuffling and dropout"),
-    ] = 0
-    data: DataSettings = field(default_factory=DataSettings)
+    seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
+    data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+
+    def undecided(self) -> tuple[str, ...]:
+        known = {"model.layers": self.model.layers, "model.dropout": self.model.dropout,
+                 "train.loss": self.train.loss}  # fmt: skip
+        return tuple(name for name, value in known.items() if value == "auto")
+
+    def unhindered(self) -> Settings:
+        return replace(super().unhindered(), model=replace(self.model, dropout=0.0))
 
     def resolved(self, rows: int, task: Task) -> Settings:
         """The same without `auto`: decided by the number of training rows and the task.
@@ -145,7 +131,8 @@ class Settings(Whole):
         Raises ConfigError for a loss that does not fit the task.
         """
         model, train = self.model, self.train
-        losses = LOSSES_OF_TASK[task]
+        losses = TASKS[task].losses
+        usual: Any = losses[0]
         if train.loss not in ("auto", *losses):
             raise ConfigError(
                 f"the loss {train.loss} does not fit a {task} target",
@@ -156,7 +143,7 @@ class Settings(Whole):
                 "labels of a regression cannot be smoothed",
                 help="leave train.label_smoothing at 0",
             )
-        found = replace(
+        return replace(
             self,
             model=replace(
                 model,
@@ -171,7 +158,6 @@ class Settings(Whole):
                 if train.batch_size == "auto"
                 else train.batch_size,
                 lr=defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr,
-                loss=losses[0] if train.loss == "auto" else train.loss,
+                loss=usual if train.loss == "auto" else train.loss,
             ),
         )
-        return found

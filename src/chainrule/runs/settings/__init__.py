@@ -4,7 +4,7 @@ Each section is a frozen dataclass that checks itself. Its annotations are the o
 setting is described: checks, words of errors, comments and the JSON Schema come from them.
 """
 
-from .document import VERSION, Whole
+from .document import VERSION, RunSettings
 from .sections import Auto, CheckpointSettings, OutputSettings
 from .sources import (
     Gathered,
@@ -46,10 +46,10 @@ __all__ = [
     "OptimizerSettings",
     "OutputSettings",
     "RegularizationSettings",
+    "RunSettings",
     "ScheduleSettings",
     "Source",
     "TrainSettings",
-    "Whole",
     "from_environment",
     "from_file",
     "from_text",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import nearest
-from .document import Whole
+from .document import RunSettings
 from .fields import SettingError, about, words_for
 from .section import Choice, Section
 from .toml import value_text
@@ -16,7 +16,7 @@ __all__ = ["markdown", "section_schema", "sections"]
 HEAD = 2
 
 
-def sections(whole: type[Whole]) -> dict[str, type[Section]]:
+def sections(whole: type[RunSettings]) -> dict[str, type[Section]]:
     """Every section by its dotted name, in order; the head of the file is ``""``."""
     return _below(whole)
 
@@ -30,7 +30,7 @@ def _below(cls: type[Section]) -> dict[str, type[Section]]:
     return found
 
 
-def section_schema(name: str, whole: type[Whole]) -> dict[str, Any]:
+def section_schema(name: str, whole: type[RunSettings]) -> dict[str, Any]:
     """The JSON Schema of a section, or of all for ``""``. SettingError if there is none."""
     if not name:
         return whole.json_schema()
@@ -46,7 +46,7 @@ def section_schema(name: str, whole: type[Whole]) -> dict[str, Any]:
     raise SettingError(name, f"there is no section `{name}`", help=hint)
 
 
-def markdown(whole: type[Whole], beside: type[Whole] | None = None) -> str:
+def markdown(whole: type[RunSettings], beside: type[RunSettings] | None = None) -> str:
     """All settings as the tables of ``docs/configuration.md``; those that ``beside`` has with the
     same values and default are left out."""
     others = sections(beside) if beside else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .document import Whole
+from .document import RunSettings
 from .toml import value_text
 
 __all__ = ["differences", "flat"]
@@ -13,7 +13,7 @@ __all__ = ["differences", "flat"]
 Key = tuple[str, ...]
 
 
-def flat(settings: Whole) -> dict[Key, Any]:
+def flat(settings: RunSettings) -> dict[Key, Any]:
     """Every value by its path."""
     return dict(_leaves(settings.to_document(), ()))
 
@@ -24,7 +24,7 @@ def _leaves(value: Any, path: Key) -> list[tuple[Key, Any]]:
     return [(path, value)]
 
 
-def differences(mine: Whole, theirs: Whole) -> dict[Key, tuple[str, str]]:
+def differences(mine: RunSettings, theirs: RunSettings) -> dict[Key, tuple[str, str]]:
     """The values that differ, as TOML; empty text stands for a setting that one side lacks."""
     ours, others = ({k: value_text(v) for k, v in flat(s).items()} for s in (mine, theirs))
     pairs = {key: (ours.get(key, ""), others.get(key, "")) for key in {**ours, **others}}

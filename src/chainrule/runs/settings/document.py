@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from ...errors import nearest
+from ..registry import kinds
 from . import toml
 from .fields import SettingError
 from .section import Choice, Section
+from .sections import DataSettings, OutputSettings
 from .training import TrainSettings
 
-__all__ = ["VERSION", "Whole"]
+__all__ = ["VERSION", "RunSettings"]
 
 VERSION = 2
 READABLE = (1, VERSION)
@@ -34,14 +35,19 @@ ELSEWHERE = {
 }
 
 
-@dataclass(frozen=True)
-class Whole(Section):
-    """A whole ``run.toml``: what its head says of the format, and how it is read and written.
+class RunSettings(Section):
+    """A whole ``run.toml``: what every run has, and how it is read and written.
 
-    ``KIND`` says what such a run learns from, in words.
+    Each kind of data has a dataclass of its own with these fields, and more, in its own order: this
+    one is none.
     """
 
-    KIND: ClassVar[str] = ""
+    name: str
+    seed: int
+    data: DataSettings
+    model: Any
+    train: TrainSettings
+    output: OutputSettings
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -62,6 +68,18 @@ class Whole(Section):
         """The text of ``run.toml``, every value written out; ``comments`` behind the values."""
         return toml.dumps({"version": VERSION, **self.to_document()}, comments)
 
+    def named(self, name: str) -> Self:
+        """The same, called ``name`` unless it has a name already."""
+        return self.changed(name=self.name or name)
+
+    def undecided(self) -> tuple[str, ...]:
+        """The settings that the data should have decided, and did not yet."""
+        return ()
+
+    def unhindered(self) -> Self:
+        """The same without all that keeps a network from learning a few examples by heart."""
+        return self.changed(train=self.train.unhindered())
+
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """The JSON Schema of ``run.toml``, for editors."""
@@ -71,7 +89,7 @@ class Whole(Section):
                 **found}  # fmt: skip
 
 
-def all_keys(whole: type[Whole]) -> dict[str, str]:
+def all_keys(whole: type[RunSettings]) -> dict[str, str]:
     """Dotted keys of all settings by their last part; sections win over what is inside them."""
     paths = sorted(whole.abouts(), key=len, reverse=True)
     found = {path[-1]: ".".join(path) for path in paths}
@@ -81,7 +99,7 @@ def all_keys(whole: type[Whole]) -> dict[str, str]:
     return {k: v for k, v in ELSEWHERE.items() if v in known} | found
 
 
-def _better_hint(error: SettingError, whole: type[Whole]) -> SettingError:
+def _better_hint(error: SettingError, whole: type[RunSettings]) -> SettingError:
     """Names the section of a setting that was looked for in another one."""
     last = error.key.rpartition(".")[2]
     known = all_keys(whole)
@@ -90,9 +108,10 @@ def _better_hint(error: SettingError, whole: type[Whole]) -> SettingError:
     place = error.key.partition(".")[0]
     part = whole.section(place) if place in whole.hints() else None
     several = part is not None and issubclass(part, Choice)  # has other settings for each name
-    for other in Whole.__subclasses__():
-        if not several and other is not whole and tuple(error.key.split(".")) in other.abouts():
-            return SettingError(error.key, f"`{error.key}` is for {other.KIND}", help=error.help)
+    for other in kinds():
+        known_there = tuple(error.key.split(".")) in other.settings.abouts()
+        if not several and other.settings is not whole and known_there:
+            return SettingError(error.key, f"`{error.key}` is for {other.name}", help=error.help)
     if last in known:
         return SettingError(error.key, error.what, help=f"did you mean `{known[last]}`?")
     if "did you mean" in error.help:

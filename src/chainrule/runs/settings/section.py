@@ -46,6 +46,10 @@ class Section:
     def check(self) -> None:
         """What no annotation can say. Raises ConfigError."""
 
+    def changed(self, **values: Any) -> Self:
+        """The same with other values, which are checked as these were."""
+        return dataclasses.replace(self, **values)
+
     @classmethod
     def key(cls, name: str) -> str:
         """The dotted key of a field."""

@@ -1,18 +1,53 @@
-"""The sections of ``run.toml`` about data, model and output."""
+"""The sections of ``run.toml`` about output, and what all kinds of data have in theirs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from .fields import About, Like, Within
+from ...errors import ConfigError
+from .fields import About, Length, Like, Within
 from .section import Section
 
-__all__ = ["Auto", "CheckpointSettings", "OutputSettings"]
+__all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Share"]
 
 Auto: TypeAlias = Literal["auto"]
 
+Seed = Annotated[int, Within(0, 2**63 - 1)]
 Share = Annotated[float, Within(0.0, 1.0)]
+Fold = Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)]
+
+
+class DataSettings(Section):
+    """What every kind of data says of itself: where it is, what to predict, how it is split.
+
+    Each kind has a dataclass of its own with these fields, and more.
+    """
+
+    PLACE: ClassVar[str] = "data"
+
+    path: str
+    target: str
+    split: tuple[float, float, float]
+    fold: tuple[int, ...]
+
+    def check(self) -> None:
+        if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
+            raise ConfigError(
+                f"`data.split` is {list(self.split)}",
+                help="training, validation and test each need a share; together they are 1",
+            )
+        if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
+            raise ConfigError(
+                f"`data.fold` is {list(self.fold)}", help="[2, 5] is the second of five folds"
+            )
+
+    def training_rows(self, rows: int) -> int:
+        """About how many of ``rows`` examples are for training."""
+        share = self.split[0]
+        if self.fold:
+            share = (1 - 1 / self.fold[1]) * self.split[0] / (self.split[0] + self.split[1])
+        return max(1, round(rows * share))
 
 
 @dataclass(frozen=True)

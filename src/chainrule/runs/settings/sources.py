@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from ...config import SETTINGS
 from ...errors import ConfigError
 from ...records import parsed_toml
-from .document import Whole
+from .document import RunSettings
 from .fields import SettingError
 from .positions import lines_of
 from .section import Choice
@@ -24,7 +24,7 @@ from .training import AverageSettings, OptimizerSettings, ScheduleSettings
 __all__ = ["Gathered", "Source", "from_environment", "from_file", "from_words", "gather"]
 
 Key = tuple[str, ...]
-W = TypeVar("W", bound=Whole)
+W = TypeVar("W", bound=RunSettings)
 
 #: short and old names of settings
 ALIASES: Mapping[Key, Key] = {

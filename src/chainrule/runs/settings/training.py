@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from ... import optim
 from ...errors import ConfigError
@@ -241,6 +241,24 @@ class TrainSettings(Section):
             object.__setattr__(self, "batch_size", "all")
         if self.time_limit == math.inf:
             object.__setattr__(self, "time_limit", 0.0)
+
+    def unhindered(self) -> Self:
+        """The same without weight decay, noise, averages and the like."""
+        settings = dict(self.optimizer.settings)
+        for hindrance in ("weight_decay", "temperature"):
+            if hindrance in settings:
+                settings[hindrance] = 0.0
+        return replace(
+            self,
+            accumulate=1,
+            label_smoothing=0.0,
+            optimizer=replace(self.optimizer, settings=settings),
+            schedule=type(self.schedule)("constant"),
+            lookahead=LookaheadSettings(),
+            gradient_noise=GradientNoiseSettings(),
+            regularization=RegularizationSettings(),
+            average=AverageSettings(),
+        )
 
     @property
     def rate(self) -> float:

@@ -1,6 +1,15 @@
-"""What to know before a long training: checks of the table, the model and the cost."""
+"""What to know of a table before a long training."""
 
-from ....runs.checks.result import Check, Status
-from .whole import check_settings
+from . import columns, leaking, rows
 
-__all__ = ["Check", "Status", "check_settings"]
+__all__ = ["CHECKS"]
+
+CHECKS = (
+    columns.schema,
+    columns.missing_values,
+    columns.constant_columns,
+    columns.duplicate_columns,
+    rows.duplicate_rows,
+    leaking.leaking_columns,
+    rows.feature_ranges,
+)

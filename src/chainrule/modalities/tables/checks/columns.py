@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....runs.checks.result import Check, Status, check, ignored, noticed
-from ..readying import Ready
 from .encoded import Encoded, columns_of
+from .run import TableRun
 
 __all__ = ["constant_columns", "duplicate_columns", "missing_values", "schema"]
 
@@ -22,16 +22,16 @@ SAME = 1.0 - 1e-6
 COMPARED_ROWS, COMPARED_COLUMNS = 20_000, 500
 
 
-def schema(ready: Ready) -> Check:
+def schema(run: TableRun) -> Check:
     """What each column was taken for."""
-    found = ready.prepared.schema
+    found = run.prepared.parts.schema
     kinds = Counter(column.kind for column in found.inputs)
     listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
     goal = found.target
     assert goal is not None  # `prepare` was asked for one
     classes = f" of {len(goal.classes)} classes" if goal.classes else ""
     told = noticed(
-        ready.prepared.findings,
+        run.prepared.parts.findings,
         "D103", "D104", "D105", "D110", "D113", "D114", "D115", "D116", "D117", "D119", "D120",
         "D204",
     )  # fmt: skip
@@ -48,11 +48,11 @@ def schema(ready: Ready) -> Check:
     )
 
 
-def missing_values(ready: Ready) -> Check:
+def missing_values(run: TableRun) -> Check:
     """Cells without a value, and values that may stand for that."""
     shares = {}
-    for column in ready.prepared.schema.inputs:
-        facts = ready.table.with_missing(ready.prepared.schema.missing).stats(column.name)
+    for column in run.prepared.parts.schema.inputs:
+        facts = run.opened.table.with_missing(run.prepared.parts.schema.missing).stats(column.name)
         if facts.present < facts.rows:
             shares[column.name] = (facts.rows - facts.present) / facts.rows
     worst = sorted(shares, key=lambda name: -shares[name])
@@ -61,22 +61,22 @@ def missing_values(ready: Ready) -> Check:
     evidence = f"missing in {listed}{more}" if worst else "none is missing"
     much = [name for name in worst if shares[name] > MUCH_MISSING]
     advice = [f"leave out what is mostly empty: {ignored(much)}"] if much else []
-    told = noticed(ready.prepared.findings, "D106", "D107", "D108", "D109")
+    told = noticed(run.prepared.parts.findings, "D106", "D107", "D108", "D109")
     status: Status = "warning" if much else "ok"
     return check("missing values", status, evidence, advice, told, facts={"shares": shares})
 
 
-def constant_columns(ready: Ready) -> Check:
+def constant_columns(run: TableRun) -> Check:
     """Columns that are the same in every row, or in every training row."""
-    told = noticed(ready.prepared.findings, "D101", "D102")
+    told = noticed(run.prepared.parts.findings, "D101", "D102")
     evidence = f"left out: {len(told)}" if told else "every column varies"
     return check("constant columns", "ok", evidence, findings=told)
 
 
-def duplicate_columns(ready: Ready) -> Check:
+def duplicate_columns(run: TableRun) -> Check:
     """Columns that say the same: equal categories, or numbers that differ in scale alone."""
     rows = slice(COMPARED_ROWS)
-    columns = list(columns_of(ready.prepared.pipeline, ready.prepared.train.features))
+    columns = list(columns_of(run.prepared.parts.pipeline, run.prepared.parts.train.features))
     plain = [c for c in columns if not c.name.endswith("?") or c.name == c.column]
     numbers = [c for c in plain if not c.coded][:COMPARED_COLUMNS]
     pairs = _same_numbers([c.column for c in numbers], [c.values[rows] for c in numbers])

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....runs.checks.result import Check, check, ignored, some
-from ..readying import Ready
 from .encoded import Encoded, columns_of
+from .run import TableRun
 
 __all__ = ["leaking_columns"]
 
@@ -21,11 +21,11 @@ PARTS = 64
 JUDGED_ROWS = 10
 
 
-def leaking_columns(ready: Ready) -> Check:
+def leaking_columns(run: TableRun) -> Check:
     """Columns from which the target follows almost surely, learned on training rows and judged on
     the others: R² for numbers; for classes, the share of a constant guess' errors that vanish.
     """
-    name, prepared = "leaking columns", ready.prepared
+    name, prepared = "leaking columns", run.prepared.parts
     judged = [part for part in (prepared.val, prepared.test) if len(part)]
     target = np.concatenate([part.target for part in judged]) if judged else np.empty(0)
     if len(target) < JUDGED_ROWS:

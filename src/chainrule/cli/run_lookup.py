@@ -1,0 +1,86 @@
+"""Finding a run: by path, name, a unique end of its name, or ``last``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..arguments import user_path
+from ..errors import StateError, nearest
+
+__all__ = ["find_run", "list_runs"]
+
+
+def list_runs(runs_dir: Path) -> list[Path]:
+    """The run folders of ``runs_dir`` and of the groups in it, oldest first."""
+    if not runs_dir.is_dir():
+        return []
+    found = [p for p in _folders(runs_dir) if (p / "run.json").is_file()]
+    return sorted(found, key=lambda p: (_started(p), p.name))
+
+
+def _folders(runs_dir: Path) -> list[Path]:
+    """What lies in ``runs_dir``, and in the groups of runs there."""
+    from ..runs.folder import GROUP
+
+    found = [p for p in runs_dir.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    groups = [p for p in found if (p / GROUP).is_file()]
+    return found + [inner for group in groups for inner in group.iterdir() if inner.is_dir()]
+
+
+def _started(run: Path) -> str:
+    """The moment in ``run.json``: names tell seconds only."""
+    from ..records import file_text, parsed
+
+    try:
+        facts = parsed(file_text(run / "run.json"), "run.json", str(run))
+    except (OSError, StateError):
+        return ""
+    return str(facts.get("started", "")) if isinstance(facts, dict) else ""
+
+
+def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool = False) -> Path:
+    """The folder that ``text`` means. StateError when there is none, or more than one.
+
+    Groups of runs count; so do, with ``broken``, folders that have lost their ``run.json``.
+    ``last`` is the latest run with a model; with ``unfinished``, the latest one of all.
+    """
+    from ..runs.folder import GROUP
+
+    path = user_path(text, "the run")
+    whole = (path / "run.json").is_file() or (path / GROUP).is_file()
+    if whole or path.is_absolute() or (broken and path.is_dir()):
+        return path
+    runs = list_runs(runs_dir)
+    if text != "last" and runs_dir.is_dir():
+        others = _folders(runs_dir)
+        runs = others if broken else runs + [p for p in others if (p / GROUP).is_file()]
+    if text == "last":
+        usable = [r for r in runs if unfinished or (r / "model.safetensors").is_file()]
+        if not usable:
+            raise StateError(
+                f"no finished run in {runs_dir}",
+                help="train one with chainrule train, or give the right folder with --runs-dir",
+            )
+        return usable[-1]
+    matching = [r for r in runs if r.name == text] or [r for r in runs if r.name.endswith(text)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise StateError(
+            f"{text!r} is ambiguous: {len(matching)} runs end with it",
+            where=str(runs_dir),
+            help=f"pass more of the name: {', '.join(r.name for r in matching[-5:])}",
+        )
+    if path.is_dir():
+        raise StateError(
+            f"{path} is not a run folder: it has no run.json",
+            help="pass a folder written by chainrule train",
+        )
+    raise StateError(f"no run named {text!r}", where=str(runs_dir), help=_hint(text, runs))
+
+
+def _hint(text: str, runs: list[Path]) -> str:
+    names = [r.name for r in runs]
+    if not names:
+        return "there are no runs in that folder; give another one with --runs-dir"
+    return f"did you mean {nearest(text, names) or names[-1]}? `last` is the most recent run"

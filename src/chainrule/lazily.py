@@ -1,0 +1,20 @@
+"""Public names of a package that are loaded when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["loaded"]
+
+
+def loaded(name: str, homes: Mapping[str, str], package: str) -> Any:
+    """For ``__getattr__`` of a ``package``: what is called ``name``, from its module in ``homes``.
+
+    AttributeError if it is not there.
+    """
+    home = homes.get(name)
+    if home is None:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{package}.{home}"), name)

@@ -1,0 +1,7 @@
+"""What to know of images before a long training."""
+
+from .images import classes_and_sizes, copies
+
+__all__ = ["CHECKS"]
+
+CHECKS = (classes_and_sizes, copies)

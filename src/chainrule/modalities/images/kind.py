@@ -1,0 +1,111 @@
+"""Images as a kind of data: what runs, reports and commands know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...data.images import Images, Room, is_image_source, read_images
+from ...runs.modality import Batch, Draft, Modality, Words
+from ...runs.settings.arguments import COMMON
+from ...runs.settings.sources import Key
+from ...runs.task import Task
+from ...tasks import Multiclass
+from ...train import Scores, Trainer
+from .checks import CHECKS
+from .mistakes import worst_mistakes
+from .network import ImageNetwork, build
+from .options import OPTIONS, SOURCES
+from .predictor import ImagePredictor
+from .prepare import ImagePreprocessor, OpenedImages, PreparedImages, loss_of
+from .settings import ImageSettings
+from .trainer import ImageTrainer
+from .words import words_for
+
+__all__ = ["IMAGES", "KIND", "ImageKind"]
+
+#: axes of an array of grey images, and of coloured ones
+AXES = (3, 4)
+
+
+class ImageKind(Modality[ImageSettings, ImagePredictor]):
+    """Folders of image files, IDX files, arrays of bytes."""
+
+    name = "images"
+    settings = ImageSettings
+    sources, options = SOURCES, OPTIONS
+    arguments: Mapping[str, Key] = {
+        **COMMON,
+        "test": ("data", "test"),
+        "target": ("data", "target"),
+        "classes": ("data", "classes"),
+        "size": ("data", "size"),
+        "network": ("model", "name"),
+    }
+    tasks: Mapping[str, type[Task]] = {Multiclass.name: Multiclass}
+    facts: ClassVar[Mapping[str, Any]] = {"model": {"images": str, "name": str}}
+    checks: Sequence[Any] = CHECKS
+    trainer: type[Trainer] = ImageTrainer
+
+    def recognises(self, source: object) -> float:
+        if isinstance(source, tuple) and len(source) == 2:  # with labels
+            source = source[0]
+        if isinstance(source, Images) or is_image_source(source):
+            return 1.0
+        return 1.0 if isinstance(source, np.ndarray) and source.ndim in AXES else 0.0
+
+    def open(self, settings: ImageSettings, source: object, folder: Path | None) -> OpenedImages:
+        data, labels = settings.data, None
+        origin = data.path if source is None else source
+        if isinstance(origin, tuple) and len(origin) == 2:
+            origin, labels = origin
+        images = read_images(
+            origin, labels, classes=data.classes or None, size=data.wanted_size,
+            channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad,
+            room=Room(folder, data.limit),
+        )  # fmt: skip
+        return OpenedImages(images, settings.named(images.name).anywhere())
+
+    def build(self, preprocessor: ImagePreprocessor, settings: ImageSettings) -> ImageNetwork:
+        chosen = settings.model
+        return build(
+            chosen.name, chosen.settings, preprocessor.size, len(preprocessor.classes),
+            preprocessor.mean, preprocessor.std,
+        )  # fmt: skip
+
+    def read_preprocessor(self, text: str, where: str) -> ImagePreprocessor:
+        return ImagePreprocessor.from_json(text, where)
+
+    def goal(self, preprocessor: ImagePreprocessor) -> Task:
+        return Multiclass(preprocessor.classes)
+
+    def predictor(
+        self, model: ImageNetwork, preprocessor: ImagePreprocessor, settings: ImageSettings,
+        goal: Task, **known: Any,
+    ) -> ImagePredictor:  # fmt: skip
+        return ImagePredictor(model, preprocessor, settings, goal, **known)
+
+    def describe(self, facts: Mapping[str, Any]) -> Words:
+        return words_for(facts)
+
+    def loss(self, prepared: PreparedImages) -> Any:
+        return loss_of(prepared)
+
+    def transform(self, prepared: PreparedImages) -> Callable[..., Batch] | None:
+        preprocessor, settings = prepared.preprocessor, prepared.settings
+        fill = [round(m) for m in preprocessor.mean]
+        smoothing = settings.train.label_smoothing
+        return settings.augment.augment(fill, smoothing, len(preprocessor.classes))
+
+    def evaluation(self, prepared: PreparedImages, scores: Scores) -> dict[str, Any]:
+        return {"mistakes": worst_mistakes(prepared.parts[2], scores)}
+
+    def draft(self, settings: ImageSettings, output: Path) -> Draft[ImageSettings]:
+        """Of images nothing is inferred before they are read: a file to fill in."""
+        return Draft(settings.beside(output), settings.abouts())
+
+
+KIND = IMAGES = ImageKind()

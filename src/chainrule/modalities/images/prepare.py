@@ -1,0 +1,245 @@
+"""What stands between images and the network: one size, channels, scaling, names of classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import nn
+from ...data import Finding, Split, split_rows
+from ...data.images import BUNDLED_IMAGES, Images, Room, read_images
+from ...data.images.decoding import FITS
+from ...data.images.memory import MEMORY, in_file
+from ...data.images.reading import MOST_BAD
+from ...data.split import fold_rows
+from ...errors import ConfigError, DataError, StateError
+from ...frontend.operations.creation import tensor
+from ...records import check_shape, parsed
+from ...tasks import Multiclass, Task
+from .network import class_weights
+from .settings import ImageDataSettings, ImageSettings
+
+__all__ = ["ImagePreprocessor", "OpenedImages", "PreparedImages", "loss_of"]
+
+FORMAT = "chainrule.images"
+SHAPE = {"format": str, "version": int, "size": [int], "channels": int, "fit": str,
+         "classes": [str], "mean": [float], "std": [float], "numbered?": bool}  # fmt: skip
+MOST_PIXELS = 1 << 15  # of a side
+#: a class of fewer images is told of
+FEW = 10
+
+
+@dataclass(frozen=True)
+class ImagePreprocessor:
+    """``mean`` and ``std`` of each channel are those of the training images, from 0 to 255.
+
+    ``numbered``: whether whole numbers, such as those of IDX files, index ``classes``; otherwise
+    they are names themselves.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    fit: str
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    numbered: bool = False
+
+    def read(
+        self, source: object, labels: object = None, room: Room = MEMORY, labelled: bool = True
+    ) -> Images:
+        """Images of any source in the size that the network takes; not ``labelled``, they come
+        from all folders, and all but one may be unreadable."""
+        if isinstance(source, tuple) and len(source) == 2:
+            source, labels = source
+        return read_images(
+            source, labels, classes=self.classes if self.numbered else None, size=self.size,
+            channels=self.channels, fit=self.fit, room=room, labelled=labelled,
+            most_bad=MOST_BAD if labelled else 1.0,
+        )  # fmt: skip
+
+    def to_json(self) -> str:
+        """The text of ``pipeline.json``."""
+        return json.dumps({"format": FORMAT, "version": 1, **asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> ImagePreprocessor:
+        """From what `to_json` gave. StateError, naming ``where``, for anything else."""
+        found = parsed(text, "pipeline.json", where)
+        check_shape(found, SHAPE, where)
+        sizes, classes, mean, std = (tuple(found[k]) for k in ("size", "classes", "mean", "std"))
+        pipeline = cls(
+            sizes, found["channels"], found["fit"], classes, mean, std,
+            found.get("numbered", False),
+        )  # fmt: skip
+        counts = {len(pipeline.mean), len(pipeline.std), pipeline.channels}
+        sides = len(pipeline.size) == 2 and all(1 <= n <= MOST_PIXELS for n in pipeline.size)
+        known = (found["format"], found["version"]) == (FORMAT, 1) and pipeline.fit in FITS
+        if not known or not sides or len(counts) > 1 or len(pipeline.classes) < 2:
+            raise StateError(
+                "pipeline.json is not that of a run on images",
+                where=where,
+                help="it was changed or cut off; copy it again",
+            )
+        return pipeline
+
+
+@dataclass(frozen=True)
+class OpenedImages:
+    """All images of a source; ``settings`` have paths that hold from any folder."""
+
+    images: Images
+    settings: ImageSettings
+
+    @property
+    def fingerprint(self) -> None:
+        """Known once test images of their own have the size of the others."""
+        return None
+
+    def training_rows(self) -> int:
+        data, rows = self.settings.data, len(self.images)
+        if data.test:
+            return max(1, round(rows * data.split[0] / (data.split[0] + data.split[1])))
+        return data.training_rows(rows)
+
+    def divide(self, settings: ImageSettings) -> None:
+        divided(self.images, settings.data, settings.seed)
+
+    def prepare(self, settings: ImageSettings, folder: Path | None) -> PreparedImages:
+        """Divides images by class, as tables are, and measures the training part."""
+        images, data, room = self.images, settings.data, Room(folder, settings.data.limit)
+        split = divided(images, data, settings.seed)
+        findings = [*images.findings, *_noticed(images, data.memory)]
+        fingerprint = images.fingerprint()
+        train, val, test = (images.take(r, room) for r in (split.train, split.val, split.test))
+        mean, std = train.moments()
+        numbered = bool(data.classes) or images.classes == BUNDLED_IMAGES.get(images.name)
+        preprocessor = ImagePreprocessor(
+            images.size, images.channels, data.fit, images.classes, mean, std, numbered
+        )
+        if data.test:
+            test = preprocessor.read(data.test, room=room).labelled_as(images.classes)
+            findings += test.findings
+            fingerprint += "+" + test.fingerprint()
+        return PreparedImages(
+            settings.resolved(len(train), images.size, images.channels), images.name, fingerprint,
+            (train, val, test), preprocessor, tuple(findings),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """``parts`` of the images: training, validation, test. ``fingerprint`` is of all."""
+
+    settings: ImageSettings
+    name: str
+    fingerprint: str
+    parts: tuple[Images, Images, Images]
+    preprocessor: ImagePreprocessor
+    findings: tuple[Finding, ...]
+
+    def with_settings(self, settings: ImageSettings) -> PreparedImages:
+        return replace(self, settings=settings)
+
+    @property
+    def goal(self) -> Task:
+        return Multiclass(self.preprocessor.classes)
+
+    @property
+    def train(self) -> tuple[Any, Any]:
+        return self.parts[0].pixels, self.parts[0].labels
+
+    @property
+    def validation(self) -> tuple[Any, Any]:
+        return self.parts[1].pixels, self.parts[1].labels
+
+    @property
+    def test(self) -> tuple[Any, Any]:
+        return self.parts[2].pixels, self.parts[2].labels
+
+    @property
+    def truth(self) -> npt.NDArray[Any]:
+        return self.parts[2].labels
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        names = ("train", "validation", "test")
+        return {name: len(part) for name, part in zip(names, self.parts, strict=True)}
+
+    def data_facts(self) -> dict[str, Any]:
+        return {"rows": sum(map(len, self.parts))}
+
+    def model_facts(self) -> dict[str, Any]:
+        height, width = self.preprocessor.size
+        colour = "grey" if self.preprocessor.channels == 1 else "RGB"
+        return {"name": self.settings.model.name, "images": f"{width} x {height} {colour} pixels"}
+
+    @property
+    def model_name(self) -> str:
+        return self.settings.model.name
+
+
+def loss_of(prepared: PreparedImages) -> Any:
+    """Cross-entropy, weighted by class if that is wanted. ConfigError if it cannot be."""
+    settings = prepared.settings
+    if settings.data.class_weights != "balanced":
+        return settings.train.objective
+    if settings.augment.mixup or settings.augment.cutmix:
+        raise ConfigError(
+            "class weights and mixed images do not go together",
+            help='set data.class_weights = "none", or augment.mixup and augment.cutmix to 0',
+        )
+    weights = class_weights(prepared.parts[0].labels, len(prepared.preprocessor.classes))
+    return nn.CrossEntropyLoss(weight=tensor(weights))
+
+
+def divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
+    """Which images are for training, validation and test. DataError if they have no two classes,
+    or are too few."""
+    if len(images.classes) < 2:
+        only = f"one class, {images.classes[0]}" if images.classes else "no classes"
+        raise DataError(
+            f"the images of {images.name} have {only}",
+            help="give a folder with one folder for each of two classes or more, or an IDX file "
+            "beside its labels",
+        )
+    shares, rows, classes = data.split, len(images), images.labels
+    held = shares[1] / (shares[0] + shares[1])
+    if data.fold:
+        fold, folds = data.fold
+        return fold_rows(
+            rows, fold, folds, classes=classes, validation=held, seed=seed, unit="image"
+        )
+    if data.test:
+        shares = (1 - held, held, 0.0)
+    return split_rows(rows, classes=classes, fractions=shares, seed=seed, unit="image")
+
+
+def _noticed(images: Images, memory: int) -> list[Finding]:
+    found = []
+    if in_file(images.pixels):
+        text = "the pixels lie in a file and not in memory; it is removed at the end"
+        seen = f"{images.pixels.nbytes / 2**20:,.0f} MB, and data.memory is {memory} MB"
+        found.append(Finding("D312", "info", text, seen, f"data.memory={_enough(images)}"))
+    if copies := images.copies():
+        text = f"{copies} of {len(images)} images are exact copies of earlier ones"
+        seen = "a random split puts copies on both sides, which makes the test too easy"
+        found.append(
+            Finding("D310", "warning" if copies > 0.02 * len(images) else "info", text, seen)
+        )
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    few = [f"{images.classes[k]} ({counts[k]})" for k in np.flatnonzero(counts < FEW)]
+    if few:
+        text = "classes with very few images are hardly learned"
+        found.append(Finding("D111", "warning", text, ", ".join(few[:FEW])))
+    return found
+
+
+def _enough(images: Images) -> int:
+    """The ``data.memory`` with which these images would be held in memory."""
+    return 2 * -(-images.pixels.nbytes // 2**20)

@@ -1,0 +1,27 @@
+"""What runs on images say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...runs.modality import Words
+from ...unverified import table, text
+
+__all__ = ["words_for"]
+
+
+def words_for(facts: Mapping[str, Any]) -> Words:
+    """The words for a run, from what ``run.json`` holds."""
+    data, model = table(facts.get("data")), table(facts.get("model"))
+    details = [known for key in ("name", "images") if (known := text(model.get(key)))]
+    network = "a convolutional network" + (f" ({', '.join(details)})" if details else "")
+    return Words(
+        unit="image",
+        units="images",
+        source=f"{text(data.get('rows'))} images of {text(model.get('images'))}",
+        network=text(model.get("name")),
+        model=network,
+        new="photos",
+        labelled="labelled",
+    )

@@ -1,0 +1,100 @@
+"""Tables as a kind of data: what runs, reports and commands know of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ...data import BUNDLED, Preprocessor, Table
+from ...runs.modality import Batch, Draft, Modality, Words
+from ...runs.settings.arguments import COMMON
+from ...runs.settings.sources import Key
+from ...runs.task import Task
+from ...tasks import Binary, Multiclass, Regression
+from ...train import Scores
+from .checks import CHECKS
+from .draft import draft
+from .missing import missing_counts
+from .network import TableNet, build
+from .opening import completed, open_table
+from .options import OPTIONS, SOURCES
+from .predictor import TablePredictor
+from .prepare import OpenedTable, PreparedTable, goal_of, transform_of
+from .settings import Settings
+from .words import words_for
+
+__all__ = ["KIND", "TABLES", "Tables"]
+
+#: of a file's ending, of anything that is no file of another kind, of an array of two axes
+SURE, POSSIBLE, LIKELY = 1.0, 0.1, 0.5
+ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
+
+
+class Tables(Modality[Settings, TablePredictor]):
+    """Rows and columns: files, data frames, arrays, dicts of columns."""
+
+    name = "tables"
+    unmarked = True
+    settings = Settings
+    arguments: Mapping[str, Key] = {
+        **COMMON,
+        "target": ("data", "target"),
+        "query": ("data", "query"),
+        "task": ("data", "task"),
+        "columns": ("data", "columns"),
+        "missing": ("data", "missing"),
+        "layers": ("model", "layers"),
+        "dropout": ("model", "dropout"),
+        "weight_decay": ("train", "optimizer", "weight_decay"),
+    }
+    sources, options = SOURCES, OPTIONS
+    tasks: Mapping[str, type[Task]] = {t.name: t for t in (Binary, Multiclass, Regression)}
+    facts: ClassVar[Mapping[str, Any]] = {"model": {"layers": [int], "columns": int}}
+    checks: Sequence[Any] = CHECKS
+
+    def recognises(self, source: object) -> float:
+        if isinstance(source, Table):
+            return SURE
+        if isinstance(source, str | os.PathLike):
+            known = str(source) in BUNDLED or str(source).lower().endswith(ENDINGS)
+            return SURE if known else POSSIBLE
+        return LIKELY if len(getattr(source, "shape", ())) <= 2 else 0.0
+
+    def open(self, settings: Settings, source: object, folder: Path | None) -> OpenedTable:
+        origin = settings.data.path if source is None else source
+        table, known = open_table(origin, settings.data.query or None)
+        return OpenedTable(
+            table, known.path if known else origin, completed(settings, origin, table, known)
+        )
+
+    def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet:
+        return build(preprocessor, goal_of(preprocessor).outputs, settings.model)
+
+    def read_preprocessor(self, text: str, where: str) -> Preprocessor:
+        return Preprocessor.from_json(text, where)
+
+    def goal(self, preprocessor: Preprocessor) -> Task:
+        return goal_of(preprocessor)
+
+    def predictor(
+        self, model: TableNet, preprocessor: Preprocessor, settings: Settings, goal: Task,
+        **known: Any,
+    ) -> TablePredictor:  # fmt: skip
+        return TablePredictor(model, preprocessor, settings, goal, **known)
+
+    def describe(self, facts: Mapping[str, Any]) -> Words:
+        return words_for(facts)
+
+    def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
+        return transform_of(prepared.preprocessor, prepared.goal, prepared.settings.train)
+
+    def evaluation(self, prepared: PreparedTable, scores: Scores) -> dict[str, Any]:
+        return {"missing": missing_counts(prepared.preprocessor, prepared.parts.train.features)}
+
+    def draft(self, settings: Settings, output: Path) -> Draft[Settings]:
+        return draft(settings, output)
+
+
+KIND = TABLES = Tables()

@@ -1,0 +1,95 @@
+"""What tables add to the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import ConfigError
+from ...runs.option import Option, Options
+
+__all__ = ["OPTIONS", "SOURCES", "column_kinds", "missing_values"]
+
+SOURCES = (
+    "a table: csv, tsv, parquet or jsonl, plain or gzipped;",
+    "  bundled: heart, breast_cancer, diabetes",
+)
+COLUMN_KINDS = ("number", "boolean", "category", "datetime", "ignored")
+TASKS = ("binary", "multiclass", "regression")
+
+
+def missing_values(pairs: Sequence[str]) -> dict[str, list[str | int | float]] | None:
+    """``("chol=0", "sex=?,unknown")`` as ``{"chol": [0], "sex": ["?", "unknown"]}``."""
+    columns: dict[str, list[str | int | float]] = {}
+    for pair in pairs:
+        column, mark, values = pair.partition("=")
+        if not mark or not column or not values:
+            raise ConfigError(f"{pair!r} is not COLUMN=VALUE", where="--missing")
+        columns.setdefault(column, []).extend(_number_or_text(v) for v in values.split(","))
+    return columns or None
+
+
+def _number_or_text(text: str) -> str | int | float:
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
+def column_kinds(pairs: Sequence[str]) -> dict[str, str] | None:
+    """``("zip=category",)`` as ``{"zip": "category"}``."""
+    kinds = {}
+    for pair in pairs:
+        column, mark, kind = pair.rpartition("=")
+        if not mark or not column:
+            raise ConfigError(f"{pair!r} is not COLUMN=KIND", where="--column")
+        kinds[column] = kind
+    return kinds or None
+
+
+def layer_sizes(text: str) -> tuple[int, ...]:
+    """``64,64`` or ``64-64`` as a tuple; an empty text is no layer."""
+    if not text.strip():
+        return ()
+    try:
+        return tuple(int(part) for part in text.replace("-", ",").split(","))
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} is not a list of whole numbers such as 64,64", where="--layers"
+        ) from None
+
+
+TARGET = Option("target", "Column to predict.", "COLUMN")
+QUERY = Option("query", "SELECT that picks rows and columns; the table is called data.", "SQL")
+TASK = Option("task", "Override the task inferred from the target.", choices=TASKS)
+MISSING = Option(
+    "missing",
+    "Value that stands for missing data, such as chol=0. Can be repeated.",
+    "COLUMN=VALUE",
+    several=True,
+    read=missing_values,
+)
+COLUMN = Option(
+    "columns",
+    f"Override the kind of a column: {', '.join(COLUMN_KINDS)}. Can be repeated.",
+    "COLUMN=KIND",
+    flag="--column",
+    several=True,
+    read=column_kinds,
+)
+LAYERS = Option(
+    "layers", "Sizes of the hidden layers; '' for a linear model.", "N,N", read=layer_sizes
+)
+DROPOUT = Option("dropout", "Dropout probability.", "FLOAT", read=float)
+WEIGHT_DECAY = Option("weight_decay", "Weight decay.", "FLOAT", read=float)
+KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
+
+OPTIONS: Options = {
+    "train": (TARGET, QUERY, TASK, MISSING, COLUMN, LAYERS, DROPOUT, WEIGHT_DECAY),
+    "init": (TARGET, QUERY, TASK, MISSING),
+    "check": (TARGET, QUERY),
+    "find-lr": (TARGET, QUERY),
+    "predict": (KEEP, QUERY),
+    "eval": (QUERY,),
+}

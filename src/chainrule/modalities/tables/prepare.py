@@ -1,0 +1,194 @@
+"""A table that was opened, and what its settings make of it: rows divided, columns encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import data as tables
+from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, read_target
+from ...errors import ConfigError
+from ...frontend import Tensor
+from ...nn import functional as F
+from ...nn import mixup
+from ...runs.modality import Batch
+from ...runs.settings.training import TrainSettings
+from ...tasks import Binary, Multiclass, Regression, Task
+from .fingerprint import fingerprint_of
+from .network import inputs_of
+from .settings import Settings, TableDataSettings
+
+__all__ = ["OpenedTable", "PreparedTable", "arrays_of", "goal_of", "transform_of"]
+
+
+@dataclass(frozen=True)
+class OpenedTable:
+    """A table, and where it came from; ``settings`` name its target."""
+
+    table: Table
+    origin: object
+    settings: Settings
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return fingerprint_of(self.origin, self.table)
+
+    def training_rows(self) -> int:
+        return self.settings.data.training_rows(self.table.n_rows)
+
+    def divide(self, settings: Settings) -> None:
+        divide(self.table, settings.data.target, **_wanted(settings.data), seed=settings.seed)
+
+    def prepare(self, settings: Settings, folder: Path | None) -> PreparedTable:
+        """Schema, split, fitted preprocessing and arrays; those that do not fit into memory lie in
+        files of ``folder`` without a name."""
+        data = settings.data
+        parts = tables.prepare(
+            self.table, data.target, **_wanted(data), seed=settings.seed, folder=folder
+        )
+        task = parts.schema.task
+        assert task is not None  # a target was asked for
+        return PreparedTable(self, parts, settings.resolved(len(parts.train), task))
+
+
+def _wanted(data: TableDataSettings) -> dict[str, Any]:
+    """The settings as arguments of `prepare` and `divide`."""
+    kinds: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
+    return {
+        "task": data.wanted_task,
+        "kinds": kinds,
+        "missing": data.missing,
+        "ignore": [c for c, k in data.columns.items() if k == "ignored"],
+        "fractions": data.split,
+        "fold": (data.fold[0], data.fold[1]) if data.fold else None,
+    }
+
+
+def goal_of(preprocessor: Preprocessor) -> Task:
+    """What the target of a table asks for."""
+    task = preprocessor.schema.task
+    if task == "regression":
+        return Regression(preprocessor.target_mean, preprocessor.target_std)
+    kind = Binary if task == "binary" else Multiclass
+    return kind(preprocessor.classes)
+
+
+def arrays_of(part: PreparedRows) -> tuple[Any, Any]:
+    """Inputs and target of some rows, as a trainer takes them."""
+    return inputs_of(part.features), part.target
+
+
+@dataclass(frozen=True)
+class PreparedTable:
+    """``parts`` of the table's rows, encoded by what was fitted on the training rows."""
+
+    opened: OpenedTable
+    parts: tables.Prepared
+    settings: Settings
+
+    def with_settings(self, settings: Settings) -> PreparedTable:
+        return replace(self, settings=settings)
+
+    @property
+    def name(self) -> str:
+        """The table's name without folders and endings."""
+        return Path(self.opened.table.name).name.split(".")[0] or "table"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.parts.findings
+
+    @property
+    def preprocessor(self) -> Preprocessor:
+        return self.parts.pipeline
+
+    @cached_property
+    def goal(self) -> Task:
+        return goal_of(self.preprocessor)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.opened.fingerprint
+
+    @property
+    def train(self) -> tuple[Any, Any]:
+        return arrays_of(self.parts.train)
+
+    @property
+    def validation(self) -> tuple[Any, Any]:
+        return arrays_of(self.parts.val)
+
+    @property
+    def test(self) -> tuple[Any, Any]:
+        return arrays_of(self.parts.test)
+
+    @property
+    def truth(self) -> npt.NDArray[Any]:
+        """Read anew: what was encoded is rounded to float32."""
+        target = self.parts.schema.target
+        assert target is not None
+        known = {c: v for c, v in self.parts.schema.missing.items() if c == target.name}
+        rows, values = read_target(self.opened.table.with_missing(known), target)
+        return values[np.searchsorted(rows, self.parts.test.rows)]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        parts = self.parts
+        return {"train": len(parts.train), "validation": len(parts.val), "test": len(parts.test)}
+
+    def data_facts(self) -> dict[str, Any]:
+        table = self.opened.table
+        return {"rows": table.n_rows, "columns": len(table.columns)}
+
+    def model_facts(self) -> dict[str, Any]:
+        preprocessor = self.preprocessor
+        return {
+            "layers": list(self.settings.model.widths),
+            "columns": len({e.column for e in preprocessor.encoders}),
+            "inputs": len(preprocessor.names) + len(preprocessor.code_names),
+        }
+
+    @property
+    def model_name(self) -> str:
+        return "mlp" if self.settings.model.layers else "linear"
+
+
+def transform_of(
+    preprocessor: Preprocessor, goal: Task, chosen: TrainSettings
+) -> Callable[..., Batch] | None:
+    """What happens to a batch before it is trained: noise, smoothed labels, mixed rows.
+
+    ConfigError for rows that cannot be mixed.
+    """
+    kept, smoothing = chosen.regularization, chosen.label_smoothing
+    if not (kept.input_noise or kept.mixup or smoothing):
+        return None
+    if kept.mixup and preprocessor.code_names:
+        raise ConfigError(
+            "mixup mixes numbers, and the table has categories",
+            where=", ".join(preprocessor.code_names[:5]),
+            help="leave train.regularization.mixup at 0, or those columns out",
+        )
+    classes = goal.outputs if goal.outputs > 1 else 0
+
+    def transform(*batch: Tensor) -> Batch:
+        *inputs, target = batch
+        if kept.input_noise and preprocessor.names:
+            inputs[0] = F.gaussian_noise(inputs[0], kept.input_noise)
+        if classes and (smoothing or kept.mixup):
+            target = F.one_hot(target, classes).float()
+        if smoothing:
+            # Half of it for either of two classes: Szegedy et al. 2016, section 7.
+            target = target * (1 - smoothing) + smoothing / (classes or 2)
+        if kept.mixup:
+            mixed = mixup(inputs[0], target, kept.mixup)
+            return mixed.x, mixed.target
+        return (*inputs, target)
+
+    return transform

@@ -1,0 +1,37 @@
+"""What runs on tables say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...phrasing import listed
+from ...runs.modality import Words
+from ...unverified import items, table, text
+
+__all__ = ["words_for"]
+
+
+def words_for(facts: Mapping[str, Any]) -> Words:
+    """The words for a run, from what ``run.json`` holds."""
+    data, model = table(facts.get("data")), table(facts.get("model"))
+    layers = "-".join(text(width) for width in items(model.get("layers")))
+    return Words(
+        unit="row",
+        units="rows",
+        source=f"{text(data.get('rows'))} rows, {text(model.get('columns'))} columns",
+        network=f"mlp {layers}" if layers else "linear",
+        model=_network(model.get("layers")),
+        new="new.csv",
+        labelled="labelled.csv",
+    )
+
+
+def _network(widths: object) -> str:
+    """``a network with hidden layers of 64 and 64 units``."""
+    if not isinstance(widths, list):
+        return "a model"
+    if not widths:
+        return "a linear model"
+    kind = "a hidden layer" if len(widths) == 1 else "hidden layers"
+    return f"a network with {kind} of {listed([text(w) for w in widths])} units"

@@ -1,0 +1,75 @@
+"""Checks of the parts of any data: how the target is distributed, and how many examples judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..dry_run import PreparedRun
+from .result import Check, Status, check, noticed, some
+
+__all__ = ["split_sizes", "target_balance"]
+
+#: fewer examples than this judge by chance
+FEW_JUDGES = 30
+#: of all examples: a class with less is easily overlooked
+RARE = 0.05
+#: standard deviations from the mean
+FAR = 10.0
+
+
+def target_balance(run: PreparedRun[Any]) -> Check:
+    """How the classes are distributed, or where the numbers that are predicted lie."""
+    prepared = run.prepared
+    parts = (prepared.train, prepared.validation, prepared.test)
+    target = np.concatenate([part[1] for part in parts])
+    labels = [str(label) for label in prepared.goal.labels]
+    return _classes(run, target, labels) if labels else _range(run, target)
+
+
+def _classes(run: PreparedRun[Any], codes: npt.NDArray[Any], labels: list[str]) -> Check:
+    counts = np.bincount(codes, minlength=len(labels))
+    order = np.argsort(-counts, kind="stable")
+    listed = ", ".join(f"{labels[i]} {counts[i] / len(codes):.1%}" for i in order[:6])
+    more = f" and {len(labels) - 6} more" if len(labels) > 6 else ""
+    rare = [labels[i] for i in order if counts[i] < RARE * min(1.0, 2 / len(labels)) * len(codes)]
+    advice = []
+    if rare:
+        more_of = f"{some(rare)} hardly counts in it; gather more such {run.words.units}"
+        advice = [f"do not judge by accuracy alone: {more_of}"]
+    told = noticed(run.prepared.findings, "D111")
+    balance = {label: int(n) for label, n in zip(labels, counts, strict=True)}
+    status: Status = "warning" if rare else "ok"
+    return check("target", status, listed + more, advice, told, {"counts": balance})
+
+
+def _range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
+    values = run.prepared.goal.truth(target)
+    trained = run.prepared.goal.truth(run.prepared.train[1])
+    mean, deviation = float(np.mean(trained)), float(np.std(trained))
+    far = int(np.sum(np.abs(values - mean) > FAR * deviation))
+    evidence = (
+        f"from {values.min():.4g} to {values.max():.4g}, mean {mean:.4g}, standard deviation "
+        f"{deviation:.4g}"
+    )
+    advice = []
+    if far:
+        units = run.words.units
+        evidence += f"; {far} {units} lie more than {FAR:g} standard deviations from the mean"
+        advice = ["correct these values, or use a loss that minds them less: train.loss=huber"]
+    return check("target", "warning" if far else "ok", evidence, advice, facts={"far": far})
+
+
+def split_sizes(run: PreparedRun[Any]) -> Check:
+    """Examples to learn from, and examples to judge by."""
+    sizes, units = run.prepared.sizes, run.words.units
+    few = [name for name in ("validation", "test") if sizes[name] < FEW_JUDGES]
+    evidence = ", ".join(f"{n} {name}" for name, n in sizes.items())
+    advice = []
+    if few:
+        evidence += f"; below {FEW_JUDGES} {units}, chance decides the metrics"
+        advice = [f"judge by all {units}: chainrule train ... --folds 5, with several --seeds"]
+    told = noticed(run.prepared.findings, "D112")
+    return check("split", "warning" if few else "ok", evidence, advice, told, sizes)

@@ -1,0 +1,35 @@
+"""Options that kinds of data add to commands. Nothing of weight is imported: help must be quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Option", "Options"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option that a kind of data adds to commands, such as ``--target COLUMN``.
+
+    ``argument`` is what it sets; ``flag`` is there if it is not called so. ``read`` makes a value
+    of its text, or of all texts if it may be given ``several`` times; it raises ConfigError.
+    """
+
+    argument: str
+    help: str
+    metavar: str = ""
+    flag: str = ""
+    several: bool = False
+    choices: tuple[str, ...] = ()
+    read: Callable[[Any], Any] | None = None
+
+    @property
+    def spelling(self) -> str:
+        """``--time-limit``."""
+        return self.flag or "--" + self.argument.replace("_", "-")
+
+
+#: by the name of the command
+Options = Mapping[str, tuple[Option, ...]]

@@ -1,0 +1,134 @@
+"""Classes: two of them in one output, or one output for each."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..phrasing import interval, listed, percent, quoted
+from ..runs.task import Array, Task
+from ..train import Scores, metrics
+from ..unverified import number
+from .evaluation import confusion
+from .wording import NOTHING_LEARNED
+
+__all__ = ["Binary", "Multiclass"]
+
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """``classes`` in the order of their codes; labels come back in the type that they have here."""
+
+    classes: tuple[Label, ...]
+
+    monitored: ClassVar[str] = "accuracy"
+    guess: ClassVar[str] = "always the same guess"
+    baseline_name: ClassVar[str] = "constant guess"
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        return self.classes
+
+    def truth(self, target: Array) -> Array:
+        return target
+
+    def decode(self, scores: Scores) -> Array:
+        named = isinstance(self.classes[0], str)
+        labels = np.array(self.classes, object) if named else np.array(self.classes)
+        return np.asarray(labels[scores.labels.reshape(len(scores.outputs))])
+
+    def judge(self, truth: Array, scores: Scores) -> dict[str, float]:
+        codes = truth.astype(np.int32)
+        return {name: metrics.METRICS[name](codes, scores) for name in self.metrics}
+
+    def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
+        """Metrics of giving every example the training set's share of each class."""
+        counts = np.bincount(trained.astype(np.int64), minlength=len(self.classes))
+        return self.judge(truth, self._constant(counts / len(trained), len(truth)))
+
+    @abstractmethod
+    def _constant(self, shares: npt.NDArray[np.float64], rows: int) -> Scores:
+        """Outputs that say the same for each of ``rows`` examples."""
+
+    def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
+        predicted = scores.labels.reshape(len(truth)).astype(np.int64)
+        return confusion(truth.astype(np.int64), predicted, [_text(c) for c in self.classes])
+
+    def untrained(self, loss: str) -> str:
+        return f"with equal chances for {len(self.classes)} classes ln {len(self.classes)} ="
+
+    @classmethod
+    def aim(cls, target: str, labels: Sequence[str]) -> str:
+        if not labels:
+            return f"predict {quoted(target)}"
+        return f"tell whether {quoted(target)} is {listed([quoted(c) for c in labels], 'or')}"
+
+    @classmethod
+    def result(
+        cls, start: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], tested: int | None
+    ) -> str:
+        """How often the model is right, how sure that is, and how often a constant guess is."""
+        value, guess = number(metrics.get("accuracy")), number(baseline.get("accuracy"))
+        if value is None:
+            return ""
+        words = f"{start}, it is right {percent(value)} of the time"
+        if tested and 0 <= value <= 1:
+            low, high = interval(value, tested)
+            words += f" (95% confidence interval {100 * low:.0f} to {100 * high:.0f}%)"
+        if guess is None:
+            return f"{words}."
+        often = f"{percent(guess)} of the time"
+        words += f"; always guessing the most frequent class would be right {often}."
+        return words if value > guess else f"{words} {NOTHING_LEARNED}"
+
+
+@dataclass(frozen=True)
+class Binary(Classification):
+    """Two classes in one output, the logit of the second."""
+
+    name: ClassVar[str] = "binary"
+    losses: ClassVar[tuple[str, ...]] = ("bce_with_logits",)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc", "log_loss")
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
+        second = scores.probabilities
+        return np.concatenate([1 - second, second], axis=1)
+
+    def _constant(self, shares: npt.NDArray[np.float64], rows: int) -> Scores:
+        # Exactly one half is no majority; Scores calls class 1 only what is above.
+        return Scores(np.full((rows, 1), shares[1]), "probability")
+
+
+@dataclass(frozen=True)
+class Multiclass(Classification):
+    """One output for each class, a logit."""
+
+    name: ClassVar[str] = "multiclass"
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "roc_auc", "log_loss")
+
+    @property
+    def outputs(self) -> int:
+        return len(self.classes)
+
+    def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
+        return scores.probabilities
+
+    def _constant(self, shares: npt.NDArray[np.float64], rows: int) -> Scores:
+        with np.errstate(divide="ignore"):
+            return Scores(np.tile(np.log(shares), (rows, 1)), "exp")
+
+
+def _text(label: Label) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)

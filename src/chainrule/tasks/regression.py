@@ -1,0 +1,84 @@
+"""Numbers: one output, which is standardised while the network learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..phrasing import percent, quoted, shown
+from ..runs.task import Array, Task
+from ..train import Scores, metrics
+from ..unverified import number
+from .evaluation import residuals
+from .wording import NOTHING_LEARNED
+
+__all__ = ["Regression"]
+
+
+@dataclass(frozen=True)
+class Regression(Task):
+    """``mean`` and ``std`` are those of the training target: an output z means z * std + mean."""
+
+    mean: float
+    std: float
+
+    name: ClassVar[str] = "regression"
+    losses: ClassVar[tuple[str, ...]] = ("mse", "l1", "huber", "smooth_l1")
+    metrics: ClassVar[tuple[str, ...]] = ("r2", "mae", "rmse")
+    monitored: ClassVar[str] = "r2"
+    guess: ClassVar[str] = "always the mean"
+    baseline_name: ClassVar[str] = "predicting the mean"
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    def truth(self, target: Array) -> Array:
+        return np.asarray(target.astype(np.float64) * self.std + self.mean)
+
+    def decode(self, scores: Scores) -> Array:
+        return self.truth(scores.values[:, 0])
+
+    def judge(self, truth: Array, scores: Scores) -> dict[str, float]:
+        return self._metrics(truth, self.decode(scores))
+
+    def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
+        """Metrics of always predicting the mean of the training target."""
+        return self._metrics(truth, np.full(len(truth), self.mean))
+
+    def _metrics(self, truth: Array, predicted: Array) -> dict[str, float]:
+        return {name: float(metrics.METRICS[name].function(np.asarray(truth), predicted))
+                for name in self.metrics}  # fmt: skip
+
+    def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
+        return residuals(truth, self.decode(scores))
+
+    def untrained(self, loss: str) -> str:
+        spread = " (the variance of the target, which is standardised)" if loss == "mse" else ""
+        return f"with the mean as its guess{spread}"
+
+    @classmethod
+    def aim(cls, target: str, labels: Sequence[str]) -> str:
+        return f"predict {quoted(target)}"
+
+    @classmethod
+    def result(
+        cls, start: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], tested: int | None
+    ) -> str:
+        """How far off predictions are, how far off the mean is, and how much is explained."""
+        error, guess = number(metrics.get("mae")), number(baseline.get("mae"))
+        if error is None:
+            return ""
+        words = f"{start}, its predictions are off by {shown(error)} on average"
+        if guess is not None:
+            words += f"; always predicting the mean would be off by {shown(guess)}"
+        words += "."
+        explained = number(metrics.get("r2"))
+        if guess is not None and error >= guess:
+            return f"{words} {NOTHING_LEARNED}"
+        if explained is not None and explained > 0:
+            words += f" It explains {percent(explained)} of the variance."
+        return words
