@@ -134,6 +134,8 @@ def judged(way: str, run: Callable[[], str]) -> Outcome:
         if kind == "VerifyError":
             return Outcome(Verdict.INTERNAL, way, f"{kind}: {error.what}")
         return Outcome(Verdict.REFUSED, way, f"{kind}: {error.what}")
+    except MarkedError as error:
+        return Outcome(Verdict.WRONG, way, str(error), marked=True)
     except UnknownArgumentError as error:
         return Outcome(Verdict.REFUSED, way, f"argument not known: {error}")
     except Exception as error:
@@ -146,6 +148,10 @@ def by_design(outcome: Outcome, known: Difference | None) -> Outcome:
     if known is None or outcome.verdict is not Verdict.EQUAL:
         return outcome
     return Outcome(Verdict.DESIGN, outcome.way, known.why)
+
+
+class MarkedError(Exception):
+    """Numbers differ, and there is a NaN among them; the message says how they differ."""
 
 
 class UnknownArgumentError(Exception):
@@ -222,15 +228,24 @@ def compiled(function: Function, arguments: Arguments, expected: Expected) -> st
     arrays = [cr.tensor(a) for a in arguments.arrays()]
     bound(function, *arguments.for_ours(arrays))
     outputs, grads = step(arrays, expected.cotangents)
-    found = compared([_ours(y) for y in outputs], expected.values, expected.exact, "value")
-    mine = [_ours(g) for g in grads]
-    return found or compared(
-        mine, expected.grads, expected.exact_grads, "gradient", expected.scales
-    )
+    return compared_all([_ours(y) for y in outputs], [_ours(g) for g in grads], expected)
 
 
 def _ours(y: Any) -> Array:
     return y.numpy() if isinstance(y, cr.Tensor) else np.asarray(y)
+
+
+def compared_all(values: Sequence[Array], grads: Sequence[Array], expected: Expected) -> str:
+    """How values or else gradients differ; empty if none do.
+
+    Raises MarkedError instead if a value is NaN.
+    """
+    how = compared(values, expected.values, expected.exact, "value") or compared(
+        grads, expected.grads, expected.exact_grads, "gradient", expected.scales
+    )
+    if how and any(y.dtype.kind == "f" and np.isnan(y).any() for y in values):
+        raise MarkedError(how)
+    return how
 
 
 def compared(

@@ -12,7 +12,7 @@ import torch
 from torch.testing._internal.common_modules import module_db
 
 import chainrule as cr
-from benchmarks.parity.compare import Expected, bound, compared, expect, judged
+from benchmarks.parity.compare import Expected, bound, compared_all, expect, judged
 from benchmarks.parity.effort import Effort
 from benchmarks.parity.samples import Arguments, array_of, tensors_in
 from benchmarks.parity.verdict import Array, Outcome, Result
@@ -69,11 +69,14 @@ def judge(
 
     theirs_state = {n: array_of(t) for n, t in theirs.state_dict().items()}
     expected = expect(call, arguments, rng)
+    outcomes = {}
     for way in ("eager", "compiled"):
         run = functools.partial(
             _run, module, theirs_state, theirs.training, constructor, arguments, expected, way
         )
-        yield judged(way, run)
+        outcomes[way] = judged(way, run)
+    yield outcomes["eager"]
+    yield outcomes["compiled"].beside(outcomes["eager"])
 
 
 def _run(
@@ -104,15 +107,12 @@ def _run(
     outputs = (cr.compile(keep_grads=True)(step) if way == "compiled" else step)()
     kept = dict(model.named_buffers())
     values = [y.numpy() for y in (*outputs, *(kept[name] for name in buffers))]
-    found = compared(values, expected.values, expected.exact, "value")
-    if found:
-        return found
     grads = [leaves[i].grad for i in expected.wanted]
     arrays = [
         np.zeros(leaves[i].shape, np.float32) if g is None else g.numpy()
         for i, g in zip(expected.wanted, grads, strict=True)
     ]
-    return compared(arrays, expected.grads, expected.exact_grads, "gradient", expected.scales)
+    return compared_all(values, arrays, expected)
 
 
 def _made(module: Any, constructor: Arguments, training: bool) -> Any:

@@ -86,9 +86,10 @@ def judge(
         if way.method:
             return  # in place or as an operator PyTorch does not take this sample
         raise
-    for label, run in (("eager", eager), ("compiled", compiled)):
-        check = functools.partial(run, way.ours, arguments, expected)
-        yield by_design(judged(f"{way.name} {label}", check), known)
+    first = judged(f"{way.name} eager", functools.partial(eager, way.ours, arguments, expected))
+    check = functools.partial(compiled, way.ours, arguments, expected)
+    for outcome in (first, judged(f"{way.name} compiled", check).beside(first)):
+        yield by_design(outcome, known)
 
 
 def _certain(arguments: Arguments) -> bool:

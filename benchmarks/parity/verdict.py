@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -28,11 +28,23 @@ RANKS = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, in what way it came about, and what there is to say."""
+    """A verdict, in what way it came about, and what there is to say.
+
+    ``marked``: whether there is a NaN among the values, with which a compiled program answers to
+    data that it may not refuse, because it does not look at it.
+    """
 
     verdict: Verdict
     way: str = ""
     detail: str = ""
+    marked: bool = False
+
+    def beside(self, eager: Outcome) -> Outcome:
+        """The outcome of a program: refused, if eager code refuses the data that it marks."""
+        refused = eager.verdict is Verdict.REFUSED and eager.detail.startswith("DataError")
+        if refused and self.marked and self.verdict is Verdict.WRONG:
+            return replace(self, verdict=Verdict.REFUSED, detail=eager.detail)
+        return self
 
 
 @dataclass(frozen=True)
