@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.ir.graph import Graph, Location, Node, constant, full
-from chainrule.ir.types import Array, DType, Shape, boolean, f32, f64, i32, u8, u32
+from chainrule.ir.types import Array, DType, Shape, boolean, f32, f64, i16, i32, u8, u32
 
 SIZES = (1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100)
 MOST_ELEMENTS = 6400
@@ -176,7 +176,7 @@ def two(grower: Grower, dtype: DType, exact: bool = False) -> tuple[Node, Node]:
 
 
 def any_number(grower: Grower) -> DType:
-    return (f32, f32, f32, i32, u32, u8)[int(grower.rng.integers(6))]
+    return (f32, f32, f32, i32, i16, u32, u8)[int(grower.rng.integers(7))]
 
 
 def make_unary(op: Callable[[Node], Node]) -> Maker:
@@ -193,7 +193,7 @@ def make_comparison(op: Callable[[Node, Node], Node]) -> Maker:
 
 def make_bits(op: Callable[[Node, Node], Node]) -> Maker:
     def make(grower: Grower) -> Node:
-        return op(*two(grower, (boolean, i32, u32, u8)[int(grower.rng.integers(4))]))
+        return op(*two(grower, (boolean, i32, i16, u32, u8)[int(grower.rng.integers(5))]))
 
     return make
 
@@ -217,8 +217,8 @@ def make_pow(grower: Grower) -> Node:
 
 
 def make_cast(grower: Grower) -> Node:
-    source = (f32, i32, u32, u8, boolean)[int(grower.rng.integers(5))]
-    target = (f32, i32, u32, u8, boolean)[int(grower.rng.integers(5))]
+    source = (f32, i32, i16, u32, u8, boolean)[int(grower.rng.integers(6))]
+    target = (f32, i32, i16, u32, u8, boolean)[int(grower.rng.integers(6))]
     if source is u32 and target is f32:
         source = u8  # random bits would be large numbers
     return ops.cast(grower.pick(source, exact=True), dtype=target)

@@ -24,7 +24,8 @@ from chainrule.schedule.nest import (
 )
 
 EXTENTS = (1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100)
-F32, I32, U32, U8, BOOL = DType.f32, DType.i32, DType.u32, DType.u8, DType.bool
+F32, BOOL = DType.f32, DType.bool
+I32, I16, U32, U8 = DType.i32, DType.i16, DType.u32, DType.u8
 UNARY = ("neg", "exp", "log", "log1p", "tanh", "erf", "sqrt")
 
 
@@ -50,7 +51,7 @@ class Maker:
             return x
         if dtype is BOOL:
             return rng.random(size) < 0.5
-        low, high = (-1000, 1000) if dtype is I32 else (0, 256)
+        low, high = (-1000, 1000) if dtype in (I32, I16) else (0, 256)
         return rng.integers(low, high, size).astype(dtype.numpy)
 
     def access(self, dims: tuple[int, ...], dtype: DType, *, injective: bool = False) -> Access:
@@ -118,11 +119,11 @@ class Maker:
         if choice < 0.15:
             return Apply(dtype, "select", (part(BOOL), part(dtype), part(dtype)))
         if choice < 0.3:
-            source = self.pick([F32, I32, U32, U8, BOOL])
+            source = self.pick([F32, I32, I16, U32, U8, BOOL])
             return Apply(dtype, "cast", (part(source),)) if source is not dtype else part(dtype)
         if dtype is BOOL:
             if choice < 0.6:
-                source = self.pick([F32, I32, U32, U8])
+                source = self.pick([F32, I32, I16, U32, U8])
                 return Apply(BOOL, self.pick(["lt", "le", "eq"]), (part(source), part(source)))
             if choice < 0.7:
                 return Apply(BOOL, "not", (part(BOOL),))
@@ -155,7 +156,7 @@ class Maker:
         """One or two stores of values over the given dims, made of one of ``accs`` accumulators."""
         found = []
         for _ in range(int(self.rng.integers(1, 3))):
-            dtype = self.pick([F32, F32, F32, I32, U32, U8, BOOL])
+            dtype = self.pick([F32, F32, F32, I32, I16, U32, U8, BOOL])
             if acc is None:
                 value = self.expr(dims, ndim, dtype, int(self.rng.integers(1, 4)))
             else:
@@ -177,7 +178,7 @@ class Maker:
         """A reduction over trailing dims, in lanes or in order."""
         dims = self.dims(1, 4)
         parallel = int(self.rng.integers(len(dims)))
-        dtype = self.pick([F32, F32, F32, I32, U32, U8])
+        dtype = self.pick([F32, F32, F32, I32, I16, U32, U8])
         first, *more = (
             Reduce(
                 self.pick(["sum", "max"]),
@@ -196,7 +197,7 @@ class Maker:
     def scatter_nest(self) -> Nest:
         """Additions to rows chosen by an index, some out of range."""
         dims = self.dims(1, 3)
-        dtype = self.pick([F32, I32])
+        dtype = self.pick([F32, I32, I16])
         moving = int(self.rng.integers(len(dims)))
         rest = tuple(n for d, n in enumerate(dims) if d != moving)
         row = self.access(rest, dtype, injective=True)

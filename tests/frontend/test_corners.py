@@ -107,6 +107,9 @@ def test_whole_numbers_to_whole_powers_are_whole() -> None:
     wanted = [pow(3, 255, 256), pow(255, 200, 256)]
     assert both(lambda a, b: a**b, small, byte).tolist() == wanted
     assert both(lambda b: 2**b, np.arange(4, dtype=np.int32)).tolist() == [1, 2, 4, 8]
+    short = np.array([-3, 7, -1, 1, 5], np.int16)
+    powers = both(lambda a, b: a**b, short, np.array([5, 13, -3, -2, -1], np.int16))
+    assert powers.tolist() == [-243, np.array(7**13).astype(np.int16), -1, 1, 0]
 
 
 def test_derivatives_of_powers_at_zero() -> None:
@@ -172,6 +175,11 @@ def test_reductions_of_bools_and_bytes() -> None:
     byte = np.array([[200, 100], [1, 2]], np.uint8)
     assert both(lambda t: t.prod(1), byte).tolist() == [20000, 2]
     assert both(lambda t: ~t, byte).tolist() == [[55, 155], [254, 253]]
+    short = np.array([[30000, -30000], [30000, 3]], np.int16)
+    assert both(lambda t: t.sum(0), short).tolist() == [60000, -29997]
+    assert both(lambda t: t.amax(1), short).tolist() == [30000, 30000]
+    assert both(lambda t: t.amin(1), short).tolist() == [-30000, 3]
+    assert both(lambda t: ~t, short).tolist() == (~short).tolist()
     large = np.array([3, 2**32 - 1, 0], np.uint32)
     assert both(lambda t: t.argmin(), large) == 2
     assert both(lambda t: t.argmax(), large) == 1

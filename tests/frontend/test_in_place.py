@@ -33,12 +33,15 @@ OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]
 NUMBERS: dict[str, Any] = {
     "bool": np.array([True, False, True]),
     "u8": np.array([1, 2, 3], np.uint8),
+    "i16": np.array([1, 2, 3], np.int16),
     "u32": np.array([1, 2, 3], np.uint32),
     "i32": np.array([1, 2, 3], np.int32),
     "f32": np.array([1.5, 2.5, 0.5], np.float32),
 }
 OTHERS = {**NUMBERS, "True": True, "2": 2, "0.7": 0.7, "NumPy's 0.7": np.float32(0.7)}
-KINDS = {DType.bool: 0, DType.u8: 1, DType.u32: 1, DType.i32: 1, DType.f32: 2}
+KINDS = {DType.bool: 0, DType.f32: 2} | dict.fromkeys(
+    (DType.u8, DType.i16, DType.u32, DType.i32), 1
+)
 
 
 @pytest.mark.parametrize("mine", NUMBERS)

@@ -67,6 +67,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "NaN for whole": (lambda t: t.int().fill_(np.nan), cr.DTypeError, "nan does not fit"),
     "huge": (lambda t: t + 10**400, cr.DTypeError, "does not fit into f32"),
     "large byte": (lambda _: cr.full((2,), 300, "uint8"), cr.DTypeError, "300 does not fit"),
+    "large short": (lambda _: cr.full((2,), 2**15, "int16"), cr.DTypeError, "32768 does not fit"),
     "row without end": (lambda _: cr.arange(0, 5, 0), cr.ConfigError, "is not a valid range"),
     "row of -1": (lambda _: cr.linspace(0, 1, -1), cr.ConfigError, "is not a valid range"),
     "negative eye": (lambda _: cr.eye(-1), cr.ShapeError, "invalid shape"),

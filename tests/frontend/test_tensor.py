@@ -91,6 +91,7 @@ def test_extremes_with_nan_and_ties() -> None:
     assert whole.amin(1).tolist() == [-5]
     assert whole.argmin(1).tolist() == [1]
     assert cr.tensor(np.array([7, 9], np.uint8)).amin().item() == 7
+    assert cr.tensor(np.array([7, -9], np.int16)).amin().item() == -9
 
 
 def test_dtypes() -> None:
@@ -101,6 +102,12 @@ def test_dtypes() -> None:
     assert (flags + 1).tolist() == [2, 1]
     assert (flags + flags).tolist() == [2, 0]
     assert (cr.tensor(np.array([1], np.uint8)) + whole).dtype is DType.i32
+    short = cr.tensor(np.array([-300, 300], np.int16))
+    assert short.dtype is (short + np.array([200, 1], np.uint8)).dtype is DType.i16
+    assert (short + whole).dtype is DType.i32
+    assert (short.float() / 2).tolist() == [-150.0, 150.0]
+    assert (short * 200).tolist() == [5536, -5536]  # it wraps, as in NumPy and PyTorch
+    assert (short * short).sum().item() == 48928
     assert cr.tensor(np.array([1.0])).dtype is DType.f32
     assert flags.sum().dtype is DType.i32
     assert cr.tensor(0.1, dtype="float64").dtype is DType.f64
@@ -123,6 +130,8 @@ def test_dtypes_that_a_function_keeps(compiled: bool) -> None:
         (lambda t, m: t.masked_fill(m, True), (whole, flags), [1, 8], DType.i32),
         (F.relu6, (whole,), [0, 6], DType.i32),
         (F.relu6, (bytes_,), [3, 6], DType.u8),
+        (F.relu6, (whole.astype(np.int16),), [0, 6], DType.i16),
+        (lambda t: abs(t), (whole.astype(np.int16),), [3, 8], DType.i16),
     ]
     for function, arrays, wanted, dtype in kept:
         run = cr.compile(function) if compiled else function

@@ -69,7 +69,8 @@ def test_a_strided_view_becomes_dense() -> None:
 
 def test_narrowing() -> None:
     assert narrowed(np.array([1.5])).dtype == np.float32
-    assert narrowed(np.array([1], np.int16)).dtype == np.int32
+    assert narrowed(np.array([1], np.int16)).dtype == np.int16
+    assert narrowed(np.array([1], np.int8)).dtype == np.int32
     assert narrowed(np.array([2**32 - 1], np.uint64)).dtype == np.uint32
     big_endian = np.array([1.0, 2.0], ">f4")
     assert narrowed(big_endian).dtype == np.dtype("float32")

@@ -57,6 +57,7 @@ AWKWARD: list[Array] = [
     np.array([], np.float32),
     np.zeros((0, 3), np.int32),
     np.array([[-(2**31), 2**31 - 1]], np.int32),
+    np.array([-(2**15), 2**15 - 1], np.int16),
     np.array([2**32 - 1], np.uint32),
     np.array(True),
     np.arange(100, dtype=np.uint8).reshape(4, 25),

@@ -13,7 +13,7 @@ from chainrule import ops
 from chainrule.errors import ChainruleError, DTypeError, ShapeError, VerifyError
 from chainrule.ir.graph import Location, Node, at
 from chainrule.ir.primitive import Primitive, primitives
-from chainrule.ir.types import Array, DType, boolean, f32, f64, i32, u8, u32
+from chainrule.ir.types import Array, DType, boolean, f32, f64, i16, i32, u8, u32
 from gradients import variable
 
 
@@ -42,6 +42,10 @@ def whole(*values: Any) -> Array:
     return np.array(values, np.int32)
 
 
+def short(*values: Any) -> Array:
+    return np.array(values, np.int16)
+
+
 def unsigned(*values: Any) -> Array:
     return np.array(values, np.uint32)
 
@@ -60,6 +64,10 @@ CASES: list[tuple[Primitive, list[Array], dict[str, Any], Any]] = [
     (ops.cast, [real(1.9, -1.9, NAN, 3e9)], {"dtype": i32}, [1, -1, 0, 2**31 - 1]),
     (ops.cast, [real(-1, 255.5, 256)], {"dtype": u8}, [0, 255, 255]),
     (ops.cast, [whole(-1, 257)], {"dtype": u8}, [255, 1]),
+    (ops.cast, [real(-4e4, 4e4, -1.5)], {"dtype": i16}, [-(2**15), 2**15 - 1, -1]),
+    (ops.cast, [whole(2**15, -1)], {"dtype": i16}, [-(2**15), -1]),
+    (ops.cast, [short(-1, 7)], {"dtype": u32}, [2**32 - 1, 7]),
+    (ops.cast, [short(-300, 7)], {"dtype": f32}, [-300, 7]),
     (ops.cast, [real(0, 0.1, -2, NAN)], {"dtype": boolean}, [False, True, True, True]),
     (ops.cast, [np.array([True, False])], {"dtype": f32}, [1, 0]),
     (ops.add, [whole(2**31 - 1), whole(1)], {}, [-(2**31)]),

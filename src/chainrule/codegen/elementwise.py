@@ -18,12 +18,13 @@ REGISTER = {
     DType.f32: "float",
     DType.f64: "double",
     DType.i32: "i32",
+    DType.i16: "i16",
     DType.u32: "i32",
     DType.u8: "i8",
     DType.bool: "i1",
 }
 MEMORY = {**REGISTER, DType.bool: "i8"}
-SIGNED = (DType.i32,)
+SIGNED = (DType.i32, DType.i16)
 #: instructions of the operations that take many, roughly
 INSTRUCTIONS = {
     "exp": 14, "log": 18, "log1p": 26, "tanh": 26, "erf": 30, "pow": 160, "rng_bits": 110,
@@ -98,8 +99,9 @@ def cast(b: Builder, x: Value, source: DType, to: DType) -> Value:
         return b.convert("sitofp" if source in SIGNED else "uitofp", x, scalar)
     if source.itemsize == to.itemsize and source is not DType.bool:
         return x
-    narrower = to.itemsize < source.itemsize
-    return b.convert("trunc" if narrower else "zext", x, scalar)
+    if to.itemsize < source.itemsize:
+        return b.convert("trunc", x, scalar)
+    return b.convert("sext" if source in SIGNED else "zext", x, scalar)
 
 
 def _from_real(b: Builder, x: Value, source: DType, to: DType) -> Value:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..ir.types import DType
 from ..schedule.nest import LANES
 from .builder import Builder
-from .elementwise import SIGNED, maximum
+from .elementwise import maximum
 from .values import Value, const, lane_mask
 
 
@@ -17,7 +19,7 @@ def identity(op: str, dtype: DType, type_: str) -> Value:
         return const(type_, 0)
     if dtype.is_float:
         return const(type_, -math.inf)
-    return const(type_, -(2**31) if dtype in SIGNED else 0)
+    return const(type_, int(np.iinfo(dtype.numpy).min))
 
 
 def combine(b: Builder, op: str, dtype: DType, a: Value, x: Value) -> Value:

@@ -100,7 +100,6 @@ _NARROWER: dict[str, DType] = {
     "float16": DType.f32,
     "float64": DType.f32,
     "int8": DType.i32,
-    "int16": DType.i32,
     "uint16": DType.i32,
     "int64": DType.i32,
     "uint64": DType.u32,
@@ -114,7 +113,8 @@ def target_dtype(dtype: np.dtype[Any]) -> DType:
 
 
 def narrowed(array: Array) -> Array:
-    """``array`` in a dtype of the engine: real numbers become f32, whole numbers 32 bits.
+    """``array`` in a dtype of the engine: real numbers become f32, whole numbers
+    32 bits; int16, uint8 and bool stay.
 
     Raises `DataError` where an integer does not fit. Real 0-d double precision is narrowed too.
     """

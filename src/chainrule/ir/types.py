@@ -41,6 +41,7 @@ class DType(Enum):
     f32 = "f32"
     f64 = "f64"
     i32 = "i32"
+    i16 = "i16"
     u32 = "u32"
     u8 = "u8"
     bool = "bool"
@@ -71,7 +72,8 @@ class DType(Enum):
         if ours is None:
             raise DTypeError(
                 f"dtype {known} is not supported",
-                help="use float32, int32, uint32, uint8 or bool; convert with array.astype(...)",
+                help="use float32, int32, int16, uint32, uint8 or bool; convert with "
+                "array.astype(...)",
             )
         return ours
 
@@ -83,11 +85,13 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.f32: np.dtype(np.float32),
     DType.f64: np.dtype(np.float64),
     DType.i32: np.dtype(np.int32),
+    DType.i16: np.dtype(np.int16),
     DType.u32: np.dtype(np.uint32),
     DType.u8: np.dtype(np.uint8),
     DType.bool: np.dtype(np.bool_),
 }
 _FROM_NUMPY: dict[object, DType] = {v: k for k, v in _NUMPY.items()}
 
-f32, f64, i32, u32, u8 = DType.f32, DType.f64, DType.i32, DType.u32, DType.u8
+f32, f64 = DType.f32, DType.f64
+i32, i16, u32, u8 = DType.i32, DType.i16, DType.u32, DType.u8
 boolean = DType.bool

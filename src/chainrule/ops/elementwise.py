@@ -132,7 +132,7 @@ def cast_samples(rng: np.random.Generator) -> Iterator[Sample]:
         for target in DType:
             yield Sample((draw(rng, (3, 17), source, -300, 300),), {"dtype": target})
     edges = np.array([np.nan, np.inf, -np.inf, 3e9, -3e9, 0.99, -0.99], np.float32)
-    for target in (DType.i32, DType.u32, DType.u8, DType.bool):
+    for target in (*INTEGERS, DType.bool):
         yield Sample((edges,), {"dtype": target})
 
 
@@ -208,12 +208,12 @@ def ordered_samples(rng: np.random.Generator) -> Iterator[Sample]:
     for shape in SHAPES:
         a = apart(rng, (2, *shape))
         yield Sample((a[0], a[1]))
-    yield from uniform((-2, 2), (-2, 2), dtypes=(DType.i32, DType.u32, DType.u8))(rng)
+    yield from uniform((-2, 2), (-2, 2), dtypes=INTEGERS)(rng)
     edges = np.array([np.nan, 1.0, np.nan, 0.0, -0.0, np.inf, -np.inf], np.float32)
     yield Sample((edges, edges[[1, 0, 2, 4, 3, 6, 5]].copy()), wrt=())
 
 
-NUMERIC = (DType.f32, DType.i32, DType.u32, DType.u8)
+NUMERIC = (DType.f32, *INTEGERS)
 add = binary(
     "add",
     NUMBERS,
@@ -235,7 +235,7 @@ mul = binary(
     vjp=lambda g, y, a, b: (g * b, g * a),
     samples=both(
         uniform((-3, 3), (-3, 3)),
-        uniform((-99999, 99999), (-99999, 99999), dtypes=NUMERIC[1:]),  # products wrap
+        uniform((-99999, 99999), (-99999, 99999), dtypes=INTEGERS),  # products wrap
     ),
 )
 div = binary(
@@ -256,8 +256,8 @@ eq = binary(
     "eq", frozenset(DType), reference=np.equal, vjp=None, samples=ordered_samples, result=DType.bool
 )
 
-_BITS = uniform((0, 255), (0, 255), dtypes=(DType.bool, DType.i32, DType.u32, DType.u8))
-_bitwise = partial(binary, dtypes=INTEGERS | {DType.bool}, vjp=None, samples=_BITS)
+_BITS = uniform((0, 255), (0, 255), dtypes=(DType.bool, *INTEGERS))
+_bitwise = partial(binary, dtypes=frozenset((*INTEGERS, DType.bool)), vjp=None, samples=_BITS)
 and_ = _bitwise("and", reference=np.bitwise_and)
 or_ = _bitwise("or", reference=np.bitwise_or)
 xor = _bitwise("xor", reference=np.bitwise_xor)

@@ -11,7 +11,7 @@ from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
 from .elementwise import cast, eq
 from .examples import apart, draw
-from .rules import NUMBERS, describe, need_axes, need_dtype, quiet, shape_error
+from .rules import INTEGERS, NUMBERS, describe, need_axes, need_dtype, quiet, shape_error
 
 _CASES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
     ((), ()),
@@ -53,7 +53,7 @@ def reduce_sum_samples(rng: np.random.Generator) -> Iterator[Sample]:
     """Leading, trailing, middle, all and no axes; integers that wrap."""
     for shape, axes in _CASES:
         yield Sample((draw(rng, shape, DType.f32),), {"axes": axes})
-    for dtype in (DType.i32, DType.u32, DType.u8):
+    for dtype in INTEGERS:
         yield Sample((draw(rng, (3, 17), dtype, -(2**31), 2**32),), {"axes": (1,)})
 
 
@@ -85,7 +85,7 @@ def reduce_max_samples(rng: np.random.Generator) -> Iterator[Sample]:
     """No near ties among real numbers; integers; NaN."""
     for shape, axes in _CASES:
         yield Sample((apart(rng, shape),), {"axes": axes})
-    for dtype in (DType.i32, DType.u32, DType.u8):
+    for dtype in INTEGERS:
         yield Sample((draw(rng, (3, 17), dtype, -(2**31), 2**32),), {"axes": (1,)})
     edges = np.array([[np.nan, 1.0], [2.0, np.nan], [-np.inf, np.inf]], np.float32)
     yield Sample((edges,), {"axes": (1,)}, wrt=())

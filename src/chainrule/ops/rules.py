@@ -13,8 +13,8 @@ from ..ir.graph import Node
 from ..ir.types import Array, DType
 
 FLOATS = frozenset({DType.f32, DType.f64})
-INTEGERS = frozenset({DType.i32, DType.u32, DType.u8})
-NUMBERS = FLOATS | INTEGERS
+INTEGERS = (DType.i32, DType.i16, DType.u32, DType.u8)
+NUMBERS = FLOATS.union(INTEGERS)
 
 
 def describe(*nodes: Node) -> str:

@@ -1,8 +1,8 @@
 """Element-wise operations: promotion of dtypes, broadcasting, operators and functions.
 
 Promotion, from weak to strong: Python numbers take the dtype of the Tensor they meet, if it can
-hold them; bool < u8 < i32 (and u32) < f32. A 0-d f64, which is how the scalars of a step arrive,
-becomes f32 next to f32 and stays f64 next to Python numbers and other scalars of the step.
+hold them; bool < u8 < i16 < i32 (and u32) < f32. A 0-d f64, which is how the scalars of a step
+arrive, becomes f32 next to f32 and stays f64 next to Python numbers and other scalars of the step.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ Operand: TypeAlias = "Tensor | Array | float"
 #: powers of real numbers that products give as exactly
 _PRODUCTS = (0.0, 1.0, 2.0, 3.0, 4.0)
 
-_RANK = {DType.bool: 0, DType.u8: 1, DType.u32: 2, DType.i32: 3, DType.f64: 4, DType.f32: 5}
+#: from weak to strong
+_ORDER = (DType.bool, DType.u8, DType.i16, DType.u32, DType.i32, DType.f64, DType.f32)
+_RANK = {dtype: i for i, dtype in enumerate(_ORDER)}
 
 
 # ------------------------------------------------------------------------------- promotion
@@ -340,11 +342,11 @@ def _whole_power(x: Tensor, n: int) -> Tensor:
 
 
 def _power_of_integers(x: Tensor, e: Tensor) -> Tensor:
-    """x^e by squaring, modulo 2^32 as all products: odd numbers come back to 1 after 30 times."""
+    """x^e by squaring, modulo 2^bits as all products: odd numbers come back to 1 in time."""
     if x.dtype is DType.bool:
         x, e = cast(x, DType.i32), cast(e, DType.i32)
     result, product = broadcast_to(scalar(1, x.dtype), x.shape), x
-    signed = x.dtype is DType.i32
+    signed = x.dtype in (DType.i32, DType.i16)
     for bit in range(8 * x.dtype.itemsize - signed):
         result = where(equal(bitwise_and(e, 1 << bit), 0), result, result * product)
         product = product * product

@@ -58,8 +58,8 @@ def lengths_of(shape: Sequence[Any]) -> Shape:
 def tensor(data: Any, dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
     """A Tensor that holds a copy of ``data`` (numbers, nested lists, arrays, Tensors).
 
-    Real numbers become float32, whole numbers int32 (`DataError` where one does not fit), bools
-    and bytes stay. float64 exists for single numbers only: ``tensor(0.1, dtype="float64")``.
+    Real numbers become float32, whole numbers int32 (`DataError` where one does not fit); int16,
+    uint8 and bool stay. float64 exists for single numbers only: ``tensor(0.1, dtype="float64")``.
     """
     wanted = None if dtype is None else dtype_of(dtype)
     if wanted is DType.f64:

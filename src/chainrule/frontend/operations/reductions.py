@@ -74,13 +74,13 @@ def spread(result: Tensor, x: Tensor, axes: Sequence[int]) -> Tensor:
 
 
 def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The sum over ``dim`` (default: everything). Bools and bytes are counted in i32."""
+    """The sum over ``dim`` (default: everything). Bools, bytes and int16 are counted in i32."""
     return _reduce(_counted(x), dim, keepdim, largest=False)
 
 
 def _counted(x: Tensor) -> Tensor:
     """x, as i32 where its own dtype has hardly room for a sum."""
-    return cast(x, DType.i32) if x.dtype in (DType.bool, DType.u8) else x
+    return cast(x, DType.i32) if x.dtype in (DType.bool, DType.u8, DType.i16) else x
 
 
 def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -242,7 +242,7 @@ def norm(x: Tensor, p: float = 2.0, dim: Dim = None, keepdim: bool = False) -> T
 
 
 def cumsum(x: Tensor, dim: int) -> Tensor:
-    """Running sums along ``dim``: of 2 elements, of 4, of 8, … Bools and bytes count in i32."""
+    """Running sums along ``dim``: of 2 elements, of 4, of 8, … Counted as `sum` does."""
     x = _counted(x)
     axis = axis_of(dim, x.ndim)
     length, reach = x.shape[axis], 1
@@ -258,7 +258,7 @@ def cumsum(x: Tensor, dim: int) -> Tensor:
 def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The product over ``dim``, halving the axis until one element is left.
 
-    Bools and bytes count in i32.
+    Bools, bytes and int16 count in i32.
     """
     x = _counted(x)
     if dim is None:
