@@ -16,6 +16,7 @@ from chainrule.errors import VerifyError
 from chainrule.nn import functional as F
 from chainrule.nn import models
 from chainrule.schedule import fuse, lower
+from chainrule.train.examples import Examples
 from chainrule.train.loop import LoopStepper
 from test_fuzz import any_writer
 
@@ -102,8 +103,8 @@ def test_a_loop_of_steps_is_compared_and_goes_on_as_it_would(
         x = np.random.default_rng(1).standard_normal((12, 4), np.float32)
         rows = np.arange(12, dtype=np.int32).reshape(3, 4)
         stepper = LoopStepper(step)
-        losses = stepper.run([x], rows)
-        assert isinstance(stepper.program([x], 4), ComparedProgram) == (compared == "1")
+        losses = stepper.run(Examples((x,)), rows)
+        assert isinstance(stepper.program(Examples((x,)), 4), ComparedProgram) == (compared == "1")
         return losses, layer.weight.numpy().copy()
 
     for plain, compared in zip(trained("0"), trained("1"), strict=True):

@@ -53,6 +53,7 @@ import numpy as np
 import chainrule as cr
 import chainrule.driver, chainrule.runtime.threads
 from chainrule import nn, optim
+from chainrule.train.examples import Examples
 from chainrule.train.loop import LoopStepper
 
 made = []
@@ -75,7 +76,7 @@ def step(x, y):
 
 x, y = np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)
 losses = [cr.compile(step)(x, y).item()]
-losses += LoopStepper(step).run([x, y], np.zeros((2, 4), np.int32)).tolist()
+losses += LoopStepper(step).run(Examples((x, y)), np.zeros((2, 4), np.int32)).tolist()
 print(len(made), *losses)
 """
 

@@ -25,6 +25,7 @@ import sys
 import numpy as np
 import chainrule as cr
 from chainrule import optim
+from chainrule.train.examples import Examples
 from chainrule.train.loop import LoopStepper
 
 how, length, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -47,7 +48,7 @@ def work():
     if how == "calls":
         compiled(ones)
     else:
-        looped.run([ones], rows)
+        looped.run(Examples((ones,)), rows)
 
 def steps():
     return opt.state_dict()["state"][0]["step"]

@@ -13,6 +13,7 @@ from chainrule import optim
 from chainrule.frontend import Tensor
 from chainrule.frontend.apply import new_tensor
 from chainrule.optim.schedule import Cosine, Linear, Warmup
+from chainrule.train.examples import Examples
 from chainrule.train.loop import LoopStepper
 from chainrule.train.stepper import CallStepper
 
@@ -54,7 +55,7 @@ def trained(make: Make, stepper: Callable[..., Any], slices: tuple[int, ...]) ->
 
     run, done, losses = stepper(step), 0, []
     for length in slices:
-        losses.append(run.run([x], rows[done : done + length]))
+        losses.append(run.run(Examples((x,)), rows[done : done + length]))
         done += length
     [averaged] = average.state_dict()["averages"].values()
     return [np.concatenate(losses), w.numpy(), averaged]

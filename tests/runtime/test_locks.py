@@ -18,6 +18,7 @@ from chainrule.ir.memory import aligned_empty
 from chainrule.ir.types import Array
 from chainrule.runtime.locks import JointLock, RunLock, lock_of
 from chainrule.runtime.processors import set_num_threads
+from chainrule.train.examples import Examples
 from chainrule.train.loop import LoopStepper
 from runtime.programs import counting_program
 
@@ -104,7 +105,7 @@ def counter(steps: int, *tensors: cr.Tensor) -> Callable[[], Any]:
 
     stepper = LoopStepper(step)
     ones, rows = np.ones((2, 1), np.float32), np.zeros((steps, 1), np.int32)
-    return lambda: stepper.run([ones], rows)
+    return lambda: stepper.run(Examples((ones,)), rows)
 
 
 def test_threads_with_programs_that_share_a_state() -> None:

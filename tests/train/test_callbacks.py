@@ -188,6 +188,6 @@ def test_ctrl_c_in_the_middle_of_a_native_loop_leaves_whole_steps() -> None:
     order = Order.of(320, 32, seed=0, shuffle=True)
     rest = order.batches((done - 10) // 10)[0][: done % 10]
     if len(rest):
-        again.make_stepper().run(again.read(data)[0].arrays, rest)
+        again.make_stepper().run(again.read(data)[0], rest)
     for a, b in zip(weights(trainer), weights(again), strict=True):
         np.testing.assert_array_equal(a, b)

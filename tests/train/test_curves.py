@@ -38,7 +38,7 @@ def test_follows_pytorch(name: str) -> None:
     problem, case = PROBLEMS[name], CURVES[name]
     trainer = trainer_for(problem)
     train, _ = trainer.read(problem.data())
-    losses = trainer.make_stepper().run(train.arrays, batches(problem))
+    losses = trainer.make_stepper().run(train, batches(problem))
     np.testing.assert_allclose(losses[:10], case["float32"][:10], rtol=1e-5)
     drift = abs(float(losses[-1]) / case["float32"][-1] - 1)
     assert drift <= max(case["drift_permuted_last"])
@@ -49,8 +49,8 @@ def test_a_loop_has_the_bits_of_single_calls() -> None:
     looped, called = trainer_for(problem), trainer_for(problem)
     train, _ = looped.read(problem.data())
     rows = batches(problem)
-    losses = looped.make_stepper().run(train.arrays, rows)
-    each = CallStepper(called.train_step).run(train.arrays, rows)
+    losses = looped.make_stepper().run(train, rows)
+    each = CallStepper(called.train_step).run(train, rows)
     np.testing.assert_array_equal(losses, each)
     for p, q in zip(looped.model.parameters(), called.model.parameters(), strict=True):
         np.testing.assert_array_equal(p.numpy(), q.numpy())

@@ -20,6 +20,7 @@ from chainrule.train.examples import narrowed, read_examples, read_inputs
         ("int64", "int32"),
         ("int8", "int32"),
         ("uint16", "int32"),
+        ("int16", "int16"),
         ("uint8", "uint8"),
         ("bool", "bool"),
     ],
@@ -30,9 +31,17 @@ def test_dtypes(given: str, kept: str) -> None:
     assert array.tolist() == np.ones((2, 3), kept).tolist()
 
 
-def test_right_dtype_is_not_copied() -> None:
-    x = np.ones((4, 3), np.float32)
+@pytest.mark.parametrize("dtype", ["float32", "int32", "int16", "uint8", "bool"])
+def test_right_dtype_is_not_copied(dtype: str) -> None:
+    x = np.ones((4, 3), dtype)
     assert narrowed(x, "input") is x
+
+
+def test_int16_targets_are_classes_or_counts() -> None:
+    small = np.ones((2, 3), np.int16)
+    examples = read_examples((small, small[:, 0]), "training data")
+    assert [a.dtype.name for a in examples.arrays] == ["int16", "int32"]
+    assert (examples.inputs[0] is small, examples.bytes_per_row) == (True, 3 * 2 + 4)
 
 
 def test_lists_and_several_inputs() -> None:

@@ -88,7 +88,7 @@ def test_the_steps_before_it_are_done_again_to_the_bit(monkeypatch: pytest.Monke
     done = 10 * nan.epoch + int(nan.message.split("step ")[1].split(" ")[0]) - 1
     order = Order.of(200, 20, 0, True)
     rows = np.concatenate([order.batches(e)[0] for e in range(nan.epoch + 1)])[:done]
-    plain.stepper.run(plain.read(line())[0].arrays, rows)
+    plain.stepper.run(plain.read(line())[0], rows)
     for a, b in zip(weights(trainer), weights(plain), strict=True):
         np.testing.assert_array_equal(a, b)
 

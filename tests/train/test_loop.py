@@ -11,6 +11,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.frontend.modes import structure
 from chainrule.train import loop
+from chainrule.train.examples import Examples
 from chainrule.train.loop import LoopStepper
 
 rng = np.random.default_rng(0)
@@ -52,7 +53,7 @@ class Problem:
         return loss
 
     def run(self) -> list[float]:
-        losses: list[float] = self.stepper.run([X, Y], ROWS).tolist()
+        losses: list[float] = self.stepper.run(Examples((X, Y)), ROWS).tolist()
         return losses
 
 
@@ -108,10 +109,10 @@ def test_each_mode_of_gradients_has_its_recording(loaded: list[Any]) -> None:
         return y * 0 + (1.0 if y.requires_grad else 2.0)
 
     stepper = LoopStepper(step)
-    assert stepper.run([X], ROWS).tolist() == [1.0] * 5
+    assert stepper.run(Examples((X,)), ROWS).tolist() == [1.0] * 5
     with cr.no_grad():
-        assert stepper.run([X], ROWS).tolist() == [2.0] * 5
-    assert stepper.run([X], ROWS).tolist() == [1.0] * 5
+        assert stepper.run(Examples((X,)), ROWS).tolist() == [2.0] * 5
+    assert stepper.run(Examples((X,)), ROWS).tolist() == [1.0] * 5
     assert len(loaded) == 2
 
 
@@ -128,7 +129,9 @@ def test_loops_without_and_with_scalars() -> None:
         return total.sum() + 10 * cr.frontend.host_scalar(lambda k: float(k))
 
     rows = np.zeros((3, 2), np.int32)
-    np.testing.assert_allclose(LoopStepper(plain).run([X], rows), [X[0].mean()] * 3, rtol=1e-6)
+    np.testing.assert_allclose(
+        LoopStepper(plain).run(Examples((X,)), rows), [X[0].mean()] * 3, rtol=1e-6
+    )
     assert total.tolist() == [3.0]
-    assert LoopStepper(rated).run([X], rows).tolist() == [3.5, 15.5, 29.5]
+    assert LoopStepper(rated).run(Examples((X,)), rows).tolist() == [3.5, 15.5, 29.5]
     assert total.tolist() == [9.5]

@@ -124,15 +124,17 @@ def trace_function(
     kwargs: Mapping[str, Any],
     keep_grads: bool = False,
     varied: bool = False,
+    names: Sequence[str] | None = None,
 ) -> Traced:
     """Record ``function(*args, **kwargs)``. Arrays and Tensors in the arguments become inputs.
 
     With ``varied`` real ones require gradients, so that `detach` and `no_grad` stop derivatives.
+    ``names`` are those of the inputs, otherwise x0, x1, ...
     Nothing outside is changed. Errors of the function pass through, with what it did undone.
     """
     arrays, call = flatten_call(args, kwargs)
     with Trace() as trace:
-        names = [f"x{i}" for i in range(len(arrays))]
+        names = [f"x{i}" for i in range(len(arrays))] if names is None else names
         leaves = [_argument(trace, n, a, varied) for n, a in zip(names, arrays, strict=True)]
         trace.variables.extend(trace.node(t) for t in leaves if t.requires_grad)
         new_args, new_kwargs = unflatten(call, leaves)

@@ -13,14 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import numpy.typing as npt
 
 from ..data import Finding
 from ..frontend import Tensor
 from ..nn import Module
-from ..train import Scores, Trainer
+from ..train import BatchSource, Scores
 from .option import Options
 from .predictor import Predictor
 from .settings.document import RunSettings
@@ -30,11 +30,21 @@ from .task import Task
 if TYPE_CHECKING:
     from .checks.result import Check
 
-__all__ = ["Batch", "Draft", "Modality", "Opened", "Prepared", "Preprocessor", "Words"]
+__all__ = ["PARTS", "Batch", "Draft", "Modality", "Opened", "Part", "PartName", "Prepared",
+           "Preprocessor", "Words", "inputs_of"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
 Batch = tuple[Tensor, ...]
+PartName = Literal["train", "validation", "test"]
+#: as `Trainer.fit` takes it: inputs and target, or a source that reads both
+Part = tuple[Any, Any] | BatchSource
+PARTS: tuple[PartName, ...] = ("train", "validation", "test")
+
+
+def inputs_of(part: Part) -> Any:
+    """What a network gets of a part, as `Trainer.scores` takes it."""
+    return part[0] if isinstance(part, tuple) else part
 
 
 class Preprocessor(Protocol):
@@ -98,16 +108,19 @@ class Prepared(Protocol[S]):
         """What is learned."""
 
     @property
-    def train(self) -> Any:
-        """The training part, as `Trainer.fit` takes it: inputs and target."""
+    def train(self) -> Part:
+        """The part that is trained on."""
 
     @property
-    def validation(self) -> Any:
+    def validation(self) -> Part:
         """The part that decides when to stop."""
 
     @property
-    def test(self) -> Any:
+    def test(self) -> Part:
         """The part that judges."""
+
+    def target(self, part: PartName) -> npt.NDArray[Any]:
+        """What the network is trained to give for each example of a part; see `Task.truth`."""
 
     @property
     def truth(self) -> npt.NDArray[Any]:
@@ -181,7 +194,6 @@ class Modality(ABC, Generic[S, P]):
     tasks: Mapping[str, type[Task]]
     facts: ClassVar[Mapping[str, Any]]
     checks: Sequence[Callable[[Any], Check]] = ()
-    trainer: type[Trainer] = Trainer
 
     @abstractmethod
     def recognises(self, source: object) -> float:

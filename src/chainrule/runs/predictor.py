@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,6 @@ class Predictor(ABC, Generic[Model, Pre, S]):
     ``baseline`` those of a guess that looks at nothing; ``run`` is the run folder, if there is one.
     """
 
-    trainer_class: ClassVar[type[Trainer]] = Trainer
-
     def __init__(
         self,
         model: Model,
@@ -54,9 +52,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         self.goal = goal
         # What only training needs is left out.
         optimizer = SGD(model.parameters(), lr=0.0)
-        self.trainer = self.trainer_class(
-            model, settings.train.objective, optimizer, [goal.monitored]
-        )
+        self.trainer = Trainer(model, settings.train.objective, optimizer, [goal.monitored])
         self.history = history or History()
         self.metrics, self.baseline = dict(metrics or {}), dict(baseline or {})
         self.findings: tuple[Finding, ...] = tuple(findings)
@@ -79,7 +75,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         return self.settings.data.target
 
     def scores_of(self, inputs: Any) -> Scores:
-        """The network's outputs for examples that are preprocessed already."""
+        """The network's outputs for examples that are preprocessed already: inputs, or a source."""
         return self.trainer.scores(inputs)
 
     def decode(self, scores: Scores) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from .. import optim
 from ..errors import ConfigError
@@ -20,11 +20,9 @@ from .settings.training import TrainSettings
 __all__ = ["callbacks_of", "optimizer_of", "trainer_of"]
 
 Batch = tuple[Tensor, ...]
-T = TypeVar("T", bound=Trainer)
 
 
 def trainer_of(
-    kind: type[T],
     model: Module,
     loss: Any,
     metrics: list[str],
@@ -32,11 +30,11 @@ def trainer_of(
     rows: int,
     seed: int,
     transform: Callable[..., Batch] | None,
-) -> T:
+) -> Trainer:
     """A trainer with all that ``run.toml`` says in its section ``train``, whatever is learned."""
     kept = chosen.regularization
     bound: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
-    return kind(
+    return Trainer(
         model,
         loss,
         optimizer_of(model, chosen, rows, seed),

@@ -18,7 +18,7 @@ from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
 from .folder import RUN, RunFolder, json_text, unwritable
 from .listeners import Listener, Recorder, headline, result_lines
-from .modality import Modality, Opened, Prepared
+from .modality import Modality, Opened, Prepared, inputs_of
 from .predictor import Predictor
 from .provenance import git_commit, machine, versions
 from .settings.document import RunSettings
@@ -72,7 +72,7 @@ def untrained(kind: Modality[S, Any], prepared: Prepared[S]) -> tuple[Module, Tr
     with generator_at(2 * settings.seed):
         model = kind.build(prepared.preprocessor, settings)
     trainer = trainer_of(
-        kind.trainer, model, kind.loss(prepared), [prepared.goal.monitored], settings.train,
+        model, kind.loss(prepared), [prepared.goal.monitored], settings.train,
         prepared.sizes["train"], settings.seed, kind.transform(prepared),
     )  # fmt: skip
     return model, trainer
@@ -274,21 +274,21 @@ class TrainingRun(Generic[S, P]):
             findings=prepared.findings,
             run=folder.path,
         )
-        truth, scores = prepared.truth, predictor.scores_of(prepared.test[0])
+        truth, scores = prepared.truth, predictor.scores_of(inputs_of(prepared.test))
         predictor.metrics = goal.judge(truth, scores)
-        predictor.baseline = goal.baseline(prepared.train[1], truth)
+        predictor.baseline = goal.baseline(prepared.target("train"), truth)
         if folder.path is not None:
             self._write_evaluation(folder, predictor, scores)
         return predictor
 
     def _write_evaluation(self, folder: RunFolder, predictor: P, scores: Scores) -> None:
         prepared, goal = self.prepared, self.prepared.goal
-        inputs, target = prepared.validation
+        held, target = inputs_of(prepared.validation), prepared.target("validation")
         document = {
             "format": "chainrule.evaluation",
             "version": 1,
             "missing": {},
-            "validation": goal.judge(goal.truth(target), predictor.scores_of(inputs)),
+            "validation": goal.judge(goal.truth(target), predictor.scores_of(held)),
             "test": goal.evaluation(prepared.truth, scores),
             **self.kind.evaluation(prepared, scores),
         }

@@ -1,6 +1,7 @@
 """Training: the trainer, its callbacks, metrics, history, checkpoints, and weights on disk."""
 
 from . import callbacks, metrics
+from .batch_source import BatchSource, MemorySource
 from .callback import Callback
 from .callbacks.progress import Progress
 from .callbacks.stopping import EarlyStopping
@@ -14,11 +15,13 @@ from .scores import Scores
 from .trainer import Trainer
 
 __all__ = [
+    "BatchSource",
     "Callback",
     "Checkpoint",
     "Checkpoints",
     "EarlyStopping",
     "History",
+    "MemorySource",
     "Metric",
     "Overfit",
     "Progress",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..frontend import CompiledFunction, Tensor, compile
+from .batch_source import BatchSource, Rows, host_batch
 
 if TYPE_CHECKING:
     from .learner import Learner
@@ -39,15 +39,13 @@ class ClosureStepper:
         whole.backward()
         return whole, loss
 
-    def run(
-        self, arrays: Sequence[npt.NDArray[Any]], rows: npt.NDArray[np.int32]
-    ) -> npt.NDArray[Any]:
+    def run(self, source: BatchSource, rows: Rows) -> npt.NDArray[Any]:
         losses = np.empty(len(rows), np.float32)
         for s, batch in enumerate(rows):
-            losses[s] = self._step([array[batch] for array in arrays])
+            losses[s] = self._step(host_batch(source, batch))
         return losses
 
-    def _step(self, batch: list[npt.NDArray[Any]]) -> float:
+    def _step(self, batch: tuple[npt.NDArray[Any], ...]) -> float:
         losses: list[float] = []
 
         def closure() -> Tensor:

@@ -80,18 +80,28 @@ class Criterion:
         name = getattr(loss, "__name__", type(loss).__name__)
         return cls(loss, *_KNOWN.get(name, ("any", "identity")))
 
-    def fitted_target(self, target: Array, outputs: tuple[int, ...], name: str) -> Array:
+    @property
+    def restricts_values(self) -> bool:
+        """Whether a target of the right shape may still hold what the loss cannot take."""
+        return self.targets == "classes" or self.link in ("sigmoid", "probability")
+
+    def fitted_target(
+        self, target: Array, outputs: tuple[int, ...], name: str, first: int = 0
+    ) -> Array:
         """``target`` (rows first) as the loss wants it beside outputs of shape [rows, ...].
 
-        ``outputs`` is the shape without the rows. Raises ShapeError or DataError, naming ``name``.
+        ``outputs`` is the shape without the rows. Raises ShapeError or DataError, naming ``name``
+        and the row, counted from ``first``.
         """
         if self.targets == "classes":
-            return self._fitted_classes(target, outputs, name)
+            return self._fitted_classes(target, outputs, name, first)
         if self.targets == "like_outputs":
-            return self._fitted_numbers(target, outputs, name)
+            return self._fitted_numbers(target, outputs, name, first)
         return target
 
-    def _fitted_classes(self, target: Array, outputs: tuple[int, ...], name: str) -> Array:
+    def _fitted_classes(
+        self, target: Array, outputs: tuple[int, ...], name: str, first: int
+    ) -> Array:
         if not outputs or outputs[0] == 1:
             raise ShapeError(
                 f"the model has one output, but {self._name} needs one for each class",
@@ -109,15 +119,17 @@ class Criterion:
             )
         whole = target.astype(np.int32)
         if not np.array_equal(whole, target):
-            raise _bad(whole != target, target, name, "which is not a class index")
+            raise _bad(whole != target, target, name, "which is not a class index", first)
         ignored = getattr(self.function, "ignore_index", -100)
         outside = ((whole < 0) | (whole >= outputs[0])) & (whole != ignored)
         if outside.any():
             reason = f"but the model has {outputs[0]} outputs: classes are 0 to {outputs[0] - 1}"
-            raise _bad(outside, target, name, reason)
+            raise _bad(outside, target, name, reason, first)
         return whole
 
-    def _fitted_numbers(self, target: Array, outputs: tuple[int, ...], name: str) -> Array:
+    def _fitted_numbers(
+        self, target: Array, outputs: tuple[int, ...], name: str, first: int
+    ) -> Array:
         target = _without_unit_axis(target.astype(np.float32, copy=False), outputs)
         if outputs == (1,) and target.ndim == 1:
             target = target[:, None]
@@ -130,7 +142,7 @@ class Criterion:
             )
         if self.link in ("sigmoid", "probability") and not ((target >= 0) & (target <= 1)).all():
             reason = f"but {self._name} needs numbers from 0 to 1"
-            raise _bad((target < 0) | (target > 1), target, name, reason)
+            raise _bad((target < 0) | (target > 1), target, name, reason, first)
         return target
 
     @property
@@ -145,10 +157,10 @@ def _without_unit_axis(target: Array, shape: tuple[int, ...]) -> Array:
     return target
 
 
-def _bad(where: Array, target: Array, name: str, reason: str) -> DataError:
+def _bad(where: Array, target: Array, name: str, reason: str, first: int) -> DataError:
     row = tuple(int(i) for i in np.argwhere(where)[0])
     return DataError(
         f"the target of the {name} holds {target[row]}, {reason}",
-        where=f"row {row[0]}",
+        where=f"row {first + row[0]}",
         help="number the classes from 0 without gaps, and check the last layer and the loss",
     )

@@ -1,6 +1,6 @@
 """A model with its loss, in evaluation mode: outputs, metrics, predictions.
 
-evaluate → evaluate_examples → outputs → (compiled) forward
+evaluate → evaluate_source → outputs → (compiled) forward
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import new_tensor
 from ..ir.types import is_whole
 from ..nn import Module
+from .batch_source import BatchSource, Rows, calls, host_batch
 from .criterion import Criterion
 from .datacheck import DataCheck
 from .examples import Examples
@@ -86,16 +87,26 @@ class Evaluator:
         return loss
 
     def evaluate(self, data: Any, batch_size: int | None = None) -> dict[str, float]:
-        """``{"loss": ..., metric: ...}`` on ``data = (X, y)``, in evaluation mode."""
+        """``{"loss": ..., metric: ...}`` on ``data``, (X, y) or a `BatchSource`, in evaluation
+        mode.
+        """
         rows = _rows_at_once(batch_size)
-        return self.evaluate_examples(self.data_check.examples(data, "evaluation data"), rows)
+        return self.evaluate_source(self.data_check.labelled(data, "evaluation data"), rows)
 
-    def evaluate_examples(self, examples: Examples, batch_size: int) -> dict[str, float]:
-        """Loss and metrics from the outputs of all rows at once, so that batches do not matter."""
-        outputs = self.outputs(examples.inputs, batch_size)
-        loss = self.loss_of(outputs, examples.target)
+    def evaluate_source(
+        self, source: BatchSource, batch_size: int, rows: Rows | None = None
+    ) -> dict[str, float]:
+        """Loss and metrics from the outputs of all ``rows`` (by default those of the source) at
+        once, so that batches do not matter.
+        """
+        outputs, target = self._evaluated(source, batch_size, rows)
         scores = Scores(outputs, self.criterion.link)
-        return {"loss": loss} | {m.name: m(examples.target, scores) for m in self.metrics}
+        loss = self.loss_of(outputs, target)
+        return {"loss": loss} | {m.name: m(target, scores) for m in self.metrics}
+
+    def loss_on(self, source: BatchSource, rows: Rows, averaged: bool = True) -> float:
+        """The loss on these rows."""
+        return self.loss_of(*self._evaluated(source, EVALUATION_ROWS, rows, averaged))
 
     def loss_of(self, outputs: Array, target: Array) -> float:
         """The loss of these outputs for all rows."""
@@ -103,7 +114,9 @@ class Evaluator:
             return float(self.loss(new_tensor(outputs), new_tensor(target)).item())
 
     def predict(self, X: Any, batch_size: int | None = None) -> Array:
-        """The model's outputs for every row, float32, in evaluation mode."""
+        """The model's outputs for every row of ``X`` (arrays, or a `BatchSource`), float32, in
+        evaluation mode.
+        """
         rows = _rows_at_once(batch_size)
         return self.outputs(self.data_check.inputs(X), rows)
 
@@ -111,20 +124,35 @@ class Evaluator:
         """`predict` with the meaning the loss gives it: ``.labels``, ``.probabilities``."""
         return Scores(self.predict(X, batch_size), self.criterion.link)
 
-    def outputs(self, inputs: tuple[Array, ...], batch_size: int, averaged: bool = True) -> Array:
-        """Outputs in blocks of one size (at most ``batch_size``), so that few programs serve all.
+    def outputs(self, source: BatchSource, batch_size: int) -> Array:
+        """The model's outputs for all rows of ``source``."""
+        return self._evaluated(source, batch_size)[0]
 
-        The last block is filled up with copies of its last row; their outputs are cut off. They are
-        those of the averaged weights, if there is an average and ``averaged`` does not say no.
+    def _evaluated(
+        self, source: BatchSource, batch_size: int, rows: Rows | None = None, averaged: bool = True
+    ) -> tuple[Array, Array]:
+        """Outputs and targets (empty without any) of ``rows``, by default all.
+
+        They are computed in blocks of one size, so that few programs serve all: at most
+        ``batch_size``, and what the source allows. The last block is filled up with copies of its
+        last row, which are cut off. Outputs are those of the averaged weights, if there is an
+        average and ``averaged`` does not say no.
         """
-        rows = len(inputs[0])
-        block = min(batch_size, 1 << (rows - 1).bit_length())
+        chosen = np.arange(source.rows, dtype=np.int32) if rows is None else rows
+        count = len(chosen)
+        block = min(batch_size, source.evaluation_rows or batch_size, 1 << (count - 1).bit_length())
+        blocks = chosen[np.minimum(np.arange(-(-count // block) * block), count - 1)]
+        outputs, targets = [], []
         with self.averaged() if averaged else nullcontext(), self.evaluating():
-            parts = [
-                np.asarray(self._compiled_forward(*(_block(a, i, block) for a in inputs)).numpy())
-                for i in range(0, rows, block)
-            ]
-        return np.concatenate(parts)[:rows]
+            for piece in calls(source, blocks.reshape(-1, block)):
+                for each in piece:
+                    batch = _batch(source, each)
+                    inputs = batch[:-1] if source.labelled else batch
+                    targets.append(batch[len(inputs) :])
+                    outputs.append(np.asarray(self._compiled_forward(*inputs).numpy()))
+        known = [target for part in targets for target in part]
+        target = np.concatenate(known)[:count] if known else np.empty(0, np.float32)
+        return np.concatenate(outputs)[:count], target
 
     def averaged(self) -> AbstractContextManager[Any]:
         """Inside, the model has the averaged weights, if there is an average."""
@@ -162,9 +190,9 @@ def _rows_at_once(batch_size: int | None) -> int:
     return int(batch_size)
 
 
-def _block(array: Array, start: int, size: int) -> Array:
-    """``size`` rows from ``start``, the last one repeated where there are no more."""
-    part = array[start : start + size]
-    if len(part) == size:
-        return part
-    return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+def _batch(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
+    """The batch of ``rows``, which ascend: where none is left out, arrays need no copy."""
+    first, end = int(rows[0]), int(rows[-1]) + 1
+    if isinstance(source, Examples) and end - first == len(rows):
+        return tuple(array[first:end] for array in source.arrays)
+    return host_batch(source, rows)

@@ -1,51 +1,77 @@
 """Reading data: whatever the user has becomes checked arrays of the engine's dtypes, once.
 
 Data is ``(X, y)``. ``X`` is one array (anything NumPy reads, or a Tensor) or a tuple of several,
-one for each argument of the model, rows first. Numbers become float32, whole numbers int32 (uint8
-and bool stay), and nothing passes silently: NaN, infinity and overflow are errors with their place.
+one for each argument of the model, rows first. Numbers become float32, whole numbers int32 (int16,
+uint8 and bool stay, but for int16 targets), and nothing passes silently: NaN, infinity and overflow
+are errors with their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, ShapeError
+from ..frontend import Tensor
+from .batch_source import MemorySource, spread_rows, take_rows
 
 __all__ = ["Examples", "narrowed", "read_examples", "read_inputs"]
 
 Array = npt.NDArray[Any]
 INT32 = np.iinfo(np.int32)
+#: whole numbers that stay small until the step: pixels, sound
+KEPT = (np.dtype(np.uint8), np.dtype(np.int16))
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Inputs and target with the same number of rows."""
+class Examples(MemorySource):
+    """Arrays with a row for each example: the plain `BatchSource`.
 
-    inputs: tuple[Array, ...]
-    target: Array
+    They are the inputs, then the target; inputs alone where they are not ``labelled``.
+    """
+
+    arrays: tuple[Array, ...]
+    labelled: bool = True
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """The arguments of the model."""
+        return self.arrays[:-1] if self.labelled else self.arrays
+
+    @property
+    def target(self) -> Array:
+        """The last array, of labelled examples."""
+        return self.arrays[-1]
 
     @property
     def rows(self) -> int:
-        return len(self.target)
+        return len(self.arrays[0])
 
     @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Inputs, then target: the arguments of a training step."""
-        return (*self.inputs, self.target)
+    def bytes_per_row(self) -> int:
+        return sum(a[:1].nbytes for a in self.arrays)
+
+    @property
+    def recipe(self) -> Hashable:
+        return "rows"
+
+    def take(self, arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
+        """``array[rows]`` of each."""
+        return take_rows(arrays, rows)
 
     def spread(self, most: int) -> Examples:
-        """At most ``most`` rows, evenly spaced: tables are often sorted by the target."""
-        apart = -(-self.rows // most)
-        return Examples(tuple(a[::apart] for a in self.inputs), self.target[::apart])
+        """At most ``most`` rows, evenly spaced."""
+        rows = spread_rows(self.rows, most)
+        return Examples(tuple(a[rows] for a in self.arrays), self.labelled)
 
     def with_float_inputs(self) -> Examples:
         """The same with whole-number inputs as float32."""
-        return replace(self, inputs=tuple(a.astype(np.float32, copy=False) for a in self.inputs))
+        inputs = tuple(a.astype(np.float32, copy=False) for a in self.inputs)
+        return Examples((*inputs, *self.arrays[len(inputs) :]), self.labelled)
 
 
 def read_examples(data: Any, name: str) -> Examples:
@@ -53,17 +79,19 @@ def read_examples(data: Any, name: str) -> Examples:
     if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
         raise DataError(
             f"the {name} is {type(data).__name__}, not a pair of inputs and targets",
-            help="pass (X, y), or ((X1, X2), y) for a model with several inputs",
+            help="pass (X, y), or ((X1, X2), y) for a model with several inputs; or a BatchSource",
         )
     inputs = read_inputs(data[0], name)
     target = narrowed(data[1], f"target of the {name}")
+    if target.dtype == np.int16:  # classes and counts, which losses take as int32
+        target = target.astype(np.int32)
     rows = len(inputs[0])
     if target.ndim == 0 or len(target) != rows:
         raise ShapeError(
             f"the {name} has {rows} rows of inputs and a target of shape {target.shape}",
             help="inputs and target need one row per example",
         )
-    return Examples(inputs, target)
+    return Examples((*inputs, target))
 
 
 def read_inputs(x: Any, name: str) -> tuple[Array, ...]:
@@ -88,13 +116,15 @@ def read_inputs(x: Any, name: str) -> tuple[Array, ...]:
 
 
 def narrowed(value: Any, name: str) -> Array:
-    """``value`` as a C-ordered array of float32, int32, uint8 or bool, checked."""
+    """``value`` as a C-ordered array of float32, int32, int16, uint8 or bool, checked."""
     array = np.asarray(value.numpy() if callable(getattr(value, "numpy", None)) else value)
     if array.dtype.kind == "f":
         return _narrowed_floats(array, name)
-    if array.dtype.kind in "iu" and array.dtype != np.uint8:
+    if array.dtype in KEPT:
+        return np.asarray(array, order="C")
+    if array.dtype.kind in "iu":
         return _narrowed_integers(array, name)
-    if array.dtype.kind not in "bu":
+    if array.dtype.kind != "b":
         raise DataError(
             f"the {name} holds {_kind(array)}, not numbers",
             help="encode text and categories as numbers first; chainrule.fit does so for tables",

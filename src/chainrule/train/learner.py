@@ -16,13 +16,13 @@ from ..nn import Module
 from ..optim import LBFGS, Optimizer, SimulatedAnnealing
 from ..optim import clip as clipping
 from .accumulate import Accumulation
+from .batch_source import BatchSource
 from .closure import ClosureStepper
 from .diagnosis.explain import ReplayLog
 from .diagnosis.gradient import gradient_norm
 from .diagnosis.lrfinder import RateSearch, find_rate
 from .diagnosis.overfit import Overfit, overfit
 from .evaluation import Average, Evaluator
-from .examples import Examples
 from .history import History
 from .metrics import Metric
 from .run import Run
@@ -153,8 +153,8 @@ class Learner(Evaluator):
         """The parameters that the optimizer updates."""
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
-    def read(self, data: Any, validation: Any = None) -> tuple[Examples, Examples | None]:
-        """Data as checked arrays that fit the model and the loss."""
+    def read(self, data: Any, validation: Any = None) -> tuple[BatchSource, BatchSource | None]:
+        """Data, checked, that fits the model and the loss."""
         return self.data_check.pair(data, validation)
 
     def make_stepper(self) -> Stepper:

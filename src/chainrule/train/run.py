@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import StateError
+from .batch_source import BatchSource
 from .callback import CallbackList
 from .checkpoints.folder import Checkpoints
-from .examples import Examples
 from .interrupts import Interrupts
 from .order import Order
 
@@ -23,8 +23,8 @@ __all__ = ["Run", "check_settings"]
 class Run:
     """What one call of `Trainer.fit` works with, and how far it is: ``step`` steps of ``epoch``."""
 
-    train: Examples
-    validation: Examples | None
+    train: BatchSource
+    validation: BatchSource | None
     order: Order
     epochs: int
     hooks: CallbackList

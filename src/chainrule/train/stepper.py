@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..frontend import Tensor, compile
+from .batch_source import BatchSource, Rows, host_batch
 from .loop import LoopStepper
 
 __all__ = ["CallStepper", "SliceLength", "Stepper", "make_stepper"]
@@ -19,12 +20,12 @@ Array = npt.NDArray[Any]
 class Stepper(Protocol):
     """Runs a training step on many batches of rows.
 
-    ``run(arrays, rows)`` performs ``len(rows)`` steps in order, step s on ``array[rows[s]]`` of
-    each array, and returns the loss of each, float32. ``rows`` is int32 [steps, batch], in range.
-    When it raises, a whole number of steps was done.
+    ``run(source, rows)`` performs ``len(rows)`` steps in order, step s on the batch of ``rows[s]``,
+    and returns the loss of each, float32. ``rows`` is int32 [steps, batch], in range. When it
+    raises, a whole number of steps was done.
     """
 
-    def run(self, arrays: Sequence[Array], rows: npt.NDArray[np.int32]) -> Array: ...
+    def run(self, source: BatchSource, rows: Rows) -> Array: ...
 
 
 class CallStepper:
@@ -33,10 +34,10 @@ class CallStepper:
     def __init__(self, step: Callable[..., Tensor]) -> None:
         self._step = compile(step)
 
-    def run(self, arrays: Sequence[Array], rows: npt.NDArray[np.int32]) -> Array:
+    def run(self, source: BatchSource, rows: Rows) -> Array:
         losses = np.empty(len(rows), np.float32)
         for s, batch in enumerate(rows):
-            losses[s] = self._step(*(array[batch] for array in arrays)).item()
+            losses[s] = self._step(*host_batch(source, batch)).item()
         return losses
 
 

@@ -1,7 +1,8 @@
 """The trainer: a ladder of short steps, each of which a subclass may replace.
 
-fit → train → run_epoch → train_epoch → train_batches → (compiled) train_step → forward, update
-                        ↘ validate → evaluate_examples → outputs → (compiled) forward
+fit → train → run_epoch → train_epoch → train_batches → train_call
+    → (compiled) train_step → forward, update
+                        ↘ validate → evaluate_source → outputs → (compiled) forward
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..errors import ConfigError, StateError, TrainingError
 from ..frontend import default_generator
 from ..optim import LBFGS
 from ..showing import visible
+from .batch_source import Rows, calls
 from .callback import Callback, CallbackList
 from .callbacks.progress import Progress, is_terminal, write_talk
 from .callbacks.rates import observing, rates_of
@@ -82,7 +84,7 @@ class Trainer(Learner):
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
     ) -> History:
-        """Trains on ``data = (X, y)`` and returns the numbers of every epoch.
+        """Trains on ``data``, arrays (X, y) or a `BatchSource`; returns the numbers of every epoch.
 
         The history holds ``loss``, the mean over the epoch's rows while training, and on the
         validation data ``val_loss`` and ``val_<metric>`` after it. Without validation data, metrics
@@ -227,7 +229,17 @@ class Trainer(Learner):
                 self._keep(run, {}, ended=False)
         return run.loss_sum / run.order.rows
 
-    def train_batches(self, run: Run, rows: npt.NDArray[np.int32], epoch: int, first: int) -> Array:
+    def train_batches(self, run: Run, rows: Rows, epoch: int, first: int) -> Array:
+        """Some steps, from step ``first`` of the epoch, in as few calls as the source allows; the
+        loss of each.
+        """
+        losses: list[Array] = []
+        for piece in calls(run.train, rows):
+            losses.append(self.train_call(run, piece, epoch, first))
+            first += len(piece)
+        return np.concatenate(losses)
+
+    def train_call(self, run: Run, rows: Rows, epoch: int, first: int) -> Array:
         """Some steps in one call, from step ``first`` of the epoch; the loss of each."""
         each = run.hooks.listens("on_train_batch_begin", "on_train_batch_end")
         if each:
@@ -235,16 +247,14 @@ class Trainer(Learner):
         if self._replay_log is not None:
             self._replay_log.before(rows)
         begun = time.perf_counter()
-        losses = self.stepper.run(run.train.arrays, rows)
+        losses = self.stepper.run(run.train, rows)
         self._slice_length.learn(len(rows), time.perf_counter() - begun)
         self._check_finite(losses, run, epoch, first)
         if each:
             run.hooks("on_train_batch_end", first, {"loss": float(losses[0])})
         return losses
 
-    def _slices(
-        self, run: Run, blocks: Sequence[npt.NDArray[np.int32]]
-    ) -> Iterator[npt.NDArray[np.int32]]:
+    def _slices(self, run: Run, blocks: Sequence[Rows]) -> Iterator[Rows]:
         """The batches of an epoch from ``run.step`` on, in pieces: all, a quarter of a second, up
         to the next checkpoint, or one step each.
         """
@@ -298,9 +308,7 @@ class Trainer(Learner):
         bad = int(np.flatnonzero(~np.isfinite(losses))[0])
         later, step = divmod(first + bad, run.order.steps)
         rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(self.optimizer)))) or "none"
-        why = (
-            self._replay_log.explain(run.train.arrays, bad) if self._replay_log is not None else ""
-        )
+        why = self._replay_log.explain(run.train, bad) if self._replay_log is not None else ""
         advice = ""
         if isinstance(self.optimizer, LBFGS):
             searches = self.optimizer.param_groups[0]["line_search_fn"] is not None
@@ -328,10 +336,10 @@ class Trainer(Learner):
             return {}
         run.hooks("on_test_begin", {})
         if run.validation is not None:
-            logs = self.evaluate_examples(run.validation, EVALUATION_ROWS)
+            logs = self.evaluate_source(run.validation, EVALUATION_ROWS)
             logs = {f"val_{name}": value for name, value in logs.items()}
         else:
-            logs = self.evaluate_examples(run.train, EVALUATION_ROWS)
+            logs = self.evaluate_source(run.train, EVALUATION_ROWS)
             del logs["loss"]  # the epoch's own loss stands for it
         run.hooks("on_test_end", logs)
         return logs

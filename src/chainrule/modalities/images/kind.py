@@ -14,7 +14,7 @@ from ...runs.settings.arguments import COMMON
 from ...runs.settings.sources import Key
 from ...runs.task import Task
 from ...tasks import Multiclass
-from ...train import Scores, Trainer
+from ...train import Scores
 from .checks import CHECKS
 from .mistakes import worst_mistakes
 from .network import ImageNetwork, build
@@ -22,7 +22,6 @@ from .options import OPTIONS, SOURCES
 from .predictor import ImagePredictor
 from .prepare import ImagePreprocessor, OpenedImages, PreparedImages, loss_of
 from .settings import ImageSettings
-from .trainer import ImageTrainer
 from .words import words_for
 
 __all__ = ["IMAGES", "KIND", "ImageKind"]
@@ -48,7 +47,6 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     tasks: Mapping[str, type[Task]] = {Multiclass.name: Multiclass}
     facts: ClassVar[Mapping[str, Any]] = {"model": {"images": str, "name": str}}
     checks: Sequence[Any] = CHECKS
-    trainer: type[Trainer] = ImageTrainer
 
     def recognises(self, source: object) -> float:
         if isinstance(source, tuple) and len(source) == 2:  # with labels

@@ -13,7 +13,7 @@ from ...train import Scores
 from .network import ImageNetwork
 from .prepare import ImagePreprocessor
 from .settings import ImageSettings
-from .trainer import ImageTrainer
+from .source import ImageSource
 
 __all__ = ["ImagePredictor"]
 
@@ -31,8 +31,6 @@ class ImagePredictor(Predictor[ImageNetwork, ImagePreprocessor, ImageSettings]):
     ``baseline`` those of a constant guess; ``run`` is the run folder, if there is one.
     """
 
-    trainer_class = ImageTrainer
-
     def predict(self, source: object) -> npt.NDArray[Any]:
         """The name of a class for each image, in order, as an object array."""
         return self.decode(self.scores(source))
@@ -44,11 +42,16 @@ class ImagePredictor(Predictor[ImageNetwork, ImagePreprocessor, ImageSettings]):
     def evaluate(self, source: object) -> dict[str, float]:
         """Metrics on images with labels, whose classes the model must know."""
         images = self.images(source, True).labelled_as(self.classes)
-        return self.goal.judge(images.labels, self.scores_of(images.pixels))
+        return self.goal.judge(
+            images.labels, self.scores_of(ImageSource(images.pixels, images.labels))
+        )
 
     def scores(self, source: object) -> Scores:
         """The network's outputs for all images of a source."""
-        return self.scores_of(self.images(source).pixels)
+        return self._scores(self.images(source))
+
+    def _scores(self, images: Images) -> Scores:
+        return self.scores_of(ImageSource(images.pixels, images.labels))
 
     def images(self, source: object, labelled: bool = False) -> Images:
         """The images of a source in the network's size: of a folder those in all folders below it,
@@ -62,7 +65,7 @@ class ImagePredictor(Predictor[ImageNetwork, ImagePreprocessor, ImageSettings]):
     def columns(self, source: object, proba: bool = False) -> list[Column]:
         """The path of each image, its class, and how probable that is."""
         images = self.images(source)
-        scores = self.scores_of(images.pixels)
+        scores = self._scores(images)
         columns: list[Column] = [
             ("path", np.array(images.paths, object)),
             ("prediction", self.decode(scores)),

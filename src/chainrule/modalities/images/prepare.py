@@ -20,9 +20,11 @@ from ...data.split import fold_rows
 from ...errors import ConfigError, DataError, StateError
 from ...frontend.operations.creation import tensor
 from ...records import check_shape, parsed
+from ...runs.modality import PARTS, PartName
 from ...tasks import Multiclass, Task
 from .network import class_weights
 from .settings import ImageDataSettings, ImageSettings
+from .source import ImageSource
 
 __all__ = ["ImagePreprocessor", "OpenedImages", "PreparedImages", "loss_of"]
 
@@ -151,16 +153,19 @@ class PreparedImages:
         return Multiclass(self.preprocessor.classes)
 
     @property
-    def train(self) -> tuple[Any, Any]:
-        return self.parts[0].pixels, self.parts[0].labels
+    def train(self) -> ImageSource:
+        return ImageSource(self.parts[0].pixels, self.parts[0].labels)
 
     @property
-    def validation(self) -> tuple[Any, Any]:
-        return self.parts[1].pixels, self.parts[1].labels
+    def validation(self) -> ImageSource:
+        return ImageSource(self.parts[1].pixels, self.parts[1].labels)
 
     @property
-    def test(self) -> tuple[Any, Any]:
-        return self.parts[2].pixels, self.parts[2].labels
+    def test(self) -> ImageSource:
+        return ImageSource(self.parts[2].pixels, self.parts[2].labels)
+
+    def target(self, part: PartName) -> npt.NDArray[Any]:
+        return self.parts[PARTS.index(part)].labels
 
     @property
     def truth(self) -> npt.NDArray[Any]:
@@ -168,8 +173,7 @@ class PreparedImages:
 
     @property
     def sizes(self) -> dict[str, int]:
-        names = ("train", "validation", "test")
-        return {name: len(part) for name, part in zip(names, self.parts, strict=True)}
+        return {name: len(part) for name, part in zip(PARTS, self.parts, strict=True)}
 
     def data_facts(self) -> dict[str, Any]:
         return {"rows": sum(map(len, self.parts))}

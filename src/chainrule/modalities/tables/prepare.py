@@ -17,7 +17,7 @@ from ...errors import ConfigError
 from ...frontend import Tensor
 from ...nn import functional as F
 from ...nn import mixup
-from ...runs.modality import Batch
+from ...runs.modality import Batch, PartName
 from ...runs.settings.training import TrainSettings
 from ...tasks import Binary, Multiclass, Regression, Task
 from .fingerprint import fingerprint_of
@@ -127,6 +127,10 @@ class PreparedTable:
     @property
     def test(self) -> tuple[Any, Any]:
         return arrays_of(self.parts.test)
+
+    def target(self, part: PartName) -> npt.NDArray[Any]:
+        parts = {"train": self.parts.train, "validation": self.parts.val, "test": self.parts.test}
+        return parts[part].target
 
     @property
     def truth(self) -> npt.NDArray[Any]:

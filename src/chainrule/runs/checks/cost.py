@@ -27,17 +27,17 @@ def training_time(trial: Trial) -> Check:
     with trainer.undone():
         trainer.accumulation.begin(order, 0)
         begun = time.perf_counter()
-        trainer.stepper.run(trial.train.arrays, rows[:1])
+        trainer.stepper.run(trial.train, rows[:1])
         first = time.perf_counter() - begun
         # As many steps as fit into the budget, judged by one that is warm.
-        one = _seconds(lambda: trainer.stepper.run(trial.train.arrays, rows[:1]), 1)
+        one = _seconds(lambda: trainer.stepper.run(trial.train, rows[:1]), 1)
         count = max(1, min(len(rows), int(BUDGET / max(one, 1e-9))))
-        step = _seconds(lambda: trainer.stepper.run(trial.train.arrays, rows[:count]), 3) / count
+        step = _seconds(lambda: trainer.stepper.run(trial.train, rows[:count]), 3) / count
         validation = 0.0
         if prepared.sizes["validation"]:
             held = trainer.read(prepared.validation)[0]
-            trainer.evaluate_examples(held, EVALUATION_ROWS)
-            validation = _seconds(lambda: trainer.evaluate_examples(held, EVALUATION_ROWS), 1)
+            trainer.evaluate_source(held, EVALUATION_ROWS)
+            validation = _seconds(lambda: trainer.evaluate_source(held, EVALUATION_ROWS), 1)
     epoch = order.steps * step + validation
     whole = chosen.epochs * epoch
     limit = f"; train.time_limit ends it after {shown_time(chosen.time_limit)}"
@@ -74,7 +74,7 @@ def memory(trial: Trial) -> Check:
             f"{prepared.settings.train.optimizer.name} keeps more on the host"
         )
         return check("memory", "ok", evidence, facts={"data": data, "weights": weights})
-    planned = trainer.stepper.program(trial.train.arrays, trial.order.batch).planned_bytes
+    planned = trainer.stepper.program(trial.train, trial.order.batch).planned_bytes
     whole = data + sum(planned.values())
     evidence = (
         f"{shown_bytes(whole)}: data {shown_bytes(data)}, states {shown_bytes(planned['states'])} "

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import TrainingError
 from ...train import Trainer
+from ...train.batch_source import BatchSource, host_batch, spread_rows
 from ...train.diagnosis.gradcheck import TOLERANCE, compare_gradients
 from ...train.diagnosis.gradient import gradients
 from ...train.evaluation import EVALUATION_ROWS
@@ -35,7 +36,7 @@ class Trial:
 
     run: PreparedRun[Any]
     trainer: Trainer
-    train: Examples
+    train: BatchSource
     few: Examples
     order: Order
 
@@ -44,20 +45,26 @@ class Trial:
         trainer, settings = run.trainer(), run.settings
         train = trainer.read(run.prepared.train)[0]
         order = Order.of(train.rows, settings.train.batch, settings.seed, True)
-        return cls(run, trainer, train, train.spread(EVALUATION_ROWS), order)
+        most = min(EVALUATION_ROWS, train.evaluation_rows or EVALUATION_ROWS)
+        return cls(run, trainer, train, spread(train, most), order)
+
+
+def spread(source: BatchSource, most: int) -> Examples:
+    """At most ``most`` examples of ``source``, evenly spaced, as a step reads them."""
+    return Examples(host_batch(source, spread_rows(source.rows, most)))
 
 
 def first_loss(trial: Trial) -> Check:
     """The loss before training, beside that of outputs of zero: a network that knows nothing."""
     trainer, few = trial.trainer, trial.few
-    outputs = trainer.outputs(few.inputs, EVALUATION_ROWS)
+    outputs = trainer.outputs(few, EVALUATION_ROWS)
     loss = trainer.loss_of(outputs, few.target)
     ignorant = trainer.loss_of(np.zeros_like(outputs), few.target)
     with trainer.undone():
         trainer.accumulation.begin(trial.order, 0)
         batch = trial.order.batches(0)[0][:1]
-        step = float(trainer.stepper.run(trial.train.arrays, batch)[0])
-        after = trainer.loss_of(trainer.outputs(few.inputs, EVALUATION_ROWS), few.target)
+        step = float(trainer.stepper.run(trial.train, batch)[0])
+        after = trainer.loss_of(trainer.outputs(few, EVALUATION_ROWS), few.target)
     guess = trial.run.prepared.goal.untrained(trial.run.settings.train.objective)
     evidence = (
         f"{loss:.4g} before training, {guess} {ignorant:.4g}; the first step is finite, and so is "
@@ -79,8 +86,7 @@ def gradient_check(trial: Trial) -> Check:
     """Whether the compiled step brings a finite gradient to every parameter."""
     trainer, few = trial.trainer, trial.few
     names = {id(p): name for name, p in trainer.model.named_parameters()}
-    inputs = few.inputs[0] if len(few.inputs) == 1 else few.inputs
-    found = gradients(trainer, (inputs, few.target))
+    found = gradients(trainer, few)
     norms = {names[id(p)]: float(np.linalg.norm(g)) for p, g in found.items()}
     broken = [name for name, norm in norms.items() if not np.isfinite(norm)]
     zero = [name for name, norm in norms.items() if norm == 0]
@@ -103,8 +109,7 @@ def gradient_check(trial: Trial) -> Check:
 
 def difference_check(trial: Trial) -> Check:
     """The gradient against central differences in float64: a random direction each."""
-    inputs = trial.few.inputs if len(trial.few.inputs) > 1 else trial.few.inputs[0]
-    found = compare_gradients(trial.trainer, (inputs, trial.few.target))
+    found = compare_gradients(trial.trainer, trial.few)
     wrong = [d.name for d in found if not d.agrees]
     errors = {d.name: abs(d.backpropagated - d.measured) for d in found}
     facts = {"errors": errors, "tolerance": TOLERANCE}
@@ -133,11 +138,10 @@ def one_batch(trial: Trial) -> Check:
         evidence = "left out: random moves are too slow to learn rows by heart"
         return check("one batch", "ok", evidence)
     trainer = trial.run.trainer(unhindered=True)
-    few = trial.train.spread(ROWS)
-    inputs = few.inputs if len(few.inputs) > 1 else few.inputs[0]
+    few = spread(trial.train, ROWS)
     steps = LONG_STEPS if trial.run.settings.train.optimizer.name == "lbfgs" else STEPS
     try:
-        found = trainer.overfit_batch((inputs, few.target), steps, ROWS)
+        found = trainer.overfit_batch(few, steps, ROWS)
     except TrainingError as error:
         return check("one batch", "failed", error.what, [error.help])
     evidence = (

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dry_run import PreparedRun
+from ..modality import PARTS
 from .result import Check, Status, check, noticed, some
 
 __all__ = ["split_sizes", "target_balance"]
@@ -23,8 +24,7 @@ FAR = 10.0
 def target_balance(run: PreparedRun[Any]) -> Check:
     """How the classes are distributed, or where the numbers that are predicted lie."""
     prepared = run.prepared
-    parts = (prepared.train, prepared.validation, prepared.test)
-    target = np.concatenate([part[1] for part in parts])
+    target = np.concatenate([prepared.target(part) for part in PARTS])
     labels = [str(label) for label in prepared.goal.labels]
     return _classes(run, target, labels) if labels else _range(run, target)
 
@@ -47,7 +47,7 @@ def _classes(run: PreparedRun[Any], codes: npt.NDArray[Any], labels: list[str]) 
 
 def _range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
     values = run.prepared.goal.truth(target)
-    trained = run.prepared.goal.truth(run.prepared.train[1])
+    trained = run.prepared.goal.truth(run.prepared.target("train"))
     mean, deviation = float(np.mean(trained)), float(np.std(trained))
     far = int(np.sum(np.abs(values - mean) > FAR * deviation))
     evidence = (

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ConfigError, TrainingError
 from ...ir.types import is_real, is_whole
+from ..batch_source import spread_rows
 from ..callback import Callback, Logs, watched
 from ..evaluation import EVALUATION_ROWS
 from .rates import rates_of, scale_rates
@@ -62,10 +63,10 @@ class DivergenceGuard(Callback):
         run = self.trainer.run
         if run is None or self.monitor not in ("loss", "val_loss"):
             return np.inf
-        examples = run.train if self.monitor == "loss" else run.validation
-        if examples is None:
+        source = run.train if self.monitor == "loss" else run.validation
+        if source is None:
             return np.inf
-        value = self.trainer.evaluate_examples(examples, EVALUATION_ROWS)["loss"]
+        value = self.trainer.evaluate_source(source, EVALUATION_ROWS)["loss"]
         return value if np.isfinite(value) else np.inf
 
     def _loss_after(self) -> float:
@@ -73,9 +74,8 @@ class DivergenceGuard(Callback):
         run = self.trainer.run
         if run is None:
             return np.inf
-        few = run.train.spread(EVALUATION_ROWS)
-        outputs = self.trainer.outputs(few.inputs, EVALUATION_ROWS, averaged=False)
-        value = self.trainer.loss_of(outputs, few.target)
+        few = spread_rows(run.train.rows, EVALUATION_ROWS)
+        value = self.trainer.loss_on(run.train, few, averaged=False)
         return value if np.isfinite(value) else np.inf
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

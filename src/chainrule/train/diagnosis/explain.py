@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ...nonfinite import find_nonfinite
+from ..batch_source import BatchSource, Rows, host_batch
 from ..state import gathered, put_back
 
 if TYPE_CHECKING:
     from ..learner import Learner
 
 __all__ = ["ReplayLog"]
-
-Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.int32]
 
 #: copies of the state may take this share of the time
 SHARE = 0.005
@@ -57,7 +51,7 @@ class ReplayLog:
         self._made = time.perf_counter()
         self._cost = self._made - begun
 
-    def explain(self, arrays: Sequence[Array], bad: int) -> str:
+    def explain(self, source: BatchSource, bad: int) -> str:
         """Why step ``bad`` of the latest call has a loss that is not finite; empty if unknown.
 
         The state is that before the step which went wrong afterwards: finite, if it was before.
@@ -70,17 +64,18 @@ class ReplayLog:
         learner.history.set_state(history)
         learner.accumulation.begin(learner.accumulation.place[0], self._at)
         for rows in self._since[:-1]:
-            learner.stepper.run(arrays, rows)
+            learner.stepper.run(source, rows)
+            source.release()
         self._since = []
         # The update of the step before may have been what broke the weights.
         first = max(bad - 1, 0)
         if first:
-            learner.stepper.run(arrays, latest[:first])
+            learner.stepper.run(source, latest[:first])
         step = learner.looked_into()
         for rows in latest[first : bad + 1]:
-            culprit = find_nonfinite(step, *(array[rows] for array in arrays))
+            culprit = find_nonfinite(step, *host_batch(source, rows))
             if culprit is not None:
                 names = culprit.rows_text(rows.tolist())
                 return str(culprit).removesuffix(culprit.rows_text()) + names
-            learner.stepper.run(arrays, rows[None])
+            learner.stepper.run(source, rows[None])
         return ""

@@ -19,6 +19,7 @@ from ...interpret import evaluate
 from ...ir.graph import Node, full_like
 from ...ir.types import Array, DType
 from ...testing import STEP, central_slope
+from ..batch_source import host_batch, spread_rows
 
 if TYPE_CHECKING:
     from ..learner import Learner
@@ -56,14 +57,15 @@ def compare_gradients(
     In evaluation mode and with the penalty, but without what draws random numbers anew: dropout,
     noise, mixup. Nothing is changed.
     """
-    examples = learner.data_check.examples(data, "data").spread(rows)
+    source = learner.data_check.labelled(data, "data")
+    few = host_batch(source, spread_rows(source.rows, rows))
 
     def whole_loss(*arrays: Tensor) -> Tensor:
         *inputs, target = arrays
         return learner.penalized(learner.loss(learner.forward(*inputs), target))
 
     with learner.evaluation_mode(), enable_grad():
-        traced = trace_function(whole_loss, examples.arrays, {})
+        traced = trace_function(whole_loss, few, {})
     names = {id(p): name for name, p in learner.model.named_parameters()}
     wanted = {id(p) for p in learner.parameters()}
     nodes = {
@@ -71,7 +73,7 @@ def compare_gradients(
         for t, node in zip(traced.states, traced.state_nodes, strict=True)
         if id(t) in wanted
     }
-    env = traced.environment(examples.arrays)
+    env = traced.environment(few)
     return _compared(traced, nodes, env, np.random.default_rng(seed))
 
 

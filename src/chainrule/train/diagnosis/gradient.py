@@ -11,6 +11,7 @@ from ...errors import ConfigError
 from ...frontend import Tensor, no_grad
 from ...frontend.apply import from_array
 from ...ir.memory import aligned_copy
+from ..batch_source import calls
 from ..evaluation import EVALUATION_ROWS
 from ..order import Order
 
@@ -38,8 +39,8 @@ def gradients(learner: Learner, data: Any = None) -> dict[Tensor, npt.NDArray[An
     """
     if data is None and learner.run is None:
         raise ConfigError("no training data yet", help="pass it: gradient_norm((X, y))")
-    examples = (
-        learner.data_check.examples(data, "data") if learner.run is None or data is not None
+    source = (
+        learner.data_check.labelled(data, "data") if learner.run is None or data is not None
         else learner.run.train
     )  # fmt: skip
     sums = {
@@ -58,11 +59,12 @@ def gradients(learner: Learner, data: Any = None) -> dict[Tensor, npt.NDArray[An
                     total.assign_(total + p.grad * (1.0 if summed else target.shape[0]))
         return loss
 
-    order = Order.of(examples.rows, EVALUATION_ROWS, 0, shuffle=False)
+    most = min(EVALUATION_ROWS, source.evaluation_rows or EVALUATION_ROWS)
+    order = Order.of(source.rows, most, 0, shuffle=False)
     stepper = learner.stepper_of(add_gradients)
     with learner.evaluation_mode():
         for block in order.batches(0):
-            if len(block):
-                stepper.run(examples.arrays, block)
-    count = 1 if summed else examples.rows
+            for piece in calls(source, block):
+                stepper.run(source, piece)
+    count = 1 if summed else source.rows
     return {p: np.asarray(t.numpy(), np.float64) / count for p, t in sums.items()}

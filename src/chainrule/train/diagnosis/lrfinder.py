@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ...errors import ConfigError
 from ...ir.types import is_real, is_whole
 from ...optim.schedule import Schedule
+from ..batch_source import BatchSource, Rows, calls
 from ..callbacks.rates import rates_of, update_counts
 from ..order import Order
 
@@ -94,8 +95,8 @@ def find_rate(
             f"a ramp from {start!r} to {end!r} in {steps!r} steps",
             help="0 < start < end, in at least 10 steps",
         )
-    examples = learner.read(data)[0]
-    order = Order.of(examples.rows, batch_size, seed, shuffle=True)
+    source = learner.read(data)[0]
+    order = Order.of(source.rows, batch_size, seed, shuffle=True)
     each = min(learner.accumulation.every, order.rows // order.batch)
     rates = start * (end / start) ** (np.arange(steps) / (steps - 1))
     with learner.undone():
@@ -103,7 +104,7 @@ def find_rate(
         # The short last batch of an epoch is left out: it would need a program of its own.
         even = Order(order.rows // order.batch * order.batch, order.batch, seed, True)
         learner.accumulation.begin(even, 0)
-        losses = _losses(learner, examples.arrays, _slices(order, steps * each), steps, each)
+        losses = _losses(learner, source, _slices(order, steps * each), steps, each)
     return _judged(rates[: len(losses)], np.array(losses, np.float64), steps)
 
 
@@ -120,7 +121,7 @@ def _set_ramps(learner: Learner, start: float, end: float, steps: int) -> None:
         group["lr"] = Ramp(start, end, steps, first, rate / largest if max(usual) else 1.0)
 
 
-def _slices(order: Order, batches: int) -> Iterator[npt.NDArray[np.int32]]:
+def _slices(order: Order, batches: int) -> Iterator[Rows]:
     """Whole batches of as many epochs as are needed, epoch by epoch."""
     epoch = 0
     while batches > 0:
@@ -132,8 +133,8 @@ def _slices(order: Order, batches: int) -> Iterator[npt.NDArray[np.int32]]:
 
 def _losses(
     learner: Learner,
-    arrays: tuple[npt.NDArray[Any], ...],
-    epochs: Iterator[npt.NDArray[np.int32]],
+    source: BatchSource,
+    epochs: Iterator[Rows],
     updates: int,
     each: int,
 ) -> list[float]:
@@ -141,7 +142,8 @@ def _losses(
     batches: list[float] = []
     for epoch in epochs:
         for i in range(0, len(epoch), SLICE * each):
-            batches += learner.stepper.run(arrays, epoch[i : i + SLICE * each]).tolist()
+            for piece in calls(source, epoch[i : i + SLICE * each]):
+                batches += learner.stepper.run(source, piece).tolist()
             whole = len(batches) // each * each
             losses = np.array(batches[:whole]).reshape(-1, each).mean(axis=1)
             end = _diverged(losses)

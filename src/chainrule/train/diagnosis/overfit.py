@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...errors import ConfigError
 from ...ir.types import is_whole
-from ..examples import Examples
+from ..batch_source import calls
 from ..order import Order
 
 if TYPE_CHECKING:
@@ -48,19 +48,19 @@ def overfit(learner: Learner, data: Any, steps: int = 200, batch_size: int = 32)
             f"{steps!r} steps on a batch of {batch_size!r}",
             help="both must be whole numbers of at least 1",
         )
-    examples = learner.read(data)[0]
-    few = Examples(tuple(a[:batch_size] for a in examples.inputs), examples.target[:batch_size])
-    order = Order.of(few.rows, None, 0, shuffle=False)
+    source = learner.read(data)[0]
+    few = np.arange(min(batch_size, source.rows), dtype=np.int32)
+    order = Order.of(len(few), None, 0, shuffle=False)
     with learner.undone():
         learner.accumulation.begin(order, 0)
-        before = learner.evaluate_examples(few, few.rows)["loss"]
-        rows = np.tile(np.arange(few.rows, dtype=np.int32), (steps, 1))
-        losses = learner.stepper.run(few.arrays, rows).astype(np.float64)
-        after = learner.evaluate_examples(few, few.rows)["loss"]
+        before = learner.evaluate_source(source, len(few), few)["loss"]
+        pieces = calls(source, np.tile(few, (steps, 1)))
+        losses = np.concatenate([learner.stepper.run(source, p) for p in pieces], dtype=np.float64)
+        after = learner.evaluate_source(source, len(few), few)["loss"]
     passed = bool(np.isfinite(losses).all() and after <= GOAL * before)
     verdict = "it can learn" if passed else "it should be able to: something is wrong"
     reason = (
-        f"{steps} steps on {few.rows} rows brought the loss from {before:.4g} to {after:.4g}; "
+        f"{steps} steps on {len(few)} rows brought the loss from {before:.4g} to {after:.4g}; "
         f"{verdict}"
     )
     if not passed:
