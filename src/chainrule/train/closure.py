@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..frontend import CompiledFunction, Tensor, compile
 from .batch_source import BatchSource, Rows, host_batch
-
-if TYPE_CHECKING:
-    from .learner import Learner
+from .learning import BatchLoss
 
 __all__ = ["ClosureStepper"]
 
@@ -24,7 +22,7 @@ class ClosureStepper:
     that of the weights the step began with, without penalty.
     """
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: BatchLoss) -> None:
         self._learner = learner
         #: the loss with its penalty, whose gradients are kept, and the loss alone, of one batch
         self.evaluate: CompiledFunction[..., tuple[Tensor, Tensor]] = compile(keep_grads=True)(

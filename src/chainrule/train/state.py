@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,18 +12,13 @@ from ..errors import StateError
 from ..frontend import default_generator, no_grad
 from ..frontend.apply import from_array
 from .callbacks.rates import schedule_states, set_schedule_states
+from .learning import Restorable
 from .run import Run, check_settings
-
-if TYPE_CHECKING:
-    from .learner import Learner
 
 __all__ = ["check_place", "gathered", "put_back", "set_weights_of", "weights_of"]
 
-#: arguments of the trainer that may have a state of their own
-PARTS = ("average", "clip", "penalty", "constraint", "transform")
 
-
-def gathered(learner: Learner, run: Run | None, snapshot: bool = False) -> dict[str, Any]:
+def gathered(learner: Restorable, run: Run | None, snapshot: bool = False) -> dict[str, Any]:
     """All of it, as copies: numbers, text, lists, tuples, dicts and arrays.
 
     A ``snapshot`` is for going back within a training: callbacks that hold snapshots themselves are
@@ -49,7 +44,7 @@ def gathered(learner: Learner, run: Run | None, snapshot: bool = False) -> dict[
     return state
 
 
-def put_back(learner: Learner, state: Mapping[str, Any], run: Run | None) -> None:
+def put_back(learner: Restorable, state: Mapping[str, Any], run: Run | None) -> None:
     """Goes back to what `gathered` gave, the callbacks apart.
 
     Raises StateError, before anything is changed, if it belongs to another model or optimizer, or
@@ -93,14 +88,14 @@ def check_place(state: Mapping[str, Any]) -> None:
         )
 
 
-def weights_of(learner: Learner) -> dict[str, Any]:
+def weights_of(learner: Restorable) -> dict[str, Any]:
     """Copies of the model's weights, and of the averaged ones if there is an average."""
     weights: dict[str, Any] = {"model": dict(learner.model.state_dict())}
     average = [part.state_dict() for name, part in _parts(learner) if name == "average"]
     return weights | ({"average": average[0]} if average else {})
 
 
-def set_weights_of(learner: Learner, weights: Mapping[str, Any]) -> None:
+def set_weights_of(learner: Restorable, weights: Mapping[str, Any]) -> None:
     """Takes over what `weights_of` gave."""
     check_state(weights, "a model and its average", "trainer.weights()")
     if "model" not in weights:
@@ -126,12 +121,19 @@ def _check_kind(state: Mapping[str, Any]) -> None:
         )
 
 
-def _transient(learner: Learner) -> list[tuple[str, Any]]:
+def _transient(learner: Restorable) -> list[tuple[str, Any]]:
     """Buffers that a state dict leaves out: a training goes on from their values all the same."""
     kept = set(learner.model.state_dict())
     return [(name, b) for name, b in learner.model.named_buffers() if name not in kept]
 
 
-def _parts(learner: Learner) -> list[tuple[str, Any]]:
-    parts = [(name, getattr(learner, name)) for name in PARTS]
-    return [(name, p) for name, p in parts if callable(getattr(p, "state_dict", None))]
+def _parts(learner: Restorable) -> list[tuple[str, Any]]:
+    """The arguments of the trainer that have a state of their own."""
+    parts = {
+        "average": learner.average,
+        "clip": learner.clip,
+        "penalty": learner.penalty,
+        "constraint": learner.constraint,
+        "transform": learner.transform,
+    }
+    return [(name, p) for name, p in parts.items() if callable(getattr(p, "state_dict", None))]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...nonfinite import find_nonfinite
 from ..batch_source import BatchSource, Rows, host_batch
+from ..learning import Replayable
 from ..state import gathered, put_back
-
-if TYPE_CHECKING:
-    from ..learner import Learner
 
 __all__ = ["ReplayLog"]
 
@@ -26,7 +24,7 @@ class ReplayLog:
     renewed as often as takes half a per cent of the time.
     """
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Replayable) -> None:
         self._learner = learner
         self._state: dict[str, Any] = {}
         self._at = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,7 @@ from ...ir.graph import Node, full_like
 from ...ir.types import Array, DType
 from ...testing import STEP, central_slope
 from ..batch_source import host_batch, spread_rows
-
-if TYPE_CHECKING:
-    from ..learner import Learner
+from ..learning import Differentiable
 
 __all__ = ["TOLERANCE", "GradientComparison", "compare_gradients"]
 
@@ -50,7 +48,7 @@ class GradientComparison:
 
 
 def compare_gradients(
-    learner: Learner, data: Any, rows: int = 16, seed: int = 0
+    learner: Differentiable, data: Any, rows: int = 16, seed: int = 0
 ) -> list[GradientComparison]:
     """Checks the gradient of every parameter on at most ``rows`` rows of ``data``, evenly spaced.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,13 @@ from ...frontend.apply import from_array
 from ...ir.memory import aligned_copy
 from ..batch_source import calls
 from ..evaluation import EVALUATION_ROWS
+from ..learning import Summable
 from ..order import Order
-
-if TYPE_CHECKING:
-    from ..learner import Learner
 
 __all__ = ["gradient_norm", "gradients"]
 
 
-def gradient_norm(learner: Learner, data: Any = None) -> float:
+def gradient_norm(learner: Summable, data: Any = None) -> float:
     """‖∇(mean loss + penalty)‖ over all rows of ``data``, in evaluation mode.
 
     ``data`` None is the training data of the run. Sums are float32, their squares float64.
@@ -31,7 +29,7 @@ def gradient_norm(learner: Learner, data: Any = None) -> float:
     return float(np.sqrt(sum(squares)))
 
 
-def gradients(learner: Learner, data: Any = None) -> dict[Tensor, npt.NDArray[Any]]:
+def gradients(learner: Summable, data: Any = None) -> dict[Tensor, npt.NDArray[Any]]:
     """∇(mean loss + penalty) over all rows of ``data``, in evaluation mode, for each parameter
     of the optimizer; float64 means of float32 sums. One that the loss does not reach has zeros.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,8 @@ from ...ir.types import is_real, is_whole
 from ...optim.schedule import Schedule
 from ..batch_source import BatchSource, Rows, calls
 from ..callbacks.rates import rates_of, update_counts
+from ..learning import OnTrial
 from ..order import Order
-
-if TYPE_CHECKING:
-    from ..learner import Learner
 
 __all__ = ["RateSearch", "find_rate"]
 
@@ -73,7 +71,7 @@ class Ramp(Schedule):
 
 
 def find_rate(
-    learner: Learner,
+    learner: OnTrial,
     data: Any,
     *,
     start: float = 1e-6,
@@ -108,7 +106,7 @@ def find_rate(
     return _judged(rates[: len(losses)], np.array(losses, np.float64), steps)
 
 
-def _set_ramps(learner: Learner, start: float, end: float, steps: int) -> None:
+def _set_ramps(learner: OnTrial, start: float, end: float, steps: int) -> None:
     groups = learner.optimizer.param_groups
     usual = rates_of(learner.optimizer)
     if not usual:
@@ -132,7 +130,7 @@ def _slices(order: Order, batches: int) -> Iterator[Rows]:
 
 
 def _losses(
-    learner: Learner,
+    learner: OnTrial,
     source: BatchSource,
     epochs: Iterator[Rows],
     updates: int,

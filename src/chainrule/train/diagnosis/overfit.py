@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,8 @@ import numpy.typing as npt
 from ...errors import ConfigError
 from ...ir.types import is_whole
 from ..batch_source import calls
+from ..learning import OnTrial
 from ..order import Order
-
-if TYPE_CHECKING:
-    from ..learner import Learner
 
 __all__ = ["Overfit", "overfit"]
 
@@ -36,7 +34,7 @@ class Overfit:
     reason: str
 
 
-def overfit(learner: Learner, data: Any, steps: int = 200, batch_size: int = 32) -> Overfit:
+def overfit(learner: OnTrial, data: Any, steps: int = 200, batch_size: int = 32) -> Overfit:
     """Trains ``steps`` steps on the first ``batch_size`` rows of ``data``, then undoes them.
 
     A network with enough weights can learn a few rows by heart. If it does not, gradients do not
