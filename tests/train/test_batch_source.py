@@ -309,7 +309,7 @@ def test_sources_that_cannot_be() -> None:
         trainer.fit(Windows(wave().astype(np.float64), WIDTH), verbose=False)
     with pytest.raises(DTypeError, match="not in C order"):
         trainer.fit(Windows(np.repeat(wave(), 2)[::2], WIDTH), verbose=False)
-    with pytest.raises(DataError, match="the training data has no rows"):
+    with pytest.raises(DataError, match="the training data is empty"):
         trainer.fit(Windows(wave()[:WIDTH], WIDTH), verbose=False)
 
 

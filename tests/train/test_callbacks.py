@@ -119,7 +119,7 @@ def test_what_early_stopping_cannot_know() -> None:
         EarlyStopping("val_profit")
     assert EarlyStopping("val_profit", mode="max").monitor == "val_profit"
     for settings in ({"patience": 2.5}, {"patience": "3"}, {"min_delta": "0"}):
-        with pytest.raises(ConfigError, match="early stopping with"):
+        with pytest.raises(ConfigError, match="invalid early stopping: patience"):
             EarlyStopping(**settings)
     with pytest.raises(ConfigError, match="which is not computed") as raised:
         linear_trainer().fit(line(), callbacks=[EarlyStopping()], verbose=False)

@@ -30,7 +30,7 @@ def written(folder: Path, *scores: float, keep: int = 3, **settings: Any) -> Che
 
 
 def steps(store: Checkpoints) -> list[int]:
-    return [c.step for c in store.found()]
+    return [c.step for c in store.readable()]
 
 
 def test_layout_and_contents(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_two_writers(tmp_path: Path) -> None:
             second.writing(resume=True),
         ):
             pass
-        assert second.found() == []
+        assert second.readable() == []
     with second.writing(resume=True):
         pass
 
@@ -224,7 +224,7 @@ def test_a_failed_write_leaves_what_was_there(
 
 @pytest.mark.parametrize("every", ["epochs", 0, -3, "s", "30", True, 1.5, "1d"])
 def test_intervals_that_are_none(tmp_path: Path, every: Any) -> None:
-    with pytest.raises(ConfigError, match="checkpoints every"):
+    with pytest.raises(ConfigError, match="invalid checkpoint interval"):
         Checkpoints(tmp_path, every)
 
 

@@ -115,7 +115,7 @@ def test_copies_take_a_fixed_share_of_the_time(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(replay_log, "_copy", copy)
     while now[0] < 240.0:
-        replay_log.before(np.zeros((1, 1), np.int32))
+        replay_log.record(np.zeros((1, 1), np.int32))
         now[0] += 0.25
     assert 11 <= len(copies) <= 13
 

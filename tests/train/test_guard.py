@@ -102,13 +102,13 @@ def test_checkpoints_of_the_diverged_part_are_removed(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path, keep=9)
     left: list[list[int]] = []
     guard = DivergenceGuard(patience=2)
-    look = LambdaCallback(lambda epoch, logs: left.append([c.epoch for c in store.found()]))
+    look = LambdaCallback(lambda epoch, logs: left.append([c.epoch for c in store.readable()]))
     trainer = linear_trainer(lr=1e-3)
     trainer.fit(
         line(), epochs=5, callbacks=[Script(), guard, look], verbose=False, checkpoints=store
     )
     assert left == [[], [1], [1, 2], [1, 2, 3], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
-    assert [c.epoch for c in store.found()] == [1, 2, 3, 4, 5]
+    assert [c.epoch for c in store.readable()] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("after", [1, 2, 5])
@@ -170,5 +170,5 @@ def test_an_average_does_not_hide_what_became_of_the_weights() -> None:
     "settings", [{"factor": 1.0}, {"patience": 0}, {"lr_factor": 1.0}, {"most": "3"}]
 )
 def test_guards_that_are_none(settings: Any) -> None:
-    with pytest.raises(ConfigError, match="a guard with"):
+    with pytest.raises(ConfigError, match="invalid divergence guard"):
         DivergenceGuard(**settings)

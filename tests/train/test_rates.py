@@ -127,7 +127,7 @@ def test_schedules_observe_the_validation_loss() -> None:
     [{"factor": 1.0}, {"factor": "1"}, {"patience": 2.5}, {"patience": -1}, {"min_lr": -1.0}],
 )
 def test_reductions_that_are_none(settings: Any) -> None:
-    with pytest.raises(ConfigError, match="a reduction with"):
+    with pytest.raises(ConfigError, match="invalid rate reduction"):
         ReduceLROnPlateau(**settings)
 
 

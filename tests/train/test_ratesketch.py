@@ -34,5 +34,5 @@ def test_curves_that_suggest_nothing() -> None:
     assert "|" not in sketch_rates(search([1.0] * 12, None)).splitlines()[1][6:]
     assert sketch_rates(search([], None)) == "no loss was finite"
     assert "*" in sketch_rates(search([2.0], None))
-    with pytest.raises(ConfigError, match="a drawing of 3 by 10"):
+    with pytest.raises(ConfigError, match="cannot draw in 3 by 10 characters"):
         sketch_rates(search([1.0] * 12, None), width=3)

@@ -112,7 +112,7 @@ def test_several_epochs_in_one_call(tmp_path: Path, every: str | int) -> None:
     plain.fit(data, epochs=40, verbose=False)
     store = Checkpoints(tmp_path, every)
     blob_trainer().fit(data, epochs=13, verbose=False, checkpoints=store)
-    assert store.found()[-1].step == 13 * 5
+    assert store.readable()[-1].step == 13 * 5
     again = blob_trainer()
     history = again.fit(data, epochs=40, verbose=False, checkpoints=store, resume=True)
     assert history["loss"] == plain.history["loss"]
@@ -164,8 +164,8 @@ def test_more_epochs_after_early_stopping_in_the_last_one(
     assert len(run(again, 9, checkpoints=store, resume=True).epoch) == 3
     assert digest(again) == digest(plain)
     assert again.messages == [
-        "nothing is left to do: a callback stopped this training after 3 epochs, and more of them "
-        "change nothing"
+        "there is nothing left to do: a callback stopped this training after 3 epochs, and more "
+        "epochs would not change that"
     ]
     assert again.messages[0] in capsys.readouterr().err
 
@@ -241,8 +241,8 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, small_disk: An
         fit(new_trainer(), store, Fill())
     assert "has space" in raised.value.help
     small_disk(resource.RLIM_INFINITY)
-    assert [c.epoch for c in store.found()][-1] == 3
-    assert all(c.whole() for c in store.found())
+    assert [c.epoch for c in store.readable()][-1] == 3
+    assert all(c.intact() for c in store.readable())
     trainer = new_trainer()
     fit(trainer, store)
     assert digest(trainer) == undisturbed()
@@ -331,7 +331,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         fit(new_trainer(), store, Twice())
-    assert store.found() == []
+    assert store.readable() == []
 
 
 # ------------------------------------------------------------------------- whatever has a state

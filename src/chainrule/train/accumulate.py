@@ -50,7 +50,7 @@ class Accumulation:
         self._order, self.at = order, at
 
     @property
-    def place(self) -> tuple[Order, int]:
+    def position(self) -> tuple[Order, int]:
         """What `begin` takes to go on from here."""
         return self._order, self.at
 
@@ -105,18 +105,18 @@ class Accumulation:
         return penalty * host_scalar(self.part)
 
     def update(self, update: Callable[[], None]) -> None:
-        """Adds the gradients to the sums; in the last batch of a group puts the sums in the
-        gradients' place, performs ``update``, and begins new sums.
+        """Adds the gradients to the sums. In the last batch of a group the sums become the
+        gradients, ``update`` is performed, and new sums begin.
         """
         share = host_scalar(self.share)
         due = host_scalar(self.due)
         with no_grad():
-            for p, before in self._sums.items():
+            for p, total_before in self._sums.items():
                 if p.grad is None:
                     continue
-                total = before + share * p.grad
+                total = total_before + share * p.grad
                 # Before the update, which may change the gradient in place.
-                before.assign_(where(less(0.5, due), 0.0, total) if _traced(due) else total)
+                total_before.assign_(where(less(0.5, due), 0.0, total) if _traced(due) else total)
                 p.grad = total
             self._only_if(due, update)
         if not _traced(due) and due:

@@ -66,7 +66,7 @@ class Callback:
         """Called some times a second with the share of the epoch's steps that are done."""
 
     def on_divergence(self, epoch: int, error: TrainingError) -> bool:
-        """The loss is no longer finite. True if the callback has dealt with it (it went back to
+        """The loss is no longer finite. True if the callback has handled it (it went back to
         an earlier state, or stopped the training); ``error`` is raised if no callback has.
         """
         return False
@@ -107,7 +107,7 @@ class CallbackList:
             call(*args)
 
     def rescue(self, epoch: int, error: TrainingError) -> bool:
-        """Whether a callback deals with ``error``; the first one that does is the last asked."""
+        """Whether a callback handles ``error``; those after the first that does are not asked."""
         return any(call(epoch, error) for call in self._calls.get("on_divergence", ()))
 
     def state(self, snapshot: bool = False) -> list[tuple[str, dict[str, Any]]]:
@@ -123,9 +123,9 @@ class CallbackList:
         for name, state in states:
             waiting.setdefault(name, []).append(state)
         for callback in self:
-            mine = waiting.get(type(callback).__name__)
-            if mine:
-                callback.set_state(mine.pop(0))
+            states_of_class = waiting.get(type(callback).__name__)
+            if states_of_class:
+                callback.set_state(states_of_class.pop(0))
 
 
 def watched(owner: str, monitor: str, logs: Logs) -> float:

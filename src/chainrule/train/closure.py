@@ -33,9 +33,9 @@ class ClosureStepper:
         learner = self._learner
         learner.optimizer.zero_grad()
         loss = learner.batch_loss(*arrays)
-        whole = learner.penalized(loss)
-        whole.backward()
-        return whole, loss
+        objective = learner.penalized(loss)
+        objective.backward()
+        return objective, loss
 
     def run(self, source: BatchSource, rows: Rows) -> npt.NDArray[Any]:
         losses = np.empty(len(rows), np.float32)
@@ -47,9 +47,9 @@ class ClosureStepper:
         losses: list[float] = []
 
         def closure() -> Tensor:
-            whole, loss = self.evaluate(*batch)
+            objective, loss = self.evaluate(*batch)
             losses.append(float(loss.item()))
-            return whole
+            return objective
 
         self._learner.optimizer.step(closure)
         self._learner.after_update()

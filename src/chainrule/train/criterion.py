@@ -117,15 +117,15 @@ class Criterion:
                 f"of shape {('rows', *outputs)}",
                 help="pass one class index for each row, from 0",
             )
-        whole = target.astype(np.int32)
-        if not np.array_equal(whole, target):
-            raise _bad(whole != target, target, name, "which is not a class index", first)
+        classes = target.astype(np.int32)
+        if not np.array_equal(classes, target):
+            raise _bad_value(classes != target, target, name, "which is not a class index", first)
         ignored = getattr(self.function, "ignore_index", -100)
-        outside = ((whole < 0) | (whole >= outputs[0])) & (whole != ignored)
-        if outside.any():
+        unknown = ((classes < 0) | (classes >= outputs[0])) & (classes != ignored)
+        if unknown.any():
             reason = f"but the model has {outputs[0]} outputs: classes are 0 to {outputs[0] - 1}"
-            raise _bad(outside, target, name, reason, first)
-        return whole
+            raise _bad_value(unknown, target, name, reason, first)
+        return classes
 
     def _fitted_numbers(
         self, target: Array, outputs: tuple[int, ...], name: str, first: int
@@ -142,7 +142,7 @@ class Criterion:
             )
         if self.link in ("sigmoid", "probability") and not ((target >= 0) & (target <= 1)).all():
             reason = f"but {self._name} needs numbers from 0 to 1"
-            raise _bad((target < 0) | (target > 1), target, name, reason, first)
+            raise _bad_value((target < 0) | (target > 1), target, name, reason, first)
         return target
 
     @property
@@ -157,7 +157,7 @@ def _without_unit_axis(target: Array, shape: tuple[int, ...]) -> Array:
     return target
 
 
-def _bad(where: Array, target: Array, name: str, reason: str, first: int) -> DataError:
+def _bad_value(where: Array, target: Array, name: str, reason: str, first: int) -> DataError:
     row = tuple(int(i) for i in np.argwhere(where)[0])
     return DataError(
         f"the target of the {name} holds {target[row]}, {reason}",

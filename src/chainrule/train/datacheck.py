@@ -49,11 +49,11 @@ class DataCheck:
         if validation is None:
             return train, None
         held_out = self.labelled(validation, "validation data")
-        for mine, theirs in zip(_row_shapes(train), _row_shapes(held_out), strict=True):
-            if mine != theirs:
+        for shape, other in zip(_row_shapes(train), _row_shapes(held_out), strict=True):
+            if shape != other:
                 raise ShapeError(
-                    f"rows of the training data have shape {mine}, but those of the validation "
-                    f"data have shape {theirs}",
+                    f"rows of the training data have shape {shape}, but those of the validation "
+                    f"data have shape {other}",
                     help="prepare both the same way",
                 )
         return train, held_out
@@ -111,7 +111,7 @@ class DataCheck:
                     "int32, int16, uint32, uint8 and bool are read as well",
                 )
         if source.rows < 1:
-            raise DataError(f"the {name} has no rows", help="it needs at least one")
+            raise DataError(f"the {name} is empty", help="pass at least one row")
         self._output_shape(_inputs(source, ONE_ROW), final=True)
         self._check_indices(source, name)
 
@@ -174,12 +174,12 @@ class DataCheck:
         kind = (structure.epoch, *((a.shape[1:], a.dtype) for a in inputs))
         if kind in self._shapes:
             return self._shapes[kind]
-        whole = any(a.dtype.kind != "f" for a in inputs)
+        integers = any(a.dtype.kind != "f" for a in inputs)
         try:
             with self.evaluating():
                 shape = self.forward(*(new_tensor(a[:1]) for a in inputs)).shape
         except DTypeError:
-            if final or not whole:
+            if final or not integers:
                 raise
             return None
         if not shape or shape[0] != 1:

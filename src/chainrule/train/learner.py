@@ -89,10 +89,10 @@ class Learner(Evaluator):
             part = getattr(self, name)
             if part is not None and not callable(part):
                 raise ConfigError(f"{name} is {part!r}", help="pass a function, or leave it out")
-        wanted = {"accumulate": accumulate != 1, "clip": self.clip, "penalty": self.penalty}
+        requested = {"accumulate": accumulate != 1, "clip": self.clip, "penalty": self.penalty}
         refused = _REFUSED.get(type(self.optimizer), ())
         for name in refused:
-            if wanted[name]:
+            if requested[name]:
                 raise ConfigError(
                     f"{type(self.optimizer).__name__} cannot be combined with {name}",
                     help=f"it evaluates the loss itself; leave out {name}, or use another "
@@ -177,7 +177,7 @@ class Learner(Evaluator):
 
     def state(self, snapshot: bool = False) -> dict[str, Any]:
         """Everything the training depends on, as copies: weights, optimizer, schedules, random
-        numbers, history; within `fit` also the place in the data and the callbacks.
+        numbers, history; within `fit` also the position in the data and the callbacks.
         """
         return gathered(self, self._active_run, snapshot)
 
@@ -214,7 +214,7 @@ class Learner(Evaluator):
     @contextlib.contextmanager
     def undone(self) -> Iterator[None]:
         """Inside, the model may be trained on trial: afterwards all is as before, to the bit."""
-        before, at = self.state(), self.accumulation.place
+        before, position = self.state(), self.accumulation.position
         rates = [group.get("lr") for group in self.optimizer.param_groups]
         evaluating = not self.model.training
         if evaluating:
@@ -228,7 +228,7 @@ class Learner(Evaluator):
                 if lr is not None:
                     group["lr"] = lr
             self.set_state(before)
-            self.accumulation.begin(*at)
+            self.accumulation.begin(*position)
 
     def gradient_norm(self, data: Any = None) -> float:
         """The Euclidean norm of the gradient of the mean loss (and penalty) over all rows of

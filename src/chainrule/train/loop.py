@@ -62,8 +62,8 @@ class LoopStepper:
         inputs = (*arrays, np.empty(batch, np.int32))
 
         def step(*tensors: Tensor) -> Tensor:
-            *whole, rows = tensors
-            loss: Tensor = self._step(*source.take(tuple(whole), rows))
+            *data, rows = tensors
+            loss: Tensor = self._step(*source.take(tuple(data), rows))
             return loss
 
         def program(graph: Graph, states: Sequence[Array]) -> NativeProgram:

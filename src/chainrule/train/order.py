@@ -75,6 +75,6 @@ class Order:
     def batches(self, epoch: int) -> list[Rows]:
         """Row indices as [steps, batch], followed by [1, rest] if a short batch is left."""
         rows = self.permutation(epoch)
-        whole = self.rows // self.batch * self.batch
-        blocks = [rows[:whole].reshape(-1, self.batch)]
-        return blocks if self.even else [*blocks, rows[None, whole:]]
+        full = self.rows // self.batch * self.batch
+        blocks = [rows[:full].reshape(-1, self.batch)]
+        return blocks if self.even else [*blocks, rows[None, full:]]

@@ -59,19 +59,19 @@ class Run:
         self.epoch, self.step, self.sums = epoch, 0, []
 
     def save(self, state: Callable[[], Any], logs: Mapping[str, float]) -> None:
-        """A checkpoint of this place, unless there is one already."""
+        """A checkpoint of this moment, unless there is one already."""
         if self.checkpoints is not None:
             self.checkpoints.save(state, self.steps, self.epoch, logs)
 
-    def place(self) -> dict[str, Any]:
+    def position(self) -> dict[str, Any]:
         """For a checkpoint."""
         sums = np.concatenate(self.sums) if self.sums else np.empty(0)
         return {"epoch": self.epoch, "step": self.step, "sums": sums}
 
-    def set_place(self, place: dict[str, Any]) -> None:
-        """Go on from what `place` gave."""
-        self.epoch, self.step = place["epoch"], place["step"]
-        self.sums = [place["sums"]] if self.step else []
+    def set_position(self, position: dict[str, Any]) -> None:
+        """Go on from what `position` gave."""
+        self.epoch, self.step = position["epoch"], position["step"]
+        self.sums = [position["sums"]] if self.step else []
 
     def settings(self, accumulate: int) -> dict[str, Any]:
         """What must be the same when a training goes on, because the order of rows comes of it."""
@@ -85,11 +85,11 @@ class Run:
         }
 
 
-def check_settings(saved: dict[str, Any], mine: dict[str, Any]) -> None:
+def check_settings(saved: dict[str, Any], current: dict[str, Any]) -> None:
     """StateError that names what differs."""
     changed = [
         f"{name} {saved.get(name)!r}, now {value!r}"
-        for name, value in mine.items()
+        for name, value in current.items()
         if saved.get(name) != value
     ]
     if changed:

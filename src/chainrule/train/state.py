@@ -15,7 +15,7 @@ from .callbacks.rates import schedule_states, set_schedule_states
 from .learning import Restorable
 from .run import Run, check_settings
 
-__all__ = ["check_place", "gathered", "put_back", "set_weights_of", "weights_of"]
+__all__ = ["check_position", "gathered", "put_back", "set_weights_of", "weights_of"]
 
 
 def gathered(learner: Restorable, run: Run | None, snapshot: bool = False) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def gathered(learner: Restorable, run: Run | None, snapshot: bool = False) -> di
     if run is not None:
         state |= {
             "settings": run.settings(learner.accumulation.every),
-            "place": run.place(),
+            "place": run.position(),
             "stop": learner.stop_training,
             "callbacks": run.hooks.state(snapshot),
         }
@@ -53,12 +53,12 @@ def put_back(learner: Restorable, state: Mapping[str, Any], run: Run | None) -> 
     _check_kind(state)
     if run is not None and "settings" in state:
         check_settings(state["settings"], run.settings(learner.accumulation.every))
-    before = learner.model.state_dict()
+    weights_before = learner.model.state_dict()
     learner.model.load_state_dict(state["model"])
     try:
         learner.optimizer.load_state_dict(state["optimizer"])
     except StateError:
-        learner.model.load_state_dict(before)
+        learner.model.load_state_dict(weights_before)
         raise
     buffers = dict(_transient(learner))
     with no_grad():
@@ -73,17 +73,17 @@ def put_back(learner: Restorable, state: Mapping[str, Any], run: Run | None) -> 
     learner.history.set_state(state["history"])
     default_generator.set_state(state["random"])
     if run is not None and "place" in state:
-        run.set_place(state["place"])
+        run.set_position(state["place"])
         learner.accumulation.begin(run.order, run.steps)
         learner.stop_training = state["stop"]
 
 
-def check_place(state: Mapping[str, Any]) -> None:
+def check_position(state: Mapping[str, Any]) -> None:
     """StateError if a checkpoint does not say where in a training it was written."""
     missing = sorted({"place", "settings", "stop", "callbacks"} - set(state))
     if missing:
         raise StateError(
-            f"this is not the state of a training: it lacks {', '.join(missing)}",
+            f"this is not the state of a training: missing {', '.join(missing)}",
             help="use an earlier checkpoint; the latest intact one is chosen automatically",
         )
 
@@ -112,19 +112,19 @@ def set_weights_of(learner: Restorable, weights: Mapping[str, Any]) -> None:
 
 def _check_kind(state: Mapping[str, Any]) -> None:
     check_state(state, "a trainer", "trainer.state()")
-    wanted = {"model", "optimizer", "schedules", "random", "history", "accumulated", "parts"}
-    missing = sorted(wanted - set(state))
+    required = {"model", "optimizer", "schedules", "random", "history", "accumulated", "parts"}
+    missing = sorted(required - set(state))
     if missing:
         raise StateError(
-            f"this is not the state of a trainer: it lacks {', '.join(missing)}",
+            f"this is not the state of a trainer: missing {', '.join(missing)}",
             help="pass what trainer.state() returned; for weights alone use model.load_state_dict",
         )
 
 
 def _transient(learner: Restorable) -> list[tuple[str, Any]]:
     """Buffers that a state dict leaves out: a training goes on from their values all the same."""
-    kept = set(learner.model.state_dict())
-    return [(name, b) for name, b in learner.model.named_buffers() if name not in kept]
+    saved = set(learner.model.state_dict())
+    return [(name, b) for name, b in learner.model.named_buffers() if name not in saved]
 
 
 def _parts(learner: Restorable) -> list[tuple[str, Any]]:

@@ -31,7 +31,7 @@ from .history import History
 from .learner import Learner
 from .order import Order
 from .run import Run
-from .state import check_place
+from .state import check_position
 
 __all__ = ["Trainer"]
 
@@ -98,8 +98,8 @@ class Trainer(Learner):
 
         With ``checkpoints``, SIGINT and SIGTERM save one more first. With ``resume``, training goes
         on from the newest one, and ends with the bits of a training that never stopped; ``epochs``
-        counts all, those before included. Without any checkpoint it begins afresh; where a callback
-        such as EarlyStopping has ended it, nothing is left to do, and that is said.
+        counts all, earlier ones included. Without a checkpoint it begins afresh; where a callback
+        such as EarlyStopping has ended it, there is nothing left to do, and a message says so.
 
         Raises DataError or ShapeError, before the first step, for data that cannot be used;
         StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
@@ -108,13 +108,13 @@ class Trainer(Learner):
         _check_epochs(epochs)
         if isinstance(callbacks, Callback):
             callbacks = [callbacks]
-        checkpoints, resume = _kept_where(callbacks, checkpoints, resume)
-        train, held = self.read(data, validation)
-        shown = [Progress(epochs)] if verbose and epochs else []
+        checkpoints, resume = _checkpoints_of(callbacks, checkpoints, resume)
+        train, held_out = self.read(data, validation)
+        progress = [Progress(epochs)] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
-        hooks = CallbackList([*callbacks, *shown], self)
-        self.run = run = Run(train, held, order, int(epochs), hooks, checkpoints)
-        self._forget(verbose)
+        hooks = CallbackList([*callbacks, *progress], self)
+        self.run = run = Run(train, held_out, order, int(epochs), hooks, checkpoints)
+        self._reset(verbose)
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
             self._begin(run, newest)
@@ -128,8 +128,8 @@ class Trainer(Learner):
                 self._end(run)
         return self.history
 
-    def _forget(self, verbose: bool) -> None:
-        """What an earlier call of `fit` left behind."""
+    def _reset(self, verbose: bool) -> None:
+        """Removes what an earlier call of `fit` left behind."""
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
 
@@ -141,18 +141,18 @@ class Trainer(Learner):
             return
         if run.checkpoints is not None and run.checkpoints.damaged:
             self.tell(
-                f"{' and '.join(run.checkpoints.damaged)} cannot be used: damaged. The training "
-                f"goes on from {newest.path.name}"
+                f"{' and '.join(run.checkpoints.damaged)} cannot be used: damaged. Training "
+                f"resumes from {newest.path.name}"
             )
         if not newest.vouched:
             self.tell(
                 f"the checkpoint {newest.path.name} was written by an earlier release, without a "
-                "checksum: whether it is as it was written cannot be told"
+                "checksum, so it cannot be checked for damage"
             )
         try:
             with newest.taken_apart():
                 state = newest.state()
-                check_place(state)
+                check_position(state)
                 self.set_state(state)
         except StateError as error:
             where = error.where or str(newest.path)
@@ -167,8 +167,8 @@ class Trainer(Learner):
             default_generator.set_state(state["random"])  # a callback may have drawn from it
             if self.stop_training and run.epoch < run.epochs:
                 self.tell(
-                    f"nothing is left to do: a callback stopped this training after {run.epoch} "
-                    "epochs, and more of them change nothing"
+                    f"there is nothing left to do: a callback stopped this training after "
+                    f"{run.epoch} epochs, and more epochs would not change that"
                 )
 
     def _end(self, run: Run) -> None:
@@ -182,12 +182,12 @@ class Trainer(Learner):
         if not self.model.training:
             self.model.train()
         logs: dict[str, float] = {}
-        while self._goes_on(run):
-            together = self._epochs_together(run, run.epoch)
-            after = run.epoch + together
+        while self._unfinished(run):
+            count = self._epochs_together(run, run.epoch)
+            following = run.epoch + count
             try:
-                if together > 1:
-                    logs = self._run_epochs(run, run.epoch, together)
+                if count > 1:
+                    logs = self._run_epochs(run, run.epoch, count)
                 else:
                     logs = self.run_epoch(run, run.epoch)
             except TrainingError as error:
@@ -196,12 +196,12 @@ class Trainer(Learner):
                 if self.stop_training:
                     return  # nothing of this is worth a checkpoint
                 continue
-            if run.epoch == after:  # else a callback went back to an earlier state
-                self._keep(run, logs, ended=True)
+            if run.epoch == following:  # else a callback went back to an earlier state
+                self._save_if_due(run, logs, ended=True)
         if run.step == 0:
             run.save(self.state, logs)
 
-    def _goes_on(self, run: Run) -> bool:
+    def _unfinished(self, run: Run) -> bool:
         return run.epoch < run.epochs and not self.stop_training
 
     def run_epoch(self, run: Run, epoch: int) -> dict[str, float]:
@@ -226,7 +226,7 @@ class Trainer(Learner):
                 if run.hooks.listens("on_progress"):
                     mean = run.loss_sum / (run.step * run.order.batch)
                     run.hooks("on_progress", epoch, run.step / run.order.steps, {"loss": mean})
-                self._keep(run, {}, ended=False)
+                self._save_if_due(run, {}, ended=False)
         return run.loss_sum / run.order.rows
 
     def train_batches(self, run: Run, rows: Rows, epoch: int, first: int) -> Array:
@@ -241,16 +241,16 @@ class Trainer(Learner):
 
     def train_call(self, run: Run, rows: Rows, epoch: int, first: int) -> Array:
         """Some steps in one call, from step ``first`` of the epoch; the loss of each."""
-        each = run.hooks.listens("on_train_batch_begin", "on_train_batch_end")
-        if each:
+        watched = run.hooks.listens("on_train_batch_begin", "on_train_batch_end")
+        if watched:
             run.hooks("on_train_batch_begin", first, {})
         if self._replay_log is not None:
-            self._replay_log.before(rows)
+            self._replay_log.record(rows)
         begun = time.perf_counter()
         losses = self.stepper.run(run.train, rows)
         self._slice_length.learn(len(rows), time.perf_counter() - begun)
         self._check_finite(losses, run, epoch, first)
-        if each:
+        if watched:
             run.hooks("on_train_batch_end", first, {"loss": float(losses[0])})
         return losses
 
@@ -271,10 +271,10 @@ class Trainer(Learner):
         """How many steps the coming call may have, after ``done`` steps of the training."""
         if run.hooks.listens("on_train_batch_begin", "on_train_batch_end"):
             return 1
-        most = run.order.steps
+        limit = run.order.steps
         if run.checkpoints is not None or run.hooks.listens("on_progress"):
-            most = self._slice_length.steps
-        return most if run.checkpoints is None else run.checkpoints.steps_left(done, most)
+            limit = self._slice_length.steps
+        return limit if run.checkpoints is None else run.checkpoints.steps_left(done, limit)
 
     def _epochs_together(self, run: Run, epoch: int) -> int:
         """How many epochs one call may hold: several if nobody looks at the end of each.
@@ -285,10 +285,11 @@ class Trainer(Learner):
         watched = run.validation is not None or self.metrics or run.hooks.listens(*looks)
         if watched or run.step or not run.order.even or observing(self.optimizer):
             return 1
-        most, store = self._slice_length.steps, run.checkpoints
-        if store is not None:
-            most = 1 if store.each_epoch else store.steps_left(run.steps, most)
-        return max(1, min(most // run.order.steps, run.epochs - epoch))
+        limit, checkpoints = self._slice_length.steps, run.checkpoints
+        if checkpoints is not None:
+            every_epoch = checkpoints.each_epoch
+            limit = 1 if every_epoch else checkpoints.steps_left(run.steps, limit)
+        return max(1, min(limit // run.order.steps, run.epochs - epoch))
 
     def _run_epochs(self, run: Run, first: int, count: int) -> dict[str, float]:
         """``count`` epochs in one call: the same steps and numbers as one after the other."""
@@ -320,7 +321,7 @@ class Trainer(Learner):
             "standardise the inputs, and scale a regression's target to about 1",
         )
 
-    def _keep(self, run: Run, logs: Mapping[str, float], ended: bool) -> None:
+    def _save_if_due(self, run: Run, logs: Mapping[str, float], ended: bool) -> None:
         """Writes a checkpoint if it is time, or if a signal waits, which is then let through."""
         if run.checkpoints is None:
             return
@@ -352,7 +353,7 @@ class Trainer(Learner):
             write_talk(sys.stderr, f"{live}{visible(text)}\n")
 
 
-def _kept_where(
+def _checkpoints_of(
     callbacks: Sequence[Callback], checkpoints: Checkpoints | None, resume: bool
 ) -> tuple[Checkpoints | None, bool]:
     """The checkpoints of this training, given or those of a callback, and whether to resume."""

@@ -44,9 +44,10 @@ class DivergenceGuard(Callback):
         numbers = is_real(factor) and is_real(lr_factor) and is_whole(patience) and is_whole(most)
         if not (numbers and factor > 1 and patience >= 1 and 0 < lr_factor < 1 and most >= 0):
             raise ConfigError(
-                f"a guard with factor {factor!r}, patience {patience!r}, lr_factor {lr_factor!r}, "
-                f"most {most!r}",
-                help="factor must be above 1, patience at least 1, lr_factor between 0 and 1",
+                f"invalid divergence guard: factor={factor!r}, patience={patience!r}, "
+                f"lr_factor={lr_factor!r}, most={most!r}",
+                help="factor must be above 1, patience at least 1, lr_factor between 0 and 1, most "
+                "at least 0",
             )
         self.factor, self.patience, self.monitor = factor, patience, monitor
         self.lr_factor, self.most = lr_factor, most

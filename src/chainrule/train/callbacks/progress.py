@@ -37,7 +37,7 @@ class Progress(Callback):
         self._begun = time.monotonic()
         trainer = vars(self).get("trainer")
         run = trainer.run if trainer is not None else None
-        self._before = 0 if run is None else run.epoch  # epochs done before it was resumed
+        self._resumed_at = 0 if run is None else run.epoch  # epochs done before it was resumed
         self._written = float("-inf")
         self._shown = ""
         self._last: tuple[int, float, Logs] | None = None
@@ -62,14 +62,14 @@ class Progress(Callback):
         done = epoch + share
         filled = round(BAR * done / self.epochs)
         spent = time.monotonic() - self._begun
-        mine = done - self._before
-        left = spent / mine * (self.epochs - done) if mine > 0 else 0.0
+        trained = done - self._resumed_at
+        left = spent / trained * (self.epochs - done) if trained > 0 else 0.0
         parts = [f"epoch {epoch + 1:{len(str(self.epochs))}}/{self.epochs}"]
         if self.live:
             parts.append("#" * filled + "-" * (BAR - filled))
         parts += [f"{name} {value:.4g}" for name, value in logs.items()]
-        waiting = done < self.epochs and not ended
-        parts.append(f"eta {clock(left)}" if waiting else f"in {clock(spent)}")
+        unfinished = done < self.epochs and not ended
+        parts.append(f"eta {clock(left)}" if unfinished else f"in {clock(spent)}")
         return "  ".join(parts)
 
     def _write(self, text: str) -> None:
@@ -87,7 +87,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def write_talk(stream: TextIO | None, text: str) -> None:
-    """Writes what somebody may read or not: where that is impossible, nothing happens."""
+    """Writes a message that may be lost: where it cannot be written, nothing happens."""
     if stream is None or getattr(stream, "closed", False):
         return
     with contextlib.suppress(OSError):

@@ -177,9 +177,10 @@ class ReduceLROnPlateau(Callback):
         counts = all(is_whole(n) and n >= 0 for n in (patience, cooldown))
         if not (numbers and counts and 0 < factor < 1 and min_delta >= 0 and min_lr >= 0):
             raise ConfigError(
-                f"a reduction with factor {factor!r}, patience {patience!r}, "
-                f"min_delta {min_delta!r}, cooldown {cooldown!r}, min_lr {min_lr!r}",
-                help="factor must be between 0 and 1, the others at least 0, epochs whole numbers",
+                f"invalid rate reduction: factor={factor!r}, patience={patience!r}, "
+                f"min_delta={min_delta!r}, cooldown={cooldown!r}, min_lr={min_lr!r}",
+                help="factor must be between 0 and 1, the others at least 0; patience and cooldown "
+                "are whole numbers",
             )
         self.monitor, self.factor, self.patience = monitor, factor, patience
         self.min_delta, self.cooldown, self.min_lr = min_delta, cooldown, min_lr

@@ -32,10 +32,10 @@ class EarlyStopping(Callback):
         mode: Mode = "auto",
         restore_best: bool = True,
     ) -> None:
-        fine = is_whole(patience) and patience >= 0 and is_real(min_delta) and min_delta >= 0
-        if not fine:
+        valid = is_whole(patience) and patience >= 0 and is_real(min_delta) and min_delta >= 0
+        if not valid:
             raise ConfigError(
-                f"early stopping with patience {patience!r} and min_delta {min_delta!r}",
+                f"invalid early stopping: patience={patience!r}, min_delta={min_delta!r}",
                 help="both must be at least 0, and patience a whole number",
             )
         self.monitor, self.patience, self.min_delta = monitor, patience, float(min_delta)
@@ -89,7 +89,9 @@ class TimeLimit(Callback):
 
     def __init__(self, seconds: float) -> None:
         if not is_real(seconds) or not seconds > 0:
-            raise ConfigError(f"a time limit of {seconds!r} seconds", help="pass a time above 0")
+            raise ConfigError(
+                f"invalid time limit: {seconds!r} seconds", help="pass a number above 0"
+            )
         self.seconds = seconds
         self.reached = False
 
@@ -151,11 +153,11 @@ class Converged(Callback):
         parameters: float | None = None,
         patience: int = 1,
     ) -> None:
-        given = [t for t in (loss, gradient, parameters) if t is not None]
-        legal = all(is_real(t) and 0 <= t < np.inf for t in given)
-        if not given or not legal or not is_whole(patience) or patience < 1:
+        tolerances = [t for t in (loss, gradient, parameters) if t is not None]
+        valid = all(is_real(t) and 0 <= t < np.inf for t in tolerances)
+        if not tolerances or not valid or not is_whole(patience) or patience < 1:
             raise ConfigError(
-                f"convergence with loss={loss!r}, gradient={gradient!r}, "
+                f"invalid convergence test: loss={loss!r}, gradient={gradient!r}, "
                 f"parameters={parameters!r}, patience={patience!r}",
                 help="pass at least one tolerance of 0 or more, such as Converged(loss=1e-6)",
             )
@@ -165,7 +167,7 @@ class Converged(Callback):
 
     def _reset(self) -> None:
         self.reason = ""
-        self._held = {"loss": 0, "gradient": 0, "parameters": 0}
+        self._epochs_held = {"loss": 0, "gradient": 0, "parameters": 0}
         self._last_loss: float | None = None
         self._last: list[Any] | None = None
 
@@ -175,19 +177,19 @@ class Converged(Callback):
             self._last = self._weights()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        rests = {
-            "loss": self._loss_rests(logs),
+        settled = {
+            "loss": self._loss_settled(logs),
             "gradient": self._gradient_is_small(),
-            "parameters": self._weights_rest(),
+            "parameters": self._weights_settled(),
         }
-        for test, words in rests.items():
-            self._held[test] = self._held[test] + 1 if words else 0
-            if words and self._held[test] >= self.patience and not self.reason:
+        for test, words in settled.items():
+            self._epochs_held[test] = self._epochs_held[test] + 1 if words else 0
+            if words and self._epochs_held[test] >= self.patience and not self.reason:
                 self.reason = words
                 self.trainer.tell(f"converged after epoch {epoch + 1}: {words}")
                 self.trainer.stop_training = True
 
-    def _loss_rests(self, logs: Logs) -> str:
+    def _loss_settled(self, logs: Logs) -> str:
         before, self._last_loss = self._last_loss, watched("convergence", "loss", logs)
         if self.loss is None or before is None:
             return ""
@@ -201,7 +203,7 @@ class Converged(Callback):
         norm = self.trainer.gradient_norm()
         return f"the gradient has norm {norm:.3g}" if norm <= self.gradient else ""
 
-    def _weights_rest(self) -> str:
+    def _weights_settled(self) -> str:
         if self.parameters is None or self._last is None:
             return ""
         before, self._last = self._last, self._weights()
@@ -215,13 +217,13 @@ class Converged(Callback):
     def state(self) -> dict[str, Any]:
         return {
             "reason": self.reason,
-            "held": dict(self._held),
+            "held": dict(self._epochs_held),
             "loss": self._last_loss,
             "weights": self._last,
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        self.reason, self._held = state["reason"], dict(state["held"])
+        self.reason, self._epochs_held = state["reason"], dict(state["held"])
         self._last_loss, self._last = state["loss"], state["weights"]
         if self.reason:
             self.trainer.stop_training = True

@@ -82,7 +82,7 @@ class Checkpoint:
         """Whether it has a checksum of its JSON half; those of earlier releases have none."""
         return bool(self.facts["version"] >= KIND.sealed)
 
-    def whole(self) -> bool:
+    def intact(self) -> bool:
         """Whether the arrays are there as they were written."""
         try:
             content = file_bytes(self.arrays_path)
@@ -92,7 +92,7 @@ class Checkpoint:
 
     def state(self) -> Any:
         """Everything, as `Trainer.set_state` takes it. Raises StateError for damaged files."""
-        if not self.whole():
+        if not self.intact():
             raise _unreadable(self.arrays_path, "its contents differ from what was written")
         with self.taken_apart():
             return decoded(self.facts["state"], load(self.arrays_path))
@@ -146,12 +146,12 @@ class Checkpoints:
 
     # --------------------------------------------------------------------------------- reading
 
-    def found(self) -> list[Checkpoint]:
+    def readable(self) -> list[Checkpoint]:
         """Checkpoints whose JSON file can be read, by their steps; damaged ones are left out.
 
         Raises StateError if one was written by another release.
         """
-        kept = []
+        checkpoints = []
         for path in self._names():
             try:
                 checkpoint = Checkpoint.read(path)
@@ -160,23 +160,23 @@ class Checkpoints:
             except StateError:
                 continue
             if not self.owner or checkpoint.facts.get("owner", self.owner) == self.owner:
-                kept.append(checkpoint)
-        return sorted(kept, key=lambda c: c.step)
+                checkpoints.append(checkpoint)
+        return sorted(checkpoints, key=lambda c: c.step)
 
     def _names(self) -> list[Path]:
         """The JSON files of all checkpoints, damaged ones included."""
         return [p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name)]
 
     def newest(self) -> Checkpoint | None:
-        """The whole checkpoint with the most steps. The clock has no say in it.
+        """The intact checkpoint with the most steps; the time on the clock does not count.
 
         None if there is no checkpoint. Raises StateError if there are some, but all are damaged.
         Those that are damaged and have more steps are then in ``damaged``.
         """
         # The JSON half comes last and goes first: without the other one, somebody removed that.
         damaged = sorted(path.name for path in self._names())
-        for checkpoint in reversed(self.found()):
-            if checkpoint.whole():
+        for checkpoint in reversed(self.readable()):
+            if checkpoint.intact():
                 self.damaged = [n for n in damaged if int(n.split(".")[0]) > checkpoint.step]
                 return checkpoint
         if damaged:
@@ -188,8 +188,8 @@ class Checkpoints:
         return None
 
     def best(self) -> Checkpoint | None:
-        """The whole checkpoint with the best score; the earliest of equal ones."""
-        ranked = [c for c in self.found() if c.score is not None and c.whole()]
+        """The intact checkpoint with the best score; the earliest of equal ones."""
+        ranked = [c for c in self.readable() if c.score is not None and c.intact()]
         return min(ranked, key=self._rank, default=None)
 
     def _rank(self, checkpoint: Checkpoint) -> tuple[float, int]:
@@ -218,7 +218,7 @@ class Checkpoints:
                     help="resume with fit(..., resume=True), or choose another folder",
                 )
             self._clear_leftovers(newest)
-            self._kept = self.found()
+            self._kept = self.readable()
             self._saved = newest.step if newest else -1
             self._written = time.monotonic()
             yield newest
@@ -372,7 +372,7 @@ def _interval(every: str | int) -> tuple[int | None, float | None]:
     interval = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", every) if isinstance(every, str) else None
     if interval is None:
         raise ConfigError(
-            f"checkpoints every {every!r}",
+            f"invalid checkpoint interval: every={every!r}",
             help='pass "epoch", a number of steps from 1, or a time such as "30s", "5m", "1h"',
         )
     return None, float(interval[1]) * {"s": 1, "m": 60, "h": 3600}[interval[2]]

@@ -36,7 +36,7 @@ class ReplayLog:
         self._since = []
         self._copy()
 
-    def before(self, rows: Rows) -> None:
+    def record(self, rows: Rows) -> None:
         """Steps on ``rows`` are about to be done."""
         if time.perf_counter() - self._made > self._cost / SHARE:
             self.begin()
@@ -60,7 +60,7 @@ class ReplayLog:
         history = learner.history.state()
         put_back(learner, self._state, None)
         learner.history.set_state(history)
-        learner.accumulation.begin(learner.accumulation.place[0], self._at)
+        learner.accumulation.begin(learner.accumulation.position[0], self._at)
         for rows in self._since[:-1]:
             learner.stepper.run(source, rows)
             source.release()

@@ -87,22 +87,22 @@ def find_rate(
     Weights, optimizer and random numbers are as before afterwards, to the bit. Raises ConfigError
     for a ramp that does not rise.
     """
-    fine = is_real(start) and is_real(end) and is_whole(steps)
-    if not fine or not 0 < start < end < math.inf or steps < 10:
+    valid = is_real(start) and is_real(end) and is_whole(steps)
+    if not valid or not 0 < start < end < math.inf or steps < 10:
         raise ConfigError(
-            f"a ramp from {start!r} to {end!r} in {steps!r} steps",
-            help="0 < start < end, in at least 10 steps",
+            f"cannot search along a ramp from {start!r} to {end!r} in {steps!r} steps",
+            help="choose 0 < start < end and at least 10 steps",
         )
     source = learner.read(data)[0]
     order = Order.of(source.rows, batch_size, seed, shuffle=True)
-    each = min(learner.accumulation.every, order.rows // order.batch)
+    per_update = min(learner.accumulation.every, order.rows // order.batch)
     rates = start * (end / start) ** (np.arange(steps) / (steps - 1))
     with learner.undone():
         _set_ramps(learner, start, end, steps)
         # The short last batch of an epoch is left out: it would need a program of its own.
         even = Order(order.rows // order.batch * order.batch, order.batch, seed, True)
         learner.accumulation.begin(even, 0)
-        losses = _losses(learner, source, _slices(order, steps * each), steps, each)
+        losses = _losses(learner, source, _slices(order, steps * per_update), steps, per_update)
     return _judged(rates[: len(losses)], np.array(losses, np.float64), steps)
 
 
@@ -134,20 +134,22 @@ def _losses(
     source: BatchSource,
     epochs: Iterator[Rows],
     updates: int,
-    each: int,
+    per_update: int,
 ) -> list[float]:
     """The mean loss of every update, until the curve has diverged."""
     batches: list[float] = []
     for epoch in epochs:
-        for i in range(0, len(epoch), SLICE * each):
-            for piece in calls(source, epoch[i : i + SLICE * each]):
+        for i in range(0, len(epoch), SLICE * per_update):
+            for piece in calls(source, epoch[i : i + SLICE * per_update]):
                 batches += learner.stepper.run(source, piece).tolist()
-            whole = len(batches) // each * each
-            losses = np.array(batches[:whole]).reshape(-1, each).mean(axis=1)
+            complete = len(batches) // per_update * per_update
+            losses = np.array(batches[:complete]).reshape(-1, per_update).mean(axis=1)
             end = _diverged(losses)
             if end is not None:
                 return [float(v) for v in losses[:end]]
-    return [float(v) for v in np.array(batches[: updates * each]).reshape(-1, each).mean(axis=1)]
+    complete = updates * per_update
+    means = np.array(batches[:complete]).reshape(-1, per_update).mean(axis=1)
+    return [float(v) for v in means]
 
 
 def _diverged(losses: npt.NDArray[np.float64]) -> int | None:

@@ -43,7 +43,7 @@ def overfit(learner: OnTrial, data: Any, steps: int = 200, batch_size: int = 32)
     """
     if not all(is_whole(n) and n >= 1 for n in (steps, batch_size)):
         raise ConfigError(
-            f"{steps!r} steps on a batch of {batch_size!r}",
+            f"cannot train {steps!r} steps on a batch of {batch_size!r} rows",
             help="both must be whole numbers of at least 1",
         )
     source = learner.read(data)[0]

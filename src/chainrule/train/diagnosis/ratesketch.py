@@ -17,7 +17,8 @@ def sketch_rates(search: RateSearch, width: int = 60, height: int = 10) -> str:
     """
     if width < 10 or height < 2:
         raise ConfigError(
-            f"a drawing of {width!r} by {height!r}", help="at least 10 columns and 2 lines"
+            f"cannot draw in {width!r} by {height!r} characters",
+            help="pass at least 10 columns and 2 lines",
         )
     if not len(search.rates):
         return "no loss was finite"
