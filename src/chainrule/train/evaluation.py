@@ -24,7 +24,7 @@ from .examples import Examples
 from .metrics import Metric, resolve
 from .scores import Scores
 
-__all__ = ["EVALUATION_ROWS", "Average", "Evaluator"]
+__all__ = ["EVALUATION_ROWS", "Evaluator", "WeightAverage"]
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +32,7 @@ Array = npt.NDArray[Any]
 EVALUATION_ROWS = 1024
 
 
-class Average(Protocol):
+class WeightAverage(Protocol):
     """An average of weights, such as an exponential moving one."""
 
     def update(self) -> None:
@@ -50,7 +50,7 @@ class Evaluator:
         model: Module,
         loss: str | Callable[..., Tensor],
         metrics: Sequence[str | Metric | Callable[..., float]],
-        average: Average | None,
+        average: WeightAverage | None,
     ) -> None:
         if average is not None and not all(hasattr(average, m) for m in ("update", "swapped")):
             raise ConfigError(

@@ -22,7 +22,7 @@ from .diagnosis.explain import ReplayLog
 from .diagnosis.gradient import gradient_norm
 from .diagnosis.lrfinder import RateSearch, find_rate
 from .diagnosis.overfit import Overfit, overfit
-from .evaluation import Average, Evaluator
+from .evaluation import Evaluator, WeightAverage
 from .history import History
 from .metrics import Metric
 from .run import Run
@@ -52,7 +52,7 @@ class Learner(Evaluator):
         clip: Callable[[list[Tensor]], Any] | Mapping[str, Any] | None = None,
         penalty: Callable[[list[Tensor]], Tensor] | None = None,
         constraint: Callable[[list[Tensor]], Any] | None = None,
-        average: Average | None = None,
+        average: WeightAverage | None = None,
         transform: Callable[..., Sequence[Tensor]] | None = None,
         explain: bool = True,
     ) -> None:
