@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from chainrule.cli import info
 from chainrule.cli.app import app
-from chainrule.cli.output import as_options
 from chainrule.modalities.tables.options import column_kinds, missing_values
 from chainrule.version import __version__
 
@@ -118,21 +117,6 @@ def test_verbose_tells_what_is_not_as_by_default(command: Command) -> None:
     assert "train.epochs = 1  (--epochs)" in told
     assert "train.clip.norm = 2.0  (command line)" in told
     assert "train.accumulate" not in told
-
-
-@pytest.mark.parametrize(
-    ("fix", "shown"),
-    [
-        ("missing = { chol = [0] }", "--missing chol=0"),
-        ('missing = { "a b" = ["?", "x"] }', "--missing 'a b=?,x'"),
-        ('columns.zip = { type = "category" }', "--column zip=category"),
-        ('task = "regression"', "--task regression"),
-        ("save the file as UTF-8", "save the file as UTF-8"),
-        ("", ""),
-    ],
-)
-def test_settings_become_options(fix: str, shown: str) -> None:
-    assert as_options(fix) == shown
 
 
 def test_missing_values() -> None:

@@ -145,7 +145,34 @@ def test_findings_come_with_the_option_that_follows_them(command: Command, folde
     result = command("train", path, "--target", "disease", "--epochs", 1)
     assert "D106" in result.stderr
     assert "fix:  --missing chol=0" in result.stderr
-    assert "D106" in (Path(result.stdout.strip()) / "log.txt").read_text()
+    run = Path(result.stdout.strip())
+    assert "fix:  'data.missing.chol=[0]'" in (run / "log.txt").read_text()
+    [finding] = json.loads((run / "run.json").read_text())["findings"]
+    assert finding["fix"] == "'data.missing.chol=[0]'"
+    assert finding["setting"] == {"key": "data.missing.chol", "value": [0]}
+    [told] = json.loads(command("report", run, "--json").stdout)["findings"]
+    assert told == finding
+    assert "<code>&#x27;data.missing.chol=[0]&#x27;</code>" in (run / "report.html").read_text()
+    again = command("train", path, "--target", "disease", "--epochs", 1, "--json",
+                    "data.missing.chol=[0]")  # fmt: skip
+    assert "D106" not in again.stdout
+
+
+def test_findings_as_json(command: Command, folder: Path) -> None:
+    path = bundled("heart").path
+    result = command("train", path, "--target", "disease", "--epochs", 1, "--json")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    [finding] = [e for e in events if e["event"] == "finding"]
+    assert finding["code"] == "D106"
+    assert finding["setting"] == {"key": "data.missing.chol", "value": [0]}
+    assert finding["advice"] == ""
+
+
+def test_init_names_words_that_its_own_options_lack(command: Command, folder: Path) -> None:
+    lines = ["zip,y", *(f"{i % 30},{i % 2}" for i in range(100))]
+    Path("t.csv").write_text("\n".join(lines))
+    assert "fix:  data.columns.zip=number" in command("init", "t.csv", "--target", "y").stderr
+    assert command("train", "run.toml", "data.columns.zip=number", "--epochs", 1).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chainrule.data import Finding, Schema, bundled, infer_schema, read_table
+from chainrule.data import Finding, Schema, Setting, bundled, infer_schema, read_table
 from chainrule.errors import ConfigError, DataError
 
 N = 60
@@ -98,7 +98,7 @@ def test_numbers_with_commas_and_strays_are_said(tmp_path: Any) -> None:
     assert [f.code for f in findings if f.code in ("D114", "D120")] == ["D114", "D120"]
     stray = next(f for f in findings if f.code == "D120")
     assert "1 of 60 cells are not, such as 'low'" in stray.evidence
-    assert stray.fix == 'missing = { dose = ["low"] }'
+    assert stray.setting == Setting(("data", "missing", "dose"), ("low",))
 
 
 def test_missing_values_change_what_a_column_is() -> None:
@@ -114,7 +114,7 @@ def test_the_chol_of_the_heart_table_is_suggested() -> None:
     table = read_table(spec.path)
     _, findings = infer_schema(table, spec.target)
     spikes = [f for f in findings if f.code == "D106"]
-    assert [f.fix for f in spikes] == ["missing = { chol = [0] }"]
+    assert [f.setting for f in spikes] == [Setting(("data", "missing", "chol"), (0,))]
     assert "172 of 918 rows are 0; all others lie between 85 and 603" in spikes[0].evidence
     _, findings = infer_schema(table, spec.target, missing={"chol": [0]})
     assert not [f for f in findings if f.code == "D106"]
@@ -136,7 +136,8 @@ def test_ordinary_zeros_are_not_suspected(values: list[float]) -> None:
 
 def test_other_marks_for_missing_are_suspected() -> None:
     _, findings = infer({"x": [-999 if i % 6 == 0 else i % 30 for i in range(N)]})
-    assert [f.fix for f in findings if f.code == "D106"] == ["missing = { x = [-999] }"]
+    (spike,) = (f for f in findings if f.code == "D106")
+    assert spike.setting == Setting(("data", "missing", "x"), (-999,))
 
 
 def test_copies_and_infinities_are_said() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from chainrule.errors import StateError
-from chainrule.report import report_html, write_report
+from chainrule.report import report_facts, report_html, write_report
 from chainrule.report.style import STYLE
 
 from .conftest import EVIL, Page
@@ -64,6 +66,30 @@ def test_names_from_the_data_are_text(pages: list[str]) -> None:
     assert ("th", EVIL) in page.texts  # the class
     assert "</td>0, </td>1 and </td>2" in page.text()
     assert "table: predicting a<b>" in page.text()
+
+
+def test_fixes_to_paste_are_code_and_advice_is_not(
+    classes: Path, copied: Callable[[Path], Path]
+) -> None:
+    run = copied(classes)
+    facts = json.loads((run / "run.json").read_text())
+    old = {"code": "D1", "severity": "info", "message": "m", "evidence": "", "fix": "f=1"}
+    setting = {"key": "a.b", "value": [0]}
+    facts["findings"] = [
+        old,
+        {**old, "fix": "words", "advice": "words", "setting": None},
+        {**old, "fix": "a.b=[0] (if so)", "advice": "if so", "setting": setting},
+        {**old, "fix": "", "advice": "", "setting": None},
+    ]
+    (run / "run.json").write_text(json.dumps(facts))
+    html = report_html(run)
+    assert re.findall("<p>Fix: .*?</p>", html) == [
+        "<p>Fix: <code>f=1</code></p>",
+        "<p>Fix: words</p>",
+        "<p>Fix: <code>a.b=[0]</code> (if so)</p>",
+    ]
+    settings = [finding["setting"] for finding in report_facts(run)["findings"]]
+    assert settings == [None, None, setting, None]
 
 
 def test_it_says_the_result(pages: list[str]) -> None:

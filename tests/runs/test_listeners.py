@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import io
 
-from chainrule.data import Finding
+import pytest
+
+from chainrule.data import Finding, Setting
 from chainrule.modalities.doors import fit
+from chainrule.modalities.tables import TABLES
 from chainrule.runs.listeners import Talk, finding_text, number, result_lines
 
 FACTS = {
@@ -36,6 +39,24 @@ def test_findings_are_marked_by_severity() -> None:
     assert finding_text(Finding("D106", "warning", "m", "e", "f")) == (
         "! D106 m\n  seen: e\n  fix:  f"
     )
+
+
+def test_fixes_are_arguments_of_the_function_that_was_called() -> None:
+    stream = io.StringIO()
+    chol = Setting(("data", "missing", "chol"), (0,))
+    finding = Finding("D106", "warning", "m", setting=chol)
+    Talk(stream, arguments=TABLES.arguments).findings((finding,))
+    Talk(stream).findings((finding,))
+    assert [line for line in stream.getvalue().splitlines() if "fix" in line] == [
+        '  fix:  missing={"chol": [0]}',
+        '  fix:  settings=["data.missing.chol=[0]"]',
+    ]
+
+
+def test_a_fit_shows_its_own_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    table = {"zip": [i % 30 for i in range(200)], "y": [i % 2 for i in range(200)]}
+    fit(table, "y", layers=[], epochs=1, runs_dir=None)
+    assert '\n  fix:  columns={"zip": "number"}\n' in capsys.readouterr().err
 
 
 def test_the_talk_of_a_fit() -> None:

@@ -38,7 +38,7 @@ def init(data: str, output: Path, force: bool, **options: Any) -> None:
     """
     found = chosen("init", data, (), read_options("init", options))
     drafted = found.kind.draft(found.settings, output)
-    listener_for(False).findings(drafted.findings)
+    listener_for(False, found.options("init")).findings(drafted.findings)
     text = drafted.settings.to_toml(drafted.comments)
     if str(output) == "-":
         tell(text, end="")

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..data import Finding
+from ..data import Finding, Setting
 from ..errors import StateError
-from ..records import parsed_toml
 from ..report import write_report
+from ..runs.fixes import as_option, finding_document
 from ..runs.listeners import Listener, Talk, closing, finding_text, result_rows
 from ..runs.predictor import Predictor
 from ..train import Callback
 from .terminal import colour, print_rows, say, tell_json, warn
 
-__all__ = ["JsonTalk", "Silent", "TerminalTalk", "as_options"]
+__all__ = ["JsonTalk", "Silent", "TerminalTalk"]
 
 
 class TerminalTalk(Talk):
-    """Findings with the option that follows them, results as a table."""
+    """Findings with the option that follows them, results as a table.
 
-    def __init__(self, progress: str = "auto") -> None:
+    ``options`` are those of the command, by the key of the setting of each.
+    """
+
+    def __init__(
+        self, progress: str = "auto", options: Mapping[tuple[str, ...], str] | None = None
+    ) -> None:
         super().__init__(progress=progress)
+        self.options = options or {}
 
     def say(self, text: str) -> None:
         say(text)
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
-            text = finding_text(replace(finding, fix=as_options(finding.fix)))
+            text = finding_text(finding, self.spelled)
             say(text, **({"fg": "yellow"} if finding.severity == "warning" else {}))
+
+    def spelled(self, setting: Setting) -> str:
+        return as_option(setting, self.options)
 
     def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         reported(predictor)
@@ -51,7 +58,7 @@ class JsonTalk(Listener):
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
-            self.write("finding", finding.to_dict())
+            self.write("finding", finding_document(finding))
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         self.write("start", {k: v for k, v in facts.items() if k != "findings"})
@@ -104,22 +111,3 @@ def reported(predictor: Predictor[Any, Any, Any]) -> None:
         write_report(predictor.run)
     except StateError as error:  # the run itself is saved
         warn(str(error))
-
-
-def as_options(fix: str) -> str:
-    """A setting of ``run.toml`` as options of the command line; other advice stays as it is.
-
-    ``missing = { chol = [0] }`` becomes ``--missing chol=0``.
-    """
-    try:
-        document = parsed_toml(fix)
-    except ValueError:
-        return fix
-    options = []
-    for column, values in document.get("missing", {}).items():
-        options.append("--missing " + shlex.quote(f"{column}={','.join(map(str, values))}"))
-    for column, kind in document.get("columns", {}).items():
-        options.append("--column " + shlex.quote(f"{column}={kind['type']}"))
-    if "task" in document:
-        options.append(f"--task {document['task']}")
-    return " ".join(options) or fix

@@ -39,6 +39,12 @@ class Chosen:
     settings: Any
     origins: Mapping[tuple[str, ...], str]
 
+    def options(self, command: str) -> dict[tuple[str, ...], str]:
+        """The options that this kind adds to a command, by the key of the setting of each."""
+        added = self.kind.options.get(command, ())
+        return {self.kind.arguments[o.argument]: o.spelling for o in added
+                if o.argument in self.kind.arguments}  # fmt: skip
+
 
 def chosen(
     command: str,
@@ -78,13 +84,13 @@ def settled(sources: Sequence[Source]) -> Chosen:
     return Chosen(kind, gathered.settings, gathered.origins)
 
 
-def listener_for(as_json: bool) -> Listener:
-    """Who hears of a training."""
+def listener_for(as_json: bool, options: Mapping[tuple[str, ...], str] | None = None) -> Listener:
+    """Who hears of a training; fixes of findings are spelled as ``options``, by their settings."""
     from .output import JsonTalk, Silent, TerminalTalk
 
     if as_json:
         return JsonTalk()
-    return Silent() if state.quiet else TerminalTalk(state.progress)
+    return Silent() if state.quiet else TerminalTalk(state.progress, options)
 
 
 def tell_origins(found: Chosen) -> None:

@@ -97,7 +97,10 @@ def train(
         from ..runs.groups import repeat
         from ..runs.training import fit
 
-        listener, many = listener_for(as_json), seeds is not None or folds is not None
+        listener, many = (
+            listener_for(as_json, found.options("train")),
+            seeds is not None or folds is not None,
+        )
         done: Any = (
             repeat(found.kind, found.settings, None, seeds, folds, listener)
             if many

@@ -6,7 +6,7 @@ data.train.features.numeric, data.train.target, data.pipeline.to_json()
 """
 
 from chainrule.data.bundles import BUNDLED, Bundled, bundled, resolve_source
-from chainrule.data.findings import CODES, Finding
+from chainrule.data.findings import CODES, Finding, Setting
 from chainrule.data.fit import FitOptions
 from chainrule.data.prepare import Prepared, PreparedRows, divide, prepare
 from chainrule.data.preprocessor import Features, Preprocessor, read_target
@@ -29,6 +29,7 @@ __all__ = [
     "PreparedRows",
     "Preprocessor",
     "Schema",
+    "Setting",
     "Split",
     "Table",
     "Target",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chainrule.data.findings import Finding
+from chainrule.data.findings import Finding, Setting
+from chainrule.data.query import query_setting
 from chainrule.data.table import Table
 
 __all__ = ["notice_missing_spike", "notice_repeated_rows", "notice_words"]
@@ -65,7 +66,7 @@ def notice_missing_spike(table: Table, column: str, findings: list[Finding]) -> 
                     f"{shown} in column `{column}` may stand for missing data",
                     f"{rows} of {stats.rows} rows are {shown}; all others lie between {low:g} "
                     f"and {high:g}",
-                    f"missing = {{ {column} = [{shown}] }}",
+                    setting=Setting(("data", "missing", column), (int(value),)),
                 )
             )
 
@@ -82,6 +83,6 @@ def notice_repeated_rows(table: Table, findings: list[Finding]) -> None:
                 "warning" if copies > 0.02 * table.n_rows else "info",
                 f"{copies} of {table.n_rows} rows are exact copies of earlier rows",
                 "a random split puts copies on both sides, so the test is too easy",
-                '--query "SELECT DISTINCT * FROM data"',
+                setting=query_setting(table, "DISTINCT *"),
             )
         )

@@ -1,4 +1,4 @@
-"""Findings: what was noticed in the data, in plain words, with the setting that changes it.
+"""Findings: what was noticed in the data, in plain words, and the setting that would change it.
 
 A finding never stops anything (an error does). Its code is stable, so that it can be looked up,
 counted and silenced; ``CODES`` says in one line what each means.
@@ -6,11 +6,13 @@ counted and silenced; ``CODES`` says in one line what each means.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CODES", "Finding", "Severity"]
+__all__ = ["CODES", "Finding", "Setting", "Severity"]
 
+Value = str | float | int | bool
 Severity = Literal["info", "warning"]
 
 CODES: dict[str, str] = {
@@ -54,21 +56,43 @@ CODES: dict[str, str] = {
 
 
 @dataclass(frozen=True)
+class Setting:
+    """A setting and the value it should have: ``key`` holds the parts of its name in ``run.toml``,
+    such as ``("data", "missing", "chol")``."""
+
+    key: tuple[str, ...]
+    value: Value | tuple[Value, ...]
+
+    def __str__(self) -> str:
+        """For reading; each place that shows a setting to be pasted spells it in its own way."""
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return f"{'.'.join(self.key)} = {value!r}"
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One observation: ``evidence`` is what was counted, ``fix`` a setting or command to paste."""
+    """One observation: ``evidence`` is what was counted. The fix is a ``setting``, ``advice`` in
+    words, or both: then the advice says when the setting is right."""
 
     code: str
     severity: Severity
     message: str
     evidence: str = ""
-    fix: str = ""
+    advice: str = ""
+    setting: Setting | None = None
 
-    def to_dict(self) -> dict[str, str]:
-        """The five texts, ready for JSON."""
-        return asdict(self)
+    def fix(self, spell: Callable[[Setting], str] = str) -> str:
+        """What to do, "" for nothing; ``spell`` writes the setting for whoever reads it."""
+        if self.setting is None:
+            return self.advice
+        return spell(self.setting) + (f" ({self.advice})" if self.advice else "")
+
+    def text(self, spell: Callable[[Setting], str] = str) -> str:
+        """The finding in one to three lines; ``spell`` writes its setting."""
+        lines, fix = [f"{self.code} {self.message}"], self.fix(spell)
+        lines += [f"  seen: {self.evidence}"] if self.evidence else []
+        lines += [f"  fix:  {fix}"] if fix else []
+        return "\n".join(lines)
 
     def __str__(self) -> str:
-        lines = [f"{self.code} {self.message}"]
-        lines += [f"  seen: {self.evidence}"] if self.evidence else []
-        lines += [f"  fix:  {self.fix}"] if self.fix else []
-        return "\n".join(lines)
+        return self.text()

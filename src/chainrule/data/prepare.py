@@ -89,7 +89,7 @@ def divide(
         findings += _notice_classes(schema, classes, parts)
     if len(usable) < FEW_ROWS:
         message = f"{len(usable)} rows are few; results will vary between splits"
-        findings.append(Finding("D112", "warning", message, fix="train with several seeds"))
+        findings.append(Finding("D112", "warning", message, advice="train with several seeds"))
     return Division(table, schema, usable, values, parts, tuple(findings))
 
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import duckdb
 
+from chainrule.data.findings import Setting
 from chainrule.data.sql import name_of, number_of, time_of, trimmed, truth_of
 from chainrule.data.table import Table
 from chainrule.errors import DataError
 
-__all__ = ["first_line", "refuse_bad_names", "select"]
+__all__ = ["first_line", "query_setting", "refuse_bad_names", "select"]
 
 
 def first_line(error: Exception) -> str:
@@ -36,10 +37,9 @@ def refuse_bad_names(names: Sequence[str], where: str) -> None:
 def select(table: Table, query: str) -> Table:
     """The answer of a user's SQL as a table of its own, in the same locked database."""
     database = table._database
+    query = query.strip().rstrip(";").rstrip()
     help = f"the table is called data; its columns are {', '.join(table.columns[:12])}"
-    lowered = [n.lower() for n in table.columns]
-    twice = [n for n in table.columns if lowered.count(n.lower()) > 1]
-    if twice:
+    if twice := _alike(table):
         raise DataError(
             f"columns {', '.join(twice)} differ only in case, which SQL cannot distinguish",
             where="query",
@@ -51,11 +51,10 @@ def select(table: Table, query: str) -> Table:
         kinds = database.kinds_of_statements(query)
         if kinds != ["SELECT"]:
             raise DataError("the query must be one SELECT", where="query", help=help)
-        body = query.strip().rstrip(";")
-        names = [n for n, _ in database.columns(body)]
+        names = [n for n, _ in database.columns(query)]
         refuse_bad_names(names, "query")
         aliases = ", ".join(f"c{i}" for i in range(len(names)))
-        database.execute(f"CREATE TABLE answer AS SELECT * FROM ({body}\n) AS answer({aliases})")
+        database.execute(f"CREATE TABLE answer AS SELECT * FROM ({query}\n) AS answer({aliases})")
     except duckdb.Error as error:
         raise DataError(first_line(error), where="query", help=help) from None
     database.execute("DROP VIEW data")
@@ -70,8 +69,26 @@ def select(table: Table, query: str) -> Table:
         n_rows=n_rows,
         types=tuple(type for _, type in database.columns()),
         from_text=False,
+        query=query,
         _stats={},
     )
+
+
+def query_setting(table: Table, selected: str) -> Setting | None:
+    """``data.query`` that takes ``selected`` from ``table``, whose own query stays inside of it;
+    None if SQL cannot tell the columns apart."""
+    if _alike(table):
+        return None
+    # A comment at the end of the query must not take in the bracket.
+    line_end = "\n" if "--" in table.query else ""
+    rows = f"({table.query}{line_end})" if table.query else "data"
+    return Setting(("data", "query"), f"SELECT {selected} FROM {rows}")
+
+
+def _alike(table: Table) -> list[str]:
+    """Columns whose names differ only in case."""
+    lowered = [n.lower() for n in table.columns]
+    return [n for n in table.columns if lowered.count(n.lower()) > 1]
 
 
 def _typed(table: Table, column: str) -> str:

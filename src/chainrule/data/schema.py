@@ -13,7 +13,9 @@ from typing import Literal, get_args
 
 from chainrule.data.column_findings import notice_missing_spike, notice_repeated_rows, notice_words
 from chainrule.data.column_stats import ColumnStats
-from chainrule.data.findings import Finding
+from chainrule.data.findings import Finding, Setting
+from chainrule.data.query import query_setting
+from chainrule.data.sql import name_of, quoted
 from chainrule.data.table import Cell, Table
 from chainrule.data.target import Target, Task, infer_target
 from chainrule.errors import ConfigError, DataError
@@ -25,6 +27,15 @@ Kind = Literal["number", "boolean", "category", "datetime", "ignored"]
 MAX_TEXT_CATEGORIES = 50_000
 SOME_ROWS = 20  # below this, a column that differs in every row proves nothing
 FREE_TEXT_LENGTH = 40
+MOST_STRAYS = 10  # different texts among numbers that a setting can still list
+# What numbers with commas look like, the SQL that makes numbers of them, and when that is right.
+COMMA_READINGS = (
+    (r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", "replace({x}, ',', '')",
+     "if commas separate thousands"),
+    (r"[+-]?[0-9]*,[0-9]+", "replace({x}, ',', '.')", "if commas are decimal points"),
+    (r"[+-]?[0-9]{1,3}(\.[0-9]{3})*,[0-9]+", "replace(replace({x}, '.', ''), ',', '.')",
+     "if commas are decimal points and points separate thousands"),
+)  # fmt: skip
 ID_NAME = re.compile(
     r"(^|_|\b)(id|ids|uuid|guid|index|row|rownum|unnamed: 0|identifier)$", re.IGNORECASE
 )
@@ -145,7 +156,7 @@ def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
                     "info",
                     f"column `{name}` looks like a code and is treated as a category",
                     f"integers, {stats.distinct} distinct",
-                    f'columns.{name} = {{ type = "number" }}',
+                    setting=_kind(name, "number"),
                 )
             )
             return Column(name, "category", as_number=True)
@@ -154,21 +165,22 @@ def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
         return Column(name, "boolean")
     if stats.storage == "datetime":
         if stats.other_date_format:
-            findings.append(_uncertain_dates(name, stats))
+            findings.append(_uncertain_dates(table, name, stats))
         return Column(name, "datetime", date_format=stats.date_format)
     return Column(name, "category")
 
 
 def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:
-    keep = f'columns.{name} = {{ type = "category" }}'
+    keep = _kind(name, "category")
     if stats.storage == "empty":
         return Finding("D102", "info", f"column `{name}` is empty and is left out")
     if stats.storage == "nested":
+        column = name_of(name)
         return Finding(
             "D105",
             "warning",
             f"column `{name}` holds lists or objects and is left out",
-            fix=f"select its parts with a query, for example {name}[1] or {name}.part",
+            advice=f"select its parts with a query, for example {column}[1] or {column}.part",
         )
     if stats.distinct == 1 and stats.present == stats.rows:
         return Finding("D101", "info", f"column `{name}` has only one value and is left out")
@@ -180,7 +192,7 @@ def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:
                 "info",
                 f"column `{name}` numbers the rows and is left out",
                 f"{stats.distinct} integers, all distinct",
-                f'columns.{name} = {{ type = "number" }}',
+                setting=_kind(name, "number"),
             )
         return None
     if stats.storage != "text":
@@ -190,21 +202,29 @@ def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:
     long = stats.text_length > FREE_TEXT_LENGTH * stats.present
     if stats.distinct > MAX_TEXT_CATEGORIES or (long and mostly_unique):
         code, what = ("D104", "is free text") if long else ("D103", "has too many values")
-        return Finding(code, "warning", f"column `{name}` {what} and is left out", counted, keep)
+        message = f"column `{name}` {what} and is left out"
+        return Finding(code, "warning", message, counted, setting=keep)
     if mostly_unique:
         message = f"column `{name}` identifies the rows and is left out"
-        return Finding("D103", "info", message, counted, keep)
+        return Finding("D103", "info", message, counted, setting=keep)
     return None
 
 
-def _uncertain_dates(name: str, stats: ColumnStats) -> Finding:
+def _kind(name: str, kind: Kind) -> Setting:
+    return Setting(("data", "columns", name), kind)
+
+
+def _uncertain_dates(table: Table, name: str, stats: ColumnStats) -> Finding:
+    # In a query the column holds moments already: they are written as they were read, and reread.
+    column, other = name_of(name), quoted(stats.other_date_format)
+    swapped = f"strptime(strftime({column}, {quoted(stats.date_format)}), {other})"
     return Finding(
         "D115",
         "warning",
         f"the dates in column `{name}` are ambiguous: day and month may be swapped",
         f"read as {stats.date_format}; {stats.other_date_format} would also fit every row",
-        f"--query \"SELECT * REPLACE (strptime({name}, '{stats.other_date_format}') AS {name}) "
-        'FROM data"',
+        f"if {stats.other_date_format} is right",
+        query_setting(table, f"* REPLACE ({swapped} AS {column})"),
     )
 
 
@@ -220,42 +240,43 @@ def _notice_number_like(
                 "info",
                 f"column `{name}` is stored as text but contains only numbers; it stays text",
                 f"{stats.distinct} distinct values",
-                f'columns.{name} = {{ type = "number" }}',
+                setting=_kind(name, "number"),
             )
         )
     elif stats.numbers >= 0.9 * stats.present and stats.numbers < stats.present:
-        odd = [v for v in table.count_values(name) if not _reads_as_number(v)]
-        findings.append(
-            Finding(
-                "D120",
-                "warning",
-                f"column `{name}` is almost all numbers but was read as text",
-                f"{stats.present - stats.numbers} of {stats.present} cells are not, "
-                f"such as {', '.join(map(repr, odd[:3]))}",
-                f"missing = {{ {name} = [{', '.join(map(_toml, odd[:10]))}] }}",
-            )
-        )
+        findings.append(_stray_texts(table, name, stats))
     elif stats.comma_numbers and stats.comma_numbers + stats.numbers == stats.present:
-        findings.append(
-            Finding(
-                "D114",
-                "warning",
-                f"column `{name}` holds numbers with commas and was read as text",
-                f"{stats.comma_numbers} of {stats.present} cells have a comma",
-                f"--query \"SELECT * REPLACE (CAST(replace({name}, ',', '.') AS DOUBLE) "
-                f'AS {name}) FROM data" for decimal commas',
-            )
-        )
+        findings.append(_comma_numbers(table, name, stats))
     return len(findings) > before
 
 
-def _reads_as_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text
+def _stray_texts(table: Table, name: str, stats: ColumnStats) -> Finding:
+    strays = table.texts_besides_numbers(name)
+    few = len(strays) <= MOST_STRAYS
+    return Finding(
+        "D120",
+        "warning",
+        f"column `{name}` is almost all numbers but was read as text",
+        f"{stats.present - stats.numbers} of {stats.present} cells are not, "
+        f"such as {', '.join(map(repr, strays[:3]))}",
+        "if they stand for missing data" if few else "correct these cells",
+        Setting(("data", "missing", name), tuple(strays)) if few else None,
+    )
 
 
-def _toml(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _comma_numbers(table: Table, name: str, stats: ColumnStats) -> Finding:
+    setting, advice = None, "convert it to numbers with a query"
+    for pattern, number, meaning in COMMA_READINGS:
+        if table.all_match(name, f"[^,]*|{pattern}"):
+            column = name_of(name)
+            number = f"CAST({number.format(x=column)} AS DOUBLE)"
+            setting, advice = query_setting(table, f"* REPLACE ({number} AS {column})"), meaning
+            break
+    return Finding(
+        "D114",
+        "warning",
+        f"column `{name}` holds numbers with commas and was read as text",
+        f"{stats.comma_numbers} of {stats.present} cells have a comma",
+        advice,
+        setting,
+    )

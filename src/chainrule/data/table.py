@@ -20,9 +20,13 @@ from chainrule.data.findings import Finding
 from chainrule.data.sql import (
     CHUNK_ROWS,
     Database,
+    cast_number,
+    is_word,
     number_of,
+    quoted,
     text_of,
     time_of,
+    trimmed,
     truth_of,
     unreadable,
     without,
@@ -58,7 +62,8 @@ def column_hint(name: str, names: Sequence[str]) -> str:
 class Table:
     """Rows and named columns, read only. Made by ``read_table``.
 
-    ``name`` is the file name, for messages; ``findings`` is what reading noticed.
+    ``name`` is the file name, for messages; ``findings`` is what reading noticed; ``query`` is the
+    SQL that chose these rows and columns, if there was one.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Table:
     types: tuple[str, ...]
     from_text: bool
     findings: tuple[Finding, ...]
+    query: str = field(default="", kw_only=True)
     _database: Database = field(repr=False)
     _missing: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict, repr=False)
     _stats: dict[str, ColumnStats] = field(default_factory=dict, repr=False, compare=False)
@@ -159,8 +165,7 @@ class Table:
             raise DataError(
                 f"`{value}` in column `{column}` is not {SHOWN[how]}",
                 where=f"{self.name}, row {row + 1}",
-                help="correct the cell, or treat the value as missing: "
-                f"missing = {{ {column} = [{value!r}] }}",
+                help=f"correct the cell, or add {value!r} to the missing values of `{column}`",
             )
 
     def first_row(self, column: str, condition: str) -> int:
@@ -184,6 +189,19 @@ class Table:
     def count_values(self, column: str, how: ReadAs = "text") -> dict[str, int]:
         """How many rows hold each value, most frequent first, then in order of the text."""
         return self._database.count_values(self._expression(column, how, None))
+
+    def texts_besides_numbers(self, column: str) -> list[str]:
+        """The different texts of a column that are no numbers, most frequent first."""
+        cell, type = self._cell(column)
+        text = trimmed(cell, type)
+        number = f"{cast_number(text)} IS NOT NULL AND NOT {is_word(text)}"
+        return list(self._database.count_values(f"(CASE WHEN NOT ({number}) THEN {text} END)"))
+
+    def all_match(self, column: str, pattern: str) -> bool:
+        """Whether the regular expression ``pattern`` matches every cell with a value as a whole."""
+        cell, type = self._cell(column)
+        matching = f"regexp_full_match({trimmed(cell, type)}, {quoted(pattern)})"
+        return self._database.first(f"NOT {matching}", "NULL") is None
 
     def count_repeated_rows(self) -> int:
         """Rows that equal an earlier row in every column."""

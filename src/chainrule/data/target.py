@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chainrule.data.column_stats import ColumnStats
-from chainrule.data.findings import Finding
+from chainrule.data.findings import Finding, Setting
 from chainrule.data.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
 
@@ -99,7 +99,7 @@ def infer_target(
                 "warning",
                 f"the target `{name}` is treated as {len(classes)} classes, not as a quantity",
                 f"integers from {classes[0]} to {classes[-1]}",
-                'task = "regression"',
+                setting=Setting(("data", "task"), "regression"),
             )
         )
     return Target(name, task or ("binary" if len(classes) == 2 else "multiclass"), classes)
@@ -189,7 +189,7 @@ def _classes(table: Table, name: str, stats: ColumnStats) -> tuple[Label, ...]:
         raise DataError(
             f"the target `{name}` has {stats.distinct} distinct numbers, too many for classes",
             where=table.name,
-            help='task = "regression"',
+            help="learn it as a regression, or group them with a query",
         )
     values = sorted(float(v) for v in table.count_values(name, "number text"))
     finite = [v for v in values if v not in (float("inf"), float("-inf"))]

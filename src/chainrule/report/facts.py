@@ -238,11 +238,18 @@ def _data(files: RunFiles, words: Words) -> dict[str, Any]:
     }
 
 
-def _findings(facts: Mapping[str, Any]) -> list[dict[str, str]]:
-    keys = ("code", "severity", "message", "evidence", "fix")
+def _findings(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """``fix`` is one text; earlier releases wrote no ``setting`` and no ``advice`` beside it."""
+    keys = ("code", "severity", "message", "evidence", "fix", "advice")
     return [
-        {key: text(f.get(key)) for key in keys} for f in map(table, items(facts.get("findings")))
+        {**{key: text(f.get(key)) for key in keys}, "setting": _setting(table(f.get("setting")))}
+        for f in map(table, items(facts.get("findings")))
     ]
+
+
+def _setting(setting: Mapping[str, Any]) -> dict[str, Any] | None:
+    key = text(setting.get("key"))
+    return {"key": key, "value": setting.get("value")} if key else None
 
 
 # ---------------------------------------------------------------------------------- the rest

@@ -170,13 +170,24 @@ def _columns(facts: Facts) -> Markup:
     return data_table(words, heads, rows, numbers=(3,), long=(0, 2))
 
 
-def _finding(finding: Mapping[str, str]) -> Markup:
+def _finding(finding: Mapping[str, Any]) -> Markup:
     warning = finding["severity"] == "warning"
     mark = element("span", "! warning" if warning else "· note", class_="mark")
     head = element("p", mark, f" {finding['code']}: {finding['message']}")
     seen = paragraph(f"Evidence: {finding['evidence']}", "quiet") if finding["evidence"] else EMPTY
-    fix = element("p", "Fix: ", element("code", finding["fix"])) if finding["fix"] else ""
-    return element("div", head, seen, fix, class_="finding warning" if warning else "finding")
+    parts = [head, seen, _fix(finding)]
+    return element("div", *parts, class_="finding warning" if warning else "finding")
+
+
+def _fix(finding: Mapping[str, Any]) -> Markup:
+    """What can be pasted as code, advice as plain words; of old runs the kind is not known."""
+    fix, advice = finding["fix"], finding["advice"]
+    if not fix:
+        return EMPTY
+    if fix == advice:
+        return paragraph(f"Fix: {advice}")
+    more = f" ({advice})" if advice else ""
+    return element("p", "Fix: ", element("code", fix.removesuffix(more)), more)
 
 
 # ------------------------------------------------------------------------------- the rest

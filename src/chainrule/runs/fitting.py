@@ -37,7 +37,7 @@ def fit_source(
     settings in ``words``; ``data`` is what is read if that is not the source itself."""
     settings = settings_from(kind, source, given, words)
     held = source if data is None else data
-    return fit(kind, settings, held, listener or (Talk() if verbose else Listener()))
+    return fit(kind, settings, held, listener or _talk(kind, verbose))
 
 
 def cross_validate_source(
@@ -55,8 +55,12 @@ def cross_validate_source(
     """`fit_source` for each of ``folds`` and ``seeds``."""
     settings = settings_from(kind, source, given, words)
     held = source if data is None else data
-    heard = listener or (Talk() if verbose else Listener())
-    return repeat(kind, settings, held, seeds, folds, heard)
+    return repeat(kind, settings, held, seeds, folds, listener or _talk(kind, verbose))
+
+
+def _talk(kind: Modality[Any, Any], verbose: bool) -> Listener:
+    """Who says what happens; fixes of findings are spelled as arguments of this kind."""
+    return Talk(arguments=kind.arguments) if verbose else Listener()
 
 
 def settings_from(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..data import Finding
+from ..data import Finding, Setting
 from ..showing import visible
 from ..train import Callback, Progress
 from ..train.callbacks.progress import write_talk
 from ..train.callbacks.rates import rates_of
+from .fixes import as_argument
 from .folder import RunFolder
 from .predictor import Predictor
 from .recognition import task_of_run, words_of
+from .settings.arguments import COMMON
 
 __all__ = ["Listener", "Recorder", "Talk", "closing", "finding_text", "group_lines",
            "headline", "number", "result_lines", "result_rows"]  # fmt: skip
@@ -53,18 +55,32 @@ class Listener:
 
 class Talk(Listener):
     """Says all of it in plain lines on stderr, with live progress on a terminal. Training goes on
-    where it cannot be written."""
+    where it cannot be written.
 
-    def __init__(self, stream: TextIO | None = None, progress: str = "auto") -> None:
+    ``arguments`` are those of the function that was called, each with the key of its setting: fixes
+    of findings are shown as such.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        progress: str = "auto",
+        arguments: Mapping[str, tuple[str, ...]] = COMMON,
+    ) -> None:
         self.stream: TextIO | None = sys.stderr if stream is None else stream
         self.progress = progress
+        self.arguments = arguments
 
     def say(self, text: str) -> None:
         write_talk(self.stream, f"{visible(text)}\n")
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
-            self.say(finding_text(finding))
+            self.say(finding_text(finding, self.spelled))
+
+    def spelled(self, setting: Setting) -> str:
+        """A setting as whoever reads this would set it."""
+        return as_argument(setting, self.arguments)
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         self.say(headline(facts))
@@ -96,9 +112,9 @@ class Talk(Listener):
             self.say(line)
 
 
-def finding_text(finding: Finding) -> str:
-    """A finding in one to three lines, marked by its severity."""
-    return f"{'!' if finding.severity == 'warning' else '·'} {finding}"
+def finding_text(finding: Finding, spell: Callable[[Setting], str] = str) -> str:
+    """A finding in one to three lines, marked by its severity; ``spell`` writes its setting."""
+    return f"{'!' if finding.severity == 'warning' else '·'} {finding.text(spell)}"
 
 
 def headline(facts: Mapping[str, Any]) -> str:

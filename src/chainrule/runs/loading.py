@@ -10,6 +10,7 @@ from ..data import Finding
 from ..errors import ConfigError, StateError
 from ..records import check_shape, file_text, parsed, parsed_sealed, read_sealed, sha256_of
 from ..train import History, load
+from .fixes import FINDING, finding_of
 from .folder import GROUP, RUN, SEVERAL
 from .modality import Modality
 from .predictor import Predictor
@@ -35,7 +36,6 @@ __all__ = [
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
-FINDING = ("code", "severity", "message", "evidence", "fix")
 NUMBERS = {...: (float, None)}
 #: what run.json must hold, and of which type
 FACTS = {
@@ -44,7 +44,7 @@ FACTS = {
     "data": {"name": str, "target": str, "rows": int, "kind?": str, "fingerprint?": str,
              "path?": str},
     "split": {...: int}, "words?": {...: str}, "model": {"parameters": int},
-    "findings": [dict.fromkeys(FINDING, str)],
+    "findings": [FINDING],
     "versions": {...: str}, "files?": {...: str}, "settings?": dict, "error?": str,
     "metrics?": NUMBERS, "baseline?": NUMBERS, "epochs?": int, "seconds?": float, "stopped?": bool,
     "best?": {"epoch": int, "val_loss": (float, None)},
@@ -145,7 +145,7 @@ def saved_run(folder: Path, facts: Mapping[str, Any]) -> Saved:
         "history": _history(folder),
         "metrics": _numbers(facts, "metrics"),
         "baseline": _numbers(facts, "baseline"),
-        "findings": [Finding(**{k: f[k] for k in FINDING}) for f in facts["findings"]],
+        "findings": [finding_of(f, str(folder / "run.json")) for f in facts["findings"]],
         "run": folder,
     }
 

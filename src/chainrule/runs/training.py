@@ -16,6 +16,7 @@ from ..nn import Module
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
+from .fixes import as_word, finding_document
 from .folder import RUN, RunFolder, json_text, unwritable
 from .listeners import Listener, Recorder, headline, result_lines
 from .modality import Modality, Opened, Prepared, inputs_of
@@ -186,15 +187,15 @@ class TrainingRun(Generic[S, P]):
             seed=settings.seed,
             settings=settings.to_document(),
             **self._described(model),
-            findings=[f.to_dict() for f in self.prepared.findings],
+            findings=[finding_document(f) for f in self.prepared.findings],
             versions=versions(),
             machine=machine(),
             git=git_commit(Path.cwd()),
         )
         folder.event("start", status="running")
         for finding in self.prepared.findings:
-            folder.event("finding", **finding.to_dict())
-            folder.log(str(finding))
+            folder.event("finding", **finding_document(finding))
+            folder.log(finding.text(as_word))
         return folder
 
     def _described(self, model: Module) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from chainrule.modalities.tables.settings import Settings
 from chainrule.runs.checks.cost import shown_bytes, shown_time
 from chainrule.runs.checks.model import Trial
 from chainrule.runs.checks.registry import MODEL_CHECKS, PART_CHECKS, check_settings
-from chainrule.runs.checks.result import Check, as_words
+from chainrule.runs.checks.result import Check
 from chainrule.runs.dry_run import PreparedRun, prepared_run
 from chainrule.runs.settings.sources import from_words, gather
 from train.resumable import digest
@@ -241,13 +241,6 @@ def test_a_regression_begins_at_its_variance(rng: np.random.Generator) -> None:
 def test_what_cannot_be_learned_from_is_an_error(table: Any) -> None:
     with pytest.raises(DataError, match="no column named `il`"):
         list(check_settings(TABLES, settings("data.target=il"), table))
-
-
-def test_fixes_become_words() -> None:
-    assert as_words("missing = { chol = [0] }") == "'data.missing.chol=[0]'"
-    assert as_words('columns.zip = { type = "number" }') == "data.columns.zip=number"
-    assert as_words('task = "regression"') == "data.task=regression"
-    assert as_words('--query "SELECT 1"') == '--query "SELECT 1"'
 
 
 def test_sizes_and_times_in_words() -> None:

@@ -321,7 +321,7 @@ def _noticed(
     if set(sizes) != {(size[1], size[0])}:
         often = some([f"{n} of {w} x {h}" for (w, h), n in sizes.most_common()])
         text = f"images were resized to {size[1]} x {size[0]} pixels"
-        findings.append(Finding("D304", "info", text, often, f"data.size={[*size]}"))
+        findings.append(Finding("D304", "info", text, often, "data.size sets another size"))
     mixed = [i for i, h in good if h.grey] if channels == 3 else []
     if len(mixed) < len(good):
         tell("D305", "grey images among colour ones were converted to RGB", mixed)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import nn
-from ...data import Finding, Split, split_rows
+from ...data import Finding, Setting, Split, split_rows
 from ...data.images import BUNDLED_IMAGES, Images, Room, read_images
 from ...data.images.decoding import FITS
 from ...data.images.memory import MEMORY, in_file
@@ -229,7 +229,8 @@ def _noticed(images: Images, memory: int) -> list[Finding]:
     if in_file(images.pixels):
         text = "the pixels lie in a file and not in memory; it is removed at the end"
         seen = f"{images.pixels.nbytes / 2**20:,.0f} MB, and data.memory is {memory} MB"
-        found.append(Finding("D312", "info", text, seen, f"data.memory={_enough(images)}"))
+        enough = Setting(("data", "memory"), _enough(images))
+        found.append(Finding("D312", "info", text, seen, setting=enough))
     if copies := images.copies():
         text = f"{copies} of {len(images)} images are exact copies of earlier ones"
         seen = "a random split puts copies on both sides, which makes the test too easy"

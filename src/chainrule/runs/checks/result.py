@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ...data import Finding
+from ...data import Finding, Setting
+from ..fixes import as_word
 
-__all__ = ["Check", "Status", "as_words", "check", "ignored", "noticed", "some"]
+__all__ = ["Check", "Status", "check", "ignored", "noticed", "some"]
 
 Status = Literal["ok", "warning", "failed"]
 ORDER: Mapping[Status, int] = {"ok": 0, "warning": 1, "failed": 2}
@@ -58,36 +55,14 @@ def check(
         if finding.severity == "warning" and ORDER[status] < ORDER["warning"]:
             status = "warning"
         lines.append(finding.message + (f": {finding.evidence}" if finding.evidence else ""))
-        if finding.fix:
-            advice.append(as_words(finding.fix))
+        if fix := finding.fix(as_word):
+            advice.append(fix)
     return Check(name, status, tuple(lines), tuple(dict.fromkeys(advice)), facts or {})
 
 
 def noticed(findings: Iterable[Finding], *codes: str) -> list[Finding]:
     """Those of ``findings`` that have one of ``codes``."""
     return [finding for finding in findings if finding.code in codes]
-
-
-def as_words(fix: str) -> str:
-    """The fix of a finding as a setting of the command line; other advice stays as it is.
-
-    ``missing = { chol = [0] }`` becomes ``'data.missing.chol=[0]'``.
-    """
-    try:
-        document = tomllib.loads(fix)
-    except tomllib.TOMLDecodeError:
-        return fix
-    words = [_word("missing", c, json.dumps(v)) for c, v in document.get("missing", {}).items()]
-    words += [_word("columns", c, k["type"]) for c, k in document.get("columns", {}).items()]
-    words += [f"data.task={document['task']}"] if "task" in document else []
-    return " ".join(words) or fix
-
-
-def _word(section: str, column: str, value: str) -> str:
-    """``data.columns.zip=number``, quoted for TOML and for the shell where that is needed."""
-    plain = re.fullmatch("[A-Za-z0-9_-]+", column)
-    key = column if plain else json.dumps(column, ensure_ascii=False)
-    return shlex.quote(f"data.{section}.{key}={value}")
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
@@ -98,4 +73,5 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 def ignored(names: Sequence[str]) -> str:
     """Words that leave columns out."""
-    return " ".join(_word("columns", name, "ignored") for name in dict.fromkeys(names))
+    columns = dict.fromkeys(names)
+    return " ".join(as_word(Setting(("data", "columns", name), "ignored")) for name in columns)

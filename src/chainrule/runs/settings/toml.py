@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["dumps", "value_text"]
+__all__ = ["dumps", "key_text", "value_text"]
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -31,7 +31,7 @@ def dumps(document: Mapping[str, Any], comments: Mapping[Path, str] | None = Non
 
 def _tables(table: Mapping[str, Any], path: Path, comments: Mapping[Path, str]) -> Iterator[str]:
     inner = {k: v for k, v in table.items() if isinstance(v, Mapping) and v}
-    lines = [f"[{'.'.join(map(_key, path))}]"] if path else []
+    lines = [f"[{key_text(path)}]"] if path else []
     for key, value in table.items():
         if key not in inner:
             note = comments.get((*path, key), "")
@@ -40,6 +40,11 @@ def _tables(table: Mapping[str, Any], path: Path, comments: Mapping[Path, str]) 
         yield "\n".join(lines)
     for key, value in inner.items():
         yield from _tables(value, (*path, key), comments)
+
+
+def key_text(path: Path) -> str:
+    """A dotted key, quoted where it must be."""
+    return ".".join(map(_key, path))
 
 
 def _key(key: str) -> str:

@@ -1,0 +1,173 @@
+"""The fix of a finding, spelled for the place where it is shown, and findings as JSON.
+
+A finding names a setting by its key in ``run.toml``. It is spelled as a line of that file, as words
+of the command line, or as an argument of a Python function; whatever is shown can be pasted. Which
+option or argument stands for which key is a parameter: the tables of ``settings/arguments.py`` and
+of the kinds of data hold that.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ..data import Finding, Setting
+from ..errors import StateError
+from ..records import parsed_toml
+from .settings.toml import key_text, value_text
+
+__all__ = ["FINDING", "as_argument", "as_line", "as_option", "as_word", "finding_document",
+           "finding_of"]  # fmt: skip
+
+Key = tuple[str, ...]
+
+#: what ``run.json`` must hold of a finding; runs of earlier releases have the texts alone
+FINDING = {
+    **dict.fromkeys(("code", "severity", "message", "evidence", "fix"), str),
+    "advice?": str,
+    "setting?": ({"key": str, "value": (str, bool, float, [(str, bool, float)])}, None),
+}
+
+
+def as_line(setting: Setting) -> str:
+    """``data.missing.chol = [0]``: a line of ``run.toml``, above its first table."""
+    return f"{key_text(setting.key)} = {value_text(setting.value)}"
+
+
+def as_word(setting: Setting) -> str:
+    """``'data.missing.chol=[0]'``: KEY=VALUE for the command line, quoted for the shell."""
+    return shlex.quote(_word(setting))
+
+
+def as_option(setting: Setting, options: Mapping[Key, str]) -> str:
+    """``--missing chol=0``: the option that sets it, or else KEY=VALUE; quoted for the shell.
+
+    ``options`` are those of the command, by the key that each sets.
+    """
+    for key, flag in options.items():
+        inner = setting.key[len(key) :]
+        if setting.key[: len(key)] == key and len(inner) < 2 and _fits_option(setting, inner):
+            values = setting.value if isinstance(setting.value, tuple) else (setting.value,)
+            text = "=".join([*inner, ",".join(map(str, values))])
+            return f"{flag} {shlex.quote(text)}"
+    return as_word(setting)
+
+
+def as_argument(setting: Setting, arguments: Mapping[str, Key]) -> str:
+    """``missing={"chol": [0]}``: the argument that sets it, or else one of ``settings=[...]``.
+
+    ``arguments`` are those of the function, each with the key that it sets.
+    """
+    for name, key in arguments.items():
+        if setting.key[: len(key)] == key:
+            return f"{name}={_python(_nested(setting.key[len(key) :], setting.value))}"
+    return f"settings=[{_python(_word(setting))}]"
+
+
+def _word(setting: Setting) -> str:
+    """KEY=VALUE, as `settings.sources.from_words` reads it."""
+    key = setting.key
+    # The key ends at the first =, so a name that has one goes into the value.
+    end = next((i for i, part in enumerate(key) if "=" in part), len(key))
+    value = _nested(key[end:], setting.value)
+    plain = isinstance(value, str) and _is_no_toml(value)
+    return f"{key_text(key[:end])}={value if plain else value_text(value)}"
+
+
+def _nested(key: Key, value: Any) -> Any:
+    for part in reversed(key):
+        value = {part: value}
+    return value
+
+
+def _is_no_toml(text: str) -> bool:
+    """Whether a word on the command line stands for itself, without quotes."""
+    if not text.isprintable() or text != text.strip():
+        return False
+    try:
+        parsed_toml(f"value = {text}")
+    except ValueError:
+        return True
+    return False
+
+
+def _fits_option(setting: Setting, inner: Key) -> bool:
+    """Whether an option can say it: its lists are cut at commas, and what reads as a number there
+    is one; a column is told from its value by the first equals sign."""
+    if any("=" in name or not name for name in inner):
+        return False
+    if isinstance(setting.value, tuple):
+        return all(map(_fits_list, setting.value))
+    return not isinstance(setting.value, bool)
+
+
+def _fits_list(value: object) -> bool:
+    if not isinstance(value, str):
+        return not isinstance(value, bool)
+    try:
+        float(value)
+    except ValueError:
+        return bool(value) and "," not in value
+    return False
+
+
+def _python(value: Any) -> str:
+    """A value as Python code."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_python(k)}: {_python(v)}' for k, v in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_python, value))}]"
+    return repr(value)
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON: ``fix`` is for people, ``setting`` and ``advice`` are for programs."""
+    setting = finding.setting
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "evidence": finding.evidence,
+        "fix": finding.fix(as_word),
+        "advice": finding.advice,
+        "setting": setting
+        and {
+            "key": key_text(setting.key),
+            "value": list(setting.value) if isinstance(setting.value, tuple) else setting.value,
+        },
+    }
+
+
+def finding_of(document: Mapping[str, Any], where: str) -> Finding:
+    """The finding that `finding_document` gave, or an earlier release, whose fix is a text.
+
+    ``document`` has the shape `FINDING`. StateError, naming ``where``, for a key that is none.
+    """
+    setting = document.get("setting")
+    return Finding(
+        document["code"],
+        document["severity"],
+        document["message"],
+        document["evidence"],
+        document.get("advice", document["fix"]),
+        setting and _setting_of(setting, where),
+    )
+
+
+def _setting_of(document: Mapping[str, Any], where: str) -> Setting:
+    key: list[str] = []
+    try:
+        table: Any = parsed_toml(f"{document['key']} = 0")
+    except ValueError:
+        table = None
+    while isinstance(table, dict) and len(table) == 1:
+        ((part, table),) = table.items()
+        key.append(part)
+    if not key or key_text(tuple(key)) != document["key"]:
+        raise StateError(f"{document['key']!r} is not the key of a setting", where=where)
+    value = document["value"]
+    return Setting(tuple(key), tuple(value) if isinstance(value, list) else value)
