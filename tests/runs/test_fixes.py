@@ -286,6 +286,7 @@ def test_how_each_surface_spells_it() -> None:
     strange = Setting(("data", "missing", "a b"), ("?", "x"))
     assert as_option(strange, OPTIONS) == "--missing 'a b=?,x'"
     assert as_line(strange) == 'data.missing."a b" = ["?", "x"]'
+    assert of_words("name=\U0001f642").name == "\U0001f642"  # JSON would write it as two
     task = Setting(("data", "task"), "regression")
     assert as_option(task, OPTIONS) == "--task regression"
     assert as_argument(task, KEYS) == 'task="regression"'

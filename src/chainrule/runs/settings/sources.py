@@ -6,7 +6,6 @@ sources over one another.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from .document import RunSettings
 from .fields import SettingError
 from .positions import lines_of
 from .section import Choice
+from .toml import value_text
 from .training import AverageSettings, OptimizerSettings, ScheduleSettings
 
 __all__ = ["Gathered", "Source", "from_environment", "from_file", "from_words", "gather"]
@@ -157,7 +157,7 @@ def from_environment() -> Source:
 
 
 def _parsed(key: str, value: str, where: str) -> dict[str, Any]:
-    for text in (value, json.dumps(value)):
+    for text in (value, value_text(value)):
         try:
             return parsed_toml(f"{key} = {text}")
         except ValueError:
