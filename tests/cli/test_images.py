@@ -69,7 +69,7 @@ def test_eval_and_its_gates(run: Run, flags: Path) -> None:
     assert json.loads(found.stdout)["metrics"]["accuracy"] == 1
     unknown = run("eval", "last", "fashion")
     assert unknown.exit_code == 2
-    assert "which are unknown" in unknown.stderr
+    assert "unknown classes in fashion" in unknown.stderr
 
 
 def test_a_run_goes_on(run: Run, flags: Path) -> None:

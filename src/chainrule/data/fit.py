@@ -120,9 +120,9 @@ class _Fitter:
             if self.dates:
                 parts = [date_parts(chunk[n]) for n in self.dates]
                 counted.years.add(np.stack([p["year"] for p in parts], axis=1))
-                for seen, dated in zip(counted.parts, parts, strict=True):
-                    for part, values in seen.items():
-                        values.update(np.unique(dated[part][~np.isnan(dated[part])]).tolist())
+                for values_of, dates in zip(counted.parts, parts, strict=True):
+                    for part, values in values_of.items():
+                        values.update(np.unique(dates[part][~np.isnan(dates[part])]).tolist())
             for name, counter in zip(self.texts, counted.categories, strict=True):
                 counter.update(chunk[name])
         if not counted.rows:
@@ -138,19 +138,19 @@ class _Fitter:
     def medians(self, counted: _Counted) -> NDArray[np.float64]:
         """The medians of numeric columns that need one; the means elsewhere."""
         fill = counted.numbers.mean
-        chosen = [
+        incomplete = [
             i
             for i, name in enumerate(self.numeric)
             if counted.numbers.count[i] < counted.rows and self.wanted[name] == "number"
         ]
-        if self.options.impute == "median" and chosen:
-            names = [self.numeric[i] for i in chosen]
-            select = MedianSelect(counted.numbers.count[chosen])
+        if self.options.impute == "median" and incomplete:
+            names = [self.numeric[i] for i in incomplete]
+            select = MedianSelect(counted.numbers.count[incomplete])
             for _ in range(MedianSelect.PASSES):
                 for chunk in self.chunks(names):
                     select.add(_stack(chunk, names))
                 select.end_pass()
-            fill[chosen] = select.median
+            fill[incomplete] = select.median
         return fill
 
     def encoders(self) -> list[Encoder]:
@@ -209,12 +209,12 @@ class _Fitter:
                     "D204",
                     "warning",
                     f"column `{name}` has more categories than can be distinguished",
-                    f"{len(kept)} of {len(counter)} are kept, the most frequent ones",
+                    f"the {len(kept)} most frequent of {len(counter)} are kept",
                 )
             )
         if len(counter) < 2 or not kept:
-            what = "has one value" if len(counter) < 2 else "has no value twice"
-            self._leave_out("D101", name, what)
+            reason = "has only one value" if len(counter) < 2 else "repeats no value"
+            self._leave_out("D101", name, reason)
             return None
         # In order of the text, so that a code does not depend on which category is frequent.
         kept.sort(key=lambda value: (value is None, value or ""))
@@ -232,14 +232,14 @@ class _Fitter:
         if not count:
             self._leave_out("D102", name, "has no value")
         elif low == high and count == rows:
-            self._leave_out("D101", name, "has one value")
+            self._leave_out("D101", name, "has only one value")
         else:
             return False
         return True
 
-    def _leave_out(self, code: str, name: str, what: str) -> None:
+    def _leave_out(self, code: str, name: str, reason: str) -> None:
         self.findings.append(
-            Finding(code, "info", f"column `{name}` {what} in the training rows and is left out")
+            Finding(code, "info", f"column `{name}` {reason} in the training rows and is left out")
         )
 
 

@@ -122,10 +122,12 @@ def prepare(
     preprocessor = Preprocessor.fit(table, schema, usable[parts.train], options)
     encoded = preprocessor.encode_target(division.values)
 
-    chosen: dict[str, NDArray[np.int64]] = vars(parts)
-    rows = {name: usable[part] for name, part in chosen.items()}
+    positions: dict[str, NDArray[np.int64]] = vars(parts)
+    rows = {name: usable[part] for name, part in positions.items()}
     features = preprocessor.transform_parts(table, rows, folder=folder)
-    examples = {n: PreparedRows(features[n], encoded[part], rows[n]) for n, part in chosen.items()}
+    examples = {
+        n: PreparedRows(features[n], encoded[part], rows[n]) for n, part in positions.items()
+    }
     return Prepared(
         schema, preprocessor, **examples, findings=(*division.findings, *preprocessor.findings)
     )
@@ -137,7 +139,7 @@ def _notice_classes(schema: Schema, codes: NDArray[np.int64], parts: Split) -> l
     counts = np.bincount(codes, minlength=len(labels))
     rare = [f"{label}: {n}" for label, n in zip(labels, counts, strict=True) if n < FEW_OF_A_CLASS]
     if rare:
-        message = f"{len(rare)} of {len(labels)} classes have very few rows and cannot be evaluated"
+        message = f"{len(rare)} of {len(labels)} classes are too rare to be evaluated"
         findings.append(Finding("D111", "warning", message, ", ".join(rare[:8])))
     trained = set(codes[parts.train].tolist())
     absent = [str(label) for i, label in enumerate(labels) if counts[i] and i not in trained]

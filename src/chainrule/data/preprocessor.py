@@ -132,8 +132,8 @@ class Preprocessor:
                     where=table.name,
                     help=column_hint(column.name, table.columns),
                 )
-        known = {c: v for c, v in self.schema.missing.items() if c in table.columns}
-        table = table.with_missing(known)
+        missing = {c: v for c, v in self.schema.missing.items() if c in table.columns}
+        table = table.with_missing(missing)
         for column in self.schema.inputs:
             if column.name in used:
                 table.require(column.name, read_as(column), column.date_format)

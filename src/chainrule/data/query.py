@@ -39,9 +39,9 @@ def select(table: Table, query: str) -> Table:
     database = table._database
     query = query.strip().rstrip(";").rstrip()
     help = f"the table is called data; its columns are {', '.join(table.columns[:12])}"
-    if twice := _alike(table):
+    if ambiguous := _differing_in_case(table):
         raise DataError(
-            f"columns {', '.join(twice)} differ only in case, which SQL cannot distinguish",
+            f"columns {', '.join(ambiguous)} differ only in case, which SQL cannot distinguish",
             where="query",
             help="rename one of them",
         )
@@ -77,7 +77,7 @@ def select(table: Table, query: str) -> Table:
 def query_setting(table: Table, selected: str) -> Setting | None:
     """``data.query`` that takes ``selected`` from ``table``, whose own query stays inside of it;
     None if SQL cannot tell the columns apart."""
-    if _alike(table):
+    if _differing_in_case(table):
         return None
     # A comment at the end of the query must not take in the bracket.
     line_end = "\n" if "--" in table.query else ""
@@ -85,7 +85,7 @@ def query_setting(table: Table, selected: str) -> Setting | None:
     return Setting(("data", "query"), f"SELECT {selected} FROM {rows}")
 
 
-def _alike(table: Table) -> list[str]:
+def _differing_in_case(table: Table) -> list[str]:
     """Columns whose names differ only in case."""
     lowered = [n.lower() for n in table.columns]
     return [n for n in table.columns if lowered.count(n.lower()) > 1]

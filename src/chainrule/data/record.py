@@ -55,91 +55,91 @@ def load(text: str, where: str) -> tuple[Schema, tuple[Encoder, ...], float, flo
     target, mean, std = reader.target(top["target"])
     schema = Schema(columns, target, reader.missing(top["missing"]))
     reader.check_agreement(schema, encoders)
-    return schema, encoders, mean, std, reader.whole(top, "fitted_rows", "")
+    return schema, encoders, mean, std, reader.count(top, "fitted_rows", "")
 
 
 class _Reader:
-    """Takes a document apart; every complaint names the place in it."""
+    """Takes a document apart; every complaint says where in it."""
 
     def __init__(self, where: str) -> None:
         self.where = where
 
-    def fail(self, place: str, problem: str) -> NoReturn:
+    def fail(self, key_path: str, problem: str) -> NoReturn:
         raise StateError(
             f"cannot read the saved preprocessing: {problem}",
-            where=f"{self.where}: {place}" if place else self.where,
+            where=f"{self.where}: {key_path}" if key_path else self.where,
             help="it was edited by hand or written by a different version; train again",
         )
 
-    def record(self, value: object, place: str, *keys: str) -> dict[str, Any]:
+    def record(self, value: object, key_path: str, *keys: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            self.fail(place, "an object is expected")
+            self.fail(key_path, "expected an object")
         if set(value) != set(keys):
-            odd = sorted(set(value) ^ set(keys))
-            self.fail(place, f"missing or unknown keys: {', '.join(odd)}")
+            unexpected = sorted(set(value) ^ set(keys))
+            self.fail(key_path, f"missing or unknown keys: {', '.join(unexpected)}")
         return value
 
-    def list(self, value: Mapping[str, Any], key: str, place: str = "") -> Sequence[Any]:
+    def list(self, value: Mapping[str, Any], key: str, key_path: str = "") -> Sequence[Any]:
         if not isinstance(value[key], list):
-            self.fail(f"{place}{key}", "a list is expected")
+            self.fail(f"{key_path}{key}", "expected a list")
         items: Sequence[Any] = value[key]
         return items
 
-    def text(self, value: Mapping[str, Any], key: str, place: str) -> str:
+    def text(self, value: Mapping[str, Any], key: str, key_path: str) -> str:
         text = value[key]
         if not isinstance(text, str):
-            self.fail(f"{place}.{key}", "text is expected")
+            self.fail(f"{key_path}.{key}", "expected text")
         return text
 
-    def flag(self, value: Mapping[str, Any], key: str, place: str) -> bool:
+    def flag(self, value: Mapping[str, Any], key: str, key_path: str) -> bool:
         flag = value[key]
         if not isinstance(flag, bool):
-            self.fail(f"{place}.{key}", "true or false is expected")
+            self.fail(f"{key_path}.{key}", "expected true or false")
         return flag
 
-    def whole(self, value: Mapping[str, Any], key: str, place: str) -> int:
+    def count(self, value: Mapping[str, Any], key: str, key_path: str) -> int:
         count = value[key]
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            self.fail(f"{place}.{key}", "a whole number is expected")
+            self.fail(f"{key_path}.{key}", "expected a whole number")
         return count
 
-    def number(self, value: Mapping[str, Any], key: str, place: str) -> float:
+    def number(self, value: Mapping[str, Any], key: str, key_path: str) -> float:
         number = value[key]
         if isinstance(number, bool) or not isinstance(number, int | float):
-            self.fail(f"{place}.{key}", "a number is expected")
+            self.fail(f"{key_path}.{key}", "expected a number")
         if not math.isfinite(number):
-            self.fail(f"{place}.{key}", "a finite number is expected")
+            self.fail(f"{key_path}.{key}", "expected a finite number")
         return float(number)
 
-    def positive(self, value: Mapping[str, Any], key: str, place: str) -> float:
-        number = self.number(value, key, place)
+    def positive(self, value: Mapping[str, Any], key: str, key_path: str) -> float:
+        number = self.number(value, key, key_path)
         if number <= 0:
-            self.fail(f"{place}.{key}", "a number above zero is expected")
+            self.fail(f"{key_path}.{key}", "expected a number above zero")
         return number
 
-    def one_of(self, value: Mapping[str, Any], key: str, place: str, options: object) -> Any:
-        choice = self.text(value, key, place)
+    def one_of(self, value: Mapping[str, Any], key: str, key_path: str, options: object) -> Any:
+        choice = self.text(value, key, key_path)
         if choice not in get_args(options):
-            self.fail(f"{place}.{key}", f"{choice!r} is not known")
+            self.fail(f"{key_path}.{key}", f"{choice!r} is not known")
         return choice
 
-    def cells(self, value: object, place: str) -> tuple[Cell, ...]:
+    def cells(self, value: object, key_path: str) -> tuple[Cell, ...]:
         if not isinstance(value, list) or not all(isinstance(v, str | int | float) for v in value):
-            self.fail(place, "a list of text, numbers or truth values is expected")
+            self.fail(key_path, "expected a list of text, numbers or booleans")
         return tuple(value)
 
     def missing(self, value: object) -> dict[str, tuple[Cell, ...]]:
         if not isinstance(value, dict):
-            self.fail("missing", "an object is expected")
+            self.fail("missing", "expected an object")
         return {c: self.cells(v, f"missing.{c}") for c, v in value.items()}
 
-    def column(self, value: object, place: str) -> Column:
-        fields = self.record(value, place, "name", "kind", "as_number", "date_format")
+    def column(self, value: object, key_path: str) -> Column:
+        fields = self.record(value, key_path, "name", "kind", "as_number", "date_format")
         return Column(
-            self.text(fields, "name", place),
-            self.one_of(fields, "kind", place, Kind),
-            self.flag(fields, "as_number", place),
-            self.text(fields, "date_format", place),
+            self.text(fields, "name", key_path),
+            self.one_of(fields, "kind", key_path, Kind),
+            self.flag(fields, "as_number", key_path),
+            self.text(fields, "date_format", key_path),
         )
 
     def target(self, value: object) -> tuple[Target | None, float, float]:
@@ -158,62 +158,63 @@ class _Reader:
         mean = self.number(fields, "mean", "target")
         return target, mean, self.positive(fields, "std", "target")
 
-    def encoder(self, value: object, place: str) -> Encoder:
+    def encoder(self, value: object, key_path: str) -> Encoder:
         kind = value.get("type") if isinstance(value, dict) else None
         if kind == "number":
-            return self.number_encoder(value, place)
+            return self.number_encoder(value, key_path)
         if kind == "datetime":
-            return self.date_encoder(value, place)
+            return self.date_encoder(value, key_path)
         if kind == "category":
-            return self.category_encoder(value, place)
-        self.fail(place, f"the type {kind!r} is not known")
+            return self.category_encoder(value, key_path)
+        self.fail(key_path, f"the type {kind!r} is not known")
 
-    def number_encoder(self, value: object, place: str) -> NumberEncoder:
-        fields = self.record(value, place, "type", "column", "read_as", "mean", "std", "fill",
+    def number_encoder(self, value: object, key_path: str) -> NumberEncoder:
+        fields = self.record(value, key_path, "type", "column", "read_as", "mean", "std", "fill",
                             "indicator")  # fmt: skip
-        how = self.text(fields, "read_as", place)
+        how = self.text(fields, "read_as", key_path)
         if how not in ("number", "truth"):
-            self.fail(f"{place}.read_as", f"{how!r} is not known")
+            self.fail(f"{key_path}.read_as", f"{how!r} is not known")
         return NumberEncoder(
-            self.text(fields, "column", place),
+            self.text(fields, "column", key_path),
             "truth" if how == "truth" else "number",
-            self.number(fields, "mean", place),
-            self.positive(fields, "std", place),
-            self.number(fields, "fill", place),
-            self.flag(fields, "indicator", place),
+            self.number(fields, "mean", key_path),
+            self.positive(fields, "std", key_path),
+            self.number(fields, "fill", key_path),
+            self.flag(fields, "indicator", key_path),
         )
 
-    def date_encoder(self, value: object, place: str) -> DateEncoder:
-        fields = self.record(value, place, "type", "column", "date_format", "parts", "mean", "std",
-                            "indicator")  # fmt: skip
-        parts = self.list(fields, "parts", f"{place}.")
+    def date_encoder(self, value: object, key_path: str) -> DateEncoder:
+        fields = self.record(value, key_path, "type", "column", "date_format", "parts", "mean",
+                            "std", "indicator")  # fmt: skip
+        parts = self.list(fields, "parts", f"{key_path}.")
         known = ("year", *PERIODS)
         if not parts or any(p not in known for p in parts) or len(set(parts)) < len(parts):
-            self.fail(f"{place}.parts", "year, month, weekday or hour is expected")
+            self.fail(f"{key_path}.parts", "expected year, month, weekday or hour")
         return DateEncoder(
-            self.text(fields, "column", place),
-            self.text(fields, "date_format", place),
+            self.text(fields, "column", key_path),
+            self.text(fields, "date_format", key_path),
             tuple(parts),
-            self.number(fields, "mean", place),
-            self.positive(fields, "std", place),
-            self.flag(fields, "indicator", place),
+            self.number(fields, "mean", key_path),
+            self.positive(fields, "std", key_path),
+            self.flag(fields, "indicator", key_path),
         )
 
-    def category_encoder(self, value: object, place: str) -> CategoryEncoder:
-        fields = self.record(value, place, "type", "column", "as_number", "categories",
+    def category_encoder(self, value: object, key_path: str) -> CategoryEncoder:
+        fields = self.record(value, key_path, "type", "column", "as_number", "categories",
                             "known_rare", "one_hot")  # fmt: skip
-        lists = [self.list(fields, key, f"{place}.") for key in ("categories", "known_rare")]
-        joined = [c for values in lists for c in values]
-        if not lists[0] or not all(c is None or isinstance(c, str) for c in joined):
-            self.fail(f"{place}.categories", "a list of text is expected")
-        if len(set(joined)) < len(joined):
-            self.fail(f"{place}.categories", "a category occurs twice")
+        kept = self.list(fields, "categories", f"{key_path}.")
+        rare = self.list(fields, "known_rare", f"{key_path}.")
+        categories = [*kept, *rare]
+        if not kept or not all(c is None or isinstance(c, str) for c in categories):
+            self.fail(f"{key_path}.categories", "expected a list of text")
+        if len(set(categories)) < len(categories):
+            self.fail(f"{key_path}.categories", "a category occurs twice")
         return CategoryEncoder(
-            self.text(fields, "column", place),
-            self.flag(fields, "as_number", place),
-            tuple(lists[0]),
-            tuple(lists[1]),
-            self.flag(fields, "one_hot", place),
+            self.text(fields, "column", key_path),
+            self.flag(fields, "as_number", key_path),
+            tuple(kept),
+            tuple(rare),
+            self.flag(fields, "one_hot", key_path),
         )
 
     def check_agreement(self, schema: Schema, encoders: Sequence[Encoder]) -> None:

@@ -97,10 +97,10 @@ def infer_schema(
             )
     table = table.with_missing(missing)
     findings: list[Finding] = list(table.findings)
-    goal = None
+    inferred = None
     if target is not None:
-        wanted = "ignored" if target in ignore else kinds.get(target)
-        goal = infer_target(table, target, task, findings, wanted)
+        kind_given = "ignored" if target in ignore else kinds.get(target)
+        inferred = infer_target(table, target, task, findings, kind_given)
     columns = []
     for name in table.columns:
         if name == target:
@@ -118,7 +118,7 @@ def infer_schema(
             help="; ".join(f.message for f in findings)
             or ("every other column is ignored" if columns else "the table has only the target"),
         )
-    schema = Schema(tuple(columns), goal, {c: tuple(v) for c, v in missing.items()})
+    schema = Schema(tuple(columns), inferred, {c: tuple(v) for c, v in missing.items()})
     for column in schema.inputs:
         notice_words(table, column.name, column.kind, findings)
         if column.kind == "number" and column.name not in missing:
@@ -201,8 +201,8 @@ def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:
     counted = f"{stats.distinct} distinct values in {stats.present} rows"
     long = stats.text_length > FREE_TEXT_LENGTH * stats.present
     if stats.distinct > MAX_TEXT_CATEGORIES or (long and mostly_unique):
-        code, what = ("D104", "is free text") if long else ("D103", "has too many values")
-        message = f"column `{name}` {what} and is left out"
+        code, reason = ("D104", "is free text") if long else ("D103", "has too many values")
+        message = f"column `{name}` {reason} and is left out"
         return Finding(code, "warning", message, counted, setting=keep)
     if mostly_unique:
         message = f"column `{name}` identifies the rows and is left out"

@@ -128,10 +128,10 @@ def _represent(order: Rows, classes: NDArray[np.generic], training: slice) -> No
         present, counts = np.unique(classes[order[training]], return_counts=True)
         if counts.max() < 2:
             return
-        inside = classes[order] == present[counts.argmax()]
-        given = training.start + np.flatnonzero(inside[training])[-1]
-        taken = np.flatnonzero(classes[order] == missing)[0]
-        order[[given, taken]] = order[[taken, given]]
+        most_frequent = classes[order] == present[counts.argmax()]
+        spare = training.start + np.flatnonzero(most_frequent[training])[-1]
+        needed = np.flatnonzero(classes[order] == missing)[0]
+        order[[spare, needed]] = order[[needed, spare]]
 
 
 def _interleave(order: Rows, classes: NDArray[np.generic]) -> Rows:

@@ -76,8 +76,8 @@ def infer_target(
     if kind == "boolean":
         table.require(name, "truth")
         return Target(name, task or "binary", (False, True))
-    amount = kind is None and (task == "regression" or _is_regression(stats, task))
-    if stats.storage == "number" and amount:
+    quantity = kind is None and (task == "regression" or _is_regression(stats, task))
+    if stats.storage == "number" and quantity:
         return Target(name, "regression")
     if task == "regression":
         raise DataError(
@@ -115,7 +115,7 @@ def _check_kind(name: str, kind: str, task: Task | None) -> None:
     if task is not None and task not in TASKS_OF[kind]:
         raise ConfigError(
             f"the target `{name}` cannot be a {kind} in a {task} task",
-            help=f"leave one of the two out: a {kind} is for {' or '.join(TASKS_OF[kind])}",
+            help=f"leave one of the two out: a {kind} makes a {' or '.join(TASKS_OF[kind])} task",
         )
 
 

@@ -25,15 +25,15 @@ __all__ = ["is_idx", "labels_beside", "read_idx"]
 GZIP = b"\x1f\x8b"
 MAGIC = b"\x00\x00\x08"
 MOST_AXES = 4
-#: a gzipped byte stands for at most so many
+#: the most bytes that one gzipped byte can stand for
 DEFLATE_RATIO = 1032
 BLOCK = 1 << 20
 
 
 def _opened(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
-        packed = file.read(2) == GZIP
-    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+        gzipped = file.read(2) == GZIP
+    return cast("IO[bytes]", gzip.open(path, "rb")) if gzipped else path.open("rb")
 
 
 def is_idx(path: Path) -> bool:
@@ -97,13 +97,13 @@ def _shape(file: IO[bytes], path: Path) -> tuple[int, ...]:
     return shape
 
 
-def _check_size(path: Path, shape: tuple[int, ...], packed: bool) -> None:
+def _check_size(path: Path, shape: tuple[int, ...], gzipped: bool) -> None:
     """DataError if the file cannot hold what its head says."""
-    head, held, wanted = 4 + 4 * len(shape), path.stat().st_size, math.prod(shape)
-    if (wanted > held * DEFLATE_RATIO) if packed else (head + wanted != held):
+    header, size, wanted = 4 + 4 * len(shape), path.stat().st_size, math.prod(shape)
+    if (wanted > size * DEFLATE_RATIO) if gzipped else (header + wanted != size):
         raise DataError(
-            f"{path.name} says that it holds {' x '.join(map(str, shape))} bytes, but it has "
-            f"{held:,}{' gzipped ones' if packed else ''}",
+            f"{path.name} should hold {' x '.join(map(str, shape))} bytes, but it has "
+            f"{size:,}{' gzipped ones' if gzipped else ''}",
             where=str(path),
             help="it is truncated or damaged; copy it again",
         )

@@ -79,10 +79,10 @@ class Images:
 
     def copies(self) -> int:
         """How many images are equal to an earlier one, byte for byte."""
-        seen: set[bytes] = set()
+        digests: set[bytes] = set()
         for part in windows(self.pixels):
-            seen |= {hashlib.blake2b(i, digest_size=16).digest() for i in self.pixels[part]}
-        return len(self) - len(seen)
+            digests |= {hashlib.blake2b(i, digest_size=16).digest() for i in self.pixels[part]}
+        return len(self) - len(digests)
 
     def fingerprint(self) -> str:
         """``sha256:...`` of shape, pixels, labels and classes."""
@@ -105,9 +105,9 @@ class Images:
         image_module = pillow()
         pixels = room.array((len(self), *size, channels))
         for part in windows(self.pixels):
-            for to, one in zip(pixels[part], self.pixels[part], strict=True):
-                image = image_module.fromarray(one[:, :, 0] if self.channels == 1 else one)
-                to[...] = fitted(image, channels, size, fit)
+            for row, old in zip(pixels[part], self.pixels[part], strict=True):
+                image = image_module.fromarray(old[:, :, 0] if self.channels == 1 else old)
+                row[...] = fitted(image, channels, size, fit)
             release(pixels)
         return replace(self, pixels=pixels)
 
@@ -137,8 +137,8 @@ class Images:
         unknown = [name for name in self.classes if name not in classes]
         if unknown:
             raise DataError(
-                f"{self.name} has the classes {', '.join(unknown)}, which are unknown",
-                help=f"known: {', '.join(classes)}",
+                f"unknown classes in {self.name}: {', '.join(unknown)}",
+                help=f"the known classes are {', '.join(classes)}",
             )
         new_code = np.array([classes.index(name) for name in self.classes], np.int32)
         return replace(self, labels=new_code[self.labels], classes=tuple(classes))
@@ -160,13 +160,13 @@ class Images:
         has 1 or 3 of them. ``labels`` are whole numbers or texts, one for each image.
         """
         try:
-            held = np.asarray(array)
+            values = np.asarray(array)
         except ValueError:
             raise DataError(
                 f"the {name} are arrays of different shapes",
                 help="pass one array with all images of the same size; only a folder may mix sizes",
             ) from None
-        pixels = _channels_last(held, layout, name)
+        pixels = _channels_last(values, layout, name)
         paths = tuple(f"{name} {i}" for i in range(len(pixels)))
         if labels is None:
             return cls(name, pixels, np.full(len(pixels), -1, np.int32), (), paths)
@@ -180,7 +180,7 @@ def _channels_last(array: NDArray[np.generic], layout: str, name: str) -> Pixels
     if array.dtype != np.uint8:
         raise DataError(
             f"the {name} are {array.dtype}, not uint8",
-            help="images are bytes from 0 to 255: np.round(255 * x).astype(np.uint8) for shares",
+            help="images are bytes from 0 to 255: np.round(255 * x).astype(np.uint8) for fractions",
         )
     if array.ndim == 3 and array.shape[2] in (1, 3):
         raise DataError(
@@ -218,7 +218,7 @@ def _codes(
         order = list(classes or names)
         if unknown := [name for name in names if name not in order]:
             raise DataError(
-                f"the labels have {', '.join(unknown)}, which is not among the classes",
+                f"unknown labels: {', '.join(unknown)}",
                 where=name,
                 help=f"the classes are {', '.join(order)}",
             )

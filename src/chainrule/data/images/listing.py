@@ -70,21 +70,22 @@ def list_folder(root: Path, labelled: bool = True) -> Listing:
 
 def _notice(listing: Listing, walk: _Walk, empty: list[str], loose: list[Path]) -> None:
     if empty and listing.classes:
-        text = "folders without images are not classes"
-        listing.findings.append(Finding("D306", "warning", text, some(empty)))
+        message = "folders without images are not classes"
+        listing.findings.append(Finding("D306", "warning", message, some(empty)))
     if loose and listing.classes:
-        text = "images outside the class folders have no class and were skipped"
+        message = "images outside the class folders have no class and were skipped"
         listing.findings.append(
-            Finding("D308", "warning", text, f"{len(loose)} files: {some(_names(loose))}")
+            Finding("D308", "warning", message, f"{len(loose)} files: {some(_names(loose))}")
         )
     if walk.others:
-        text = "files that are not images were skipped"
-        seen = f"{len(walk.others)} files: {some(_names(walk.others))}"
-        listing.findings.append(Finding("D301", "info", text, seen))
+        message = "files that are not images were skipped"
+        evidence = f"{len(walk.others)} files: {some(_names(walk.others))}"
+        listing.findings.append(Finding("D301", "info", message, evidence))
     if walk.outside:
-        text = "links that lead outside the folder, or to folders, were not followed"
+        message = "links that lead outside the folder, or to folders, were not followed"
+        advice = "copy what they point to into the folder"
         listing.findings.append(
-            Finding("D307", "warning", text, some(_names(walk.outside)), "copy what they point to")
+            Finding("D307", "warning", message, some(_names(walk.outside)), advice)
         )
 
 

@@ -215,9 +215,9 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
     headers = _each(inspect, listing.files)
     bad = {i: str(h) for i, h in enumerate(headers) if isinstance(h, UnreadableError)}
     _check_share(bad, listing, most_bad)
-    known = [h for h in headers if isinstance(h, Header)]
-    size = wanted.size or _auto_size([(h.height, h.width) for h in known])
-    channels = wanted.channels or (1 if all(h.grey for h in known) else 3)
+    readable = [h for h in headers if isinstance(h, Header)]
+    size = wanted.size or _auto_size([(h.height, h.width) for h in readable])
+    channels = wanted.channels or (1 if all(h.grey for h in readable) else 3)
     rows = [i for i in range(len(headers)) if i not in bad]
     pixels = wanted.room.array((len(rows), *size, channels))
     _decode_all(pixels, rows, listing, bad, (channels, size, wanted.fit))
@@ -235,9 +235,9 @@ def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> 
 
 
 def _no_images(path: Path, labelled: bool) -> DataError:
-    packed = [e for e in sorted(path.iterdir()) if labels_beside(e) is not None and is_idx(e)]
-    if packed:
-        wanted = f"the IDX file of the images itself: {some(packed)}"
+    idx_files = [e for e in sorted(path.iterdir()) if labels_beside(e) is not None and is_idx(e)]
+    if idx_files:
+        wanted = f"the IDX file of the images itself: {some(idx_files)}"
     elif labelled:
         wanted = f"one with a folder of images ({ENDED}) for each class, or the file of a table"
     else:
@@ -267,13 +267,13 @@ def _decode_all(
 ) -> None:
     """Fills ``pixels``, a part at a time; files that turn out to be damaged join ``bad``."""
     for part in windows(pixels):
-        chosen = rows[part]
-        results = _each(lambda file: decode(file, *how), [listing.files[i] for i in chosen])
-        for to, i, result in zip(pixels[part], chosen, results, strict=True):
+        part_rows = rows[part]
+        results = _each(lambda file: decode(file, *how), [listing.files[i] for i in part_rows])
+        for row, i, result in zip(pixels[part], part_rows, results, strict=True):
             if isinstance(result, UnreadableError):
                 bad[i] = str(result)
             else:
-                to[...] = result
+                row[...] = result
 
 
 def _check_share(bad: dict[int, str], listing: Listing, most: float) -> None:
@@ -304,27 +304,29 @@ def _noticed(
     """What there is to say about the files."""
     findings = []
     if bad:
-        named = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
-        seen = f"{len(bad)} of {len(listing.files)}: {some(named)}"
-        text = "unreadable images were skipped"
-        findings.append(Finding("D302", "warning", text, seen, "copy them again, or remove them"))
-    good = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header)]
+        reasons = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
+        evidence = f"{len(bad)} of {len(listing.files)}: {some(reasons)}"
+        message, advice = "unreadable images were skipped", "copy them again, or remove them"
+        findings.append(Finding("D302", "warning", message, evidence, advice))
+    readable = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header)]
 
-    def tell(code: str, text: str, chosen: Sequence[int]) -> None:
-        if chosen:
-            names = some([listing.name_of(listing.files[i]) for i in chosen])
-            findings.append(Finding(code, "info", text, f"{len(chosen)} images: {names}"))
+    def note(code: str, message: str, rows: Sequence[int]) -> None:
+        if rows:
+            names = some([listing.name_of(listing.files[i]) for i in rows])
+            findings.append(Finding(code, "info", message, f"{len(rows)} images: {names}"))
 
-    moving = [i for i, h in good if h.frames > 1]
-    tell("D303", "only the first frame of animated images was used", moving)
-    sizes = Counter((h.width, h.height) for _, h in good)
+    animated = [i for i, h in readable if h.frames > 1]
+    note("D303", "only the first frame of animated images was used", animated)
+    sizes = Counter((h.width, h.height) for _, h in readable)
     if set(sizes) != {(size[1], size[0])}:
-        often = some([f"{n} of {w} x {h}" for (w, h), n in sizes.most_common()])
-        text = f"images were resized to {size[1]} x {size[0]} pixels"
-        findings.append(Finding("D304", "info", text, often, "data.size sets another size"))
-    mixed = [i for i, h in good if h.grey] if channels == 3 else []
-    if len(mixed) < len(good):
-        tell("D305", "grey images among colour ones were converted to RGB", mixed)
-    tell("D309", "16-bit images were reduced to the upper 8 bits", [i for i, h in good if h.deep])
-    tell("D311", "transparent pixels are shown on white", [i for i, h in good if h.see_through])
+        counts = some([f"{n} of {w} x {h}" for (w, h), n in sizes.most_common()])
+        message = f"images were resized to {size[1]} x {size[0]} pixels"
+        findings.append(Finding("D304", "info", message, counts, "data.size sets another size"))
+    grey = [i for i, h in readable if h.grey] if channels == 3 else []
+    if len(grey) < len(readable):
+        note("D305", "grey images among colour ones were converted to RGB", grey)
+    deep = [i for i, h in readable if h.deep]
+    note("D309", "16-bit images were reduced to the upper 8 bits", deep)
+    transparent = [i for i, h in readable if h.see_through]
+    note("D311", "transparent pixels are shown on white", transparent)
     return findings
