@@ -44,9 +44,11 @@ LAYERS: dict[str, int] = {
     "__main__": 18,
 }  # fmt: skip
 
-# Folders of which each subfolder is one of its own: these do not import one another. What stands
-# beside them may import them.
-SPLIT = ("modalities",)
+# Folders of which each subfolder is one of its own: these do not import one another. The files
+# beside them may import them, unless they are shared by them: then it is the other way round, and
+# the face of the folder alone names all.
+SPLIT = ("modalities", "data")
+SHARED = ("data",)
 
 # Where a library may be imported, as module prefixes below chainrule.
 HOME_OF: dict[str, tuple[str, ...]] = {
@@ -188,8 +190,10 @@ def test_imports_point_downwards() -> None:
     problems = []
     for module, target, found in own_imports():
         mine, theirs = LAYERS[module.split(".")[0]], LAYERS[target.split(".")[0]]
-        inward = folder_of(module) in SPLIT and folder_of(target).startswith(folder_of(module))
-        if folder_of(module) != folder_of(target) and theirs >= mine and not inward:
+        here, there = folder_of(module), folder_of(target)
+        inward = there.startswith(f"{here}.") and (here not in SHARED or module == here)
+        outward = here.startswith(f"{there}.") and there in SHARED and target != there
+        if here != there and theirs >= mine and not inward and not outward:
             problems.append(
                 f"{place(module, found.line)}: layer {mine} imports {target} of layer {theirs}"
             )

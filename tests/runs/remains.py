@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import chainrule as cr
-from chainrule.data import preprocessor, source
+from chainrule.data.tables import preprocessor, source
 from chainrule.runs.listing import overview
 
 #: events of Python that change the file system

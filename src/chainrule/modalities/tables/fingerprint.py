@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.table import Table
+from ...data.tables.table import Table
 
 __all__ = ["fingerprint_of"]
 

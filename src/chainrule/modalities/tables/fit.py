@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ...data import Kind, Task
-from ...data.table import Cell
+from ...data.tables.table import Cell
 from ...runs.fitting import fit_source
 from ...runs.listeners import Listener
 from .kind import TABLES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...data import Features, Preprocessor
-from ...data.encode import CategoryEncoder
+from ...data.tables.encode import CategoryEncoder
 
 __all__ = ["missing_counts"]
 

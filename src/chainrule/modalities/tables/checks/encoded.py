@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....data import Features, Preprocessor
-from ....data.encode import CategoryEncoder
+from ....data.tables.encode import CategoryEncoder
 
 __all__ = ["Encoded", "columns_of"]
 

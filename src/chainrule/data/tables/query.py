@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import duckdb
 
 from chainrule.data.findings import Setting
-from chainrule.data.sql import name_of, number_of, time_of, trimmed, truth_of
-from chainrule.data.table import Table
+from chainrule.data.tables.sql import name_of, number_of, time_of, trimmed, truth_of
+from chainrule.data.tables.table import Table
 from chainrule.errors import DataError
 
 __all__ = ["first_line", "query_setting", "refuse_bad_names", "select"]

@@ -10,13 +10,20 @@ from pathlib import Path
 import duckdb
 
 from chainrule.arguments import user_path
-from chainrule.data.bundles import BUNDLED
-from chainrule.data.columns import is_frame, numpy_columns
 from chainrule.data.findings import Finding
-from chainrule.data.query import first_line, refuse_bad_names, select
-from chainrule.data.sql import Database, quoted
-from chainrule.data.table import Table
-from chainrule.data.textfile import TextFile, gunzip, inspect_text, is_gzip, read_header, rewrite
+from chainrule.data.tables.bundles import BUNDLED
+from chainrule.data.tables.columns import is_frame, numpy_columns
+from chainrule.data.tables.query import first_line, refuse_bad_names, select
+from chainrule.data.tables.sql import Database, quoted
+from chainrule.data.tables.table import Table
+from chainrule.data.tables.textfile import (
+    TextFile,
+    gunzip,
+    inspect_text,
+    is_gzip,
+    read_header,
+    rewrite,
+)
 from chainrule.errors import DataError, nearest
 
 __all__ = ["read_table"]

@@ -11,13 +11,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from chainrule.data.column_findings import notice_missing_spike, notice_repeated_rows, notice_words
-from chainrule.data.column_stats import ColumnStats
 from chainrule.data.findings import Finding, Setting
-from chainrule.data.query import query_setting
-from chainrule.data.sql import name_of, quoted
-from chainrule.data.table import Cell, Table
-from chainrule.data.target import Target, Task, infer_target
+from chainrule.data.tables.column_findings import (
+    notice_missing_spike,
+    notice_repeated_rows,
+    notice_words,
+)
+from chainrule.data.tables.column_stats import ColumnStats
+from chainrule.data.tables.query import query_setting
+from chainrule.data.tables.sql import name_of, quoted
+from chainrule.data.tables.table import Cell, Table
+from chainrule.data.tables.target import Target, Task, infer_target
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["Column", "Kind", "Schema", "infer_schema"]

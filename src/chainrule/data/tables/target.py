@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from chainrule.data.column_stats import ColumnStats
 from chainrule.data.findings import Finding, Setting
-from chainrule.data.table import ReadAs, Table
+from chainrule.data.tables.column_stats import ColumnStats
+from chainrule.data.tables.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["Label", "Target", "Task", "infer_target"]

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
-from chainrule.data.fit import FitOptions
-from chainrule.data.preprocessor import Features, Preprocessor, read_target
-from chainrule.data.schema import Kind, Schema, infer_schema
 from chainrule.data.split import Split, fold_rows, split_rows
-from chainrule.data.table import Cell, Table
-from chainrule.data.target import Task
+from chainrule.data.tables.fit import FitOptions
+from chainrule.data.tables.preprocessor import Features, Preprocessor, read_target
+from chainrule.data.tables.schema import Kind, Schema, infer_schema
+from chainrule.data.tables.table import Cell, Table
+from chainrule.data.tables.target import Task
 
 __all__ = ["Division", "Prepared", "PreparedRows", "divide", "prepare"]
 

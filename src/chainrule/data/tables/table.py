@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.column_stats import ColumnStats, collect_stats
 from chainrule.data.findings import Finding
-from chainrule.data.sql import (
+from chainrule.data.tables.column_stats import ColumnStats, collect_stats
+from chainrule.data.tables.sql import (
     CHUNK_ROWS,
     Database,
     cast_number,

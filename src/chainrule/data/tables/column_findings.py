@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chainrule.data.findings import Finding, Setting
-from chainrule.data.query import query_setting
-from chainrule.data.table import Table
+from chainrule.data.tables.query import query_setting
+from chainrule.data.tables.table import Table
 
 __all__ = ["notice_missing_spike", "notice_repeated_rows", "notice_words"]
 

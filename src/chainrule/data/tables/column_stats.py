@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from chainrule.data.sql import (
+from chainrule.data.tables.sql import (
     Database,
     cast_number,
     cast_time,

@@ -10,10 +10,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
-from chainrule.data.encode import PERIODS, CategoryEncoder, DateEncoder, Encoder, NumberEncoder
-from chainrule.data.schema import Column, Kind, Schema
-from chainrule.data.table import Cell
-from chainrule.data.target import Label, Target, Task
+from chainrule.data.tables.encode import (
+    PERIODS,
+    CategoryEncoder,
+    DateEncoder,
+    Encoder,
+    NumberEncoder,
+)
+from chainrule.data.tables.schema import Column, Kind, Schema
+from chainrule.data.tables.table import Cell
+from chainrule.data.tables.target import Label, Target, Task
 from chainrule.errors import StateError
 from chainrule.records import parsed
 

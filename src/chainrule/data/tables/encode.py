@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.table import ReadAs
+from chainrule.data.tables.table import ReadAs
 
 __all__ = ["CategoryEncoder", "DateEncoder", "Encoder", "NumberEncoder", "Tally", "date_parts"]
 

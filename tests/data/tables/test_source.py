@@ -285,7 +285,7 @@ class TestPython:
 def test_a_large_table_goes_to_a_file_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chainrule.data.source.MEMORY_BYTES", 1000)
+    monkeypatch.setattr("chainrule.data.tables.source.MEMORY_BYTES", 1000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     rows = "".join(f"{i},{i % 7}\n" for i in range(40_000))

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.data.encode import FAR, CategoryEncoder, Encoder, Tally
 from chainrule.data.findings import Finding
-from chainrule.data.fit import FitOptions, fit_encoders, read_as, read_rows
 from chainrule.data.moments import Moments
-from chainrule.data.record import dump, load
-from chainrule.data.schema import Schema
-from chainrule.data.table import Cell, Table, column_hint
-from chainrule.data.target import Label, Target
+from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
+from chainrule.data.tables.fit import FitOptions, fit_encoders, read_as, read_rows
+from chainrule.data.tables.record import dump, load
+from chainrule.data.tables.schema import Schema
+from chainrule.data.tables.table import Cell, Table, column_hint
+from chainrule.data.tables.target import Label, Target
 from chainrule.errors import ConfigError, DataError
 from chainrule.scratch import array_in_file
 

@@ -10,7 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.encode import (
+from chainrule.data.findings import Finding
+from chainrule.data.moments import MedianSelect, Moments
+from chainrule.data.tables.encode import (
     CategoryEncoder,
     DateEncoder,
     Encoder,
@@ -18,10 +20,8 @@ from chainrule.data.encode import (
     Part,
     date_parts,
 )
-from chainrule.data.findings import Finding
-from chainrule.data.moments import MedianSelect, Moments
-from chainrule.data.schema import Column, Schema
-from chainrule.data.table import ReadAs, Table
+from chainrule.data.tables.schema import Column, Schema
+from chainrule.data.tables.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["FitOptions", "fit_encoders", "read_as", "read_rows"]

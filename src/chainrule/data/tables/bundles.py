@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chainrule.data.table import Cell, column_hint
-from chainrule.data.target import Task
+from chainrule.data.tables.table import Cell, column_hint
+from chainrule.data.tables.target import Task
 from chainrule.errors import DataError
 
 __all__ = ["BUNDLED", "Bundled", "bundled", "resolve_source"]
 
-FOLDER = Path(__file__).parent / "bundled"
+FOLDER = Path(__file__).parent.parent / "bundled"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Tables: reading, inferring, encoding. `chainrule.data` has the public names."""
