@@ -23,7 +23,7 @@ from chainrule.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 #: their Python is a part of a program
-FRAGMENTS = ("architecture.md",)
+FRAGMENTS = ("add-a-modality.md", "architecture.md")
 ALL_PAGES = {p.name: p.read_text(encoding="utf-8") for p in sorted((ROOT / "docs").glob("*.md"))}
 PAGES = [n for n, text in ALL_PAGES.items() if "```python\n" in text and n not in FRAGMENTS]
 TALKS = [n for n, text in ALL_PAGES.items() if "```console\n$ " in text]

@@ -13,6 +13,7 @@ from ..train import RateSearch, Trainer
 from .modality import Modality, Opened, Prepared, Words
 from .planning import sketch
 from .settings.document import RunSettings
+from .task import Task
 from .training import described, generator_at, opened, prepared_from, untrained
 
 __all__ = ["PreparedRun", "find_lr", "prepared_run", "sketch_schedule"]
@@ -32,6 +33,11 @@ class PreparedRun(Generic[S]):
     @property
     def settings(self) -> S:
         return self.prepared.settings
+
+    @property
+    def goal(self) -> Task:
+        """What is learned."""
+        return self.kind.goal(self.prepared.preprocessor)
 
     @property
     def words(self) -> Words:

@@ -104,10 +104,6 @@ class Prepared(Protocol[S]):
         """What was fitted; a `Preprocessor`."""
 
     @property
-    def goal(self) -> Task:
-        """What is learned."""
-
-    @property
     def train(self) -> Part:
         """The part that is trained on."""
 
@@ -180,8 +176,8 @@ class Modality(ABC, Generic[S, P]):
     ``options`` are those that it adds to commands, by the name of
     the command; those of ``predict`` and ``eval`` go to `Predictor.columns` and
     `Predictor.evaluate`.
-    ``tasks`` can be learned from it. ``facts`` is what ``run.json`` must hold, as
-    `records.check_shape` takes it. ``checks`` look at the data of a
+    ``tasks`` can be learned from it. ``predictor`` is what a training ends with. ``facts`` is what
+    ``run.json`` must hold, as `records.check_shape` takes it. ``checks`` look at the data of a
     `PreparedRun`, before those of the model.
     """
 
@@ -193,6 +189,7 @@ class Modality(ABC, Generic[S, P]):
     options: ClassVar[Options] = {}
     tasks: Mapping[str, type[Task]]
     facts: ClassVar[Mapping[str, Any]]
+    predictor: type[P]
     checks: Sequence[Callable[[Any], Check]] = ()
 
     @abstractmethod
@@ -217,10 +214,6 @@ class Modality(ABC, Generic[S, P]):
     @abstractmethod
     def goal(self, preprocessor: Any) -> Task:
         """What is learned."""
-
-    @abstractmethod
-    def predictor(self, model: Any, preprocessor: Any, settings: S, goal: Task, **known: Any) -> P:
-        """What a training ends with; ``known`` as `Predictor` takes it."""
 
     @abstractmethod
     def describe(self, facts: Mapping[str, Any]) -> Words:

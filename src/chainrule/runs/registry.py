@@ -11,7 +11,7 @@ import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StateError
+from ..errors import ConfigError, StateError
 
 if TYPE_CHECKING:
     from .modality import Modality
@@ -26,7 +26,17 @@ _REGISTERED: dict[str, Modality[Any, Any]] = {}
 
 
 def register(kind: Modality[Any, Any]) -> None:
-    """Makes a kind of data known to commands, reports, and whatever reads runs."""
+    """Makes a kind of data known to commands, reports, and whatever reads runs.
+
+    Raises ConfigError for one whose settings do not say where in ``run.toml`` they stand.
+    """
+    for name in kind.settings.hints():
+        section = kind.settings.section(name)
+        if section is not None and name != section.PLACE:
+            raise ConfigError(
+                f"the section `{name}` of {kind.settings.__name__} says it is `{section.PLACE}`",
+                help=f'set PLACE: ClassVar[str] = "{name}" in {section.__name__}',
+            )
     _REGISTERED[kind.name] = kind
 
 

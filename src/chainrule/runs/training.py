@@ -73,7 +73,7 @@ def untrained(kind: Modality[S, Any], prepared: Prepared[S]) -> tuple[Module, Tr
     with generator_at(2 * settings.seed):
         model = kind.build(prepared.preprocessor, settings)
     trainer = trainer_of(
-        model, kind.loss(prepared), [prepared.goal.monitored], settings.train,
+        model, kind.loss(prepared), [kind.goal(prepared.preprocessor).monitored], settings.train,
         prepared.sizes["train"], settings.seed, kind.transform(prepared),
     )  # fmt: skip
     return model, trainer
@@ -81,10 +81,10 @@ def untrained(kind: Modality[S, Any], prepared: Prepared[S]) -> tuple[Module, Tr
 
 def described(kind: Modality[S, Any], prepared: Prepared[S]) -> dict[str, Any]:
     """What is learned from what, with which model: what `Modality.describe` takes."""
-    data = prepared.settings.data
+    data, goal = prepared.settings.data, kind.goal(prepared.preprocessor)
     return {
-        "task": prepared.goal.name,
-        "classes": list(prepared.goal.labels),
+        "task": goal.name,
+        "classes": list(goal.labels),
         "data": {
             **({} if kind.unmarked else {"kind": kind.name}),
             "name": prepared.name,
@@ -265,7 +265,7 @@ class TrainingRun(Generic[S, P]):
 
     def _judged(self, model: Module, trainer: Trainer, folder: RunFolder) -> P:
         """The predictor with its metrics; writes ``evaluation.json``."""
-        prepared, goal = self.prepared, self.prepared.goal
+        prepared, goal = self.prepared, self.kind.goal(self.prepared.preprocessor)
         predictor = self.kind.predictor(
             model,
             prepared.preprocessor,
@@ -283,7 +283,7 @@ class TrainingRun(Generic[S, P]):
         return predictor
 
     def _write_evaluation(self, folder: RunFolder, predictor: P, scores: Scores) -> None:
-        prepared, goal = self.prepared, self.prepared.goal
+        prepared, goal = self.prepared, self.kind.goal(self.prepared.preprocessor)
         held, target = inputs_of(prepared.validation), prepared.target("validation")
         document = {
             "format": "chainrule.evaluation",

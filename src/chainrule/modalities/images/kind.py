@@ -46,6 +46,7 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     }
     tasks: Mapping[str, type[Task]] = {Multiclass.name: Multiclass}
     facts: ClassVar[Mapping[str, Any]] = {"model": {"images": str, "name": str}}
+    predictor = ImagePredictor
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
@@ -79,12 +80,6 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
 
     def goal(self, preprocessor: ImagePreprocessor) -> Task:
         return Multiclass(preprocessor.classes)
-
-    def predictor(
-        self, model: ImageNetwork, preprocessor: ImagePreprocessor, settings: ImageSettings,
-        goal: Task, **known: Any,
-    ) -> ImagePredictor:  # fmt: skip
-        return ImagePredictor(model, preprocessor, settings, goal, **known)
 
     def describe(self, facts: Mapping[str, Any]) -> Words:
         return words_for(facts)

@@ -11,17 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import nn
-from ...data import Finding, Setting, Split, split_rows
+from ...data import Finding, Setting, Split
 from ...data.images import BUNDLED_IMAGES, Images, Room, read_images
 from ...data.images.decoding import FITS
 from ...data.images.memory import MEMORY, in_file
 from ...data.images.reading import MOST_BAD
-from ...data.split import fold_rows
 from ...errors import ConfigError, DataError, StateError
 from ...frontend.operations.creation import tensor
 from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName
-from ...tasks import Multiclass, Task
 from .network import class_weights
 from .settings import ImageDataSettings, ImageSettings
 from .source import ImageSource
@@ -149,10 +147,6 @@ class PreparedImages:
         return replace(self, settings=settings)
 
     @property
-    def goal(self) -> Task:
-        return Multiclass(self.preprocessor.classes)
-
-    @property
     def train(self) -> ImageSource:
         return ImageSource(self.parts[0].pixels, self.parts[0].labels)
 
@@ -212,16 +206,11 @@ def divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
             help="give a folder with one folder for each of two classes or more, or an IDX file "
             "beside its labels",
         )
-    shares, rows, classes = data.split, len(images), images.labels
-    held = shares[1] / (shares[0] + shares[1])
-    if data.fold:
-        fold, folds = data.fold
-        return fold_rows(
-            rows, fold, folds, classes=classes, validation=held, seed=seed, unit="image"
-        )
+    shares = data.split
     if data.test:
+        held = shares[1] / (shares[0] + shares[1])
         shares = (1 - held, held, 0.0)
-    return split_rows(rows, classes=classes, fractions=shares, seed=seed, unit="image")
+    return data.divide(len(images), seed, classes=images.labels, unit="image", shares=shares)
 
 
 def _noticed(images: Images, memory: int) -> list[Finding]:

@@ -52,6 +52,7 @@ class Tables(Modality[Settings, TablePredictor]):
     sources, options = SOURCES, OPTIONS
     tasks: Mapping[str, type[Task]] = {t.name: t for t in (Binary, Multiclass, Regression)}
     facts: ClassVar[Mapping[str, Any]] = {"model": {"layers": [int], "columns": int}}
+    predictor = TablePredictor
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
@@ -78,17 +79,12 @@ class Tables(Modality[Settings, TablePredictor]):
     def goal(self, preprocessor: Preprocessor) -> Task:
         return goal_of(preprocessor)
 
-    def predictor(
-        self, model: TableNet, preprocessor: Preprocessor, settings: Settings, goal: Task,
-        **known: Any,
-    ) -> TablePredictor:  # fmt: skip
-        return TablePredictor(model, preprocessor, settings, goal, **known)
-
     def describe(self, facts: Mapping[str, Any]) -> Words:
         return words_for(facts)
 
     def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
-        return transform_of(prepared.preprocessor, prepared.goal, prepared.settings.train)
+        preprocessor = prepared.preprocessor
+        return transform_of(preprocessor, goal_of(preprocessor), prepared.settings.train)
 
     def evaluation(self, prepared: PreparedTable, scores: Scores) -> dict[str, Any]:
         return {"missing": missing_counts(prepared.preprocessor, prepared.parts.train.features)}

@@ -108,10 +108,6 @@ class PreparedTable:
     def preprocessor(self) -> Preprocessor:
         return self.parts.pipeline
 
-    @cached_property
-    def goal(self) -> Task:
-        return goal_of(self.preprocessor)
-
     @property
     def fingerprint(self) -> str:
         return self.opened.fingerprint

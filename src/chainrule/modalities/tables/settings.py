@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from ...data import Kind, Task
 from ...errors import ConfigError
-from ...runs.settings import defaults
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
@@ -130,34 +129,15 @@ class Settings(RunSettings):
 
         Raises ConfigError for a loss that does not fit the task.
         """
-        model, train = self.model, self.train
-        losses = TASKS[task].losses
-        usual: Any = losses[0]
-        if train.loss not in ("auto", *losses):
-            raise ConfigError(
-                f"the loss {train.loss} does not fit a {task} target",
-                help=f"use {' or '.join(losses)}, or another task",
-            )
+        model, train = self.model, self.train.resolved(rows, TASKS[task])
         if train.label_smoothing and task == "regression":
             raise ConfigError(
                 "labels of a regression cannot be smoothed",
                 help="leave train.label_smoothing at 0",
             )
-        return replace(
-            self,
-            model=replace(
-                model,
-                layers=table_defaults.layers_for(rows) if model.layers == "auto" else model.layers,
-                dropout=table_defaults.dropout_for(rows, task)
-                if model.dropout == "auto"
-                else model.dropout,
-            ),
-            train=replace(
-                train,
-                batch_size=defaults.batch_size_for(rows, train.optimizer.name)
-                if train.batch_size == "auto"
-                else train.batch_size,
-                lr=defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr,
-                loss=usual if train.loss == "auto" else train.loss,
-            ),
+        layers = table_defaults.layers_for(rows) if model.layers == "auto" else model.layers
+        dropout = table_defaults.dropout_for(rows, task)
+        model = replace(
+            model, layers=layers, dropout=dropout if model.dropout == "auto" else model.dropout
         )
+        return replace(self, model=model, train=train)

@@ -65,7 +65,7 @@ def first_loss(trial: Trial) -> Check:
         batch = trial.order.batches(0)[0][:1]
         step = float(trainer.stepper.run(trial.train, batch)[0])
         after = trainer.loss_of(trainer.outputs(few, EVALUATION_ROWS), few.target)
-    guess = trial.run.prepared.goal.untrained(trial.run.settings.train.objective)
+    guess = trial.run.goal.untrained(trial.run.settings.train.objective)
     evidence = (
         f"{loss:.4g} before training, {guess} {ignorant:.4g}; the first step is finite, and so is "
         "what it leaves"

@@ -25,7 +25,7 @@ def target_balance(run: PreparedRun[Any]) -> Check:
     """How the classes are distributed, or where the numbers that are predicted lie."""
     prepared = run.prepared
     target = np.concatenate([prepared.target(part) for part in PARTS])
-    labels = [str(label) for label in prepared.goal.labels]
+    labels = [str(label) for label in run.goal.labels]
     return _classes(run, target, labels) if labels else _range(run, target)
 
 
@@ -46,8 +46,8 @@ def _classes(run: PreparedRun[Any], codes: npt.NDArray[Any], labels: list[str]) 
 
 
 def _range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
-    values = run.prepared.goal.truth(target)
-    trained = run.prepared.goal.truth(run.prepared.target("train"))
+    values = run.goal.truth(target)
+    trained = run.goal.truth(run.prepared.target("train"))
     mean, deviation = float(np.mean(trained)), float(np.std(trained))
     far = int(np.sum(np.abs(values - mean) > FAR * deviation))
     evidence = (

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import Split, split_rows
+from ...data.split import fold_rows
 from ...errors import ConfigError
 from .fields import About, Length, Like, Within
 from .section import Section
@@ -41,6 +46,29 @@ class DataSettings(Section):
             raise ConfigError(
                 f"`data.fold` is {list(self.fold)}", help="[2, 5] is the second of five folds"
             )
+
+    def divide(
+        self,
+        rows: int,
+        seed: int,
+        *,
+        classes: NDArray[np.integer] | None = None,
+        unit: str = "row",
+        shares: tuple[float, float, float] | None = None,
+    ) -> Split:
+        """Which of ``rows`` examples are for training, validation and test.
+
+        The parts have nearly equal shares of ``classes``, if there are any. ``shares`` stand for
+        those of the settings. Raises DataError if there are too few of a ``unit``.
+        """
+        shares = shares or self.split
+        if self.fold:
+            fold, folds = self.fold
+            held = shares[1] / (shares[0] + shares[1])
+            return fold_rows(
+                rows, fold, folds, classes=classes, validation=held, seed=seed, unit=unit
+            )
+        return split_rows(rows, classes=classes, fractions=shares, seed=seed, unit=unit)
 
     def training_rows(self, rows: int) -> int:
         """About how many of ``rows`` examples are for training."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from ... import optim
 from ...errors import ConfigError
 from ...frontend.operations.creation import zeros
+from ..task import Task
 from . import defaults, methods
 from .fields import About, Within
 from .section import Choice, Section
@@ -241,6 +242,25 @@ class TrainSettings(Section):
             object.__setattr__(self, "batch_size", "all")
         if self.time_limit == math.inf:
             object.__setattr__(self, "time_limit", 0.0)
+
+    def resolved(self, rows: int, task: type[Task]) -> Self:
+        """The same without ``auto``: decided by the number of training rows and the task.
+
+        Raises ConfigError for a loss that does not fit the task.
+        """
+        if self.loss not in ("auto", *task.losses):
+            raise ConfigError(
+                f"the loss {self.loss} does not fit a {task.name} target",
+                help=f"use {' or '.join(task.losses)}, or another task",
+            )
+        name = self.optimizer.name
+        return self.changed(
+            batch_size=defaults.batch_size_for(rows, name)
+            if self.batch_size == "auto"
+            else self.batch_size,
+            lr=defaults.lr_for(name, rows) if self.lr == "auto" else self.lr,
+            loss=task.losses[0] if self.loss == "auto" else self.loss,
+        )
 
     def unhindered(self) -> Self:
         """The same without weight decay, noise, averages and the like."""
