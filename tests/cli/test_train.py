@@ -221,7 +221,7 @@ def test_the_next_command_can_be_pasted(command: Command, folder: Path) -> None:
 def test_training_that_diverges_exits_with_three(command: Command, folder: Path) -> None:
     path = folder / "big.csv"
     path.write_text("a,b\n" + "\n".join(f"{i},{i * i}" for i in range(100)))
-    layers = ",".join(["64"] * 20)
+    layers = ",".join(["16"] * 4)
     result = command("train", path, "--target", "b", "--lr", 1000, "--layers", layers,
                      "--dropout", 0, "--epochs", 300, "--patience", 300)  # fmt: skip
     assert result.exit_code == 3

@@ -197,7 +197,7 @@ def test_wrong_settings_are_named(table: Any, wrong: dict[str, Any], message: st
 def test_diverging_is_an_error_and_leaves_its_trace(table: Any, tmp_path: Path) -> None:
     numbers = {"a": table["age"], "b": table["age"] ** 2}
     with pytest.raises(TrainingError, match="lower the learning rate"):
-        fit(numbers, "b", lr=1000.0, layers=(64,) * 20, dropout=0.0, epochs=300, patience=300,
+        fit(numbers, "b", lr=1000.0, layers=(16,) * 4, dropout=0.0, epochs=300, patience=300,
             runs_dir=tmp_path, verbose=False)  # fmt: skip
     (run,) = tmp_path.iterdir()
     assert '"status": "failed"' in (run / "run.json").read_text()
