@@ -1,4 +1,4 @@
-"""Two optimizers that share a model: one for its matrices, one for the rest."""
+"""Several optimizers for one model, each with its own parameters."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from . import Optimizer
 from .base import Rates, Slots
 from .group import Hyper
 
-__all__ = ["Together"]
+__all__ = ["CombinedOptimizer"]
 
 
-class Together(Optimizer):
-    """Steps each of ``parts``; their groups, one after the other, are its own.
+class CombinedOptimizer(Optimizer):
+    """One optimizer made of ``parts``: a step steps each of them, in order.
 
-    A change of a group, such as another learning rate, is seen by the part it belongs to.
+    Its ``param_groups`` are those of the parts, and the same objects, so that a schedule which
+    changes the learning rate of a group changes it for the part.
     """
 
     def __init__(self, *parts: Optimizer) -> None:
@@ -35,19 +36,19 @@ class Together(Optimizer):
         return loss
 
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
-        """Each part updates its own parameters."""
+        """Does nothing: each part updates its own parameters."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of the parts."""
+        """``{"parts": [...]}``, the state of each part."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave. Raises StateError if it does not fit."""
+        """Restores what `state_dict` gave. Raises StateError if it does not fit."""
         check_state(state_dict, "an optimizer", "optimizer.state_dict()")
         states = state_dict.get("parts", ())
         if len(states) != len(self.parts):
             raise StateError(
-                f"the state is of {len(states)} optimizers, there are {len(self.parts)}",
+                f"expected the state of {len(self.parts)} optimizers, got {len(states)}",
                 help="resume with the settings that the run began with",
             )
         for part, state in zip(self.parts, states, strict=True):

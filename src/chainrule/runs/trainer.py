@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..frontend import Tensor
 from ..nn import Embedding, Module
 from ..optim import Optimizer
-from ..optim.combined import Together
+from ..optim.combined import CombinedOptimizer
 from ..train import Callback, EarlyStopping, Trainer
 from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
 from .planning import schedule_of, steps_of
@@ -82,7 +82,7 @@ def _plain_optimizer(model: Module, chosen: TrainSettings, rows: int, seed: int)
     tables = {id(m.weight) for m in model.modules() if isinstance(m, Embedding)}
     matrices = [p for p in members if p.ndim == 2 and id(p) not in tables]
     rest = [p for p in members if p.ndim != 2 or id(p) in tables]
-    return Together(
+    return CombinedOptimizer(
         optim.Muon(matrices, lr=rate, **settings),
         optim.AdamW(rest, lr=rate, weight_decay=settings["weight_decay"]),
     )
