@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chainrule.durations import clock, duration
+from chainrule.durations import clock, duration, rough_duration
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,12 @@ def test_clock(seconds: float, text: str) -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.00002, "20 us"), (0.0021, "2.1 ms"), (0.4, "400 ms"), (1.44, "1.4 s"), (90.0, "1.5 min"),
+     (9000.0, "2.5 h")],
+)  # fmt: skip
+def test_rough_duration(seconds: float, text: str) -> None:
+    assert rough_duration(seconds) == text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["clock", "duration"]
+__all__ = ["clock", "duration", "rough_duration"]
 
 
 def clock(seconds: float) -> str:
@@ -19,6 +19,19 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     hours, minutes, rest = _split(seconds)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def rough_duration(seconds: float) -> str:
+    """Two digits in the largest unit that fits: ``2.1 ms``, ``1.4 s``, ``3 min``, ``2.5 h``."""
+    for unit, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{_two_digits(seconds / size)} {unit}"
+    return f"{_two_digits(seconds * 1e6)} us"
+
+
+def _two_digits(value: float) -> str:
+    """Two digits, or all before the point."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _split(seconds: float) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Numbers and names in sentences."""
+"""Numbers, sizes and names in sentences."""
 
 from __future__ import annotations
 
@@ -7,18 +7,33 @@ from collections.abc import Sequence
 
 from .unverified import number, text, whole
 
-__all__ = ["counted", "interval", "listed", "percent", "quoted", "shown"]
+__all__ = ["byte_size", "confidence_interval", "counted", "format_number", "listed", "percent",
+           "plain_number", "quoted"]  # fmt: skip
 
 Z95 = 1.959963984540054  # 97.5% of a normal distribution lies below it
 
 
-def shown(value: object) -> str:
-    """Four digits, or a dash if there is no number."""
+def format_number(value: object) -> str:
+    """Four significant digits, typeset; a dash for what is not a number."""
     known = number(value)
     if known is None:
         return "\N{EN DASH}"
     digits = f"{known:,.0f}" if 1e4 <= abs(known) < 1e15 else f"{known:.4g}"
     return digits.replace("-", "\N{MINUS SIGN}")
+
+
+def plain_number(value: object) -> str:
+    """Four significant digits in ASCII; a hyphen for what is not a number, and for NaN."""
+    known = value if isinstance(value, int | float) else math.nan
+    return "-" if math.isnan(known) else f"{known:.4g}"
+
+
+def byte_size(count: int) -> str:
+    """``1.4 MB``: powers of a thousand."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
 
 
 def counted(value: object, noun: str, plural: str = "") -> str:
@@ -46,7 +61,7 @@ def listed(words: Sequence[str], last: str = "and", most: int = 6) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def interval(share: float, rows: int) -> tuple[float, float]:
+def confidence_interval(share: float, rows: int) -> tuple[float, float]:
     """The 95% confidence interval of a share counted on ``rows`` rows (Wilson 1927)."""
     z = Z95**2 / rows
     middle = (share + z / 2) / (1 + z)

@@ -73,7 +73,7 @@ def test_all_settings_are_documented() -> None:
     shown = re.search(r"<!-- settings -->\n(.*)<!-- end of settings -->", page(PAGES[0]), re.DOTALL)
     assert shown
     assert shown[1] == markdown(Settings), "run: python -m chainrule.modalities.describing"
-    for path in Settings.abouts():
+    for path in Settings.descriptions():
         assert f"`{path[-1]}`" in shown[1], path
 
 

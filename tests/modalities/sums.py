@@ -21,7 +21,7 @@ from chainrule.runs.dry_run import PreparedRun
 from chainrule.runs.modality import Modality, PartName, Words
 from chainrule.runs.option import Option, Options
 from chainrule.runs.predictor import Column, Predictor
-from chainrule.runs.settings.arguments import COMMON
+from chainrule.runs.settings.arguments import COMMON_ARGUMENTS
 from chainrule.runs.settings.document import RunSettings
 from chainrule.runs.settings.fields import About, Within
 from chainrule.runs.settings.section import Section
@@ -48,7 +48,7 @@ class SumsData(DataSettings):
 class SumsModel(Section):
     """One hidden layer."""
 
-    PLACE: ClassVar[str] = "model"
+    TABLE: ClassVar[str] = "model"
     width: Annotated[Annotated[int, Within(1, 512)], About("units of the hidden layer")] = 16
 
 
@@ -145,7 +145,7 @@ class PreparedSums:
 class SumsPredictor(Predictor[nn.Module, Scaling, SumsSettings]):
     def evaluate(self, source: object) -> dict[str, float]:
         rows = read_sums(source)
-        return self.goal.judge(rows[:, 2], self.scores_of(self.preprocessor.encode(rows)[0]))
+        return self.goal.compute_metrics(rows[:, 2], self.scores_of(self.preprocessor.encode(rows)[0]))
 
     def columns(self, source: object, proba: bool = False) -> list[Column]:
         terms = self.preprocessor.encode(read_sums(source))[0]
@@ -162,7 +162,7 @@ def looks_right(run: PreparedRun[SumsSettings]) -> Check:
 class Sums(Modality[SumsSettings, SumsPredictor]):
     name = "sums"
     settings = SumsSettings
-    arguments: Mapping[str, tuple[str, ...]] = {**COMMON, "width": ("model", "width")}
+    arguments: Mapping[str, tuple[str, ...]] = {**COMMON_ARGUMENTS, "width": ("model", "width")}
     sources = ("sums: a .sums file with one on each line, such as 1 + 2 = 3",)
     options: ClassVar[Options] = {"train": (Option("width", "Hidden units.", "N", read=int),)}
     tasks: Mapping[str, type[Task]] = {Regression.name: Regression}

@@ -127,6 +127,6 @@ def test_mistakes(run: Run, sums: Path, words: tuple[str, ...], message: str) ->
 
 
 def test_sections_say_where_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SumsModel, "PLACE", "")
+    monkeypatch.setattr(SumsModel, "TABLE", "")
     with pytest.raises(ConfigError, match="the section `model` of SumsSettings"):
         registry.register(Sums())

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from chainrule.phrasing import counted, interval, listed, shown
+from chainrule.phrasing import (
+    byte_size,
+    confidence_interval,
+    counted,
+    format_number,
+    listed,
+    plain_number,
+)
 from chainrule.report.words import duration, moment, verdict
 
 
 def test_numbers() -> None:
-    assert [shown(v) for v in (0.123456, 12345.6, -2, None, "x")] == [
+    assert [format_number(v) for v in (0.123456, 12345.6, -2, None, "x")] == [
         "0.1235", "12,346", "−2", "–", "–",
     ]  # fmt: skip
+    assert [plain_number(v) for v in (0.123456, 12345.6, -2, None, float("nan"))] == [
+        "0.1235", "1.235e+04", "-2", "-", "-",
+    ]  # fmt: skip
+    assert [byte_size(n) for n in (12, 2_345, 12_000_000)] == ["12 bytes", "2.35 kB", "12 MB"]
     assert [counted(n, "row") for n in (1, 1200, None)] == [
         "1 row", "1,200 rows", "an unknown number of rows",
     ]  # fmt: skip
@@ -29,9 +40,9 @@ def test_times() -> None:
 
 def test_interval_is_that_of_wilson() -> None:
     # 81 of 263: Newcombe 1998, table I, method 3
-    assert interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert interval(0.0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
-    assert interval(1.0, 29) == pytest.approx((0.8830, 1.0), abs=5e-5)
+    assert confidence_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert confidence_interval(0.0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert confidence_interval(1.0, 29) == pytest.approx((0.8830, 1.0), abs=5e-5)
 
 
 def test_verdicts_know_the_direction() -> None:

@@ -30,7 +30,7 @@ import chainrule as cr
 from chainrule.errors import ChainruleError
 from chainrule.report import report_facts, report_html
 from chainrule.runs.listeners import Listener
-from chainrule.runs.listing import comparison, details, details_text, overview
+from chainrule.runs.listing import compare_runs, details, details_text, summarize_runs
 from chainrule.train import Callback
 from reference.make_runs import pictures
 from runs.mutating import Damage, mutate
@@ -192,7 +192,7 @@ class Crash:
 
 
 def listed(subject: Subject, run: Path) -> tuple[Any, bool]:
-    lines = {line.path.name: line for line in overview(run.parent)}
+    lines = {line.path.name: line for line in summarize_runs(run.parent)}
     line = lines.get(run.name)
     if line is None:
         return None, True  # nothing says any more that it was a run
@@ -205,7 +205,7 @@ def shown(subject: Subject, run: Path) -> tuple[Any, bool]:
     facts = details(run)
     details_text(facts, run)
     if "members" not in facts:
-        comparison(run, run)
+        compare_runs(run, run)
     return None, False
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import chainrule as cr
 from chainrule.data.tables import preprocessor, source
-from chainrule.runs.listing import overview
+from chainrule.runs.listing import summarize_runs
 
 #: events of Python that change the file system
 STEPS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
@@ -41,7 +41,7 @@ def train(place: Path) -> None:
 
 def resume(place: Path) -> None:
     """Every run in ``place`` that was killed goes on to its end."""
-    for line in overview(place / "runs"):
+    for line in summarize_runs(place / "runs"):
         if line.status == "killed":
             cr.resume(line.path, verbose=False)
 
@@ -86,7 +86,7 @@ def check(place: Path) -> None:
     temporary = list((place / "tmp").iterdir())
     assert not hidden, hidden
     assert not temporary, temporary
-    for line in overview(place / "runs"):
+    for line in summarize_runs(place / "runs"):
         assert line.status == "done", line
 
 
@@ -100,7 +100,7 @@ def kill_at(step: int) -> bool:
         if code == 0:
             return False
         assert code == -signal.SIGKILL, step
-        broken = [line for line in overview(place / "runs") if line.status != "killed"]
+        broken = [line for line in summarize_runs(place / "runs") if line.status != "killed"]
         assert all(line.status == "done" for line in broken), (step, broken)
         assert in_child(place, train) == 0, step
         assert in_child(place, resume) == 0, step

@@ -27,16 +27,16 @@ from chainrule.modalities.images import IMAGES
 from chainrule.modalities.images.settings import ImageSettings
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
-from chainrule.runs.fitting import settings_from
+from chainrule.runs.fitting import settings_from_arguments
 from chainrule.runs.fixes import (
     as_argument,
-    as_line,
     as_option,
-    as_word,
+    as_override,
     finding_document,
-    finding_of,
+    read_finding,
 )
-from chainrule.runs.settings.sources import from_text, from_words, gather
+from chainrule.runs.settings.sources import from_overrides, from_text, gather
+from chainrule.runs.settings.toml import key_text, value_text
 
 N = 60
 PACKAGE = Path(cr.__file__).parent
@@ -96,7 +96,7 @@ CASES = {
 }  # fmt: skip
 
 
-def source_of(case: Case, place: Path) -> Any:
+def from_arguments(case: Case, place: Path) -> Any:
     columns = {"another": NUMBERS, **case.columns, "y": case.target}
     if not case.of_text:
         return columns
@@ -117,11 +117,18 @@ def noticed(settings: Settings, source: Any) -> tuple[Finding, ...]:
 
 
 def of_table(case: Case, source: Any) -> list[Finding]:
-    start = settings_from(TABLES, source, {"target": "y", "query": case.query or None}, ())
+    start = settings_from_arguments(
+        TABLES, source, {"target": "y", "query": case.query or None}, ()
+    )
     return [f for f in noticed(start, source) if f.code == case.code]
 
 
 # ------------------------------------------------------------------ the settings of each surface
+
+
+def as_line(setting: Setting) -> str:
+    """A line of ``run.toml``."""
+    return f"{key_text(setting.key)} = {value_text(setting.value)}"
 
 
 def of_line(setting: Setting) -> Settings:
@@ -129,7 +136,7 @@ def of_line(setting: Setting) -> Settings:
 
 
 def of_words(text: str) -> Settings:
-    return gather([from_words(shlex.split(text), "words")], Settings).settings
+    return gather([from_overrides(shlex.split(text), "words")], Settings).settings
 
 
 def of_options(text: str) -> Settings:
@@ -142,13 +149,13 @@ def of_options(text: str) -> Settings:
 def of_argument(text: str) -> Settings:
     given: dict[str, Any] = eval(f"dict({text})")
     inspect.signature(cr.fit).bind("no.csv", **given)
-    return settings_from(TABLES, "no.csv", given, given.pop("settings", ()))
+    return settings_from_arguments(TABLES, "no.csv", given, given.pop("settings", ()))
 
 
 def surfaces(setting: Setting) -> dict[str, Settings]:
     return {
         "run.toml": of_line(setting),
-        "words": of_words(as_word(setting)),
+        "words": of_words(as_override(setting)),
         "options": of_options(as_option(setting, OPTIONS)),
         "Python": of_argument(as_argument(setting, KEYS)),
     }
@@ -166,7 +173,7 @@ def value_in(settings: Any, key: tuple[str, ...]) -> Any:
 @pytest.mark.parametrize("name", CASES)
 def test_a_fix_is_accepted_and_helps(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    source = source_of(case, tmp_path)
+    source = from_arguments(case, tmp_path)
     (finding,) = of_table(case, source)
     assert finding.setting is not None
     for settings in surfaces(finding.setting).values():
@@ -181,7 +188,7 @@ def images_in_a_file(place: Path) -> tuple[Finding, ...]:
     pixels.write_bytes(b"\0\0\x08\x03" + struct.pack(">3I", 800, 28, 28) + bytes(800 * 28 * 28))
     labels = place / "labels-idx1-ubyte"
     labels.write_bytes(b"\0\0\x08\x01" + struct.pack(">I", 800) + bytes([0, 1] * 400))
-    settings = settings_from(IMAGES, pixels, {}, ["data.memory=1"])
+    settings = settings_from_arguments(IMAGES, pixels, {}, ["data.memory=1"])
     return IMAGES.open(settings, pixels, place).prepare(settings, place).findings
 
 
@@ -189,11 +196,11 @@ def test_the_fix_of_images_is_accepted(tmp_path: Path) -> None:
     (finding,) = (f for f in images_in_a_file(tmp_path) if f.code == "D312")
     assert finding.setting is not None
     line = gather([from_text(as_line(finding.setting), "run.toml")], ImageSettings).settings
-    words = shlex.split(as_word(finding.setting))
-    word = gather([from_words(words, "words")], ImageSettings).settings
+    words = shlex.split(as_override(finding.setting))
+    word = gather([from_overrides(words, "words")], ImageSettings).settings
     given = eval(f"dict({as_argument(finding.setting, IMAGES.arguments)})")
     assert given == {"settings": ["data.memory=2"]}
-    argument = settings_from(IMAGES, "", {}, given["settings"])
+    argument = settings_from_arguments(IMAGES, "", {}, given["settings"])
     assert [s.data.memory for s in (line, word, argument)] == [2, 2, 2]
 
 
@@ -227,7 +234,7 @@ def test_every_finding_with_a_setting_is_tried(
     monkeypatch.setattr(Finding, "__init__", noted)
     for name, case in CASES.items():
         (tmp_path / name).mkdir()
-        of_table(case, source_of(case, tmp_path / name))
+        of_table(case, from_arguments(case, tmp_path / name))
     images_in_a_file(tmp_path)
     places = places_with_a_setting()
     assert len(places) > 10
@@ -267,17 +274,16 @@ def test_any_text(text: str) -> None:
 def test_findings_survive_a_run_folder(column: str, values: list[Any], advice: str) -> None:
     setting = Setting(("data", "missing", column), tuple(values))
     finding = Finding("D106", "warning", "m", "e", advice, setting)
-    assert finding_of(finding_document(finding), "run.json") == finding
+    assert read_finding(finding_document(finding), "run.json") == finding
 
 
 def test_how_each_surface_spells_it() -> None:
     chol = Setting(("data", "missing", "chol"), (0,))
-    assert as_line(chol) == "data.missing.chol = [0]"
-    assert as_word(chol) == "'data.missing.chol=[0]'"
+    assert as_override(chol) == "'data.missing.chol=[0]'"
     assert as_option(chol, OPTIONS) == "--missing chol=0"
     assert as_argument(chol, KEYS) == 'missing={"chol": [0]}'
     zip_code = Setting(("data", "columns", "zip"), "category")
-    assert as_word(zip_code) == "data.columns.zip=category"
+    assert as_override(zip_code) == "data.columns.zip=category"
     assert as_option(zip_code, OPTIONS) == "--column zip=category"
     assert as_argument(zip_code, KEYS) == 'columns={"zip": "category"}'
     memory = Setting(("data", "memory"), 4096)
@@ -285,7 +291,6 @@ def test_how_each_surface_spells_it() -> None:
     assert as_argument(memory, IMAGES.arguments) == 'settings=["data.memory=4096"]'
     strange = Setting(("data", "missing", "a b"), ("?", "x"))
     assert as_option(strange, OPTIONS) == "--missing 'a b=?,x'"
-    assert as_line(strange) == 'data.missing."a b" = ["?", "x"]'
     assert of_words("name=\U0001f642").name == "\U0001f642"  # JSON would write it as two
     task = Setting(("data", "task"), "regression")
     assert as_option(task, OPTIONS) == "--task regression"
@@ -296,9 +301,9 @@ def test_how_each_surface_spells_it() -> None:
 def test_fixes_in_words() -> None:
     task = Setting(("data", "task"), "regression")
     assert Finding("D110", "info", "m").fix() == ""
-    assert Finding("D110", "info", "m", "", "look").fix(as_word) == "look"
+    assert Finding("D110", "info", "m", "", "look").fix(as_override) == "look"
     both = Finding("D110", "info", "m", "e", "if it is a quantity", task)
-    assert both.fix(as_word) == "data.task=regression (if it is a quantity)"
+    assert both.fix(as_override) == "data.task=regression (if it is a quantity)"
     assert str(both) == (
         "D110 m\n  seen: e\n  fix:  data.task = 'regression' (if it is a quantity)"
     )
@@ -306,13 +311,13 @@ def test_fixes_in_words() -> None:
 
 def test_findings_of_earlier_releases_have_a_text() -> None:
     texts = {"code": "D106", "severity": "warning", "message": "m", "evidence": "e"}
-    finding = finding_of({**texts, "fix": "missing = { chol = [0] }"}, "run.json")
+    finding = read_finding({**texts, "fix": "missing = { chol = [0] }"}, "run.json")
     assert finding == Finding(**texts, advice="missing = { chol = [0] }")  # type: ignore[arg-type]
-    assert finding.fix(as_word) == "missing = { chol = [0] }"
+    assert finding.fix(as_override) == "missing = { chol = [0] }"
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a = 1\nb", "[a]\nb", "a..b", "a = 0 #"])
 def test_a_key_that_is_none(key: str) -> None:
     document = finding_document(Finding("D110", "info", "m", setting=Setting(("a",), 1)))
     with pytest.raises(StateError, match="is not the key of a setting"):
-        finding_of({**document, "setting": {"key": key, "value": 1}}, "run.json")
+        read_finding({**document, "setting": {"key": key, "value": 1}}, "run.json")

@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.errors import StateError
 from chainrule.records import read_sealed, sha256_of
-from chainrule.runs.folder import RUN, RunFolder, json_text
+from chainrule.runs.folder import RUN_KIND, RunFolder, json_text
 
 
 def test_name_says_when_what_and_which(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_files(tmp_path: Path) -> None:
     facts = json.loads((folder.path / "run.json").read_text())
     assert {k: facts[k] for k in ("status", "lost")} == {"status": "done", "lost": None}
     assert facts["files"]["events.jsonl"] == sha256_of(folder.path / "events.jsonl")
-    assert read_sealed(folder.path / "run.json", RUN)["status"] == "done"
+    assert read_sealed(folder.path / "run.json", RUN_KIND)["status"] == "done"
     lines = (folder.path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
         {"epoch": 1, "loss": 0.5},

@@ -10,7 +10,8 @@ import pytest
 from chainrule.data import Finding, Setting
 from chainrule.modalities.doors import fit
 from chainrule.modalities.tables import TABLES
-from chainrule.runs.listeners import Talk, finding_text, number, result_lines
+from chainrule.phrasing import plain_number
+from chainrule.runs.listeners import Talk, finding_text, result_lines
 
 FACTS = {
     "status": "done", "seconds": 2.25, "epochs": 30, "best": {"epoch": 12, "val_loss": 0.43216},
@@ -29,7 +30,7 @@ def test_results_are_aligned() -> None:
 
 
 def test_numbers() -> None:
-    assert [number(v) for v in (0.123456, 12345.6, None, float("nan"))] == [
+    assert [plain_number(v) for v in (0.123456, 12345.6, None, float("nan"))] == [
         "0.1235", "1.235e+04", "-", "-",
     ]  # fmt: skip
 

@@ -18,7 +18,7 @@ import chainrule as cr
 from chainrule.errors import StateError
 from chainrule.report import report_facts
 from chainrule.runs.listeners import Listener
-from chainrule.runs.listing import overview
+from chainrule.runs.listing import summarize_runs
 from reference.make_runs import pictures
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -64,7 +64,7 @@ def test_they_are_reported(name: str, release: str) -> None:
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_they_are_listed(release: str) -> None:
-    lines = {line.path.name: line for line in overview(REFERENCE / release)}
+    lines = {line.path.name: line for line in summarize_runs(REFERENCE / release)}
     assert set(lines) == {*SOURCES, "group"}
     assert {line.trouble for line in lines.values()} == {""}
     assert lines["group"].runs == 2

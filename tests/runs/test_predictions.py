@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chainrule.errors import ConfigError, StateError
-from chainrule.runs.predictions import format_of, write_file, write_text
+from chainrule.runs.predictions import file_format, write_file, write_text
 
 COLUMNS = [
     ("prediction", np.array(["a,b", 'say "x"', None], dtype=object)),
@@ -89,8 +89,8 @@ def test_what_a_killed_process_left_is_removed_and_what_is_written_is_not(
 
 
 def test_formats() -> None:
-    assert format_of(Path("a.b.CSV")) == ("csv", False)
-    assert format_of(Path("a.ndjson.gz")) == ("jsonl", True)
+    assert file_format(Path("a.b.CSV")) == ("csv", False)
+    assert file_format(Path("a.ndjson.gz")) == ("jsonl", True)
     for name in ("out", "out.xlsx", "out.parquet.gz"):
         with pytest.raises(ConfigError):
-            format_of(Path(name))
+            file_format(Path(name))

@@ -47,7 +47,7 @@ def test_every_metric_is_a_number(task: Task, link: str, width: int) -> None:
     rng = np.random.default_rng(0)
     codes = rng.integers(0, max(width, 2), 50).astype(np.int32)
     scores = Scores(rng.normal(size=(50, width)).astype(np.float32), link)  # type: ignore[arg-type]
-    found = task.judge(codes, scores)
+    found = task.compute_metrics(codes, scores)
     assert tuple(found) == task.metrics
     assert all(0 <= v < 3 for v in found.values())
     labels = scores.labels.reshape(-1)
@@ -70,7 +70,11 @@ def test_numbers_are_in_their_own_unit() -> None:
     task = Regression(mean=10.0, std=4.0)
     scores = Scores(np.array([[-1.0], [0.5]], np.float32), "identity")
     assert task.decode(scores).tolist() == [6.0, 12.0]
-    assert task.judge(np.array([6.0, 12.0]), scores) == {"r2": 1.0, "mae": 0.0, "rmse": 0.0}
+    assert task.compute_metrics(np.array([6.0, 12.0]), scores) == {
+        "r2": 1.0,
+        "mae": 0.0,
+        "rmse": 0.0,
+    }
     with pytest.raises(ConfigError, match="a regression has no probabilities"):
         task.probabilities(scores)
 

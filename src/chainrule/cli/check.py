@@ -47,9 +47,9 @@ def check(
         found = chosen("check", source, words, read_options("check", options))
         tell_origins(found)
         engine(threads)
-        from ..runs.checks.registry import check_settings
+        from ..runs.checks.registry import run_checks
 
-        for result in check_settings(found.kind, found.settings):
+        for result in run_checks(found.kind, found.settings):
             results.append(result)
             if not as_json:
                 click.echo(text_of(result), color=colour())  # whose texts are visible

@@ -58,16 +58,19 @@ def show(
     if "=" in source:
         source, words = "", (source, *words)
     found = settings_of(source, runs_dir, words)
-    from ..runs.settings.display import flat
+    from ..runs.settings.display import flatten_settings
 
     if as_json:
         document = found.settings.to_document()
         if origin:
-            places = {".".join(k): found.origins.get(k, "default") for k in flat(found.settings)}
+            places = {
+                ".".join(k): found.origins.get(k, "default")
+                for k in flatten_settings(found.settings)
+            }
             document = {"settings": document, "origin": places}
         tell_json(document)
         return
-    notes = {key: found.origins.get(key, "default") for key in flat(found.settings)}
+    notes = {key: found.origins.get(key, "default") for key in flatten_settings(found.settings)}
     tell(found.settings.to_toml(notes if origin else {}), end="")
     if schedule:
         from ..runs.dry_run import sketch_schedule
@@ -90,7 +93,7 @@ def fill(source: str, output: Path | None) -> None:
     from ..runs.settings.sources import from_file
 
     settings = settled([from_file(user_path(source, "the data"), relative=True)]).settings
-    text = settings.to_toml(settings.abouts())
+    text = settings.to_toml(settings.descriptions())
     if output is None:
         tell(text, end="")
     else:

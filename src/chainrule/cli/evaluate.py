@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..arguments import user_path
+from ..phrasing import plain_number
 from .kind_options import KindCommand
 from .loading import loaded
 from .options import common, json_option, runs_dir_option, threads_option
@@ -55,7 +56,6 @@ def evaluate(
     learned from: evaluate on other data.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
-    from ..runs.listeners import number
 
     predictor, given = loaded("eval", place, threads, options)
     known = predictor.goal.metrics
@@ -73,7 +73,7 @@ def evaluate(
         tell_json({"run": str(place), "metrics": metrics, "failed": failed}, indent=None)
     else:
         for name, value in metrics.items():
-            tell(f"{name:<10} {number(value)}")
+            tell(f"{name:<10} {plain_number(value)}")
     for text in failed:
         say(text, "failed:", fg="red", bold=True)
     return 1 if failed else 0

@@ -37,10 +37,10 @@ class TerminalTalk(Talk):
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
-            text = finding_text(finding, self.spelled)
+            text = finding_text(finding, self.spell)
             say(text, **({"fg": "yellow"} if finding.severity == "warning" else {}))
 
-    def spelled(self, setting: Setting) -> str:
+    def spell(self, setting: Setting) -> str:
         return as_option(setting, self.options)
 
     def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:

@@ -48,18 +48,18 @@ def predict(
     also the path and the probability.
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"))
-    from ..runs.predictions import format_of, marked, write_file, write_text
+    from ..runs.predictions import escaped_columns, file_format, write_file, write_text
 
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
-        format_of(output)  # a wrong ending is told before the work
+        file_format(output)  # a wrong ending is told before the work
         refuse_to_replace(output, user_path(data, "the data"))
     predictor, given = loaded("predict", place, threads, options)
     columns = predictor.columns(data, proba, **given)
     for finding in predictor.last_findings:
         warn(str(finding))
-    format = "csv" if output is None or to_stdout else format_of(output)[0]
-    if format in ("csv", "tsv") and (names := marked(columns)):
+    format = "csv" if output is None or to_stdout else file_format(output)[0]
+    if format in ("csv", "tsv") and (names := escaped_columns(columns)):
         warn(
             f"text in {', '.join(names)} that a spreadsheet would run as a formula now starts "
             "with '; jsonl and parquet keep it unchanged"

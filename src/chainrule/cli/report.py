@@ -42,9 +42,9 @@ def report(
     """
     place = find_run(run, user_path(runs_dir, "--runs-dir"), broken=run != "last", unfinished=True)
     from ..report import export_tensorboard, report_facts, write_report
-    from ..runs.folder import is_written
+    from ..runs.folder import is_being_written
 
-    running = is_written(place)
+    running = is_being_written(place)
     facts = report_facts(place, running=running)
     if as_json:
         tell_json(facts)

@@ -14,17 +14,19 @@ def list_runs(runs_dir: Path) -> list[Path]:
     """The run folders of ``runs_dir`` and of the groups in it, oldest first."""
     if not runs_dir.is_dir():
         return []
-    found = [p for p in _folders(runs_dir) if (p / "run.json").is_file()]
-    return sorted(found, key=lambda p: (_started(p), p.name))
+    from ..runs.folder import is_run
+
+    runs = filter(is_run, _folders(runs_dir))
+    return sorted(runs, key=lambda run: (_started(run), run.name))
 
 
 def _folders(runs_dir: Path) -> list[Path]:
     """What lies in ``runs_dir``, and in the groups of runs there."""
-    from ..runs.folder import GROUP
+    from ..runs.folder import is_group
 
-    found = [p for p in runs_dir.iterdir() if p.is_dir() and not p.name.startswith(".")]
-    groups = [p for p in found if (p / GROUP).is_file()]
-    return found + [inner for group in groups for inner in group.iterdir() if inner.is_dir()]
+    folders = [p for p in runs_dir.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    groups = filter(is_group, folders)
+    return folders + [inner for group in groups for inner in group.iterdir() if inner.is_dir()]
 
 
 def _started(run: Path) -> str:
@@ -44,18 +46,17 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
     Groups of runs count; so do, with ``broken``, folders that have lost their ``run.json``.
     ``last`` is the latest run with a model; with ``unfinished``, the latest one of all.
     """
-    from ..runs.folder import GROUP
+    from ..runs.folder import has_weights, is_group, is_run
 
     path = user_path(text, "the run")
-    whole = (path / "run.json").is_file() or (path / GROUP).is_file()
-    if whole or path.is_absolute() or (broken and path.is_dir()):
+    if is_run(path) or is_group(path) or path.is_absolute() or (broken and path.is_dir()):
         return path
     runs = list_runs(runs_dir)
     if text != "last" and runs_dir.is_dir():
         others = _folders(runs_dir)
-        runs = others if broken else runs + [p for p in others if (p / GROUP).is_file()]
+        runs = others if broken else runs + list(filter(is_group, others))
     if text == "last":
-        usable = [r for r in runs if unfinished or (r / "model.safetensors").is_file()]
+        usable = [r for r in runs if unfinished or has_weights(r)]
         if not usable:
             raise StateError(
                 f"no finished run in {runs_dir}",

@@ -7,6 +7,7 @@ import sys
 import click
 
 from ..arguments import user_path
+from ..phrasing import plain_number
 from .options import common, json_option, runs_dir_option
 from .run_lookup import find_run
 from .terminal import print_rows, say, tell, tell_json, tell_path, warn
@@ -27,16 +28,16 @@ def runs() -> None:
 def list_all(place: str, as_json: bool, runs_dir: str) -> None:
     """List all runs, oldest first, or those of GROUP (made by --seeds or --folds)."""
     base = user_path(runs_dir, "--runs-dir")
-    from ..runs.listing import HEADS, overview
+    from ..runs.listing import HEADINGS, summarize_runs
 
-    found = overview(find_run(place, base) if place else base)
+    found = summarize_runs(find_run(place, base) if place else base)
     if as_json:
         tell_json([run.to_dict() for run in found])
         return
     if not found:
         say(f"no runs in {base}")
         return
-    print_rows([HEADS, *(run.cells() for run in found)])
+    print_rows([HEADINGS, *(run.cells() for run in found)])
     for run in found:
         if run.trouble:
             warn(f"{run.path.name}: {run.trouble}")
@@ -71,15 +72,14 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     """Show the metrics of runs A and B side by side, and every setting that differs."""
     base = user_path(runs_dir, "--runs-dir")
     first, second = (find_run(text, base) for text in (a, b))
-    from ..runs.listeners import number
-    from ..runs.listing import comparison
+    from ..runs.listing import compare_runs
 
-    found = comparison(first, second)
+    found = compare_runs(first, second)
     if as_json:
         tell_json(found)
         return
     rows = [("", first.name, second.name)]
-    rows += [(name, number(x), number(y)) for name, (x, y) in found["metrics"].items()]
+    rows += [(name, plain_number(x), plain_number(y)) for name, (x, y) in found["metrics"].items()]
     rows += [(key, x or "-", y or "-") for key, (x, y) in found["settings"].items()]
     print_rows(rows)
 
@@ -93,10 +93,10 @@ def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
     """Delete run folders and everything in them. A run that is still going is not deleted."""
     base = user_path(runs_dir, "--runs-dir")
     places = [find_run(name, base, broken=True) for name in names]
-    from ..runs.listing import removable, remove_run
+    from ..runs.listing import check_removable, remove_run
 
     for place in places:
-        removable(place)
+        check_removable(place)
     if not yes:
         say("\n".join(str(place) for place in places))
         if not sys.stdin.isatty() or not click.confirm("delete permanently?", err=True):

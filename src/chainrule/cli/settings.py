@@ -57,21 +57,21 @@ def chosen(
     Raises UsageError for an option that this kind of data does not have.
     """
     from ..runs.recognition import kind_of_settings
-    from ..runs.settings.arguments import source_of
-    from ..runs.settings.sources import Source, from_environment, from_file, from_words
+    from ..runs.settings.arguments import from_arguments
+    from ..runs.settings.sources import Source, from_environment, from_file, from_overrides
 
     of_file = Path(source).suffix == ".toml"
     sources = [from_file(user_path(source, "the data"))] if of_file else []
     sources.append(from_environment())
     if source and not of_file:
         sources.append(Source({("data", "path"): source}, {("data", "path"): "command line"}))
-    last = from_words(words, "command line")
+    last = from_overrides(words, "command line")
     kind = kind_of_settings([*sources, last])
     given = {name: value for name, value in (options or {}).items() if value is not None}
     given = for_kind(kind, command, given)
     spelt = {name: option.spelling for name, option in options_of(command).items()}
     places = {name: spelt.get(name, "--" + name.replace("_", "-")) for name in given}
-    return settled([*sources, source_of(given, kind.arguments, places), last])
+    return settled([*sources, from_arguments(given, kind.arguments, places), last])
 
 
 def settled(sources: Sequence[Source]) -> Chosen:

@@ -95,7 +95,7 @@ def train(
         tell_origins(found)
         engine(threads)
         from ..runs.groups import repeat
-        from ..runs.training import fit
+        from ..runs.training import train as train_run
 
         listener, many = (
             listener_for(as_json, found.options("train")),
@@ -104,7 +104,7 @@ def train(
         done: Any = (
             repeat(found.kind, found.settings, None, seeds, folds, listener)
             if many
-            else fit(found.kind, found.settings, None, listener)
+            else train_run(found.kind, found.settings, None, listener)
         )
         run = done.run
     if run is None:

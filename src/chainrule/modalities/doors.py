@@ -11,8 +11,8 @@ from ..arguments import user_path
 from ..errors import ConfigError
 from ..runs import loading
 from ..runs.fitting import cross_validate_source, fit_source
-from ..runs.folder import GROUP
-from ..runs.groups import Repeated, group_settings, resume_group
+from ..runs.folder import is_group
+from ..runs.groups import Repeated, read_group_settings, resume_group
 from ..runs.listeners import Listener, Talk
 from ..runs.loading import read_facts
 from ..runs.modality import Modality
@@ -144,7 +144,7 @@ def resume(
     """
     folder = user_path(run, "the run folder")
     heard = listener or (Talk() if verbose else Listener())
-    if (folder / GROUP).is_file():
+    if is_group(folder):
         return _resumed_group(folder, source, epochs, heard)
     done: AnyPredictor = resume_run(kind_of_run(read_facts(folder)), folder, source, epochs, heard)
     return done
@@ -159,4 +159,4 @@ def _resumed_group(
             where=str(group),
             help="leave epochs out, or give one of the runs in the folder",
         )
-    return resume_group(kind_of_settings([group_settings(group)]), group, source, listener)
+    return resume_group(kind_of_settings([read_group_settings(group)]), group, source, listener)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..phrasing import counted, listed, percent, shown
+from ..phrasing import counted, format_number, listed, percent
 from ..runs.modality import Words
 from ..unverified import items, number, table, text, whole
 from .reading import RunFiles
@@ -51,7 +51,7 @@ def _treatment(encoder: Mapping[str, Any], words: Words) -> str:
         return f"{counted(len(names), 'category', 'categories')}, {how}{shown_names}{rest}"
     if encoder.get("read_as") == "truth" and (mean := number(encoder.get("mean"))) is not None:
         return f"true in {percent(mean)} of the {words.units}{_gaps(encoder)}"
-    spread = f"mean {shown(encoder.get('mean'))}, std {shown(encoder.get('std'))}"
+    spread = f"mean {format_number(encoder.get('mean'))}, std {format_number(encoder.get('std'))}"
     if kind == "datetime":
         parts = [text(p) for p in items(encoder.get("parts"))]
         return f"as {listed(parts)}" if parts else "as a time"
@@ -61,6 +61,5 @@ def _treatment(encoder: Mapping[str, Any], words: Words) -> str:
 def _gaps(encoder: Mapping[str, Any]) -> str:
     if not encoder.get("indicator"):
         return ""
-    return (
-        f"; gaps are filled with {shown(encoder.get('fill'))} and flagged by an input of their own"
-    )
+    fill = format_number(encoder.get("fill"))
+    return f"; gaps are filled with {fill} and flagged by an input of their own"

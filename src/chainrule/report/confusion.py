@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ..phrasing import counted, listed, quoted, shown
+from ..phrasing import counted, format_number, listed, quoted
 from ..unverified import items, text, whole
 from .markup import EMPTY, Markup, element, joined
 from .parts import data_table, fitted, paragraph
@@ -224,7 +224,7 @@ def _by_class(labels: Sequence[str], counts: Counts, test: Mapping[str, Any], un
     rows = []
     for k, label in enumerate(labels):
         known = rates(counts, k)
-        rows.append([label, f"{sum(counts[k]):,}", *(shown(known[n]) for n in known)])
+        rows.append([label, f"{sum(counts[k]):,}", *(format_number(known[n]) for n in known)])
     words = paragraph(
         f"Precision: the share of {units} predicted as this class that belong to it. Recall: the "
         f"share of {units} of this class that were recognised. F1: the harmonic mean of both.",

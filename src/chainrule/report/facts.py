@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..phrasing import counted, shown
+from ..phrasing import counted, format_number
 from ..runs.modality import Words
 from ..unverified import items, number, table, text, whole
 from .columns import COLUMNS, columns
@@ -113,7 +113,9 @@ def _summary(files: RunFiles, words: Words) -> str:
     data, split = table(facts.get("data")), table(facts.get("split"))
     if not data:
         return ""
-    goal = task_of(facts).aim(_target(files), [text(c) for c in items(facts.get("classes"))])
+    goal = task_of(facts).describe_aim(
+        _target(files), [text(c) for c in items(facts.get("classes"))]
+    )
     shape = table(facts.get("model"))
     parameters = whole(shape.get("parameters"))
     size = f" ({counted(parameters, 'parameter')})" if parameters is not None else ""
@@ -146,7 +148,7 @@ def _result(
     have = "has" if epochs == 1 else "have"
     sentence = f"There is no test result yet: {counted(epochs, 'epoch')} {have} finished."
     if best and best["value"] is not None:
-        value = shown(best["value"])
+        value = format_number(best["value"])
         sentence += f" The best {best['monitor']} is {value}, in epoch {best['epoch']}."
     return sentence
 

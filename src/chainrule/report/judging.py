@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..phrasing import counted, percent, shown
+from ..phrasing import counted, format_number, percent
 from ..unverified import items, number, table, text, whole
 from .confusion import confusion
 from .markup import EMPTY, Markup, element
@@ -38,7 +38,7 @@ def _metrics(facts: Facts) -> Markup:
              "verdict"]  # fmt: skip
     signs = {"better": "✓ better", "not better": "✕ not better"}
     rows = [
-        [m["name"], shown(m["validation"]), shown(m["test"]), shown(m["baseline"]),
+        [m["name"], *(format_number(m[key]) for key in ("validation", "test", "baseline")),
          signs.get(m["verdict"], "\N{EN DASH}")]
         for m in facts["metrics"]
     ]  # fmt: skip
@@ -76,10 +76,13 @@ def _residuals(
     rows = whole(test.get("rows")) or len(points)
     some = "" if rows <= len(points) else f" {len(points)} of {rows:,} test {units} are shown."
     how = f"Each point is one test {unit}; points on the dashed line are predicted exactly.{some}"
+    (low, high), (predicted_low, predicted_high) = (
+        (format_number(min(values)), format_number(max(values)))
+        for values in zip(*points, strict=True)
+    )
     words = (
-        f"{counted(len(points), 'point')}. True values from {shown(min(points)[0])} to "
-        f"{shown(max(points)[0])}, predictions from {shown(min(p for _, p in points))} to "
-        f"{shown(max(p for _, p in points))}."
+        f"{counted(len(points), 'point')}. True values from {low} to {high}, predictions from "
+        f"{predicted_low} to {predicted_high}."
     )
     name = f"Predicted against true {target}"
     drawing = scatter("residual-points", name, words, points, ("true", "predicted"))
@@ -93,14 +96,15 @@ def _histogram(test: Facts, unit: str, units: str) -> Markup:
     if not counts or len(edges) != len(counts) + 1:
         return EMPTY
     how = "Predicted minus true, in the unit of the target; predictions right of zero are too high."
-    mean = f"Mean {shown(test.get('mean'))}."
+    mean = f"Mean {format_number(test.get('mean'))}."
     if outside := whole(bars.get("outside")):
         are = "is" if outside == 1 else "are"
         how += f" {counted(outside, unit, units)} further out {are} not shown."
     peak = max(range(len(counts)), key=lambda i: counts[i])
     words = (
-        f"Residuals from {shown(edges[0])} to {shown(edges[-1])}; most of them, {counts[peak]}, "
-        f"between {shown(edges[peak])} and {shown(edges[peak + 1])}. {mean}"
+        f"Residuals from {format_number(edges[0])} to {format_number(edges[-1])}; most of them, "
+        f"{counts[peak]}, between {format_number(edges[peak])} and "
+        f"{format_number(edges[peak + 1])}. {mean}"
     )
     drawing = histogram("residual-bars", "Residuals", words, edges, counts, ("residual", units))
     return figure("Residuals.", f"{how} {mean}", drawing)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import user_path
-from ..phrasing import counted, listed, shown
+from ..phrasing import counted, format_number, listed
 from ..train.checkpoints.weights_file import write_whole
 from .facts import report_facts
 from .judging import judging
@@ -104,8 +104,8 @@ def _key_facts(facts: Facts) -> list[Markup]:
     pairs: list[tuple[str, str, str]] = []
     for metric in facts["metrics"][:1]:
         where = f"test {facts['words']['units']}"
-        pairs.append((f"{metric['name']} on {where}", shown(metric["test"]), "key"))
-        pairs.append((facts["words"]["baseline"], shown(metric["baseline"]), ""))
+        pairs.append((f"{metric['name']} on {where}", format_number(metric["test"]), "key"))
+        pairs.append((facts["words"]["baseline"], format_number(metric["baseline"]), ""))
     if facts["best"]:
         of = facts["history"]["epoch"][-1]
         pairs.append(("best epoch", f"{facts['best']['epoch']:,} of {of:,}", ""))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..phrasing import shown
+from ..phrasing import format_number
 from .markup import EMPTY, Markup, element, joined
 from .scales import Scale
 
@@ -67,7 +67,7 @@ def curves(
     keys = [element("span", s.name, class_=s.style) for s in series]
     value = dict(zip(epochs, series[0].values, strict=False)).get(best) if best else None
     if best is not None and value is not None:
-        note = f"best: epoch {best:,}, {shown(value)}"
+        note = f"best: epoch {best:,}, {format_number(value)}"
         parts.append(_best_mark(x, y, best, value, note))
         keys.append(element("span", note, class_="ring"))
     parts.append(_end_labels(x, y, epochs, series))
@@ -240,7 +240,8 @@ def scatter(
     x = Scale(y.ticks, y.low, y.high, 0.0, ACROSS)
     parts = [_grid(x, y, *axes), _line(x(x.low), y(y.low), x(x.high), y(y.high), "equal")]
     parts += [
-        _dot(x(a), y(b), 3.5, "point", f"true {shown(a)}, predicted {shown(b)}") for a, b in points
+        _dot(x(a), y(b), 3.5, "point", f"true {format_number(a)}, predicted {format_number(b)}")
+        for a, b in points
     ]
     return _plot(key, title, words, y, parts)
 
@@ -258,7 +259,7 @@ def histogram(
     x = Scale.tight(min(0.0, edges[0]), max(0.0, edges[-1]), 0.0, ACROSS, whole=False)
     parts = [_grid(x, y, *axes)]
     for (left, right), count in zip(pairwise(edges), counts, strict=True):
-        tip = element("title", f"{shown(left)} to {shown(right)}: {count}")
+        tip = element("title", f"{format_number(left)} to {format_number(right)}: {count}")
         wide = max(x(right) - x(left) - BETWEEN_BARS, 0.1)
         parts.append(
             element("rect", tip, x=_share(x(left) + BETWEEN_BARS / 2), y=_at(y(count)),

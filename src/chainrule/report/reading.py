@@ -11,7 +11,14 @@ from typing import Any
 
 from ..errors import StateError
 from ..records import Kind, changed_files, file_text, parsed, parsed_sealed, parsed_toml
-from ..runs.folder import FILES, GROUP, GROWING, RUN, VOUCHED
+from ..runs.folder import (
+    APPENDED_FILES,
+    HASHED_FILES,
+    RUN_FILES,
+    RUN_KIND,
+    is_group,
+    runs_in,
+)
 from ..unverified import table
 
 __all__ = ["RunFiles", "read"]
@@ -41,27 +48,27 @@ class RunFiles:
 
 def vouched(facts: Table) -> list[str]:
     """The files of a run, and no others, whose hashes ``run.json`` has."""
-    return [file for file in table(facts.get("files")) if file in VOUCHED]
+    return [file for file in table(facts.get("files")) if file in HASHED_FILES]
 
 
 def read(run: Path) -> RunFiles:
     """All files of a run. StateError only if the folder is none, or is no run folder at all."""
     if not run.is_dir():
         raise StateError(f"there is no run folder {run}", help="check the path")
-    if (run / GROUP).is_file():
-        members = sorted(p.name for p in run.iterdir() if (p / "run.json").is_file())
+    if is_group(run):
+        members = [member.name for member in runs_in(run)]
         raise StateError(
             f"{run} is a group of {len(members)} runs, and a report covers one",
             help=f"chainrule report {run / members[0]}" if members else "its runs are gone",
         )
-    if not any((run / file).exists() for file in FILES):
+    if not any((run / file).exists() for file in RUN_FILES):
         raise StateError(
             f"{run} is not a run folder: nothing in it was written by a training run",
             help="give a folder written by chainrule train",
         )
     troubles: list[str] = []
     config = _text(run / "run.toml", troubles)
-    facts = _json(run / "run.json", troubles, RUN)
+    facts = _json(run / "run.json", troubles, RUN_KIND)
     for file in _changed(run, facts):
         troubles.append(f"{file} has changed since the run wrote it")
     return RunFiles(
@@ -110,7 +117,7 @@ def _changed(run: Path, facts: Table) -> list[str]:
     """The files that are not those whose hashes are in ``run.json``; that some are gone is told
     elsewhere."""
     ended = facts.get("status") != "running"
-    names = [file for file in vouched(facts) if ended or file not in GROWING]
+    names = [file for file in vouched(facts) if ended or file not in APPENDED_FILES]
     return changed_files(run, facts["files"], names) if names else []
 
 

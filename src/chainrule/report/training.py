@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..phrasing import counted, shown
+from ..phrasing import counted, format_number
 from ..train.metrics import METRICS
 from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph, section
@@ -51,7 +51,7 @@ def _chart(name: str, history: History, best: int | None) -> Markup:
     known = [v for s in series for v in s.values if v is not None]
     title = _title(name)
     if name in RATES and min(known) == max(known):
-        return paragraph(f"The learning rate is {shown(known[0])} in every epoch.", "quiet")
+        return paragraph(f"The learning rate is {format_number(known[0])} in every epoch.", "quiet")
     # A share such as an accuracy is read on a linear scale.
     log = log_is_useful(known) and not (name in METRICS and METRICS[name].higher_is_better)
     scale = " The scale is logarithmic." if log else ""
@@ -83,8 +83,9 @@ def _words(series: Sequence[Series], epochs: Sequence[int], best: int | None) ->
         (first, _), (last, _) = known[0], known[-1]
         low, high = min(known), max(known)
         parts.append(
-            f"{s.name.capitalize()} starts at {shown(first)} and ends at {shown(last)}; lowest "
-            f"{shown(low[0])} in epoch {low[1]}, highest {shown(high[0])} in epoch {high[1]}."
+            f"{s.name.capitalize()} starts at {format_number(first)} and ends at "
+            f"{format_number(last)}; lowest {format_number(low[0])} in epoch {low[1]}, highest "
+            f"{format_number(high[0])} in epoch {high[1]}."
         )
     if best is not None:
         parts.append(f"The best epoch is {best}.")
@@ -102,7 +103,7 @@ def _numbers(history: History, best: int | None) -> Markup:
     names = [name for name in history if name != "epoch"]
     rows = [
         [f"{epochs[i]} (best)" if epochs[i] == best else str(epochs[i])]
-        + [shown(history[name][i]) for name in names]
+        + [format_number(history[name][i]) for name in names]
         for i in chosen
     ]
     table = data_table(

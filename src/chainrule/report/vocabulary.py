@@ -45,4 +45,4 @@ def result(
     """What the metrics of the test set say; empty without any."""
     words = vocabulary(facts)
     part = counted(tested, f"test {words.unit}", f"test {words.units}")
-    return task_of(facts).result(f"On {part} that it never saw", metrics, baseline, tested)
+    return task_of(facts).describe_result(f"On {part} that it never saw", metrics, baseline, tested)

@@ -1,4 +1,4 @@
-"""All of a training but the training: data prepared, settings decided, no run folder."""
+"""Everything a training does before it trains: data prepared, settings decided, no run folder."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any, Generic, TypeVar
 
 from ..train import RateSearch, Trainer
 from .modality import Modality, Opened, Prepared, Words
-from .planning import sketch
+from .planning import draw_schedule
+from .preparation import new_trainer, open_data, prepare_data, run_facts, seeded_generator
 from .settings.document import RunSettings
 from .task import Task
-from .training import described, generator_at, opened, prepared_from, untrained
 
-__all__ = ["PreparedRun", "find_lr", "prepared_run", "sketch_schedule"]
+__all__ = ["PreparedRun", "find_lr", "prepare_run", "sketch_schedule"]
 
 S = TypeVar("S", bound=RunSettings)
 
 
 @dataclass(frozen=True)
 class PreparedRun(Generic[S]):
-    """A training with nothing left to decide: its kind of data, the data as it was found, and as it
-    was prepared."""
+    """A training with nothing left to decide: its kind of data, and the data as it was opened and
+    as it was prepared."""
 
     kind: Modality[S, Any]
     opened: Opened[S]
@@ -42,30 +42,32 @@ class PreparedRun(Generic[S]):
     @property
     def words(self) -> Words:
         """How the run speaks of its data."""
-        return self.kind.describe(described(self.kind, self.prepared))
+        return self.kind.describe(run_facts(self.kind, self.prepared))
 
-    def trainer(self, unhindered: bool = False) -> Trainer:
-        """A trainer for a network with the weights that training would begin with; ``unhindered``
-        by all that keeps it from learning a few examples by heart."""
-        if not unhindered:
-            return untrained(self.kind, self.prepared)[1]
-        prepared = self.prepared.with_settings(self.settings.unhindered())
-        return untrained(self.kind, prepared)[1]
+    def trainer(self, unregularized: bool = False) -> Trainer:
+        """A new trainer with the initial weights of the training.
+
+        ``unregularized`` leaves out all that keeps a network from memorising a few examples.
+        """
+        if not unregularized:
+            return new_trainer(self.kind, self.prepared)
+        prepared = self.prepared.with_settings(self.settings.unregularized())
+        return new_trainer(self.kind, prepared)
 
 
 @contextlib.contextmanager
-def prepared_run(
+def prepare_run(
     kind: Modality[S, Any], settings: S, source: object = None
 ) -> Iterator[PreparedRun[S]]:
-    """What `training.fit` would train with; ``source`` stands for the data unless it is None.
+    """What `training.train` would train; ``source``, unless it is None, replaces the data.
 
     Inside, random numbers are those of a training; arrays that do not fit into memory lie in
-    temporary files. Raises what `fit` raises before it trains.
+    temporary files. Raises what `train` raises before it trains.
     """
     folder = Path(tempfile.gettempdir())
-    data = opened(kind, settings, source, folder)
-    prepared = prepared_from(data, None, folder)
-    with generator_at(2 * settings.seed + 1):
+    data = open_data(kind, settings, source, folder)
+    prepared = prepare_data(data, None, folder)
+    with seeded_generator(2 * settings.seed + 1):
         yield PreparedRun(kind, data, prepared)
 
 
@@ -78,24 +80,23 @@ def find_lr(
     end: float = 10.0,
     steps: int = 100,
 ) -> RateSearch:
-    """Trains ``steps`` updates while the rate rises from ``start`` to ``end``, as ``settings`` say;
-    nothing is written. See `chainrule.train.diagnosis.lrfinder.find_rate`.
+    """Trains ``steps`` updates while the learning rate rises from ``start`` to ``end``; nothing is
+    written. See `chainrule.train.diagnosis.lrfinder.find_rate`.
 
-    Raises what `fit` raises before it trains, and ConfigError for a ramp that does not rise.
+    Raises what `train` raises before it trains, and ConfigError for a range that does not rise.
     """
-    with prepared_run(kind, settings, source) as run:
-        chosen = run.settings
+    with prepare_run(kind, settings, source) as run:
         return run.trainer().lr_find(
             run.prepared.train,
             start=start,
             end=end,
             steps=steps,
-            batch_size=chosen.train.batch,
-            seed=chosen.seed,
+            batch_size=run.settings.train.batch,
+            seed=run.settings.seed,
         )
 
 
 def sketch_schedule(kind: Modality[S, Any], settings: S, width: int = 60) -> str:
-    """The learning rate of a run as a drawing in text; reads how many examples there are."""
-    rows = opened(kind, settings, None, Path(tempfile.gettempdir())).training_rows()
-    return sketch(settings.train, rows, width)
+    """The learning rate of a run, drawn as text; of the data, only the number of rows is read."""
+    rows = open_data(kind, settings, None, Path(tempfile.gettempdir())).training_rows()
+    return draw_schedule(settings.train, rows, width)

@@ -1,9 +1,8 @@
-"""The fix of a finding, spelled for the place where it is shown, and findings as JSON.
+"""The fix of a finding, spelled as its reader can paste it, and findings as JSON.
 
-A finding names a setting by its key in ``run.toml``. It is spelled as a line of that file, as words
-of the command line, or as an argument of a Python function; whatever is shown can be pasted. Which
-option or argument stands for which key is a parameter: the tables of ``settings/arguments.py`` and
-of the kinds of data hold that.
+A finding names a setting by its key in ``run.toml``. It is spelled as an option or override on the
+command line, or as an argument of a Python function. Which option or argument sets which key is a
+parameter: it is in the tables of ``settings/arguments.py`` and of the kinds of data.
 """
 
 from __future__ import annotations
@@ -18,33 +17,28 @@ from ..errors import StateError
 from ..records import parsed_toml
 from .settings.toml import key_text, value_text
 
-__all__ = ["FINDING", "as_argument", "as_line", "as_option", "as_word", "finding_document",
-           "finding_of"]  # fmt: skip
+__all__ = ["FINDING_SHAPE", "as_argument", "as_option", "as_override", "finding_document",
+           "read_finding"]  # fmt: skip
 
 Key = tuple[str, ...]
 
-#: what ``run.json`` must hold of a finding; runs of earlier releases have the texts alone
-FINDING = {
+#: what ``run.json`` must hold of a finding; earlier releases wrote the texts alone
+FINDING_SHAPE = {
     **dict.fromkeys(("code", "severity", "message", "evidence", "fix"), str),
     "advice?": str,
     "setting?": ({"key": str, "value": (str, bool, float, [(str, bool, float)])}, None),
 }
 
 
-def as_line(setting: Setting) -> str:
-    """``data.missing.chol = [0]``: a line of ``run.toml``, above its first table."""
-    return f"{key_text(setting.key)} = {value_text(setting.value)}"
-
-
-def as_word(setting: Setting) -> str:
+def as_override(setting: Setting) -> str:
     """``'data.missing.chol=[0]'``: KEY=VALUE for the command line, quoted for the shell."""
-    return shlex.quote(_word(setting))
+    return shlex.quote(_override(setting))
 
 
 def as_option(setting: Setting, options: Mapping[Key, str]) -> str:
     """``--missing chol=0``: the option that sets it, or else KEY=VALUE; quoted for the shell.
 
-    ``options`` are those of the command, by the key that each sets.
+    ``options`` are those of the command, by the key that each of them sets.
     """
     for key, flag in options.items():
         inner = setting.key[len(key) :]
@@ -52,24 +46,24 @@ def as_option(setting: Setting, options: Mapping[Key, str]) -> str:
             values = setting.value if isinstance(setting.value, tuple) else (setting.value,)
             text = "=".join([*inner, ",".join(map(str, values))])
             return f"{flag} {shlex.quote(text)}"
-    return as_word(setting)
+    return as_override(setting)
 
 
 def as_argument(setting: Setting, arguments: Mapping[str, Key]) -> str:
-    """``missing={"chol": [0]}``: the argument that sets it, or else one of ``settings=[...]``.
+    """``missing={"chol": [0]}``: the argument that sets it, or else ``settings=[...]``.
 
     ``arguments`` are those of the function, each with the key that it sets.
     """
     for name, key in arguments.items():
         if setting.key[: len(key)] == key:
             return f"{name}={_python(_nested(setting.key[len(key) :], setting.value))}"
-    return f"settings=[{_python(_word(setting))}]"
+    return f"settings=[{_python(_override(setting))}]"
 
 
-def _word(setting: Setting) -> str:
-    """KEY=VALUE, as `settings.sources.from_words` reads it."""
+def _override(setting: Setting) -> str:
+    """KEY=VALUE, as `settings.sources.from_overrides` reads it."""
     key = setting.key
-    # The key ends at the first =, so a name that has one goes into the value.
+    # The first = ends the key, so a name that contains one goes into the value.
     end = next((i for i, part in enumerate(key) if "=" in part), len(key))
     value = _nested(key[end:], setting.value)
     plain = isinstance(value, str) and _is_no_toml(value)
@@ -83,7 +77,7 @@ def _nested(key: Key, value: Any) -> Any:
 
 
 def _is_no_toml(text: str) -> bool:
-    """Whether a word on the command line stands for itself, without quotes."""
+    """Whether an override may hold ``text`` without TOML's quotes."""
     if not text.isprintable() or text != text.strip():
         return False
     try:
@@ -94,16 +88,16 @@ def _is_no_toml(text: str) -> bool:
 
 
 def _fits_option(setting: Setting, inner: Key) -> bool:
-    """Whether an option can say it: its lists are cut at commas, and what reads as a number there
-    is one; a column is told from its value by the first equals sign."""
+    """Whether an option can express the value: options split lists at commas, read as numbers what
+    looks like one, and split a column from its value at the first equals sign."""
     if any("=" in name or not name for name in inner):
         return False
     if isinstance(setting.value, tuple):
-        return all(map(_fits_list, setting.value))
+        return all(map(_fits_in_list, setting.value))
     return not isinstance(setting.value, bool)
 
 
-def _fits_list(value: object) -> bool:
+def _fits_in_list(value: object) -> bool:
     if not isinstance(value, str):
         return not isinstance(value, bool)
     try:
@@ -125,14 +119,14 @@ def _python(value: Any) -> str:
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:
-    """A finding as JSON: ``fix`` is for people, ``setting`` and ``advice`` are for programs."""
+    """A finding as JSON: ``fix`` is for people, ``setting`` and ``advice`` for programs."""
     setting = finding.setting
     return {
         "code": finding.code,
         "severity": finding.severity,
         "message": finding.message,
         "evidence": finding.evidence,
-        "fix": finding.fix(as_word),
+        "fix": finding.fix(as_override),
         "advice": finding.advice,
         "setting": setting
         and {
@@ -142,10 +136,10 @@ def finding_document(finding: Finding) -> dict[str, Any]:
     }
 
 
-def finding_of(document: Mapping[str, Any], where: str) -> Finding:
-    """The finding that `finding_document` gave, or an earlier release, whose fix is a text.
+def read_finding(document: Mapping[str, Any], where: str) -> Finding:
+    """The inverse of `finding_document`; of an earlier release, the fix becomes the advice.
 
-    ``document`` has the shape `FINDING`. StateError, naming ``where``, for a key that is none.
+    ``document`` has the shape `FINDING_SHAPE`. StateError, naming ``where``, for an invalid key.
     """
     setting = document.get("setting")
     return Finding(
@@ -154,11 +148,11 @@ def finding_of(document: Mapping[str, Any], where: str) -> Finding:
         document["message"],
         document["evidence"],
         document.get("advice", document["fix"]),
-        setting and _setting_of(setting, where),
+        setting and _read_setting(setting, where),
     )
 
 
-def _setting_of(document: Mapping[str, Any], where: str) -> Setting:
+def _read_setting(document: Mapping[str, Any], where: str) -> Setting:
     key: list[str] = []
     try:
         table: Any = parsed_toml(f"{document['key']} = 0")

@@ -4,18 +4,18 @@
     run.json           status, versions, seed, fingerprint of the data, final metrics
     metrics.jsonl      numbers, one object for each epoch
     events.jsonl       findings, changes of status
-    log.txt            what was said on the terminal
+    log.txt            what the terminal showed
     model.safetensors  the best weights
     pipeline.json      the fitted preprocessing
 
     evaluation.json    predictions against truth of the test rows, for the report
-    report.html        what the run has to tell, if the command line trained it
-    checkpoints/       from which an ended run goes on
+    report.html        the report, if the command line trained the run
+    checkpoints/       from which an interrupted run resumes
 
 Lines are appended, whole files are replaced in one step: a reader never sees half of one. All that
 is ever read back is bound to the run by its hash in ``run.json``, which has a checksum of its own.
-One process writes a run: it holds a lock on ``log.txt``, which the system takes back however the
-process ends.
+One process at a time writes a run: it holds a lock on ``log.txt``, which the system releases
+however the process ends.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ import datetime
 import fcntl
 import json
 import os
-import re
-import secrets
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -35,47 +33,84 @@ from typing import Any
 
 from ..errors import StateError
 from ..records import Kind, file_text, parsed, sealed, sha256_of
-from ..scratch import Held, remove_abandoned
+from ..scratch import Held
 from ..showing import escaped_json, visible
 from ..train.checkpoints.weights_file import remove_leftovers, write_whole
+from .hidden_folder import (
+    new_hidden_folder,
+    publish,
+    remove_abandoned_folders,
+    slug,
+    unwritable,
+)
 
 __all__ = [
-    "FILES",
-    "GROUP",
-    "GROWING",
-    "RUN",
-    "SEVERAL",
-    "VOUCHED",
+    "APPENDED_FILES",
+    "GROUP_FILE",
+    "GROUP_KIND",
+    "HASHED_FILES",
+    "RUN_FILES",
+    "RUN_KIND",
     "RunFolder",
-    "is_written",
+    "has_weights",
+    "is_being_written",
+    "is_group",
+    "is_run",
     "json_text",
-    "new_folder",
     "now",
-    "plain",
-    "publish",
-    "remove_remains",
-    "unwritable",
+    "run_folders",
+    "runs_in",
 ]
 
-#: what tells the folder of several runs from a run folder
-GROUP = "group.json"
-RUN = Kind("run.json", "chainrule.run", version=2, sealed=2)
-SEVERAL = Kind(GROUP, "chainrule.group", version=2, sealed=2)
-#: files whose hashes are in ``run.json``; those of the growing ones hold once the run has ended
-VOUCHED = ("run.toml", "pipeline.json", "model.safetensors", "evaluation.json", "metrics.jsonl",
-           "events.jsonl")  # fmt: skip
+RUN_FILE, GROUP_FILE, WEIGHTS_FILE = "run.json", "group.json", "model.safetensors"
+RUN_KIND = Kind(RUN_FILE, "chainrule.run", version=2, sealed=2)
+GROUP_KIND = Kind(GROUP_FILE, "chainrule.group", version=2, sealed=2)
+#: files whose hashes are in ``run.json``; those of `APPENDED_FILES` hold once the run has ended
+HASHED_FILES = ("run.toml", "pipeline.json", WEIGHTS_FILE, "evaluation.json", "metrics.jsonl",
+                "events.jsonl")  # fmt: skip
 #: files to which lines are added until the run ends
-GROWING = ("metrics.jsonl", "events.jsonl")
+APPENDED_FILES = ("metrics.jsonl", "events.jsonl")
 #: any of these makes a folder one of a run, or of what is left of it
-FILES = ("run.json", "run.toml", "metrics.jsonl", "pipeline.json", "events.jsonl", "log.txt",
-         "model.safetensors")  # fmt: skip
-NAME_LETTERS = 40
+RUN_FILES = (RUN_FILE, "run.toml", "metrics.jsonl", "pipeline.json", "events.jsonl", "log.txt",
+             WEIGHTS_FILE)  # fmt: skip
 LOCK_TRIES = 10
-_HIDDEN = re.compile(r"\.\d{8}-\d{6}-.+-[0-9a-f]{4}")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether ``folder`` holds one run, with its ``run.json``."""
+    return (folder / RUN_FILE).is_file()
+
+
+def is_group(folder: Path) -> bool:
+    """Whether ``folder`` holds a group of runs."""
+    return (folder / GROUP_FILE).is_file()
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether the run in ``folder`` has saved a model."""
+    return (folder / WEIGHTS_FILE).is_file()
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The folders in ``folder`` that have a ``run.json``, by name."""
+    return [file.parent for file in sorted(folder.glob(f"*/{RUN_FILE}"))]
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The folders in ``folder`` that are runs, were runs, or hold a group of runs."""
+    if not folder.is_dir():
+        return []
+    return [
+        path
+        for path in folder.iterdir()
+        if path.is_dir()
+        and not path.name.startswith(".")
+        and any((path / file).exists() for file in (*RUN_FILES, GROUP_FILE))
+    ]
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """``value`` as JSON without NaN: numbers that do not exist become null. It is safe to print."""
+    """``value`` as JSON in which NaN and infinities are null. It is safe to print."""
     text = json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
     return escaped_json(text)
 
@@ -91,12 +126,12 @@ def _finite(value: Any) -> Any:
 
 
 def now() -> datetime.datetime:
-    """The moment, with the offset of the local time zone."""
+    """The current time, with the offset of the local time zone."""
     return datetime.datetime.now().astimezone()
 
 
 class RunFolder:
-    """One run being written; with ``path`` None nothing is, but ``facts`` are kept.
+    """A run that is being written; with ``path`` None, only ``facts`` are kept.
 
     Every failure to write is a StateError that names the folder.
     """
@@ -104,57 +139,57 @@ class RunFolder:
     def __init__(self, path: Path | None, started: datetime.datetime) -> None:
         self.path, self.started = path, started
         self.facts: dict[str, Any] = {}
-        self.before = 0.0  # seconds of earlier processes that worked on the run
-        self._begun = time.monotonic()  # the clock on the wall may be set back
+        self.seconds_before = 0.0  # of earlier processes that worked on the run
+        self._start = time.monotonic()  # the wall clock may be set back
         self._unlock: Callable[[], object] | None = None
-        self._new: Held | None = None  # until `update` makes it a run
+        self._hidden: Held | None = None  # until `update` makes it a run
 
     @classmethod
     def create(cls, runs_dir: Path | None, data: str, model: str, name: str = "") -> RunFolder:
         """A new folder ``YYYYMMDD-HHMMSS-<data>-<model>-<4 hex>``; ``name`` replaces the middle.
 
-        It is hidden until there is a ``run.json``, and removed if that does not come. What others
-        left half done in ``runs_dir`` when they were killed is removed, too.
+        It is hidden until there is a ``run.json``, and removed if there never is one. What killed
+        processes left half done in ``runs_dir`` is removed, too.
         """
         started = now()
         if runs_dir is None:
             return cls(None, started)
-        middle = plain(name) or "-".join(filter(None, (plain(data), plain(model)))) or "run"
+        middle = slug(name) or "-".join(filter(None, (slug(data), slug(model)))) or "run"
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
-            remove_remains(runs_dir)
-            new = new_folder(runs_dir, f"{started:%Y%m%d-%H%M%S}-{middle}")
+            remove_abandoned_folders(runs_dir)
+            hidden = new_hidden_folder(runs_dir, f"{started:%Y%m%d-%H%M%S}-{middle}")
         except OSError as error:
             raise unwritable(runs_dir, error) from None
-        folder = cls(new.path, started)
-        folder._new = new
+        folder = cls(hidden.path, started)
+        folder._hidden = hidden
         folder._acquire()
-        for file in ("metrics.jsonl", "events.jsonl", "log.txt"):
+        for file in (*APPENDED_FILES, "log.txt"):
             folder._append(file, "")
         return folder
 
     @classmethod
     def open(cls, path: Path, facts: Mapping[str, Any]) -> RunFolder:
-        """A run that goes on, with the ``facts`` of its ``run.json``.
+        """A run to resume, with the ``facts`` of its ``run.json``.
 
-        Raises StateError if another process writes it.
+        Raises StateError if another process is writing it.
         """
         folder = cls(path, now())
         folder._acquire()
         remove_leftovers(path)
         folder.facts = dict(facts)
-        folder.before = float(facts.get("seconds", 0.0))
+        folder.seconds_before = float(facts.get("seconds", 0.0))
         return folder
 
     def close(self) -> None:
-        """Lets other processes write the run."""
+        """Releases the lock, so that other processes may write the run."""
         if self._unlock is not None:
             self._unlock()
 
     def _acquire(self) -> None:
         assert self.path is not None
         try:
-            lock = _appending(self.path / "log.txt", 0)
+            lock = _open_to_append(self.path / "log.txt", 0)
         except OSError as error:
             raise unwritable(self.path, error) from None
         for _ in range(LOCK_TRIES):
@@ -162,7 +197,7 @@ class RunFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError:
-                time.sleep(0.02)  # somebody may only be looking whether it is locked
+                time.sleep(0.02)  # another process may only be testing the lock
         else:
             os.close(lock)
             raise StateError(
@@ -172,9 +207,11 @@ class RunFolder:
             )
         self._unlock = weakref.finalize(self, os.close, lock)
 
-    def cut_metrics(self, numbers: Sequence[Mapping[str, float]]) -> list[int]:
-        """Leaves the first epochs in ``metrics.jsonl``, of which ``numbers`` are: what comes after
-        is repeated. A line that is missing or says something else is written anew; which, is told.
+    def cut_metrics(self, epochs: Sequence[Mapping[str, float]]) -> list[int]:
+        """Keeps the first ``len(epochs)`` epochs of ``metrics.jsonl``; later ones will come again.
+
+        A line that is missing, or differs from the metrics in ``epochs``, is rewritten from these;
+        gives the numbers of such epochs, from 1.
         """
         if self.path is None:
             return []
@@ -183,106 +220,74 @@ class RunFolder:
             with contextlib.suppress(StateError):
                 values = parsed(line, "metrics.jsonl", str(self.path))
                 epoch = values.get("epoch") if isinstance(values, dict) else None
-                if line.endswith("\n") and type(epoch) is int and 0 < epoch <= len(numbers):
-                    known = _finite(numbers[epoch - 1])
-                    if {name: values.get(name) for name in known} == known:
+                if line.endswith("\n") and type(epoch) is int and 0 < epoch <= len(epochs):
+                    expected = _finite(epochs[epoch - 1])
+                    if {name: values.get(name) for name in expected} == expected:
                         lines[epoch] = line
-        lost = [epoch for epoch in range(1, len(numbers) + 1) if epoch not in lines]
-        for epoch in lost:
-            lines[epoch] = json_text({"epoch": epoch, **numbers[epoch - 1]}) + "\n"
+        rewritten = [epoch for epoch in range(1, len(epochs) + 1) if epoch not in lines]
+        for epoch in rewritten:
+            lines[epoch] = json_text({"epoch": epoch, **epochs[epoch - 1]}) + "\n"
         self.write("metrics.jsonl", "".join(lines[epoch] for epoch in sorted(lines)))
-        return lost
+        return rewritten
 
     @property
     def name(self) -> str:
         return self.path.name.removeprefix(".") if self.path else ""
 
     def update(self, **facts: Any) -> None:
-        """Adds facts to ``run.json``, and the hashes of the files as they are now; replaces it."""
-        self.facts.update(facts, format=RUN.format, version=RUN.version)
+        """Replaces ``run.json`` by one with these facts added, and the hashes of all files now."""
+        self.facts.update(facts, format=RUN_KIND.format, version=RUN_KIND.version)
         if self.path is not None:
-            present = [f for f in VOUCHED if (self.path / f).is_file()]
+            present = [f for f in HASHED_FILES if (self.path / f).is_file()]
             try:
                 self.facts["files"] = {f: sha256_of(self.path / f) for f in present}
             except OSError as error:
                 raise unwritable(self.path, error) from None
         self.write("run.json", sealed(json_text(self.facts, indent=2) + "\n"))
-        if self._new is not None:
-            self.path = publish(self._new)
-            self._new = None
+        if self._hidden is not None:
+            self.path = publish(self._hidden)
+            self._hidden = None
 
     def write(self, file: str, text: str) -> None:
-        """Replaces one file in one step."""
+        """Replaces a file in one step."""
         if self.path:
             write_whole(self.path / file, text.encode("utf-8"))
 
     def metrics(self, values: Mapping[str, Any]) -> None:
-        """One line of ``metrics.jsonl``."""
+        """Appends a line to ``metrics.jsonl``."""
         self._append("metrics.jsonl", json_text(values) + "\n")
 
     def event(self, kind: str, **facts: Any) -> None:
-        """One line of ``events.jsonl`` with the time."""
+        """Appends a line to ``events.jsonl``, with the time."""
         line = {"time": now().isoformat(timespec="milliseconds"), "event": kind, **facts}
         self._append("events.jsonl", json_text(line) + "\n")
 
     def log(self, text: str) -> None:
-        """Lines of ``log.txt``."""
+        """Appends lines to ``log.txt``."""
         self._append("log.txt", visible(text) + "\n")
 
     def seconds(self) -> float:
-        """Since the run began, without the time between one process and the next."""
-        return round(self.before + time.monotonic() - self._begun, 3)
+        """The time spent on the run, without that between one process and the next."""
+        return round(self.seconds_before + time.monotonic() - self._start, 3)
 
     def _append(self, file: str, text: str) -> None:
         if self.path is None:
             return
         try:
-            place = self.path / file
-            with open(place, "a", encoding="utf-8", newline="\n", opener=_appending) as out:
+            path = self.path / file
+            with open(path, "a", encoding="utf-8", newline="\n", opener=_open_to_append) as out:
                 out.write(text)
         except OSError as error:
             raise unwritable(self.path, error) from None
 
 
-def _appending(path: str | os.PathLike[str], flags: int) -> int:
-    """Opens a file to append to it; a pipe in its place is an error, and not waited for."""
+def _open_to_append(path: str | os.PathLike[str], flags: int) -> int:
+    """Opens a file to append to it; a pipe in its stead is an error, and not waited for."""
     appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
     return os.open(path, flags | appending, 0o666)
 
 
-def plain(text: str) -> str:
-    """``text`` as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:NAME_LETTERS].strip("-.")
-
-
-def new_folder(base: Path, stem: str) -> Held:
-    """A folder ``<stem>-<4 hex>`` that nobody else has; hidden until `publish`."""
-    while True:
-        new = Held(base, lambda: f".{stem}-{secrets.token_hex(2)}", mode=0o777)
-        if not new.path.with_name(new.path.name[1:]).exists():
-            return new
-        new.close()
-
-
-def publish(new: Held) -> Path:
-    """Shows a folder that is complete, for good. StateError if that is not possible."""
-    path = new.path.with_name(new.path.name[1:])
-    try:
-        new.keep_as(path)
-    except OSError as error:
-        raise unwritable(new.path.parent, error) from None
-    return path
-
-
-def remove_remains(runs_dir: Path) -> None:
-    """Removes what killed processes left in ``runs_dir``: folders that never became runs, and files
-    that were being written. Runs stay, and whatever belongs to a living process."""
-    remove_abandoned(runs_dir, _HIDDEN)
-    for run in runs_dir.glob("*/run.json"):
-        remove_leftovers(run.parent)
-
-
-def is_written(path: Path) -> bool:
+def is_being_written(path: Path) -> bool:
     """Whether a process is writing the run in this folder."""
     try:
         file = os.open(path / "log.txt", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -297,12 +302,3 @@ def is_written(path: Path) -> bool:
     finally:
         os.close(file)
     return False
-
-
-def unwritable(path: Path, error: OSError) -> StateError:
-    """The error that says so."""
-    return StateError(
-        f"the run folder cannot be written: {error.strerror or error}",
-        where=str(path),
-        help="choose another place with runs_dir (--runs-dir on the command line), or make room",
-    )

@@ -1,4 +1,4 @@
-"""Who hears of a training: its run folder, the terminal, whoever wants to."""
+"""Listeners to a training: its run folder, the terminal, or one of your own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..data import Finding, Setting
+from ..phrasing import plain_number
 from ..showing import visible
 from ..train import Callback, Progress
 from ..train.callbacks.progress import write_talk
@@ -16,56 +17,56 @@ from .fixes import as_argument
 from .folder import RunFolder
 from .predictor import Predictor
 from .recognition import task_of_run, words_of
-from .settings.arguments import COMMON
+from .settings.arguments import COMMON_ARGUMENTS
 
 __all__ = ["Listener", "Recorder", "Talk", "closing", "finding_text", "group_lines",
-           "headline", "number", "result_lines", "result_rows"]  # fmt: skip
+           "headline", "result_lines", "result_rows"]  # fmt: skip
 
 Logs = Mapping[str, float]
 
 
 class Listener:
-    """Hears of every stage of ``fit``; does nothing by itself."""
+    """Hears of every stage of ``fit``. Override the methods you need; here they do nothing."""
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
-        """What was noticed in the data, before training."""
+        """What was found in the data, before training."""
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """The run as ``run.json`` describes it, when training begins."""
+        """Training begins; ``facts`` are those of ``run.json``."""
 
     def callbacks(self, epochs: int) -> list[Callback]:
-        """Callbacks of its own for the trainer."""
+        """Callbacks to add to the trainer."""
         return []
 
     def note(self, text: str) -> None:
-        """Something happened in training: it converged, or went back to an earlier state."""
+        """Something happened in training: it converged, or rolled back to an earlier state."""
 
     def interrupted(self, facts: Mapping[str, Any], run: Path | None) -> None:
-        """Ctrl-C: what there was is saved in ``run``."""
+        """Ctrl-C: the state so far is saved in ``run``."""
 
     def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
-        """The fitted predictor and the final ``run.json``."""
+        """Training is done: the fitted predictor, and the final ``run.json``."""
 
     def member(self, index: int, count: int, name: str) -> None:
-        """Of several trainings, the one called ``name`` comes next; ``index`` counts from 0."""
+        """In a group, the training called ``name`` comes next; ``index`` counts from 0."""
 
     def repeated(self, facts: Mapping[str, Any], group: Path | None) -> None:
-        """All of several trainings are done; ``facts`` are those of ``group.json``."""
+        """All trainings of a group are done; ``facts`` are those of ``group.json``."""
 
 
 class Talk(Listener):
-    """Says all of it in plain lines on stderr, with live progress on a terminal. Training goes on
-    where it cannot be written.
+    """Reports everything in plain lines on stderr, with live progress on a terminal. Training goes
+    on if the stream cannot be written.
 
-    ``arguments`` are those of the function that was called, each with the key of its setting: fixes
-    of findings are shown as such.
+    ``arguments`` are those of the function that was called, each with the key of its setting; the
+    fixes of findings are spelled as such.
     """
 
     def __init__(
         self,
         stream: TextIO | None = None,
         progress: str = "auto",
-        arguments: Mapping[str, tuple[str, ...]] = COMMON,
+        arguments: Mapping[str, tuple[str, ...]] = COMMON_ARGUMENTS,
     ) -> None:
         self.stream: TextIO | None = sys.stderr if stream is None else stream
         self.progress = progress
@@ -76,10 +77,10 @@ class Talk(Listener):
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
-            self.say(finding_text(finding, self.spelled))
+            self.say(finding_text(finding, self.spell))
 
-    def spelled(self, setting: Setting) -> str:
-        """A setting as whoever reads this would set it."""
+    def spell(self, setting: Setting) -> str:
+        """A setting as the reader would set it."""
         return as_argument(setting, self.arguments)
 
     def begin(self, facts: Mapping[str, Any]) -> None:
@@ -134,22 +135,22 @@ def closing(facts: Mapping[str, Any]) -> str:
     best = facts["best"]
     return (
         f"{facts['status']} after {facts['seconds']:.1f} s, best epoch {best['epoch']} of "
-        f"{facts['epochs']} (val_loss {number(best['val_loss'])})"
+        f"{facts['epochs']} (val_loss {plain_number(best['val_loss'])})"
     )
 
 
 def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Metric, value on the test rows, value of a constant guess; first a row of headings."""
+    """Metric, value on the test part, value of the baseline; the first row holds the headings."""
     words, count = words_of(facts), facts["split"]["test"]
     unit = words.unit if count == 1 else words.units
     rows = [(f"{count} test {unit}", "this model", task_of_run(facts).guess)]
     for name, value in facts["metrics"].items():
-        rows.append((name, number(value), number(facts["baseline"].get(name))))
+        rows.append((name, plain_number(value), plain_number(facts["baseline"].get(name))))
     return rows
 
 
 def result_lines(facts: Mapping[str, Any]) -> list[str]:
-    """How training ended, and the results as aligned text."""
+    """How training ended, and the results as an aligned table."""
     rows = result_rows(facts)
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     aligned = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
@@ -157,10 +158,10 @@ def result_lines(facts: Mapping[str, Any]) -> list[str]:
 
 
 def group_lines(facts: Mapping[str, Any]) -> list[str]:
-    """Mean and standard deviation of each metric over the runs of a group, aligned."""
+    """Mean, standard deviation and range of each metric over a group, as an aligned table."""
     rows = [("metric", "mean", "std", "lowest", "highest")]
     for name, s in facts["summary"].items():
-        rows.append((name, *(number(s[k]) for k in ("mean", "std", "min", "max"))))
+        rows.append((name, *(plain_number(s[k]) for k in ("mean", "std", "min", "max"))))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return [
         f"{row[0]:<{widths[0]}}  "
@@ -169,39 +170,34 @@ def group_lines(facts: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def number(value: float | None) -> str:
-    """Four digits, or a dash for a number that does not exist."""
-    return "-" if value is None or value != value else f"{value:.4g}"
-
-
 class Recorder(Callback):
-    """Writes every epoch to the run folder, and what the trainer has to tell."""
+    """Writes every epoch and every message of the trainer to the run folder."""
 
     def __init__(self, folder: RunFolder, listener: Listener) -> None:
         self.folder, self.listener = folder, listener
-        self._epochs = self._told = 0
+        self._epochs = self._reported = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
-        self._tell()
+        self._report_messages()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self._tell()
-        if epoch < self._epochs:  # training went back to an earlier state
+        self._report_messages()
+        if epoch < self._epochs:  # training rolled back to an earlier state
             self.folder.cut_metrics(self.trainer.history.rows()[:epoch])
         self._epochs = epoch + 1
-        numbers = {"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs}
+        metrics = {"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs}
         rates = rates_of(self.trainer.optimizer)
-        self.folder.metrics({**numbers, "lr": rates[0]} if rates else numbers)
+        self.folder.metrics({**metrics, "lr": rates[0]} if rates else metrics)
 
     def on_train_end(self, logs: Logs) -> None:
-        self._tell()
+        self._report_messages()
 
-    def _tell(self) -> None:
-        for text in self.trainer.messages[self._told :]:
+    def _report_messages(self) -> None:
+        for text in self.trainer.messages[self._reported :]:
             self.folder.event("note", message=text)
             self.folder.log(text)
             self.listener.note(text)
-        self._told = len(self.trainer.messages)
+        self._reported = len(self.trainer.messages)
 
     def state(self) -> dict[str, int]:
         return {"epochs": self._epochs}

@@ -1,6 +1,6 @@
-"""Looking at runs from outside: what there is, in which state, and how two of them differ.
+"""Runs from outside: which there are, in which state, and how two of them differ.
 
-Nothing here raises for a folder that is damaged: it is listed with its trouble.
+Nothing here raises for a folder that is damaged: it is listed, and what is wrong with it is said.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ChainruleError, StateError
+from ..phrasing import plain_number
 from ..records import changed_files, check_shape, file_text, parsed
-from .folder import GROUP, VOUCHED, is_written
-from .listeners import group_lines, headline, number, result_lines
-from .loading import NUMBERS, group_facts, read_facts, read_settings
+from .folder import HASHED_FILES, WEIGHTS_FILE, is_being_written, is_group, run_folders
+from .listeners import group_lines, headline, result_lines
+from .loading import METRICS_SHAPE, read_facts, read_group_facts, read_settings
 from .recognition import kind_of_run
 from .settings.display import differences
 
-__all__ = ["HEADS", "RunLine", "comparison", "details", "details_text", "overview", "removable",
-           "remove_run", "run_folders"]  # fmt: skip
+__all__ = ["HEADINGS", "RunLine", "check_removable", "compare_runs", "details", "details_text",
+           "remove_run", "summarize_runs"]  # fmt: skip
 
 BARS = "▁▂▃▄▅▆▇█"
-HEADS = ("run", "status", "data", "best", "metric", "seconds")
+HEADINGS = ("run", "status", "data", "best", "metric", "seconds")
 
 
 @dataclass(frozen=True)
 class RunLine:
-    """One line of the list. ``trouble`` says in words what is wrong, if anything.
+    """One line of the list. ``trouble`` says what is wrong with the run, if anything.
 
-    ``status`` is that of ``run.json``, but ``killed`` if that says running and no process writes
-    the run, and ``broken`` if the folder cannot be read. A group of runs has ``runs``, their
-    number, and the means of their ``metrics``.
+    ``status`` is that of ``run.json``; but ``killed`` if that says running and no process is
+    writing the run, and ``broken`` if the folder cannot be read. A group of runs has ``runs``,
+    their number, and the means of their ``metrics``.
     """
 
     path: Path
@@ -52,42 +53,29 @@ class RunLine:
         return {"name": self.path.name, **vars(self), "path": str(self.path)}
 
     def cells(self) -> tuple[str, ...]:
-        """The line as texts, in the order of `HEADS`."""
-        metric = next((f"{n} {_shown(v)}" for n, v in self.metrics.items()), "-")
-        best = _best(self.best) if self.runs is None else f"{self.runs} runs"
+        """The cells of the line, in the order of `HEADINGS`."""
+        metric = next((f"{n} {plain_number(v)}" for n, v in self.metrics.items()), "-")
+        best = _best_text(self.best) if self.runs is None else f"{self.runs} runs"
         seconds = "-" if self.seconds is None else f"{self.seconds:.1f}"
         return (self.path.name, self.status, self.data or "-", best, metric, seconds)
 
 
-def run_folders(place: Path) -> list[Path]:
-    """Folders in ``place`` that are runs, were runs, or hold a group of runs."""
-    if not place.is_dir():
-        return []
-    names = ("run.json", "run.toml", "metrics.jsonl", "log.txt", "model.safetensors", GROUP)
-    return [
-        p
-        for p in place.iterdir()
-        if p.is_dir() and not p.name.startswith(".") and any((p / n).exists() for n in names)
-    ]
-
-
-def overview(place: Path) -> list[RunLine]:
-    """All runs in ``place``, oldest first."""
-    lines = [_group_line(p) if (p / GROUP).is_file() else line_of(p) for p in run_folders(place)]
+def summarize_runs(folder: Path) -> list[RunLine]:
+    """All runs and groups in ``folder``, oldest first."""
+    lines = [_group_line(run) if is_group(run) else _run_line(run) for run in run_folders(folder)]
     return sorted(lines, key=lambda line: (line.started or line.path.name, line.path.name))
 
 
-def line_of(run: Path) -> RunLine:
-    """One run."""
+def _run_line(run: Path) -> RunLine:
     try:
         facts = read_facts(run)
-        status = status_of(run, facts)
-        data = str(facts["data"].get("name", ""))
-        lost = [f for f in VOUCHED if f in facts.get("files", {}) and not (run / f).is_file()]
+        status = current_status(run, facts)
+        hashes = facts.get("files", {})
+        missing = [f for f in HASHED_FILES if f in hashes and not (run / f).is_file()]
         trouble = str(facts.get("error", "")).split("\n")[0]
-        if lost:
-            status, trouble = "broken", f"{' and '.join(lost)} missing"
-        elif status in ("done", "interrupted") and (changed := _changed(run, facts)):
+        if missing:
+            status, trouble = "broken", f"{' and '.join(missing)} missing"
+        elif status in ("done", "interrupted") and (changed := _changed_files(run, hashes)):
             trouble = f"{' and '.join(changed)} changed after the run was written"
         elif status == "killed":
             trouble = f"it ended without saving; chainrule resume {run.name}"
@@ -95,7 +83,7 @@ def line_of(run: Path) -> RunLine:
             run,
             status,
             facts["started"],
-            data,
+            str(facts["data"].get("name", "")),
             facts.get("epochs"),
             facts.get("best", {}),
             facts.get("metrics", {}),
@@ -106,68 +94,65 @@ def line_of(run: Path) -> RunLine:
         return RunLine(run, "broken", trouble=error.what)
 
 
-def _changed(run: Path, facts: Mapping[str, Any]) -> list[str]:
-    """The files of an ended run that are not those that it wrote; to list runs, weights are not
-    read, and what may be changed in ``run.toml`` is the business of those who use the run."""
-    names = [file for file in VOUCHED if file not in ("run.toml", "model.safetensors")]
-    return changed_files(run, facts.get("files", {}), names)
+def _changed_files(run: Path, hashes: Mapping[str, Any]) -> list[str]:
+    """The files of an ended run that differ from what it wrote. The weights are not read for a
+    list, and changes of ``run.toml`` are reported when the run is used."""
+    names = [file for file in HASHED_FILES if file not in ("run.toml", WEIGHTS_FILE)]
+    return changed_files(run, hashes, names)
 
 
-def status_of(run: Path, facts: Mapping[str, Any]) -> str:
-    """The status, as it is and not as the process that died last wrote it."""
-    if is_written(run):
+def current_status(run: Path, facts: Mapping[str, Any]) -> str:
+    """The status as it is now, not as a process that was killed left it."""
+    if is_being_written(run):
         return "running"
     return "killed" if facts["status"] == "running" else str(facts["status"])
 
 
-def _group_line(place: Path) -> RunLine:
+def _group_line(group: Path) -> RunLine:
     try:
-        facts = group_facts(place)
+        facts = read_group_facts(group)
     except StateError as error:
-        return RunLine(place, "broken", trouble=error.what)
+        return RunLine(group, "broken", trouble=error.what)
     means = {name: s["mean"] for name, s in facts["summary"].items()}
     status, started = facts["status"], facts["started"]
-    if status == "running" and not any(is_written(run) for run in run_folders(place)):
+    if status == "running" and not any(is_being_written(run) for run in run_folders(group)):
         status = "killed"
     runs = len(facts["members"])
-    return RunLine(place, status, started, facts["name"], metrics=means, runs=runs)
+    return RunLine(group, status, started, facts["name"], metrics=means, runs=runs)
 
 
-def _best(best: Mapping[str, Any]) -> str:
+def _best_text(best: Mapping[str, Any]) -> str:
     if not best.get("epoch"):
         return "-"
-    return f"val_loss {_shown(best.get('val_loss'))} in epoch {best['epoch']}"
+    return f"val_loss {plain_number(best.get('val_loss'))} in epoch {best['epoch']}"
 
 
-def _shown(value: object) -> str:
-    return number(value) if isinstance(value, int | float) else "-"
-
-
-# ------------------------------------------------------------------------------ one and two
+# ---------------------------------------------------------------------------- one run, two runs
 
 
 def details(run: Path) -> dict[str, Any]:
-    """``run.json`` with the true status, and the validation losses. StateError if unreadable."""
-    if (run / GROUP).is_file():
-        return group_facts(run)
+    """``run.json`` with the current status and the ``curve`` of validation losses; of a group,
+    ``group.json``. StateError if it cannot be read."""
+    if is_group(run):
+        return read_group_facts(run)
     facts = read_facts(run)
-    return {**facts, "status": status_of(run, facts), "curve": _curve(run)}
+    return {**facts, "status": current_status(run, facts), "curve": _curve(run)}
 
 
 def _curve(run: Path) -> list[float]:
     """The validation loss of each epoch, as far as the lines can be read."""
-    found = []
+    losses = []
     with suppress(OSError, StateError):
         for line in file_text(run / "metrics.jsonl").splitlines():
-            value = parsed(line, "metrics.jsonl", str(run))
-            check_shape(value, NUMBERS, str(run))
-            value = value.get("val_loss", value.get("loss"))
-            found.append(float("nan") if value is None else float(value))
-    return found
+            metrics = parsed(line, "metrics.jsonl", str(run))
+            check_shape(metrics, METRICS_SHAPE, str(run))
+            loss = metrics.get("val_loss", metrics.get("loss"))
+            losses.append(float("nan") if loss is None else float(loss))
+    return losses
 
 
 def details_text(facts: Mapping[str, Any], run: Path) -> str:
-    """`details` for a reader."""
+    """`details` as lines to read."""
     if "members" in facts:
         return "\n".join([f"{facts['name']}: {facts['status']}", *group_lines(facts)])
     lines = [str(run), headline(facts)]
@@ -176,10 +161,10 @@ def details_text(facts: Mapping[str, Any], run: Path) -> str:
     if facts["status"] == "done":
         lines += result_lines(facts)
     else:
-        said = [facts["error"]] if facts.get("error") else []
-        best = [f"best: {_best(facts['best'])}"] if isinstance(facts.get("best"), dict) else []
-        lines.append(": ".join([facts["status"], *said]))
-        lines += best
+        error = [facts["error"]] if facts.get("error") else []
+        lines.append(": ".join([facts["status"], *error]))
+        if isinstance(facts.get("best"), dict):
+            lines.append(f"best: {_best_text(facts['best'])}")
     return "\n".join(lines)
 
 
@@ -194,15 +179,15 @@ def sparkline(values: list[float], width: int = 60) -> str:
     return "".join(BARS[round((v - low) * scale)] if v - v == 0 else "?" for v in values[::step])
 
 
-def comparison(a: Path, b: Path) -> dict[str, Any]:
-    """Metrics of both runs, and the settings that differ, as pairs."""
+def compare_runs(a: Path, b: Path) -> dict[str, Any]:
+    """Metrics of both runs, and the settings that differ, as pairs (a, b)."""
     facts = [read_facts(run) for run in (a, b)]
     names = list(dict.fromkeys(n for f in facts for n in f.get("metrics", {})))
     metrics = {n: [f.get("metrics", {}).get(n) for f in facts] for n in names}
-    mine, theirs = (
+    settings_a, settings_b = (
         read_settings(kind_of_run(f), run) for f, run in zip(facts, (a, b), strict=True)
     )
-    differing = differences(mine, theirs)
+    differing = differences(settings_a, settings_b)
     return {"runs": [str(a), str(b)], "metrics": metrics,
             "settings": {".".join(k): list(pair) for k, pair in differing.items()}}  # fmt: skip
 
@@ -210,20 +195,20 @@ def comparison(a: Path, b: Path) -> dict[str, Any]:
 # -------------------------------------------------------------------------------- removing
 
 
-def removable(run: Path) -> None:
-    """StateError for what is no run folder, and for one that is being written."""
+def check_removable(run: Path) -> None:
+    """StateError for what is not a run folder, and for a run that is being written."""
     if run not in run_folders(run.parent):
         raise StateError(f"{run} is not a run folder", help="nothing was removed")
-    for place in (run, *run_folders(run)):
-        if is_written(place):
+    for folder in (run, *run_folders(run)):
+        if is_being_written(folder):
             raise StateError(
-                "the run is running", where=str(place), help="end it first: Ctrl-C saves it"
+                "the run is running", where=str(folder), help="end it first: Ctrl-C saves it"
             )
 
 
 def remove_run(run: Path) -> None:
-    """Removes a run folder with all that is in it."""
-    removable(run)
+    """Removes a run folder and everything in it."""
+    check_removable(run)
     try:
         shutil.rmtree(run)
     except OSError as error:

@@ -1,10 +1,10 @@
-"""What a kind of data brings: all that runs, reports and commands need to know of it.
+"""What a kind of data brings: all that runs, reports and commands need to know about it.
 
     settings, source ── Modality.open ──► Opened ── prepare ──► Prepared ── training ──► Predictor
 
-`Opened` is found and can be read; `Prepared` is divided, fitted on the training part alone, and
-leaves nothing to decide. A run in its folder needs the rest of `Modality`: to read its
-preprocessor, build its network, and say in words what it is about.
+`Opened` data was found and can be read. `Prepared` data is split and encoded, with everything
+fitted on the training part alone, and leaves nothing to decide. Loading a run folder needs the
+rest of `Modality`: it reads the preprocessor, builds the network, and describes the run in words.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .checks.result import Check
 
 __all__ = ["PARTS", "Batch", "Draft", "Modality", "Opened", "Part", "PartName", "Prepared",
-           "Preprocessor", "Words", "inputs_of"]  # fmt: skip
+           "Preprocessor", "Words", "part_inputs"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
@@ -42,13 +42,13 @@ Part = tuple[Any, Any] | BatchSource
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 
 
-def inputs_of(part: Part) -> Any:
-    """What a network gets of a part, as `Trainer.scores` takes it."""
+def part_inputs(part: Part) -> Any:
+    """The inputs of a part, as `Trainer.scores` takes them."""
     return part[0] if isinstance(part, tuple) else part
 
 
 class Preprocessor(Protocol):
-    """What is fitted on the training data and stands between data and network."""
+    """What is fitted on the training data and turns data into inputs of the network."""
 
     def to_json(self) -> str:
         """The text of ``pipeline.json``."""
@@ -56,11 +56,11 @@ class Preprocessor(Protocol):
 
 @dataclass(frozen=True)
 class Words:
-    """How a run speaks of what it is about; ``run.json`` keeps it, so that nobody has to ask again.
+    """How a run speaks of its data and model; kept in ``run.json``.
 
-    ``unit`` and ``units`` are what is counted. ``source`` and ``network`` are short, for one line:
-    ``918 rows, 10 columns``, ``mlp 64-64``; ``model`` is the network in a sentence. ``new`` and
-    ``labelled`` stand for the user's own data in a command.
+    ``unit`` and ``units`` are what an example is called. ``source`` and ``network`` are short, for
+    a headline: ``918 rows, 10 columns``, ``mlp 64-64``; ``model`` is the network in a sentence.
+    ``new`` and ``labelled`` stand for the user's own data in a command.
     """
 
     unit: str
@@ -77,35 +77,35 @@ class Words:
 
 
 class Prepared(Protocol[S]):
-    """Data that a training can begin with: divided, fitted on the training part alone."""
+    """Data to train on: split and encoded, everything fitted on the training part alone."""
 
     @property
     def settings(self) -> S:
-        """Those of the run; they hold no ``auto`` any more."""
+        """The settings of the run, with no ``auto`` left."""
 
     @property
     def name(self) -> str:
-        """What the data is called in the names of run folders."""
+        """The name of the data in the names of run folders."""
 
     @property
     def model_name(self) -> str:
-        """What the model is called there."""
+        """The name of the model there."""
 
     @property
     def fingerprint(self) -> str:
-        """``sha256:...``: tells the data from any other."""
+        """``sha256:...`` of the data."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was noticed."""
+        """What was found in the data."""
 
     @property
     def preprocessor(self) -> Any:
-        """What was fitted; a `Preprocessor`."""
+        """The fitted `Preprocessor`."""
 
     @property
     def train(self) -> Part:
-        """The part that is trained on."""
+        """The part to train on."""
 
     @property
     def validation(self) -> Part:
@@ -113,21 +113,21 @@ class Prepared(Protocol[S]):
 
     @property
     def test(self) -> Part:
-        """The part that judges."""
+        """The part held out to test the result."""
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
-        """What the network is trained to give for each example of a part; see `Task.truth`."""
+        """The target of each example of a part, as the network learns it; see `Task.truth`."""
 
     @property
     def truth(self) -> npt.NDArray[Any]:
-        """What the predictions for the test part are judged by; see `Task.judge`."""
+        """The truth for the test part, as `Task.compute_metrics` takes it."""
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Examples of the parts ``train``, ``validation``, ``test``."""
+        """The number of examples in ``train``, ``validation`` and ``test``."""
 
     def with_settings(self, settings: S) -> Self:
-        """The same data, to be trained on with other settings of model or training."""
+        """The same data, for a training with other settings of model or training."""
 
     def data_facts(self) -> dict[str, Any]:
         """For the section ``data`` of ``run.json``: at least ``rows``, the number of examples."""
@@ -141,26 +141,26 @@ class Opened(Protocol[S]):
 
     @property
     def settings(self) -> S:
-        """They hold what the data says about itself: a name, the target, a path that holds from
-        any folder."""
+        """The settings, with what the data says about itself: a name, the target, and a path that
+        is valid in any working folder."""
 
     @property
     def fingerprint(self) -> str | None:
-        """That of `Prepared`, if it is known so early."""
+        """`Prepared.fingerprint`, if it is known this early."""
 
     def training_rows(self) -> int:
-        """About how many examples will be trained on."""
+        """The approximate number of examples in the training part."""
 
     def divide(self, settings: S) -> object:
-        """Raises what is wrong with the target, the classes or the split, and does nothing else."""
+        """Raises DataError or ConfigError for a target, classes or a split that cannot be used."""
 
     def prepare(self, settings: S, folder: Path | None) -> Prepared[S]:
-        """What ``settings`` make of it; what does not fit into memory lies in ``folder``."""
+        """The data as ``settings`` say; what does not fit into memory is kept in ``folder``."""
 
 
 @dataclass(frozen=True)
 class Draft(Generic[S]):
-    """A first ``run.toml``: ``comments`` stand beside the values, by path."""
+    """A first ``run.toml``; ``comments`` to write beside the values, by key."""
 
     settings: S
     comments: Mapping[tuple[str, ...], str]
@@ -170,19 +170,23 @@ class Draft(Generic[S]):
 class Modality(ABC, Generic[S, P]):
     """A kind of data.
 
-    ``name`` is its name in ``data.kind`` and on the command line; runs of the one that is
-    ``unmarked`` do not say it. ``arguments`` are those of its `fit` and options of ``train``, by
-    where they stand in ``run.toml``. ``sources`` say in a few lines what the data may be.
-    ``options`` are those that it adds to commands, by the name of
-    the command; those of ``predict`` and ``eval`` go to `Predictor.columns` and
-    `Predictor.evaluate`.
-    ``tasks`` can be learned from it. ``predictor`` is what a training ends with. ``facts`` is what
-    ``run.json`` must hold, as `records.check_shape` takes it. ``checks`` look at the data of a
-    `PreparedRun`, before those of the model.
+    Attributes:
+        name: its name in ``data.kind`` and on the command line.
+        is_default: whether it is the kind of runs that do not name one.
+        settings: its ``run.toml``.
+        arguments: the arguments of its `fit` and options of ``train``, each with its key in
+            ``run.toml``.
+        sources: what the data may be, in a few lines of help.
+        options: what it adds to commands, by command; those of ``predict`` and ``eval`` go to
+            `Predictor.columns` and `Predictor.evaluate`.
+        tasks: what can be learned from it, by name.
+        predictor: the class of what a training ends with.
+        facts: what ``run.json`` must hold, as `records.check_shape` takes it.
+        checks: checks of the data of a `PreparedRun`, which come before those of the model.
     """
 
     name: ClassVar[str]
-    unmarked: ClassVar[bool] = False
+    is_default: ClassVar[bool] = False
     settings: type[S]
     arguments: Mapping[str, Key]
     sources: ClassVar[tuple[str, ...]] = ()
@@ -194,43 +198,43 @@ class Modality(ABC, Generic[S, P]):
 
     @abstractmethod
     def recognises(self, source: object) -> float:
-        """How sure it is that ``source`` is of this kind, from 0 (it is not) to 1."""
+        """How likely ``source`` is of this kind, from 0 (it is not) to 1."""
 
     @abstractmethod
     def open(self, settings: S, source: object, folder: Path | None) -> Opened[S]:
         """The data of ``source``, or of ``settings.data.path`` if that is None.
 
-        Raises DataError or ConfigError for what cannot be learned from.
+        Raises DataError or ConfigError for data that cannot be learned from.
         """
 
     @abstractmethod
     def build(self, preprocessor: Any, settings: S) -> Module:
-        """The network that fits, with first weights from the default generator."""
+        """The network, with initial weights from the default generator."""
 
     @abstractmethod
     def read_preprocessor(self, text: str, where: str) -> Any:
-        """From what `Preprocessor.to_json` wrote. StateError, naming ``where``, otherwise."""
+        """The inverse of `Preprocessor.to_json`. StateError, naming ``where``, for other text."""
 
     @abstractmethod
     def goal(self, preprocessor: Any) -> Task:
-        """What is learned."""
+        """The task, with what it needs to know of the data."""
 
     @abstractmethod
     def describe(self, facts: Mapping[str, Any]) -> Words:
-        """In words, from what ``run.json`` holds; whatever is missing there, nothing is raised."""
+        """The words for a run, from its ``run.json``; raises nothing, whatever is missing there."""
 
     def loss(self, prepared: Any) -> Any:
-        """What is minimised, as a trainer takes it. ConfigError if that cannot be."""
+        """The loss, as `Trainer` takes it. ConfigError for one that does not fit the task."""
         return prepared.settings.train.objective
 
     def transform(self, prepared: Any) -> Callable[..., Batch] | None:
-        """What happens to a batch inside the compiled step, before the network gets it."""
+        """What is done to a batch inside the compiled step, before the network gets it."""
         return None
 
     def evaluation(self, prepared: Any, scores: Scores) -> dict[str, Any]:
-        """What ``evaluation.json`` holds besides the task's own; ``scores`` are of the test."""
+        """What to add to ``evaluation.json``; ``scores`` are those of the test part."""
         return {}
 
     def draft(self, settings: S, output: Path) -> Draft[S]:
         """A first ``run.toml`` at ``output``, with all that can be inferred from the data."""
-        return Draft(settings, settings.abouts())
+        return Draft(settings, settings.descriptions())

@@ -1,4 +1,4 @@
-"""Options that kinds of data add to commands. Nothing of weight is imported: help must be quick."""
+"""Options that kinds of data add to commands. Imports nothing heavy: ``--help`` must be quick."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ __all__ = ["Option", "Options"]
 class Option:
     """An option that a kind of data adds to commands, such as ``--target COLUMN``.
 
-    ``argument`` is what it sets; ``flag`` is there if it is not called so. ``read`` makes a value
-    of its text, or of all texts if it may be given ``several`` times; it raises ConfigError.
+    ``argument`` is the argument that it sets; ``flag`` is its spelling, if that differs. ``read``
+    turns its text into a value, or all texts if it may be given ``several`` times, and raises
+    ConfigError.
     """
 
     argument: str

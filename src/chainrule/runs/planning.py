@@ -8,29 +8,32 @@ from ..optim import schedule
 from .settings import defaults
 from .settings.training import TrainSettings
 
-__all__ = ["schedule_of", "sketch", "steps_of"]
+__all__ = ["draw_schedule", "make_schedule", "steps_per_epoch"]
 
 
-def steps_of(train: TrainSettings, rows: int) -> int:
-    """Optimizer steps of an epoch of ``rows`` training rows."""
-    chosen = train.optimizer.name
-    size = defaults.batch_size_for(rows, chosen) if train.batch_size == "auto" else train.batch_size
+def steps_per_epoch(settings: TrainSettings, rows: int) -> int:
+    """Optimizer steps in one epoch of ``rows`` training examples."""
+    size = settings.batch_size
+    if size == "auto":
+        size = defaults.batch_size_for(rows, settings.optimizer.name)
     batch = min(size, rows) if isinstance(size, int) and size else rows
-    return math.ceil(math.ceil(rows / batch) / train.accumulate)
+    return math.ceil(math.ceil(rows / batch) / settings.accumulate)
 
 
-def schedule_of(train: TrainSettings, rows: int) -> schedule.Schedule:
+def make_schedule(settings: TrainSettings, rows: int) -> schedule.Schedule:
     """The learning rate as a function of the step. Raises ConfigError for one that does not fit."""
-    steps = steps_of(train, rows)
-    settings = {k: v for k, v in train.schedule.settings.items() if v is not None}
-    rate = defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr
+    steps = steps_per_epoch(settings, rows)
+    options = {k: v for k, v in settings.schedule.settings.items() if v is not None}
+    lr = settings.lr
+    if lr == "auto":
+        lr = defaults.lr_for(settings.optimizer.name, rows)
     return schedule.make(
-        train.schedule.name, rate, steps * train.epochs, steps_per_epoch=steps, **settings
+        settings.schedule.name, lr, steps * settings.epochs, steps_per_epoch=steps, **options
     )
 
 
-def sketch(train: TrainSettings, rows: int, width: int = 60) -> str:
-    """The learning rate of a training on ``rows`` rows as a drawing in text."""
-    steps = steps_of(train, rows)
-    drawn = schedule.sketch(schedule_of(train, rows), steps * train.epochs, width)
-    return f"{train.schedule.name}: {train.epochs} epochs of {steps} steps\n{drawn}"
+def draw_schedule(settings: TrainSettings, rows: int, width: int = 60) -> str:
+    """The learning rate of a training on ``rows`` examples, drawn as text."""
+    steps = steps_per_epoch(settings, rows)
+    drawing = schedule.sketch(make_schedule(settings, rows), steps * settings.epochs, width)
+    return f"{settings.schedule.name}: {settings.epochs} epochs of {steps} steps\n{drawing}"

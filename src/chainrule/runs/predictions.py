@@ -22,7 +22,7 @@ from ..errors import ConfigError, StateError
 from ..scratch import hold, remove_abandoned
 from ..showing import escaped_json, spreadsheet_text, whole_text
 
-__all__ = ["FORMATS", "format_of", "marked", "write_file", "write_text"]
+__all__ = ["FORMATS", "escaped_columns", "file_format", "write_file", "write_text"]
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
            ".parquet": "parquet"}  # fmt: skip
@@ -31,7 +31,7 @@ BLOCK_ROWS = 16384
 Column = tuple[str, npt.NDArray[Any]]
 
 
-def format_of(path: Path) -> tuple[str, bool]:
+def file_format(path: Path) -> tuple[str, bool]:
     """The format that a file name asks for, and whether it is gzipped."""
     gzipped = path.name.endswith(".gz")
     ending = Path(path.name.removesuffix(".gz")).suffix.lower()
@@ -44,9 +44,9 @@ def format_of(path: Path) -> tuple[str, bool]:
 
 
 def write_text(columns: Sequence[Column], format: str, out: IO[str]) -> None:
-    """Rows as csv, tsv or jsonl. Floats are written with the digits that read back to them.
+    """Writes rows as csv, tsv or jsonl. Floats have the digits that read back to the same bits.
 
-    In csv and tsv, a heading or text that a spreadsheet would run begins with ``'``.
+    In csv and tsv, ``'`` is put in front of a heading or text that a spreadsheet would run.
     """
     names = [name for name, _ in columns]
     if format == "jsonl":
@@ -72,30 +72,35 @@ def _cell(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def marked(columns: Sequence[Column]) -> list[str]:
-    """The columns of which csv or tsv would change a heading or a text, see `write_text`."""
-    texts = ((name, (name, *(values.tolist() if values.dtype == object else ())))
-             for name, values in columns)  # fmt: skip
-    return [name for name, found in texts
-            if any(isinstance(v, str) and spreadsheet_text(v) != v for v in found)]  # fmt: skip
+def escaped_columns(columns: Sequence[Column]) -> list[str]:
+    """The columns whose heading or texts csv and tsv would escape, see `write_text`."""
+    return [name for name, values in columns if any(map(_is_escaped, _texts(name, values)))]
+
+
+def _texts(name: str, values: npt.NDArray[Any]) -> list[object]:
+    return [name, *(values.tolist() if values.dtype == object else ())]
+
+
+def _is_escaped(value: object) -> bool:
+    return isinstance(value, str) and spreadsheet_text(value) != value
 
 
 def write_file(columns: Sequence[Column], path: Path) -> None:
-    """Writes beside ``path``, then renames. StateError when that is not possible.
+    """Writes a temporary file beside ``path``, then renames it. StateError if it cannot be written.
 
     What a killed process left of the same file is removed.
     """
-    format, gzipped = format_of(path)
+    format, gzipped = file_format(path)
     remove_abandoned(path.parent, re.compile(rf"\.[0-9a-f]{{8}}-{re.escape(path.name)}"))
-    # The ending stays: DuckDB and people go by it.
+    # With the same ending: DuckDB and people go by it.
     temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     try:
-        with temporary.open("xb") as held:
-            hold(held.fileno())
+        with temporary.open("xb") as file:
+            hold(file.fileno())
             if format == "parquet":
                 _write_parquet(columns, temporary)
             else:
-                with _opened(temporary, gzipped) as out:
+                with _open_text(temporary, gzipped) as out:
                     write_text(columns, format, out)
             os.replace(temporary, path)
     except OSError as error:
@@ -103,23 +108,23 @@ def write_file(columns: Sequence[Column], path: Path) -> None:
     except duckdb.Error as error:
         raise _unwritable(path, str(error).split("\n")[0]) from None
     finally:
-        with contextlib.suppress(OSError):  # the place itself may be what is wrong
+        with contextlib.suppress(OSError):  # the folder itself may be what is wrong
             temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _opened(path: Path, gzipped: bool) -> Iterator[IO[str]]:
-    """A new text file; gzipped without a name and a time, so that equal rows make equal files."""
+def _open_text(path: Path, gzipped: bool) -> Iterator[IO[str]]:
+    """A text file to write; gzipped without name and time, so that equal rows give equal files."""
     with contextlib.ExitStack() as stack:
         raw: IO[bytes] = stack.enter_context(path.open("wb"))
         if gzipped:
-            packed = gzip.GzipFile("", "wb", mtime=0, fileobj=raw)
-            raw = cast("IO[bytes]", stack.enter_context(packed))
+            compressed = gzip.GzipFile("", "wb", mtime=0, fileobj=raw)
+            raw = cast("IO[bytes]", stack.enter_context(compressed))
         yield stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
 
 
 def _write_parquet(columns: Sequence[Column], path: Path) -> None:
-    arrays = {f"c{i}": _plain(values) for i, (_, values) in enumerate(columns)}
+    arrays = {f"c{i}": _encodable(values) for i, (_, values) in enumerate(columns)}
     quoted = [
         f'c{i} AS "{whole_text(name).replace(chr(34), chr(34) * 2)}"'
         for i, (name, _) in enumerate(columns)
@@ -127,16 +132,16 @@ def _write_parquet(columns: Sequence[Column], path: Path) -> None:
     connection = duckdb.connect(":memory:")
     try:
         connection.register("source", arrays)
-        place = str(path.absolute()).replace("'", "''")
+        target = str(path.absolute()).replace("'", "''")
         connection.execute(
-            f"COPY (SELECT {', '.join(quoted)} FROM source) TO '{place}' "
-            "(FORMAT parquet, USE_TMP_FILE false)"  # the file that is held, and no other
+            f"COPY (SELECT {', '.join(quoted)} FROM source) TO '{target}' "
+            "(FORMAT parquet, USE_TMP_FILE false)"  # the file that this process holds, and no other
         )
     finally:
         connection.close()
 
 
-def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _encodable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.dtype == object:
         texts = [whole_text(v) if isinstance(v, str) else v for v in values.tolist()]
         values = np.array(texts, object)

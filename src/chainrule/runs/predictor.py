@@ -1,4 +1,4 @@
-"""What every training ends with: a model, what stands before it, and what is known of both."""
+"""What every training gives: a model with its preprocessor and its results."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Column = tuple[str, Array]
 
 
 class Predictor(ABC, Generic[Model, Pre, S]):
-    """A model with its preprocessor and settings, and what a training said about them.
+    """A model with its preprocessor and settings, and the results of its training.
 
     ``goal`` is what was learned. ``findings`` are those of the training data, ``last_findings``
-    those of the data that was predicted last; ``metrics`` hold the test data's metrics,
-    ``baseline`` those of a guess that looks at nothing; ``run`` is the run folder, if there is one.
+    those of the data that was predicted last. ``metrics`` are those of the test part, ``baseline``
+    the same ones for a guess that looks at no input. ``run`` is the run folder, if there is one.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
     ) -> None:
         self.model, self.preprocessor, self.settings = model, preprocessor, settings
         self.goal = goal
-        # What only training needs is left out.
+        # Settings that only training needs are left out.
         optimizer = SGD(model.parameters(), lr=0.0)
         self.trainer = Trainer(model, settings.train.objective, optimizer, [goal.monitored])
         self.history = history or History()
@@ -75,11 +75,11 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         return self.settings.data.target
 
     def scores_of(self, inputs: Any) -> Scores:
-        """The network's outputs for examples that are preprocessed already: inputs, or a source."""
+        """The outputs of the network for preprocessed examples: inputs, or a `BatchSource`."""
         return self.trainer.scores(inputs)
 
     def decode(self, scores: Scores) -> Array:
-        """Outputs as labels or numbers."""
+        """Outputs as labels or numbers; see `Task.decode`."""
         return self.goal.decode(scores)
 
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
@@ -88,7 +88,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
 
     @abstractmethod
     def evaluate(self, source: Any) -> dict[str, float]:
-        """Metrics on data whose target is known."""
+        """The metrics on data whose target is known."""
 
     @abstractmethod
     def columns(self, source: Any, proba: bool = False) -> list[Column]:
@@ -104,8 +104,8 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         return list(zip(self.probability_names(), self.probabilities(scores).T, strict=True))
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
         goal = f"{self.target}: {self.task}"
         goal += f", {len(self.classes)} classes" if self.classes else ""
-        tested = f"; test {shown}" if shown else ""
+        tested = f"; test {metrics}" if metrics else ""
         return f"{type(self).__name__}({goal}{tested})"

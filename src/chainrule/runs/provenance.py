@@ -1,4 +1,4 @@
-"""Where a run comes from: a hash of the data, versions, machine, commit of the working folder."""
+"""Where a run comes from: versions, machine, commit of the working folder."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ PACKAGES = ("numpy", "llvmlite", "duckdb", "safetensors")
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package and of what it stands on."""
-    found = {"chainrule": __version__, "python": platform.python_version()}
+    """Versions of this package, of Python, and of the packages it depends on."""
+    versions = {"chainrule": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def machine() -> dict[str, str | int]:
-    """The machine in a few words."""
+    """The machine: host, system, processors, threads."""
     return {
         "host": platform.node(),
         "system": platform.platform(),
@@ -38,16 +38,16 @@ def machine() -> dict[str, str | int]:
 
 
 def git_commit(folder: Path) -> str:
-    """The commit checked out in ``folder`` or above it; empty when there is none. Runs nothing."""
-    for place in (folder, *folder.parents):
-        head = place / ".git" / "HEAD"
+    """The commit checked out in ``folder`` or above it; empty if there is none. Runs no program."""
+    for parent in (folder, *folder.parents):
+        head = parent / ".git" / "HEAD"
         try:
             if not head.is_file():
                 continue
             text = head.read_text(encoding="utf-8").strip()
             if not text.startswith("ref: "):
                 return text
-            reference = place / ".git" / text.removeprefix("ref: ")
+            reference = parent / ".git" / text.removeprefix("ref: ")
             return reference.read_text(encoding="utf-8").strip() if reference.is_file() else ""
         except (OSError, UnicodeDecodeError):
             return ""

@@ -1,4 +1,4 @@
-"""Which kind of data something is: a source, settings, or a run."""
+"""Which kind of data a source, settings, or a run is."""
 
 from __future__ import annotations
 
@@ -18,32 +18,35 @@ KIND, PATH = ("data", "kind"), ("data", "path")
 
 
 def kind_of_source(source: object) -> Modality[Any, Any]:
-    """The kind that is surest of ``source``. DataError if none recognises it, or several do."""
-    sure = {kind: kind.recognises(source) for kind in kinds()}
-    most = max(sure.values(), default=0.0)
-    surest = [kind for kind, certainty in sure.items() if certainty == most]
-    if most <= 0:
+    """The kind that recognises ``source`` with the highest certainty.
+
+    Raises DataError if none recognises it, and ConfigError if several do equally.
+    """
+    certainties = {kind: kind.recognises(source) for kind in kinds()}
+    highest = max(certainties.values(), default=0.0)
+    best = [kind for kind, certainty in certainties.items() if certainty == highest]
+    if highest <= 0:
         raise DataError(
-            f"{_shown(source)} is no data that can be learned from",
+            f"{_source_text(source)} is not data that can be learned from",
             help="pass a path, the name of a bundled data set, or arrays",
         )
-    if len(surest) > 1:
-        names = " or ".join(kind.name for kind in surest)
+    if len(best) > 1:
+        names = " or ".join(kind.name for kind in best)
         raise ConfigError(
-            f"{_shown(source)} may be {names}",
-            help=f'say which: data.kind = "{surest[-1].name}"',
+            f"{_source_text(source)} may be {names}",
+            help=f'say which: data.kind = "{best[-1].name}"',
         )
-    return surest[0]
+    return best[0]
 
 
-def _shown(source: object) -> str:
+def _source_text(source: object) -> str:
     return repr(source) if isinstance(source, str) else type(source).__name__
 
 
 def kind_of_settings(sources: Sequence[Source]) -> Modality[Any, Any]:
     """The kind that ``data.kind`` names, or else that of ``data.path``; later sources win.
 
-    Raises SettingError for a kind that there is not.
+    Raises SettingError for a kind that does not exist.
     """
     name = path = None
     for source in sources:
@@ -51,19 +54,18 @@ def kind_of_settings(sources: Sequence[Source]) -> Modality[Any, Any]:
         path = source.values.get(PATH, path)
     if name is None:
         return kind_of_source(path) if path else lookup(None)
-    known = {kind.name: kind for kind in kinds() if not kind.unmarked}
-    if name not in known:
-        unmarked = [kind.name for kind in kinds() if kind.unmarked]
-        where = [s.places.get(KIND, "") for s in sources if KIND in s.values][-1]
-        use = " or ".join(f'"{each}"' for each in known)
+    named = {kind.name: kind for kind in kinds() if not kind.is_default}
+    if name not in named:
+        default = " or ".join(kind.name for kind in kinds() if kind.is_default)
+        where = [s.positions.get(KIND, "") for s in sources if KIND in s.values][-1]
+        use = " or ".join(f'"{each}"' for each in named)
         raise SettingError(
             "data.kind",
             f"`data.kind` is {name!r}",
             where=where,
-            help=f"{meant(str(name), list(known))}use {use}, or leave it out for "
-            f"{' or '.join(unmarked)}",
+            help=f"{meant(str(name), list(named))}use {use}, or leave it out for {default}",
         )
-    return known[name]
+    return named[name]
 
 
 def kind_of_run(facts: Mapping[str, Any]) -> Modality[Any, Any]:
@@ -73,12 +75,13 @@ def kind_of_run(facts: Mapping[str, Any]) -> Modality[Any, Any]:
 
 
 def words_of(facts: Mapping[str, Any]) -> Words:
-    """The words in ``run.json``; of a run that has none, those that its kind finds for it."""
+    """The words in ``run.json``; for a run without any, those that its kind finds."""
     words = facts.get("words")
+    fields = Words.__dataclass_fields__.keys()
     if isinstance(words, Mapping):
-        known = {name: text for name, text in words.items() if isinstance(text, str)}
-        if known.keys() >= Words.__dataclass_fields__.keys():
-            return Words(**{name: known[name] for name in Words.__dataclass_fields__})
+        texts = {name: text for name, text in words.items() if isinstance(text, str)}
+        if texts.keys() >= fields:
+            return Words(**{name: texts[name] for name in fields})
     return kind_of_run(facts).describe(facts)
 
 

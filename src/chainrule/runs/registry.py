@@ -1,8 +1,8 @@
-"""The kinds of data that there are.
+"""The kinds of data.
 
-Those that come with Chainrule are folders of ``modalities/``, loaded when somebody asks for a kind:
-this is the one place from which a module of a higher level is loaded, and it names none of them.
-Others are made known by `register`.
+Those that come with Chainrule are folders of ``modalities/``, imported when a kind is first asked
+for: this is the only module that imports from a higher level, and it names none of them. Others
+are added by `register`.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
 __all__ = ["kinds", "lookup", "options", "register", "sources"]
 
-#: its ``FOLDERS`` hold a kind each: ``kind.py`` has it as KIND, ``options.py`` what commands show
+#: each of its ``FOLDERS`` is a kind: KIND in ``kind.py``; in ``options.py``, what commands show
 HOME = "chainrule.modalities"
 
 _REGISTERED: dict[str, Modality[Any, Any]] = {}
 
 
 def register(kind: Modality[Any, Any]) -> None:
-    """Makes a kind of data known to commands, reports, and whatever reads runs.
+    """Adds a kind of data, for commands, reports, and whatever reads runs.
 
-    Raises ConfigError for one whose settings do not say where in ``run.toml`` they stand.
+    Raises ConfigError for one whose settings do not say in which table of ``run.toml`` they stand.
     """
     for name in kind.settings.hints():
         section = kind.settings.section(name)
-        if section is not None and name != section.PLACE:
+        if section is not None and name != section.TABLE:
             raise ConfigError(
-                f"the section `{name}` of {kind.settings.__name__} says it is `{section.PLACE}`",
-                help=f'set PLACE: ClassVar[str] = "{name}" in {section.__name__}',
+                f"the section `{name}` of {kind.settings.__name__} says it is `{section.TABLE}`",
+                help=f'set TABLE: ClassVar[str] = "{name}" in {section.__name__}',
             )
     _REGISTERED[kind.name] = kind
 
 
 def kinds() -> tuple[Modality[Any, Any], ...]:
-    """All of them, those that come with Chainrule first."""
-    return (*_own_kinds(), *_REGISTERED.values())
+    """All kinds of data, those that come with Chainrule first."""
+    return (*_built_in_kinds(), *_REGISTERED.values())
 
 
 @functools.cache
-def _own_kinds() -> tuple[Modality[Any, Any], ...]:
+def _built_in_kinds() -> tuple[Modality[Any, Any], ...]:
     return tuple(importlib.import_module(f"{folder}.kind").KIND for folder in _folders())
 
 
@@ -55,10 +55,9 @@ def _folders() -> list[str]:
 
 
 def lookup(name: str | None) -> Modality[Any, Any]:
-    """The kind called ``name``; None is the one whose runs do not say it. StateError if there is
-    none."""
+    """The kind called ``name``; for None, the default one. StateError if there is none."""
     for kind in kinds():
-        if kind.name == name or (name is None and kind.unmarked):
+        if kind.name == name or (name is None and kind.is_default):
             return kind
     known = ", ".join(kind.name for kind in kinds())
     raise StateError(
@@ -68,12 +67,14 @@ def lookup(name: str | None) -> Modality[Any, Any]:
 
 
 def options() -> list[Options]:
-    """What each kind adds to the commands. Loads nothing of weight."""
-    own = [importlib.import_module(f"{folder}.options").OPTIONS for folder in _folders()]
-    return [*own, *(kind.options for kind in _REGISTERED.values())]
+    """The options that each kind adds to commands. Imports nothing heavy."""
+    built_in = [importlib.import_module(f"{folder}.options").OPTIONS for folder in _folders()]
+    return [*built_in, *(kind.options for kind in _REGISTERED.values())]
 
 
 def sources() -> list[str]:
-    """What data may be, in lines for a page of help. Loads nothing of weight."""
-    own = [importlib.import_module(f"{folder}.options").SOURCES for folder in _folders()]
-    return [line for lines in (*own, *(k.sources for k in _REGISTERED.values())) for line in lines]
+    """What data may be, as lines of help. Imports nothing heavy."""
+    built_in = [importlib.import_module(f"{folder}.options").SOURCES for folder in _folders()]
+    return [
+        line for lines in (*built_in, *(k.sources for k in _REGISTERED.values())) for line in lines
+    ]

@@ -1,4 +1,4 @@
-"""Going on with a run that was ended: by Ctrl-C, a signal, a full disk, or no more epochs."""
+"""Resuming a run that ended: by Ctrl-C, a signal, a full disk, or its last epoch."""
 
 from __future__ import annotations
 
@@ -11,128 +11,140 @@ from ..errors import StateError
 from ..records import parsed
 from .folder import RunFolder
 from .listeners import Listener
-from .loading import check_hash, check_settings, read_facts, read_settings, text_of
+from .loading import (
+    check_hash,
+    check_settings_unchanged,
+    read_facts,
+    read_settings,
+    read_text,
+)
 from .modality import Modality
 from .predictor import Predictor
+from .preparation import open_data, prepare_data
 from .settings.document import RunSettings
-from .training import TrainingRun, opened, prepared_from
+from .training import TrainingRun
 
-__all__ = ["reopened", "resume_run"]
+__all__ = ["reopen", "resume_run"]
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
 
 def resume_run(
-    kind: Modality[S, P], place: Path, source: object, epochs: int | None, listener: Listener
+    kind: Modality[S, P], run: Path, source: object, epochs: int | None, listener: Listener
 ) -> P:
-    """Goes on with a run on this kind of data; see `chainrule.resume`."""
-    facts, before = read_facts(place), read_settings(kind, place)
-    settings = before
+    """Resumes a run on this kind of data; see `chainrule.resume`."""
+    facts, recorded = read_facts(run), read_settings(kind, run)
+    settings = recorded
     if epochs is not None:
-        settings = before.changed(train=before.train.changed(epochs=epochs))
-    with reopened(place, facts, before, settings.train.epochs, epochs, listener) as folder:
-        return _resumed(kind, folder, settings, source, listener)
+        settings = recorded.changed(train=recorded.train.changed(epochs=epochs))
+    with reopen(run, facts, recorded, epochs, listener) as folder:
+        return _resume(kind, folder, settings, source, listener)
 
 
-def _resumed(
+def _resume(
     kind: Modality[S, P], folder: RunFolder, settings: S, source: object, listener: Listener
 ) -> P:
     assert folder.path is not None
-    place = folder.path
+    run = folder.path
     if source is None and not settings.data.path:
         raise StateError(
             "the data of this run came from Python",
-            where=str(place),
+            where=str(run),
             help="pass it again: chainrule.resume(run, data)",
         )
-    data = opened(kind, settings, source, place)
-    _check_same(data.fingerprint, folder, data.settings.name)
-    prepared = prepared_from(data, settings, place)
+    data = open_data(kind, settings, source, run)
+    _check_same_data(data.fingerprint, folder, data.settings.name)
+    prepared = prepare_data(data, settings, run)
     del data  # what was read of it would stay in memory beside its parts
-    _check_same(prepared.fingerprint, folder, prepared.name)
-    if not _same_json(prepared.preprocessor.to_json(), place, "pipeline.json"):
+    _check_same_data(prepared.fingerprint, folder, prepared.name)
+    if not _same_json(prepared.preprocessor.to_json(), run, "pipeline.json"):
         raise StateError(
             "the preprocessing comes out differently than when this run began",
-            where=str(place / "pipeline.json"),
+            where=str(run / "pipeline.json"),
             help="use the release of Chainrule that wrote the run, or train anew",
         )
-    return TrainingRun(kind, prepared, place.parent, listener, named=True).go_on(folder)
+    return TrainingRun(kind, prepared, run.parent, listener, named=True).resume(folder)
 
 
-def _check_same(fingerprint: str | None, folder: RunFolder, name: str) -> None:
-    """StateError for other data than that of the run; nothing if it is not known yet."""
+def _check_same_data(fingerprint: str | None, folder: RunFolder, name: str) -> None:
+    """StateError unless the data is that of the run; a fingerprint of None is not known yet."""
     assert folder.path is not None
-    wanted = folder.facts["data"].get("fingerprint")
-    if fingerprint in (None, wanted):
+    expected = folder.facts["data"].get("fingerprint")
+    if fingerprint in (None, expected):
         return
     raise StateError(
         "the data is not the same as when this run began",
         where=name,
-        help=f"bring back the data ({wanted}; now {fingerprint}), or train anew: chainrule train "
+        help=f"bring back the data ({expected}; now {fingerprint}), or train anew: chainrule train "
         f"{folder.path / 'run.toml'}",
     )
 
 
 @contextlib.contextmanager
-def reopened(
-    place: Path,
+def reopen(
+    run: Path,
     facts: Mapping[str, Any],
     settings: RunSettings,
-    most: int,
     epochs: int | None,
     listener: Listener,
 ) -> Iterator[RunFolder]:
-    """The folder of a run that is to go on to ``most`` epochs, those of its ``settings`` or the
-    wanted ``epochs``. What was changed in it of what may be is told.
+    """The folder of a run to resume until ``epochs`` (None: as its ``settings`` say). The listener
+    hears of what was changed in it that may be changed.
 
-    StateError for a run that lacks files or whose preprocessing was changed, is being written, has
-    no more to do, or whose ``run.toml`` is not that of its beginning any more.
+    StateError for a run that lacks files, whose preprocessing or ``run.toml`` was changed, that is
+    being written, or that has nothing left to do.
     """
-    files = facts.get("files", {})
+    hashes = facts.get("files", {})
     for file in ("metrics.jsonl", "pipeline.json"):
-        text_of(place, file)  # if it is gone, nothing has been changed yet
-    if wanted := files.get("pipeline.json"):
-        check_hash(place, "pipeline.json", wanted)
-    folder = RunFolder.open(place, facts)
+        read_text(run, file)  # raises if it is gone, before anything is changed
+    if expected := hashes.get("pipeline.json"):
+        check_hash(run, "pipeline.json", expected)
+    folder = RunFolder.open(run, facts)
     try:
-        changed = [f"{words} in run.toml" for words in check_settings(facts, settings, place)]
-        _check_unfinished(facts, most, epochs, place)
-        if facts["status"] != "running" and (wanted := files.get("events.jsonl")):
+        changes = [
+            f"{change} in run.toml" for change in check_settings_unchanged(facts, settings, run)
+        ]
+        _check_unfinished(facts, settings.train.epochs, epochs, run)
+        if facts["status"] != "running" and (expected := hashes.get("events.jsonl")):
             try:
-                check_hash(place, "events.jsonl", wanted)
+                check_hash(run, "events.jsonl", expected)
             except StateError as error:
-                changed.append(error.what)
-        for words in changed:
-            listener.note(f"the run was changed after it was written: {words}")
+                changes.append(error.what)
+        for change in changes:
+            listener.note(f"the run was changed after it was written: {change}")
         yield folder
     finally:
         folder.close()
 
 
-def _same_json(text: str, place: Path, file: str) -> bool:
-    """Whether a file of a run says the same as ``text``."""
-    return bool(parsed(text, file, file) == parsed(text_of(place, file), file, str(place / file)))
+def _same_json(text: str, run: Path, file: str) -> bool:
+    """Whether a file of a run holds the same JSON as ``text``."""
+    return bool(parsed(text, file, file) == parsed(read_text(run, file), file, str(run / file)))
 
 
-def _check_unfinished(facts: Mapping[str, Any], most: int, epochs: int | None, place: Path) -> None:
-    """StateError for a run that has no more to do; ``most`` epochs are its bound now."""
+def _check_unfinished(
+    facts: Mapping[str, Any], planned: int, epochs: int | None, run: Path
+) -> None:
+    """StateError for a run that has nothing left to do, with ``planned`` epochs in its settings
+    and a new limit of ``epochs``, if there is one."""
     if facts["status"] != "done":
         return
+    limit = planned if epochs is None else epochs
     done = int(facts.get("epochs", 0))
-    began = facts.get("settings", {}).get("train", {})  # `check_settings` has read them
-    bound = began.get("epochs", most if epochs is None else done)
-    # Earlier releases wrote neither settings nor whether a callback had ended the training.
+    began = facts.get("settings", {}).get("train", {})  # `check_settings_unchanged` has read them
+    bound = began.get("epochs", planned if epochs is None else done)
+    # Earlier releases wrote neither settings nor whether a callback had stopped the training.
     if facts.get("stopped", done < bound and not began.get("time_limit")):
         raise StateError(
             f"the run is done: it was stopped early after {done} of {bound} epochs",
-            where=str(place),
+            where=str(run),
             help="more epochs change nothing; train anew with more patience "
             "(train.early_stopping.patience) or smaller tolerances (train.convergence)",
         )
-    if done >= most:
+    if done >= limit:
         raise StateError(
             f"the run is done after {done} epochs",
-            where=str(place),
+            where=str(run),
             help=f"give more of them, such as --epochs {2 * done}",
         )

@@ -1,4 +1,4 @@
-"""What is learned: classes, numbers, and what comes. The tasks themselves stand in ``tasks/``."""
+"""What a task is; the tasks themselves are in ``tasks/``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ Array = npt.NDArray[Any]
 
 
 class Task(ABC):
-    """A task, with all that it takes to read the outputs of a network that has learned it.
+    """What is learned, and how to read the outputs of a network that has learned it.
 
-    ``losses`` are those that fit it, the usual one first; ``metrics`` what is computed on the test
-    set, the most telling first; ``monitored`` the one that is shown after every epoch. ``guess``
-    and ``baseline_name`` say in words what is predicted without a model.
+    Attributes:
+        name: ``binary``, ``multiclass``, ``regression``, ...
+        losses: those that fit the task, the usual one first.
+        metrics: those computed on the test part, the most telling first.
+        monitored: the one shown after every epoch.
+        guess, baseline_name: what is predicted without a model, in words.
 
-    *Truth* is what predictions are judged by, in the unit of the user: class codes, or numbers.
+    *Truth* is what predictions are compared with, in the user's unit: class codes, or numbers.
     """
 
     name: ClassVar[str]
@@ -37,31 +40,31 @@ class Task(ABC):
     @property
     @abstractmethod
     def outputs(self) -> int:
-        """How many numbers the network gives for an example."""
+        """The number of outputs of the network for each example."""
 
     @property
     def labels(self) -> tuple[Any, ...]:
-        """The classes, in the order of their codes; none if numbers are predicted."""
+        """The classes, in the order of their codes; empty if numbers are predicted."""
         return ()
 
     @abstractmethod
     def truth(self, target: Array) -> Array:
-        """What the network is trained to give, as `judge` takes it."""
+        """The target that the network is trained on, as the truth that `compute_metrics` takes."""
 
     @abstractmethod
     def decode(self, scores: Scores) -> Array:
-        """Predictions for a user: labels of their own type, numbers in the unit of the target."""
+        """Predictions for the user: labels of their own type, numbers in the unit of the target."""
 
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
-        """The probability of each class, [examples, classes]. ConfigError if there are none."""
+        """The probability of each class, [examples, classes]. ConfigError without classes."""
         raise ConfigError(
             f"a {self.name} has no probabilities",
             help="use predict (on the command line: leave --proba out)",
         )
 
     @abstractmethod
-    def judge(self, truth: Array, scores: Scores) -> dict[str, float]:
-        """The `metrics` of outputs."""
+    def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
+        """The `metrics` of the outputs."""
 
     @abstractmethod
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
@@ -69,21 +72,21 @@ class Task(ABC):
 
     @abstractmethod
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
-        """How predictions and truth of the test set lie to one another, for ``evaluation.json``."""
+        """Predictions against the truth of the test part, for ``evaluation.json``."""
 
     @abstractmethod
-    def untrained(self, loss: str) -> str:
-        """What a network whose outputs are zero amounts to, in words that a number follows."""
+    def describe_untrained(self, loss: str) -> str:
+        """What a network does whose outputs are zero, in words followed by its loss."""
 
     @classmethod
     @abstractmethod
-    def aim(cls, target: str, labels: Sequence[str]) -> str:
+    def describe_aim(cls, target: str, labels: Sequence[str]) -> str:
         """What is learned, as the end of "a network was trained to ..."."""
 
     @classmethod
     @abstractmethod
-    def result(
+    def describe_result(
         cls, start: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], tested: int | None
     ) -> str:
         """What the metrics of ``tested`` examples mean, in a few sentences that begin with
-        ``start``; empty if they say nothing. The numbers come from a file and may be missing."""
+        ``start``; empty if they say nothing. They come from a file, and may be missing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,99 +14,123 @@ from ..optim import Optimizer
 from ..optim.combined import CombinedOptimizer
 from ..train import Callback, EarlyStopping, Trainer
 from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
-from .planning import schedule_of, steps_of
+from .planning import make_schedule, steps_per_epoch
 from .settings.training import TrainSettings
 
-__all__ = ["callbacks_of", "optimizer_of", "trainer_of"]
+__all__ = ["make_callbacks", "make_optimizer", "make_trainer"]
 
 Batch = tuple[Tensor, ...]
 
 
-def trainer_of(
+def make_trainer(
     model: Module,
     loss: Any,
     metrics: list[str],
-    chosen: TrainSettings,
+    settings: TrainSettings,
     rows: int,
     seed: int,
     transform: Callable[..., Batch] | None,
 ) -> Trainer:
-    """A trainer with all that ``run.toml`` says in its section ``train``, whatever is learned."""
-    kept = chosen.regularization
-    bound: Callable[[list[Tensor]], None] = partial(optim.penalty.max_norm_, c=kept.max_norm)
+    """A trainer as the section ``train`` of ``run.toml`` describes it, for ``rows`` examples."""
+    penalties = settings.regularization
+    max_norm: Callable[[list[Tensor]], None] = partial(
+        optim.penalty.max_norm_, c=penalties.max_norm
+    )
     return Trainer(
         model,
         loss,
-        optimizer_of(model, chosen, rows, seed),
+        make_optimizer(model, settings, rows, seed),
         metrics,
-        accumulate=chosen.accumulate,
-        clip=chosen.clip.wanted or None,
-        penalty=optim.penalty.Penalty(kept.l1, kept.l2) if kept.l1 or kept.l2 else None,
-        constraint=bound if kept.max_norm else None,
-        average=average_of(model, chosen, steps_of(chosen, rows)),
+        accumulate=settings.accumulate,
+        clip=settings.clip.active or None,
+        penalty=(
+            optim.penalty.Penalty(penalties.l1, penalties.l2)
+            if penalties.l1 or penalties.l2
+            else None
+        ),
+        constraint=max_norm if penalties.max_norm else None,
+        average=_make_average(model, settings, steps_per_epoch(settings, rows)),
         transform=transform,
     )
 
 
-def optimizer_of(model: Module, chosen: TrainSettings, rows: int, seed: int) -> Optimizer:
-    """The optimizer, with noise around it and lookahead around both, as far as they are wanted."""
-    found = _plain_optimizer(model, chosen, rows, seed)
-    noise, lookahead = chosen.gradient_noise, chosen.lookahead
-    if (noise.eta or lookahead.k) and isinstance(found, optim.LBFGS | optim.SimulatedAnnealing):
+def make_optimizer(model: Module, settings: TrainSettings, rows: int, seed: int) -> Optimizer:
+    """The optimizer, inside gradient noise, inside lookahead, as far as these are switched on."""
+    optimizer = _base_optimizer(model, settings, rows, seed)
+    noise, lookahead = settings.gradient_noise, settings.lookahead
+    evaluates_loss = isinstance(optimizer, optim.LBFGS | optim.SimulatedAnnealing)
+    if (noise.eta or lookahead.k) and evaluates_loss:
         raise ConfigError(
-            f"{chosen.optimizer.name} evaluates the loss itself: nothing stands around it",
+            f"{settings.optimizer.name} evaluates the loss itself, so it cannot be combined with "
+            "gradient noise or lookahead",
             help="leave train.gradient_noise.eta and train.lookahead.k at 0",
         )
     if noise.eta:
-        found = optim.GradientNoise(found, noise.eta, noise.gamma, seed=seed)
-    return optim.Lookahead(found, lookahead.k, lookahead.alpha) if lookahead.k else found
+        optimizer = optim.GradientNoise(optimizer, noise.eta, noise.gamma, seed=seed)
+    if lookahead.k:
+        optimizer = optim.Lookahead(optimizer, lookahead.k, lookahead.alpha)
+    return optimizer
 
 
-def _plain_optimizer(model: Module, chosen: TrainSettings, rows: int, seed: int) -> Optimizer:
-    schedule = schedule_of(chosen, rows)
+def _base_optimizer(model: Module, settings: TrainSettings, rows: int, seed: int) -> Optimizer:
+    schedule = make_schedule(settings, rows)
     constant = isinstance(schedule, optim.schedule.Constant)
-    rate = chosen.rate if constant else schedule
-    name, settings = chosen.optimizer.name, chosen.optimizer.settings
-    members = list(model.parameters())
-    if name != "muon":
-        known = optim.settings_of(name)
-        if "lr" not in known and not constant:
-            raise ConfigError(
-                f"{name} has no learning rate that a schedule could change",
-                help='set train.schedule = "constant"',
-            )
-        of_run = {"lr": rate, "seed": seed, "examples": rows}
-        of_run = {key: value for key, value in of_run.items() if key in known}
-        return optim.make(name, members, **of_run, **settings)
-    # Muon is for matrices alone; an embedding is a table of vectors, and none (Jordan 2024).
+    lr = settings.rate if constant else schedule
+    name, options = settings.optimizer.name, settings.optimizer.settings
+    parameters = list(model.parameters())
+    if name == "muon":
+        return _muon_with_adamw(model, parameters, lr, options)
+    accepted = optim.settings_of(name)
+    if "lr" not in accepted and not constant:
+        raise ConfigError(
+            f"{name} has no learning rate that a schedule could change",
+            help='set train.schedule = "constant"',
+        )
+    of_run = {"lr": lr, "seed": seed, "examples": rows}
+    of_run = {key: value for key, value in of_run.items() if key in accepted}
+    return optim.make(name, parameters, **of_run, **options)
+
+
+def _muon_with_adamw(
+    model: Module, parameters: Sequence[Tensor], lr: Any, options: Mapping[str, Any]
+) -> Optimizer:
+    """Muon for the matrices; AdamW for the rest, and for embeddings, which are tables of vectors
+    (Jordan 2024)."""
     tables = {id(m.weight) for m in model.modules() if isinstance(m, Embedding)}
-    matrices = [p for p in members if p.ndim == 2 and id(p) not in tables]
-    rest = [p for p in members if p.ndim != 2 or id(p) in tables]
+    matrices = [p for p in parameters if p.ndim == 2 and id(p) not in tables]
+    rest = [p for p in parameters if p.ndim != 2 or id(p) in tables]
     return CombinedOptimizer(
-        optim.Muon(matrices, lr=rate, **settings),
-        optim.AdamW(rest, lr=rate, weight_decay=settings["weight_decay"]),
+        optim.Muon(matrices, lr=lr, **options),
+        optim.AdamW(rest, lr=lr, weight_decay=options["weight_decay"]),
     )
 
 
-def average_of(model: Module, chosen: TrainSettings, steps: int) -> optim.EMA | optim.SWA | None:
-    settings = chosen.average.settings
-    if chosen.average.name == "ema":
-        return optim.EMA(model, **settings)
-    if chosen.average.name == "swa":
-        return optim.SWA(model, start=settings["start"] * steps, every=settings["every"] * steps)
+def _make_average(
+    model: Module, settings: TrainSettings, epoch_steps: int
+) -> optim.EMA | optim.SWA | None:
+    options = settings.average.settings
+    if settings.average.name == "ema":
+        return optim.EMA(model, **options)
+    if settings.average.name == "swa":
+        start, every = options["start"] * epoch_steps, options["every"] * epoch_steps
+        return optim.SWA(model, start=start, every=every)
     return None
 
 
-def callbacks_of(chosen: TrainSettings) -> list[Callback]:
-    """What may end a training, and what brings it back."""
-    stopping, guard = chosen.early_stopping, chosen.guard
-    found: list[Callback] = [TimeLimit(chosen.time_limit)] if chosen.time_limit else []
-    if chosen.convergence.wanted:
-        found.append(Converged(**chosen.convergence.wanted, patience=chosen.convergence.patience))
-    best = stopping.restore_best
-    found.append(
-        EarlyStopping(stopping.monitor, stopping.patience, stopping.min_delta, restore_best=best)
+def make_callbacks(settings: TrainSettings) -> list[Callback]:
+    """What may stop a training, and what rolls it back."""
+    stopping, guard, convergence = settings.early_stopping, settings.guard, settings.convergence
+    callbacks: list[Callback] = [TimeLimit(settings.time_limit)] if settings.time_limit else []
+    if convergence.tolerances:
+        callbacks.append(Converged(**convergence.tolerances, patience=convergence.patience))
+    callbacks.append(
+        EarlyStopping(
+            stopping.monitor,
+            stopping.patience,
+            stopping.min_delta,
+            restore_best=stopping.restore_best,
+        )
     )
     if guard.most:
-        found.append(DivergenceGuard(guard.factor, guard.patience, guard.lr_factor, guard.most))
-    return found
+        callbacks.append(DivergenceGuard(guard.factor, guard.patience, guard.lr_factor, guard.most))
+    return callbacks

@@ -1,192 +1,148 @@
-"""One training in its folder, whatever is learned: checkpoints, interruptions, end."""
+"""One training in its run folder: checkpoints, interruption, evaluation."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..arguments import user_path
 from ..errors import ChainruleError
-from ..frontend import default_generator, manual_seed
-from ..nn import Module
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
-from .fixes import as_word, finding_document
-from .folder import RUN, RunFolder, json_text, unwritable
+from .fixes import as_override, finding_document
+from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
-from .modality import Modality, Opened, Prepared, inputs_of
+from .modality import Modality, Prepared, part_inputs
 from .predictor import Predictor
+from .preparation import (
+    new_trainer,
+    open_data,
+    prepare_data,
+    run_facts,
+    runs_folder,
+    seeded_generator,
+)
 from .provenance import git_commit, machine, versions
 from .settings.document import RunSettings
-from .trainer import callbacks_of, trainer_of
+from .trainer import make_callbacks
 
-__all__ = ["TrainingRun", "described", "fit", "generator_at", "opened", "prepared_from",
-           "runs_folder", "untrained"]  # fmt: skip
+__all__ = ["TrainingRun", "train"]
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
 
-def fit(kind: Modality[S, P], settings: S, source: object, listener: Listener) -> P:
-    """Trains with settings that are complete but for what the data decides.
+def train(kind: Modality[S, P], settings: S, source: object, listener: Listener) -> P:
+    """Trains with ``settings``, which are complete but for what the data decides.
 
-    ``source`` stands for the data of ``settings.data.path`` unless it is None. Raises what
+    ``source``, unless it is None, replaces the data of ``settings.data.path``. Raises what
     `chainrule.fit` raises.
     """
-    place = runs_folder(settings)
-    # Not by a name here: what is read would stay in memory beside its parts.
-    prepared = prepared_from(opened(kind, settings, source, place), None, place)
+    runs_dir = runs_folder(settings)
+    # The opened data has no name here: it would stay in memory beside its parts.
+    prepared = prepare_data(open_data(kind, settings, source, runs_dir), None, runs_dir)
     listener.findings(prepared.findings)
-    return TrainingRun(kind, prepared, place, listener, named=bool(settings.name)).run()
-
-
-def runs_folder(settings: RunSettings) -> Path | None:
-    """Where run folders go; None if nothing is to be written."""
-    where = settings.output.runs_dir
-    return user_path(where, "output.runs_dir") if where else None
-
-
-def opened(kind: Modality[S, Any], settings: S, source: object, folder: Path | None) -> Opened[S]:
-    """The data of a training. StateError if ``folder`` has no room for what memory cannot hold."""
-    try:
-        return kind.open(settings, source, folder)
-    except OSError as error:
-        raise unwritable(folder or Path(), error) from None
-
-
-def prepared_from(data: Opened[S], settings: S | None, folder: Path | None) -> Prepared[S]:
-    """Opened data, prepared with ``settings`` or its own; errors as `opened`."""
-    try:
-        return data.prepare(settings or data.settings, folder)
-    except OSError as error:
-        raise unwritable(folder or Path(), error) from None
-
-
-def untrained(kind: Modality[S, Any], prepared: Prepared[S]) -> tuple[Module, Trainer]:
-    """The network with its first weights, and what trains it."""
-    settings = prepared.settings
-    with generator_at(2 * settings.seed):
-        model = kind.build(prepared.preprocessor, settings)
-    trainer = trainer_of(
-        model, kind.loss(prepared), [kind.goal(prepared.preprocessor).monitored], settings.train,
-        prepared.sizes["train"], settings.seed, kind.transform(prepared),
-    )  # fmt: skip
-    return model, trainer
-
-
-def described(kind: Modality[S, Any], prepared: Prepared[S]) -> dict[str, Any]:
-    """What is learned from what, with which model: what `Modality.describe` takes."""
-    data, goal = prepared.settings.data, kind.goal(prepared.preprocessor)
-    return {
-        "task": goal.name,
-        "classes": list(goal.labels),
-        "data": {
-            **({} if kind.unmarked else {"kind": kind.name}),
-            "name": prepared.name,
-            "path": data.path,
-            "fingerprint": prepared.fingerprint,
-            **prepared.data_facts(),
-            "target": data.target,
-        },
-        "split": prepared.sizes,
-        "model": prepared.model_facts(),
-    }
+    return TrainingRun(kind, prepared, runs_dir, listener, named=bool(settings.name)).run()
 
 
 class TrainingRun(Generic[S, P]):
-    """One training in a run folder below ``place`` (None: nothing is written).
+    """One training in a run folder inside ``runs_dir`` (None: nothing is written).
 
-    ``listener`` is told of every stage. ``named``: whether the name of the run was given.
+    ``listener`` hears of every stage. ``named``: whether the user named the run.
     """
 
     def __init__(
         self,
         kind: Modality[S, P],
         prepared: Prepared[S],
-        place: Path | None,
+        runs_dir: Path | None,
         listener: Listener,
         *,
         named: bool,
     ) -> None:
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
-        self.place, self.listener, self.named = place, listener, named
+        self.runs_dir, self.listener, self.named = runs_dir, listener, named
 
     def run(self) -> P:
         """Trains in a new run folder."""
-        model, trainer = untrained(self.kind, self.prepared)
-        return self._in(self._new_folder(model), model, trainer)
+        trainer = new_trainer(self.kind, self.prepared)
+        return self._run_in(self._new_folder(trainer), trainer)
 
-    def go_on(self, folder: RunFolder) -> P:
-        """Trains on from the newest checkpoint in ``folder``, or from the start without one."""
-        model, trainer = untrained(self.kind, self.prepared)
-        kept = self._checkpoints(folder)
-        newest = kept.newest() if kept else None
-        done = newest.epoch if newest else 0
+    def resume(self, folder: RunFolder) -> P:
+        """Resumes from the newest checkpoint in ``folder``; without one, from the start."""
+        trainer = new_trainer(self.kind, self.prepared)
+        checkpoints = self._checkpoints(folder)
+        newest = checkpoints.newest() if checkpoints else None
+        epoch = newest.epoch if newest else 0
         ended = folder.facts["status"] in ("done", "interrupted")
-        earlier = ended and done < folder.facts.get("epochs", 0) and not (kept and kept.damaged)
-        lost = folder.cut_metrics(_numbers(newest) if newest else [])
+        lost_checkpoint = (
+            ended
+            and epoch < folder.facts.get("epochs", 0)
+            and not (checkpoints and checkpoints.damaged)
+        )
+        rewritten = folder.cut_metrics(_epoch_metrics(newest) if newest else [])
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
-        folder.update(status="running", settings=settings, **self._described(model))
-        folder.event("resume", epoch=done, status="running")
-        if kept and earlier:
-            text = f"the newest checkpoint is gone: the training goes on after epoch {done}"
-            self._note(folder, text)
-        if lost:
+        folder.update(status="running", settings=settings, **self._facts(trainer))
+        folder.event("resume", epoch=epoch, status="running")
+        if checkpoints and lost_checkpoint:
+            self._note(
+                folder, f"the newest checkpoint is gone: the training goes on after epoch {epoch}"
+            )
+        if rewritten:
             text = "metrics.jsonl was damaged: what it says of epoch{} {} is now the checkpoint's"
-            self._note(folder, text.format("s" * (len(lost) > 1), ", ".join(map(str, lost))))
-        return self._in(folder, model, trainer, resume=True)
+            epochs = ", ".join(map(str, rewritten))
+            self._note(folder, text.format("s" * (len(rewritten) > 1), epochs))
+        return self._run_in(folder, trainer, resume=True)
 
     def _note(self, folder: RunFolder, text: str) -> None:
         folder.event("note", message=text)
         folder.log(text)
         self.listener.note(text)
 
-    def _in(self, folder: RunFolder, model: Module, trainer: Trainer, resume: bool = False) -> P:
+    def _run_in(self, folder: RunFolder, trainer: Trainer, resume: bool = False) -> P:
         folder.log(headline(folder.facts))
         self.listener.begin(folder.facts)
         try:
             # Not the seed of the weights: dropout must not repeat the draws that made them.
-            with generator_at(2 * self.settings.seed + 1):
+            with seeded_generator(2 * self.settings.seed + 1):
                 self._train(trainer, folder, resume)
-            return self._finish(model, trainer, folder)
+            return self._finish(trainer, folder)
         except KeyboardInterrupt:
             self._save(trainer, folder, status="interrupted")
             self.listener.interrupted(folder.facts, folder.path)
             raise
         except ChainruleError as error:
-            with contextlib.suppress(ChainruleError):  # a full disk is told once
+            with contextlib.suppress(ChainruleError):  # a full disk is reported once
                 folder.event("failed", message=str(error))
                 folder.update(status="failed", error=str(error), seconds=folder.seconds())
             raise
         finally:
             folder.close()
 
-    def _new_folder(self, model: Module) -> RunFolder:
+    def _new_folder(self, trainer: Trainer) -> RunFolder:
         settings = self.settings
         folder = RunFolder.create(
-            self.place,
+            self.runs_dir,
             self.prepared.name,
             self.prepared.model_name,
             name=settings.name if self.named else "",
         )
-        # First what it takes to go on, then the file that makes the folder a run.
+        # First what it takes to resume, then the file that makes the folder a run.
         folder.write("run.toml", settings.to_toml())
         folder.write("pipeline.json", self.prepared.preprocessor.to_json())
         folder.update(
-            format=RUN.format,
-            version=RUN.version,
+            format=RUN_KIND.format,
+            version=RUN_KIND.version,
             name=folder.name or settings.name,
             status="running",
             started=folder.started.isoformat(timespec="microseconds"),
             seed=settings.seed,
             settings=settings.to_document(),
-            **self._described(model),
+            **self._facts(trainer),
             findings=[finding_document(f) for f in self.prepared.findings],
             versions=versions(),
             machine=machine(),
@@ -195,36 +151,37 @@ class TrainingRun(Generic[S, P]):
         folder.event("start", status="running")
         for finding in self.prepared.findings:
             folder.event("finding", **finding_document(finding))
-            folder.log(finding.text(as_word))
+            folder.log(finding.text(as_override))
         return folder
 
-    def _described(self, model: Module) -> dict[str, Any]:
-        """For ``run.json``: what is learned from what, with which model, and all of it in words."""
-        facts = described(self.kind, self.prepared)
-        facts["model"]["parameters"] = sum(int(np.prod(p.shape)) for p in model.parameters())
+    def _facts(self, trainer: Trainer) -> dict[str, Any]:
+        """`run_facts` with the number of parameters, and how the run speaks of it all."""
+        facts = run_facts(self.kind, self.prepared)
+        sizes = (int(np.prod(p.shape)) for p in trainer.model.parameters())
+        facts["model"]["parameters"] = sum(sizes)
         return facts | {"words": self.kind.describe(facts).to_dict()}
 
     def _checkpoints(self, folder: RunFolder) -> Checkpoints | None:
-        chosen = self.settings.output.checkpoints
-        if folder.path is None or chosen.every == "none":
+        settings = self.settings.output.checkpoints
+        if folder.path is None or settings.every == "none":
             return None
         owner = str(folder.facts["name"])
-        place = folder.path / "checkpoints"
-        return Checkpoints(place, chosen.every, chosen.keep, monitor=None, owner=owner)
+        path = folder.path / "checkpoints"
+        return Checkpoints(path, settings.every, settings.keep, monitor=None, owner=owner)
 
     def _train(self, trainer: Trainer, folder: RunFolder, resume: bool) -> None:
-        chosen = self.settings.train
+        settings = self.settings.train
         checkpoints = self._checkpoints(folder)
         try:
             trainer.fit(
                 self.prepared.train,
                 validation=self.prepared.validation,
-                epochs=chosen.epochs,
-                batch_size=chosen.batch,
+                epochs=settings.epochs,
+                batch_size=settings.batch,
                 callbacks=[
                     Recorder(folder, self.listener),
-                    *callbacks_of(chosen),
-                    *self.listener.callbacks(chosen.epochs),
+                    *make_callbacks(settings),
+                    *self.listener.callbacks(settings.epochs),
                 ],
                 seed=self.settings.seed,
                 verbose=False,
@@ -237,25 +194,26 @@ class TrainingRun(Generic[S, P]):
                 trainer.average.copy_to(trainer.model)
 
     def _save(self, trainer: Trainer, folder: RunFolder, **facts: Any) -> None:
-        """Weights first, and last the ``run.json`` that vouches for all files."""
+        """Writes the weights first, and last the ``run.json`` with the hashes of all files."""
         history = trainer.history
         best: dict[str, Any] = {"epoch": 0, "val_loss": None}
         if history.epoch:
-            at = history.best("val_loss") if self.settings.train.early_stopping.restore_best else -1
-            best = {"epoch": history.epoch[at] + 1, "val_loss": history["val_loss"][at]}
+            restored = self.settings.train.early_stopping.restore_best
+            i = history.best("val_loss") if restored else -1
+            best = {"epoch": history.epoch[i] + 1, "val_loss": history["val_loss"][i]}
         if folder.path is not None:
-            save(trainer.model, folder.path / "model.safetensors")
+            save(trainer.model, folder.path / WEIGHTS_FILE)
         folder.event(str(facts["status"]), best=best)
         folder.update(
             **facts,
             best=best,
             epochs=len(history.epoch),
-            stopped=_stopped(trainer),
+            stopped=_stopped_early(trainer),
             seconds=folder.seconds(),
         )
 
-    def _finish(self, model: Module, trainer: Trainer, folder: RunFolder) -> P:
-        predictor = self._judged(model, trainer, folder)
+    def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
+        predictor = self._evaluate(trainer, folder)
         self._save(
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline
         )
@@ -263,11 +221,11 @@ class TrainingRun(Generic[S, P]):
         self.listener.done(predictor, folder.facts)
         return predictor
 
-    def _judged(self, model: Module, trainer: Trainer, folder: RunFolder) -> P:
-        """The predictor with its metrics; writes ``evaluation.json``."""
+    def _evaluate(self, trainer: Trainer, folder: RunFolder) -> P:
+        """The predictor, with its metrics on the test part; writes ``evaluation.json``."""
         prepared, goal = self.prepared, self.kind.goal(self.prepared.preprocessor)
         predictor = self.kind.predictor(
-            model,
+            trainer.model,
             prepared.preprocessor,
             self.settings,
             goal,
@@ -275,8 +233,8 @@ class TrainingRun(Generic[S, P]):
             findings=prepared.findings,
             run=folder.path,
         )
-        truth, scores = prepared.truth, predictor.scores_of(inputs_of(prepared.test))
-        predictor.metrics = goal.judge(truth, scores)
+        truth, scores = prepared.truth, predictor.scores_of(part_inputs(prepared.test))
+        predictor.metrics = goal.compute_metrics(truth, scores)
         predictor.baseline = goal.baseline(prepared.target("train"), truth)
         if folder.path is not None:
             self._write_evaluation(folder, predictor, scores)
@@ -284,39 +242,28 @@ class TrainingRun(Generic[S, P]):
 
     def _write_evaluation(self, folder: RunFolder, predictor: P, scores: Scores) -> None:
         prepared, goal = self.prepared, self.kind.goal(self.prepared.preprocessor)
-        held, target = inputs_of(prepared.validation), prepared.target("validation")
+        inputs, target = part_inputs(prepared.validation), prepared.target("validation")
         document = {
             "format": "chainrule.evaluation",
             "version": 1,
             "missing": {},
-            "validation": goal.judge(goal.truth(target), predictor.scores_of(held)),
+            "validation": goal.compute_metrics(goal.truth(target), predictor.scores_of(inputs)),
             "test": goal.evaluation(prepared.truth, scores),
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")
 
 
-def _numbers(checkpoint: Checkpoint) -> list[dict[str, float]]:
-    """Those of all epochs before a checkpoint."""
+def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:
+    """The metrics of each epoch up to a checkpoint."""
     history = History()
     with checkpoint.taken_apart():
         history.set_state(checkpoint.state()["history"])
     return history.rows()
 
 
-def _stopped(trainer: Trainer) -> bool:
+def _stopped_early(trainer: Trainer) -> bool:
     """Whether a callback ended the training for good; a time limit only interrupts it."""
     hooks = trainer.run.hooks if trainer.run is not None else ()
-    late = any(isinstance(callback, TimeLimit) and callback.reached for callback in hooks)
-    return trainer.stop_training and not late
-
-
-@contextlib.contextmanager
-def generator_at(seed: int) -> Iterator[None]:
-    """Inside, the default generator starts from ``seed``; afterwards it goes on as before."""
-    before = default_generator.get_state()
-    manual_seed(seed)
-    try:
-        yield
-    finally:
-        default_generator.set_state(before)
+    timed_out = any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)
+    return trainer.stop_training and not timed_out

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..phrasing import interval, listed, percent, quoted
+from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
 from ..unverified import number
@@ -44,14 +44,14 @@ class Classification(Task):
         labels = np.array(self.classes, object) if named else np.array(self.classes)
         return np.asarray(labels[scores.labels.reshape(len(scores.outputs))])
 
-    def judge(self, truth: Array, scores: Scores) -> dict[str, float]:
+    def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         codes = truth.astype(np.int32)
         return {name: metrics.METRICS[name](codes, scores) for name in self.metrics}
 
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
         """Metrics of giving every example the training set's share of each class."""
         counts = np.bincount(trained.astype(np.int64), minlength=len(self.classes))
-        return self.judge(truth, self._constant(counts / len(trained), len(truth)))
+        return self.compute_metrics(truth, self._constant(counts / len(trained), len(truth)))
 
     @abstractmethod
     def _constant(self, shares: npt.NDArray[np.float64], rows: int) -> Scores:
@@ -61,17 +61,17 @@ class Classification(Task):
         predicted = scores.labels.reshape(len(truth)).astype(np.int64)
         return confusion(truth.astype(np.int64), predicted, [_text(c) for c in self.classes])
 
-    def untrained(self, loss: str) -> str:
+    def describe_untrained(self, loss: str) -> str:
         return f"with equal chances for {len(self.classes)} classes ln {len(self.classes)} ="
 
     @classmethod
-    def aim(cls, target: str, labels: Sequence[str]) -> str:
+    def describe_aim(cls, target: str, labels: Sequence[str]) -> str:
         if not labels:
             return f"predict {quoted(target)}"
         return f"tell whether {quoted(target)} is {listed([quoted(c) for c in labels], 'or')}"
 
     @classmethod
-    def result(
+    def describe_result(
         cls, start: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], tested: int | None
     ) -> str:
         """How often the model is right, how sure that is, and how often a constant guess is."""
@@ -80,7 +80,7 @@ class Classification(Task):
             return ""
         words = f"{start}, it is right {percent(value)} of the time"
         if tested and 0 <= value <= 1:
-            low, high = interval(value, tested)
+            low, high = confidence_interval(value, tested)
             words += f" (95% confidence interval {100 * low:.0f} to {100 * high:.0f}%)"
         if guess is None:
             return f"{words}."

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..phrasing import percent, quoted, shown
+from ..phrasing import format_number, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
 from ..unverified import number
@@ -42,7 +42,7 @@ class Regression(Task):
     def decode(self, scores: Scores) -> Array:
         return self.truth(scores.values[:, 0])
 
-    def judge(self, truth: Array, scores: Scores) -> dict[str, float]:
+    def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         return self._metrics(truth, self.decode(scores))
 
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
@@ -56,25 +56,25 @@ class Regression(Task):
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
         return residuals(truth, self.decode(scores))
 
-    def untrained(self, loss: str) -> str:
+    def describe_untrained(self, loss: str) -> str:
         spread = " (the variance of the target, which is standardised)" if loss == "mse" else ""
         return f"with the mean as its guess{spread}"
 
     @classmethod
-    def aim(cls, target: str, labels: Sequence[str]) -> str:
+    def describe_aim(cls, target: str, labels: Sequence[str]) -> str:
         return f"predict {quoted(target)}"
 
     @classmethod
-    def result(
+    def describe_result(
         cls, start: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], tested: int | None
     ) -> str:
         """How far off predictions are, how far off the mean is, and how much is explained."""
         error, guess = number(metrics.get("mae")), number(baseline.get("mae"))
         if error is None:
             return ""
-        words = f"{start}, its predictions are off by {shown(error)} on average"
+        words = f"{start}, its predictions are off by {format_number(error)} on average"
         if guess is not None:
-            words += f"; always predicting the mean would be off by {shown(guess)}"
+            words += f"; always predicting the mean would be off by {format_number(guess)}"
         words += "."
         explained = number(metrics.get("r2"))
         if guess is not None and error >= guess:

@@ -24,11 +24,11 @@ from chainrule.modalities.images.settings import (
     NetworkSettings,
 )
 from chainrule.modalities.tables.settings import Settings
-from chainrule.runs.listing import comparison
+from chainrule.runs.listing import compare_runs
 from chainrule.runs.loading import read_settings
 from chainrule.runs.recognition import kind_of_settings
 from chainrule.runs.settings.describing import markdown
-from chainrule.runs.settings.sources import from_file, from_text, from_words, gather
+from chainrule.runs.settings.sources import from_file, from_overrides, from_text, gather
 from modalities.images.conftest import train
 from modalities.tables.test_schema import fits
 
@@ -54,7 +54,7 @@ def read(text: str) -> ImageSettings:
 
 @pytest.mark.parametrize("settings", [FULL, ImageSettings()])
 def test_run_toml_holds_everything(settings: ImageSettings) -> None:
-    text = settings.to_toml(ImageSettings.abouts())
+    text = settings.to_toml(ImageSettings.descriptions())
     assert read(text) == settings
     assert fits(tomllib.loads(text), SCHEMA)
 
@@ -114,7 +114,7 @@ def test_what_is_refused_is_refused_by_both(text: str) -> None:
 )
 def test_mistakes_say_what_was_meant(word: str, help: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        gather([from_words([word], "command line")], ImageSettings)
+        gather([from_overrides([word], "command line")], ImageSettings)
     assert help in caught.value.help
     assert caught.value.where == "command line"
 
@@ -130,7 +130,7 @@ def test_mistakes_say_what_was_meant(word: str, help: str) -> None:
 )
 def test_settings_of_others(words: list[str], what: str, help: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        gather([from_words(words, "command line")], ImageSettings)
+        gather([from_overrides(words, "command line")], ImageSettings)
     assert what in caught.value.what
     assert help in caught.value.help
 
@@ -154,12 +154,12 @@ def test_changes_that_images_do_not_allow(
 
 def test_hints_name_no_setting_of_tables() -> None:
     with pytest.raises(ConfigError) as caught:
-        gather([from_words(["hidden_layers=[8]"], "words")], ImageSettings)
+        gather([from_overrides(["hidden_layers=[8]"], "words")], ImageSettings)
     assert "model.layers" not in caught.value.help
 
 
 def test_every_setting_is_described() -> None:
-    for path, text in ImageSettings.abouts().items():
+    for path, text in ImageSettings.descriptions().items():
         assert text, path
     page = PAGE.read_text(encoding="utf-8")
     shown = re.search(
@@ -169,8 +169,8 @@ def test_every_setting_is_described() -> None:
     tables = markdown(ImageSettings, Settings)
     assert shown[1] == tables, "run: python -m chainrule.modalities.describing images"
     for key in ("augment", "data"):
-        for path in ImageSettings.abouts():
-            assert path[0] != key or path in Settings.abouts() or f"`{path[-1]}`" in tables
+        for path in ImageSettings.descriptions():
+            assert path[0] != key or path in Settings.descriptions() or f"`{path[-1]}`" in tables
 
 
 def test_sections_of_the_schema() -> None:
@@ -202,7 +202,7 @@ def test_two_runs_side_by_side(learned: ImagePredictor, shapes: Path) -> None:
     other = train(shapes, learned.run.parent, epochs=1, settings=["augment.shift=1"])
     assert other.run is not None
     assert read_settings(IMAGES, other.run) == other.settings
-    found = comparison(learned.run, other.run)
+    found = compare_runs(learned.run, other.run)
     assert found["settings"] == {"augment.shift": ["0", "1"], "train.epochs": ["12", "1"]}
     assert found["metrics"]["accuracy"] == [learned.metrics["accuracy"], other.metrics["accuracy"]]
     assert json.dumps(found)

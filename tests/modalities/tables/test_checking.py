@@ -13,29 +13,28 @@ from chainrule.errors import DataError
 from chainrule.frontend import default_generator
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
-from chainrule.runs.checks.cost import shown_bytes, shown_time
 from chainrule.runs.checks.model import Trial
-from chainrule.runs.checks.registry import MODEL_CHECKS, PART_CHECKS, check_settings
+from chainrule.runs.checks.registry import MODEL_CHECKS, PART_CHECKS, run_checks
 from chainrule.runs.checks.result import Check
-from chainrule.runs.dry_run import PreparedRun, prepared_run
-from chainrule.runs.settings.sources import from_words, gather
+from chainrule.runs.dry_run import PreparedRun, prepare_run
+from chainrule.runs.settings.sources import from_overrides, gather
 from train.resumable import digest
 
 DATA_CHECKS = (*TABLES.checks, *PART_CHECKS)
 
 
 def settings(*words: str) -> Settings:
-    return gather([from_words(words, "test")], Settings).settings
+    return gather([from_overrides(words, "test")], Settings).settings
 
 
 def of_table(source: object, *words: str) -> dict[str, Check]:
     """The checks that need no model."""
-    with prepared_run(TABLES, settings(*words), source) as run:
+    with prepare_run(TABLES, settings(*words), source) as run:
         return {c.name: c for c in (look(run) for look in DATA_CHECKS)}
 
 
 def of_model(source: object, *words: str, only: str = "") -> dict[str, Check]:
-    with prepared_run(TABLES, settings(*words), source) as run:
+    with prepare_run(TABLES, settings(*words), source) as run:
         trial = Trial.of(run)
         chosen = [c for c in MODEL_CHECKS if not only or c.__name__ == only]
         return {c.name: c for c in (look(trial) for look in chosen)}
@@ -44,7 +43,7 @@ def of_model(source: object, *words: str, only: str = "") -> dict[str, Check]:
 @pytest.fixture(scope="module")
 def sound(table: Any) -> dict[str, Check]:
     default_generator.set_state(before := default_generator.get_state())
-    found = {c.name: c for c in check_settings(TABLES, settings("data.target=ill"), table)}
+    found = {c.name: c for c in run_checks(TABLES, settings("data.target=ill"), table)}
     assert default_generator.get_state() == before
     return found
 
@@ -83,7 +82,7 @@ def test_gradients_and_differences_cover_every_parameter(sound: dict[str, Check]
 def test_memory_is_what_the_program_holds(sound: dict[str, Check], table: Any) -> None:
     facts = sound["memory"].facts
     assert facts["bytes"] == sum(facts[k] for k in ("data", "states", "arena", "code"))
-    with prepared_run(TABLES, settings("data.target=ill"), table) as run:
+    with prepare_run(TABLES, settings("data.target=ill"), table) as run:
         members = list(run.trainer().model.parameters())
         assert facts["weights"] == sum(p.numpy().nbytes for p in members)
         # AdamW keeps two moments of each weight; random numbers need a few bytes.
@@ -104,7 +103,7 @@ def test_every_check_leaves_the_model_as_it_was(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ("data.target=ill", "train.average=ema", "train.accumulate=2", "train.schedule=cosine")
-    with prepared_run(TABLES, settings(*words), table) as run:
+    with prepare_run(TABLES, settings(*words), table) as run:
         trial = Trial.of(run)
         before = digest(trial.trainer)
         for look in MODEL_CHECKS:
@@ -240,10 +239,4 @@ def test_a_regression_begins_at_its_variance(rng: np.random.Generator) -> None:
 
 def test_what_cannot_be_learned_from_is_an_error(table: Any) -> None:
     with pytest.raises(DataError, match="no column named `il`"):
-        list(check_settings(TABLES, settings("data.target=il"), table))
-
-
-def test_sizes_and_times_in_words() -> None:
-    assert [shown_bytes(n) for n in (12, 2_345, 12_000_000)] == ["12 bytes", "2.35 kB", "12 MB"]
-    times = [shown_time(t) for t in (0.00002, 0.0021, 0.4, 1.44, 90.0, 9000.0)]
-    assert times == ["20 us", "2.1 ms", "400 ms", "1.4 s", "1.5 min", "2.5 h"]
+        list(run_checks(TABLES, settings("data.target=il"), table))

@@ -9,7 +9,7 @@ import pytest
 
 from chainrule.errors import StateError
 from chainrule.runs.listeners import group_lines
-from chainrule.runs.listing import details, overview, run_folders, sparkline
+from chainrule.runs.listing import details, run_folders, sparkline, summarize_runs
 
 
 def test_sparkline() -> None:
@@ -36,7 +36,7 @@ def test_damaged_groups(tmp_path: Path) -> None:
     group = tmp_path / "group"
     group.mkdir()
     (group / "group.json").write_text("[]")
-    [line] = overview(tmp_path)
+    [line] = summarize_runs(tmp_path)
     assert (line.status, line.trouble) == ("broken", "group.json is not the expected kind of JSON")
     with pytest.raises(StateError, match="not the expected kind"):
         details(group)
@@ -50,5 +50,5 @@ def test_damaged_groups(tmp_path: Path) -> None:
         "summary": {},
     }
     (group / "group.json").write_text(json.dumps(facts))
-    assert overview(tmp_path)[0].status == "killed"
+    assert summarize_runs(tmp_path)[0].status == "killed"
     assert run_folders(tmp_path / "none") == []

@@ -19,7 +19,7 @@ from chainrule.modalities.doors import cross_validate, fit
 from chainrule.modalities.doors import resume as resume_group
 from chainrule.runs.groups import Repeated
 from chainrule.runs.listeners import Listener, Talk
-from chainrule.runs.loading import group_facts
+from chainrule.runs.loading import read_group_facts
 from chainrule.train import Callback
 from chainrule.train.callbacks import LambdaCallback
 
@@ -147,7 +147,7 @@ def test_a_group_goes_on_with_what_is_not_done(table: Any, tmp_path: Path) -> No
 
 def test_what_is_no_group(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"it has no group\.json"):
-        group_facts(tmp_path)
+        read_group_facts(tmp_path)
     facts = {"format": "chainrule.group", "version": 1, "name": "old", "status": "done",
              "started": "x", "members": {}, "summary": {}}  # fmt: skip
     (tmp_path / "group.json").write_text(json.dumps(facts))

@@ -16,7 +16,7 @@ from chainrule.errors import StateError
 from chainrule.modalities.doors import fit, load_run, resume
 from chainrule.modalities.tables.predictor import TablePredictor
 from chainrule.records import sha256_of
-from chainrule.runs.folder import RunFolder, is_written
+from chainrule.runs.folder import RunFolder, is_being_written
 from chainrule.runs.listeners import Listener
 from chainrule.train import Callback
 from resealing import reseal
@@ -89,7 +89,7 @@ def same_bits(a: TablePredictor, b: TablePredictor) -> bool:
 
 def test_the_same_bits_as_if_it_had_never_stopped(ended: Path, whole: TablePredictor) -> None:
     assert json.loads((ended / "run.json").read_text())["status"] == "interrupted"
-    assert not is_written(ended)
+    assert not is_being_written(ended)
     found = resume(ended, verbose=False)
     assert found.run == ended
     assert same_bits(found, whole)
@@ -136,11 +136,11 @@ def test_changed_data_is_refused(ended: Path, csv: Path, tmp_path: Path) -> None
 def test_two_processes_never_write_one_run(ended: Path) -> None:
     before = (ended / "run.json").read_bytes()
     folder = RunFolder.open(ended, json.loads(before))
-    assert is_written(ended)
+    assert is_being_written(ended)
     with pytest.raises(StateError, match="another process is writing"):
         resume(ended, verbose=False)
     folder.close()
-    assert not is_written(ended)
+    assert not is_being_written(ended)
     assert (ended / "run.json").read_bytes() == before
 
 
@@ -222,4 +222,4 @@ def test_a_run_that_lacks_a_file(ended: Path, file: str) -> None:
     with pytest.raises(StateError, match=f"the run has no {file}"):
         resume(ended, verbose=False)
     assert sorted(p.name for p in ended.iterdir()) == before
-    assert not is_written(ended)
+    assert not is_being_written(ended)

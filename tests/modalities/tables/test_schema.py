@@ -139,6 +139,6 @@ def test_sections() -> None:
 
 
 def test_every_setting_says_what_it_does() -> None:
-    for path, text in Settings.abouts().items():
+    for path, text in Settings.descriptions().items():
         assert text, path
     assert markdown(Settings).count("| `") > 60

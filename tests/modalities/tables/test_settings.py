@@ -45,7 +45,7 @@ def read(text: str) -> Settings:
 
 def test_run_toml_holds_everything() -> None:
     assert read(FULL.to_toml()) == FULL
-    assert read(FULL.to_toml(Settings.abouts())) == FULL
+    assert read(FULL.to_toml(Settings.descriptions())) == FULL
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -9,12 +9,12 @@ import pytest
 from chainrule.errors import ConfigError
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
-from chainrule.runs.settings.arguments import source_of
+from chainrule.runs.settings.arguments import from_arguments
 from chainrule.runs.settings.sources import (
     from_environment,
     from_file,
+    from_overrides,
     from_text,
-    from_words,
     gather,
 )
 
@@ -27,8 +27,8 @@ def test_later_sources_win(monkeypatch: pytest.MonkeyPatch) -> None:
         [
             from_text(FILE, "run.toml"),
             from_environment(),
-            source_of({"seed": 4}, TABLES.arguments, {"seed": "--seed"}),
-            from_words(["model.layers=[8, 8]", "data.columns.zip=category"], "command line"),
+            from_arguments({"seed": 4}, TABLES.arguments, {"seed": "--seed"}),
+            from_overrides(["model.layers=[8, 8]", "data.columns.zip=category"], "command line"),
         ],
         Settings,
     )
@@ -46,9 +46,13 @@ def test_later_sources_win(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_optimizer_drops_the_settings_of_the_one_before() -> None:
-    found = gather([from_text(FILE, "run.toml"), from_words(["train.optimizer=sgd"], "")], Settings)
+    found = gather(
+        [from_text(FILE, "run.toml"), from_overrides(["train.optimizer=sgd"], "")], Settings
+    )
     assert found.settings.train.optimizer.name == "sgd"
-    same = gather([from_text(FILE, "run.toml"), from_words(["train.optimizer=adam"], "")], Settings)
+    same = gather(
+        [from_text(FILE, "run.toml"), from_overrides(["train.optimizer=adam"], "")], Settings
+    )
     assert same.settings.train.optimizer.settings["betas"] == (0.5, 0.6)
 
 
@@ -66,7 +70,7 @@ def test_another_optimizer_drops_the_settings_of_the_one_before() -> None:
 )
 def test_words_that_are_wrong(word: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        gather([from_words([word], "command line")], Settings)
+        gather([from_overrides([word], "command line")], Settings)
     assert message in str(caught.value)
     assert caught.value.where == "command line"
 

@@ -18,7 +18,7 @@ from chainrule.optim.schedule import SCHEDULES
 from chainrule.runs.listeners import Listener
 from chainrule.runs.settings.sources import from_file, gather
 from chainrule.runs.settings.training import ClipSettings
-from chainrule.runs.training import fit as train
+from chainrule.runs.training import train
 
 
 def trained(table: Any, *settings: str, **options: Any) -> TablePredictor:
@@ -190,7 +190,7 @@ def test_early_stopping_watches_what_is_asked(table: Any) -> None:
 
 
 def test_one_bound_at_a_time() -> None:
-    assert ClipSettings(norm=1.0).wanted == {"norm": 1.0}
+    assert ClipSettings(norm=1.0).active == {"norm": 1.0}
     with pytest.raises(ConfigError, match="more than one bound"):
         ClipSettings(norm=1.0, value=1.0)
 

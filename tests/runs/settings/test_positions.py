@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.runs.settings import toml
-from chainrule.runs.settings.positions import lines_of
+from chainrule.runs.settings.positions import key_lines
 
 TEXT = """\
 # version = 0
@@ -38,7 +38,7 @@ last = 1
 
 def test_lines() -> None:
     tomllib.loads(TEXT)
-    found = lines_of(TEXT)
+    found = key_lines(TEXT)
     assert found == {
         ("version",): 2,
         ("a b",): 3,
@@ -65,7 +65,7 @@ VALUES = st.one_of(KEYS, st.integers(0, 9), st.lists(KEYS, max_size=2))
 def test_every_key_that_we_write_is_found(document: dict[str, Any]) -> None:
     text = toml.dumps(document)
     lines = text.split("\n")
-    found = lines_of(text)
+    found = key_lines(text)
     for key, value in document.items():
         inner = value if isinstance(value, dict) else {}
         for path in [(key,), *((key, k) for k in inner)]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data.images import Images, Room, is_image_source, read_images
 from ...runs.modality import Batch, Draft, Modality, Words
-from ...runs.settings.arguments import COMMON
+from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
 from ...tasks import Multiclass
@@ -37,7 +37,7 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     settings = ImageSettings
     sources, options = SOURCES, OPTIONS
     arguments: Mapping[str, Key] = {
-        **COMMON,
+        **COMMON_ARGUMENTS,
         "test": ("data", "test"),
         "target": ("data", "target"),
         "classes": ("data", "classes"),
@@ -98,7 +98,7 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
 
     def draft(self, settings: ImageSettings, output: Path) -> Draft[ImageSettings]:
         """Of images nothing is inferred before they are read: a file to fill in."""
-        return Draft(settings.beside(output), settings.abouts())
+        return Draft(settings.beside(output), settings.descriptions())
 
 
 KIND = IMAGES = ImageKind()

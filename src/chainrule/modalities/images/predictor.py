@@ -42,7 +42,7 @@ class ImagePredictor(Predictor[ImageNetwork, ImagePreprocessor, ImageSettings]):
     def evaluate(self, source: object) -> dict[str, float]:
         """Metrics on images with labels, whose classes the model must know."""
         images = self.images(source, True).labelled_as(self.classes)
-        return self.goal.judge(
+        return self.goal.compute_metrics(
             images.labels, self.scores_of(ImageSource(images.pixels, images.labels))
         )
 

@@ -117,8 +117,8 @@ class NetworkSettings(Choice):
     """The network. ``cnn`` has a convolution, batch normalisation and a pooling for each of
     ``widths``; the others are those of ``chainrule.nn.models``."""
 
-    PLACE: ClassVar[str] = "model"
-    WHAT: ClassVar[str] = "network"
+    TABLE: ClassVar[str] = "model"
+    NOUN: ClassVar[str] = "network"
 
     name: str = "cnn"
 
@@ -142,7 +142,7 @@ class NetworkSettings(Choice):
 class AugmentSettings(Section):
     """Random augmentation of the training images, drawn anew in each step: ``docs/images.md``."""
 
-    PLACE: ClassVar[str] = "augment"
+    TABLE: ClassVar[str] = "augment"
 
     flip: Annotated[bool, About("mirror half of the images left to right")] = True
     vertical_flip: Annotated[bool, About("mirror half of the images top to bottom")] = False
@@ -224,13 +224,13 @@ class ImageSettings(RunSettings):
         known = {"data.size": self.data.size, "train.loss": self.train.loss}
         return tuple(name for name, value in known.items() if value == "auto")
 
-    def unhindered(self) -> ImageSettings:
+    def unregularized(self) -> ImageSettings:
         kept = dict(self.model.settings)
         if "dropout" in kept:
             kept["dropout"] = 0.0
         still = AugmentSettings(flip=False)
         model = replace(self.model, settings=kept)
-        return replace(super().unhindered(), augment=still, model=model)
+        return replace(super().unregularized(), augment=still, model=model)
 
     def anywhere(self) -> ImageSettings:
         """The same with paths that hold from any folder."""

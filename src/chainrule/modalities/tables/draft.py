@@ -37,7 +37,7 @@ def draft(settings: Settings, output: Path) -> Draft[Settings]:
     kinds: dict[str, Kind] = {c.name: c.kind for c in schema.columns}
     if data.target in fixed:
         kinds[data.target] = fixed[data.target]
-    comments = dict(Settings.abouts())
+    comments = dict(Settings.descriptions())
     for name in kinds:
         comments["data", "columns", name] = _seen(table, name)
     if not known:

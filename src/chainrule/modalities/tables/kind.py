@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...runs.modality import Batch, Draft, Modality, Words
-from ...runs.settings.arguments import COMMON
+from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
 from ...tasks import Binary, Multiclass, Regression
@@ -36,10 +36,10 @@ class Tables(Modality[Settings, TablePredictor]):
     """Rows and columns: files, data frames, arrays, dicts of columns."""
 
     name = "tables"
-    unmarked = True
+    is_default = True
     settings = Settings
     arguments: Mapping[str, Key] = {
-        **COMMON,
+        **COMMON_ARGUMENTS,
         "target": ("data", "target"),
         "query": ("data", "query"),
         "task": ("data", "task"),

@@ -53,7 +53,7 @@ class TablePredictor(Predictor[TableNet, Preprocessor, Settings]):
         assert target is not None
         known = {c: v for c, v in self.preprocessor.schema.missing.items() if c == target.name}
         rows, truth = read_target(opened.with_missing(known), target)
-        return self.goal.judge(truth, self.scores(opened, rows))
+        return self.goal.compute_metrics(truth, self.scores(opened, rows))
 
     def scores(self, table: Table, rows: npt.NDArray[np.int64] | None = None) -> Scores:
         """The network's outputs for ``rows`` (all of them if None)."""

@@ -74,7 +74,7 @@ class TableDataSettings(DataSettings):
 class ModelSettings(Section):
     """A multilayer perceptron; categories are embedded."""
 
-    PLACE: ClassVar[str] = "model"
+    TABLE: ClassVar[str] = "model"
 
     layers: Annotated[
         Annotated[tuple[Width, ...], Length(0, MAX_LAYERS)] | Auto,
@@ -121,8 +121,8 @@ class Settings(RunSettings):
                  "train.loss": self.train.loss}  # fmt: skip
         return tuple(name for name, value in known.items() if value == "auto")
 
-    def unhindered(self) -> Settings:
-        return replace(super().unhindered(), model=replace(self.model, dropout=0.0))
+    def unregularized(self) -> Settings:
+        return replace(super().unregularized(), model=replace(self.model, dropout=0.0))
 
     def resolved(self, rows: int, task: Task) -> Settings:
         """The same without `auto`: decided by the number of training rows and the task.

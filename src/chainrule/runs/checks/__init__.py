@@ -1,1 +1,1 @@
-"""Results of checks before a training."""
+"""Checks before a training."""

@@ -1,4 +1,4 @@
-"""Checks of the parts of any data: how the target is distributed, and how many examples judge."""
+"""Checks of any data: how the target is distributed, and whether the parts are large enough."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy.typing as npt
 
 from ..dry_run import PreparedRun
 from ..modality import PARTS
-from .result import Check, Status, check, noticed, some
+from .result import Check, Status, check, list_names, select_findings
 
 __all__ = ["split_sizes", "target_balance"]
 
-#: fewer examples than this judge by chance
-FEW_JUDGES = 30
-#: of all examples: a class with less is easily overlooked
+#: with fewer examples than this, metrics depend on chance
+MIN_EXAMPLES = 30
+#: fraction of all examples below which a class is easily overlooked
 RARE = 0.05
-#: standard deviations from the mean
+#: in standard deviations from the mean
 FAR = 10.0
 
 
 def target_balance(run: PreparedRun[Any]) -> Check:
-    """How the classes are distributed, or where the numbers that are predicted lie."""
+    """How the classes are distributed, or the range of the numbers to predict."""
     prepared = run.prepared
     target = np.concatenate([prepared.target(part) for part in PARTS])
     labels = [str(label) for label in run.goal.labels]
-    return _classes(run, target, labels) if labels else _range(run, target)
+    return _class_balance(run, target, labels) if labels else _number_range(run, target)
 
 
-def _classes(run: PreparedRun[Any], codes: npt.NDArray[Any], labels: list[str]) -> Check:
+def _class_balance(run: PreparedRun[Any], codes: npt.NDArray[Any], labels: list[str]) -> Check:
     counts = np.bincount(codes, minlength=len(labels))
     order = np.argsort(-counts, kind="stable")
     listed = ", ".join(f"{labels[i]} {counts[i] / len(codes):.1%}" for i in order[:6])
@@ -37,18 +37,18 @@ def _classes(run: PreparedRun[Any], codes: npt.NDArray[Any], labels: list[str]) 
     rare = [labels[i] for i in order if counts[i] < RARE * min(1.0, 2 / len(labels)) * len(codes)]
     advice = []
     if rare:
-        more_of = f"{some(rare)} hardly counts in it; gather more such {run.words.units}"
+        more_of = f"{list_names(rare)} hardly counts in it; gather more such {run.words.units}"
         advice = [f"do not judge by accuracy alone: {more_of}"]
-    told = noticed(run.prepared.findings, "D111")
+    findings = select_findings(run.prepared.findings, "D111")
     balance = {label: int(n) for label, n in zip(labels, counts, strict=True)}
     status: Status = "warning" if rare else "ok"
-    return check("target", status, listed + more, advice, told, {"counts": balance})
+    return check("target", status, listed + more, advice, findings, {"counts": balance})
 
 
-def _range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
+def _number_range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
     values = run.goal.truth(target)
-    trained = run.goal.truth(run.prepared.target("train"))
-    mean, deviation = float(np.mean(trained)), float(np.std(trained))
+    training_values = run.goal.truth(run.prepared.target("train"))
+    mean, deviation = float(np.mean(training_values)), float(np.std(training_values))
     far = int(np.sum(np.abs(values - mean) > FAR * deviation))
     evidence = (
         f"from {values.min():.4g} to {values.max():.4g}, mean {mean:.4g}, standard deviation "
@@ -58,18 +58,20 @@ def _range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
     if far:
         units = run.words.units
         evidence += f"; {far} {units} lie more than {FAR:g} standard deviations from the mean"
-        advice = ["correct these values, or use a loss that minds them less: train.loss=huber"]
+        advice = [
+            "correct these values, or use a loss that is less sensitive to them: train.loss=huber"
+        ]
     return check("target", "warning" if far else "ok", evidence, advice, facts={"far": far})
 
 
 def split_sizes(run: PreparedRun[Any]) -> Check:
-    """Examples to learn from, and examples to judge by."""
+    """How many examples there are to learn from, and how many to judge by."""
     sizes, units = run.prepared.sizes, run.words.units
-    few = [name for name in ("validation", "test") if sizes[name] < FEW_JUDGES]
+    few = [name for name in ("validation", "test") if sizes[name] < MIN_EXAMPLES]
     evidence = ", ".join(f"{n} {name}" for name, n in sizes.items())
     advice = []
     if few:
-        evidence += f"; below {FEW_JUDGES} {units}, chance decides the metrics"
+        evidence += f"; below {MIN_EXAMPLES} {units}, chance decides the metrics"
         advice = [f"judge by all {units}: chainrule train ... --folds 5, with several --seeds"]
-    told = noticed(run.prepared.findings, "D112")
-    return check("split", "warning" if few else "ok", evidence, advice, told, sizes)
+    findings = select_findings(run.prepared.findings, "D112")
+    return check("split", "warning" if few else "ok", evidence, advice, findings, sizes)

@@ -1,4 +1,4 @@
-"""All checks, in the order in which a mistake of one explains those of the next."""
+"""All checks, ordered so that an earlier failure explains later ones."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ...errors import TrainingError
-from ..dry_run import PreparedRun, prepared_run
+from ..dry_run import PreparedRun, prepare_run
 from ..modality import Modality
 from ..settings.document import RunSettings
 from . import cost, model, parts
 from .model import Trial
 from .result import Check, check
 
-__all__ = ["MODEL_CHECKS", "PART_CHECKS", "DataCheck", "check_settings"]
+__all__ = ["MODEL_CHECKS", "PART_CHECKS", "DataCheck", "run_checks"]
 
 S = TypeVar("S", bound=RunSettings)
 
@@ -32,24 +32,24 @@ MODEL_CHECKS: tuple[Callable[[Trial], Check], ...] = (
 )
 
 
-def check_settings(kind: Modality[S, Any], settings: S, source: object = None) -> Iterator[Check]:
-    """Each check as soon as it is done, of what `training.fit` would train with.
+def run_checks(kind: Modality[S, Any], settings: S, source: object = None) -> Iterator[Check]:
+    """Checks what `training.train` would train; gives each result as soon as it is there.
 
-    ``source`` stands for the data of ``settings.data.path`` unless it is None. No run folder is
-    made, nothing is written, and random numbers go on as before. Raises what `fit` raises before it
-    trains: data that cannot be learned from is an error, and no failed check.
+    ``source``, unless it is None, replaces the data of ``settings.data.path``. Nothing is written,
+    and the state of the random generator stays as it was. Raises what `train` raises before it
+    trains: data that cannot be learned from is an error, not a failed check.
     """
-    with prepared_run(kind, settings, source) as run:
-        for look in (*kind.checks, *PART_CHECKS):
-            yield look(run)
+    with prepare_run(kind, settings, source) as run:
+        for check_data in (*kind.checks, *PART_CHECKS):
+            yield check_data(run)
         trial = Trial.of(run)
-        for try_out in MODEL_CHECKS:
-            yield _tried(try_out, trial)
+        for check_model in MODEL_CHECKS:
+            yield _run_check(check_model, trial)
 
 
-def _tried(try_out: Callable[[Trial], Check], trial: Trial) -> Check:
-    """A training that fails is a failed check."""
+def _run_check(check_model: Callable[[Trial], Check], trial: Trial) -> Check:
+    """The result of a check; a TrainingError makes it a failed one."""
     try:
-        return try_out(trial)
+        return check_model(trial)
     except TrainingError as error:
-        return check(try_out.__name__.replace("_", " "), "failed", error.what, [error.help])
+        return check(check_model.__name__.replace("_", " "), "failed", error.what, [error.help])

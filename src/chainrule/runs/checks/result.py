@@ -1,4 +1,4 @@
-"""One check: what was looked at, what was found, what to do."""
+"""The result of one check: what was found, and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...data import Finding, Setting
-from ..fixes import as_word
+from ..fixes import as_override
 
-__all__ = ["Check", "Status", "check", "ignored", "noticed", "some"]
+__all__ = ["Check", "Status", "check", "ignore_columns", "list_names", "select_findings"]
 
 Status = Literal["ok", "warning", "failed"]
 ORDER: Mapping[Status, int] = {"ok": 0, "warning": 1, "failed": 2}
@@ -17,8 +17,8 @@ ORDER: Mapping[Status, int] = {"ok": 0, "warning": 1, "failed": 2}
 
 @dataclass(frozen=True)
 class Check:
-    """``evidence`` is what was seen, ``remedies`` what to do, in plain words; ``facts`` holds the
-    numbers behind the evidence.
+    """``evidence`` is what was found and ``remedies`` what to do about it, both in words; ``facts``
+    are the numbers behind the evidence.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Check:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
+        """The check as JSON."""
         return {
             "name": self.name,
             "status": self.status,
@@ -46,32 +46,32 @@ def check(
     findings: Iterable[Finding] = (),
     facts: Mapping[str, Any] | None = None,
 ) -> Check:
-    """A check that says ``evidence`` first and then what the data layer noticed.
+    """A check with ``evidence`` first, then ``findings`` about the data and their fixes.
 
-    A warning among ``findings`` makes it one; their fixes are remedies.
+    A warning among the findings makes it a warning at least.
     """
     lines, advice = [evidence], list(remedies)
     for finding in findings:
         if finding.severity == "warning" and ORDER[status] < ORDER["warning"]:
             status = "warning"
         lines.append(finding.message + (f": {finding.evidence}" if finding.evidence else ""))
-        if fix := finding.fix(as_word):
+        if fix := finding.fix(as_override):
             advice.append(fix)
     return Check(name, status, tuple(lines), tuple(dict.fromkeys(advice)), facts or {})
 
 
-def noticed(findings: Iterable[Finding], *codes: str) -> list[Finding]:
-    """Those of ``findings`` that have one of ``codes``."""
+def select_findings(findings: Iterable[Finding], *codes: str) -> list[Finding]:
+    """The findings with one of these codes."""
     return [finding for finding in findings if finding.code in codes]
 
 
-def some(names: Sequence[str], most: int = 5) -> str:
-    """The first names of a list, and how many more there are."""
+def list_names(names: Sequence[str], most: int = 5) -> str:
+    """```a`, `b` and 3 more``: the first names of a list, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(f"`{name}`" for name in names[:most]) + more
 
 
-def ignored(names: Sequence[str]) -> str:
-    """Words that leave columns out."""
+def ignore_columns(names: Sequence[str]) -> str:
+    """Overrides that leave columns out: ``data.columns.id=ignored ...``."""
     columns = dict.fromkeys(names)
-    return " ".join(as_word(Setting(("data", "columns", name), "ignored")) for name in columns)
+    return " ".join(as_override(Setting(("data", "columns", name), "ignored")) for name in columns)

@@ -1,7 +1,7 @@
 """The settings of one run: what ``run.toml`` holds, with every default written out.
 
-Each section is a frozen dataclass that checks itself. Its annotations are the one place where a
-setting is described: checks, words of errors, comments and the JSON Schema come from them.
+Each section is a frozen dataclass that checks itself. A setting is described once, by its
+annotation: checks, error messages, comments and the JSON Schema come from it.
 """
 
 from .document import VERSION, RunSettings
@@ -11,8 +11,8 @@ from .sources import (
     Source,
     from_environment,
     from_file,
+    from_overrides,
     from_text,
-    from_words,
     gather,
 )
 from .training import (
@@ -52,7 +52,7 @@ __all__ = [
     "TrainSettings",
     "from_environment",
     "from_file",
+    "from_overrides",
     "from_text",
-    "from_words",
     "gather",
 ]

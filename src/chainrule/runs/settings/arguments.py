@@ -1,4 +1,4 @@
-"""Arguments of functions and options of commands as settings."""
+"""Arguments of functions and options of commands, as settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from .sources import Key, Source
 
-__all__ = ["COMMON", "as_python", "source_of"]
+__all__ = ["COMMON_ARGUMENTS", "from_arguments", "to_python"]
 
-#: where the arguments that every kind of data has stand in ``run.toml``
-COMMON: Mapping[str, Key] = {
+#: the arguments that every kind of data has, each with its key in ``run.toml``
+COMMON_ARGUMENTS: Mapping[str, Key] = {
     "path": ("data", "path"),
     "split": ("data", "split"),
     "fold": ("data", "fold"),
@@ -29,31 +29,31 @@ COMMON: Mapping[str, Key] = {
 }
 
 
-def source_of(
-    given: Mapping[str, Any],
+def from_arguments(
+    arguments: Mapping[str, Any],
     keys: Mapping[str, Key],
-    places: Mapping[str, str] | None = None,
+    positions: Mapping[str, str] | None = None,
 ) -> Source:
-    """Settings from arguments by name: ``keys`` are those of all arguments, ``places`` says where
-    each was given."""
+    """Settings from arguments by name. ``keys`` has the key of each; ``positions`` says where it
+    was given, for errors."""
     document: dict[str, Any] = {}
-    found: dict[tuple[str, ...], str] = {(): "Python"}
-    for name, value in given.items():
-        path = keys[name]
+    positions_by_key: dict[Key, str] = {(): "Python"}
+    for name, value in arguments.items():
+        key = keys[name]
         table = document
-        for part in path[:-1]:
+        for part in key[:-1]:
             table = table.setdefault(part, {})
-        table[path[-1]] = as_python(value)
-        found[path] = (places or {}).get(name, f"argument {name}")
-    return Source.of(document, found)
+        table[key[-1]] = to_python(value)
+        positions_by_key[key] = (positions or {}).get(name, f"argument {name}")
+    return Source.of(document, positions_by_key)
 
 
-def as_python(value: Any) -> Any:
-    """``value`` with NumPy's numbers as Python's: a setting is what a run.toml can hold."""
+def to_python(value: Any) -> Any:
+    """``value`` with Python's numbers in place of NumPy's, as a run.toml can hold them."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
-        return {key: as_python(inner) for key, inner in value.items()}
+        return {key: to_python(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(map(as_python, value))
+        return type(value)(map(to_python, value))
     return value

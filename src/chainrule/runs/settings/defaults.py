@@ -1,4 +1,7 @@
-"""Settings that depend on the data. Chosen on splits that the published comparison does not use."""
+"""Default settings, some of which depend on the data.
+
+They were chosen on splits that the published comparison does not use.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,22 @@ __all__ = [
     "lr_for",
 ]
 
-EPOCHS = 200  # an upper bound: early stopping ends almost every run before
+EPOCHS = 200  # an upper bound: early stopping ends almost every run earlier
 PATIENCE = 15
 OPTIMIZER = "adamw"
 
-#: where a table wants something else than the optimizer's own default
+#: where tables need something other than the optimizer's own default
 OPTIMIZER_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "adamw": {"weight_decay": 0.1},
-    # Steps of AdamW's size, so that one rate serves matrices and the rest (Liu et al. 2025).
+    # Steps of the size of AdamW's, so that one rate suits matrices and the rest (Liu et al. 2025).
     "muon": {"adjust_lr_fn": "match_rms_adamw"},
 }
 
-#: a table may have been learned before an average over a thousand steps has begun to move
+#: training on a small table may end before an average over a thousand steps has begun to move
 EMA_SETTINGS: dict[str, Any] = {"warmup": True}
 
 LR = 1e-3
-#: for optimizers whose steps are not of the size of their learning rate, or are larger or smaller
+#: for optimizers whose steps differ in size from their learning rate, or from those of AdamW
 LR_OF_OPTIMIZER: Mapping[str, float] = {
     "sgd": 0.05,
     "adagrad": 0.02,
@@ -40,18 +43,18 @@ LR_OF_OPTIMIZER: Mapping[str, float] = {
     "lion": 2e-4,
     "lbfgs": 1.0,
 }
-#: divided by the training rows
+#: to be divided by the number of training rows
 LR_OF_LANGEVIN = 0.1
 
-#: the sign or size of a change of the gradient tells them about curvature: not if the rows changed
+#: these compare gradients of consecutive steps, which must be of the same rows
 FULL_BATCH = ("lbfgs", "rprop")
 SMALLEST_BATCH = 32
 LARGEST_BATCH = 1024
 
 
 def batch_size_for(rows: int, optimizer: str) -> int:
-    """The power of two nearest to the root of the training rows: noise in small tables, speed in
-    large ones. All rows (0) for optimizers that learn from what changes between steps."""
+    """The power of two nearest to sqrt(rows), from 32 to 1024; 0 (all rows) for optimizers that
+    compare the gradients of consecutive steps."""
     if optimizer in FULL_BATCH:
         return 0
     nearest = 1 << round(math.log2(math.sqrt(max(rows, 1))))
@@ -59,7 +62,7 @@ def batch_size_for(rows: int, optimizer: str) -> int:
 
 
 def lr_for(optimizer: str, rows: int) -> float:
-    """A learning rate that this optimizer trains most tables with."""
+    """A learning rate with which this optimizer trains most tables."""
     if optimizer == "sgld":
-        return LR_OF_LANGEVIN / rows  # its gradient is that of the sum over the rows
+        return LR_OF_LANGEVIN / rows  # its gradient is of the sum over the rows
     return LR_OF_OPTIMIZER.get(optimizer, LR)

@@ -1,4 +1,4 @@
-"""What settings there are: parts of the JSON Schema, and the tables of the documentation."""
+"""The settings described: parts of the JSON Schema, and the tables of the documentation."""
 
 from __future__ import annotations
 
@@ -6,74 +6,75 @@ from typing import Any
 
 from ...errors import nearest
 from .document import RunSettings
-from .fields import SettingError, about, words_for
+from .fields import SettingError, about, describe_values
 from .section import Choice, Section
 from .toml import value_text
 
 __all__ = ["markdown", "section_schema", "sections"]
 
-#: lines above the first setting of a table
-HEAD = 2
+#: lines above the first setting of a Markdown table
+HEAD_LINES = 2
 
 
-def sections(whole: type[RunSettings]) -> dict[str, type[Section]]:
-    """Every section by its dotted name, in order; the head of the file is ``""``."""
-    return _below(whole)
+def sections(root: type[RunSettings]) -> dict[str, type[Section]]:
+    """Every section by its dotted name, in order; the top level is ``""``."""
+    return _with_inner_sections(root)
 
 
-def _below(cls: type[Section]) -> dict[str, type[Section]]:
-    found: dict[str, type[Section]] = {cls.PLACE: cls}
+def _with_inner_sections(cls: type[Section]) -> dict[str, type[Section]]:
+    by_name: dict[str, type[Section]] = {cls.TABLE: cls}
     if not issubclass(cls, Choice):
         for name in cls.hints():
             inner = cls.section(name)
-            found |= _below(inner) if inner else {}
-    return found
+            by_name |= _with_inner_sections(inner) if inner else {}
+    return by_name
 
 
-def section_schema(name: str, whole: type[RunSettings]) -> dict[str, Any]:
-    """The JSON Schema of a section, or of all for ``""``. SettingError if there is none."""
+def section_schema(name: str, root: type[RunSettings]) -> dict[str, Any]:
+    """The JSON Schema of a section or setting; of all settings for ``""``. SettingError if there
+    is none of this name."""
     if not name:
-        return whole.json_schema()
-    known = sections(whole)
-    if name in known:
-        return known[name].schema()
+        return root.json_schema()
+    by_name = sections(root)
+    if name in by_name:
+        return by_name[name].schema()
     parent, _, key = name.rpartition(".")
-    if parent in known and key in (properties := known[parent].schema().get("properties", {})):
-        found: dict[str, Any] = properties[key]
-        return found
-    near = nearest(name, [*known, *(".".join(k) for k in whole.abouts())])
-    hint = f"did you mean `{near}`?" if near else f"sections: {', '.join(filter(None, known))}"
+    if parent in by_name:
+        properties: dict[str, dict[str, Any]] = by_name[parent].schema().get("properties", {})
+        if key in properties:
+            return properties[key]
+    near = nearest(name, [*by_name, *(".".join(k) for k in root.descriptions())])
+    hint = f"did you mean `{near}`?" if near else f"sections: {', '.join(filter(None, by_name))}"
     raise SettingError(name, f"there is no section `{name}`", help=hint)
 
 
-def markdown(whole: type[RunSettings], beside: type[RunSettings] | None = None) -> str:
-    """All settings as the tables of ``docs/configuration.md``; those that ``beside`` has with the
-    same values and default are left out."""
-    others = sections(beside) if beside else {}
+def markdown(root: type[RunSettings], other: type[RunSettings] | None = None) -> str:
+    """All settings as the tables of ``docs/configuration.md``, without those that ``other`` has
+    with the same values and default."""
+    other_sections = sections(other) if other else {}
     parts = []
-    for name, cls in sections(whole).items():
+    for name, cls in sections(root).items():
         title = f"### `[{name}]`" if name else "### At the head"
         text = " ".join((cls.__doc__ or "").split())
-        table, known = _lines(cls), _lines(others[name]) if name in others else []
-        lines = [line for line in table[HEAD:] if line not in known]
-        if lines or not beside:
-            parts.append("\n".join([title, "", text, "", *table[:HEAD], *lines]))
+        table = _table_lines(cls)
+        shared = _table_lines(other_sections[name]) if name in other_sections else []
+        lines = [line for line in table[HEAD_LINES:] if line not in shared]
+        if lines or not other:
+            parts.append("\n".join([title, "", text, "", *table[:HEAD_LINES], *lines]))
     return "\n\n".join(parts) + "\n"
 
 
-def _lines(cls: type[Section]) -> list[str]:
-    return _choice_table(cls) if issubclass(cls, Choice) else _table(cls)
+def _table_lines(cls: type[Section]) -> list[str]:
+    return _choice_table(cls) if issubclass(cls, Choice) else _section_table(cls)
 
 
-def _table(cls: type[Section]) -> list[str]:
+def _section_table(cls: type[Section]) -> list[str]:
     defaults = cls().to_document()
     lines = ["| Key | Value | Default | What it does |", "|---|---|---|---|"]
     for name, hint in cls.hints().items():
         if not cls.section(name):
-            shown = _cell(words_for(hint))
-            lines.append(
-                f"| `{name}` | {shown} | `{_shown(defaults[name])}` | {_cell(about(hint))} |"
-            )
+            values, default = _cell(describe_values(hint)), value_text(defaults[name])
+            lines.append(f"| `{name}` | {values} | `{default}` | {_cell(about(hint))} |")
     return lines
 
 
@@ -81,7 +82,7 @@ def _choice_table(cls: type[Choice]) -> list[str]:
     lines = [f"| `{cls.KEY}` | Its settings and their defaults |", "|---|---|"]
     for name in cls.options():
         document = cls(name).to_document()
-        settings = [f"`{k} = {_shown(v)}`" for k, v in document.items() if k != cls.KEY]
+        settings = [f"`{k} = {value_text(v)}`" for k, v in document.items() if k != cls.KEY]
         mark = " (default)" if name == cls().name else ""
         lines.append(f"| `{name}`{mark} | {', '.join(settings) or 'none'} |")
     return lines
@@ -89,7 +90,3 @@ def _choice_table(cls: type[Choice]) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _shown(value: Any) -> str:
-    return value_text(value)

@@ -18,12 +18,11 @@ __all__ = ["VERSION", "RunSettings"]
 VERSION = 2
 READABLE = (1, VERSION)
 
+#: how similar a key must be to one of another section to be suggested
+MIN_SIMILARITY = 0.7
 
-#: how much of a key must agree with one of another section, to be what was meant
-FAR = 0.7
-
-#: keys under which people look for a setting that is called otherwise
-ELSEWHERE = {
+#: names that other libraries have for a setting
+OTHER_NAMES = {
     "learning_rate": "train.lr",
     "max_epochs": "train.epochs",
     "hidden_layers": "model.layers",
@@ -38,8 +37,7 @@ ELSEWHERE = {
 class RunSettings(Section):
     """A whole ``run.toml``: what every run has, and how it is read and written.
 
-    Each kind of data has a dataclass of its own with these fields, and more, in its own order: this
-    one is none.
+    Each kind of data has a dataclass with these fields and more, in its own order.
     """
 
     name: str
@@ -51,7 +49,7 @@ class RunSettings(Section):
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
-        """From a whole document, aliases resolved (see `sources`). Raises SettingError."""
+        """From a whole document whose aliases are resolved (see `sources`). Raises SettingError."""
         version = document.get("version", VERSION)
         if isinstance(version, bool) or version not in READABLE:
             raise SettingError(
@@ -65,7 +63,7 @@ class RunSettings(Section):
             raise _better_hint(error, cls) from None
 
     def to_toml(self, comments: Mapping[tuple[str, ...], str] | None = None) -> str:
-        """The text of ``run.toml``, every value written out; ``comments`` behind the values."""
+        """The text of ``run.toml``, every value written out; ``comments`` go behind the values."""
         return toml.dumps({"version": VERSION, **self.to_document()}, comments)
 
     def named(self, name: str) -> Self:
@@ -73,50 +71,61 @@ class RunSettings(Section):
         return self.changed(name=self.name or name)
 
     def undecided(self) -> tuple[str, ...]:
-        """The settings that the data should have decided, and did not yet."""
+        """The settings that are still left to the data."""
         return ()
 
-    def unhindered(self) -> Self:
-        """The same without all that keeps a network from learning a few examples by heart."""
-        return self.changed(train=self.train.unhindered())
+    def unregularized(self) -> Self:
+        """The same without all that keeps a network from memorising a few examples."""
+        return self.changed(train=self.train.unregularized())
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """The JSON Schema of ``run.toml``, for editors."""
-        found = cls.schema()
-        found["properties"] = {"version": {"enum": list(READABLE)}, **found["properties"]}
+        schema = cls.schema()
+        schema["properties"] = {"version": {"enum": list(READABLE)}, **schema["properties"]}
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "run.toml",
-                **found}  # fmt: skip
+                **schema}  # fmt: skip
 
 
-def all_keys(whole: type[RunSettings]) -> dict[str, str]:
-    """Dotted keys of all settings by their last part; sections win over what is inside them."""
-    paths = sorted(whole.abouts(), key=len, reverse=True)
-    found = {path[-1]: ".".join(path) for path in paths}
+def keys_by_name(root: type[RunSettings]) -> dict[str, str]:
+    """The dotted key of each setting by its last part; sections win over the settings in them."""
+    paths = sorted(root.descriptions(), key=len, reverse=True)
+    keys = {path[-1]: ".".join(path) for path in paths}
     for section in TrainSettings.hints():
-        found[section] = f"train.{section}"
-    known = {".".join(path) for path in paths}
-    return {k: v for k, v in ELSEWHERE.items() if v in known} | found
+        keys[section] = f"train.{section}"
+    existing = {".".join(path) for path in paths}
+    others = {name: key for name, key in OTHER_NAMES.items() if key in existing}
+    return others | keys
 
 
-def _better_hint(error: SettingError, whole: type[RunSettings]) -> SettingError:
-    """Names the section of a setting that was looked for in another one."""
-    last = error.key.rpartition(".")[2]
-    known = all_keys(whole)
+def _better_hint(error: SettingError, root: type[RunSettings]) -> SettingError:
+    """The error for an unknown key, with the key that was probably meant, in any section."""
     if not error.what.startswith("unknown key"):
         return error
-    place = error.key.partition(".")[0]
-    part = whole.section(place) if place in whole.hints() else None
-    several = part is not None and issubclass(part, Choice)  # has other settings for each name
-    for other in kinds():
-        known_there = tuple(error.key.split(".")) in other.settings.abouts()
-        if not several and other.settings is not whole and known_there:
-            return SettingError(error.key, f"`{error.key}` is for {other.name}", help=error.help)
-    if last in known:
-        return SettingError(error.key, error.what, help=f"did you mean `{known[last]}`?")
+    if other := _kind_with(error.key, root):
+        return SettingError(error.key, f"`{error.key}` is for {other}", help=error.help)
+    name = error.key.rpartition(".")[2]
+    keys = keys_by_name(root)
+    if name in keys:
+        return SettingError(error.key, error.what, help=f"did you mean `{keys[name]}`?")
     if "did you mean" in error.help:
         return error
-    near = nearest(last, known, FAR)
+    near = nearest(name, keys, MIN_SIMILARITY)
     if near is None:
         return error
-    return SettingError(error.key, error.what, help=f"did you mean `{known[near]}`?")
+    return SettingError(error.key, error.what, help=f"did you mean `{keys[near]}`?")
+
+
+def _kind_with(key: str, root: type[RunSettings]) -> str:
+    """The name of another kind of data that has this setting; empty if there is none, and for a
+    section that has other settings for each of its options."""
+    top = key.partition(".")[0]
+    section = root.section(top) if top in root.hints() else None
+    if section is not None and issubclass(section, Choice):
+        return ""
+    path = tuple(key.split("."))
+    matches = (
+        kind.name for kind in kinds()
+        if kind.settings is not root and path in kind.settings.descriptions()
+    )  # fmt: skip
+    return next(matches, "")

@@ -1,8 +1,8 @@
-"""What a setting may be: one annotation gives its check, its words in an error and its JSON Schema.
+"""What a setting may be: its annotation gives its check, its error message and its JSON Schema.
 
 Hint := bool | int | float | str | Literal[...] | Hint | Hint | tuple[Hint, ...]
       | tuple[Hint, Hint, Hint] | Mapping[str, Hint] | Annotated[Hint, Limit...]
-Limit := Within(low, high) | Length(low, high) | Like(pattern, words) | About("what it does")
+Limit := Within(low, high) | Length(low, high) | Pattern(regex, words) | About("what it does")
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ...errors import ConfigError, meant
 
-__all__ = ["About", "Length", "Like", "SettingError", "Within", "about", "converted",
-           "schema_of", "words_for"]  # fmt: skip
+__all__ = ["About", "Length", "Pattern", "SettingError", "Within", "about", "convert",
+           "describe_values", "schema_of"]  # fmt: skip
 
 
 class SettingError(ConfigError):
-    """A setting that is wrong, with its dotted ``key``, so that its place can be found."""
+    """A setting that is wrong, with its dotted ``key``, by which its position can be found."""
 
     def __init__(self, key: str, what: str, *, where: str = "", help: str = "") -> None:
         super().__init__(what, where=where, help=help)
@@ -30,7 +30,7 @@ class SettingError(ConfigError):
 
 
 class MisfitError(Exception):
-    """A value that an annotation does not allow; of a list or table, the entry that is wrong."""
+    """A value that an annotation does not allow; in a list or table, the entry that is wrong."""
 
     def __init__(self, value: Any) -> None:
         super().__init__()
@@ -54,96 +54,96 @@ class Length:
 
 
 @dataclass(frozen=True)
-class Like:
-    """Text that a regular expression matches as a whole; ``words`` says what that is."""
+class Pattern:
+    """Text that a regular expression matches as a whole; ``words`` describe such a text."""
 
-    pattern: str
+    regex: str
     words: str
 
 
 @dataclass(frozen=True)
 class About:
-    """What the setting does, in a few words."""
+    """What a setting does, in a few words."""
 
     text: str
 
 
 def about(hint: Any) -> str:
-    """The `About` of an annotation."""
+    """The text of the `About` in an annotation; empty if it has none."""
     texts = [m.text for m in _limits(hint) if isinstance(m, About)]
     return texts[0] if texts else ""
 
 
-def converted(value: Any, hint: Any, key: str) -> Any:
+def convert(value: Any, hint: Any, key: str) -> Any:
     """``value`` as ``hint`` says: lists become tuples, whole numbers floats; nothing else changes.
 
     Raises SettingError, naming ``key``, for a value that the annotation does not allow.
     """
     try:
-        return _converted(value, hint)
+        return _convert(value, hint)
     except MisfitError as error:
-        shown = list(value) if isinstance(value, tuple) else value
-        near = next((meant(str(error.value), words) for words in _literals(hint)), "")
+        given = list(value) if isinstance(value, tuple) else value
+        suggestion = next((meant(str(error.value), words) for words in _literals(hint)), "")
         raise SettingError(
-            key, f"`{key}` is {shown!r}", help=f"{near}expected: {words_for(hint)}"
+            key, f"`{key}` is {given!r}", help=f"{suggestion}expected: {describe_values(hint)}"
         ) from None
 
 
-def _converted(value: Any, hint: Any) -> Any:
+def _convert(value: Any, hint: Any) -> Any:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        found = _converted(value, inner[0])
+        result = _convert(value, inner[0])
         for limit in inner[1:]:
-            _check(found, limit)
-        return found
+            _check(result, limit)
+        return result
     if origin in (Union, types.UnionType):
-        return _first(value, inner)
+        return _convert_to_first(value, inner)
     if origin is Literal:
-        return _fits(value, any(value == word and type(value) is type(word) for word in inner))
+        return _require(value, any(value == word and type(value) is type(word) for word in inner))
     if origin is tuple:
-        _fits(value, isinstance(value, list | tuple))
-        each = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
-        _fits(value, len(each) == len(value))
-        return tuple(_converted(v, h) for v, h in zip(value, each, strict=True))
+        _require(value, isinstance(value, list | tuple))
+        entry_hints = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        _require(value, len(entry_hints) == len(value))
+        return tuple(_convert(v, h) for v, h in zip(value, entry_hints, strict=True))
     if origin is not None:  # Mapping[str, Hint]
-        _fits(value, isinstance(value, Mapping) and all(isinstance(k, str) for k in value))
-        return {k: _converted(v, inner[1]) for k, v in value.items()}
-    return _plain(value, hint)
+        _require(value, isinstance(value, Mapping) and all(isinstance(k, str) for k in value))
+        return {k: _convert(v, inner[1]) for k, v in value.items()}
+    return _convert_plain(value, hint)
 
 
-def _plain(value: Any, hint: Any) -> Any:
-    """A truth value is no number, and a number with a fraction no whole one."""
+def _convert_plain(value: Any, hint: Any) -> Any:
+    """A truth value is not a number, and a number with a fraction not a whole one."""
     if hint is bool:
-        return _fits(value, isinstance(value, bool))
+        return _require(value, isinstance(value, bool))
     if hint is str:
-        return _fits(value, isinstance(value, str))
+        return _require(value, isinstance(value, str))
     number = isinstance(value, int if hint is int else int | float)
-    _fits(value, number and not isinstance(value, bool))
+    _require(value, number and not isinstance(value, bool))
     return hint(value)
 
 
-def _first(value: Any, hints: Sequence[Any]) -> Any:
+def _convert_to_first(value: Any, hints: Sequence[Any]) -> Any:
     for hint in hints:
         try:
-            return _converted(value, hint)
+            return _convert(value, hint)
         except MisfitError:
             continue
     raise MisfitError(value)
 
 
-def _fits(value: Any, well: bool) -> Any:
-    if not well:
+def _require(value: Any, condition: bool) -> Any:
+    if not condition:
         raise MisfitError(value)
     return value
 
 
 def _check(value: Any, limit: object) -> None:
     if isinstance(limit, Within):
-        _fits(value, limit.low <= value <= limit.high)
+        _require(value, limit.low <= value <= limit.high)
     elif isinstance(limit, Length):
-        _fits(value, limit.low <= len(value) <= limit.high)
-    elif isinstance(limit, Like):
-        _fits(value, re.fullmatch(limit.pattern, value) is not None)
+        _require(value, limit.low <= len(value) <= limit.high)
+    elif isinstance(limit, Pattern):
+        _require(value, re.fullmatch(limit.regex, value) is not None)
 
 
 def _limits(hint: Any) -> tuple[Any, ...]:
@@ -155,36 +155,36 @@ def _bare(hint: Any) -> Any:
 
 
 def _literals(hint: Any) -> list[tuple[str, ...]]:
-    """The words that are allowed somewhere in ``hint``."""
+    """The words of each Literal in ``hint``."""
     inner = get_args(_bare(hint))
     if get_origin(_bare(hint)) is Literal:
         return [tuple(word for word in inner if isinstance(word, str))]
-    return [found for part in inner if part is not Ellipsis for found in _literals(part)]
+    return [words for part in inner if part is not Ellipsis for words in _literals(part)]
 
 
 # ------------------------------------------------------------------------------- in words
 
 
-def words_for(hint: Any) -> str:
-    """``a number from 0 to 0.95, or "auto"``: what may stand there."""
+def describe_values(hint: Any) -> str:
+    """The values that ``hint`` allows: ``a number from 0 to 0.95 or "auto"``."""
     bare, limits = _bare(hint), _limits(hint)
     origin, inner = get_origin(bare), get_args(bare)
     if origin in (Union, types.UnionType):
-        return " or ".join(words_for(part) for part in inner)
+        return " or ".join(describe_values(part) for part in inner)
     if origin is Literal:
         words = [json.dumps(word) for word in inner]
         return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
     if origin is tuple and inner[-1] is Ellipsis:
         bounds = next((m for m in limits if isinstance(m, Length)), None)
         count = f"{bounds.low:,} to {bounds.high:,} entries" if bounds else "entries"
-        return f"a list of {count}, each {words_for(inner[0])}"
+        return f"a list of {count}, each {describe_values(inner[0])}"
     if origin is tuple:
-        return f"a list [{', '.join(words_for(part) for part in inner)}]"
+        return f"a list [{', '.join(describe_values(part) for part in inner)}]"
     if origin is not None:
-        return f"a table, each value {words_for(inner[1])}"
-    like = next((m.words for m in limits if isinstance(m, Like)), "")
+        return f"a table, each value {describe_values(inner[1])}"
+    pattern = next((m.words for m in limits if isinstance(m, Pattern)), "")
     plain = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    return like or plain[bare] + _bounds_text(limits)
+    return pattern or plain[bare] + _bounds_text(limits)
 
 
 def _bounds_text(limits: tuple[Any, ...]) -> str:
@@ -204,20 +204,19 @@ def _number(value: float) -> str:
 
 def schema_of(hint: Any) -> dict[str, Any]:
     """The JSON Schema (2020-12) of the values that ``hint`` allows."""
-    bare = _bare(hint)
-    found = _bare_schema(bare)
+    schema = _bare_schema(_bare(hint))
     for limit in _limits(hint):
         if isinstance(limit, About):
-            found["description"] = limit.text
+            schema["description"] = limit.text
         elif isinstance(limit, Within):
-            found["minimum"] = limit.low
+            schema["minimum"] = limit.low
             if limit.high != math.inf:
-                found["maximum"] = limit.high
+                schema["maximum"] = limit.high
         elif isinstance(limit, Length):
-            found |= {"minItems": limit.low, "maxItems": limit.high}
-        elif isinstance(limit, Like):
-            found["pattern"] = f"^(?:{limit.pattern})$"
-    return found
+            schema |= {"minItems": limit.low, "maxItems": limit.high}
+        elif isinstance(limit, Pattern):
+            schema["pattern"] = f"^(?:{limit.regex})$"
+    return schema
 
 
 def _bare_schema(hint: Any) -> dict[str, Any]:

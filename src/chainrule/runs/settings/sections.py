@@ -1,4 +1,4 @@
-"""The sections of ``run.toml`` about output, and what all kinds of data have in theirs."""
+"""The section of ``run.toml`` about output, and what the data sections of all kinds share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...data import Split, split_rows
 from ...data.split import fold_rows
 from ...errors import ConfigError
-from .fields import About, Length, Like, Within
+from .fields import About, Length, Pattern, Within
 from .section import Section
 
 __all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Share"]
@@ -24,12 +24,12 @@ Fold = Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)]
 
 
 class DataSettings(Section):
-    """What every kind of data says of itself: where it is, what to predict, how it is split.
+    """The data: where it is, what to predict, how it is split.
 
-    Each kind has a dataclass of its own with these fields, and more.
+    Each kind of data has a dataclass with these fields and more.
     """
 
-    PLACE: ClassVar[str] = "data"
+    TABLE: ClassVar[str] = "data"
 
     path: str
     target: str
@@ -71,7 +71,7 @@ class DataSettings(Section):
         return split_rows(rows, classes=classes, fractions=shares, seed=seed, unit=unit)
 
     def training_rows(self, rows: int) -> int:
-        """About how many of ``rows`` examples are for training."""
+        """The approximate number of training examples among ``rows``."""
         share = self.split[0]
         if self.fold:
             share = (1 - 1 / self.fold[1]) * self.split[0] / (self.split[0] + self.split[1])
@@ -82,12 +82,12 @@ class DataSettings(Section):
 class CheckpointSettings(Section):
     """Checkpoints, from which an interrupted run resumes bit for bit."""
 
-    PLACE: ClassVar[str] = "output.checkpoints"
+    TABLE: ClassVar[str] = "output.checkpoints"
 
     every: Annotated[
         Literal["epoch", "none"]
         | Annotated[int, Within(1, 1 << 40)]
-        | Annotated[str, Like(r"\d+(\.\d+)? ?[smh]", 'a time such as "30s"')],
+        | Annotated[str, Pattern(r"\d+(\.\d+)? ?[smh]", 'a time such as "30s"')],
         About('epoch, a number of steps, a time such as "30s", or none'),
     ] = "30s"
     keep: Annotated[
@@ -99,7 +99,7 @@ class CheckpointSettings(Section):
 class OutputSettings(Section):
     """What a run writes, and where."""
 
-    PLACE: ClassVar[str] = "output"
+    TABLE: ClassVar[str] = "output"
 
     runs_dir: Annotated[str, About("folder to write runs to")] = "runs"
     report: Annotated[bool, About("whether the command line writes report.html")] = True

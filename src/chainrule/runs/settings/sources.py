@@ -1,7 +1,6 @@
-"""Where settings come from, and who wins: defaults < file < environment < Python or command line.
+"""Where settings come from, and which win: defaults < file < environment < Python or command line.
 
-A `Source` holds values by path, and for each the words that say where it stands. `gather` lays
-sources over one another.
+A `Source` holds values by key, and the position of each. `gather` lays sources over one another.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from ...errors import ConfigError
 from ...records import parsed_toml
 from .document import RunSettings
 from .fields import SettingError
-from .positions import lines_of
+from .positions import key_lines
 from .section import Choice
 from .toml import value_text
 from .training import AverageSettings, OptimizerSettings, ScheduleSettings
 
-__all__ = ["Gathered", "Source", "from_environment", "from_file", "from_words", "gather"]
+__all__ = ["Gathered", "Source", "from_environment", "from_file", "from_overrides", "gather"]
 
 Key = tuple[str, ...]
 W = TypeVar("W", bound=RunSettings)
 
-#: short and old names of settings
+#: short and former names of settings
 ALIASES: Mapping[Key, Key] = {
     ("train", "weight_decay"): ("train", "optimizer", "weight_decay"),
     ("train", "optimizer", "lr"): ("train", "lr"),
@@ -34,7 +33,7 @@ ALIASES: Mapping[Key, Key] = {
 }
 CHOICES: tuple[type[Choice], ...] = (OptimizerSettings, ScheduleSettings, AverageSettings)
 _NAMES: Mapping[Key, Key] = {
-    **{tuple(c.PLACE.split(".")): (*c.PLACE.split("."), c.KEY) for c in CHOICES},
+    **{tuple(c.TABLE.split(".")): (*c.TABLE.split("."), c.KEY) for c in CHOICES},
     ("model",): ("model", "name"),  # of runs on images
 }
 #: settings that name files
@@ -43,67 +42,67 @@ PATHS: tuple[Key, ...] = (("data", "path"), ("data", "test"))
 
 @dataclass(frozen=True)
 class Source:
-    """``values`` by path, and ``places``: where each stands, for errors and for ``--origin``."""
+    """``values`` by key, and the ``positions`` at which they stand, for errors and ``--origin``."""
 
     values: Mapping[Key, Any]
-    places: Mapping[Key, str] = field(default_factory=dict)
+    positions: Mapping[Key, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], places: Mapping[Key, str]) -> Source:
-        """From nested tables; aliases take their full names."""
+    def of(cls, document: Mapping[str, Any], positions: Mapping[Key, str]) -> Source:
+        """From nested tables; aliases are replaced by the full keys."""
         values: dict[Key, Any] = {}
-        moved = dict(places)
-        for path, value in _leaves(document):
-            full = _full(path, value)
+        full_positions = dict(positions)
+        for key, value in _leaves(document):
+            full = _full_key(key, value)
             if full in values and values[full] != value:
                 raise SettingError(
-                    ".".join(path),
-                    f"`{'.'.join(path)}` and `{'.'.join(full)}` are one setting with two values",
-                    where=_place(places, path),
+                    ".".join(key),
+                    f"`{'.'.join(key)}` and `{'.'.join(full)}` are one setting with two values",
+                    where=_position(positions, key),
                     help="leave one of them out",
                 )
             values[full] = value
-            if full != path:
-                moved[full] = _place(places, path)
-        return cls(values, moved)
+            if full != key:
+                full_positions[full] = _position(positions, key)
+        return cls(values, full_positions)
 
 
 @dataclass(frozen=True)
 class Gathered(Generic[W]):
-    """Settings, and where each value that is not a default comes from."""
+    """Settings, and the origin of each value that is not a default."""
 
     settings: W
     origins: Mapping[Key, str]
 
 
-def gather(sources: Iterable[Source], whole: type[W]) -> Gathered[W]:
-    """The settings that ``sources`` give, later ones over earlier ones; ``whole`` is their kind.
+def gather(sources: Iterable[Source], root: type[W]) -> Gathered[W]:
+    """The settings of class ``root`` that ``sources`` give; later sources win.
 
     A source that names another optimizer, schedule or average drops what earlier ones said about
-    the settings of the one before. Raises ConfigError with the place for every mistake.
+    the settings of the previous one. Raises ConfigError, with the position, for every mistake.
     """
     values: dict[Key, Any] = {}
-    places: dict[Key, str] = {}
+    positions: dict[Key, str] = {}
     for source in sources:
         for section, name in _NAMES.items():
             if name in source.values and source.values[name] != values.get(name):
-                dropped = [k for k in values if k[: len(section)] == section]
+                dropped = [key for key in values if key[: len(section)] == section]
                 for key in dropped:
                     del values[key]
         values |= source.values
-        places |= source.places
+        positions |= source.positions
     try:
-        settings = whole.read(_nested(values, places))
+        settings = root.read(_nested(values, positions))
     except SettingError as error:
-        place = _place(places, tuple(error.key.split(".")))
-        raise SettingError(error.key, error.what, where=error.where or place,
+        position = _position(positions, tuple(error.key.split(".")))
+        raise SettingError(error.key, error.what, where=error.where or position,
                            help=error.help) from None  # fmt: skip
-    return Gathered(settings, {key: _place(places, key) for key in values})
+    return Gathered(settings, {key: _position(positions, key) for key in values})
 
 
 def from_file(path: Path, relative: bool = False) -> Source:
-    """A ``run.toml``. The path of the data counts from the file's folder, and is made to count from
-    the working folder unless ``relative``."""
+    """A ``run.toml``. Paths in it are relative to its folder, and are rewritten relative to the
+    working folder unless ``relative``."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -115,12 +114,12 @@ def from_file(path: Path, relative: bool = False) -> Source:
     source = from_text(text, str(path))
     if relative:
         return source
-    found = {key: _beside(path, source.values.get(key)) for key in PATHS}
-    return replace(source, values={**source.values, **{k: v for k, v in found.items() if v}})
+    moved = {key: _beside(path, source.values.get(key)) for key in PATHS}
+    return replace(source, values={**source.values, **{k: v for k, v in moved.items() if v}})
 
 
 def _beside(path: Path, data: object) -> str | None:
-    """Data that lies beside the file at ``path``, as it is reached from the working folder."""
+    """The path of data beside the file at ``path``, from the working folder; None if not there."""
     if not isinstance(data, str) or not data or Path(data).is_absolute():
         return None
     beside = path.parent / data
@@ -128,35 +127,35 @@ def _beside(path: Path, data: object) -> str | None:
 
 
 def from_text(text: str, where: str) -> Source:
-    """TOML text, which ``where`` names."""
+    """TOML text; ``where`` names it in errors."""
     try:
         document = parsed_toml(text)
     except ValueError as error:
         raise ConfigError(f"not TOML: {error}", where=where) from None
-    places = {path: f"{where}:{line}" for path, line in lines_of(text).items()}
-    return Source.of(document, {(): where, **places})
+    positions = {key: f"{where}:{line}" for key, line in key_lines(text).items()}
+    return Source.of(document, {(): where, **positions})
 
 
-def from_words(words: Sequence[str], where: str) -> Source:
-    """``("train.lr=0.003", "data.columns.zip=category")``: values as TOML, or else as text."""
-    found: list[Source] = []
-    for word in words:
-        key, mark, value = word.partition("=")
-        if not mark or not key.strip():
+def from_overrides(overrides: Sequence[str], where: str) -> Source:
+    """``("train.lr=0.003", "data.columns.zip=category")``: values are TOML, or else text."""
+    sources: list[Source] = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key.strip():
             raise ConfigError(
-                f"{word!r} is not KEY=VALUE", where=where, help="for example train.lr=0.003"
+                f"{override!r} is not KEY=VALUE", where=where, help="for example train.lr=0.003"
             )
-        found.append(Source.of(_parsed(key.strip(), value.strip(), where), {(): where}))
-    values = {k: v for source in found for k, v in source.values.items()}
+        sources.append(Source.of(_parse(key.strip(), value.strip(), where), {(): where}))
+    values = {k: v for source in sources for k, v in source.values.items()}
     return Source(values, dict.fromkeys(((), *values), where))
 
 
 def from_environment() -> Source:
-    """The words of the environment variable CHAINRULE_SETTINGS."""
-    return from_words(SETTINGS.read(), f"environment variable {SETTINGS.name}")
+    """The overrides in the environment variable CHAINRULE_SETTINGS."""
+    return from_overrides(SETTINGS.read(), f"environment variable {SETTINGS.name}")
 
 
-def _parsed(key: str, value: str, where: str) -> dict[str, Any]:
+def _parse(key: str, value: str, where: str) -> dict[str, Any]:
     for text in (value, value_text(value)):
         try:
             return parsed_toml(f"{key} = {text}")
@@ -168,40 +167,40 @@ def _parsed(key: str, value: str, where: str) -> dict[str, Any]:
 
 
 def _leaves(document: Mapping[str, Any], above: Key = ()) -> list[tuple[Key, Any]]:
-    found: list[tuple[Key, Any]] = []
+    leaves: list[tuple[Key, Any]] = []
     for name, value in document.items():
         inner = isinstance(value, Mapping) and value
-        found += _leaves(value, (*above, name)) if inner else [((*above, name), value)]
-    return found
+        leaves += _leaves(value, (*above, name)) if inner else [((*above, name), value)]
+    return leaves
 
 
-def _full(path: Key, value: object) -> Key:
-    if path in _NAMES and isinstance(value, str):
-        return _NAMES[path]
-    return ALIASES.get(path, path)
+def _full_key(key: Key, value: object) -> Key:
+    if key in _NAMES and isinstance(value, str):
+        return _NAMES[key]
+    return ALIASES.get(key, key)
 
 
-def _nested(values: Mapping[Key, Any], places: Mapping[Key, str]) -> dict[str, Any]:
+def _nested(values: Mapping[Key, Any], positions: Mapping[Key, str]) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    for path, value in values.items():
+    for key, value in values.items():
         table = document
-        for depth, part in enumerate(path[:-1]):
+        for depth, part in enumerate(key[:-1]):
             inner = table.setdefault(part, {})
             if not isinstance(inner, dict):
-                key = ".".join(path[: depth + 1])
+                name = ".".join(key[: depth + 1])
                 raise SettingError(
-                    key, f"`{key}` is not a table", where=_place(places, path),
-                    help=f"write [{key}]",
+                    name, f"`{name}` is not a table", where=_position(positions, key),
+                    help=f"write [{name}]",
                 )  # fmt: skip
             table = inner
-        if not (value == {} and path[-1] in table):
-            table[path[-1]] = value
+        if not (value == {} and key[-1] in table):
+            table[key[-1]] = value
     return document
 
 
-def _place(places: Mapping[Key, str], path: Key) -> str:
-    """Where ``path`` stands, or the nearest table around it."""
-    for length in range(len(path), -1, -1):
-        if path[:length] in places:
-            return places[path[:length]]
+def _position(positions: Mapping[Key, str], key: Key) -> str:
+    """The position of ``key``, or of the innermost table around it."""
+    for length in range(len(key), -1, -1):
+        if key[:length] in positions:
+            return positions[key[:length]]
     return ""

@@ -1,9 +1,9 @@
-"""Writing TOML: the standard library reads it, so this is the other half.
+"""Writing TOML, which the standard library only reads.
 
     Document := (key, Value)* then tables; Value := str | bool | int | float | list | {}
 
-Dicts become tables, ``[train.optimizer]``, wherever they stand; inside lists they are written
-inline. ``tomllib.loads(dumps(d)) == d``.
+Dicts become tables, ``[train.optimizer]``; inside lists they are written inline.
+``tomllib.loads(dumps(d)) == d``.
 """
 
 from __future__ import annotations
@@ -18,37 +18,38 @@ __all__ = ["dumps", "key_text", "value_text"]
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 
-Path = tuple[str, ...]
+Key = tuple[str, ...]
 
 
-def dumps(document: Mapping[str, Any], comments: Mapping[Path, str] | None = None) -> str:
+def dumps(document: Mapping[str, Any], comments: Mapping[Key, str] | None = None) -> str:
     """``document`` as TOML: plain values first, then one ``[table]`` for each dict.
 
-    ``comments`` are written behind the values at these paths.
+    ``comments`` are written behind the values, by key.
     """
     return "\n\n".join(_tables(document, (), comments or {})) + "\n"
 
 
-def _tables(table: Mapping[str, Any], path: Path, comments: Mapping[Path, str]) -> Iterator[str]:
+def _tables(table: Mapping[str, Any], key: Key, comments: Mapping[Key, str]) -> Iterator[str]:
     inner = {k: v for k, v in table.items() if isinstance(v, Mapping) and v}
-    lines = [f"[{key_text(path)}]"] if path else []
-    for key, value in table.items():
-        if key not in inner:
-            note = comments.get((*path, key), "")
-            lines.append(f"{_key(key)} = {value_text(value)}" + (f"  # {note}" if note else ""))
-    if len(lines) > bool(path) or not inner:
+    lines = [f"[{key_text(key)}]"] if key else []
+    for name, value in table.items():
+        if name not in inner:
+            comment = comments.get((*key, name), "")
+            line = f"{_part_text(name)} = {value_text(value)}"
+            lines.append(f"{line}  # {comment}" if comment else line)
+    if len(lines) > bool(key) or not inner:
         yield "\n".join(lines)
-    for key, value in inner.items():
-        yield from _tables(value, (*path, key), comments)
+    for name, value in inner.items():
+        yield from _tables(value, (*key, name), comments)
 
 
-def key_text(path: Path) -> str:
+def key_text(key: Key) -> str:
     """A dotted key, quoted where it must be."""
-    return ".".join(map(_key, path))
+    return ".".join(map(_part_text, key))
 
 
-def _key(key: str) -> str:
-    return key if BARE.fullmatch(key) else _text(key)
+def _part_text(part: str) -> str:
+    return part if BARE.fullmatch(part) else _text(part)
 
 
 def _text(text: str) -> str:
@@ -68,7 +69,7 @@ def value_text(value: Any) -> str:
         # repr is the shortest text that reads back to the same bits; 1e20 is a float in TOML too.
         return repr(value) if math.isfinite(value) else repr(value).replace("infinity", "inf")
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(k)} = {value_text(v)}" for k, v in value.items())
+        inner = ", ".join(f"{_part_text(k)} = {value_text(v)}" for k, v in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, Sequence):
         return f"[{', '.join(map(value_text, value))}]"

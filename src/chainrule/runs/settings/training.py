@@ -42,8 +42,8 @@ Rate = Annotated[float, Within(1e-12, 1e3)]
 class OptimizerSettings(Choice):
     """The optimizer."""
 
-    PLACE: ClassVar[str] = "train.optimizer"
-    WHAT: ClassVar[str] = "optimizer"
+    TABLE: ClassVar[str] = "train.optimizer"
+    NOUN: ClassVar[str] = "optimizer"
 
     name: str = defaults.OPTIMIZER
 
@@ -60,9 +60,9 @@ class OptimizerSettings(Choice):
 class ScheduleSettings(Choice):
     """The learning rate schedule."""
 
-    PLACE: ClassVar[str] = "train.schedule"
-    WHAT: ClassVar[str] = "schedule"
-    LEFT_OUT: ClassVar[str] = "auto"
+    TABLE: ClassVar[str] = "train.schedule"
+    NOUN: ClassVar[str] = "schedule"
+    UNSET: ClassVar[str] = "auto"
 
     name: str = "constant"
 
@@ -75,7 +75,7 @@ class ScheduleSettings(Choice):
 class LookaheadSettings(Section):
     """Lookahead: slow weights that follow those of the optimizer."""
 
-    PLACE: ClassVar[str] = "train.lookahead"
+    TABLE: ClassVar[str] = "train.lookahead"
 
     k: Annotated[
         Annotated[int, Within(0, 1_000_000)],
@@ -91,7 +91,7 @@ class LookaheadSettings(Section):
 class GradientNoiseSettings(Section):
     """Gradient noise with decaying variance eta / (1 + step)**gamma."""
 
-    PLACE: ClassVar[str] = "train.gradient_noise"
+    TABLE: ClassVar[str] = "train.gradient_noise"
 
     eta: Annotated[Amount, About("variance in the first step; 0: off")] = 0.0
     gamma: Annotated[Amount, About("how fast the variance decays")] = 0.55
@@ -103,8 +103,8 @@ class AverageSettings(Choice):
     updated in every step; ``swa`` starts at the end of epoch ``start`` and averages the weights
     once every ``every`` epochs."""
 
-    PLACE: ClassVar[str] = "train.average"
-    WHAT: ClassVar[str] = "average"
+    TABLE: ClassVar[str] = "train.average"
+    NOUN: ClassVar[str] = "average"
     KEY: ClassVar[str] = "kind"
 
     name: str = "none"
@@ -118,7 +118,7 @@ class AverageSettings(Choice):
 class ClipSettings(Section):
     """Gradient clipping; 0: off."""
 
-    PLACE: ClassVar[str] = "train.clip"
+    TABLE: ClassVar[str] = "train.clip"
 
     norm: Annotated[Amount, About("maximum norm of each parameter's gradient")] = 0.0
     global_norm: Annotated[Amount, About("maximum norm of all gradients together")] = 0.0
@@ -128,12 +128,12 @@ class ClipSettings(Section):
     ] = 0.0
 
     @property
-    def wanted(self) -> dict[str, float]:
+    def active(self) -> dict[str, float]:
         """The bound that is set, if there is one."""
         return {name: value for name, value in vars(self).items() if value > 0}
 
     def check(self) -> None:
-        if len(self.wanted) > 1:
+        if len(self.active) > 1:
             raise ConfigError(
                 "`train.clip` sets more than one bound",
                 help="set one of norm, global_norm, value and adaptive; 0 sets none",
@@ -144,7 +144,7 @@ class ClipSettings(Section):
 class RegularizationSettings(Section):
     """Regularization, against overfitting."""
 
-    PLACE: ClassVar[str] = "train.regularization"
+    TABLE: ClassVar[str] = "train.regularization"
 
     l1: Annotated[Amount, About("adds this times the sum of |w| to the loss")] = 0.0
     l2: Annotated[Amount, About("adds this times half the sum of w squared to the loss")] = 0.0
@@ -157,7 +157,7 @@ class RegularizationSettings(Section):
 class EarlyStoppingSettings(Section):
     """Stops training when the monitored metric stops improving."""
 
-    PLACE: ClassVar[str] = "train.early_stopping"
+    TABLE: ClassVar[str] = "train.early_stopping"
 
     monitor: Annotated[str, About("loss, val_loss, val_accuracy (classes) or val_r2")] = "val_loss"
     patience: Annotated[Epochs, About("stop after this many epochs without improvement")] = (
@@ -171,7 +171,7 @@ class EarlyStoppingSettings(Section):
 class ConvergenceSettings(Section):
     """Stops training when it has converged; 0: off."""
 
-    PLACE: ClassVar[str] = "train.convergence"
+    TABLE: ClassVar[str] = "train.convergence"
 
     loss: Annotated[
         Amount, About("change of the loss in an epoch; relative if the loss is above 1")
@@ -181,7 +181,7 @@ class ConvergenceSettings(Section):
     patience: Annotated[Epochs, About("consecutive epochs for which this must hold")] = 1
 
     @property
-    def wanted(self) -> dict[str, float]:
+    def tolerances(self) -> dict[str, float]:
         """The tolerances that are set."""
         return {n: v for n, v in vars(self).items() if n != "patience" and v > 0}
 
@@ -190,7 +190,7 @@ class ConvergenceSettings(Section):
 class GuardSettings(Section):
     """Rolls back to the last good epoch when training diverges, and lowers the learning rate."""
 
-    PLACE: ClassVar[str] = "train.guard"
+    TABLE: ClassVar[str] = "train.guard"
 
     most: Annotated[
         Annotated[int, Within(0, 100)], About("maximum number of rollbacks; 0: off")
@@ -209,7 +209,7 @@ class GuardSettings(Section):
 class TrainSettings(Section):
     """Training."""
 
-    PLACE: ClassVar[str] = "train"
+    TABLE: ClassVar[str] = "train"
 
     epochs: Annotated[Epochs, About("maximum number of epochs")] = defaults.EPOCHS
     batch_size: Annotated[
@@ -262,12 +262,12 @@ class TrainSettings(Section):
             loss=task.losses[0] if self.loss == "auto" else self.loss,
         )
 
-    def unhindered(self) -> Self:
-        """The same without weight decay, noise, averages and the like."""
+    def unregularized(self) -> Self:
+        """The same without weight decay, noise, averages and the like; see `RunSettings`."""
         settings = dict(self.optimizer.settings)
-        for hindrance in ("weight_decay", "temperature"):
-            if hindrance in settings:
-                settings[hindrance] = 0.0
+        for name in ("weight_decay", "temperature"):
+            if name in settings:
+                settings[name] = 0.0
         return replace(
             self,
             accumulate=1,
@@ -282,18 +282,18 @@ class TrainSettings(Section):
 
     @property
     def rate(self) -> float:
-        """``lr``, once it is decided."""
+        """``lr``, once decided."""
         assert not isinstance(self.lr, str)
         return self.lr
 
     @property
     def batch(self) -> int | None:
-        """Rows in one step, once it is decided; None for all of them."""
+        """Rows in one step, once decided; None for all rows."""
         assert self.batch_size != "auto"
         return None if isinstance(self.batch_size, str) else self.batch_size
 
     @property
     def objective(self) -> Loss:
-        """``loss``, once the task has decided."""
+        """``loss``, once decided."""
         assert self.loss != "auto"
         return self.loss

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ....data.images import Images
 from ....data.images.memory import windows
-from ....runs.checks.result import Check, Status, check, noticed
+from ....runs.checks.result import Check, Status, check, select_findings
 from ....runs.dry_run import PreparedRun
 from ..prepare import PreparedImages
 from ..settings import ImageSettings
@@ -30,7 +30,7 @@ def classes_and_sizes(run: ImageRun) -> Check:
     prepared = run.prepared
     facts = prepared.model_facts()
     rows = sum(prepared.sizes.values())
-    told = noticed(
+    told = select_findings(
         prepared.findings, "D301", "D302", "D303", "D304", "D305", "D306", "D307", "D308", "D309",
         "D311", "D312",
     )  # fmt: skip
@@ -55,7 +55,7 @@ def copies(run: ImageRun) -> Check:
         f"{shared} of {judges} validation and test images ({share:.1%}) are training images too"
     )
     advice = ["remove the copies: they make the test too easy"] if status != "ok" else []
-    told = noticed(run.prepared.findings, "D310") if status == "ok" else []
+    told = select_findings(run.prepared.findings, "D310") if status == "ok" else []
     return check(
         "duplicate images", status, evidence, advice, told, {"shared": shared, "judges": judges}
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ....runs.checks.result import Check, Status, check, ignored, noticed
+from ....runs.checks.result import Check, Status, check, ignore_columns, select_findings
 from .encoded import Encoded, columns_of
 from .run import TableRun
 
@@ -30,7 +30,7 @@ def schema(run: TableRun) -> Check:
     goal = found.target
     assert goal is not None  # `prepare` was asked for one
     classes = f" of {len(goal.classes)} classes" if goal.classes else ""
-    told = noticed(
+    told = select_findings(
         run.prepared.parts.findings,
         "D103", "D104", "D105", "D110", "D113", "D114", "D115", "D116", "D117", "D119", "D120",
         "D204",
@@ -60,15 +60,15 @@ def missing_values(run: TableRun) -> Check:
     more = f" and {len(worst) - 5} more" if len(worst) > 5 else ""
     evidence = f"missing in {listed}{more}" if worst else "none is missing"
     much = [name for name in worst if shares[name] > MUCH_MISSING]
-    advice = [f"leave out what is mostly empty: {ignored(much)}"] if much else []
-    told = noticed(run.prepared.parts.findings, "D106", "D107", "D108", "D109")
+    advice = [f"leave out what is mostly empty: {ignore_columns(much)}"] if much else []
+    told = select_findings(run.prepared.parts.findings, "D106", "D107", "D108", "D109")
     status: Status = "warning" if much else "ok"
     return check("missing values", status, evidence, advice, told, facts={"shares": shares})
 
 
 def constant_columns(run: TableRun) -> Check:
     """Columns that are the same in every row, or in every training row."""
-    told = noticed(run.prepared.parts.findings, "D101", "D102")
+    told = select_findings(run.prepared.parts.findings, "D101", "D102")
     evidence = f"left out: {len(told)}" if told else "every column varies"
     return check("constant columns", "ok", evidence, findings=told)
 
@@ -85,7 +85,7 @@ def duplicate_columns(run: TableRun) -> Check:
         return check("duplicate columns", "ok", "no two columns say the same")
     listed = "; ".join(f"`{b}` says the same as `{a}`" for a, b in pairs[:5])
     more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
-    advice = [f"keep one of each: {ignored([b for _, b in pairs])}"]
+    advice = [f"keep one of each: {ignore_columns([b for _, b in pairs])}"]
     return check("duplicate columns", "warning", listed + more, advice, facts={"pairs": pairs})
 
 

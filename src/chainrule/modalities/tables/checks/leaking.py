@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....runs.checks.result import Check, check, ignored, some
+from ....runs.checks.result import Check, check, ignore_columns, list_names
 from .encoded import Encoded, columns_of
 from .run import TableRun
 
@@ -47,10 +47,11 @@ def leaking_columns(run: TableRun) -> Check:
     return check(
         name,
         "failed" if failed else "warning",
-        f"{some(telling)} almost determine{'s' if len(telling) == 1 else ''} the target ({listed})",
+        f"{list_names(telling)} almost determine{'s' if len(telling) == 1 else ''} the target "
+        f"({listed})",
         [
             "if that is known only after the target, or made from it, leave it out: "
-            + ignored(telling)
+            + ignore_columns(telling)
         ],
         facts=facts,
     )

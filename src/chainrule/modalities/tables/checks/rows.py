@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....data import PreparedRows
-from ....runs.checks.result import Check, Status, check, noticed, some
+from ....runs.checks.result import Check, Status, check, list_names, select_findings
 from .run import TableRun
 
 __all__ = ["duplicate_rows", "feature_ranges"]
@@ -21,7 +21,7 @@ FAR = 10.0
 def duplicate_rows(run: TableRun) -> Check:
     """Copies of rows, and those that lie both in the training part and in another one."""
     prepared, name = run.prepared.parts, "duplicate rows"
-    told = noticed(prepared.findings, "D118")
+    told = select_findings(prepared.findings, "D118")
     held = [part for part in (prepared.val, prepared.test) if len(part)]
     judges = sum(len(part) for part in held)
     if not judges or len(prepared.train) > MOST_COMPARED:
@@ -66,9 +66,8 @@ def feature_ranges(run: TableRun) -> Check:
     far = [names[i] for i in widest if max(-low[i], high[i]) > FAR]
     advice = []
     if far:
-        evidence += (
-            f"; {some(far)} {'go' if len(far) > 1 else 'goes'} beyond {FAR:g} standard deviations"
-        )
+        goes = "go" if len(far) > 1 else "goes"
+        evidence += f"; {list_names(far)} {goes} beyond {FAR:g} standard deviations"
         advice = ["correct such cells if they are errors; else select the logarithm with a query"]
     ranges = {n: [float(a), float(b)] for n, a, b in zip(names, low, high, strict=True)}
     return check(name, "warning" if far else "ok", evidence, advice, told, {"ranges": ranges})
