@@ -36,10 +36,12 @@ def train(folder: Path, epochs: int = 3) -> History:
 
 def test_the_callback(tmp_path: Path) -> None:
     history = train(tmp_path)
-    written, held = scalars(tmp_path / "train"), scalars(tmp_path / "validation")
+    written, validation = scalars(tmp_path / "train"), scalars(tmp_path / "validation")
     assert set(written) == {"loss", "learning_rate"}
     assert written["loss"] == [(i + 1, np.float32(v)) for i, v in enumerate(history["loss"])]
-    assert held == {"loss": [(i + 1, np.float32(v)) for i, v in enumerate(history["val_loss"])]}
+    assert validation == {
+        "loss": [(i + 1, np.float32(v)) for i, v in enumerate(history["val_loss"])]
+    }
     rates = [rate for _, rate in written["learning_rate"]]
     assert rates[0] > rates[1] > rates[2]
 
@@ -55,11 +57,11 @@ def test_epochs_that_come_again_replace_the_old_ones(tmp_path: Path) -> None:
 def test_a_run_is_converted(classes: Path, tmp_path: Path) -> None:
     assert export_tensorboard(classes, tmp_path) == tmp_path
     history = report_facts(classes)["history"]
-    held = scalars(tmp_path / "validation")
-    assert set(held) == {"loss", "accuracy"}
+    validation = scalars(tmp_path / "validation")
+    assert set(validation) == {"loss", "accuracy"}
     assert set(scalars(tmp_path / "train")) == {"loss", "learning_rate"}
     expected = list(zip(history["epoch"], np.float32(history["val_accuracy"]), strict=True))
-    assert held["accuracy"] == expected
+    assert validation["accuracy"] == expected
 
 
 def test_a_missing_package_is_told_before_training(

@@ -60,10 +60,10 @@ def test_a_report_on_images_counts_images(classes: Path, copied: Callable[[Path]
     del facts["words"]
     facts["model"] |= {"name": "resnet", "images": "28 x 28 grey pixels"}
     (run / "run.json").write_text(json.dumps(facts))
-    told = report_facts(run)
-    assert told["summary"].startswith("A convolutional network (resnet, 28 x 28 grey pixels) (")
-    assert "was trained on 106 images to tell" in told["summary"]
-    assert told["words"] == {"unit": "image", "units": "images", "baseline": "constant guess"}
+    facts = report_facts(run)
+    assert facts["summary"].startswith("A convolutional network (resnet, 28 x 28 grey pixels) (")
+    assert "was trained on 106 images to tell" in facts["summary"]
+    assert facts["words"] == {"unit": "image", "units": "images", "baseline": "constant guess"}
     page = Page(report_html(run))
     about_matrix = "One row per true class"
     text = page.text().replace(about_matrix, "").replace(str(run), "")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from chainrule.report import report_html
-from chainrule.report.confusion import FORMS, SHOWN_CLASSES, confusion, forms, matrix_width
+from chainrule.report.confusion import FORMS, MATRIX_CLASSES, confusion, forms, matrix_width
 from chainrule.report.markup import joined
 from chainrule.report.parts import GAP, LETTERS, LONG, data_table, table_width
 from chainrule.report.style import STYLE
@@ -155,32 +155,32 @@ def test_a_table_is_one_from_the_width_on_that_its_words_need() -> None:
 @pytest.mark.parametrize("largest", [9, 99, 1_000, 100_000])
 def test_a_matrix_fits_where_it_is_shown(classes: int, name: str, largest: int) -> None:
     labels, counts = [name.format(i) for i in range(classes)], counts_of(classes, largest)
-    chosen = forms(labels, counts)
-    assert [start for _, start, _ in chosen] == [0, *(end for _, _, end in chosen[:-1])]
-    assert chosen[-1][2] is None
-    for form, start, _ in chosen:
+    ranges = forms(labels, counts)
+    assert [start for _, start, _ in ranges] == [0, *(end for _, _, end in ranges[:-1])]
+    assert ranges[-1][2] is None
+    for form, start, _ in ranges:
         if form is not None:
             assert matrix_width(form, labels, counts) <= room(start or NARROWEST)
     if classes <= 10:
-        assert chosen[-1][0] is not None  # at 1,200 pixels there is a matrix
+        assert ranges[-1][0] is not None  # at 1,200 pixels there is a matrix
     html = joined(*confusion({"labels": labels, "confusion": counts}, "image", "images"))
     page = Page(html)
-    shown = [a for a in page.all("table") if "matrix" in (a["class"] or "")]
-    assert len(shown) == sum(form is not None for form, _, _ in chosen)
+    matrices = [a for a in page.all("table") if "matrix" in (a["class"] or "")]
+    assert len(matrices) == sum(form is not None for form, _, _ in ranges)
     for label in labels:  # a name that was cut stands there in full
-        told = [a.get("title") for a in page.all("th")]
-        assert label in told or label in page.text()
+        titles = [a.get("title") for a in page.all("th")]
+        assert label in titles or label in page.text()
 
 
 def test_thirty_classes_have_a_matrix_and_a_list() -> None:
-    labels = [f"species of animal number {i}" for i in range(SHOWN_CLASSES)]
-    counts = counts_of(SHOWN_CLASSES, 50)
+    labels = [f"species of animal number {i}" for i in range(MATRIX_CLASSES)]
+    counts = counts_of(MATRIX_CLASSES, 50)
     counts[0] = [90, 7, *[0] * 27, 3]
     page = Page(joined(*confusion({"labels": labels, "confusion": counts}, "image", "images")))
-    chosen = forms(labels, counts)
-    assert [form is not None for form, _, _ in chosen][-1]
-    assert chosen[0][0] is None
-    [list_of_classes] = [a for a in page.all("div") if a.get("class") == f"until-{chosen[0][2]}"]
+    ranges = forms(labels, counts)
+    assert [form is not None for form, _, _ in ranges][-1]
+    assert ranges[0][0] is None
+    [list_of_classes] = [a for a in page.all("div") if a.get("class") == f"until-{ranges[0][2]}"]
     assert list_of_classes
     assert (
         " 90 of 100 correct; the others predicted as species of animal number 1 (7) and species of "

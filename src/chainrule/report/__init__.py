@@ -1,4 +1,4 @@
-"""What a run has to tell, as one HTML page, one JSON document, or TensorBoard's events."""
+"""The report of a run: an HTML page, a JSON document, or TensorBoard events."""
 
 from .facts import report_facts
 from .page import report_html, write_report

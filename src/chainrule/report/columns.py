@@ -1,4 +1,4 @@
-"""What became of each column: how its values are turned into inputs, in words."""
+"""How each column of a table is turned into inputs of the network, in words."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from ..phrasing import counted, format_number, listed, percent
 from ..runs.modality import Words
 from ..unverified import items, number, table, text, whole
-from .reading import RunFiles
+from .run_files import RunFiles
 
 __all__ = ["COLUMNS", "columns"]
 
-CATEGORIES = 12  # so many are named
-COLUMNS = 500  # so many are listed
+CATEGORIES = 12  # named per column
+COLUMNS = 500  # listed
 
 
 def columns(files: RunFiles, words: Words) -> list[dict[str, Any]]:
-    """Every column of the schema, and how it is used."""
+    """The columns of the schema, and how each is used."""
     encoders: dict[str, Mapping[str, Any]] = {
         text(e.get("column")): e for e in map(table, items(files.pipeline.get("encoders")))
     }
@@ -40,25 +40,24 @@ def columns(files: RunFiles, words: Words) -> list[dict[str, Any]]:
 
 
 def _treatment(encoder: Mapping[str, Any], words: Words) -> str:
-    """How the values of a column become inputs, in words."""
     kind = encoder.get("type")
     if kind == "category":
         names = [text(c) if c is not None else "missing" for c in items(encoder.get("categories"))]
         how = "one input each" if encoder.get("one_hot") else "as an embedding"
-        shown_names = f": {listed(names, most=CATEGORIES)}" if names else ""
+        listing = f": {listed(names, most=CATEGORIES)}" if names else ""
         rare = len(items(encoder.get("known_rare")))
         rest = f"; {counted(rare, 'rare one')} grouped together" if rare else ""
-        return f"{counted(len(names), 'category', 'categories')}, {how}{shown_names}{rest}"
+        return f"{counted(len(names), 'category', 'categories')}, {how}{listing}{rest}"
     if encoder.get("read_as") == "truth" and (mean := number(encoder.get("mean"))) is not None:
-        return f"true in {percent(mean)} of the {words.units}{_gaps(encoder)}"
+        return f"true in {percent(mean)} of the {words.units}{_gaps_text(encoder)}"
     spread = f"mean {format_number(encoder.get('mean'))}, std {format_number(encoder.get('std'))}"
     if kind == "datetime":
         parts = [text(p) for p in items(encoder.get("parts"))]
         return f"as {listed(parts)}" if parts else "as a time"
-    return f"{spread}{_gaps(encoder)}"
+    return f"{spread}{_gaps_text(encoder)}"
 
 
-def _gaps(encoder: Mapping[str, Any]) -> str:
+def _gaps_text(encoder: Mapping[str, Any]) -> str:
     if not encoder.get("indicator"):
         return ""
     fill = format_number(encoder.get("fill"))

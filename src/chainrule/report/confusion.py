@@ -1,5 +1,5 @@
-"""Which classes are taken for which: the confusion matrix in forms for narrow and wide windows, the
-most frequent mistakes, and precision and recall of each class.
+"""The confusion matrix, in forms for narrow and wide windows; the most frequent mistakes; and
+precision and recall of each class.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..phrasing import counted, format_number, listed, quoted
 from ..unverified import items, text, whole
-from .markup import EMPTY, Markup, element, joined
+from .markup import Markup, element, joined
 from .parts import data_table, fitted, paragraph
 from .width import (
     BREAKPOINTS,
@@ -26,8 +26,8 @@ from .width import (
 
 __all__ = ["Form", "confusion", "forms", "matrix_width", "rates"]
 
-SHOWN_CLASSES = 30  # a matrix of more is not read any more
-MISTAKES = 10  # so many are listed instead
+MATRIX_CLASSES = 30  # of the largest matrix that anybody reads
+MISTAKES = 10  # listed instead of a larger one
 CONFUSED_WITH = 4  # classes named in each line of the list
 LEVELS = 6
 
@@ -36,8 +36,8 @@ Counts = Sequence[Sequence[int]]
 
 @dataclass(frozen=True)
 class Form:
-    """One way to set a matrix: the style's class and its measures in rem (letters, and the padding
-    of a cell on both sides together), heads turned by a quarter, percentages for counts.
+    """One layout of the matrix: its CSS class; its measures in rem (letters, and the horizontal
+    padding of a cell); whether heads are turned by 90 degrees; whether cells are percentages.
     """
 
     style: str
@@ -48,19 +48,19 @@ class Form:
 
     @property
     def classes(self) -> str:
-        """The classes of the table."""
+        """The CSS classes of the table."""
         return f"matrix {self.style}{' turned' if self.turned else ''}"
 
     def heads(self, labels: Sequence[str]) -> list[str]:
-        """Names for the columns; long ones are cut in the middle."""
+        """Names of the columns; long ones are abbreviated."""
         return abbreviated(labels, 14 if self.turned else 40)
 
     def names(self, labels: Sequence[str]) -> list[str]:
-        """Names for the lines."""
+        """Names of the rows."""
         return abbreviated(labels, 14 if self.style == "dense" else 40)
 
     def cell(self, count: int, total: int) -> str:
-        """A count, or its share of the line in per cent."""
+        """A count, or its percentage of the row."""
         if not self.percent:
             return f"{count:,}"
         share = round(100 * count / total) if total else 0
@@ -68,7 +68,7 @@ class Form:
 
 
 SIZES = (("ample", 0.925, 0.9), ("medium", 0.8, 0.4), ("dense", 0.7, 0.1))
-#: from the one that is read most easily to the one that needs least room
+#: from the most readable one to the one that needs the least room
 FORMS = (
     *(Form(*size, turned=turned) for size, turned in product(SIZES, (False, True))),
     *(Form(*SIZES[-1], turned=turned, percent=True) for turned in (False, True)),
@@ -76,24 +76,23 @@ FORMS = (
 
 
 def confusion(test: Mapping[str, Any], unit: str, units: str) -> list[Markup]:
-    """Everything on the classes of the test set, from its part of the evaluation; nothing if that
-    holds no counts that fit their labels.
+    """All about the classes, from the ``test`` section of the evaluation; nothing without counts
+    that fit their labels.
     """
     labels, counts = _matrix(test)
     if not labels:
         return []
-    classes = _by_class(labels, counts, test, units)
     return [
         element("h3", "Confusion matrix"),
-        *(_matrices(labels, counts, units) if len(labels) <= SHOWN_CLASSES else ()),
+        *(_matrices(labels, counts, units) if len(labels) <= MATRIX_CLASSES else ()),
         _mistakes(labels, counts, unit, units),
         element("h3", "By class"),
-        classes,
+        _by_class(labels, counts, test, units),
     ]
 
 
 def _matrix(test: Mapping[str, Any]) -> tuple[list[str], list[list[int]]]:
-    """Labels and counts, if they fit one another."""
+    """Labels and counts; both empty unless they fit one another."""
     labels = [text(label) for label in items(test.get("labels"))]
     rows = [[whole(n) for n in items(row)] for row in items(test.get("confusion"))]
     counts = [[n for n in row if n is not None and n >= 0] for row in rows]
@@ -116,32 +115,32 @@ def rates(counts: Counts, k: int) -> dict[str, float | None]:
 
 
 def matrix_width(form: Form, labels: Sequence[str], counts: Counts) -> float:
-    """The least width in rem of a matrix in this form."""
-    one = text_width("0", form.letters)
-    one_line = characters if form.style == "dense" else longest_piece
-    width = one * max(map(one_line, form.names(labels))) + form.padding
+    """The minimum width in rem of a matrix in this form."""
+    character = text_width("0", form.letters)
+    name_length = characters if form.style == "dense" else longest_piece
+    width = character * max(map(name_length, form.names(labels))) + form.padding
     for j, head in enumerate(form.heads(labels)):
         cells = max(characters(form.cell(row[j], sum(row))) for row in counts)
         letters = max(cells, 2 if form.turned else longest_piece(head))
-        width += one * letters + form.padding
+        width += character * letters + form.padding
     return width
 
 
 def forms(labels: Sequence[str], counts: Counts) -> list[tuple[Form | None, int, int | None]]:
-    """The form to show and the windows to show it in, ``(form, from, until)``, as breakpoints: of
-    those that fit, the one that is read most easily; None where none does.
+    """``(form, from, until)``: for each range of breakpoints, the most readable form that fits;
+    None where none does.
     """
     widths = [(form, matrix_width(form, labels, counts)) for form in FORMS]
-    chosen: list[tuple[Form | None, int, int | None]] = []
+    ranges: list[tuple[Form | None, int, int | None]] = []
     for window in (0, *BREAKPOINTS):
         space = room(window or NARROWEST)
         form = next((form for form, width in widths if width <= space), None)
-        if not chosen:
-            chosen.append((form, window, None))
-        elif form != chosen[-1][0]:
-            chosen[-1] = (*chosen[-1][:2], window)
-            chosen.append((form, window, None))
-    return chosen
+        if not ranges:
+            ranges.append((form, window, None))
+        elif form != ranges[-1][0]:
+            ranges[-1] = (*ranges[-1][:2], window)
+            ranges.append((form, window, None))
+    return ranges
 
 
 def _matrices(labels: Sequence[str], counts: Counts, units: str) -> list[Markup]:
@@ -174,20 +173,20 @@ def _table(form: Form, labels: Sequence[str], counts: Counts) -> Markup:
 
 
 def _head(short: str, full: str, scope: str, turned: bool = False) -> Markup:
-    """A class's name at the edge of the matrix; the full one is there for who points or listens."""
+    """The name of a class at the edge of the matrix; the full one is its tooltip and label."""
     name = element("span", short) if turned else breakable(short)
     hidden = full if short != full else None
     return element("th", name, scope=scope, title=hidden, aria_label=hidden)
 
 
 def _cell_style(count: int, total: int, right: bool) -> str | None:
-    """The shade of a share of a line; right answers are bold as well."""
+    """The shade for a share of a row; correct predictions are bold as well."""
     level = -(-count * LEVELS // total) if total else 0
     return " ".join([f"s{level}"] * (level > 0) + ["right"] * right) or None
 
 
 def _confused_with(labels: Sequence[str], counts: Counts, style: str) -> Markup:
-    """The matrix as a list: of each true class how many are right, and what the others became."""
+    """The matrix as a list: for each true class, how many are correct, and what the rest became."""
     lines = []
     for i, row in enumerate(counts):
         others = sorted((-n, j) for j, n in enumerate(row) if n and j != i)
@@ -209,7 +208,7 @@ def _mistakes(labels: Sequence[str], counts: Counts, unit: str, units: str) -> M
     ]  # fmt: skip
     if not mistakes:
         return paragraph(f"There are no mistakes among the test {units}.")
-    most = 1 if len(labels) <= SHOWN_CLASSES else MISTAKES
+    most = 1 if len(labels) <= MATRIX_CLASSES else MISTAKES
     lines = [
         f"{quoted(labels[i])} predicted as {quoted(labels[j])} ({counted(n, unit, units)})"
         for n, i, j in sorted(mistakes, key=lambda m: (-m[0], m[1:]))[:most]
@@ -223,17 +222,15 @@ def _mistakes(labels: Sequence[str], counts: Counts, unit: str, units: str) -> M
 def _by_class(labels: Sequence[str], counts: Counts, test: Mapping[str, Any], units: str) -> Markup:
     rows = []
     for k, label in enumerate(labels):
-        known = rates(counts, k)
-        rows.append([label, f"{sum(counts[k]):,}", *(format_number(known[n]) for n in known)])
+        cells = map(format_number, rates(counts, k).values())
+        rows.append([label, f"{sum(counts[k]):,}", *cells])
     words = paragraph(
         f"Precision: the share of {units} predicted as this class that belong to it. Recall: the "
         f"share of {units} of this class that were recognised. F1: the harmonic mean of both.",
         "quiet",
     )
     merged = whole(test.get("merged"))
-    rest = (
-        paragraph(f"The {merged} rarest classes are counted as one.", "quiet") if merged else EMPTY
-    )
+    note = f"The {merged} rarest classes are counted as one." if merged else ""
     heads = ["class", f"test {units}", "precision", "recall", "F1"]
     table = data_table("By class", heads, rows, numbers=(1, 2, 3, 4), long=(0,))
-    return joined(words, rest, table)
+    return joined(words, paragraph(note, "quiet"), table)

@@ -1,28 +1,25 @@
-"""What a report says, as one JSON document: the page draws it, and scripts read it."""
+"""The report as a JSON document, which the page shows and scripts read."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..phrasing import counted, format_number
+from ..runs.folder import has_weights
 from ..runs.modality import Words
 from ..unverified import items, number, table, text, whole
 from .columns import COLUMNS, columns
-from .reading import RunFiles, read
+from .measurements import best_epoch, history_of, metrics_of, mistakes_of, seconds_of
+from .run_files import RunFiles, read_run_files
 from .vocabulary import result, task_of, vocabulary
-from .words import duration, verdict
+from .words import duration
 
 __all__ = ["report_facts"]
 
-MISTAKES = 48  # so many are shown
-#: an image inside the page
-PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
-NOT_METRICS = ("epoch", "seconds")
-#: in the words of the page; ``killed`` is not written by the run itself
+#: each status in words; ``killed`` is never written by the run itself
 STATUS_WORDS: Mapping[str, str] = {
     "done": "done: training finished and the model was tested",
     "running": "running: these are the numbers so far",
@@ -34,21 +31,21 @@ STATUS_WORDS: Mapping[str, str] = {
 
 
 def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
-    """Everything that the report of a run folder says.
+    """Everything in the report of a run folder.
 
-    ``running`` tells whether a process is writing the run, which its files cannot. What is missing
-    or damaged is left out, and listed in ``troubles``. Raises StateError if ``run`` is no run
+    ``running``: whether a process is writing the run, which its files cannot tell. What is missing
+    or damaged is left out, and listed in ``troubles``. Raises StateError if ``run`` is not a run
     folder.
     """
-    files = read(run)
+    files = read_run_files(run)
     facts = files.facts
     words = vocabulary(facts)
     status = _status(facts, running)
     done = status == "done"
-    metrics = _metrics(files) if done else []
-    history = _history(files.epochs)
-    # What an earlier end wrote does not hold for a run that went on.
-    best = _best(facts if status in ("done", "interrupted") else {}, history)
+    metrics = metrics_of(files) if done else []
+    history = history_of(files.epochs)
+    # What was written at an earlier end does not hold for a run that was resumed.
+    best = best_epoch(facts if status in ("done", "interrupted") else {}, history)
     return {
         "format": "chainrule.report",
         "version": 1,
@@ -58,7 +55,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "status_words": STATUS_WORDS.get(status, status),
         "error": text(facts.get("error")),
         "started": text(facts.get("started")),
-        "seconds": _seconds(facts, files.epochs, done),
+        "seconds": seconds_of(facts, files.epochs, done),
         "seed": whole(facts.get("seed")),
         "title": _title(files),
         "summary": _summary(files, words),
@@ -78,7 +75,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "model": dict(table(facts.get("model"))),
         "metrics": metrics,
         "test": dict(table(files.evaluation.get("test"))) if done else {},
-        "mistakes": _mistakes(files) if done else [],
+        "mistakes": mistakes_of(files) if done else [],
         "history": history,
         "best": best,
         "notes": _notes(files.events),
@@ -97,8 +94,8 @@ def _status(facts: Mapping[str, Any], running: bool) -> str:
 
 
 def _target(files: RunFiles) -> str:
-    known = text(table(files.facts.get("data")).get("target"))
-    return known or text(table(files.settings.get("data")).get("target"))
+    recorded = text(table(files.facts.get("data")).get("target"))
+    return recorded or text(table(files.settings.get("data")).get("target"))
 
 
 def _title(files: RunFiles) -> str:
@@ -108,7 +105,7 @@ def _title(files: RunFiles) -> str:
 
 
 def _summary(files: RunFiles, words: Words) -> str:
-    """What was trained, on what."""
+    """What was trained on what, in two sentences."""
     facts = files.facts
     data, split = table(facts.get("data")), table(facts.get("split"))
     if not data:
@@ -116,15 +113,13 @@ def _summary(files: RunFiles, words: Words) -> str:
     goal = task_of(facts).describe_aim(
         _target(files), [text(c) for c in items(facts.get("classes"))]
     )
-    shape = table(facts.get("model"))
-    parameters = whole(shape.get("parameters"))
+    parameters = whole(table(facts.get("model")).get("parameters"))
     size = f" ({counted(parameters, 'parameter')})" if parameters is not None else ""
-    model = words.model
     names = ("train", "validation", "test")
-    train, held, test = (counted(split.get(k), words.unit, words.units) for k in names)
+    train, validation, test = (counted(split.get(k), words.unit, words.units) for k in names)
     return (
-        f"{model[:1].upper()}{model[1:]}{size} was trained on {train} to {goal}. Another {held} "
-        f"decided when to stop, and {test} were held out to test the result."
+        f"{words.model[:1].upper()}{words.model[1:]}{size} was trained on {train} to {goal}. "
+        f"Another {validation} decided when to stop, and {test} were held out to test the result."
     )
 
 
@@ -134,14 +129,13 @@ def _result(
     best: Mapping[str, Any] | None,
     history: Mapping[str, Sequence[float | None]],
 ) -> str:
-    """The result in plain words, or why there is none."""
+    """The result in words, or why there is none."""
     facts = files.facts
     if status == "done":
         tested = whole(table(facts.get("split")).get("test"))
         metrics, baseline = table(facts.get("metrics")), table(facts.get("baseline"))
-        known = result(facts, metrics, baseline, tested)
-        if known:
-            return known
+        if sentences := result(facts, metrics, baseline, tested):
+            return sentences
     epochs = len(history["epoch"])
     if not epochs:
         return "There is no result: no epoch has finished."
@@ -151,77 +145,6 @@ def _result(
         value = format_number(best["value"])
         sentence += f" The best {best['monitor']} is {value}, in epoch {best['epoch']}."
     return sentence
-
-
-def _seconds(
-    facts: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]], done: bool
-) -> float | None:
-    """The time the whole run took, or that up to its last known epoch."""
-    last = number(epochs[-1].get("seconds")) if epochs else None
-    total = number(facts.get("seconds"))
-    return total if done or last is None else max(total or 0.0, last)
-
-
-# ----------------------------------------------------------------------------------- numbers
-
-
-def _history(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Lists of numbers by name, each as long as ``epoch``; of an epoch written twice the last."""
-    by_epoch = {n: line for line in epochs if (n := whole(line.get("epoch"))) is not None}
-    ordered = [by_epoch[n] for n in sorted(by_epoch)]
-    names = dict.fromkeys(name for line in ordered for name in line if name not in NOT_METRICS)
-    history: dict[str, list[Any]] = {"epoch": sorted(by_epoch)}
-    for name in names:
-        values = [number(line.get(name)) for line in ordered]
-        if any(v is not None for v in values):
-            history[name] = values
-    return history
-
-
-def _best(facts: Mapping[str, Any], history: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
-    """The epoch whose weights are the model, or the best so far."""
-    epochs = history["epoch"]
-    monitor = "val_loss" if "val_loss" in history else "loss"
-    values = history.get(monitor, ())
-    known = whole(table(facts.get("best")).get("epoch"))
-    if known in epochs:
-        at = list(epochs).index(known)
-        value = values[at] if values else None
-        return {"epoch": known, "monitor": monitor, "value": value}
-    ranked = [(v, e) for v, e in zip(values, epochs, strict=False) if v is not None]
-    if not ranked:
-        return None
-    value, epoch = min(ranked)
-    return {"epoch": epoch, "monitor": monitor, "value": value}
-
-
-def _metrics(files: RunFiles) -> list[dict[str, Any]]:
-    """Each metric on the test set, beside the baseline's and that on the validation set."""
-    baseline, held = table(files.facts.get("baseline")), table(files.evaluation.get("validation"))
-    metrics = []
-    for name, value in table(files.facts.get("metrics")).items():
-        test, guess = number(value), number(baseline.get(name))
-        metrics.append(
-            {
-                "name": name,
-                "validation": number(held.get(name)),
-                "test": test,
-                "baseline": guess,
-                "verdict": verdict(name, test, guess),
-            }
-        )
-    return metrics
-
-
-def _mistakes(files: RunFiles) -> list[dict[str, Any]]:
-    """Pictures of wrong predictions, as far as they are pictures."""
-    mistakes = []
-    for mistake in map(table, items(files.evaluation.get("mistakes"))[:MISTAKES]):
-        names = {key: text(mistake.get(key)) for key in ("name", "true", "predicted")}
-        image, probability = text(mistake.get("image")), number(mistake.get("probability"))
-        if PICTURE.fullmatch(image) and probability is not None:
-            mistakes.append({**names, "probability": probability, "image": image})
-    return mistakes
 
 
 # -------------------------------------------------------------------------------------- data
@@ -241,7 +164,7 @@ def _data(files: RunFiles, words: Words) -> dict[str, Any]:
 
 
 def _findings(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """``fix`` is one text; earlier releases wrote no ``setting`` and no ``advice`` beside it."""
+    """The findings; earlier releases wrote no ``setting`` and no ``advice`` beside ``fix``."""
     keys = ("code", "severity", "message", "evidence", "fix", "advice")
     return [
         {**{key: text(f.get(key)) for key in keys}, "setting": _setting(table(f.get("setting")))}
@@ -258,7 +181,7 @@ def _setting(setting: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _notes(events: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """What happened on the way: resumed, went back, converged, failed."""
+    """What happened during training: resumed, rolled back, converged, failed."""
     notes = []
     for event in events:
         kind, words = text(event.get("event")), text(event.get("message"))
@@ -282,9 +205,9 @@ def _troubles(files: RunFiles, done: bool) -> list[str]:
             "evaluation.json is missing or damaged (earlier versions did not write it), so there "
             "are no validation metrics, no confusion matrix and no residuals"
         )
-    for file in files.vouched:
-        known = any(words.startswith(file) for words in troubles)
-        if not known and not (files.path / file).is_file():
+    for file in files.hashed_files:
+        reported = any(trouble.startswith(file) for trouble in troubles)
+        if not reported and not (files.path / file).is_file():
             troubles.append(f"{file} is missing, so the model cannot be used")
     return troubles
 
@@ -294,23 +217,23 @@ def _commands(files: RunFiles, words: Words, status: str) -> list[dict[str, str]
     run = shlex.quote(str(files.path))
     predict = {"what": f"predict new {words.units}",
                "command": f"chainrule predict {run} {words.new} -o out.csv"}  # fmt: skip
-    judge = {"what": f"evaluate the model on labelled {words.units}",
+    evaluate = {"what": f"evaluate the model on labelled {words.units}",
              "command": f"chainrule eval {run} {words.labelled}"}  # fmt: skip
     resume = {"what": "resume training", "command": f"chainrule resume {run}"}
-    has_model = (files.path / "model.safetensors").is_file()
+    has_model = has_weights(files.path)
     if status == "running":
         return [{"what": "check again later", "command": f"chainrule report {run}"}]
     if status == "done":
         epochs = 2 * (whole(table(files.settings.get("train")).get("epochs")) or 100)
         longer = {"what": "train longer", "command": f"chainrule resume {run} --epochs {epochs}"}
-        return [predict, judge, longer] if has_model else []
+        return [predict, evaluate, longer] if has_model else []
     commands = [resume] if files.config and files.facts else []
     rate = number(table(files.settings.get("train")).get("lr"))
     if status == "failed" and rate is not None:
         settings = shlex.quote(str(files.path / "run.toml"))
         again = f"chainrule train {settings} train.lr={rate / 10:g}"
         commands.insert(0, {"what": "train again with a lower learning rate", "command": again})
-    return [*commands, predict, judge] if status == "interrupted" and has_model else commands
+    return [*commands, predict, evaluate] if status == "interrupted" and has_model else commands
 
 
 def _environment(facts: Mapping[str, Any]) -> dict[str, str]:

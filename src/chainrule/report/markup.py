@@ -1,8 +1,8 @@
-"""HTML and SVG from plain Python: text is escaped because it is text.
+"""HTML and SVG from Python: whatever is not `Markup` is escaped.
 
 ``element("p", "a < b", class_="note")`` gives ``<p class="note">a &lt; b</p>``. Only what this
-module built itself is put in as it is, so nothing that comes from a table, a column's name or a
-settings file can become a tag.
+module has built is inserted unescaped, so nothing from a table, a column's name or a settings file
+can become a tag.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ def element(tag: str, /, *children: Child, **attributes: str | int | float | Non
 
 
 def joined(*parts: Child, between: str = "") -> Markup:
-    """Several pieces after one another, texts among them escaped."""
+    """Pieces one after the other; plain text among them is escaped."""
     return Markup(_escaped(between).join(map(_escaped, parts)))

@@ -1,4 +1,4 @@
-"""The report as one HTML file that opens from disk: no scripts, no network, no fonts to load."""
+"""The report as a single HTML file: no scripts, no network, no fonts to load."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..arguments import user_path
 from ..phrasing import counted, format_number, listed
 from ..train.checkpoints.weights_file import write_whole
 from .facts import report_facts
-from .judging import judging
 from .markup import EMPTY, Markup, element, joined
 from .parts import data_table, paragraph, section
+from .results import results
 from .style import POLICY, STYLE
 from .training import training
 from .words import METRIC_WORDS, duration, moment
@@ -23,7 +23,7 @@ __all__ = ["page", "report_html", "write_report"]
 Facts = Mapping[str, Any]
 
 PARTS = {"train": "training", "test": "testing"}
-#: a sign for each status, so that it is not told by colour alone
+#: a sign for each status, so that colour is not the only difference
 SIGNS = {"done": "✓", "running": "…", "interrupted": "‖", "failed": "✕", "killed": "✕"}
 
 
@@ -38,9 +38,9 @@ def write_report(
     Returns the path. Raises StateError if ``run`` is not a run folder, or the page cannot be
     written.
     """
-    place = user_path(run, "the run folder")
-    target = place / "report.html" if out is None else user_path(out, "the page")
-    write_whole(target, report_html(place, running=running).encode("utf-8"))
+    folder = user_path(run, "the run folder")
+    target = folder / "report.html" if out is None else user_path(out, "the page")
+    write_whole(target, report_html(folder, running=running).encode("utf-8"))
     return target
 
 
@@ -68,7 +68,7 @@ def page(facts: Facts) -> str:
             _headline(facts),
             _troubles(facts["troubles"]),
             training(facts),
-            judging(facts),
+            results(facts),
             _data(facts),
             _timeline(facts["notes"]),
             _next(facts["commands"]),
@@ -174,13 +174,13 @@ def _finding(finding: Mapping[str, Any]) -> Markup:
     warning = finding["severity"] == "warning"
     mark = element("span", "! warning" if warning else "· note", class_="mark")
     head = element("p", mark, f" {finding['code']}: {finding['message']}")
-    seen = paragraph(f"Evidence: {finding['evidence']}", "quiet") if finding["evidence"] else EMPTY
-    parts = [head, seen, _fix(finding)]
+    evidence = f"Evidence: {finding['evidence']}" if finding["evidence"] else ""
+    parts = [head, paragraph(evidence, "quiet"), _fix(finding)]
     return element("div", *parts, class_="finding warning" if warning else "finding")
 
 
 def _fix(finding: Mapping[str, Any]) -> Markup:
-    """What can be pasted as code, advice as plain words; of old runs the kind is not known."""
+    """A setting as code, advice as plain text; for old runs, which it is is not known."""
     fix, advice = finding["fix"], finding["advice"]
     if not fix:
         return EMPTY
@@ -194,7 +194,7 @@ def _fix(finding: Mapping[str, Any]) -> Markup:
 
 
 def _timeline(notes: Sequence[Mapping[str, str]]) -> Markup:
-    """What happened during training, unless it only started and ended."""
+    """The events of the training, unless it only started and ended."""
     if all(note["event"] in ("start", "done") for note in notes):
         return EMPTY
     rows = [[moment(note["time"]), note["message"]] for note in notes]
@@ -210,7 +210,7 @@ def _next(commands: Sequence[Mapping[str, str]]) -> Markup:
 
 
 def _details(facts: Facts) -> Markup:
-    """Configuration and environment, folded."""
+    """Settings and environment, folded."""
     parts = []
     if facts["config"]:
         inner = element("pre", facts["config"], class_="settings")

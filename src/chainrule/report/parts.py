@@ -1,4 +1,4 @@
-"""Pieces of a page that occur more than once."""
+"""Elements of a page that occur more than once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["data_table", "figure", "fitted", "paragraph", "section", "table_widt
 
 LETTERS = 0.925  # rem, of a table
 GAP = 1.0  # rem, between its columns
-LONG = 10.0  # rem, at least, of a column with sentences
-ONE_LINE = 30  # characters: shorter texts are not divided
+LONG = 10.0  # rem, the minimum for a column with sentences
+ONE_LINE = 30  # characters: texts up to this length are not broken
 
 
 def section(title: str, parts: Sequence[Markup]) -> Markup:
-    """A heading and what belongs to it; nothing if there is nothing."""
+    """A heading and its content; nothing without content."""
     return element("section", element("h2", title), *parts) if parts else EMPTY
 
 
@@ -26,14 +26,14 @@ def paragraph(words: str, style: str | None = None) -> Markup:
 
 
 def fitted(inner: Markup, style: str = "fit") -> Markup:
-    """What was made to fit the page. Should letters be wider than expected, it scrolls by itself
-    rather than the page.
+    """Content made to fit the page. If letters are wider than estimated, it scrolls and the page
+    does not.
     """
     return element("div", inner, class_=style)
 
 
 def figure(title: str, words: str, drawing: Markup) -> Markup:
-    """A drawing below its title and a sentence on how to read it."""
+    """A drawing below its title and a sentence that explains it."""
     caption = element("figcaption", element("strong", title), f" {words}" if words else "")
     return element("figure", caption, drawing)
 
@@ -45,13 +45,12 @@ def data_table(
     numbers: Collection[int] = (),
     long: Collection[int] = (),
 ) -> Markup:
-    """A table; the columns in ``numbers`` are aligned to the right, those in ``long`` hold
-    sentences. In windows that it does not fit, each row is a block of its own, in which every cell
-    says the head of its column.
+    """A table; the columns in ``numbers`` are right-aligned, those in ``long`` hold sentences. In
+    windows that are too narrow for it, each row is a block in which every cell names its column.
     """
     styles = ["number" if i in numbers else "long" if i in long else "" for i in range(len(heads))]
     window = first_that_fits(table_width(heads, rows, styles))
-    # Whatever is not displayed as a table would no longer be read out as one.
+    # Screen readers take what is not displayed as a table for none, unless roles say so.
     stacks = window != 0
     role = (lambda name: name) if stacks else (lambda name: None)
     head = element("tr", *(
@@ -76,15 +75,15 @@ def data_table(
 def table_width(
     heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]
 ) -> float:
-    """The least width in rem at which no word of a `data_table` is divided."""
+    """The minimum width in rem at which no word of a `data_table` is broken."""
     total = GAP * (len(heads) - 1)
     for i, (name, style) in enumerate(zip(heads, styles, strict=True)):
-        cells = [_least_characters(row[i], style) for row in rows]
+        cells = [_min_characters(row[i], style) for row in rows]
         letters = text_width("0", LETTERS) * max([longest_piece(name), *cells])
         total += max(letters, LONG) if style == "long" else letters
     return total
 
 
-def _least_characters(cell: str, style: str) -> int:
+def _min_characters(cell: str, style: str) -> int:
     one_line = style == "number" or (not style and characters(cell) <= ONE_LINE)
     return characters(cell) if one_line else longest_piece(cell)

@@ -1,12 +1,12 @@
 """Drawings as inline SVG: curves over epochs, points, histograms.
 
-A drawing is as wide as the page: across it, places are percentages, and only the curves are
-stretched, so letters and dots keep their size on a telephone. Texts beside it lie in the margins
-that the style leaves around it. In narrow windows names of curves stand in a legend above.
+A drawing is as wide as the page: horizontal positions are percentages, and only the curves are
+stretched, so letters and dots keep their size on a phone. Texts beside it lie in the margins that
+the style leaves around it. In narrow windows the names of curves are in a legend above.
 
-Colours and fonts come from the page's style, by class, so that light, dark and paper need one
-drawing. Series differ by dashes and labels as well as by colour. Every drawing says in words what
-it shows (``title`` and ``desc``).
+Colours and fonts come from the page's style, by class, so that light, dark and print need one
+drawing. Series differ by dashes and labels as well as by colour. Every drawing describes itself in
+words (``title`` and ``desc``).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["Series", "curves", "histogram", "scatter"]
 
 ACROSS = 100.0  # per cent
 BETWEEN_BARS = 0.2  # per cent
-MOST_POINTS = 600  # of a curve: more than there are pixels
+MOST_POINTS = 600  # of a curve: more than a phone has pixels
 LABEL_GAP = 16.0
-#: characters of all ticks below a drawing, from which on a narrow window shows every second one
+#: characters of all ticks below a drawing from which a narrow window shows every second one
 CROWDED = 24
-#: characters of the longest tick beside a drawing, from which on it gets a wider margin
+#: characters of the longest tick beside a drawing from which it gets a wider margin
 LONG_TICK = 8
 #: below this width of the window, in rem, there is no room for words inside or beside a drawing
 WORDS_FROM = 40
@@ -55,10 +55,10 @@ def curves(
     height: float = 226.0,
     log: bool = False,
 ) -> Markup:
-    """Curves over ``epochs``, with a mark at the epoch ``best`` on the first one that has it."""
-    known = [v for s in series for v in s.values if v is not None]
+    """Curves over ``epochs``, with a mark on the first one at the epoch ``best``."""
+    values = [v for s in series for v in s.values if v is not None]
     x = Scale.tight(epochs[0], epochs[-1], 0.0, ACROSS)
-    y = Scale.of(known, height, 0.0, log=log)
+    y = Scale.of(values, height, 0.0, log=log)
     parts = [_grid(x, y, "epoch")]
     if best is not None and epochs[0] <= best <= epochs[-1]:
         parts.append(_line(x(best), 0, x(best), height, "best"))
@@ -71,7 +71,7 @@ def curves(
         parts.append(_best_mark(x, y, best, value, note))
         keys.append(element("span", note, class_="ring"))
     parts.append(_end_labels(x, y, epochs, series))
-    # To who listens, the drawing says all of this itself.
+    # Screen readers skip it: the drawing describes itself.
     legend = element("p", *keys, class_=f"legend until-{WORDS_FROM}", aria_hidden="true")
     return joined(legend, _plot(key, title, words, y, parts))
 
@@ -103,7 +103,7 @@ def _at(value: float) -> str:
 
 
 def _across(value: float) -> str:
-    """A place across the drawing."""
+    """A horizontal position."""
     return f"{value:.2f}".rstrip("0").removesuffix(".")
 
 
@@ -118,15 +118,13 @@ def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
 def _word(
     x: float, y: float, content: str, style: str, anchor: str = "start", *, aside: float = 0.0
 ) -> Markup:
-    """A text at a place, or ``aside`` by so many pixels."""
+    """A text at a position, moved sideways by ``aside`` pixels."""
     return element("text", content, x=_share(x), dx=_at(aside) if aside else None, y=_at(y),
                    class_=style, text_anchor=anchor)  # fmt: skip
 
 
 def _grid(x: Scale, y: Scale, below: str, beside: str = "") -> Markup:
-    """Horizontal lines at the ticks of y, an axis with the ticks of x, their texts, and what the
-    axes show.
-    """
+    """Horizontal lines at the ticks of y, an axis with the ticks of x, and labels of both."""
     parts = []
     for value, content in y.labels():
         parts.append(_line(0, y(value), ACROSS, y(value), "grid"))
@@ -145,8 +143,8 @@ def _grid(x: Scale, y: Scale, below: str, beside: str = "") -> Markup:
     return joined(*parts)
 
 
-def _known(epochs: Sequence[int], values: Numbers) -> list[list[tuple[int, float]]]:
-    """Runs of neighbours that have numbers."""
+def _runs(epochs: Sequence[int], values: Numbers) -> list[list[tuple[int, float]]]:
+    """The longest runs of consecutive epochs that have a number."""
     runs: list[list[tuple[int, float]]] = [[]]
     for epoch, value in zip(epochs, values, strict=False):
         if value is not None:
@@ -161,25 +159,25 @@ def _thinned(run: list[tuple[int, float]]) -> list[tuple[int, float]]:
     if len(run) <= MOST_POINTS:
         return run
     size = -(-4 * len(run) // MOST_POINTS)
-    kept = set()
+    indices = set()
     for start in range(0, len(run), size):
         piece = range(start, min(start + size, len(run)))
-        kept |= {piece[0], piece[-1], min(piece, key=lambda i: run[i][1]),
-                 max(piece, key=lambda i: run[i][1])}  # fmt: skip
-    return [run[i] for i in sorted(kept)]
+        indices |= {piece[0], piece[-1], min(piece, key=lambda i: run[i][1]),
+                    max(piece, key=lambda i: run[i][1])}  # fmt: skip
+    return [run[i] for i in sorted(indices)]
 
 
 def _curve(x: Scale, y: Scale, epochs: Sequence[int], series: Series) -> Markup:
     commands = []
-    for run in _known(epochs, series.values):
+    for run in _runs(epochs, series.values):
         points = [f"{_across(x(e))} {_at(y(v))}" for e, v in _thinned(run)]
         commands.append(f"M{' L'.join(points)}")
     return element("path", d="".join(commands), class_=f"curve {series.style}")
 
 
 def _dots(x: Scale, y: Scale, epochs: Sequence[int], series: Series) -> Markup:
-    """A dot for numbers without neighbours, which make no line."""
-    alone = [run[0] for run in _known(epochs, series.values) if len(run) == 1]
+    """A dot for each number without neighbours, which gives no line."""
+    alone = [run[0] for run in _runs(epochs, series.values) if len(run) == 1]
     return joined(*(_dot(x(e), y(v), 3, f"dot {series.style}") for e, v in alone))
 
 
@@ -192,35 +190,35 @@ def _best_mark(x: Scale, y: Scale, best: int, value: float, note: str) -> Markup
     # Beside the line, on the side that has room, above the curve if it is in the lower half.
     right = x(best) < ACROSS / 2
     above = y(value) > (y.start + y.stop) / 2
-    place = y.stop + 12 if above else y.start - 8
+    height = y.stop + 12 if above else y.start - 8
     side, aside = ("start", 8) if right else ("end", -8)
     return joined(
         _dot(x(best), y(value), 5, "ring", note),
-        _word(x(best), place, note, f"note from-{WORDS_FROM}", side, aside=aside),
+        _word(x(best), height, note, f"note from-{WORDS_FROM}", side, aside=aside),
     )
 
 
 def _end_labels(x: Scale, y: Scale, epochs: Sequence[int], series: Sequence[Series]) -> Markup:
-    """The names of the curves at their ends, moved apart where they would touch."""
+    """The names of the curves at their ends, moved apart where they would overlap."""
     ends = []
     for s in series:
-        if runs := _known(epochs, s.values):
+        if runs := _runs(epochs, s.values):
             ends.append((y(runs[-1][-1][1]), s))
     ends.sort(key=lambda end: end[0])
-    places = spread([place for place, _ in ends], y.stop + 4, y.start - LABEL_GAP)
+    heights = spread([height for height, _ in ends], y.stop + 4, y.start - LABEL_GAP)
     return joined(
         *(
-            _word(ACROSS, place + 4, s.name, f"name {s.style} from-{WORDS_FROM}", aside=12)
-            for place, (_, s) in zip(places, ends, strict=True)
+            _word(ACROSS, height + 4, s.name, f"name {s.style} from-{WORDS_FROM}", aside=12)
+            for height, (_, s) in zip(heights, ends, strict=True)
         )
     )
 
 
-def spread(places: Sequence[float], top: float, bottom: float) -> list[float]:
-    """Ascending ``places``, moved to be `LABEL_GAP` apart and above ``bottom``."""
+def spread(heights: Sequence[float], top: float, bottom: float) -> list[float]:
+    """Ascending ``heights``, moved to be `LABEL_GAP` apart and above ``bottom``."""
     moved: list[float] = []
-    for place in places:
-        moved.append(max(place, moved[-1] + LABEL_GAP if moved else top))
+    for height in heights:
+        moved.append(max(height, moved[-1] + LABEL_GAP if moved else top))
     limit = bottom
     for i in reversed(range(len(moved))):
         moved[i] = min(moved[i], limit)
@@ -234,7 +232,7 @@ def spread(places: Sequence[float], top: float, bottom: float) -> list[float]:
 def scatter(
     key: str, title: str, words: str, points: Sequence[tuple[float, float]], axes: tuple[str, str]
 ) -> Markup:
-    """Points (x, y) over the same numbers on both axes, and the line on which both are equal."""
+    """Points (x, y) with the same scale on both axes, and the line x = y."""
     both = [v for point in points for v in point]
     y = Scale.of(both, 366.0, 0.0)
     x = Scale(y.ticks, y.low, y.high, 0.0, ACROSS)

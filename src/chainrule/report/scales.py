@@ -1,4 +1,4 @@
-"""From numbers to places on a drawing, and ticks at round numbers.
+"""From numbers to positions in a drawing, with ticks at round numbers.
 
 Linear ticks are multiples of 1, 2 or 5 times a power of ten (Heckbert, "Nice numbers for graph
 labels", 1990); logarithmic ones are powers of ten, with 2 and 5 between them where there are few.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 __all__ = ["Scale", "label", "linear_ticks", "log_is_useful", "log_ticks"]
 
-LOG_FROM = 30.0  # the largest number is so many times the smallest: a linear axis hides the rest
+LOG_FROM = 30.0  # ratio of the largest to the smallest number from which a linear axis hides some
 TINY = 1e-100  # below, powers of ten are no longer numbers
 
 
@@ -27,7 +27,7 @@ def linear_ticks(low: float, high: float, count: int = 5, whole: bool = False) -
     if whole:
         step = max(step, 1.0)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    # Rounding takes away what 3 * 0.1 has too much.
+    # Rounding removes the excess of 3 * 0.1 over 0.3.
     digits = max(0, 1 - math.floor(math.log10(step)))
     return [round(k * step, digits) + 0.0 for k in range(first, max(last, first + 1) + 1)]
 
@@ -54,7 +54,7 @@ def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
 
 @dataclass(frozen=True)
 class Scale:
-    """Values from ``low`` to ``high`` onto pixels from ``start`` to ``stop``."""
+    """Maps values from ``low`` to ``high`` to pixels from ``start`` to ``stop``."""
 
     ticks: tuple[float, ...]
     low: float
@@ -74,12 +74,12 @@ class Scale:
         log: bool = False,
         whole: bool = False,
     ) -> Scale:
-        """One that shows all ``values`` and ends at ticks."""
+        """A scale that shows all ``values`` and ends at ticks."""
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         if log:
             ticks = log_ticks(low, high)
         else:
-            # Numbers that differ by less than rounding are drawn as one line in the middle.
+            # Numbers that differ by rounding alone are drawn as one line in the middle.
             least = max(abs(low), abs(high)) * 1e-9
             if high - low <= least or high == low:
                 low, high = low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
@@ -90,7 +90,7 @@ class Scale:
     def tight(
         cls, low: float, high: float, start: float, stop: float, *, whole: bool = True
     ) -> Scale:
-        """One from ``low`` to ``high`` exactly, with the ticks that lie between."""
+        """A scale from exactly ``low`` to ``high``, with the ticks between them."""
         if high <= low:
             return cls((low,), low - 0.5, low + 0.5, start, stop)
         ticks = [t for t in linear_ticks(low, high, 6, whole) if low <= t <= high]

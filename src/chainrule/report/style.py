@@ -1,10 +1,10 @@
-"""The style of the page: one column of text, one accent colour, light, dark and on paper.
+"""The style of the page: one column of text, one accent colour, for light, dark and print.
 
-It is the only thing that the page's policy lets a browser apply, by its hash. What changes with the
-width of the window is written once in ``stacked.css`` and repeated here for each breakpoint:
+The page's security policy allows this style alone, by its hash. What changes with the width of the
+window is written once in ``stacked.css`` and repeated here for each breakpoint:
 
-* ``stack-40`` is a table from 40 rem on, and blocks below; ``stack`` is blocks always;
-* ``from-40`` is there from 40 rem on, ``until-40`` is there below.
+* ``stack-40`` is a table from 40 rem up, and blocks below; ``stack`` is always blocks;
+* ``from-40`` is visible from 40 rem up, ``until-40`` below.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _file(name: str) -> str:
 
 
 def below(window: int, rules: str) -> str:
-    """Rules for windows narrower than so many rem, without a gap to those for wider ones."""
+    """Rules for windows narrower than ``window`` rem, without a gap to those for wider ones."""
     return f"@media not all and (min-width: {window}rem) {{\n{rules}}}\n"
 
 
@@ -43,7 +43,7 @@ STYLE = _style()
 
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode("utf-8")).digest()).decode("ascii")
 
-#: nothing is loaded, nothing runs, nothing is sent; of styles only the one above counts
+#: nothing is loaded, run or sent, and only the style above applies
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; "
     "base-uri 'none'; form-action 'none'"

@@ -1,8 +1,8 @@
 """Scalars for TensorBoard, written by TensorBoard's own writer (the extra ``tensorboard``).
 
-Training and validation go to folders ``train`` and ``validation``, so that TensorBoard draws both
-into one chart: ``loss`` and the metrics under their own names, and ``learning_rate``. Steps are
-epochs, counted from 1.
+Training and validation go to the folders ``train`` and ``validation``, so that TensorBoard draws
+both in one chart: ``loss``, each metric under its name, and ``learning_rate``. Steps are epochs,
+counted from 1.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class TensorBoard(Callback):
 
         trainer.fit(..., callbacks=[chainrule.report.TensorBoard("logs/first")])
 
-    Then ``tensorboard --logdir logs``. A training that is resumed, or goes back to an earlier
-    epoch, tells TensorBoard to forget what was written of the epochs that come again. Of several
-    groups of parameters the learning rate is that of the first. Raises ConfigError if the package
-    is missing, StateError if nothing can be written.
+    Then ``tensorboard --logdir logs``. When training is resumed or rolls back to an earlier epoch,
+    TensorBoard is told to discard what was written of the epochs that come again. With several
+    parameter groups, the learning rate is that of the first. Raises ConfigError if the package is
+    missing, StateError if nothing can be written.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = user_path(folder, "the folder of TensorBoard")
-        self._events = Events(self.folder)  # a missing package is told before the training
+        self._events = Events(self.folder)  # a missing package raises before training
 
     def on_train_begin(self, logs: Logs) -> None:
         self._events = Events(self.folder)
@@ -56,23 +56,23 @@ class TensorBoard(Callback):
 
 
 def export_tensorboard(run: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
-    """Writes the epochs of a run folder as TensorBoard's events below ``folder``; returns it.
+    """Writes the epochs of a run folder as TensorBoard events in ``folder``, and returns it.
 
     Raises what `report_facts` and `TensorBoard` raise.
     """
     history: dict[str, list[Any]] = report_facts(user_path(run, "the run folder"))["history"]
-    place = user_path(folder, "the folder of TensorBoard")
-    events = Events(place)
+    target = user_path(folder, "the folder of TensorBoard")
+    events = Events(target)
     now = time.time()
     for i, epoch in enumerate(history["epoch"]):
         numbers = {n: v[i] for n, v in history.items() if n != "epoch" and v[i] is not None}
         events.write(epoch, {RATE if n == "lr" else n: v for n, v in numbers.items()}, now)
     events.close()
-    return place
+    return target
 
 
 class Protocol:
-    """The few names of TensorBoard's package that are used here."""
+    """The names of TensorBoard's package that are used here."""
 
     def __init__(self) -> None:
         try:
@@ -89,7 +89,7 @@ class Protocol:
 
 
 class Events:
-    """Event files below one folder, one for each of ``train`` and ``validation``."""
+    """Event files in one folder, one for each of ``train`` and ``validation``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -98,7 +98,7 @@ class Events:
         self._last: dict[str, int] = {}
 
     def write(self, epoch: int, numbers: Mapping[str, float], moment: float) -> None:
-        """The numbers of one epoch, counted from 1."""
+        """Writes the numbers of one epoch, counted from 1."""
         parts: dict[str, dict[str, float]] = {}
         for name, value in numbers.items():
             part = "validation" if name.startswith("val_") else "train"
@@ -110,11 +110,11 @@ class Events:
         p = self._protocol
         writer = self._writer(part)
         if epoch <= self._last.get(part, epoch):
-            # Readers drop what earlier files or lines say of this epoch and later ones.
+            # Readers discard what earlier events say of this epoch and later ones.
             start = p.session_log(status=p.session_log.START)
             writer.add_event(p.event(wall_time=moment, step=epoch, session_log=start))
         self._last[part] = epoch
-        values = [p.summary.Value(tag=n, simple_value=_single(v)) for n, v in numbers.items()]
+        values = [p.summary.Value(tag=n, simple_value=_to_float32(v)) for n, v in numbers.items()]
         writer.add_event(p.event(wall_time=moment, step=epoch, summary=p.summary(value=values)))
 
     def _writer(self, part: str) -> Any:
@@ -126,7 +126,7 @@ class Events:
         return self._writers[part]
 
     def flush(self) -> None:
-        """Lets readers see what was written."""
+        """Makes what was written visible to readers."""
         try:
             for writer in self._writers.values():
                 writer.flush()
@@ -134,7 +134,7 @@ class Events:
             raise _unwritable(self.folder, error) from None
 
     def close(self) -> None:
-        """Ends all files."""
+        """Closes all files."""
         try:
             for writer in self._writers.values():
                 writer.close()
@@ -142,8 +142,8 @@ class Events:
             raise _unwritable(self.folder, error) from None
 
 
-def _single(value: float) -> float:
-    """What a 32-bit number holds; larger ones are infinite."""
+def _to_float32(value: float) -> float:
+    """``value``, infinite if it is out of the range of float32."""
     return value if abs(value) <= 3.4028234e38 or value != value else math.copysign(math.inf, value)
 
 

@@ -1,4 +1,4 @@
-"""The section on how training went: curves, and the same numbers as a table."""
+"""The section on the course of training: curves, and the same numbers as a table."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ def _chart(name: str, history: History, best: int | None) -> Markup:
     if name in history:
         style = "second" if series else "main"
         series.append(Series(name if name in RATES else "training", history[name], style))
-    known = [v for s in series for v in s.values if v is not None]
+    values = [v for s in series for v in s.values if v is not None]
     title = _title(name)
-    if name in RATES and min(known) == max(known):
-        return paragraph(f"The learning rate is {format_number(known[0])} in every epoch.", "quiet")
-    # A share such as an accuracy is read on a linear scale.
-    log = log_is_useful(known) and not (name in METRICS and METRICS[name].higher_is_better)
+    if name in RATES and min(values) == max(values):
+        rate = format_number(values[0])
+        return paragraph(f"The learning rate is {rate} in every epoch.", "quiet")
+    # Accuracies and the like are read on a linear scale.
+    log = log_is_useful(values) and not (name in METRICS and METRICS[name].higher_is_better)
     scale = " The scale is logarithmic." if log else ""
     height = 246.0 if name == "loss" else 96.0 if name in RATES else 166.0
     drawing = curves(
@@ -79,9 +80,9 @@ def _words(series: Sequence[Series], epochs: Sequence[int], best: int | None) ->
     """What the curves show, for readers who cannot see them."""
     parts = [f"{counted(len(epochs), 'epoch')}, from {epochs[0]} to {epochs[-1]}."]
     for s in series:
-        known = [(v, e) for v, e in zip(s.values, epochs, strict=False) if v is not None]
-        (first, _), (last, _) = known[0], known[-1]
-        low, high = min(known), max(known)
+        points = [(v, e) for v, e in zip(s.values, epochs, strict=False) if v is not None]
+        (first, _), (last, _) = points[0], points[-1]
+        low, high = min(points), max(points)
         parts.append(
             f"{s.name.capitalize()} starts at {format_number(first)} and ends at "
             f"{format_number(last)}; lowest {format_number(low[0])} in epoch {low[1]}, highest "
@@ -93,18 +94,18 @@ def _words(series: Sequence[Series], epochs: Sequence[int], best: int | None) ->
 
 
 def _numbers(history: History, best: int | None) -> Markup:
-    """The numbers as a table; of many epochs, evenly chosen ones with the best among them."""
+    """The numbers as a table; of many epochs, evenly spaced ones and the best one."""
     epochs = history["epoch"]
     count = len(epochs)
-    chosen: Sequence[int] = range(count)
+    indices: Sequence[int] = range(count)
     if count > ROWS:
         even = {round(i * (count - 1) / (ROWS - 1)) for i in range(ROWS)}
-        chosen = sorted(even | {i for i in chosen if epochs[i] == best})
+        indices = sorted(even | {i for i in indices if epochs[i] == best})
     names = [name for name in history if name != "epoch"]
     rows = [
         [f"{epochs[i]} (best)" if epochs[i] == best else str(epochs[i])]
         + [format_number(history[name][i]) for name in names]
-        for i in chosen
+        for i in indices
     ]
     table = data_table(
         "Values of the curves by epoch", ["epoch", *names], rows, range(len(names) + 1)

@@ -1,8 +1,7 @@
-"""What a run calls the things that it is about.
+"""The words in which a report speaks of a run.
 
-A run says it itself, in ``run.json``; for one that does not, its kind of data is asked. What else a
-report shows follows from what there is in the folder: a confusion matrix, residuals, pictures,
-columns.
+They are in ``run.json``; for a run without them, its kind of data finds them. What else a report
+shows follows from the contents of the folder: a confusion matrix, residuals, pictures, columns.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ..unverified import text
 
 __all__ = ["task_of", "vocabulary"]
 
-#: for a run of which nothing is known
+#: for a run whose kind is not known
 PLAIN = Words("example", "examples", "", "", "a model", "DATA", "DATA")
 
 
@@ -42,7 +41,7 @@ def result(
     baseline: Mapping[str, Any],
     tested: int | None,
 ) -> str:
-    """What the metrics of the test set say; empty without any."""
+    """What the metrics of the test part mean; empty without any."""
     words = vocabulary(facts)
     part = counted(tested, f"test {words.unit}", f"test {words.units}")
     return task_of(facts).describe_result(f"On {part} that it never saw", metrics, baseline, tested)

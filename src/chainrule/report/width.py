@@ -1,9 +1,8 @@
-"""How wide texts and tables are, and from which width of the window on they fit.
+"""The widths of texts and tables, and the smallest window in which they fit.
 
-A page without scripts cannot measure itself, so widths are estimated here, rather too wide than too
-narrow, and the style knows a few widths of the window at which something else is shown: a table
-that does not fit has each of its rows as a small block instead. The smallest window counted with
-is `NARROWEST`.
+A page without scripts cannot measure itself, so widths are estimated here, rather too large than
+too small. At a few widths of the window the style changes: a table that does not fit shows each of
+its rows as a small block instead. The narrowest window considered is `NARROWEST`.
 """
 
 from __future__ import annotations
@@ -20,51 +19,50 @@ __all__ = ["BREAKPOINTS", "NARROWEST", "abbreviated", "breakable", "characters",
 NARROWEST = 22.5  # rem: 360 pixels
 #: widths of the window, in rem, at which the style may change
 BREAKPOINTS = (30, 40, 54)
-#: from here on the margins are wide
+#: rem, from which the margins are wide
 WIDE_MARGINS = 40
 SCROLLBAR = 1.0
 CHARACTER = 0.64  # em: a digit of DejaVu Sans, which is wider than most
-LONGEST_PIECE = 14  # longer words may be divided
+LONGEST_PIECE = 14  # characters: longer words may be broken
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
-#: a word is divided behind these, or before a capital letter, rather than anywhere
+#: a word is broken after these, or before a capital letter, rather than anywhere
 SEAMS = re.compile(r"(?<=[_\-/.,:;=@|])(?=.)|(?<=[a-z0-9])(?=[A-Z])")
 JOINER = "\N{ZERO WIDTH JOINER}"
 
 
 def room(window: float) -> float:
-    """The width that a window of so many rem leaves for what stands on the page."""
+    """The width in rem that a window of ``window`` rem leaves for content."""
     margin = 1.5 if window >= WIDE_MARGINS else 1.0
     return window - 2 * margin - SCROLLBAR
 
 
 def first_that_fits(width: float) -> int | None:
-    """The breakpoint from which on ``width`` rem fit; 0 is everywhere, None is nowhere."""
+    """The first breakpoint at which ``width`` rem fit; 0 is everywhere, None is nowhere."""
     if width <= room(NARROWEST):
         return 0
     return next((window for window in BREAKPOINTS if width <= room(window)), None)
 
 
 def characters(text: str) -> int:
-    """How many characters wide a text is; those of Chinese, Japanese and Korean count twice."""
+    """The width of a text in characters; Chinese, Japanese and Korean ones count twice."""
     return sum(
-        0 if _belongs_to_last(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
+        0 if _is_combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )
 
 
 def text_width(text: str, size: float) -> float:
-    """The width in rem of a text that stays on one line, in letters of ``size`` rem."""
+    """The width in rem of a text on one line, in letters of ``size`` rem."""
     return CHARACTER * size * characters(text)
 
 
 def longest_piece(text: str) -> int:
-    """The characters of the longest piece of a text that no line end divides."""
+    """The characters of the longest piece of a text that no line break divides."""
     return max((characters(piece) for word in text.split() for piece in _pieces(word)), default=0)
 
 
 def breakable(text: str) -> Markup:
-    """A text whose long words may be divided, at their seams if they have any."""
+    """A text whose long words may be broken, at their seams if they have any."""
     parts = re.split(r"(\s+)", text)
     return joined(*(joined(*_pieces(part), between=element("wbr")) for part in parts))
 
@@ -81,41 +79,41 @@ def _pieces(word: str) -> list[str]:
         pieces.append("")
         for character in part:
             full = characters(pieces[-1] + character) > LONGEST_PIECE
-            if full and not _belongs_to_last(character) and not pieces[-1].endswith(JOINER):
+            if full and not _is_combining(character) and not pieces[-1].endswith(JOINER):
                 pieces.append("")
             pieces[-1] += character
     return [piece for piece in pieces if piece]
 
 
-def _belongs_to_last(character: str) -> bool:
-    """Whether a character is drawn onto the one before, like an accent."""
+def _is_combining(character: str) -> bool:
+    """Whether a character is drawn onto the previous one, like an accent."""
     return unicodedata.category(character) in ("Mn", "Me", "Cf")
 
 
 def abbreviated(names: Sequence[str], most: int) -> list[str]:
-    """Names of at most ``most`` characters: the beginning and the end of long ones. Where two would
-    become the same, each long one begins with its number.
+    """Names of at most ``most`` characters: of long ones, the beginning and the end. If two would
+    be the same, each long one begins with its number.
     """
-    short = [_middle_left_out(name, most) for name in names]
+    short = [_without_middle(name, most) for name in names]
     if len(set(short)) == len(set(names)):
         return short
     return [
-        name if name == text else _middle_left_out(f"{i} {name}", most)
+        name if name == text else _without_middle(f"{i} {name}", most)
         for i, (name, text) in enumerate(zip(names, short, strict=True), 1)
     ]
 
 
-def _middle_left_out(name: str, most: int) -> str:
+def _without_middle(name: str, most: int) -> str:
     if characters(name) <= most:
         return name
     tail = (most - 1) // 3
-    return f"{_up_to(name, most - 1 - tail)}{ELLIPSIS}{_up_to(name[::-1], tail)[::-1]}"
+    return f"{_prefix(name, most - 1 - tail)}{ELLIPSIS}{_prefix(name[::-1], tail)[::-1]}"
 
 
-def _up_to(text: Iterable[str], most: int) -> str:
-    kept = ""
+def _prefix(text: Iterable[str], most: int) -> str:
+    prefix = ""
     for character in text:
-        if characters(kept + character) > most:
+        if characters(prefix + character) > most:
             break
-        kept += character
-    return kept
+        prefix += character
+    return prefix

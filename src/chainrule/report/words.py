@@ -1,4 +1,4 @@
-"""Metrics and times in plain words."""
+"""Metrics and times in words."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ METRIC_WORDS: Mapping[str, str] = {
 
 
 def duration(seconds: object) -> str:
-    """`durations.duration` of a number from a file; empty for what is none, or below 0."""
-    known = number(seconds)
-    return "" if known is None or known < 0 else durations.duration(known)
+    """`durations.duration` of a value from a file; empty unless it is a number from 0."""
+    value = number(seconds)
+    return "" if value is None or value < 0 else durations.duration(value)
 
 
 def moment(started: object) -> str:
-    """``21 Nov 2026, 08:33 UTC+01:00``; anything that is not a time stays as it is."""
+    """``21 Nov 2026, 08:33 UTC+01:00``; anything that is not a time is returned as it is."""
     try:
         time = datetime.datetime.fromisoformat(text(started))
     except ValueError:
@@ -42,7 +42,7 @@ def moment(started: object) -> str:
 
 
 def verdict(name: str, value: float | None, baseline: float | None) -> str:
-    """``better`` or ``not better`` than the baseline; empty when nobody can tell."""
+    """``better`` or ``not better`` than the baseline; empty if they cannot be compared."""
     if value is None or baseline is None or name not in METRICS:
         return ""
     sign = 1 if METRICS[name].higher_is_better else -1

@@ -1,4 +1,4 @@
-"""What is learned, by name: losses, metrics, decoding, the guess to beat, all of it in words."""
+"""The tasks by name: losses, metrics, decoding, baselines, and how to describe results."""
 
 from collections.abc import Mapping
 
@@ -8,5 +8,5 @@ from .regression import Regression
 
 __all__ = ["TASKS", "Binary", "Multiclass", "Regression", "Task"]
 
-#: by the name that ``run.json`` and ``data.task`` have for it
+#: by the name in ``run.json`` and ``data.task``
 TASKS: Mapping[str, type[Task]] = {task.name: task for task in (Binary, Multiclass, Regression)}

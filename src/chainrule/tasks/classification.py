@@ -1,4 +1,4 @@
-"""Classes: two of them in one output, or one output for each."""
+"""Classification: two classes in one output, or one output per class."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """``classes`` in the order of their codes; labels come back in the type that they have here."""
+    """``classes`` in the order of their codes; predictions are labels of the same type."""
 
     classes: tuple[Label, ...]
 
@@ -40,8 +40,8 @@ class Classification(Task):
         return target
 
     def decode(self, scores: Scores) -> Array:
-        named = isinstance(self.classes[0], str)
-        labels = np.array(self.classes, object) if named else np.array(self.classes)
+        text = isinstance(self.classes[0], str)
+        labels = np.array(self.classes, object) if text else np.array(self.classes)
         return np.asarray(labels[scores.labels.reshape(len(scores.outputs))])
 
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
@@ -49,17 +49,17 @@ class Classification(Task):
         return {name: metrics.METRICS[name](codes, scores) for name in self.metrics}
 
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
-        """Metrics of giving every example the training set's share of each class."""
+        """Metrics of predicting, for every example, the class frequencies of the training part."""
         counts = np.bincount(trained.astype(np.int64), minlength=len(self.classes))
-        return self.compute_metrics(truth, self._constant(counts / len(trained), len(truth)))
+        return self.compute_metrics(truth, self._constant_scores(counts / len(trained), len(truth)))
 
     @abstractmethod
-    def _constant(self, shares: npt.NDArray[np.float64], rows: int) -> Scores:
-        """Outputs that say the same for each of ``rows`` examples."""
+    def _constant_scores(self, frequencies: npt.NDArray[np.float64], rows: int) -> Scores:
+        """Outputs that give each of ``rows`` examples these class frequencies."""
 
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
         predicted = scores.labels.reshape(len(truth)).astype(np.int64)
-        return confusion(truth.astype(np.int64), predicted, [_text(c) for c in self.classes])
+        return confusion(truth.astype(np.int64), predicted, [_label_text(c) for c in self.classes])
 
     def describe_untrained(self, loss: str) -> str:
         return f"with equal chances for {len(self.classes)} classes ln {len(self.classes)} ="
@@ -74,7 +74,7 @@ class Classification(Task):
     def describe_result(
         cls, start: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], tested: int | None
     ) -> str:
-        """How often the model is right, how sure that is, and how often a constant guess is."""
+        """How often the model is right, with its confidence interval, and a constant guess."""
         value, guess = number(metrics.get("accuracy")), number(baseline.get("accuracy"))
         if value is None:
             return ""
@@ -84,14 +84,16 @@ class Classification(Task):
             words += f" (95% confidence interval {100 * low:.0f} to {100 * high:.0f}%)"
         if guess is None:
             return f"{words}."
-        often = f"{percent(guess)} of the time"
-        words += f"; always guessing the most frequent class would be right {often}."
+        words += (
+            "; always guessing the most frequent class would be right "
+            f"{percent(guess)} of the time."
+        )
         return words if value > guess else f"{words} {NOTHING_LEARNED}"
 
 
 @dataclass(frozen=True)
 class Binary(Classification):
-    """Two classes in one output, the logit of the second."""
+    """Two classes; one output, the logit of the second."""
 
     name: ClassVar[str] = "binary"
     losses: ClassVar[tuple[str, ...]] = ("bce_with_logits",)
@@ -105,14 +107,14 @@ class Binary(Classification):
         second = scores.probabilities
         return np.concatenate([1 - second, second], axis=1)
 
-    def _constant(self, shares: npt.NDArray[np.float64], rows: int) -> Scores:
-        # Exactly one half is no majority; Scores calls class 1 only what is above.
-        return Scores(np.full((rows, 1), shares[1]), "probability")
+    def _constant_scores(self, frequencies: npt.NDArray[np.float64], rows: int) -> Scores:
+        # Exactly one half is not a majority: Scores predicts class 1 only above it.
+        return Scores(np.full((rows, 1), frequencies[1]), "probability")
 
 
 @dataclass(frozen=True)
 class Multiclass(Classification):
-    """One output for each class, a logit."""
+    """One output per class, its logit."""
 
     name: ClassVar[str] = "multiclass"
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
@@ -125,10 +127,10 @@ class Multiclass(Classification):
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
         return scores.probabilities
 
-    def _constant(self, shares: npt.NDArray[np.float64], rows: int) -> Scores:
+    def _constant_scores(self, frequencies: npt.NDArray[np.float64], rows: int) -> Scores:
         with np.errstate(divide="ignore"):
-            return Scores(np.tile(np.log(shares), (rows, 1)), "exp")
+            return Scores(np.tile(np.log(frequencies), (rows, 1)), "exp")
 
 
-def _text(label: Label) -> str:
+def _label_text(label: Label) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)

@@ -1,12 +1,12 @@
-"""What a run found out about its model, for reports: ``evaluation.json``, of bounded size.
+"""The evaluation of a model for reports, ``evaluation.json``; its size is bounded.
 
     missing      values missing in the training rows, by column
     validation   metrics of the validation rows, as ``run.json`` holds those of the test rows
-    test         how predictions and truth of the test rows lie to one another
+    test         predictions against the truth of the test rows
 
 Classes: ``labels`` and the counts ``confusion[true][predicted]``. Of more than 40 classes the most
-frequent 39 are kept, and the last line and column stand for the ``merged`` rest. Numbers: at most
-500 ``points`` (true, predicted), evenly chosen in the order of the true values, and a histogram of
+frequent 39 are kept, and the last row and column are those of the ``merged`` rest. Numbers: at most
+500 ``points`` (true, predicted), evenly spaced in the order of the true values, and a histogram of
 the residuals, predicted minus true, of all rows.
 """
 
@@ -29,16 +29,16 @@ Codes = npt.NDArray[np.int64]
 
 
 def confusion(truth: Codes, predicted: Codes, labels: list[str]) -> dict[str, Any]:
-    """Counts of true against predicted class codes; see the module."""
+    """Counts of true against predicted class codes; see the module's docstring."""
     merged = 0
     if len(labels) > CLASSES:
-        often = np.argsort(-np.bincount(truth, minlength=len(labels)), kind="stable")
-        kept = np.sort(often[: CLASSES - 1])
-        place = np.full(len(labels), CLASSES - 1)
-        place[kept] = np.arange(CLASSES - 1)
-        truth, predicted = place[truth], place[predicted]
-        merged = len(labels) - len(kept)
-        labels = [*(labels[k] for k in kept), f"{merged} other classes"]
+        by_frequency = np.argsort(-np.bincount(truth, minlength=len(labels)), kind="stable")
+        frequent = np.sort(by_frequency[: CLASSES - 1])
+        new_codes = np.full(len(labels), CLASSES - 1)
+        new_codes[frequent] = np.arange(CLASSES - 1)
+        truth, predicted = new_codes[truth], new_codes[predicted]
+        merged = len(labels) - len(frequent)
+        labels = [*(labels[k] for k in frequent), f"{merged} other classes"]
     counts = np.bincount(truth * len(labels) + predicted, minlength=len(labels) ** 2)
     return {
         "rows": len(truth),
@@ -49,35 +49,35 @@ def confusion(truth: Codes, predicted: Codes, labels: list[str]) -> dict[str, An
 
 
 def residuals(truth: Floats, predicted: Floats) -> dict[str, Any]:
-    """Points and histogram of predictions against the truth; see the module.
+    """Points and histogram of predictions against the truth; see the module's docstring.
 
     The histogram leaves out at most 0.5 % of the rows at either end, counted in ``outside``, so
     that one wild prediction does not push all others into one bar.
     """
     rows = len(truth)
     with np.errstate(over="ignore", invalid="ignore"):
-        rest = predicted - truth
-    finite = np.isfinite(rest)
-    truth, predicted, rest = truth[finite], predicted[finite], rest[finite]
-    found: dict[str, Any] = {"rows": rows, "unusable": rows - len(truth)}
+        errors = predicted - truth
+    finite = np.isfinite(errors)
+    truth, predicted, errors = truth[finite], predicted[finite], errors[finite]
+    counted: dict[str, Any] = {"rows": rows, "unusable": rows - len(truth)}
     if not len(truth):
-        return {**found, "points": [], "histogram": {"edges": [], "counts": [], "outside": 0}}
+        return {**counted, "points": [], "histogram": {"edges": [], "counts": [], "outside": 0}}
     order = np.argsort(truth, kind="stable")
-    chosen = order[np.linspace(0, len(order) - 1, min(POINTS, len(order))).round().astype(int)]
-    low = np.quantile(rest, 0.005, method="lower")
-    high = np.quantile(rest, 0.995, method="higher")
-    inside = rest[(rest >= low) & (rest <= high)]
-    # The rule of Rice; residuals that differ by rounding alone are one bar.
+    spaced = order[np.linspace(0, len(order) - 1, min(POINTS, len(order))).round().astype(int)]
+    low = np.quantile(errors, 0.005, method="lower")
+    high = np.quantile(errors, 0.995, method="higher")
+    inside = errors[(errors >= low) & (errors <= high)]
+    # The Rice rule; residuals that differ by rounding alone are one bar.
     bins = min(BINS, max(5, math.ceil(2 * len(inside) ** (1 / 3))))
     bins = 1 if high - low <= 1e-9 * max(abs(low), abs(high)) else bins
     counts, edges = np.histogram(inside, bins)
     return {
-        **found,
-        "points": np.stack([truth, predicted], axis=1)[chosen].tolist(),
-        "mean": float(rest.mean()),
+        **counted,
+        "points": np.stack([truth, predicted], axis=1)[spaced].tolist(),
+        "mean": float(errors.mean()),
         "histogram": {
             "edges": edges.tolist(),
             "counts": counts.tolist(),
-            "outside": len(rest) - len(inside),
+            "outside": len(errors) - len(inside),
         },
     }

@@ -1,4 +1,4 @@
-"""Numbers: one output, which is standardised while the network learns."""
+"""Regression: one output, trained on a standardised target."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Regression(Task):
     def describe_result(
         cls, start: str, metrics: Mapping[str, Any], baseline: Mapping[str, Any], tested: int | None
     ) -> str:
-        """How far off predictions are, how far off the mean is, and how much is explained."""
+        """The mean absolute error of the model and of the mean, and the variance explained."""
         error, guess = number(metrics.get("mae")), number(baseline.get("mae"))
         if error is None:
             return ""

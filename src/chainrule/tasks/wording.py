@@ -1,4 +1,4 @@
-"""Words that tasks share."""
+"""Sentences that tasks share."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What there is in a run folder. Nothing here raises for a file that is missing, cut off or
-malformed: a report of half a run is wanted most when something went wrong.
+"""The files of a run, as far as they can be read. Nothing here raises for a file that is missing,
+truncated or malformed: a report of half a run is needed most when something went wrong.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ..runs.folder import (
 )
 from ..unverified import table
 
-__all__ = ["RunFiles", "read"]
+__all__ = ["RunFiles", "read_run_files"]
 
 Table = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The files of a run as they were read. ``troubles`` says in words what could not be."""
+    """The contents of the files of a run; ``troubles`` says which could not be read, and why."""
 
     path: Path
     facts: Table
@@ -41,18 +41,18 @@ class RunFiles:
     troubles: list[str] = field(default_factory=list)
 
     @property
-    def vouched(self) -> list[str]:
+    def hashed_files(self) -> list[str]:
         """The files whose hashes are in ``run.json``."""
-        return vouched(self.facts)
+        return _hashed_files(self.facts)
 
 
-def vouched(facts: Table) -> list[str]:
+def _hashed_files(facts: Table) -> list[str]:
     """The files of a run, and no others, whose hashes ``run.json`` has."""
     return [file for file in table(facts.get("files")) if file in HASHED_FILES]
 
 
-def read(run: Path) -> RunFiles:
-    """All files of a run. StateError only if the folder is none, or is no run folder at all."""
+def read_run_files(run: Path) -> RunFiles:
+    """All files of a run. StateError only if the folder does not exist, or is not a run folder."""
     if not run.is_dir():
         raise StateError(f"there is no run folder {run}", help="check the path")
     if is_group(run):
@@ -69,7 +69,7 @@ def read(run: Path) -> RunFiles:
     troubles: list[str] = []
     config = _text(run / "run.toml", troubles)
     facts = _json(run / "run.json", troubles, RUN_KIND)
-    for file in _changed(run, facts):
+    for file in _changed_files(run, facts):
         troubles.append(f"{file} has changed since the run wrote it")
     return RunFiles(
         run,
@@ -95,11 +95,10 @@ def _text(path: Path, troubles: list[str]) -> str:
 
 
 def _json(path: Path, troubles: list[str], kind: Kind | None = None) -> Table:
-    """The object in a file; one of a ``kind`` is told of and read all the same if it is not as it
-    was written."""
-    before = len(troubles)
+    """The object in a file. A changed file of a ``kind`` is a trouble, but is still read."""
+    count = len(troubles)
     content = _text(path, troubles)
-    if len(troubles) > before:
+    if len(troubles) > count:
         return {}
     document = _parsed(content)
     if not isinstance(document, dict):
@@ -113,11 +112,10 @@ def _json(path: Path, troubles: list[str], kind: Kind | None = None) -> Table:
     return document
 
 
-def _changed(run: Path, facts: Table) -> list[str]:
-    """The files that are not those whose hashes are in ``run.json``; that some are gone is told
-    elsewhere."""
+def _changed_files(run: Path, facts: Table) -> list[str]:
+    """The files that differ from their hashes in ``run.json``; missing files are left out."""
     ended = facts.get("status") != "running"
-    names = [file for file in vouched(facts) if ended or file not in APPENDED_FILES]
+    names = [file for file in _hashed_files(facts) if ended or file not in APPENDED_FILES]
     return changed_files(run, facts["files"], names) if names else []
 
 
@@ -132,15 +130,15 @@ def _toml(content: str, troubles: list[str]) -> Table:
 def _lines(path: Path, troubles: list[str]) -> Iterator[Table]:
     """The objects of a file of lines; a last line without an end is still being written."""
     *whole_lines, _ = _text(path, troubles).split("\n")
-    bad = 0
+    damaged = 0
     for line in whole_lines:
-        parsed_line = _parsed(line)
-        if isinstance(parsed_line, dict):
-            yield parsed_line
+        value = _parsed(line)
+        if isinstance(value, dict):
+            yield value
         else:
-            bad += 1
-    if bad:
-        troubles.append(f"{bad} of {len(whole_lines)} lines of {path.name} are damaged")
+            damaged += 1
+    if damaged:
+        troubles.append(f"{damaged} of {len(whole_lines)} lines of {path.name} are damaged")
 
 
 def _parsed(content: str) -> Any:

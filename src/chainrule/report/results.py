@@ -1,4 +1,4 @@
-"""The section on how good the model is: metrics, confusion matrix, residuals."""
+"""The section on the test result: metrics, confusion matrix or residuals, worst mistakes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph, section
 from .plot import histogram, scatter
 
-__all__ = ["judging"]
+__all__ = ["results"]
 
 Facts = Mapping[str, Any]
 
 
-def judging(facts: Facts) -> Markup:
-    """Metrics beside a constant guess, and how the predictions of the test set lie."""
+def results(facts: Facts) -> Markup:
+    """Metrics beside those of the baseline, and the predictions for the test part."""
     if not facts["metrics"]:
         return EMPTY
     parts = [_metrics(facts)]
@@ -74,8 +74,10 @@ def _residuals(
     points: Sequence[tuple[float, float]], test: Facts, target: str, unit: str, units: str
 ) -> list[Markup]:
     rows = whole(test.get("rows")) or len(points)
-    some = "" if rows <= len(points) else f" {len(points)} of {rows:,} test {units} are shown."
-    how = f"Each point is one test {unit}; points on the dashed line are predicted exactly.{some}"
+    sampled = "" if rows <= len(points) else f" {len(points)} of {rows:,} test {units} are shown."
+    how = (
+        f"Each point is one test {unit}; points on the dashed line are predicted exactly.{sampled}"
+    )
     (low, high), (predicted_low, predicted_high) = (
         (format_number(min(values)), format_number(max(values)))
         for values in zip(*points, strict=True)
