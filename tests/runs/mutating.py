@@ -21,15 +21,15 @@ Rng = np.random.Generator
 
 @dataclass
 class Damage:
-    """What was done: in words; ``meant``: the checksum was put right, as by one who means it."""
+    """What was done, in words; ``resealed``: with a new checksum, as if the edit were intended."""
 
     words: str
-    meant: bool = False
+    resealed: bool = False
 
 
 @dataclass
-class Place:
-    """A run folder that is damaged, the file that was drawn, and other intact runs to take from."""
+class Target:
+    """A run folder to damage, the file that was drawn, and intact runs to take files from."""
 
     run: Path
     file: Path
@@ -37,15 +37,15 @@ class Place:
     rng: Rng
 
     def pick(self, values: Any) -> Any:
-        found = list(values)
-        return found[int(self.rng.integers(len(found)))]
+        choices = list(values)
+        return choices[int(self.rng.integers(len(choices)))]
 
     @property
     def name(self) -> str:
         return str(self.file.relative_to(self.run))
 
 
-Mutation = Callable[[Place], Damage | None]
+Mutation = Callable[[Target], Damage | None]
 MUTATIONS: list[Mutation] = []
 
 
@@ -58,123 +58,125 @@ def mutate(run: Path, others: list[Path], rng: Rng) -> Damage:
     """Damages ``run``; ``others`` are intact runs whose files may come into it."""
     while True:
         names = sorted(p for p in run.rglob("*") if p.is_file() and p.name != ".lock")
-        place = Place(run, names[int(rng.integers(len(names)))], others, rng)
-        chosen = MUTATIONS[int(rng.integers(len(MUTATIONS)))]
-        done = chosen(place)
-        if done is not None:
-            done.words = f"{chosen.__name__}: {done.words}"
-            return done
+        target = Target(run, names[int(rng.integers(len(names)))], others, rng)
+        apply = MUTATIONS[int(rng.integers(len(MUTATIONS)))]
+        damage = apply(target)
+        if damage is not None:
+            damage.words = f"{apply.__name__}: {damage.words}"
+            return damage
 
 
 # ------------------------------------------------------------------------------------ bytes
 
 
 @mutation
-def flip_a_bit(at: Place) -> Damage | None:
-    content = bytearray(at.file.read_bytes())
+def flip_a_bit(target: Target) -> Damage | None:
+    content = bytearray(target.file.read_bytes())
     if not content:
         return None
-    where = int(at.rng.integers(8 * len(content)))
-    content[where // 8] ^= 1 << where % 8
-    at.file.write_bytes(content)
-    return Damage(f"bit {where} of {at.name}")
+    bit = int(target.rng.integers(8 * len(content)))
+    content[bit // 8] ^= 1 << bit % 8
+    target.file.write_bytes(content)
+    return Damage(f"bit {bit} of {target.name}")
 
 
 @mutation
-def flip_a_bit_of_a_checkpoint(at: Place) -> Damage | None:
-    files = sorted((at.run / "checkpoints").glob("*.json")) if at.run.is_dir() else []
+def flip_a_bit_of_a_checkpoint(target: Target) -> Damage | None:
+    files = sorted((target.run / "checkpoints").glob("*.json")) if target.run.is_dir() else []
     if not files:
         return None
-    return flip_a_bit(Place(at.run, at.pick(files), at.others, at.rng))
+    return flip_a_bit(Target(target.run, target.pick(files), target.others, target.rng))
 
 
 @mutation
-def cut_off(at: Place) -> Damage | None:
-    content = at.file.read_bytes()
+def cut_off(target: Target) -> Damage | None:
+    content = target.file.read_bytes()
     if not content:
         return None
-    length = int(at.rng.integers(len(content)))
-    at.file.write_bytes(content[:length])
-    return Damage(f"{at.name} after {length} of {len(content)} bytes")
+    length = int(target.rng.integers(len(content)))
+    target.file.write_bytes(content[:length])
+    return Damage(f"{target.name} after {length} of {len(content)} bytes")
 
 
 @mutation
-def overwrite(at: Place) -> Damage:
-    content = bytearray(at.file.read_bytes())
-    start = int(at.rng.integers(len(content) + 1))
-    length = int(at.rng.integers(1, 64))
-    garbage = at.pick([at.rng.bytes(length), bytes(length), b"\xff" * length, b"[" * 100_000])
-    content[start : start + at.pick([0, len(garbage)])] = garbage
-    at.file.write_bytes(content)
-    return Damage(f"{at.name} from byte {start}")
+def overwrite(target: Target) -> Damage:
+    content = bytearray(target.file.read_bytes())
+    start = int(target.rng.integers(len(content) + 1))
+    length = int(target.rng.integers(1, 64))
+    garbage = target.pick(
+        [target.rng.bytes(length), bytes(length), b"\xff" * length, b"[" * 100_000]
+    )
+    content[start : start + target.pick([0, len(garbage)])] = garbage
+    target.file.write_bytes(content)
+    return Damage(f"{target.name} from byte {start}")
 
 
 # ------------------------------------------------------------------------------------ files
 
 
 @mutation
-def delete(at: Place) -> Damage:
-    at.file.unlink()
-    return Damage(at.name)
+def delete(target: Target) -> Damage:
+    target.file.unlink()
+    return Damage(target.name)
 
 
 @mutation
-def swap(at: Place) -> Damage | None:
-    files = sorted(p for p in at.run.rglob("*") if p.is_file() and p != at.file)
-    other = at.pick(files)
-    mine, theirs = at.file.read_bytes(), other.read_bytes()
-    at.file.write_bytes(theirs)
+def swap(target: Target) -> Damage | None:
+    files = sorted(p for p in target.run.rglob("*") if p.is_file() and p != target.file)
+    other = target.pick(files)
+    mine, theirs = target.file.read_bytes(), other.read_bytes()
+    target.file.write_bytes(theirs)
     other.write_bytes(mine)
-    return Damage(f"{at.name} and {other.relative_to(at.run)}") if mine != theirs else None
+    return Damage(f"{target.name} and {other.relative_to(target.run)}") if mine != theirs else None
 
 
 @mutation
-def take_from_another_run(at: Place) -> Damage | None:
-    same = [p for run in at.others for p in sorted(run.rglob(at.file.name)) if p.is_file()]
+def take_from_another_run(target: Target) -> Damage | None:
+    same = [p for run in target.others for p in sorted(run.rglob(target.file.name)) if p.is_file()]
     if not same:
         return None
-    other = at.pick(same)
-    changed = other.read_bytes() != at.file.read_bytes()
-    shutil.copyfile(other, at.file)
-    return Damage(f"{at.name} from {other.parent.name}") if changed else None
+    other = target.pick(same)
+    changed = other.read_bytes() != target.file.read_bytes()
+    shutil.copyfile(other, target.file)
+    return Damage(f"{target.name} from {other.parent.name}") if changed else None
 
 
 @mutation
-def take_checkpoints_of_another_run(at: Place) -> Damage | None:
-    groups = [run / "checkpoints" for run in at.others if (run / "checkpoints").is_dir()]
-    mine = at.run / "checkpoints"
+def take_checkpoints_of_another_run(target: Target) -> Damage | None:
+    groups = [run / "checkpoints" for run in target.others if (run / "checkpoints").is_dir()]
+    mine = target.run / "checkpoints"
     if not groups or not mine.is_dir():
         return None
-    other = at.pick(groups)
+    other = target.pick(groups)
     shutil.rmtree(mine)
     shutil.copytree(other, mine)
     return Damage(f"from {other.parent.name}")
 
 
 @mutation
-def rename_a_checkpoint(at: Place) -> Damage | None:
-    files = sorted((at.run / "checkpoints").glob("*.json"))
+def rename_a_checkpoint(target: Target) -> Damage | None:
+    files = sorted((target.run / "checkpoints").glob("*.json"))
     if not files:
         return None
-    file, step = at.pick(files), int(at.rng.integers(1, 10_000))
+    file, step = target.pick(files), int(target.rng.integers(1, 10_000))
     for half in (file, file.with_suffix(".safetensors")):
         half.rename(half.with_name(f"{step:06}{half.suffix}"))
     return Damage(f"{file.name} is that of {step}")
 
 
 @mutation
-def replace_by_something_else(at: Place) -> Damage:
-    at.file.unlink()
-    kind = at.pick(["folder", "full folder", "dangling link", "loop", "pipe", "link to folder"])
+def replace_by_something_else(target: Target) -> Damage:
+    target.file.unlink()
+    kind = target.pick(["folder", "full folder", "dangling link", "loop", "pipe", "link to folder"])
     if kind.endswith("older"):
-        at.file.mkdir() if kind != "link to folder" else at.file.symlink_to(at.run)
+        target.file.mkdir() if kind != "link to folder" else target.file.symlink_to(target.run)
     if kind == "full folder":
-        (at.file / "x").write_text("x")
+        (target.file / "x").write_text("x")
     if kind in ("dangling link", "loop"):
-        at.file.symlink_to(at.file.name if kind == "loop" else "nowhere")
+        target.file.symlink_to(target.file.name if kind == "loop" else "nowhere")
     if kind == "pipe":
-        os.mkfifo(at.file)
-    return Damage(f"{at.name} by a {kind}")
+        os.mkfifo(target.file)
+    return Damage(f"{target.name} by a {kind}")
 
 
 # ------------------------------------------------------------------------------------- text
@@ -187,12 +189,12 @@ ODD_TEXTS = ["[" * 100_000 + "]" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000,
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths of all values in a document, those of objects and lists included."""
-    found = [path] if path else []
+    paths = [path] if path else []
     if isinstance(value, dict | list):
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in pairs:
-            found += leaves(inner, (*path, key))
-    return found
+            paths += leaves(inner, (*path, key))
+    return paths
 
 
 def changed(value: Any, rng: Rng) -> Any:
@@ -211,64 +213,64 @@ def changed(value: Any, rng: Rng) -> Any:
 
 
 @mutation
-def edit_json(at: Place) -> Damage | None:
+def edit_json(target: Target) -> Damage | None:
     """A value of another type, a huge one, another one, or none."""
-    if at.file.suffix not in (".json", ".jsonl"):
+    if target.file.suffix not in (".json", ".jsonl"):
         return None
-    lines = at.file.read_text().splitlines() if at.file.suffix == ".jsonl" else None
-    text = at.file.read_text() if lines is None else at.pick(lines or [""])
+    lines = target.file.read_text().splitlines() if target.file.suffix == ".jsonl" else None
+    text = target.file.read_text() if lines is None else target.pick(lines or [""])
     if not text:
         return None
     document = json.loads(text)
-    had = document.pop("checksum", None)
-    inner, path = document, at.pick(leaves(document))
+    checksum = document.pop("checksum", None)
+    inner, path = document, target.pick(leaves(document))
     for key in path[:-1]:
         inner = inner[key]
-    how = at.pick(["odd", "odd", "changed", "changed", "gone"])
-    odd = str(at.pick(ODD_TEXTS))
-    inner[path[-1]] = "@@@" if how == "odd" else changed(inner[path[-1]], at.rng)
+    how = target.pick(["odd", "odd", "changed", "changed", "gone"])
+    odd = str(target.pick(ODD_TEXTS))
+    inner[path[-1]] = "@@@" if how == "odd" else changed(inner[path[-1]], target.rng)
     if how == "gone":
         del inner[path[-1]]
     new = json.dumps(document, indent=None if lines is not None else 1)
     new = new.replace('"@@@"', odd)
-    meant = had is not None and bool(at.rng.random() < 0.4)
-    if had is not None:
-        new = sealed(new) if meant else new.replace("{", f'{{ "checksum": "{had}",', 1)
+    resealed = checksum is not None and bool(target.rng.random() < 0.4)
+    if checksum is not None:
+        new = sealed(new) if resealed else new.replace("{", f'{{ "checksum": "{checksum}",', 1)
     if lines is not None:
         new = "\n".join(new if line == text else line for line in lines) + "\n"
-    at.file.write_text(new)
-    shown = odd[:20] if how == "odd" else ""
-    return Damage(f"{at.name} {'.'.join(map(str, path))} {how} {shown}", meant)
+    target.file.write_text(new)
+    value_text = odd[:20] if how == "odd" else ""
+    return Damage(f"{target.name} {'.'.join(map(str, path))} {how} {value_text}", resealed)
 
 
 @mutation
-def edit_lines(at: Place) -> Damage | None:
-    if at.file.suffix not in (".jsonl", ".toml"):
+def edit_lines(target: Target) -> Damage | None:
+    if target.file.suffix not in (".jsonl", ".toml"):
         return None
-    lines = at.file.read_text().splitlines()
+    lines = target.file.read_text().splitlines()
     if len(lines) < 2:
         return None
-    i, j = (int(k) for k in at.rng.choice(len(lines), 2, replace=False))
-    how = at.pick(["drop", "double", "exchange"])
+    i, j = (int(k) for k in target.rng.choice(len(lines), 2, replace=False))
+    how = target.pick(["drop", "double", "exchange"])
     if how == "drop":
         del lines[i]
     elif how == "double":
         lines.insert(i, lines[j])
     else:
         lines[i], lines[j] = lines[j], lines[i]
-    at.file.write_text("\n".join(lines) + "\n")
-    return Damage(f"{how} lines {i + 1}, {j + 1} of {at.name}")
+    target.file.write_text("\n".join(lines) + "\n")
+    return Damage(f"{how} lines {i + 1}, {j + 1} of {target.name}")
 
 
 @mutation
-def edit_settings(at: Place) -> Damage | None:
+def edit_settings(target: Target) -> Damage | None:
     """A setting as somebody might change it, or as nobody should."""
-    file = at.run / "run.toml"
+    file = target.run / "run.toml"
     lines = file.read_text().splitlines()
-    i = at.pick(i for i, line in enumerate(lines) if " = " in line)
+    i = target.pick(i for i, line in enumerate(lines) if " = " in line)
     key, _, value = lines[i].partition(" = ")
     swaps = {'"relu"': '"tanh"', "true": "false", "false": "true", '"adamw"': '"adam"'}
-    new = swaps.get(value) or at.pick(
+    new = swaps.get(value) or target.pick(
         [f"{value[:-1]}1" if value[-1:].isdigit() else value.replace("e", "a"), *ODD_TEXTS]
     )
     lines[i] = f"{key} = {new}"

@@ -1,9 +1,9 @@
-"""Damaged run folders: none may crash anything, and none may change a result without a word.
+"""Damaged run folders: none may crash anything, and none may change a result silently.
 
 ``python -m runs.mutations 2000`` (with ``tests`` on the path; ``make mutate``) damages that many
 copies of runs of several kinds, some of an earlier release, each in one way. Each is listed, shown,
-loaded, judged, reported and resumed. Of every step the result is that of the intact run, to the
-bit, or an error of `chainrule.errors` or a note says what is wrong; anything else is a failure.
+loaded, evaluated, reported and resumed. The result of every step must be that of the intact run, to
+the bit, or an error of `chainrule.errors` or a note must say what is wrong.
 ``1 --first 123`` repeats one.
 """
 
@@ -46,7 +46,7 @@ SECONDS = 120  # after which a step hangs
 
 
 class Notes(Listener):
-    """Hears of notes; Ctrl-C after an epoch if wanted."""
+    """Collects notes; Ctrl-C after epoch ``stop``."""
 
     def __init__(self, stop: int | None = None) -> None:
         self.notes: list[str] = []
@@ -70,16 +70,16 @@ class Stop(Callback):
 
 @dataclass
 class Subject:
-    """A kind of run: an intact folder, its data, and what it says and comes to.
+    """A kind of run: an intact folder, its data, and the expected result of each step.
 
-    Of a run that is not ``vouched`` for, an earlier release vouched for predictions alone.
+    A run that is not ``hashed`` is of an earlier release, with hashes for predictions alone.
     """
 
     run: Path
     source: Any
     epochs: int | None
-    vouched: bool = True
-    wanted: dict[str, Any] = field(default_factory=dict)
+    hashed: bool = True
+    expected: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -89,14 +89,14 @@ class Subject:
 @dataclass
 class Outcome:
     """What happened to one damaged run: ``crashes`` and ``silent`` changes, which must not be, and
-    how many steps told of the damage."""
+    how many steps reported the damage."""
 
     number: int
     subject: str
     damage: str
     crashes: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
-    told: int = 0
+    reports: int = 0
 
 
 def people() -> dict[str, Any]:
@@ -111,13 +111,13 @@ def people() -> dict[str, Any]:
     }
 
 
-def prepared(place: Path) -> list[Subject]:
-    """Intact runs in ``place``, and what they say and come to."""
-    table, runs = people(), place / "new"
+def prepared(folder: Path) -> list[Subject]:
+    """Intact runs in ``folder``, with the expected results of all steps."""
+    table, runs = people(), folder / "new"
 
     def named(name: str, run: Path | None) -> Path:
         assert run is not None
-        return run.rename(place / name)
+        return run.rename(folder / name)
 
     def fitted(target: str, name: str, stop: int | None = None) -> Path:
         with contextlib.suppress(KeyboardInterrupt):
@@ -142,12 +142,12 @@ def prepared(place: Path) -> list[Subject]:
     )
     subjects.append(Subject(named("group", group.run), table, None))
     for name, epochs in (("interrupted", None), ("table", 7)):
-        run = Path(shutil.copytree(REFERENCE / name, place / f"old-{name}"))
-        subjects.append(Subject(run, "heart", epochs, vouched=False))
+        run = Path(shutil.copytree(REFERENCE / name, folder / f"old-{name}"))
+        subjects.append(Subject(run, "heart", epochs, hashed=False))
     runs.rmdir()
     for subject in subjects:
         copy = Path(shutil.copytree(subject.run, runs / subject.name))
-        subject.wanted = {name: result for name, result, _ in steps(subject, copy)}
+        subject.expected = {name: result for name, result, _ in steps(subject, copy)}
         shutil.rmtree(runs)
     return subjects
 
@@ -156,7 +156,7 @@ def prepared(place: Path) -> list[Subject]:
 
 
 def steps(subject: Subject, run: Path) -> Iterator[tuple[str, Any, bool]]:
-    """(step, what it gives, whether it told of something); a step that fails gives its error."""
+    """(step, its result, whether it reported something); a step that fails gives its error."""
     is_group = subject.name == "group"
     members = sorted(p for p in run.iterdir() if p.is_dir()) if is_group else [run]
     for i, member in enumerate(members):
@@ -167,13 +167,13 @@ def steps(subject: Subject, run: Path) -> Iterator[tuple[str, Any, bool]]:
         yield ("listed", *attempt(lambda: listed(subject, run)))
         yield ("shown", *attempt(lambda: shown(subject, run)))
     yield ("resumed", *attempt(lambda: resumed(subject, run)))
-    if subject.vouched and not is_group:
+    if subject.hashed and not is_group:
         yield ("listed again", *attempt(lambda: listed(subject, run)))
         yield ("predicted again", *attempt(lambda: predicted(subject, run)))
 
 
 def attempt(step: Callable[[], tuple[Any, bool]]) -> tuple[Any, bool]:
-    """What a step gives. Errors of ours are words; any other ends up in the outcome."""
+    """The result of a step. Our errors are words; any other one ends up in the outcome."""
     signal.alarm(SECONDS)
     try:
         return step()
@@ -197,8 +197,8 @@ def listed(subject: Subject, run: Path) -> tuple[Any, bool]:
     if line is None:
         return None, True  # nothing says any more that it was a run
     line.cells()
-    kept = (line.status, line.data, line.epochs, dict(line.best), dict(line.metrics), line.runs)
-    return repr(kept) if subject.vouched else None, bool(line.trouble)
+    summary = (line.status, line.data, line.epochs, dict(line.best), dict(line.metrics), line.runs)
+    return repr(summary) if subject.hashed else None, bool(line.trouble)
 
 
 def shown(subject: Subject, run: Path) -> tuple[Any, bool]:
@@ -211,44 +211,44 @@ def shown(subject: Subject, run: Path) -> tuple[Any, bool]:
 
 def predicted(subject: Subject, run: Path) -> tuple[Any, bool]:
     predictor: Any = cr.load_run(run)
-    known = isinstance(subject.source, tuple)
-    scores = predictor.predict_proba if predictor.classes else predictor.predict
-    found = scores(subject.source[0] if known else subject.source).tobytes()
-    judged = repr(predictor.evaluate(subject.source))
-    if not subject.vouched:
-        return (found, judged), False
-    said = (predictor.history.to_dict(), predictor.metrics, predictor.baseline)
-    return (found, judged, repr(said)), False
+    labelled = isinstance(subject.source, tuple)
+    predict = predictor.predict_proba if predictor.classes else predictor.predict
+    predictions = predict(subject.source[0] if labelled else subject.source).tobytes()
+    metrics = repr(predictor.evaluate(subject.source))
+    if not subject.hashed:
+        return (predictions, metrics), False
+    results = (predictor.history.to_dict(), predictor.metrics, predictor.baseline)
+    return (predictions, metrics, repr(results)), False
 
 
 def reported(subject: Subject, run: Path) -> tuple[Any, bool]:
     facts = report_facts(run)
     report_html(run)
     told = bool(facts.pop("troubles"))
-    for name in ("path", "commands", "config"):  # which hold the place of the run
+    for name in ("path", "commands", "config"):  # which hold the folder of the run
         del facts[name]
-    return repr(facts) if subject.vouched else None, told
+    return repr(facts) if subject.hashed else None, told
 
 
 def resumed(subject: Subject, run: Path) -> tuple[Any, bool]:
-    heard = Notes()
-    done: Any = cr.resume(run, subject.source, epochs=subject.epochs, listener=heard)
-    weights = [p.model.state_dict() for p in getattr(done, "predictors", (done,))]
-    found = [{name: np.asarray(a).tobytes() for name, a in w.items()} for w in weights]
-    return (found, repr(done.summary) if len(found) > 1 else ""), bool(heard.notes)
+    listener = Notes()
+    result: Any = cr.resume(run, subject.source, epochs=subject.epochs, listener=listener)
+    states = [p.model.state_dict() for p in getattr(result, "predictors", (result,))]
+    weights = [{name: np.asarray(a).tobytes() for name, a in s.items()} for s in states]
+    return (weights, repr(result.summary) if len(weights) > 1 else ""), bool(listener.notes)
 
 
 # ---------------------------------------------------------------------------------- running
 
 
-def mutated(subjects: list[Subject], number: int, place: Path) -> Outcome:
-    """The outcome of mutation ``number``, which its number says all about."""
+def mutated(subjects: list[Subject], number: int, folder: Path) -> Outcome:
+    """The outcome of mutation ``number``, which depends on its number alone."""
     rng = np.random.default_rng([2, number])
     subject = subjects[int(rng.integers(len(subjects)))]
-    runs = place / "runs"
+    runs = folder / "runs"
     run = Path(shutil.copytree(subject.run, runs / subject.name))
     try:
-        others = [s.run for s in subjects if s is not subject and s.vouched]
+        others = [s.run for s in subjects if s is not subject and s.hashed]
         inside = [p for p in run.iterdir() if p.is_dir()] if subject.name == "group" else []
         target = [run, *sorted(inside)][int(rng.integers(len(inside) + 1))]
         damage = mutate(target, others, rng)
@@ -260,15 +260,15 @@ def mutated(subjects: list[Subject], number: int, place: Path) -> Outcome:
 
 
 def _judge(subject: Subject, run: Path, damage: Damage, outcome: Outcome) -> None:
-    known = False  # what one step has told need not be told by the next
+    known = False  # what one step has reported, later ones need not report
     for name, result, told in steps(subject, run):
         known = known or told
-        outcome.told += told
+        outcome.reports += told
         if isinstance(result, Crash):
             outcome.crashes.append(f"{name}: {result.text}")
-        elif told or damage.meant or (known and name.endswith("again")):
+        elif told or damage.resealed or (known and name.endswith("again")):
             continue
-        elif result != subject.wanted.get(name):
+        elif result != subject.expected.get(name):
             outcome.silent.append(name)
 
 
@@ -276,14 +276,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
     parser.add_argument("--first", type=int, default=0)
-    given = parser.parse_args()
-    numbers = range(given.first, given.first + given.count)
+    arguments = parser.parse_args()
+    numbers = range(arguments.first, arguments.first + arguments.count)
     begun, outcomes = time.monotonic(), []
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        subjects = prepared(place / "intact")
+        folder = Path(name)
+        subjects = prepared(folder / "intact")
         for number in numbers:
-            outcome = mutated(subjects, number, place)
+            outcome = mutated(subjects, number, folder)
             outcomes.append(outcome)
             if len(outcomes) % 100 == 0:
                 print(f"{len(outcomes)} of {len(numbers)}", file=sys.stderr, flush=True)
@@ -293,7 +293,7 @@ def main() -> int:
                 print("\n".join(outcome.crashes), flush=True)
     crashes = sum(bool(o.crashes) for o in outcomes)
     silent = sum(bool(o.silent) for o in outcomes)
-    told = sum(bool(o.told) for o in outcomes)
+    told = sum(bool(o.reports) for o in outcomes)
     kinds = Counter(o.subject for o in outcomes)
     print(
         f"{len(outcomes)} damaged runs ({', '.join(f'{n} {k}' for k, n in kinds.items())}) in "

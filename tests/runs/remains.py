@@ -24,37 +24,37 @@ STEPS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "o
 ROWS = 400
 
 
-def table_in(place: Path) -> Path:
+def table_in(folder: Path) -> Path:
     """A table that goes to a file, as do its arrays: see `in_child`."""
-    path = place / "table.csv"
+    path = folder / "table.csv"
     path.write_text("a,b,y\n" + "".join(f"{i % 7},{i},{i % 2}\n" for i in range(ROWS)))
     return path
 
 
-def train(place: Path) -> None:
-    """A training in ``place / "runs"``."""
+def train(folder: Path) -> None:
+    """A training in ``folder / "runs"``."""
     cr.fit(
-        table_in(place), "y", epochs=2, verbose=False, runs_dir=place / "runs",
+        table_in(folder), "y", epochs=2, verbose=False, runs_dir=folder / "runs",
         settings=["model.layers=[2]"],
     )  # fmt: skip
 
 
-def resume(place: Path) -> None:
-    """Every run in ``place`` that was killed goes on to its end."""
-    for line in summarize_runs(place / "runs"):
+def resume(folder: Path) -> None:
+    """Every run in ``folder`` that was killed goes on to its end."""
+    for line in summarize_runs(folder / "runs"):
         if line.status == "killed":
             cr.resume(line.path, verbose=False)
 
 
-def in_child(place: Path, work: Callable[[Path], None], dies_at: int = 0) -> int:
-    """Runs ``work`` in a process that has ``place / "tmp"`` for its temporary files, and is killed
+def in_child(folder: Path, work: Callable[[Path], None], dies_at: int = 0) -> int:
+    """Runs ``work`` in a process that has ``folder / "tmp"`` for its temporary files, and is killed
     before step ``dies_at`` in the file system. The exit code, or minus a signal.
     """
-    (place / "tmp").mkdir(exist_ok=True)
+    (folder / "tmp").mkdir(exist_ok=True)
     child = os.fork()
     if child == 0:
         try:
-            _mortal(place, work, dies_at)
+            _mortal(folder, work, dies_at)
             os._exit(0)
         except BaseException:  # told by the exit code
             traceback.print_exc()
@@ -63,10 +63,10 @@ def in_child(place: Path, work: Callable[[Path], None], dies_at: int = 0) -> int
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _mortal(place: Path, work: Callable[[Path], None], dies_at: int) -> None:
+def _mortal(folder: Path, work: Callable[[Path], None], dies_at: int) -> None:
     steps = 0
 
-    def heard(event: str, details: tuple[object, ...]) -> None:
+    def count_steps(event: str, details: tuple[object, ...]) -> None:
         nonlocal steps
         # Opened to be written, or made to be removed: what is only read leaves nothing.
         if event in STEPS and not (event == "open" and details[1] in ("r", "rb")):
@@ -74,19 +74,19 @@ def _mortal(place: Path, work: Callable[[Path], None], dies_at: int) -> None:
             if steps == dies_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    tempfile.tempdir = str(place / "tmp")
+    tempfile.tempdir = str(folder / "tmp")
     source.MEMORY_BYTES = preprocessor.MEMORY_BYTES = 0
-    sys.addaudithook(heard)
-    work(place)
+    sys.addaudithook(count_steps)
+    work(folder)
 
 
-def check(place: Path) -> None:
+def check(folder: Path) -> None:
     """Raises AssertionError if something is left that no living process needs."""
-    hidden = [p for p in (place / "runs").rglob(".*") if p.name != ".lock"]
-    temporary = list((place / "tmp").iterdir())
+    hidden = [p for p in (folder / "runs").rglob(".*") if p.name != ".lock"]
+    temporary = list((folder / "tmp").iterdir())
     assert not hidden, hidden
     assert not temporary, temporary
-    for line in summarize_runs(place / "runs"):
+    for line in summarize_runs(folder / "runs"):
         assert line.status == "done", line
 
 
@@ -94,17 +94,17 @@ def kill_at(step: int) -> bool:
     """A training that is killed, the command that comes next, and whatever can go on; False if it
     ended before that step.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        code = in_child(place, train, step)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        code = in_child(folder, train, step)
         if code == 0:
             return False
         assert code == -signal.SIGKILL, step
-        broken = [line for line in summarize_runs(place / "runs") if line.status != "killed"]
-        assert all(line.status == "done" for line in broken), (step, broken)
-        assert in_child(place, train) == 0, step
-        assert in_child(place, resume) == 0, step
-        check(place)
+        others = [line for line in summarize_runs(folder / "runs") if line.status != "killed"]
+        assert all(line.status == "done" for line in others), (step, others)
+        assert in_child(folder, train) == 0, step
+        assert in_child(folder, resume) == 0, step
+        check(folder)
     return True
 
 

@@ -96,11 +96,11 @@ CASES = {
 }  # fmt: skip
 
 
-def from_arguments(case: Case, place: Path) -> Any:
+def source_for(case: Case, folder: Path) -> Any:
     columns = {"another": NUMBERS, **case.columns, "y": case.target}
     if not case.of_text:
         return columns
-    path = place / "table.csv"
+    path = folder / "table.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerows([list(columns), *zip(*columns.values(), strict=True)])
@@ -142,8 +142,8 @@ def of_words(text: str) -> Settings:
 def of_options(text: str) -> Settings:
     context = train.make_context("train", ["no.csv", *shlex.split(text)])
     given = read_options("train", context.params)
-    kept = {name: value for name, value in given.items() if name in KEYS}
-    return chosen("train", "no.csv", context.params.get("words", ()), kept).settings
+    options = {name: value for name, value in given.items() if name in KEYS}
+    return chosen("train", "no.csv", context.params.get("words", ()), options).settings
 
 
 def of_argument(text: str) -> Settings:
@@ -173,7 +173,7 @@ def value_in(settings: Any, key: tuple[str, ...]) -> Any:
 @pytest.mark.parametrize("name", CASES)
 def test_a_fix_is_accepted_and_helps(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    source = from_arguments(case, tmp_path)
+    source = source_for(case, tmp_path)
     (finding,) = of_table(case, source)
     assert finding.setting is not None
     for settings in surfaces(finding.setting).values():
@@ -182,14 +182,14 @@ def test_a_fix_is_accepted_and_helps(name: str, tmp_path: Path) -> None:
         assert finding.message not in [f.message for f in after]
 
 
-def images_in_a_file(place: Path) -> tuple[Finding, ...]:
+def images_in_a_file(folder: Path) -> tuple[Finding, ...]:
     """What is noticed of an IDX file of which half a megabyte may lie in memory."""
-    pixels = place / "images-idx3-ubyte"
+    pixels = folder / "images-idx3-ubyte"
     pixels.write_bytes(b"\0\0\x08\x03" + struct.pack(">3I", 800, 28, 28) + bytes(800 * 28 * 28))
-    labels = place / "labels-idx1-ubyte"
+    labels = folder / "labels-idx1-ubyte"
     labels.write_bytes(b"\0\0\x08\x01" + struct.pack(">I", 800) + bytes([0, 1] * 400))
     settings = settings_from_arguments(IMAGES, pixels, {}, ["data.memory=1"])
-    return IMAGES.open(settings, pixels, place).prepare(settings, place).findings
+    return IMAGES.open(settings, pixels, folder).prepare(settings, folder).findings
 
 
 def test_the_fix_of_images_is_accepted(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_every_finding_with_a_setting_is_tried(
     monkeypatch.setattr(Finding, "__init__", noted)
     for name, case in CASES.items():
         (tmp_path / name).mkdir()
-        of_table(case, from_arguments(case, tmp_path / name))
+        of_table(case, source_for(case, tmp_path / name))
     images_in_a_file(tmp_path)
     places = places_with_a_setting()
     assert len(places) > 10

@@ -51,19 +51,19 @@ def test_two_runs_in_one_second_have_two_folders(tmp_path: Path) -> None:
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
-    place = tmp_path / "runs"
-    place.write_text("not a folder")
+    file = tmp_path / "runs"
+    file.write_text("not a folder")
     with pytest.raises(StateError, match="cannot be written"):
-        RunFolder.create(place, "a", "b")
+        RunFolder.create(file, "a", "b")
 
 
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_an_error() -> None:
     folder = RunFolder(Path("/dev"), RunFolder.create(None, "a", "b").started)
     with pytest.raises(StateError, match="No space left"):
         folder._append("full", "x")
 
 
-def test_without_a_place_nothing_is_written() -> None:
+def test_without_a_folder_nothing_is_written() -> None:
     folder = RunFolder.create(None, "a", "b")
     folder.update(status="done")
     folder.metrics({"epoch": 1})

@@ -20,8 +20,8 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> list[Subject]:
 def test_intact_runs_say_the_same_twice(subjects: list[Subject]) -> None:
     """Else nothing below would mean anything."""
     for subject in subjects:
-        assert "an error in words" not in subject.wanted.values()
-        assert not any(type(result).__name__ == "Crash" for result in subject.wanted.values())
+        assert "an error in words" not in subject.expected.values()
+        assert not any(type(result).__name__ == "Crash" for result in subject.expected.values())
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, AT_ONCE))

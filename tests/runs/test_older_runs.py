@@ -36,8 +36,8 @@ class Notes(Listener):
         self.notes.append(text)
 
 
-def copied(name: str, place: Path) -> Path:
-    return Path(shutil.copytree(RUNS / name, place / name))
+def copied(name: str, folder: Path) -> Path:
+    return Path(shutil.copytree(RUNS / name, folder / name))
 
 
 def weights(run: Path) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def weights(run: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", SOURCES)
 def test_they_judge_as_they_did(name: str, release: str) -> None:
-    wanted = json.loads((REFERENCE / release / "metrics.json").read_text())[name]
-    assert cr.load_run(REFERENCE / release / name).evaluate(SOURCES[name]) == wanted
+    expected = json.loads((REFERENCE / release / "metrics.json").read_text())[name]
+    assert cr.load_run(REFERENCE / release / name).evaluate(SOURCES[name]) == expected
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -71,11 +71,11 @@ def test_they_are_listed(release: str) -> None:
 
 
 def test_one_goes_on_to_the_weights_of_one_that_never_stopped(tmp_path: Path) -> None:
-    run, heard = copied("interrupted", tmp_path), Notes()
-    cr.resume(run, listener=heard)
+    run, listener = copied("interrupted", tmp_path), Notes()
+    cr.resume(run, listener=listener)
     mine, theirs = weights(run), weights(RUNS / "table")
     assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
-    assert "without a checksum" in heard.notes[0]  # that it cannot be told is told
+    assert "without a checksum" in listener.notes[0]  # it says that this cannot be checked
     facts = json.loads((run / "run.json").read_text())
     assert facts["version"] == 2
     assert report_facts(run)["troubles"] == []
@@ -83,11 +83,14 @@ def test_one_goes_on_to_the_weights_of_one_that_never_stopped(tmp_path: Path) ->
 
 
 def test_a_later_one_goes_on_without_a_word(tmp_path: Path) -> None:
-    run, heard = Path(shutil.copytree(REFERENCE / "runs2" / "interrupted", tmp_path / "r")), Notes()
-    cr.resume(run, listener=heard)
+    run, listener = (
+        Path(shutil.copytree(REFERENCE / "runs2" / "interrupted", tmp_path / "r")),
+        Notes(),
+    )
+    cr.resume(run, listener=listener)
     mine, theirs = weights(run), weights(REFERENCE / "runs2" / "table")
     assert all(np.array_equal(mine[name], theirs[name]) for name in theirs)
-    assert heard.notes == []
+    assert listener.notes == []
     assert json.loads((run / "run.json").read_text())["words"]["units"] == "rows"
 
 

@@ -45,8 +45,8 @@ def test_tsv_and_jsonl() -> None:
 
 def test_parquet(tmp_path: Path) -> None:
     write_file(COLUMNS, tmp_path / "it's.parquet")
-    found = pq.read_table(tmp_path / "it's.parquet").to_pydict()
-    assert found == {name: values.tolist() for name, values in COLUMNS}
+    table = pq.read_table(tmp_path / "it's.parquet").to_pydict()
+    assert table == {name: values.tolist() for name, values in COLUMNS}
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_a_place_that_does_not_exist(ending: str, tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist(ending: str, tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be written"):
         write_file(COLUMNS, tmp_path / "none" / f"out.{ending}")
 

@@ -22,7 +22,7 @@ def slug(text: str) -> str:
 
 
 def new_hidden_folder(parent: Path, stem: str) -> Held:
-    """A folder ``.<stem>-<4 hex>`` that nobody else has; `publish` takes the dot away."""
+    """A folder ``.<stem>-<4 hex>`` that nobody else has; `publish` removes the dot."""
     while True:
         hidden = Held(parent, lambda: f".{stem}-{secrets.token_hex(2)}", mode=0o777)
         if not _published(hidden).exists():

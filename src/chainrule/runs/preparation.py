@@ -77,7 +77,7 @@ def run_facts(kind: Modality[S, Any], prepared: Prepared[S]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def seeded_generator(seed: int) -> Iterator[None]:
-    """Inside, the default generator starts from ``seed``; afterwards it goes on as before."""
+    """Inside, the default generator starts from ``seed``; afterwards its state is restored."""
     state = default_generator.get_state()
     manual_seed(seed)
     try:

@@ -62,7 +62,7 @@ def _resume(
         raise StateError(
             "the preprocessing comes out differently than when this run began",
             where=str(run / "pipeline.json"),
-            help="use the release of Chainrule that wrote the run, or train anew",
+            help="use the release of Chainrule that wrote the run, or train again",
         )
     return TrainingRun(kind, prepared, run.parent, listener, named=True).resume(folder)
 
@@ -76,8 +76,8 @@ def _check_same_data(fingerprint: str | None, folder: RunFolder, name: str) -> N
     raise StateError(
         "the data is not the same as when this run began",
         where=name,
-        help=f"bring back the data ({expected}; now {fingerprint}), or train anew: chainrule train "
-        f"{folder.path / 'run.toml'}",
+        help=f"bring back the data ({expected}; now {fingerprint}), or train again: chainrule "
+        f"train {folder.path / 'run.toml'}",
     )
 
 
@@ -139,7 +139,7 @@ def _check_unfinished(
         raise StateError(
             f"the run is done: it was stopped early after {done} of {bound} epochs",
             where=str(run),
-            help="more epochs change nothing; train anew with more patience "
+            help="more epochs change nothing; train again with more patience "
             "(train.early_stopping.patience) or smaller tolerances (train.convergence)",
         )
     if done >= limit:

@@ -90,7 +90,7 @@ class TrainingRun(Generic[S, P]):
         folder.event("resume", epoch=epoch, status="running")
         if checkpoints and lost_checkpoint:
             self._note(
-                folder, f"the newest checkpoint is gone: the training goes on after epoch {epoch}"
+                folder, f"the newest checkpoint is gone: training resumes after epoch {epoch}"
             )
         if rewritten:
             text = "metrics.jsonl was damaged: what it says of epoch{} {} is now the checkpoint's"

@@ -38,8 +38,8 @@ last = 1
 
 def test_lines() -> None:
     tomllib.loads(TEXT)
-    found = key_lines(TEXT)
-    assert found == {
+    positions = key_lines(TEXT)
+    assert positions == {
         ("version",): 2,
         ("a b",): 3,
         ("data",): 5,
@@ -65,10 +65,10 @@ VALUES = st.one_of(KEYS, st.integers(0, 9), st.lists(KEYS, max_size=2))
 def test_every_key_that_we_write_is_found(document: dict[str, Any]) -> None:
     text = toml.dumps(document)
     lines = text.split("\n")
-    found = key_lines(text)
+    positions = key_lines(text)
     for key, value in document.items():
         inner = value if isinstance(value, dict) else {}
         for path in [(key,), *((key, k) for k in inner)]:
-            assert path in found
+            assert path in positions
             name = path[-1]
-            assert toml.dumps({name: 1}).split(" = ")[0] in lines[found[path] - 1]
+            assert toml.dumps({name: 1}).split(" = ")[0] in lines[positions[path] - 1]
