@@ -62,7 +62,7 @@ def test_a_defect_is_reported_without_a_traceback(monkeypatch: pytest.MonkeyPatc
     def broken() -> dict[str, object]:
         return {}["gone"]  # type: ignore[return-value]
 
-    monkeypatch.setattr(info, "gather", broken)
+    monkeypatch.setattr(info, "collect_facts", broken)
     result = CliRunner().invoke(app, ["info"])
     assert result.exit_code == 3
     assert "KeyError" in result.stderr
