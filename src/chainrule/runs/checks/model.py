@@ -96,7 +96,8 @@ def gradient_check(trial: Trial) -> Check:
         evidence = f"the gradient of {some(broken)} is not finite"
         return check("gradients", "failed", evidence, advice, facts=facts)
     if zero:
-        evidence = f"the gradient of {some(zero)} is zero on {few.rows} rows: they cannot learn"
+        units = trial.run.words.units
+        evidence = f"the gradient of {some(zero)} is zero on {few.rows} {units}: they cannot learn"
         advice = ["choose another activation or initialisation: model.activation=gelu"]
         return check("gradients", "failed", evidence, advice, facts=facts)
     low, high = min(norms.values()), max(norms.values())
@@ -135,7 +136,7 @@ def difference_check(trial: Trial) -> Check:
 def one_batch(trial: Trial) -> Check:
     """Whether the network learns a few rows by heart, once nothing keeps it from that."""
     if trial.run.settings.train.optimizer.name == "simulatedannealing":
-        evidence = "left out: random moves are too slow to learn rows by heart"
+        evidence = "skipped: random moves are too slow to memorise a batch"
         return check("one batch", "ok", evidence)
     trainer = trial.run.trainer(unhindered=True)
     few = spread(trial.train, ROWS)
@@ -145,8 +146,8 @@ def one_batch(trial: Trial) -> Check:
     except TrainingError as error:
         return check("one batch", "failed", error.what, [error.help])
     evidence = (
-        f"{steps} steps on {few.rows} rows brought the loss from {found.before:.4g} to "
-        f"{found.after:.4g}, dropout and other regularisation left out"
+        f"{steps} steps on {few.rows} {trial.run.words.units} brought the loss from "
+        f"{found.before:.4g} to {found.after:.4g}, dropout and other regularisation left out"
     )
     facts = {"before": found.before, "after": found.after, "steps": steps, "rows": few.rows}
     if found.passed:
@@ -155,8 +156,8 @@ def one_batch(trial: Trial) -> Check:
     halved = found.after <= HALF * found.before
     advice = (
         "a linear model may not be able to: see what model.layers=[64,64] does" if linear
-        else "look for another learning rate (chainrule find-lr); then see whether equal rows have "
-        "unequal targets"
+        else "look for another learning rate (chainrule find-lr); then see whether equal "
+        "inputs have different targets"
     )  # fmt: skip
     return check(
         "one batch", "warning" if linear or halved else "failed", evidence, [advice], facts=facts
