@@ -112,7 +112,7 @@ def noticed(settings: Settings, source: Any) -> tuple[Finding, ...]:
     kinds = {c: k for c, k in data.columns.items() if k != "ignored"}
     table = read_table(source, query=data.query or None)
     return divide(
-        table, "y", task=data.wanted_task, kinds=kinds, missing=data.missing, fractions=data.split
+        table, "y", task=data.fixed_task, kinds=kinds, missing=data.missing, fractions=data.split
     ).findings
 
 

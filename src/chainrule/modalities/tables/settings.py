@@ -1,4 +1,4 @@
-"""The settings of a run on a table: what run.toml holds, with every default written out."""
+"""The settings of a run on a table, as in ``run.toml``, with all defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...runs.settings import defaults
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Share
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
@@ -53,10 +53,8 @@ class TableDataSettings(DataSettings):
         Literal["auto", "binary", "multiclass", "regression"],
         About("auto: inferred from the target"),
     ] = "auto"
-    split: Annotated[
-        tuple[Share, Share, Share], About("fractions for training, validation and test rows")
-    ] = (0.7, 0.15, 0.15)
-    fold: Annotated[Fold, About("[2, 5]: test on the second of five folds; []: use split")] = ()
+    split: Split = (0.7, 0.15, 0.15)
+    fold: Fold = ()
     columns: Annotated[
         Mapping[str, Kind],
         About("kinds of columns; ignored: not used; the target's kind sets the task"),
@@ -67,7 +65,7 @@ class TableDataSettings(DataSettings):
     ] = field(default_factory=dict)
 
     @property
-    def wanted_task(self) -> Task | None:
+    def fixed_task(self) -> Task | None:
         return None if self.task == "auto" else self.task
 
 
@@ -100,7 +98,7 @@ class ModelSettings(Section):
         return self.layers
 
     @property
-    def share_dropped(self) -> float:
+    def dropout_rate(self) -> float:
         """``dropout``, once the data has decided."""
         assert not isinstance(self.dropout, str)
         return self.dropout
@@ -110,6 +108,8 @@ class ModelSettings(Section):
 class Settings(RunSettings):
     """The settings of a run. The same settings and data give the same bits."""
 
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("model.layers", "model.dropout", "train.loss")
+
     name: Annotated[str, About("name for the run folder")] = ""
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TableDataSettings = field(default_factory=TableDataSettings)
@@ -117,22 +117,17 @@ class Settings(RunSettings):
     train: TrainSettings = field(default_factory=TrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
-    def undecided(self) -> tuple[str, ...]:
-        known = {"model.layers": self.model.layers, "model.dropout": self.model.dropout,
-                 "train.loss": self.train.loss}  # fmt: skip
-        return tuple(name for name, value in known.items() if value == "auto")
-
     def unhindered(self) -> Settings:
         return replace(super().unhindered(), model=replace(self.model, dropout=0.0))
 
     def resolved(self, rows: int, task: Task) -> Settings:
-        """The same without `auto`: decided by the number of training rows and the task.
+        """The same without `auto`, which the number of training rows and the task decide.
 
-        Raises ConfigError for a loss that does not fit the task.
+        ConfigError for a loss that does not fit the task.
         """
         model, train = self.model, self.train
         losses = TASKS[task].losses
-        usual: Any = losses[0]
+        default: Any = losses[0]
         if train.loss not in ("auto", *losses):
             raise ConfigError(
                 f"the loss {train.loss} does not fit a {task} target",
@@ -140,8 +135,8 @@ class Settings(RunSettings):
             )
         if train.label_smoothing and task == "regression":
             raise ConfigError(
-                "labels of a regression cannot be smoothed",
-                help="leave train.label_smoothing at 0",
+                "a regression has no labels to smooth",
+                help="set train.label_smoothing to 0",
             )
         return replace(
             self,
@@ -158,6 +153,6 @@ class Settings(RunSettings):
                 if train.batch_size == "auto"
                 else train.batch_size,
                 lr=defaults.lr_for(train.optimizer.name, rows) if train.lr == "auto" else train.lr,
-                loss=usual if train.loss == "auto" else train.loss,
+                loss=default if train.loss == "auto" else train.loss,
             ),
         )

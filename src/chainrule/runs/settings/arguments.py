@@ -9,7 +9,7 @@ import numpy as np
 
 from .sources import Key, Source
 
-__all__ = ["COMMON", "as_python", "source_of"]
+__all__ = ["COMMON", "as_python", "setting_arguments", "source_of"]
 
 #: where the arguments that every kind of data has stand in ``run.toml``
 COMMON: Mapping[str, Key] = {
@@ -27,6 +27,13 @@ COMMON: Mapping[str, Key] = {
     "name": ("name",),
     "runs_dir": ("output", "runs_dir"),
 }
+
+
+def setting_arguments(
+    arguments: Mapping[str, Any], keys: Mapping[str, Key] = COMMON
+) -> dict[str, Any]:
+    """Those ``arguments`` of a function, its ``locals()``, that are settings: ``keys`` has them."""
+    return {name: value for name, value in arguments.items() if name in keys}
 
 
 def source_of(

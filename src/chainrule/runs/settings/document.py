@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from operator import attrgetter
+from typing import Any, ClassVar, Self
 
 from ...errors import nearest
 from ..registry import kinds
@@ -42,6 +43,9 @@ class RunSettings(Section):
     one is none.
     """
 
+    #: which of its settings may be ``auto`` until the data is known
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ()
+
     name: str
     seed: int
     data: DataSettings
@@ -74,7 +78,7 @@ class RunSettings(Section):
 
     def undecided(self) -> tuple[str, ...]:
         """The settings that the data should have decided, and did not yet."""
-        return ()
+        return tuple(key for key in self.DECIDED_BY_DATA if attrgetter(key)(self) == "auto")
 
     def unhindered(self) -> Self:
         """The same without all that keeps a network from learning a few examples by heart."""

@@ -9,13 +9,19 @@ from ...errors import ConfigError
 from .fields import About, Length, Like, Within
 from .section import Section
 
-__all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Share"]
+__all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Split"]
 
 Auto: TypeAlias = Literal["auto"]
 
 Seed = Annotated[int, Within(0, 2**63 - 1)]
 Share = Annotated[float, Within(0.0, 1.0)]
-Fold = Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)]
+Split = Annotated[
+    tuple[Share, Share, Share], About("fractions for training, validation and test set")
+]
+Fold = Annotated[
+    Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)],
+    About("[2, 5]: test on the second of five folds; []: use split"),
+]
 
 
 class DataSettings(Section):
@@ -28,8 +34,8 @@ class DataSettings(Section):
 
     path: str
     target: str
-    split: tuple[float, float, float]
-    fold: tuple[int, ...]
+    split: Split
+    fold: Fold
 
     def check(self) -> None:
         if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
