@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import chainrule
+from chainrule.modalities import FOLDERS
+from chainrule.runs.registry import kinds, names
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "chainrule"
@@ -197,6 +199,50 @@ def test_imports_point_downwards() -> None:
             problems.append(
                 f"{place(module, found.line)}: layer {mine} imports {target} of layer {theirs}"
             )
+    report(problems)
+
+
+#: what is written once for all kinds of data, and so names none
+KINDLESS = ("cli", "runs", "report")
+
+
+def prose(module: str) -> Iterator[ast.Constant]:
+    """The string constants of a module that are read by users, in order: docstrings are not, but
+    those of commands are their help; nor is a single word, which is a key."""
+    nodes = list(ast.walk(tree_of(module)))
+    silent: set[ast.AST] = set()
+    for node in nodes:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            commands = map(ast.unparse, getattr(node, "decorator_list", ()))
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and not any("click" in c for c in commands):
+                silent.add(first.value)
+    pieces = {piece for node in nodes if isinstance(node, ast.JoinedStr) for piece in node.values}
+    for node in nodes:
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or node in silent:
+            continue
+        if node in pieces or not re.fullmatch(r"[\w.-]*", node.value):
+            yield node
+
+
+def test_what_serves_all_kinds_of_data_names_none() -> None:
+    """Neither by an import nor in words: those are asked of the kind. A MIME type is no word."""
+    own_kinds = kinds()[: len(FOLDERS)]
+    assert names()[: len(FOLDERS)] == [kind.name for kind in own_kinds]
+    descriptions = [kind.describe({}) for kind in own_kinds]
+    words = {*FOLDERS, *(d.unit for d in descriptions), *(d.units for d in descriptions)}
+    word = re.compile(rf"\b({'|'.join(sorted(words))})\b(?!/)", re.IGNORECASE)
+    homes = tuple(f"modalities.{folder}." for folder in FOLDERS)
+    problems = [
+        f"{place(module, found.line)}: imports {target}"
+        for module, target, found in own_imports()
+        if module.split(".")[0] in KINDLESS and f"{target}.".startswith(homes)
+    ]
+    for module in modules():
+        for text in prose(module) if module.split(".")[0] in KINDLESS else ():
+            match = word.search(re.sub(r"<[^>]*>", " ", str(text.value)))
+            if match:
+                problems.append(f"{place(module, text.lineno)}: says {match[0]!r}")
     report(problems)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import ConfigError, StateError
 
-__all__ = ["check_state", "path_of", "user_path"]
+__all__ = ["check_state", "path_beside", "path_of", "user_path"]
 
 
 def path_of(value: object, what: str) -> Path:
@@ -33,6 +33,12 @@ def user_path(value: object, what: str) -> Path:
             f"{what} is {str(path)!r}, but there is no user {path.parts[0]}",
             help="write the path in full, or put ./ in front of a name that starts with ~",
         ) from None
+
+
+def path_beside(path: str, file: Path) -> str:
+    """``path``, which is relative to the working folder, relative to the folder of ``file``."""
+    folder = user_path(file, "the output").absolute().parent
+    return os.path.relpath(user_path(path, "the data").absolute(), folder)
 
 
 def check_state(state: object, owner: str, source: str = "state_dict()") -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from chainrule.cli import info
 from chainrule.cli.app import app
 from chainrule.modalities.tables.options import column_kinds, missing_values
+from chainrule.runs import registry
 from chainrule.version import __version__
 
 from .conftest import Command
@@ -22,6 +25,27 @@ def test_help_names_every_command(command: Command) -> None:
     for name in ("init", "train", "resume", "predict", "eval", "runs", "config", "info"):
         assert name in result.stdout
         assert command(name, "--help").exit_code == 0
+
+
+def commands(group: click.Group, *names: str) -> Iterator[tuple[str, ...]]:
+    yield names
+    for name, inner in group.commands.items():
+        if isinstance(inner, click.Group):
+            yield from commands(inner, *names, name)
+        else:
+            yield (*names, name)
+
+
+@pytest.mark.parametrize("names", [*commands(app)], ids=" ".join)
+def test_help_fits_a_terminal_and_names_every_kind(names: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*names, "--help"], terminal_width=80)
+    assert result.exit_code == 0
+    assert "{" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    if names in ((), ("config", "schema")):
+        assert " or ".join(registry.names()) in " ".join(result.stdout.split())
+    if names == ("train",):
+        assert all(line in result.stdout for line in registry.sources())
 
 
 def test_version(command: Command) -> None:
@@ -62,7 +86,7 @@ def test_a_defect_is_reported_without_a_traceback(monkeypatch: pytest.MonkeyPatc
     def broken() -> dict[str, object]:
         return {}["gone"]  # type: ignore[return-value]
 
-    monkeypatch.setattr(info, "gather", broken)
+    monkeypatch.setattr(info, "collect_facts", broken)
     result = CliRunner().invoke(app, ["info"])
     assert result.exit_code == 3
     assert "KeyError" in result.stderr

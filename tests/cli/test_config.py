@@ -44,6 +44,23 @@ def test_init_writes_what_train_would_infer(command: Command, csv: Path, folder:
     assert weights(direct.stdout) == weights(written.stdout)
 
 
+@pytest.mark.parametrize("others", [[], ["--missing", "oldpeak=99"]])
+def test_init_spells_fixes_as_entries_of_the_file(
+    others: list[str], command: Command, csv: Path, folder: Path
+) -> None:
+    made = command("init", csv, "--target", "disease", *others)
+    [(heading, entry)] = re.findall(r"fix:  (\[[\w.]+\]) (.*)$", made.stderr, re.MULTILINE)
+    text = (folder / "run.toml").read_text()
+    replaced = re.sub(rf"^{entry.partition(' = ')[0]} = .*\n", "", text, flags=re.MULTILINE)
+    changed = replaced.replace(f"{heading}\n", f"{heading}\n{entry}\n")
+    (folder / "run.toml").write_text(changed)
+    told = command("train", "run.toml", "train.epochs=1").stderr
+    assert "settings in" in made.stderr
+    assert "D106" in made.stderr
+    assert "D106" not in told
+    assert tomllib.loads(changed)["data"]["missing"]["chol"] == [0]
+
+
 def test_init_keeps_the_kind_of_the_target(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,8 +141,8 @@ def test_what_was_ended_goes_on_to_the_same_bits(
 
 def test_a_second_interrupt_ends_at_once(env: dict[str, str], tmp_path: Path) -> None:
     program = (
-        "import time\nfrom chainrule.cli.terminal import graceful\n"
-        "with graceful():\n"
+        "import time\nfrom chainrule.cli.terminal import graceful_signals\n"
+        "with graceful_signals():\n"
         "    try:\n        print('ready', flush=True); time.sleep(3000)\n"
         "    except KeyboardInterrupt:\n        print('saving', flush=True); time.sleep(3000)\n"
     )

@@ -168,10 +168,10 @@ def test_findings_as_json(command: Command, folder: Path) -> None:
     assert finding["advice"] == ""
 
 
-def test_init_names_words_that_its_own_options_lack(command: Command, folder: Path) -> None:
+def test_init_spells_fixes_without_an_option_of_its_own(command: Command, folder: Path) -> None:
     lines = ["zip,y", *(f"{i % 30},{i % 2}" for i in range(100))]
     Path("t.csv").write_text("\n".join(lines))
-    assert "fix:  data.columns.zip=number" in command("init", "t.csv", "--target", "y").stderr
+    assert 'fix:  [data.columns] zip = "number"' in command("init", "t.csv", "--target", "y").stderr
     assert command("train", "run.toml", "data.columns.zip=number", "--epochs", 1).exit_code == 0
 
 

@@ -25,9 +25,10 @@ from chainrule.runs.settings.arguments import COMMON_ARGUMENTS
 from chainrule.runs.settings.document import RunSettings
 from chainrule.runs.settings.fields import About, Within
 from chainrule.runs.settings.section import Section
-from chainrule.runs.settings.sections import DataSettings, Fold, OutputSettings, Seed, Share
+from chainrule.runs.settings.sections import DataSettings, Fold, OutputSettings, Seed, Split
 from chainrule.runs.settings.training import TrainSettings
 from chainrule.tasks import Regression, Task
+from chainrule.train import Scores
 
 Floats = npt.NDArray[np.float64]
 LINE = re.compile(r"\s*(\S+)\s*\+\s*(\S+)\s*=\s*(\S+)\s*")
@@ -40,8 +41,8 @@ class SumsData(DataSettings):
     kind: Annotated[Literal["sums"], About("marks a run on sums")] = "sums"
     path: Annotated[str, About("a file of sums")] = ""
     target: Annotated[str, About("what the sum is called")] = "sum"
-    split: Annotated[tuple[Share, Share, Share], About("shares of the parts")] = (0.7, 0.15, 0.15)
-    fold: Annotated[Fold, About("[2, 5]: test on the second of five folds")] = ()
+    split: Split = (0.7, 0.15, 0.15)
+    fold: Fold = ()
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,13 @@ class PreparedSums:
 
 class SumsPredictor(Predictor[nn.Module, Scaling, SumsSettings]):
     def evaluate(self, source: object) -> dict[str, float]:
-        rows = read_sums(source)
-        return self.goal.compute_metrics(rows[:, 2], self.scores_of(self.preprocessor.encode(rows)[0]))
+        return self.goal.compute_metrics(read_sums(source)[:, 2], self.scores(source))
+
+    def scores(self, source: object) -> Scores:
+        return self.scores_of(self.preprocessor.encode(read_sums(source))[0])
 
     def columns(self, source: object, proba: bool = False) -> list[Column]:
-        terms = self.preprocessor.encode(read_sums(source))[0]
-        return [("prediction", self.decode(self.scores_of(terms)))]
+        return [("prediction", self.predict(source))]
 
 
 def looks_right(run: PreparedRun[SumsSettings]) -> Check:

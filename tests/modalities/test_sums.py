@@ -15,6 +15,7 @@ import chainrule as cr
 from chainrule.cli.app import app
 from chainrule.errors import ConfigError
 from chainrule.runs import registry
+from chainrule.runs.recognition import kind_of_source
 from modalities.sums import Sums, SumsModel, read_sums
 
 Run = Callable[..., Result]
@@ -130,3 +131,16 @@ def test_sections_say_where_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SumsModel, "TABLE", "")
     with pytest.raises(ConfigError, match="the section `model` of SumsSettings"):
         registry.register(Sums())
+
+
+def test_what_was_asked_decides_where_a_source_may_be_of_several_kinds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Sums, "recognises", lambda self, source: 0.9)
+    assert kind_of_source("a.csv").name == "tables"  # which are surer of it
+    assert kind_of_source("a.csv", {"width": 4}).name == "sums"
+    assert kind_of_source("a.csv", {"width": 4, "task": "binary"}).name == "tables"
+    assert kind_of_source("a.csv", {"layers": (4,)}).name == "tables"
+    monkeypatch.setattr(Sums, "recognises", lambda self, source: 1.0)
+    with pytest.raises(ConfigError, match="may be tables or sums"):
+        kind_of_source("a.csv")

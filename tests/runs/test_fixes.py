@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule.cli.kind_options import read_options
-from chainrule.cli.settings import chosen
+from chainrule.cli.kind_options import parse_options
+from chainrule.cli.settings import resolve_settings
 from chainrule.cli.train import train
 from chainrule.data import Finding, Setting, divide, read_table
 from chainrule.errors import StateError
@@ -112,7 +112,7 @@ def noticed(settings: Settings, source: Any) -> tuple[Finding, ...]:
     kinds = {c: k for c, k in data.columns.items() if k != "ignored"}
     table = read_table(source, query=data.query or None)
     return divide(
-        table, "y", task=data.wanted_task, kinds=kinds, missing=data.missing, fractions=data.split
+        table, "y", task=data.fixed_task, kinds=kinds, missing=data.missing, fractions=data.split
     ).findings
 
 
@@ -141,9 +141,9 @@ def of_words(text: str) -> Settings:
 
 def of_options(text: str) -> Settings:
     context = train.make_context("train", ["no.csv", *shlex.split(text)])
-    given = read_options("train", context.params)
-    options = {name: value for name, value in given.items() if name in KEYS}
-    return chosen("train", "no.csv", context.params.get("words", ()), options).settings
+    given = parse_options("train", context.params)
+    kept = {name: value for name, value in given.items() if name in KEYS}
+    return resolve_settings("train", "no.csv", context.params.get("overrides", ()), kept).settings
 
 
 def of_argument(text: str) -> Settings:

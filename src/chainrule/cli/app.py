@@ -1,13 +1,13 @@
-"""The group of all commands, and what happens to their errors.
+"""The group of all commands, and how their errors become messages and exit codes.
 
-stdout is data, stderr is talk, which may be lost: where it cannot be written, work goes on. Exit
-codes:
+stdout is for data, stderr for messages. Messages may be lost: if they cannot be written, the work
+goes on. Exit codes:
 
     0    done
-    1    a gate (``eval --min``) or a check failed, or ``find-lr`` found nothing
-    2    wrong usage, settings or data; a file or folder that cannot be used
-    3    training failed, or Chainrule has a defect
-    130  interrupted (Ctrl-C), 143 ended by a signal; ``train`` saves a checkpoint before
+    1    a threshold (``eval --min``) or a check failed, or ``find-lr`` found no rate
+    2    invalid usage, settings or data; an unusable file or folder
+    3    training failed, or Chainrule has a bug
+    130  interrupted (Ctrl-C); 143 terminated by a signal; ``train`` saves a checkpoint first
 """
 
 from __future__ import annotations
@@ -30,25 +30,26 @@ from .evaluate import evaluate
 from .find_lr import find_lr
 from .info import info
 from .init import init
+from .kind_options import KindHelp
 from .predict import predict
 from .report import report
 from .resume import resume
 from .runs import runs
-from .terminal import Terminated, complain, say, state, tell
+from .terminal import Terminated, print_error, print_text, say, state
 from .train import train
 
 __all__ = ["app", "main"]
 
-CLOSED_PIPE = 141  # what a shell reports when the reader of a pipe went away
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+CLOSED_PIPE = 141  # as a shell reports a pipe whose reader is gone
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class ClosedPipeError(Exception):
-    """BrokenPipeError under a name that click does not turn into exit code 1."""
+    """A BrokenPipeError that click does not turn into exit code 1."""
 
 
 class Guard:
-    """Inside, every error becomes a message and an exit code; ``--traceback`` lets it through."""
+    """Inside, every error becomes a message and an exit code, unless ``--traceback`` is given."""
 
     code = 0
 
@@ -69,54 +70,54 @@ class Guard:
         return True
 
     def handle(self, error: BaseException) -> int:
-        """Says what happened; returns the exit code."""
+        """Prints what happened and returns the exit code."""
         if isinstance(error, click.exceptions.Exit):
             return int(error.exit_code)
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             say(error.format_message())
             return error.exit_code
         if isinstance(error, click.ClickException):
-            complain(usage_text(error))
+            print_error(usage_text(error))
             return error.exit_code
         if isinstance(error, ChainruleError):
-            complain(str(error))
+            print_error(str(error))
             return error.exit_code
         if isinstance(error, KeyboardInterrupt | click.Abort):
             # click turns the interrupt into an Abort and keeps it as the cause.
-            ended = isinstance(error.__cause__ or error, Terminated)
-            say("terminated by a signal" if ended else "interrupted")
-            return Terminated.code if ended else 130
+            terminated = isinstance(error.__cause__ or error, Terminated)
+            say("terminated by a signal" if terminated else "interrupted")
+            return Terminated.code if terminated else 130
         if isinstance(error, ClosedPipeError):
-            forget(sys.stdout)
+            discard(sys.stdout)
             return CLOSED_PIPE
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
-            complain(f"cannot write the output: {error.strerror}\n  help:  free some disk space")
-            forget(sys.stdout)
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            print_error(f"cannot write the output: {error.strerror}\n  help:  free some disk space")
+            discard(sys.stdout)
             return 2
         if isinstance(error, MemoryError):
-            complain("out of memory\n  help:  select fewer rows or columns with --query")
+            print_error("out of memory\n  help:  use less data")
             return 3
-        complain(defect_text(error))
+        print_error(bug_text(error))
         return 3
 
 
-def forget(stream: TextIO) -> None:
-    """What is left in the buffer must not raise again when Python closes ``stream``."""
+def discard(stream: TextIO) -> None:
+    """Keeps what is left in the buffer from raising again when Python closes ``stream``."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def end_talk() -> None:
-    """Talk that could not be written is no reason for another exit code."""
+def flush_messages() -> None:
+    """Messages that cannot be written do not change the exit code."""
     try:
         sys.stderr.flush()
     except OSError:
-        forget(sys.stderr)
+        discard(sys.stderr)
 
 
 def open_closed_streams() -> None:
-    """A stream that was closed before the start is None; nothing is to be read or heard there.
+    """Replaces each standard stream that was closed before the start, and so is None.
 
-    The new one takes the free descriptor, which else the next file would have.
+    The new one takes the free descriptor, which otherwise the next file to be opened would get.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -124,15 +125,15 @@ def open_closed_streams() -> None:
 
 
 def usage_text(error: click.ClickException) -> str:
-    """A mistake in the command as our errors look, with the command that helps."""
+    """A usage error in the form of all errors, with the command that helps."""
     text = error.format_message()
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "chainrule"
     return f"{text}\n  help:  {path} --help"
 
 
-def defect_text(error: BaseException) -> str:
-    """An error that nobody expected: how to see more and where to send it."""
+def bug_text(error: BaseException) -> str:
+    """An unexpected error, and how to report it."""
     return (
         f"{type(error).__name__}: {error}\n"
         "  where: inside Chainrule; this is a bug in it, not a mistake of yours\n"
@@ -141,8 +142,8 @@ def defect_text(error: BaseException) -> str:
     )
 
 
-class Commands(click.Group):
-    """Commands in the order of their use; errors go through the `Guard`."""
+class Commands(KindHelp, click.Group):
+    """Commands in the order in which they are used; errors go through the `Guard`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -166,17 +167,17 @@ class Commands(click.Group):
         state.reset()
         guard = Guard()
         with guard:
-            given = list(sys.argv[1:] if args is None else args)
-            state.traceback = "--traceback" in given
-            result = super().main(given, prog_name or "chainrule", standalone_mode=False, **extra)
+            words = list(sys.argv[1:] if args is None else args)
+            state.traceback = "--traceback" in words
+            result = super().main(words, prog_name or "chainrule", standalone_mode=False, **extra)
             guard.code = result if isinstance(result, int) else 0
-        end_talk()
+        flush_messages()
         sys.exit(guard.code)
 
 
 def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
-        tell(f"chainrule {__version__}")
+        print_text(f"chainrule {__version__}")
         ctx.exit()
 
 
@@ -204,7 +205,7 @@ Examples:
     "--traceback", is_flag=True, expose_value=False, help="Show the Python traceback of an error."
 )
 def app() -> None:
-    """Train neural networks on tables or images, evaluate them, and predict with them.
+    """Train neural networks on {kinds}, evaluate them, and predict with them.
 
     The kind of data is recognised; every setting has a default.
     """

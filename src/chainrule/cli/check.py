@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..showing import visible
-from .engine import engine
-from .kind_options import KindCommand, read_options
+from .engine import load_engine
+from .kind_options import KindCommand, parse_options
 from .options import common, json_option, quiet_option, threads_option
-from .settings import chosen, setting_words, tell_origins
-from .terminal import colour, graceful, say, state, tell_json
+from .settings import check_overrides, print_origins, resolve_settings
+from .terminal import graceful_signals, print_json, say, state, use_colour
 
 if TYPE_CHECKING:
     from ..runs.checks.result import Check
@@ -22,62 +22,62 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
-NAMES = 20
-WIDTH = 100
+NAME_WIDTH = 20
+LINE_WIDTH = 100
 
 
 @click.command(cls=KindCommand, short_help="Look for problems before training.")
 @click.argument("source", metavar="DATA|RUN.toml")
-@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
+@click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1, callback=check_overrides)
 @threads_option
 @json_option()
 @quiet_option
 @common
 def check(
-    source: str, words: tuple[str, ...], threads: int | None, as_json: bool, **options: Any
-) -> None:  # fmt: skip
+    source: str, overrides: tuple[str, ...], threads: int | None, as_json: bool, **options: Any
+) -> None:
     """Check the data, the model and the cost of training, without a full training run.
 
     Each check is ok, a warning or failed, and says what it found and what to do about it. Nothing
-    is written. The exit code is 1 if a check failed.
+    is written. The exit code is 1 if any check failed.
     """
-    begun = time.perf_counter()
+    started = time.perf_counter()
     results = []
-    with graceful():
-        found = chosen("check", source, words, read_options("check", options))
-        tell_origins(found)
-        engine(threads)
+    with graceful_signals():
+        resolved = resolve_settings("check", source, overrides, parse_options("check", options))
+        print_origins(resolved)
+        load_engine(threads)
         from ..runs.checks.registry import run_checks
 
-        for result in run_checks(found.kind, found.settings):
+        for result in run_checks(resolved.kind, resolved.settings):
             results.append(result)
             if not as_json:
-                click.echo(text_of(result), color=colour())  # whose texts are visible
+                click.echo(format_check(result), color=use_colour())
     counts = Counter(str(result.status) for result in results)
     if as_json:
         document = {
             "status": "failed" if counts["failed"] else "warning" if counts["warning"] else "ok",
-            "seconds": time.perf_counter() - begun,
+            "seconds": time.perf_counter() - started,
             "checks": [result.to_dict() for result in results],
         }
-        tell_json(document)
+        print_json(document)
     elif not state.quiet:
-        listed = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
-        say(f"{len(results)} checks: {listed}, in {time.perf_counter() - begun:.1f} s")
+        totals = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
+        say(f"{len(results)} checks: {totals}, in {time.perf_counter() - started:.1f} s")
     if counts["failed"]:
         raise click.exceptions.Exit(1)
 
 
-def text_of(result: Check) -> str:
-    """Status, name, evidence; a line for each remedy."""
+def format_check(result: Check) -> str:
+    """Status, name and evidence, with control characters made visible; a line per remedy."""
     status = click.style(f"{result.status:<8}", fg=COLOURS[result.status])
-    indent = " " * (8 + NAMES)
+    indent = " " * (8 + NAME_WIDTH)
     lines = []
     for i, evidence in enumerate(map(visible, result.evidence)):
-        first = f"{result.name:<{NAMES}}" if i == 0 else " " * NAMES
-        wrapped = textwrap.wrap(evidence, WIDTH - len(indent)) or [""]
+        first = f"{result.name:<{NAME_WIDTH}}" if i == 0 else " " * NAME_WIDTH
+        wrapped = textwrap.wrap(evidence, LINE_WIDTH - len(indent)) or [""]
         lines.append((status if i == 0 else " " * 8) + first + wrapped[0])
         lines += [indent + line for line in wrapped[1:]]
-    # Not wrapped: what is there is to be pasted.
+    # Not wrapped, so that it can be pasted.
     lines += [f"{indent}-> {visible(remedy)}" for remedy in result.remedies]
     return "\n".join(lines)

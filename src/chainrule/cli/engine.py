@@ -1,14 +1,14 @@
-"""Loading the engine, once a command knows that it needs it."""
+"""Loads the engine once a command needs it."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
-__all__ = ["engine"]
+__all__ = ["load_engine"]
 
 
-def engine(threads: int | None) -> ModuleType:
-    """`chainrule` itself, set to run programs on ``threads`` threads."""
+def load_engine(threads: int | None) -> ModuleType:
+    """The `chainrule` package, set to run programs on ``threads`` threads."""
     import chainrule
 
     if threads is not None:

@@ -10,10 +10,10 @@ import click
 from ..arguments import user_path
 from ..phrasing import plain_number
 from .kind_options import KindCommand
-from .loading import loaded
+from .loading import load_predictor
 from .options import common, json_option, runs_dir_option, threads_option
 from .run_lookup import find_run
-from .terminal import say, tell, tell_json, warn
+from .terminal import print_json, print_text, say, warn
 
 __all__ = ["evaluate"]
 
@@ -23,14 +23,14 @@ __all__ = ["evaluate"]
 @click.argument("data")
 @click.option(
     "--min",
-    "at_least",
+    "minimums",
     multiple=True,
     metavar="METRIC=VALUE",
     help="Exit with code 1 if the metric is lower. Can be repeated.",
 )
 @click.option(
     "--max",
-    "at_most",
+    "maximums",
     multiple=True,
     metavar="METRIC=VALUE",
     help="Exit with code 1 if the metric is higher. Can be repeated.",
@@ -42,8 +42,8 @@ __all__ = ["evaluate"]
 def evaluate(
     run: str,
     data: str,
-    at_least: tuple[str, ...],
-    at_most: tuple[str, ...],
+    minimums: tuple[str, ...],
+    maximums: tuple[str, ...],
     runs_dir: str,
     threads: int | None,
     as_json: bool,
@@ -52,46 +52,46 @@ def evaluate(
     """Evaluate RUN (a folder, the end of its name, or `last`) on DATA with known targets, and
     print the metrics.
 
-    DATA takes the same form as for `train`. The data of the training includes what the model has
-    learned from: evaluate on other data.
+    DATA has the same form as for `train`. Do not evaluate on the training data: the model has
+    already seen most of it.
     """
-    place = find_run(run, user_path(runs_dir, "--runs-dir"))
+    folder = find_run(run, user_path(runs_dir, "--runs-dir"))
 
-    predictor, given = loaded("eval", place, threads, options)
+    predictor, kind_options = load_predictor("eval", folder, threads, options)
     known = predictor.goal.metrics
-    gates = [(*gate(text, known), 1) for text in at_least]
-    gates += [(*gate(text, known), -1) for text in at_most]
-    metrics = predictor.evaluate(data, **given)
+    limits = [(*parse_limit(text, known), 1) for text in minimums]
+    limits += [(*parse_limit(text, known), -1) for text in maximums]
+    metrics = predictor.evaluate(data, **kind_options)
     for finding in predictor.last_findings:
         warn(str(finding))
     failed = [
         f"{name} is {metrics[name]:.6g}, but must be at {'least' if sign > 0 else 'most'} {limit:g}"
-        for name, limit, sign in gates
+        for name, limit, sign in limits
         if not sign * metrics[name] >= sign * limit  # NaN fails too
     ]
     if as_json:
-        tell_json({"run": str(place), "metrics": metrics, "failed": failed}, indent=None)
+        print_json({"run": str(folder), "metrics": metrics, "failed": failed}, indent=None)
     else:
         for name, value in metrics.items():
-            tell(f"{name:<10} {plain_number(value)}")
+            print_text(f"{name:<10} {plain_number(value)}")
     for text in failed:
         say(text, "failed:", fg="red", bold=True)
     return 1 if failed else 0
 
 
-def gate(text: str, known: tuple[str, ...]) -> tuple[str, float]:
-    """``accuracy=0.9`` as a pair. ConfigError for a metric that is not computed."""
+def parse_limit(text: str, known: tuple[str, ...]) -> tuple[str, float]:
+    """``accuracy=0.9`` as a pair. ConfigError unless the metric is one of ``known``."""
     from ..errors import ConfigError, nearest
 
-    name, _, limit = text.partition("=")
+    name, _, number = text.partition("=")
     if name not in known:
-        near = nearest(name, known)
-        hint = f"did you mean {near}? " if near else ""
+        closest = nearest(name, known)
+        hint = f"did you mean {closest}? " if closest else ""
         raise ConfigError(f"unknown metric {name!r}", help=f"{hint}known: {', '.join(known)}")
     try:
-        bound = float(limit)
+        limit = float(number)
     except ValueError:
-        bound = math.nan
-    if math.isnan(bound):  # nothing would pass it
+        limit = math.nan
+    if math.isnan(limit):  # nothing would pass
         raise ConfigError(f"{text!r} is not METRIC=NUMBER", help=f"write {name}=0.9")
-    return name, bound
+    return name, limit

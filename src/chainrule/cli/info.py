@@ -1,4 +1,4 @@
-"""``chainrule info``: what a report of a defect needs to say."""
+"""``chainrule info``: what a bug report should include."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from ..version import __version__
 from .options import common, json_option
-from .terminal import tell, tell_json
+from .terminal import print_json, print_text
 
 __all__ = ["info"]
 
@@ -18,20 +18,20 @@ __all__ = ["info"]
 @common
 def info(as_json: bool) -> None:
     """Show versions, processor features, threads, and where compiled programs are cached."""
-    facts = gather()
+    facts = collect_facts()
     if as_json:
-        tell_json(facts)
+        print_json(facts)
         return
     for name, value in facts.items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {v}" for k, v in value.items())
         elif isinstance(value, list):
             value = " ".join(map(str, value))
-        tell(f"{name:<12} {value}")
+        print_text(f"{name:<12} {value}")
 
 
-def gather() -> dict[str, Any]:
-    """All facts, in the order of interest."""
+def collect_facts() -> dict[str, Any]:
+    """All facts, the most interesting first."""
     import platform
 
     from .. import config

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from .kind_options import KindCommand, read_options
+from .kind_options import KindCommand, parse_options
 from .options import common, quiet_option
-from .settings import chosen, listener_for
-from .settings_file import written
-from .terminal import say, state, tell
+from .settings import listener_for, resolve_settings
+from .settings_file import write_settings
+from .terminal import print_text, say, state
 
 __all__ = ["init"]
 
@@ -36,13 +36,17 @@ def init(data: str, output: Path, force: bool, **options: Any) -> None:
 
     Edit it as you like, then train with `chainrule train run.toml`.
     """
-    found = chosen("init", data, (), read_options("init", options))
-    drafted = found.kind.draft(found.settings, output)
-    listener_for(False, found.options("init")).findings(drafted.findings)
-    text = drafted.settings.to_toml(drafted.comments)
+    resolved = resolve_settings("init", data, (), parse_options("init", options))
+    draft = resolved.kind.draft(resolved.settings, output)
+    from ..runs.fixes import as_entry
+
+    # The user edits the file next, so fixes are spelled as entries of it.
+    document = draft.settings.to_document()
+    listener_for(False, lambda setting: as_entry(setting, document)).findings(draft.findings)
+    text = draft.settings.to_toml(draft.comments)
     if str(output) == "-":
-        tell(text, end="")
+        print_text(text, end="")
         return
-    written(output, text, replace=force)
+    write_settings(output, text, overwrite=force)
     if not state.quiet:
         say(f"settings in {output}\nnext: chainrule train {shlex.quote(str(output))}")

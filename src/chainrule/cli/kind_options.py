@@ -1,4 +1,4 @@
-"""Options that kinds of data add to a command, which knows none of them."""
+"""What kinds of data add to a command: options, and words of its help. No kind is named here."""
 
 from __future__ import annotations
 
@@ -12,48 +12,50 @@ if TYPE_CHECKING:
     from ..runs.modality import Modality
     from ..runs.option import Option
 
-__all__ = ["KindCommand", "for_kind", "read_options"]
+__all__ = ["KindCommand", "KindHelp", "kind_options", "parse_options", "refuse_foreign_options"]
 
 
-class KindCommand(click.Command):
-    """A command that has the options of all kinds of data besides its own.
-
-    They are asked for once the command is used; the kinds themselves are not loaded.
-    """
+class KindHelp(click.Command):
+    """A command whose help may contain ``{kinds}``, the names of all kinds of data, and
+    ``{sources}``, a list of what the data can be."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """``{sources}`` in the help is what data may be."""
-        written, self.help = self.help or "", (self.help or "").replace("{sources}", _sources())
+        from ..phrasing import listed
+        from ..runs.registry import names, sources
+
+        template = self.help or ""
+        filled = template.replace("{kinds}", listed(names(), "or"))
+        self.help = filled.replace("{sources}", "\n      ".join(sources()))
         super().format_help_text(ctx, formatter)
-        self.help = written
+        self.help = template
+
+
+class KindCommand(KindHelp):
+    """A command with the options of all kinds of data besides its own.
+
+    The options are looked up when the command is used; the kinds themselves are not loaded.
+    """
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
         arguments = [p for p in own if isinstance(p, click.Argument)]
-        added = [_as_click(option) for option in options_of(str(self.name)).values()]
+        added = [_click_option(option) for option in kind_options(str(self.name)).values()]
         return [*arguments, *added, *(p for p in own if p not in arguments)]
 
 
-def _sources() -> str:
-    """What data of each kind may be, as an indented list."""
-    from ..runs.registry import sources
-
-    return "\n      ".join(sources())
-
-
-def options_of(command: str) -> Mapping[str, Option]:
-    """The options that any kind adds to a command, by their argument."""
+def kind_options(command: str) -> Mapping[str, Option]:
+    """The options that any kind adds to a command, by argument."""
     from ..runs.registry import options
 
-    known: dict[str, Option] = {}
+    by_argument: dict[str, Option] = {}
     for of_kind in options():
         for option in of_kind.get(command, ()):
-            known.setdefault(option.argument, option)
-    return known
+            by_argument.setdefault(option.argument, option)
+    return by_argument
 
 
 @functools.cache
-def _as_click(option: Option) -> click.Option:
+def _click_option(option: Option) -> click.Option:
     return click.Option(
         [option.spelling, option.argument],
         help=option.help,
@@ -63,33 +65,32 @@ def _as_click(option: Option) -> click.Option:
     )
 
 
-def read_options(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All options that were ``given``, those of kinds read; what was left out is not there.
-
-    Raises BadParameter for a text that means nothing.
-    """
-    values = {name: value for name, value in given.items() if value not in (None, ())}
-    for argument, option in options_of(command).items():
+def parse_options(command: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``options`` that were given, those of kinds parsed. Raises BadParameter for a text that
+    cannot be parsed."""
+    values = {name: value for name, value in options.items() if value not in (None, ())}
+    for argument, option in kind_options(command).items():
         if argument in values and option.read is not None:
-            values[argument] = _read(option, option.read, values[argument])
+            values[argument] = _parse(option, option.read, values[argument])
     return values
 
 
-def _read(option: Option, read: Callable[[Any], Any], value: Any) -> Any:
+def _parse(option: Option, read: Callable[[Any], Any], value: Any) -> Any:
     try:
         return read(value)
     except ValueError as error:
         from ..errors import ChainruleError
 
-        reason = error.what if isinstance(error, ChainruleError) else f"{value!r} is no number"
+        reason = error.what if isinstance(error, ChainruleError) else f"{value!r} is not a number"
         raise click.BadParameter(reason, param_hint=option.spelling) from None
 
 
-def for_kind(kind: Modality[Any, Any], command: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Read options that are to be of one ``kind``. Raises UsageError for those of another."""
+def refuse_foreign_options(
+    kind: Modality[Any, Any], command: str, options: Mapping[str, Any]
+) -> None:
+    """Raises UsageError if one of ``options`` belongs to another kind of data."""
     own = {option.argument for option in kind.options.get(command, ())}
-    for argument in given:
+    for argument in options:
         if argument not in own and argument not in kind.arguments:
-            spelling = options_of(command)[argument].spelling
+            spelling = kind_options(command)[argument].spelling
             raise click.UsageError(f"{spelling} does not apply to {kind.name}")
-    return dict(given)

@@ -1,4 +1,4 @@
-"""A run's predictor, and the options with which it reads data."""
+"""Loads the predictor of a run, with the options for the data it is given."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .engine import engine
-from .kind_options import for_kind, read_options
+from .engine import load_engine
+from .kind_options import parse_options, refuse_foreign_options
 
-__all__ = ["loaded"]
+__all__ = ["load_predictor"]
 
 
-def loaded(
+def load_predictor(
     command: str, run: Path, threads: int | None, options: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """The predictor of ``run``, and the ``options`` of its kind of data. Raises UsageError for
-    those of another kind."""
-    chainrule = engine(threads)
-    given = read_options(command, options)
+    """The predictor of ``run``, and the parsed ``options`` of its kind of data.
+
+    Raises UsageError for an option of another kind.
+    """
+    chainrule = load_engine(threads)
+    values = parse_options(command, options)
     predictor = chainrule.load_run(run)
     from ..runs.loading import read_facts
     from ..runs.recognition import kind_of_run
 
-    return predictor, for_kind(kind_of_run(read_facts(run)), command, given)
+    refuse_foreign_options(kind_of_run(read_facts(run)), command, values)
+    return predictor, values

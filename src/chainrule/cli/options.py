@@ -1,4 +1,4 @@
-"""Options that occur in several commands, spelt and explained in one place."""
+"""Options that several commands share, spelt and explained in one place."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["common", "json_option", "progress_option", "quiet_option", "runs_dir
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def remembered(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    """A callback that keeps an option in the state of the program."""
+def store(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """A callback that stores the value of an option in `terminal.state`."""
 
-    def keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         setattr(state, name, value)
 
-    return keep
+    return callback
 
 
 def common(command: F) -> F:
@@ -38,7 +38,7 @@ def common(command: F) -> F:
         default="auto",
         expose_value=False,
         is_eager=True,
-        callback=remembered("colour"),
+        callback=store("colour"),
         help="When to use colour; auto depends on the terminal, NO_COLOR and FORCE_COLOR.",
     )(command)
 
@@ -49,9 +49,8 @@ def quiet_option(command: F) -> F:
         ("-v", "verbose", "Also print where each setting comes from."),
         ("-q", "quiet", "Print nothing but errors on stderr."),
     ):
-        keep = remembered(name)
         command = click.option(
-            short, f"--{name}", is_flag=True, expose_value=False, callback=keep, help=text
+            short, f"--{name}", is_flag=True, expose_value=False, callback=store(name), help=text
         )(command)
     return command
 
@@ -63,7 +62,7 @@ def progress_option(command: F) -> F:
         type=click.Choice(["auto", "bar", "plain", "none"]),
         default="auto",
         expose_value=False,
-        callback=remembered("progress"),
+        callback=store("progress"),
         help="Show progress as a live line, plain lines or not at all; auto checks for a terminal.",
     )(command)
 

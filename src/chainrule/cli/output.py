@@ -1,9 +1,9 @@
-"""How ``train`` speaks: in colour on a terminal, in plain lines elsewhere, or as JSON lines."""
+"""What ``train`` prints: colour on a terminal, plain lines elsewhere, or JSON lines."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,26 +11,29 @@ from typing import Any
 from ..data import Finding, Setting
 from ..errors import StateError
 from ..report import write_report
-from ..runs.fixes import as_option, finding_document
+from ..runs.fixes import as_override, finding_document
 from ..runs.listeners import Listener, Talk, closing, finding_text, result_rows
 from ..runs.predictor import Predictor
 from ..train import Callback
-from .terminal import colour, print_rows, say, tell_json, warn
+from .terminal import print_json, print_rows, say, use_colour, warn
 
-__all__ = ["JsonTalk", "Silent", "TerminalTalk"]
+__all__ = ["JsonListener", "SilentListener", "TerminalListener"]
 
 
-class TerminalTalk(Talk):
-    """Findings with the option that follows them, results as a table.
+class TerminalListener(Talk):
+    """Prints findings with what fixes them, and results as a table.
 
-    ``options`` are those of the command, by the key of the setting of each.
+    ``spell`` writes the setting that fixes a finding, for whatever the user does next.
     """
 
     def __init__(
-        self, progress: str = "auto", options: Mapping[tuple[str, ...], str] | None = None
+        self, progress: str = "auto", spell: Callable[[Setting], str] = as_override
     ) -> None:
         super().__init__(progress=progress)
-        self.options = options or {}
+        self._spell = spell
+
+    def spell(self, setting: Setting) -> str:
+        return self._spell(setting)
 
     def say(self, text: str) -> None:
         say(text)
@@ -40,12 +43,9 @@ class TerminalTalk(Talk):
             text = finding_text(finding, self.spell)
             say(text, **({"fg": "yellow"} if finding.severity == "warning" else {}))
 
-    def spell(self, setting: Setting) -> str:
-        return as_option(setting, self.options)
-
     def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
-        reported(predictor)
-        if not sys.stderr.isatty() or colour() is False:
+        write_run_report(predictor)
+        if not sys.stderr.isatty() or use_colour() is False:
             super().done(predictor, facts)
             return
         say(closing(facts))
@@ -53,8 +53,8 @@ class TerminalTalk(Talk):
             print_rows(result_rows(facts), err=True, bold=1)
 
 
-class JsonTalk(Listener):
-    """One JSON object a line on stdout: start, every epoch, done."""
+class JsonListener(Listener):
+    """Prints one JSON object per line on stdout: start, every epoch, done."""
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
@@ -71,7 +71,7 @@ class JsonTalk(Listener):
         self.write("interrupted", {"run": str(run), **{k: facts[k] for k in keys}})
 
     def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
-        reported(predictor)
+        write_run_report(predictor)
         keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")
         self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys}})
 
@@ -85,29 +85,29 @@ class JsonTalk(Listener):
         self.write("repeated", {"run": str(group), "summary": facts["summary"]})
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
-        tell_json({"event": event, **facts}, indent=None)
+        print_json({"event": event, **facts}, indent=None)
 
 
 class _Epochs(Callback):
-    def __init__(self, talk: JsonTalk) -> None:
-        self.talk = talk
+    def __init__(self, listener: JsonListener) -> None:
+        self.listener = listener
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
-        self.talk.write("epoch", {"epoch": epoch + 1, **logs})
+        self.listener.write("epoch", {"epoch": epoch + 1, **logs})
 
 
-class Silent(Listener):
-    """Says nothing."""
+class SilentListener(Listener):
+    """Prints nothing."""
 
     def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
-        reported(predictor)
+        write_run_report(predictor)
 
 
-def reported(predictor: Predictor[Any, Any, Any]) -> None:
-    """Writes the report of a run that is done, if its settings want one."""
+def write_run_report(predictor: Predictor[Any, Any, Any]) -> None:
+    """Writes the report of a finished run if its settings ask for one."""
     if predictor.run is None or not predictor.settings.output.report:
         return
     try:
         write_report(predictor.run)
-    except StateError as error:  # the run itself is saved
+    except StateError as error:  # the run itself has been saved
         warn(str(error))

@@ -11,7 +11,7 @@ import click
 from ..arguments import user_path
 from ..errors import ConfigError
 from .kind_options import KindCommand
-from .loading import loaded
+from .loading import load_predictor
 from .options import common, runs_dir_option, threads_option
 from .run_lookup import find_run
 from .terminal import say, warn
@@ -44,18 +44,18 @@ def predict(
 ) -> None:
     """Predict DATA with the model of RUN (a folder, the end of its name, or `last`).
 
-    The output has one row for each example of DATA, in the same order: the prediction, for images
-    also the path and the probability.
+    The output has one line per example of DATA, in the same order: the prediction, and
+    for some kinds of data also the path and the probability.
     """
-    place = find_run(run, user_path(runs_dir, "--runs-dir"))
+    folder = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..runs.predictions import escaped_columns, file_format, write_file, write_text
 
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
-        file_format(output)  # a wrong ending is told before the work
-        refuse_to_replace(output, user_path(data, "the data"))
-    predictor, given = loaded("predict", place, threads, options)
-    columns = predictor.columns(data, proba, **given)
+        file_format(output)  # reports a wrong extension before any work
+        refuse_to_overwrite(output, user_path(data, "the data"))
+    predictor, kind_options = load_predictor("predict", folder, threads, options)
+    columns = predictor.columns(data, proba, **kind_options)
     for finding in predictor.last_findings:
         warn(str(finding))
     format = "csv" if output is None or to_stdout else file_format(output)[0]
@@ -71,8 +71,8 @@ def predict(
     say(f"{len(columns[0][1])} predictions of {predictor.target} written to {output}")
 
 
-def refuse_to_replace(output: Path, data: Path) -> None:
-    """ConfigError when the predictions would be written over the data that they are made for."""
+def refuse_to_overwrite(output: Path, data: Path) -> None:
+    """ConfigError if the predictions would overwrite the data that they are made for."""
     if output.exists() and data.exists() and output.samefile(data):
         raise ConfigError(
             f"{output} is the input data and would be overwritten",

@@ -9,7 +9,7 @@ import click
 from ..arguments import user_path
 from .options import common, json_option, runs_dir_option
 from .run_lookup import find_run
-from .terminal import say, tell_json, tell_path, warn
+from .terminal import print_json, print_path, say, warn
 
 __all__ = ["report"]
 
@@ -40,18 +40,18 @@ def report(
     A run that is still going, was interrupted or failed is reported as far as it got. Add -o to
     write the page as well as what --json or --tensorboard produce.
     """
-    place = find_run(run, user_path(runs_dir, "--runs-dir"), broken=run != "last", unfinished=True)
+    folder = find_run(run, user_path(runs_dir, "--runs-dir"), broken=run != "last", unfinished=True)
     from ..report import export_tensorboard, report_facts, write_report
     from ..runs.folder import is_being_written
 
-    running = is_being_written(place)
-    facts = report_facts(place, running=running)
+    running = is_being_written(folder)
+    facts = report_facts(folder, running=running)
     if as_json:
-        tell_json(facts)
+        print_json(facts)
     if tensorboard is not None:
-        say(f"curves written to {export_tensorboard(place, tensorboard)}")
+        say(f"curves written to {export_tensorboard(folder, tensorboard)}")
     if output is not None or not (as_json or tensorboard is not None):
-        written = write_report(place, output, running=running)
-        tell_path(written, err=as_json)
+        page = write_report(folder, output, running=running)
+        print_path(page, err=as_json)
     for trouble in facts["troubles"]:
         warn(trouble)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..arguments import user_path
-from .engine import engine
+from .engine import load_engine
 from .options import (
     common,
     json_option,
@@ -16,7 +16,7 @@ from .options import (
 )
 from .run_lookup import find_run
 from .settings import listener_for
-from .terminal import graceful, tell_path
+from .terminal import graceful_signals, print_path
 
 __all__ = ["resume"]
 
@@ -40,11 +40,11 @@ def resume(
     """Resume RUN (a folder, the end of its name, or `last`) from its latest checkpoint.
 
     The result is bit for bit what it would have been without the interruption. The data must be
-    unchanged. For a group made by --seeds or --folds, the unfinished runs are resumed.
+    unchanged. In a group made by --seeds or --folds, every unfinished run is resumed.
     """
-    with graceful():
-        place = find_run(run, user_path(runs_dir, "--runs-dir"), unfinished=True)
-        chainrule, listener = engine(threads), listener_for(as_json)
-        done = chainrule.resume(place, data, epochs=epochs, listener=listener).run
+    with graceful_signals():
+        folder = find_run(run, user_path(runs_dir, "--runs-dir"), unfinished=True)
+        chainrule, listener = load_engine(threads), listener_for(as_json)
+        predictor = chainrule.resume(folder, data, epochs=epochs, listener=listener)
     if not as_json:
-        tell_path(done)
+        print_path(predictor.run)

@@ -1,4 +1,4 @@
-"""Finding a run: by path, name, a unique end of its name, or ``last``."""
+"""Finds a run by its path, its name, a unique end of its name, or ``last``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def list_runs(runs_dir: Path) -> list[Path]:
         return []
     from ..runs.folder import is_run
 
-    runs = filter(is_run, _folders(runs_dir))
+    runs = filter(is_run, _run_folders(runs_dir))
     return sorted(runs, key=lambda run: (_started(run), run.name))
 
 
-def _folders(runs_dir: Path) -> list[Path]:
-    """What lies in ``runs_dir``, and in the groups of runs there."""
+def _run_folders(runs_dir: Path) -> list[Path]:
+    """The folders in ``runs_dir``, and those inside of its groups."""
     from ..runs.folder import is_group
 
     folders = [p for p in runs_dir.iterdir() if p.is_dir() and not p.name.startswith(".")]
@@ -30,7 +30,7 @@ def _folders(runs_dir: Path) -> list[Path]:
 
 
 def _started(run: Path) -> str:
-    """The moment in ``run.json``: names tell seconds only."""
+    """When the run started, from ``run.json``: its name has whole seconds only."""
     from ..records import file_text, parsed
 
     try:
@@ -41,10 +41,10 @@ def _started(run: Path) -> str:
 
 
 def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool = False) -> Path:
-    """The folder that ``text`` means. StateError when there is none, or more than one.
+    """The folder that ``text`` refers to. StateError if there is none, or more than one.
 
-    Groups of runs count; so do, with ``broken``, folders that have lost their ``run.json``.
-    ``last`` is the latest run with a model; with ``unfinished``, the latest one of all.
+    A group of runs counts as a run; with ``broken``, so does a folder without a ``run.json``.
+    ``last`` is the latest run that has a model; with ``unfinished``, the latest run.
     """
     from ..runs.folder import has_weights, is_group, is_run
 
@@ -53,8 +53,8 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
         return path
     runs = list_runs(runs_dir)
     if text != "last" and runs_dir.is_dir():
-        others = _folders(runs_dir)
-        runs = others if broken else runs + list(filter(is_group, others))
+        folders = _run_folders(runs_dir)
+        runs = folders if broken else runs + list(filter(is_group, folders))
     if text == "last":
         usable = [r for r in runs if unfinished or has_weights(r)]
         if not usable:
@@ -63,14 +63,14 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
                 help="train one with chainrule train, or give the right folder with --runs-dir",
             )
         return usable[-1]
-    matching = [r for r in runs if r.name == text] or [r for r in runs if r.name.endswith(text)]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
+    matches = [r for r in runs if r.name == text] or [r for r in runs if r.name.endswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
         raise StateError(
-            f"{text!r} is ambiguous: {len(matching)} runs end with it",
+            f"{text!r} is ambiguous: {len(matches)} runs end with it",
             where=str(runs_dir),
-            help=f"pass more of the name: {', '.join(r.name for r in matching[-5:])}",
+            help=f"pass more of the name: {', '.join(r.name for r in matches[-5:])}",
         )
     if path.is_dir():
         raise StateError(

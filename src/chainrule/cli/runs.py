@@ -10,7 +10,7 @@ from ..arguments import user_path
 from ..phrasing import plain_number
 from .options import common, json_option, runs_dir_option
 from .run_lookup import find_run
-from .terminal import print_rows, say, tell, tell_json, tell_path, warn
+from .terminal import print_json, print_path, print_rows, print_text, say, warn
 
 __all__ = ["runs"]
 
@@ -21,24 +21,24 @@ def runs() -> None:
 
 
 @runs.command("ls", short_help="List all runs.")
-@click.argument("place", metavar="[GROUP]", default="")
+@click.argument("group", metavar="[GROUP]", default="")
 @json_option("Print one JSON list on stdout.")
 @runs_dir_option
 @common
-def list_all(place: str, as_json: bool, runs_dir: str) -> None:
+def list_all(group: str, as_json: bool, runs_dir: str) -> None:
     """List all runs, oldest first, or those of GROUP (made by --seeds or --folds)."""
     base = user_path(runs_dir, "--runs-dir")
     from ..runs.listing import HEADINGS, summarize_runs
 
-    found = summarize_runs(find_run(place, base) if place else base)
+    entries = summarize_runs(find_run(group, base) if group else base)
     if as_json:
-        tell_json([run.to_dict() for run in found])
+        print_json([run.to_dict() for run in entries])
         return
-    if not found:
+    if not entries:
         say(f"no runs in {base}")
         return
-    print_rows([HEADINGS, *(run.cells() for run in found)])
-    for run in found:
+    print_rows([HEADINGS, *(run.cells() for run in entries)])
+    for run in entries:
         if run.trouble:
             warn(f"{run.path.name}: {run.trouble}")
 
@@ -52,14 +52,14 @@ def show(run: str, as_json: bool, runs_dir: str) -> None:
     """Show the status, data, model, metrics and curve of RUN: a folder, the end of its name, or
     `last`.
     """
-    place = find_run(run, user_path(runs_dir, "--runs-dir"))
+    folder = find_run(run, user_path(runs_dir, "--runs-dir"))
     from ..runs.listing import details, details_text
 
-    found = details(place)
+    facts = details(folder)
     if as_json:
-        tell_json(found)
+        print_json(facts)
     else:
-        tell(details_text(found, place))
+        print_text(details_text(facts, folder))
 
 
 @runs.command(short_help="Compare two runs.")
@@ -74,13 +74,15 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
     first, second = (find_run(text, base) for text in (a, b))
     from ..runs.listing import compare_runs
 
-    found = compare_runs(first, second)
+    differences = compare_runs(first, second)
     if as_json:
-        tell_json(found)
+        print_json(differences)
         return
     rows = [("", first.name, second.name)]
-    rows += [(name, plain_number(x), plain_number(y)) for name, (x, y) in found["metrics"].items()]
-    rows += [(key, x or "-", y or "-") for key, (x, y) in found["settings"].items()]
+    rows += [
+        (name, plain_number(x), plain_number(y)) for name, (x, y) in differences["metrics"].items()
+    ]
+    rows += [(key, x or "-", y or "-") for key, (x, y) in differences["settings"].items()]
     print_rows(rows)
 
 
@@ -92,16 +94,16 @@ def compare(a: str, b: str, as_json: bool, runs_dir: str) -> None:
 def remove(names: tuple[str, ...], yes: bool, runs_dir: str) -> None:
     """Delete run folders and everything in them. A run that is still going is not deleted."""
     base = user_path(runs_dir, "--runs-dir")
-    places = [find_run(name, base, broken=True) for name in names]
+    folders = [find_run(name, base, broken=True) for name in names]
     from ..runs.listing import check_removable, remove_run
 
-    for place in places:
-        check_removable(place)
+    for folder in folders:
+        check_removable(folder)
     if not yes:
-        say("\n".join(str(place) for place in places))
+        say("\n".join(str(folder) for folder in folders))
         if not sys.stdin.isatty() or not click.confirm("delete permanently?", err=True):
             say("nothing was deleted; --yes skips the question")
             raise click.exceptions.Exit(1)
-    for place in places:
-        remove_run(place)
-        tell_path(place)
+    for folder in folders:
+        remove_run(folder)
+        print_path(folder)

@@ -1,8 +1,8 @@
-"""From the words of a command line to settings: a run.toml or data, overrides, options."""
+"""From a command line to settings: a ``run.toml`` or data, overrides, options."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..arguments import user_path
-from .kind_options import for_kind, options_of
+from .kind_options import kind_options, refuse_foreign_options
 from .terminal import say, state
 
 if TYPE_CHECKING:
+    from ..data import Setting
     from ..runs.listeners import Listener
     from ..runs.modality import Modality
     from ..runs.settings.sources import Source
 
-__all__ = ["Chosen", "chosen", "listener_for", "setting_words", "settled", "tell_origins"]
+__all__ = ["ResolvedSettings", "check_overrides", "listener_for", "print_origins",
+           "resolve_settings", "resolve_sources"]  # fmt: skip
 
 
-def setting_words(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """Refuses what is not KEY=VALUE: a second source, a forgotten option."""
+def check_overrides(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Refuses what is not KEY=VALUE, such as a second source or a misspelt option."""
     for word in value:
         if "=" not in word:
             raise click.BadParameter(
@@ -32,71 +34,88 @@ def setting_words(ctx: click.Context, param: click.Parameter, value: Any) -> Any
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Settings of a run, their kind of data, and where each of them comes from."""
+class ResolvedSettings:
+    """The settings of a run, the kind of data they are for, and where each one comes from."""
 
     kind: Modality[Any, Any]
     settings: Any
     origins: Mapping[tuple[str, ...], str]
 
-    def options(self, command: str) -> dict[tuple[str, ...], str]:
-        """The options that this kind adds to a command, by the key of the setting of each."""
-        added = self.kind.options.get(command, ())
-        return {self.kind.arguments[o.argument]: o.spelling for o in added
-                if o.argument in self.kind.arguments}  # fmt: skip
+    def as_option(self, setting: Setting, command: str) -> str:
+        """``setting`` as words that can be added to ``command``, an option if it has one."""
+        from ..runs.fixes import as_option
+
+        options = {
+            self.kind.arguments[option.argument]: option.spelling
+            for option in self.kind.options.get(command, ())
+            if option.argument in self.kind.arguments
+        }
+        return as_option(setting, options)
 
 
-def chosen(
+def resolve_settings(
     command: str,
     source: str,
-    words: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
-) -> Chosen:
+) -> ResolvedSettings:
     """Settings from a ``run.toml`` or data, the environment, and the command line.
 
-    Raises UsageError for an option that this kind of data does not have.
+    Raises UsageError for an option that does not apply to this kind of data.
     """
     from ..runs.recognition import kind_of_settings
     from ..runs.settings.arguments import from_arguments
     from ..runs.settings.sources import Source, from_environment, from_file, from_overrides
 
-    of_file = Path(source).suffix == ".toml"
-    sources = [from_file(user_path(source, "the data"))] if of_file else []
+    is_file = Path(source).suffix == ".toml"
+    sources = [from_file(user_path(source, "the data"))] if is_file else []
     sources.append(from_environment())
-    if source and not of_file:
+    if source and not is_file:
         sources.append(Source({("data", "path"): source}, {("data", "path"): "command line"}))
-    last = from_overrides(words, "command line")
-    kind = kind_of_settings([*sources, last])
-    given = {name: value for name, value in (options or {}).items() if value is not None}
-    given = for_kind(kind, command, given)
-    spelt = {name: option.spelling for name, option in options_of(command).items()}
-    places = {name: spelt.get(name, "--" + name.replace("_", "-")) for name in given}
-    return settled([*sources, from_arguments(given, kind.arguments, places), last])
+    last = from_overrides(overrides, "command line")
+    values = {name: value for name, value in (options or {}).items() if value is not None}
+    kind = kind_of_settings([*sources, last], values)
+    refuse_foreign_options(kind, command, values)
+    added = kind_options(command)
+    spellings = {
+        name: added[name].spelling if name in added else "--" + name.replace("_", "-")
+        for name in values
+    }
+    return resolve_sources(
+        [*sources, from_arguments(values, kind.arguments, spellings), last], kind
+    )
 
 
-def settled(sources: Sequence[Source]) -> Chosen:
-    """The settings of a run, of whatever kind the sources say."""
+def resolve_sources(
+    sources: Sequence[Source], kind: Modality[Any, Any] | None = None
+) -> ResolvedSettings:
+    """The settings of a run of ``kind``, by default of the one that the sources are for."""
     from ..runs.recognition import kind_of_settings
     from ..runs.settings.sources import gather
 
-    kind = kind_of_settings(sources)
+    kind = kind or kind_of_settings(sources)
     gathered = gather(sources, kind.settings)
-    return Chosen(kind, gathered.settings, gathered.origins)
+    return ResolvedSettings(kind, gathered.settings, gathered.origins)
 
 
-def listener_for(as_json: bool, options: Mapping[tuple[str, ...], str] | None = None) -> Listener:
-    """Who hears of a training; fixes of findings are spelled as ``options``, by their settings."""
-    from .output import JsonTalk, Silent, TerminalTalk
+def listener_for(as_json: bool, spell: Callable[[Setting], str] | None = None) -> Listener:
+    """What prints the progress of a training; ``spell`` writes the settings that fix findings."""
+    from ..runs.fixes import as_override
+    from .output import JsonListener, SilentListener, TerminalListener
 
     if as_json:
-        return JsonTalk()
-    return Silent() if state.quiet else TerminalTalk(state.progress, options)
+        return JsonListener()
+    if state.quiet:
+        return SilentListener()
+    return TerminalListener(state.progress, spell or as_override)
 
 
-def tell_origins(found: Chosen) -> None:
-    """With ``-v``: every setting that is not as by default, and where it comes from."""
+def print_origins(resolved: ResolvedSettings) -> None:
+    """With ``-v``: every setting that differs from its default, and where it comes from."""
     from ..runs.settings.display import differences
 
-    if state.verbose and not state.quiet:
-        for key, (_, value) in differences(type(found.settings)(), found.settings).items():
-            say(f"{'.'.join(key)} = {value or '-'}  ({found.origins.get(key, 'default')})")
+    if not state.verbose or state.quiet:
+        return
+    settings, origins = resolved.settings, resolved.origins
+    for key, (_, value) in differences(type(settings)(), settings).items():
+        say(f"{'.'.join(key)} = {value or '-'}  ({origins.get(key, 'default')})")

@@ -1,7 +1,7 @@
-"""What all commands share: colour, messages, signals, options that occur more than once.
+"""What all commands share: colour, messages, output, signals.
 
-Whatever is printed goes through `say`, `tell` and their like: names that others chose are made
-visible there, so that a terminal does not obey them.
+Everything is printed by `say`, `print_text` and the like, which make control characters in names
+and data visible, so that no terminal obeys them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import click
 from ..config import NO_COLOR
 from ..showing import cell_text, visible
 
-__all__ = ["Terminated", "colour", "complain", "graceful", "print_rows", "say",
-           "state", "tell", "tell_json", "tell_path", "warn"]  # fmt: skip
+__all__ = ["Terminated", "graceful_signals", "print_error", "print_json", "print_path",
+           "print_rows", "print_text", "say", "state", "use_colour", "warn"]  # fmt: skip
 
 
 class State:
-    """What the command line said about the program itself."""
+    """The options that affect every command."""
 
     traceback = False
     colour = "auto"
@@ -41,15 +41,15 @@ state = State()
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, as an exception: training saves what there is, like after Ctrl-C."""
+    """SIGTERM as an exception: training saves its state, as after Ctrl-C."""
 
     code = 143
 
 
-def colour() -> bool | None:
+def use_colour() -> bool | None:
     """Whether output is coloured; None lets click look for a terminal.
 
-    ``--color`` wins over NO_COLOR, that over FORCE_COLOR, that over TERM=dumb.
+    ``--color`` takes precedence over NO_COLOR, which takes it over FORCE_COLOR, then TERM=dumb.
     """
     if state.colour != "auto":
         return state.colour == "always"
@@ -60,69 +60,71 @@ def colour() -> bool | None:
     return False if os.environ.get("TERM") == "dumb" else None
 
 
-def say(text: str, before: str = "", **style: Any) -> None:
-    """A message on stderr, in a ``style`` of click's, or after a word in that style. Where it
-    cannot be written, the work goes on without.
+def say(text: str, label: str = "", **style: Any) -> None:
+    """Prints a message on stderr, in a click ``style``, or after a label in that style.
+
+    If it cannot be written, the work goes on without it.
     """
-    shown = visible(text)
-    styled = f"{click.style(before, **style)} {shown}" if before else click.style(shown, **style)
+    plain = visible(text)
+    styled = f"{click.style(label, **style)} {plain}" if label else click.style(plain, **style)
     with suppress(OSError):
-        click.echo(styled if style else shown, err=True, color=colour())
+        click.echo(styled if style else plain, err=True, color=use_colour())
 
 
 def warn(text: str) -> None:
-    """`say` for what may be wrong."""
+    """Prints a warning on stderr."""
     say(f"! {text}", fg="yellow")
 
 
-def complain(text: str) -> None:
-    """`say` for an error."""
+def print_error(text: str) -> None:
+    """Prints an error on stderr."""
     say(text, "error:", fg="red", bold=True)
 
 
-def tell(text: str, end: str = "\n") -> None:
-    """Text on stdout, for people and for tools that cut lines."""
+def print_text(text: str, end: str = "\n") -> None:
+    """Prints text on stdout."""
     click.echo(visible(text) + end, nl=False)
 
 
-def tell_json(value: Any, indent: int | None = 2) -> None:
-    """A value as JSON on stdout."""
+def print_json(value: Any, indent: int | None = 2) -> None:
+    """Prints a value as JSON on stdout."""
     from ..runs.folder import json_text
 
     click.echo(json_text(value, indent=indent))
 
 
-def tell_path(path: object, err: bool = False) -> None:
-    """A path on stdout, byte for byte if it is not a terminal that reads it."""
+def print_path(path: object, err: bool = False) -> None:
+    """Prints a path on stdout, byte for byte unless it goes to a terminal."""
     stream = sys.stderr if err else sys.stdout
     click.echo(visible(str(path)) if stream.isatty() else os.fsencode(str(path)), err=err)
 
 
 def print_rows(rows: Sequence[Sequence[str]], err: bool = False, bold: int | None = None) -> None:
-    """Rows below a first one of headings: with rich on a terminal, else aligned columns that tools
-    can cut. The column ``bold`` is."""
-    shown = [[cell_text(cell) for cell in row] for row in rows]
-    if (sys.stderr if err else sys.stdout).isatty() and colour() is not False:
+    """Prints rows, the first of which holds the headings: with rich on a terminal, otherwise in
+    aligned columns that tools can cut. The column ``bold`` is printed in bold.
+    """
+    table = [[cell_text(cell) for cell in row] for row in rows]
+    if (sys.stderr if err else sys.stdout).isatty() and use_colour() is not False:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(*shown[0], box=None, padding=(0, 2, 0, 0))
-        for i, column in enumerate(table.columns):
+        grid = Table(*table[0], box=None, padding=(0, 2, 0, 0))
+        for i, column in enumerate(grid.columns):
             column.style = "bold" if i == bold else ""
-        for row in shown[1:]:
-            table.add_row(*row)
-        # Names are no markup: "[/b]" is a name too.
-        Console(stderr=err, highlight=False, markup=False, emoji=False).print(table)
+        for row in table[1:]:
+            grid.add_row(*row)
+        # Without markup: "[/b]" may be a name.
+        Console(stderr=err, highlight=False, markup=False, emoji=False).print(grid)
         return
-    widths = [max(len(row[i]) for row in shown) for i in range(len(shown[0]))]
-    for row in shown:
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    for row in table:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip(), err=err)
 
 
 @contextmanager
-def graceful() -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM raises, and a second one ends the process at once."""
+def graceful_signals() -> Iterator[None]:
+    """Inside, the first SIGINT or SIGTERM raises, and the second ends the process at once."""
 
     def first(number: int, frame: FrameType | None) -> NoReturn:
         signal.signal(signal.SIGINT, second)
@@ -134,9 +136,9 @@ def graceful() -> Iterator[None]:
             sys.stderr.flush()
         os._exit(130 if number == signal.SIGINT else Terminated.code)
 
-    before = [(n, signal.signal(n, first)) for n in (signal.SIGINT, signal.SIGTERM)]
+    previous = [(n, signal.signal(n, first)) for n in (signal.SIGINT, signal.SIGTERM)]
     try:
         yield
     finally:
-        for number, handler in before:
+        for number, handler in previous:
             signal.signal(number, handler)

@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 
-from .engine import engine
-from .kind_options import KindCommand, read_options
+from .engine import load_engine
+from .kind_options import KindCommand, parse_options
 from .options import common, json_option, progress_option, quiet_option, threads_option
-from .settings import chosen, listener_for, setting_words, tell_origins
-from .terminal import graceful, say, state, tell_path
+from .settings import check_overrides, listener_for, print_origins, resolve_settings
+from .terminal import graceful_signals, print_path, say, state
 
 __all__ = ["train"]
 
 
-def count_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+def parse_batch_size(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
     """``256`` as a number, ``all`` as it is."""
     if value is None or value == "all":
         return value
@@ -27,29 +27,30 @@ def count_or_all(ctx: click.Context, param: click.Parameter, value: str | None) 
         raise click.BadParameter(f"{value!r} is neither a whole number nor `all`") from None
 
 
-def seed_list(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
     """``5`` as a count, ``1,2,7`` as a list of seeds."""
     if value is None:
         return None
     try:
-        found = [int(part) for part in value.split(",")]
+        seeds = [int(part) for part in value.split(",")]
     except ValueError:
         raise click.BadParameter(
             f"{value!r} is neither a number of seeds nor a list such as 1,2,7"
         ) from None
-    if min(found) < 0 or (len(found) == 1 and "," not in value and found[0] < 1):
+    is_list = "," in value
+    if min(seeds) < 0 or (not is_list and seeds[0] < 1):
         raise click.BadParameter("seeds must not be negative, and there must be at least one")
-    return found if "," in value else found[0]
+    return seeds if is_list else seeds[0]
 
 
-@click.command(cls=KindCommand, short_help="Train a model on data, or as a run.toml says.")
+@click.command(cls=KindCommand, short_help="Train a model on data or from a run.toml.")
 @click.argument("source", metavar="DATA|RUN.toml")
-@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, callback=setting_words)
+@click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1, callback=check_overrides)
 @click.option("--epochs", type=int, help="Maximum number of epochs.")
+@click.option("--batch-size", metavar="N|all", callback=parse_batch_size, help="Batch size.")
+@click.option("--lr", type=float, help="Learning rate.")
 @click.option("--optimizer", metavar="NAME", help="Optimizer: adamw, sgd, ...")
 @click.option("--schedule", metavar="NAME", help="Learning rate schedule: constant, cosine, ...")
-@click.option("--lr", type=float, help="Learning rate.")
-@click.option("--batch-size", metavar="N|all", callback=count_or_all, help="Batch size.")
 @click.option("--patience", type=int, help="Stop after this many epochs without improvement.")
 @click.option("--time-limit", type=float, metavar="SECONDS", help="Stop after this time.")
 @click.option(
@@ -58,14 +59,14 @@ def seed_list(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option(
     "--seeds",
     metavar="N|LIST",
-    callback=seed_list,
+    callback=parse_seeds,
     help="Train once per seed: N seeds starting at --seed, or a list such as 1,2,7.",
 )
 @click.option(
     "--folds",
     type=click.IntRange(2, 1000),
     metavar="K",
-    help="Cross-validate: train K times, with each row or image in the test set once.",
+    help="Cross-validate: train K times, with each example in the test set once.",
 )
 @click.option("--name", help="Name for the run folder.")
 @click.option("--runs-dir", help="Folder to write runs to.  [default: runs]")
@@ -75,7 +76,7 @@ def seed_list(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @progress_option
 @common
 def train(
-    source: str, words: tuple[str, ...], seeds: int | list[int] | None, folds: int | None,
+    source: str, overrides: tuple[str, ...], seeds: int | list[int] | None, folds: int | None,
     threads: int | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA, or with the settings of RUN.toml (`chainrule init` writes one).
@@ -87,38 +88,40 @@ def train(
     The kind of data and the task are inferred, and part of the data is held out to evaluate the
     result. Everything is written to a run folder, whose path is printed on stdout.
 
-    KEY=VALUE overrides any setting of run.toml: `train.lr=0.003 train.clip.global_norm=1`.
+    KEY=VALUE overrides any setting of run.toml, for example `train.clip.global_norm=1`.
     """
-    options = read_options("train", options)
-    with graceful():
-        found = chosen("train", source, words, options)
-        tell_origins(found)
-        engine(threads)
+    options = parse_options("train", options)
+    with graceful_signals():
+        resolved = resolve_settings("train", source, overrides, options)
+        print_origins(resolved)
+        load_engine(threads)
         from ..runs.groups import repeat
         from ..runs.training import train as train_run
 
-        listener, many = (
-            listener_for(as_json, found.options("train")),
-            seeds is not None or folds is not None,
+        kind, settings = resolved.kind, resolved.settings
+        listener = listener_for(as_json, lambda setting: resolved.as_option(setting, "train"))
+        repeats = seeds is not None or folds is not None
+        result: Any = (
+            repeat(kind, settings, None, seeds, folds, listener)
+            if repeats
+            else train_run(kind, settings, None, listener)
         )
-        done: Any = (
-            repeat(found.kind, found.settings, None, seeds, folds, listener)
-            if many
-            else train_run(found.kind, found.settings, None, listener)
-        )
-        run = done.run
+    run = result.run
     if run is None:
         return
     if not as_json:
-        tell_path(run)
+        print_path(run)
     if not (as_json or state.quiet):
-        data = found.settings.data.path
-        say(f"next: chainrule runs show {shlex.quote(str(run))}" if many else next_steps(run, data))
+        say(f"next: {show_command(run) if repeats else predict_command(run, settings.data.path)}")
 
 
-def next_steps(run: Path, data: str) -> str:
-    """Commands to paste."""
-    place = [] if str(run.parent) == "runs" else ["--runs-dir", str(run.parent)]
-    short = run.name.rpartition("-")[2]
-    words = ["chainrule", "predict", short, data, "-o", "out.csv", *place]
-    return f"next: {shlex.join(words)}"
+def show_command(group: Path) -> str:
+    """A command to paste after training several times."""
+    return shlex.join(["chainrule", "runs", "show", str(group)])
+
+
+def predict_command(run: Path, data: str) -> str:
+    """A command to paste after training once."""
+    runs_dir = [] if str(run.parent) == "runs" else ["--runs-dir", str(run.parent)]
+    short_name = run.name.rpartition("-")[2]
+    return shlex.join(["chainrule", "predict", short_name, data, "-o", "out.csv", *runs_dir])

@@ -1,7 +1,7 @@
 """Kinds of data. Each has a folder; none imports another, and nothing below names one.
 
-A folder has ``kind.py`` with its KIND, all that runs and reports know of it, and ``options.py``
-with what it adds to the commands, which imports nothing of weight. `runs.registry` loads them.
+In each folder, ``kind.py`` holds KIND, all that runs and reports know about it, and ``options.py``
+what it adds to commands, without importing anything heavy. `runs.registry` loads both.
 """
 
 __all__ = ["FOLDERS"]

@@ -1,4 +1,4 @@
-"""What settings runs of each kind have: for ``config schema``, and for the documentation."""
+"""Describes the settings of each kind of data, for ``config schema`` and the documentation."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["section_schema"]
 
 
 def section_schema(name: str, kind: str | None = None) -> dict[str, Any]:
-    """The JSON Schema of a section of runs of one kind, or of all of it for ``""``.
+    """The JSON Schema of a section of ``run.toml`` for one kind of data, or of all for ``""``.
 
-    Without ``kind`` it is that of the kind whose runs do not say theirs; sections that only others
-    have are found as well. SettingError if there is none.
+    Without ``kind``, it is the unmarked kind, or the first one that has such a section.
+    SettingError if there is none.
     """
-    usual = lookup(kind)
-    if kind is None and name and name.split(".")[0] not in sections(usual.settings):
-        top = name.split(".")[0]
-        usual = next((k for k in kinds() if top in sections(k.settings)), usual)
-    return schema_in(name, usual.settings)
+    modality = lookup(kind)
+    top = name.split(".")[0]
+    if kind is None and name and top not in sections(modality.settings):
+        modality = next((k for k in kinds() if top in sections(k.settings)), modality)
+    return schema_in(name, modality.settings)
 
 
 if __name__ == "__main__":
-    plain = lookup(None).settings
+    default = lookup(None).settings
     if sys.argv[1:]:
-        print(markdown(lookup(sys.argv[1]).settings, plain), end="")
+        print(markdown(lookup(sys.argv[1]).settings, default), end="")
     else:
-        print(markdown(plain), end="")
+        print(markdown(default), end="")

@@ -1,4 +1,4 @@
-"""The public doors, each once: they recognise what they are given."""
+"""The public functions that train, load and resume, whatever the kind of data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import user_path
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..runs import loading
 from ..runs.fitting import cross_validate_source, fit_source
 from ..runs.folder import is_group
@@ -19,6 +19,7 @@ from ..runs.modality import Modality
 from ..runs.predictor import Predictor
 from ..runs.recognition import kind_of_run, kind_of_settings, kind_of_source
 from ..runs.resuming import resume_run
+from ..runs.settings.arguments import setting_arguments
 
 __all__ = ["cross_validate", "fit", "load_run", "resume"]
 
@@ -46,28 +47,28 @@ def fit(
     listener: Listener | None = None,
     **options: Any,
 ) -> AnyPredictor:
-    """Learns from whatever ``source`` is, and judges itself on a part that it held out.
+    """Trains a network on ``source``, whose kind of data is recognised, and evaluates it on the
+    part of the data that was held out.
 
-    A table (a path, a data frame, a dict of columns, a bundled one such as ``"heart"``) learns to
-    predict its column ``target``; images (a folder, an IDX file, bytes with labels as ``target``)
-    learn to be recognised. ``options`` are the further arguments of its kind: those of `fit_table`
-    and `fit_images`, which also say what the others mean. What is None is decided by the defaults
-    of ``run.toml`` or by the data; ``settings`` sets anything else: ``["train.average=ema"]``.
+    From a table (a path, a data frame, a dict of columns, or a bundled one such as ``"heart"``) it
+    learns to predict the column ``target``; from images (a folder, an IDX file, or bytes with their
+    labels as ``target``) it learns to classify them. ``options`` are the other arguments of
+    `fit_table` or `fit_images`, where all of them are described. An argument that is None takes the
+    default of ``run.toml`` or is decided by the data; ``settings`` sets anything else, for example
+    ``["train.average=ema"]``.
 
-    The run folder goes to ``runs_dir`` (None: nothing is written). Equal data and ``seed`` give
-    equal bits.
+    The run folder goes to ``runs_dir``; with None, nothing is written. The same data and ``seed``
+    give the same bits.
 
-    Raises DataError or ConfigError for what cannot be learned from, StateError when the run folder
-    cannot be written, TrainingError when training diverges. Ctrl-C saves the best weights so far
-    with the status ``interrupted`` and raises KeyboardInterrupt.
+    Raises DataError or ConfigError for data or settings that cannot be used, StateError if the run
+    folder cannot be written, TrainingError if training diverges. Ctrl-C saves the best weights so
+    far with the status ``interrupted`` and raises KeyboardInterrupt.
     """
-    given = {
-        "task": task, "split": split, "epochs": epochs, "batch_size": batch_size, "lr": lr,
-        "optimizer": optimizer, "schedule": schedule, "patience": patience,
-        "time_limit": time_limit, "seed": seed, "name": name, "runs_dir": runs_dir, **options,
-    }  # fmt: skip
-    kind, data, given = _recognised(source, target, given)
-    return fit_source(kind, source, given, settings, data=data, verbose=verbose, listener=listener)
+    arguments = {**setting_arguments(locals()), "task": task, **options}
+    kind, data, arguments = _recognise(source, target, arguments)
+    return fit_source(
+        kind, source, arguments, settings, data=data, verbose=verbose, listener=listener
+    )
 
 
 def cross_validate(
@@ -82,42 +83,52 @@ def cross_validate(
     listener: Listener | None = None,
     **options: Any,
 ) -> Repeated[AnyPredictor]:
-    """Trains once for each of ``folds``, so that every example is a test example once (Stone 1974).
+    """Trains once per fold, so that every example is in the test set once (Stone 1974).
 
-    The folds are stratified for classes and come from the seed. ``seeds`` repeats it with other
-    seeds (so many from ``seed`` on, or a list), ``folds=None`` leaves the folds out. The other
-    arguments are those of `fit`. The data is read once. Each training has a run folder, all below
-    one in ``runs_dir``.
+    The folds are stratified by class and depend on the seed. ``seeds`` repeats the training with
+    other seeds: that many, starting at ``seed``, or those of a list. With ``folds=None``, only the
+    seeds vary. The other arguments are those of `fit`. The data is read once. Each training gets a
+    run folder inside a common folder in ``runs_dir``.
 
-    Raises what `fit` raises, and ConfigError for an argument that this kind of data does not have.
+    Raises what `fit` raises, and ConfigError for an argument that does not apply to this kind of
+    data.
     """
-    kind, data, given = _recognised(source, target, {**options, "runs_dir": runs_dir})
+    kind, data, arguments = _recognise(source, target, {**options, "runs_dir": runs_dir})
     return cross_validate_source(
-        kind, source, given, settings, data=data, folds=folds, seeds=seeds, verbose=verbose,
+        kind, source, arguments, settings, data=data, folds=folds, seeds=seeds, verbose=verbose,
         listener=listener,
     )  # fmt: skip
 
 
-def _recognised(
-    source: object, target: Any, given: dict[str, Any]
+def _recognise(
+    source: object, target: Any, arguments: dict[str, Any]
 ) -> tuple[Modality[Any, Any], object, dict[str, Any]]:
-    """The kind of a source, what is to be read (None: the source), and all arguments.
+    """The kind of a source, the data to read (None: the source itself), and all arguments.
 
-    A target that is no name, but one value for each example, goes with the source.
+    A target that is not a name but holds one value per example is read with the source.
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    if target is None or isinstance(target, str):
-        kind = kind_of_source(source)
-        return kind, None, given if target is None else {**given, "target": target}
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    if target is None:
+        return kind_of_source(source, arguments), None, arguments
+    if isinstance(target, str):
+        arguments = {**arguments, "target": target}
+        return kind_of_source(source, arguments), None, arguments
     pair = (source, target)
-    return kind_of_source(pair), pair, given
+    try:
+        return kind_of_source(pair, arguments), pair, arguments
+    except DataError:
+        kind = kind_of_source(source)
+    raise ConfigError(
+        f"the target is a {type(target).__name__}, but {kind.name} need its name",
+        help="pass the name of what to predict, which is a part of the source",
+    )
 
 
 def load_run(path: str | os.PathLike[str]) -> AnyPredictor:
-    """The predictor of a run folder that ``fit`` or the command line wrote.
+    """The predictor of a run folder, written by ``fit`` or the command line.
 
-    Nothing in the folder is ever run. Raises StateError with file and place when the folder is not
-    one, is unfinished, or when a file was changed, cut off or belongs to another run.
+    Nothing in the folder is ever executed. Raises StateError, naming the file, if this is not a run
+    folder, if the run is unfinished, or if a file was changed, cut off or belongs to another run.
     """
     folder = user_path(path, "the run folder")
     facts = read_facts(folder)
@@ -132,25 +143,26 @@ def resume(
     verbose: bool = True,
     listener: Listener | None = None,
 ) -> AnyPredictor | Repeated[AnyPredictor]:
-    """Goes on with a run where its newest checkpoint was written; without one, from the start.
+    """Resumes a run from its newest checkpoint or, if it has none, from the start.
 
-    The result has the bits of a training that never stopped. ``epochs`` is a new upper bound for
-    all epochs, those before included; only with more of them can a run that is done go on.
-    ``source`` is the data, if it came from Python or has moved. A group of runs that ``--seeds``,
-    ``--folds`` or `cross_validate` made goes on with those that are not done.
+    The result has the bits of a training that never stopped. ``epochs`` is a new maximum for all
+    epochs, including those already done; a finished run can only be resumed with more. ``source``
+    is the data, if it came from Python or has moved. In a group of runs, made by ``--seeds``,
+    ``--folds`` or `cross_validate`, every unfinished run is resumed.
 
-    Raises StateError for a folder that is no run or is being written, for data that is not the same
-    any more, and for a run that has nothing left to do; else what `fit` raises.
+    Raises StateError for a folder that is not a run or is being written, for data that has changed,
+    and for a run with nothing left to do; otherwise what `fit` raises.
     """
     folder = user_path(run, "the run folder")
-    heard = listener or (Talk() if verbose else Listener())
+    listener = listener or (Talk() if verbose else Listener())
     if is_group(folder):
-        return _resumed_group(folder, source, epochs, heard)
-    done: AnyPredictor = resume_run(kind_of_run(read_facts(folder)), folder, source, epochs, heard)
-    return done
+        return _resume_group(folder, source, epochs, listener)
+    kind = kind_of_run(read_facts(folder))
+    predictor: AnyPredictor = resume_run(kind, folder, source, epochs, listener)
+    return predictor
 
 
-def _resumed_group(
+def _resume_group(
     group: Path, source: object, epochs: int | None, listener: Listener
 ) -> Repeated[AnyPredictor]:
     if epochs is not None:

@@ -150,8 +150,8 @@ def _matrices(labels: Sequence[str], counts: Counts, units: str) -> list[Markup]
         if form is None:
             parts.append(_confused_with(labels, counts, style))
             continue
-        cells = f"percentages of the test {units} in the row" if form.percent else f"test {units}"
-        how = f"One row per true class, one column per predicted class, in {cells}."
+        cells = f"percentages of the test {units} of a class" if form.percent else f"test {units}"
+        how = f"True classes down, predicted classes across, in {cells}."
         matrix = joined(paragraph(how, "quiet"), _table(form, labels, counts))
         parts.append(fitted(matrix, f"fit {style}".strip()))
     return parts

@@ -17,8 +17,8 @@ from ..errors import StateError
 from ..records import parsed_toml
 from .settings.toml import key_text, value_text
 
-__all__ = ["FINDING_SHAPE", "as_argument", "as_option", "as_override", "finding_document",
-           "read_finding"]  # fmt: skip
+__all__ = ["FINDING_SHAPE", "as_argument", "as_entry", "as_option", "as_override",
+           "finding_document", "read_finding"]  # fmt: skip
 
 Key = tuple[str, ...]
 
@@ -28,6 +28,21 @@ FINDING_SHAPE = {
     "advice?": str,
     "setting?": ({"key": str, "value": (str, bool, float, [(str, bool, float)])}, None),
 }
+
+
+def as_entry(setting: Setting, document: Mapping[str, Any]) -> str:
+    """``[data] missing = { chol = [0] }``: what to write in the ``run.toml`` that holds
+    ``document``, and below which heading."""
+    depth, table = 0, document
+    while depth < len(setting.key) - 1:
+        inner = table.get(setting.key[depth])
+        if not isinstance(inner, Mapping) or not inner:
+            break
+        depth, table = depth + 1, inner
+    heading, inside = setting.key[:depth], setting.key[depth:]
+    value = value_text(_nested(inside[1:], setting.value))
+    entry = f"{key_text(inside[:1])} = {value}"
+    return f"[{key_text(heading)}] {entry}" if heading else entry
 
 
 def as_override(setting: Setting) -> str:

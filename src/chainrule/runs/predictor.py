@@ -87,6 +87,19 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         return self.goal.probabilities(scores)
 
     @abstractmethod
+    def scores(self, source: Any) -> Scores:
+        """The network's outputs for a source."""
+
+    def predict(self, source: Any) -> Array:
+        """The prediction for each example of a source, in order: labels of the type that they had
+        in training, or numbers in the unit of the target."""
+        return self.decode(self.scores(source))
+
+    def predict_proba(self, source: Any) -> npt.NDArray[np.float64]:
+        """The probability of each class, (examples, classes). ConfigError if there are none."""
+        return self.probabilities(self.scores(source))
+
+    @abstractmethod
     def evaluate(self, source: Any) -> dict[str, float]:
         """The metrics on data whose target is known."""
 

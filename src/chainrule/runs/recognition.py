@@ -12,24 +12,29 @@ from .settings.fields import SettingError
 from .settings.sources import Source
 from .task import Task
 
-__all__ = ["kind_of_run", "kind_of_settings", "kind_of_source", "task_of_run", "words_of"]
+__all__ = ["LIKELY", "kind_of_run", "kind_of_settings", "kind_of_source", "task_of_run", "words_of"]
 
 KIND, PATH = ("data", "kind"), ("data", "path")
+#: from here on, a kind may well be meant
+LIKELY = 0.5
 
 
-def kind_of_source(source: object) -> Modality[Any, Any]:
+def kind_of_source(source: object, asked: Mapping[str, Any] | None = None) -> Modality[Any, Any]:
     """The kind that recognises ``source`` with the highest certainty.
 
-    Raises DataError if none recognises it, and ConfigError if several do equally.
+    ``asked`` are arguments or options: of kinds that are rather certain, one that has all of them,
+    and can learn the ``task`` among them, comes first. Raises DataError if no kind recognises the
+    source, and ConfigError if several do equally.
     """
     certainties = {kind: kind.recognises(source) for kind in kinds()}
-    highest = max(certainties.values(), default=0.0)
-    best = [kind for kind, certainty in certainties.items() if certainty == highest]
-    if highest <= 0:
+    known = {kind: c for kind, c in certainties.items() if c > 0}
+    if not known:
         raise DataError(
             f"{_source_text(source)} is not data that can be learned from",
             help="pass a path, the name of a bundled data set, or arrays",
         )
+    ranks = {kind: (c >= LIKELY and _serves(kind, asked or {}), c) for kind, c in known.items()}
+    best = [kind for kind, rank in ranks.items() if rank == max(ranks.values())]
     if len(best) > 1:
         names = " or ".join(kind.name for kind in best)
         raise ConfigError(
@@ -39,12 +44,21 @@ def kind_of_source(source: object) -> Modality[Any, Any]:
     return best[0]
 
 
+def _serves(kind: Modality[Any, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether a kind has all arguments that were given, and can learn the task among them."""
+    task = asked.get("task")
+    return asked.keys() <= kind.arguments.keys() and (task is None or task in kind.tasks)
+
+
 def _source_text(source: object) -> str:
     return repr(source) if isinstance(source, str) else type(source).__name__
 
 
-def kind_of_settings(sources: Sequence[Source]) -> Modality[Any, Any]:
+def kind_of_settings(
+    sources: Sequence[Source], asked: Mapping[str, Any] | None = None
+) -> Modality[Any, Any]:
     """The kind that ``data.kind`` names, or else that of ``data.path``; later sources win.
+    ``asked`` are the options that were given, as in `kind_of_source`.
 
     Raises SettingError for a kind that does not exist.
     """
@@ -53,7 +67,7 @@ def kind_of_settings(sources: Sequence[Source]) -> Modality[Any, Any]:
         name = source.values.get(KIND, name)
         path = source.values.get(PATH, path)
     if name is None:
-        return kind_of_source(path) if path else lookup(None)
+        return kind_of_source(path, asked) if path else lookup(None)
     named = {kind.name: kind for kind in kinds() if not kind.is_default}
     if name not in named:
         default = " or ".join(kind.name for kind in kinds() if kind.is_default)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .modality import Modality
     from .option import Options
 
-__all__ = ["kinds", "lookup", "options", "register", "sources"]
+__all__ = ["kinds", "lookup", "names", "options", "register", "sources"]
 
 #: each of its ``FOLDERS`` is a kind: KIND in ``kind.py``; in ``options.py``, what commands show
 HOME = "chainrule.modalities"
@@ -64,6 +64,11 @@ def lookup(name: str | None) -> Modality[Any, Any]:
         f"this release knows no kind of data called {name!r}",
         help=f"it knows {known}; use the release that wrote the run",
     )
+
+
+def names() -> list[str]:
+    """What the kinds are called. Loads nothing of weight."""
+    return [*importlib.import_module(HOME).FOLDERS, *_REGISTERED]
 
 
 def options() -> list[Options]:

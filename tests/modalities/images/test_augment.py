@@ -188,10 +188,10 @@ def test_mistakes() -> None:
     for wrong in ({"rotate": "x"}, {"shift": 1.5}, {"flip": "yes"}, {"fill": 300}):
         with pytest.raises(ConfigError, match=f"{next(iter(wrong))} is"):
             Augment(**wrong)
-    with pytest.raises(ShapeError, match="fill has 2 levels, and images have 3 channels"):
+    with pytest.raises(ShapeError, match="fill has 2 levels, but the images have 3 channels"):
         Augment(cutout=2, fill=(1, 2))(cr.tensor(PHOTOS), cr.tensor(LABELS))
     for name in ("shift", "cutout"):
         side = min(PHOTOS.shape[1:3])
-        with pytest.raises(ConfigError, match=f"{name} is {side}, and images have"):
+        with pytest.raises(ConfigError, match=f"{name} is {side}, but the images have"):
             Augment(**{name: side})(cr.tensor(PHOTOS), cr.tensor(LABELS))
     assert repr(Augment(flip=True, shift=2)) == "Augment(flip=True, shift=2)"

@@ -176,7 +176,10 @@ def test_everything_at_once(shapes: Path) -> None:
         (("model.widths=[8,8,8,8,8]",), "until nothing is left"),
         (("train.regularization.mixup=0.2",), "is for tables"),
         (("train.loss=mse",), "`train.loss` is 'mse'"),
-        (("data.class_weights=balanced", "augment.cutmix=1.0"), "do not go together"),
+        (
+            ("data.class_weights=balanced", "augment.cutmix=1.0"),
+            "cannot be combined with mixed images",
+        ),
         (("data.channels=2",), "`data.channels` is 2"),
         (("model.dropout=2.0",), "`model.dropout` is 2.0"),
     ],
@@ -187,7 +190,7 @@ def test_settings_that_do_not_fit(shapes: Path, words: tuple[str, ...], message:
 
 
 def test_networks_that_take_one_size(shapes: Path) -> None:
-    with pytest.raises(ConfigError, match="takes images of 28 x 28 pixels, and these have 16 x 16"):
+    with pytest.raises(ConfigError, match="takes images of 28 x 28 pixels, but these have 16 x 16"):
         fit_images(shapes, network="lenet5", runs_dir=None, verbose=False)
 
 

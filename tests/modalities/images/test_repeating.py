@@ -111,7 +111,7 @@ def test_a_group_of_arrays_needs_them_again(shapes: Path, tmp_path: Path) -> Non
         ({"folds": 1}, "folds is 1"),
         ({"seeds": [1, 1]}, "each once"),
         ({"epoch": 1}, "no argument 'epoch'"),
-        ({"test": "elsewhere"}, "test images from all of them"),
+        ({"test": "elsewhere"}, "cannot be combined with separate test images"),
     ],
 )
 def test_mistakes(shapes: Path, wrong: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_settings_of_others(words: list[str], what: str, help: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "channels", "message"),
     [
-        ({"shift": 20}, 3, "augment.shift is 20, and images have 30 x 20 pixels"),
+        ({"shift": 20}, 3, "augment.shift is 20, but the images have 30 x 20 pixels"),
         ({"cutout": 400}, 3, "augment.cutout is 400"),
         ({"saturation": 0.5}, 1, "the images are grey"),
     ],

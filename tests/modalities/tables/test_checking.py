@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,26 @@ def test_rows_in_two_parts(table: Any, copies: int, status: str) -> None:
         assert found.facts["shared"] <= 1
     else:
         assert "SELECT DISTINCT" in found.remedies[0]
+
+
+def test_the_remedy_for_copies_keeps_the_query(table: Any) -> None:
+    longer = {name: [*list(values), *list(values)[:40]] for name, values in table.items()}
+    words = ("data.target=ill", "data.query=SELECT age, income, ill FROM data WHERE age > 30")
+    [remedy] = of_table(longer, *words)["duplicate rows"].remedies
+    [word] = shlex.split(remedy.removeprefix("leave copies out: "))
+    assert word == f"data.query=SELECT DISTINCT * FROM ({words[1].partition('=')[2]})"
+    again = of_table(longer, words[0], word)["duplicate rows"]
+    assert (again.status, again.facts["shared"]) == ("ok", 0)
+
+
+def test_copies_that_only_the_model_cannot_tell_apart(table: Any) -> None:
+    longer = {name: [*list(values)] * 2 for name, values in table.items()}
+    longer["ward"] = [f"{i % 97} b" for i in range(len(longer["ill"]))]
+    ignored = of_table(longer, "data.target=ill", "data.columns.ward=ignored")["duplicate rows"]
+    assert ignored.status == "failed"
+    assert ignored.remedies == (
+        "they differ only in what the model does not see: keep one of each",
+    )
 
 
 def test_rare_classes_and_far_numbers(rng: np.random.Generator) -> None:

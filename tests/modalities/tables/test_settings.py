@@ -158,7 +158,7 @@ def test_one_setting_under_two_names() -> None:
     ("settings", "message"),
     [
         (TrainSettings(loss="cross_entropy"), "does not fit a regression"),
-        (TrainSettings(label_smoothing=0.1), "cannot be smoothed"),
+        (TrainSettings(label_smoothing=0.1), "has no labels to smooth"),
     ],
 )
 def test_what_does_not_fit_the_task(settings: TrainSettings, message: str) -> None:

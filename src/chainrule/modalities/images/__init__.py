@@ -1,7 +1,7 @@
-"""Images: ``fit_images``, changes of images inside the step, networks for bytes.
+"""Images: ``fit_images``, augmentation inside the step, networks for bytes.
 
-The names are loaded when they are first used: the options of commands lie here, too, and help must
-be quick.
+The names are loaded when first used: this folder also holds options of commands, and ``--help``
+must be quick.
 """
 
 from __future__ import annotations

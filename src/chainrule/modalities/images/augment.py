@@ -1,8 +1,8 @@
-"""Random changes of images inside the compiled step, so that no time is spent waiting for them.
+"""Random augmentation inside the compiled step, so that training never waits for it.
 
-Bytes go in and bytes come out, so that any network that takes an image takes a changed one. All
-random numbers come from the generator of the program: equal seeds give equal images, on any number
-of threads, and a training that is resumed goes on with the draws of one that never stopped.
+Bytes go in and bytes come out, so any network that takes images takes augmented ones. All random
+numbers come from the generator of the program: the same seed gives the same images, with any number
+of threads, and a resumed training continues with the draws of one that never stopped.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ...nn import mixup
 
 __all__ = ["Augment", "check_images"]
 
-#: of ITU-R BT.601: how much of a grey comes from red, green and blue
+#: how much red, green and blue contribute to grey (ITU-R BT.601)
 LUMA = (0.299, 0.587, 0.114)
 
 
 class Changes(Protocol):
-    """What `check_images` looks at: an `Augment`, or the settings of one."""
+    """What `check_images` needs: an `Augment`, or the settings of one."""
 
     @property
     def shift(self) -> int: ...
@@ -37,21 +37,21 @@ class Changes(Protocol):
     def cutout(self) -> int: ...
 
 
-def check_images(changes: Changes, size: tuple[int, int], place: str = "") -> None:
-    """ConfigError for changes that may leave nothing of images of ``size``, height and width.
+def check_images(changes: Changes, size: tuple[int, int], prefix: str = "") -> None:
+    """ConfigError for changes that could leave nothing of images of ``size`` (height, width).
 
-    ``place`` stands before the name of the setting.
+    ``prefix`` is put before the name of the setting.
     """
     for name, pixels in (("shift", changes.shift), ("cutout", changes.cutout)):
         if pixels >= min(size):
             raise ConfigError(
-                f"{place}{name} is {pixels}, and images have {size[1]} x {size[0]} pixels",
-                help=f"give less than {min(size)}: a quarter of a side is much",
+                f"{prefix}{name} is {pixels}, but the images have {size[1]} x {size[0]} pixels",
+                help=f"set it below {min(size)}; a quarter of a side is already a lot",
             )
 
 
 class Augment:
-    """Changes a batch anew in each step::
+    """Augments each batch at random::
 
         augment = Augment(flip=True, shift=4, cutout=8)
         Trainer(model, "cross_entropy", optimizer, transform=augment).fit((pixels, labels))
@@ -59,21 +59,21 @@ class Augment:
     ``pixels`` are uint8 [N, H, W, C]. In this order:
 
     * ``flip`` mirrors half of the images left to right, ``vertical_flip`` top to bottom;
-    * ``shift`` moves each by up to so many pixels along both axes, as cropping a padded image does;
-    * ``rotate`` turns each by up to so many degrees (at most 45), between four pixels linearly;
-      where there is no pixel, the one at the border stands, after shifts too;
-    * ``brightness`` b adds up to ±255 b; ``contrast`` c multiplies the distance to the mean of the
-      image by 1 ± c, ``saturation`` s that to grey by 1 ± s (RGB alone);
-    * ``cutout`` covers a square of so many pixels with the colour ``fill``; its centre lies
-      anywhere, so a part of it may be outside (DeVries and Taylor, 2017);
+    * ``shift`` moves each by up to this many pixels along both axes, like cropping a padded image;
+    * ``rotate`` turns each by up to this many degrees (at most 45), with linear interpolation; the
+      border is extended, after shifts too;
+    * ``brightness`` b adds up to ±255 b; ``contrast`` c scales the distance to the mean of the
+      image by 1 ± c, ``saturation`` s that to grey by 1 ± s (RGB only);
+    * ``cutout`` fills a square of this many pixels a side with the colour ``fill``; its centre is
+      anywhere, so part of it may be outside (DeVries and Taylor, 2017);
     * ``mixup`` alpha mixes each image and its target with another one of the batch (Zhang et al.,
-      2018); ``cutmix`` alpha puts a rectangle of another one over each (Yun et al., 2019), its
-      share of the area mixing the targets. With both, each batch has one or the other;
-    * ``label_smoothing`` spreads a share of the target over all classes (Szegedy et al., 2016).
+      2018); ``cutmix`` alpha pastes a rectangle from another one, with targets mixed by area (Yun
+      et al., 2019). With both, each batch uses one of them;
+    * ``label_smoothing`` spreads part of the target over all classes (Szegedy et al., 2016).
 
-    The last three need the number of ``classes`` and make targets of probabilities. Raises
-    ConfigError for settings out of range; when called, DTypeError or ShapeError for what is no
-    batch of images.
+    The last three need the number of ``classes`` and turn targets into probabilities. Raises
+    ConfigError for settings out of range and, when called, DTypeError or ShapeError for anything
+    but a batch of images.
     """
 
     def __init__(
@@ -121,12 +121,12 @@ class Augment:
         for name in ("mixup", "cutmix", "label_smoothing"):
             if getattr(self, name) and self.classes < 2:
                 raise ConfigError(
-                    f"{name} mixes targets, and the number of classes is {self.classes}",
-                    help="give classes=10, for example",
+                    f"{name} mixes targets, but the number of classes is {self.classes}",
+                    help="pass the number of classes, for example classes=10",
                 )
 
     def __call__(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch that is trained instead."""
+        """The augmented batch."""
         if x.ndim != 4:
             raise ShapeError(f"images have shape {x.shape}", help="give [N, H, W, C]")
         if x.dtype is not DType.u8:
@@ -134,7 +134,7 @@ class Augment:
         check_images(self, (x.shape[1], x.shape[2]))
         if np.size(self.fill) not in (1, x.shape[3]):
             raise ShapeError(
-                f"fill has {np.size(self.fill)} levels, and images have {x.shape[3]} channels",
+                f"fill has {np.size(self.fill)} levels, but the images have {x.shape[3]} channels",
                 help="give one level, or one for each channel",
             )
         with no_grad():
@@ -223,11 +223,11 @@ class Augment:
 
     def _blended(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Mixup, rounded to whole levels."""
-        found = mixup(x.float(), target, self.mixup)
-        return _bytes(found.x), found.target
+        mixed = mixup(x.float(), target, self.mixup)
+        return _bytes(mixed.x), mixed.target
 
     def _pasted(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Cutmix: one rectangle for the batch, cut off at the border; lam is what is left."""
+        """CutMix: one rectangle for the batch, clipped at the border; lam is the rest."""
         n, height, width, _ = x.shape
         share = sqrt(1.0 - beta((), self.cutmix, self.cutmix))
         order = randperm(n)
@@ -242,9 +242,8 @@ class Augment:
         return pasted, lam * target + (1.0 - lam) * target.index_select(0, order)
 
     def __repr__(self) -> str:
-        plain = {"fill": 0, "classes": 0}
-        shown = [f"{k}={v!r}" for k, v in vars(self).items() if v and k not in plain]
-        return f"Augment({', '.join(shown)})"
+        changes = {k: v for k, v in vars(self).items() if v and k not in ("fill", "classes")}
+        return f"Augment({', '.join(f'{k}={v!r}' for k, v in changes.items())})"
 
 
 def _coin(n: int) -> Tensor:
@@ -263,12 +262,12 @@ def _around_zero(n: int, most: float) -> Tensor:
 
 
 def _at(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """``x[i, row, column]`` of each image i, the border standing for what lies outside."""
+    """``x[i, row, column]`` of each image i, with the border extended."""
     n, height, width, channels = x.shape
     image = arange(n).reshape(n, 1, 1) * (height * width)
-    place = image + clamp(row, 0, height - 1) * width + clamp(column, 0, width - 1)
+    index = image + clamp(row, 0, height - 1) * width + clamp(column, 0, width - 1)
     flat = x.reshape(n * height * width, channels)
-    return flat.index_select(0, place.reshape(n * height * width)).reshape(x.shape)
+    return flat.index_select(0, index.reshape(n * height * width)).reshape(x.shape)
 
 
 def _between(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
@@ -276,18 +275,18 @@ def _between(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
 
 
 def _bytes(x: Tensor) -> Tensor:
-    """Rounded; what is below 0 or above 255 stays at the end."""
+    """Rounded and clipped to 0 to 255."""
     return (x + 0.5).to(np.uint8)
 
 
 def _stretch(length: int, first: Tensor, count: int | Tensor) -> Tensor:
     """Which of 0 .. length-1 are among the ``count`` from ``first`` on."""
-    place = arange(length)
-    return (place >= first) & (place < first + count)
+    position = arange(length)
+    return (position >= first) & (position < first + count)
 
 
-# Taylor's series; their error is below 2e-6 up to 45 degrees, a ten-thousandth of a pixel in
-# images of a hundred.
+# Taylor series; up to 45 degrees their error is below 2e-6, a ten-thousandth of a pixel in an image
+# of a hundred pixels.
 
 
 def _sine(a: Tensor) -> Tensor:

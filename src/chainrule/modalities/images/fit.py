@@ -1,4 +1,4 @@
-"""From a folder of images, or arrays, to a trained predictor, in one call."""
+"""Trains a predictor on images in one call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...runs.fitting import fit_source
 from ...runs.listeners import Listener
+from ...runs.settings.arguments import setting_arguments
 from .kind import IMAGES
 from .predictor import ImagePredictor
 
@@ -36,30 +37,24 @@ def fit_images(
     verbose: bool = True,
     listener: Listener | None = None,
 ) -> ImagePredictor:
-    """Learns to recognise images, and judges itself on images kept apart.
+    """Trains a network to classify images, and evaluates it on held-out images.
 
-    ``source`` is a folder with one folder for each class, an IDX file beside its labels, bytes
-    (uint8) with ``labels``, or ``"fashion"``. ``test`` names test images of their own; without it
-    they are a part, as ``split`` says: shares of training, validation and test images, each with
-    nearly the share of every class that all have. ``classes`` names the whole numbers that are
-    labels, in their order: those of IDX files, those in ``labels``.
+    ``source`` is a folder with one subfolder per class, an IDX file next to its labels, bytes
+    (uint8) with ``labels``, or ``"fashion"``. ``split`` holds the fractions of training, validation
+    and test images, which are stratified by class; ``test`` names separate test images instead.
+    ``classes`` gives names to numeric labels (of IDX files, or in ``labels``), in order.
 
-    ``network`` is one of ``chainrule.modalities.images.NETWORKS``; ``settings`` sets anything else
-    that ``run.toml`` can hold: ``["augment.shift=2", "model.dropout=0.3"]``. What is None is
-    decided by the defaults or by the images. The run folder goes to ``runs_dir`` (None: nothing is
-    written). The same images and ``seed`` give the same bits.
+    ``network`` is one of ``chainrule.modalities.images.NETWORKS``. An argument that is None takes
+    the default of ``run.toml`` or is decided by the images; ``settings`` sets anything else, for
+    example ``["augment.shift=2", "model.dropout=0.3"]``. The run folder goes to ``runs_dir``; with
+    None, nothing is written. The same images and ``seed`` give the same bits.
 
-    Raises DataError or ConfigError for what cannot be learned from, StateError when the run folder
-    cannot be written, TrainingError when training diverges. Ctrl-C saves the best weights so far
-    with the status ``interrupted`` and raises KeyboardInterrupt.
+    Raises DataError or ConfigError for data or settings that cannot be used, StateError if the run
+    folder cannot be written, TrainingError if training diverges. Ctrl-C saves the best weights so
+    far with the status ``interrupted`` and raises KeyboardInterrupt.
     """
-    given = {
-        "test": test, "classes": classes, "network": network, "size": size, "split": split,
-        "epochs": epochs, "batch_size": batch_size, "lr": lr, "optimizer": optimizer,
-        "schedule": schedule, "patience": patience, "time_limit": time_limit, "seed": seed,
-        "name": name, "runs_dir": runs_dir,
-    }  # fmt: skip
+    arguments = setting_arguments(locals(), IMAGES.arguments)
     data = (source, labels) if labels is not None else source
     return fit_source(
-        IMAGES, source, given, settings, data=data, verbose=verbose, listener=listener
+        IMAGES, source, arguments, settings, data=data, verbose=verbose, listener=listener
     )

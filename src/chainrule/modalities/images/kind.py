@@ -1,4 +1,4 @@
-"""Images as a kind of data: what runs, reports and commands know of them."""
+"""Images as a kind of data: all that runs, reports and commands know about them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .words import words_for
 
 __all__ = ["IMAGES", "KIND", "ImageKind"]
 
-#: axes of an array of grey images, and of coloured ones
+#: numbers of axes of an array of grey images, and of colour images
 AXES = (3, 4)
 
 
@@ -62,16 +62,16 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
         if isinstance(origin, tuple) and len(origin) == 2:
             origin, labels = origin
         images = read_images(
-            origin, labels, classes=data.classes or None, size=data.wanted_size,
-            channels=data.wanted_channels, fit=data.fit, most_bad=data.most_bad,
+            origin, labels, classes=data.classes or None, size=data.fixed_size,
+            channels=data.fixed_channels, fit=data.fit, most_bad=data.most_bad,
             room=Room(folder, data.limit),
         )  # fmt: skip
-        return OpenedImages(images, settings.named(images.name).anywhere())
+        return OpenedImages(images, settings.named(images.name).with_absolute_paths())
 
     def build(self, preprocessor: ImagePreprocessor, settings: ImageSettings) -> ImageNetwork:
-        chosen = settings.model
+        network = settings.model
         return build(
-            chosen.name, chosen.settings, preprocessor.size, len(preprocessor.classes),
+            network.name, network.settings, preprocessor.size, len(preprocessor.classes),
             preprocessor.mean, preprocessor.std,
         )  # fmt: skip
 
@@ -97,8 +97,8 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
         return {"mistakes": worst_mistakes(prepared.parts[2], scores)}
 
     def draft(self, settings: ImageSettings, output: Path) -> Draft[ImageSettings]:
-        """Of images nothing is inferred before they are read: a file to fill in."""
-        return Draft(settings.beside(output), settings.descriptions())
+        """Nothing is inferred from images before they are read: a file to fill in."""
+        return Draft(settings.relative_to(output), settings.descriptions())
 
 
 KIND = IMAGES = ImageKind()

@@ -1,4 +1,4 @@
-"""The worst mistakes as small pictures: a PNG is a few lines of its own."""
+"""The worst mistakes as small pictures, written as PNG without a library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...train import Scores
 __all__ = ["MISTAKES", "png", "worst_mistakes"]
 
 MISTAKES = 24
-#: longer sides are thinned out to at most so many pixels
+#: longer sides are subsampled to at most so many pixels
 SIDE = 96
 
 
@@ -37,24 +37,24 @@ def _chunk(part: tuple[bytes, bytes]) -> bytes:
 
 
 def worst_mistakes(images: Images, scores: Scores, most: int = MISTAKES) -> list[dict[str, Any]]:
-    """The wrong answers that gave the true class the least probability, the worst first."""
-    shares, predicted = scores.probabilities, scores.labels
-    given = shares[np.arange(len(images)), images.labels]
+    """The wrong predictions that gave the true class the least probability, the worst first."""
+    probabilities, predicted = scores.probabilities, scores.labels
+    of_true_class = probabilities[np.arange(len(images)), images.labels]
     wrong = np.flatnonzero(predicted != images.labels)
-    chosen = wrong[np.argsort(given[wrong], kind="stable")][:most]
+    worst = wrong[np.argsort(of_true_class[wrong], kind="stable")][:most]
     return [
         {
             "name": images.paths[i],
             "true": images.classes[images.labels[i]],
             "predicted": images.classes[predicted[i]],
-            "probability": float(shares[i, predicted[i]]),
+            "probability": float(probabilities[i, predicted[i]]),
             "image": _data_uri(images.pixels[i]),
         }
-        for i in chosen
+        for i in worst
     ]
 
 
 def _data_uri(pixels: Pixels) -> str:
-    apart = -(-max(pixels.shape[:2]) // SIDE)
-    content = png(np.ascontiguousarray(pixels[::apart, ::apart]))
+    step = -(-max(pixels.shape[:2]) // SIDE)
+    content = png(np.ascontiguousarray(pixels[::step, ::step]))
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

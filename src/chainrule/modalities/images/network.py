@@ -1,4 +1,4 @@
-"""The networks that recognise images: a small one, or one of `chainrule.nn.models`, on bytes."""
+"""Networks that classify images given as bytes: a small one, or one of `chainrule.nn.models`."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ class Cnn(nn.Module):
 @dataclass(frozen=True)
 class Network:
     """``make(classes, channels, size, **settings)`` builds it; ``settings`` are its own, with
-    their defaults. ``least`` is the smallest side of an image that it takes, ``only`` the one side,
-    if there is one.
+    their defaults. ``least`` is the smallest side of an image that it takes, ``only`` the only side
+    (0: any).
     """
 
     make: Callable[..., nn.Module]
@@ -105,16 +105,18 @@ def _known(
 ) -> Network:
     """One of `chainrule.nn.models`."""
 
-    def make(classes: int, channels: int, size: tuple[int, int], **chosen: Any) -> nn.Module:
-        return model(classes, channels, **chosen)
+    def make(classes: int, channels: int, size: tuple[int, int], **settings: Any) -> nn.Module:
+        return model(classes, channels, **settings)
 
-    return Network(make, settings, lambda chosen: least, only)
+    return Network(make, settings, lambda settings: least, only)
 
 
 #: by the name in ``run.toml``
 NETWORKS: Mapping[str, Network] = {
     "cnn": Network(
-        Cnn, {"widths": (32, 64, 128), "dropout": 0.0}, lambda chosen: 1 << len(chosen["widths"])
+        Cnn,
+        {"widths": (32, 64, 128), "dropout": 0.0},
+        lambda own: 1 << len(own["widths"]),
     ),
     "lenet5": _known(models.LeNet5, only=28),
     "vgg_small": _known(models.vgg_small, least=8, dropout=0.0),
@@ -137,28 +139,28 @@ def build(
     network = NETWORKS[name]
     if network.only and size != (network.only, network.only):
         raise ConfigError(
-            f"{name} takes images of {network.only} x {network.only} pixels, and these have "
+            f"{name} takes images of {network.only} x {network.only} pixels, but these have "
             f"{size[1]} x {size[0]}",
-            help=f"set data.size={network.only}, or take another network: model.name=cnn",
+            help=f"set data.size={network.only}, or use another network: model.name=cnn",
         )
     least = network.least(settings)
     if min(size) < least:
         raise ConfigError(
             f"{name} halves images until nothing is left of {size[1]} x {size[0]} pixels",
-            help=f"set data.size to {least} or more, or take a network with fewer stages",
+            help=f"set data.size to {least} or more, or use a network with fewer stages",
         )
     return ImageNetwork(network.make(classes, len(mean), size, **settings), mean, std)
 
 
 def class_weights(labels: npt.NDArray[np.integer[Any]], classes: int) -> npt.NDArray[np.float32]:
-    """Weights for ``nn.CrossEntropyLoss`` with which each class counts the same in all:
-    n / (classes * n_k) for n_k of the n labels. Without a label of its own a class weighs 1.
+    """Weights for ``nn.CrossEntropyLoss`` that make all classes count the same:
+    n / (classes * n_k) if n_k of the n labels are k, and 1 if none is.
 
-    DataError for labels that are no classes.
+    DataError for labels out of range.
     """
     if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         raise DataError(
-            f"labels are from {labels.min()} to {labels.max()}, and there are {classes} classes",
+            f"labels range from {labels.min()} to {labels.max()}, but there are {classes} classes",
             help=f"labels are whole numbers from 0 to {classes - 1}",
         )
     counts = np.bincount(labels, minlength=classes)

@@ -1,4 +1,4 @@
-"""What images add to the commands."""
+"""The options that images add to the commands: none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ...runs.option import Options
 __all__ = ["OPTIONS", "SOURCES"]
 
 SOURCES = (
-    "images: a folder with a subfolder for each class (PNG, JPEG, WebP),",
+    "images: a folder with one subfolder per class (PNG, JPEG, WebP),",
     "  or an IDX file next to its labels; bundled: fashion",
 )
 

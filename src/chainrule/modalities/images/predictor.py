@@ -1,11 +1,8 @@
-"""A trained network with its preprocessing: from images to labels, probabilities and metrics."""
+"""A trained network and its preprocessing: predicts, and evaluates, images."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from ...data.images import Images, Room
 from ...runs.predictor import Column, Predictor
@@ -19,32 +16,22 @@ __all__ = ["ImagePredictor"]
 
 
 class ImagePredictor(Predictor[ImageNetwork, ImagePreprocessor, ImageSettings]):
-    """What ``fit_images`` and ``load_run`` give::
+    """What ``fit_images`` and ``load_run`` return::
 
         model.predict("photos")        # the names of the classes
         model.predict_proba("a.png")   # (images, classes), in the order of model.classes
         model.evaluate("labelled")     # {"accuracy": 0.93, ...}
 
-    Images are what ``read_images`` takes, or a pair of arrays (pixels, labels); they are brought to
-    the size of the network. Files that cannot be read are left out: ``last_findings`` names them,
-    and ``images(source).paths`` tells which are left. ``metrics`` hold the test images' metrics,
+    A source is anything that ``read_images`` accepts, or a pair of arrays (pixels, labels). Images
+    are brought to the size of the network. Unreadable files are skipped: ``last_findings`` names
+    them, and ``images(source).paths`` lists the others. ``metrics`` are those of the test images,
     ``baseline`` those of a constant guess; ``run`` is the run folder, if there is one.
     """
 
-    def predict(self, source: object) -> npt.NDArray[Any]:
-        """The name of a class for each image, in order, as an object array."""
-        return self.decode(self.scores(source))
-
-    def predict_proba(self, source: object) -> npt.NDArray[np.float64]:
-        """The probability of each class, (images, classes)."""
-        return self.scores(source).probabilities
-
     def evaluate(self, source: object) -> dict[str, float]:
-        """Metrics on images with labels, whose classes the model must know."""
+        """Metrics on labelled images; their classes must be known to the model."""
         images = self.images(source, True).labelled_as(self.classes)
-        return self.goal.compute_metrics(
-            images.labels, self.scores_of(ImageSource(images.pixels, images.labels))
-        )
+        return self.goal.compute_metrics(images.labels, self._scores(images))
 
     def scores(self, source: object) -> Scores:
         """The network's outputs for all images of a source."""
@@ -54,11 +41,11 @@ class ImagePredictor(Predictor[ImageNetwork, ImagePreprocessor, ImageSettings]):
         return self.scores_of(ImageSource(images.pixels, images.labels))
 
     def images(self, source: object, labelled: bool = False) -> Images:
-        """The images of a source in the network's size: of a folder those in all folders below it,
-        which are classes if they are ``labelled``."""
+        """The images of a source in the size of the network. Those of a folder are in it and in all
+        folders below, which are classes if the images are ``labelled``."""
         room = Room(None, self.settings.data.limit)
         images = self.preprocessor.read(source, room=room, labelled=labelled)
-        # That sizes differ from the network's is as usual here.
+        # Here it is normal that images are resized.
         self.last_findings = tuple(f for f in images.findings if f.code not in ("D304", "D305"))
         return images
 

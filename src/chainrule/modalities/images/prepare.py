@@ -1,4 +1,4 @@
-"""What stands between images and the network: one size, channels, scaling, names of classes."""
+"""What is between images and the network: one size, channels, scaling, names of classes."""
 
 from __future__ import annotations
 
@@ -29,17 +29,15 @@ __all__ = ["ImagePreprocessor", "OpenedImages", "PreparedImages", "loss_of"]
 FORMAT = "chainrule.images"
 SHAPE = {"format": str, "version": int, "size": [int], "channels": int, "fit": str,
          "classes": [str], "mean": [float], "std": [float], "numbered?": bool}  # fmt: skip
-MOST_PIXELS = 1 << 15  # of a side
-#: a class of fewer images is told of
+LARGEST_SIDE = 1 << 15
+#: classes with fewer images are reported, and at most so many of them
 FEW = 10
 
 
 @dataclass(frozen=True)
 class ImagePreprocessor:
-    """``mean`` and ``std`` of each channel are those of the training images, from 0 to 255.
-
-    ``numbered``: whether whole numbers, such as those of IDX files, index ``classes``; otherwise
-    they are names themselves.
+    """``mean`` and ``std`` of each channel are those of the training images, in levels from 0 to
+    255. If it is ``numbered``, numeric labels index ``classes``; otherwise they are names.
     """
 
     size: tuple[int, int]
@@ -53,8 +51,8 @@ class ImagePreprocessor:
     def read(
         self, source: object, labels: object = None, room: Room = MEMORY, labelled: bool = True
     ) -> Images:
-        """Images of any source in the size that the network takes; not ``labelled``, they come
-        from all folders, and all but one may be unreadable."""
+        """The images of a source in the size of the network. Unless they are ``labelled``, they
+        come from all folders, and all but one may be unreadable."""
         if isinstance(source, tuple) and len(source) == 2:
             source, labels = source
         return read_images(
@@ -69,20 +67,20 @@ class ImagePreprocessor:
 
     @classmethod
     def from_json(cls, text: str, where: str) -> ImagePreprocessor:
-        """From what `to_json` gave. StateError, naming ``where``, for anything else."""
-        found = parsed(text, "pipeline.json", where)
-        check_shape(found, SHAPE, where)
-        sizes, classes, mean, std = (tuple(found[k]) for k in ("size", "classes", "mean", "std"))
+        """From the text of `to_json`. StateError, naming ``where``, for anything else."""
+        document = parsed(text, "pipeline.json", where)
+        check_shape(document, SHAPE, where)
+        size, classes, mean, std = (tuple(document[k]) for k in ("size", "classes", "mean", "std"))
         pipeline = cls(
-            sizes, found["channels"], found["fit"], classes, mean, std,
-            found.get("numbered", False),
+            size, document["channels"], document["fit"], classes, mean, std,
+            document.get("numbered", False),
         )  # fmt: skip
         counts = {len(pipeline.mean), len(pipeline.std), pipeline.channels}
-        sides = len(pipeline.size) == 2 and all(1 <= n <= MOST_PIXELS for n in pipeline.size)
-        known = (found["format"], found["version"]) == (FORMAT, 1) and pipeline.fit in FITS
-        if not known or not sides or len(counts) > 1 or len(pipeline.classes) < 2:
+        has_size = len(pipeline.size) == 2 and all(1 <= n <= LARGEST_SIDE for n in pipeline.size)
+        known = (document["format"], document["version"]) == (FORMAT, 1) and pipeline.fit in FITS
+        if not known or not has_size or len(counts) > 1 or len(pipeline.classes) < 2:
             raise StateError(
-                "pipeline.json is not that of a run on images",
+                "pipeline.json does not belong to a run on images",
                 where=where,
                 help="it was changed or cut off; copy it again",
             )
@@ -91,14 +89,14 @@ class ImagePreprocessor:
 
 @dataclass(frozen=True)
 class OpenedImages:
-    """All images of a source; ``settings`` have paths that hold from any folder."""
+    """All images of a source; ``settings`` have absolute paths."""
 
     images: Images
     settings: ImageSettings
 
     @property
     def fingerprint(self) -> None:
-        """Known once test images of their own have the size of the others."""
+        """Not known before separate test images have been resized."""
         return None
 
     def training_rows(self) -> int:
@@ -108,13 +106,13 @@ class OpenedImages:
         return data.training_rows(rows)
 
     def divide(self, settings: ImageSettings) -> None:
-        divided(self.images, settings.data, settings.seed)
+        split_images(self.images, settings.data, settings.seed)
 
     def prepare(self, settings: ImageSettings, folder: Path | None) -> PreparedImages:
-        """Divides images by class, as tables are, and measures the training part."""
+        """Splits the images, stratified by class, and measures the training part."""
         images, data, room = self.images, settings.data, Room(folder, settings.data.limit)
-        split = divided(images, data, settings.seed)
-        findings = [*images.findings, *_noticed(images, data.memory)]
+        split = split_images(images, data, settings.seed)
+        findings = [*images.findings, *_findings_of(images, data.memory)]
         fingerprint = images.fingerprint()
         train, val, test = (images.take(r, room) for r in (split.train, split.val, split.test))
         mean, std = train.moments()
@@ -183,28 +181,28 @@ class PreparedImages:
 
 
 def loss_of(prepared: PreparedImages) -> Any:
-    """Cross-entropy, weighted by class if that is wanted. ConfigError if it cannot be."""
+    """Cross-entropy, weighted by class if the settings say so. ConfigError if it cannot be."""
     settings = prepared.settings
     if settings.data.class_weights != "balanced":
         return settings.train.objective
     if settings.augment.mixup or settings.augment.cutmix:
         raise ConfigError(
-            "class weights and mixed images do not go together",
+            "class weights cannot be combined with mixed images",
             help='set data.class_weights = "none", or augment.mixup and augment.cutmix to 0',
         )
     weights = class_weights(prepared.parts[0].labels, len(prepared.preprocessor.classes))
     return nn.CrossEntropyLoss(weight=tensor(weights))
 
 
-def divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
-    """Which images are for training, validation and test. DataError if they have no two classes,
-    or are too few."""
+def split_images(images: Images, data: ImageDataSettings, seed: int) -> Split:
+    """Which images are for training, validation and test. DataError if there are fewer than two
+    classes, or too few images."""
     if len(images.classes) < 2:
         only = f"one class, {images.classes[0]}" if images.classes else "no classes"
         raise DataError(
             f"the images of {images.name} have {only}",
-            help="give a folder with one folder for each of two classes or more, or an IDX file "
-            "beside its labels",
+            help="pass a folder with a subfolder for each of two or more classes, an IDX file next "
+            "to its labels, or arrays with labels",
         )
     shares = data.split
     if data.test:
@@ -213,27 +211,27 @@ def divided(images: Images, data: ImageDataSettings, seed: int) -> Split:
     return data.divide(len(images), seed, classes=images.labels, unit="image", shares=shares)
 
 
-def _noticed(images: Images, memory: int) -> list[Finding]:
-    found = []
+def _findings_of(images: Images, memory: int) -> list[Finding]:
+    findings = []
     if in_file(images.pixels):
-        text = "the pixels lie in a file and not in memory; it is removed at the end"
-        seen = f"{images.pixels.nbytes / 2**20:,.0f} MB, and data.memory is {memory} MB"
-        enough = Setting(("data", "memory"), _enough(images))
-        found.append(Finding("D312", "info", text, seen, setting=enough))
+        text = "the pixels are kept in a file instead of in memory; it is removed at the end"
+        evidence = f"{images.pixels.nbytes / 2**20:,.0f} MB, and data.memory is {memory} MB"
+        setting = Setting(("data", "memory"), _sufficient_memory(images))
+        findings.append(Finding("D312", "info", text, evidence, setting=setting))
     if copies := images.copies():
         text = f"{copies} of {len(images)} images are exact copies of earlier ones"
-        seen = "a random split puts copies on both sides, which makes the test too easy"
-        found.append(
-            Finding("D310", "warning" if copies > 0.02 * len(images) else "info", text, seen)
+        evidence = "a random split puts copies on both sides, which makes the test too easy"
+        findings.append(
+            Finding("D310", "warning" if copies > 0.02 * len(images) else "info", text, evidence)
         )
     counts = np.bincount(images.labels, minlength=len(images.classes))
     few = [f"{images.classes[k]} ({counts[k]})" for k in np.flatnonzero(counts < FEW)]
     if few:
-        text = "classes with very few images are hardly learned"
-        found.append(Finding("D111", "warning", text, ", ".join(few[:FEW])))
-    return found
+        text = "classes with very few images are hard to learn"
+        findings.append(Finding("D111", "warning", text, ", ".join(few[:FEW])))
+    return findings
 
 
-def _enough(images: Images) -> int:
-    """The ``data.memory`` with which these images would be held in memory."""
+def _sufficient_memory(images: Images) -> int:
+    """The ``data.memory`` that would keep these images in memory."""
     return 2 * -(-images.pixels.nbytes // 2**20)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from ...arguments import user_path
+from ...arguments import path_beside, user_path
 from ...data.images import BUNDLED_IMAGES
 from ...data.images.decoding import Fit
 from ...errors import ConfigError
@@ -18,7 +17,7 @@ from ...runs.settings import defaults
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, SettingError, Within
 from ...runs.settings.section import Choice, Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Share
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
 from ...runs.settings.training import (
     EarlyStoppingSettings,
     OptimizerSettings,
@@ -36,7 +35,7 @@ MEMORY = 2048
 WEIGHT_DECAY = 0.05
 LARGEST_BATCH = 128
 SMALLEST_BATCH = 32
-#: one cycle lets rates be so many times larger than a constant one
+#: the peak of one cycle, as a multiple of a constant rate
 LR_FACTOR = 3.0
 
 #: smallest and largest values of the settings of networks
@@ -74,10 +73,8 @@ class ImageDataSettings(DataSettings):
         Literal[1, 3] | Auto, About("1: grey, 3: RGB; auto: same as the images")
     ] = "auto"
     fit: Annotated[Fit, About("how images are resized: crop or stretch")] = "crop"
-    split: Annotated[
-        tuple[Share, Share, Share], About("fractions for training, validation and test images")
-    ] = (0.7, 0.15, 0.15)
-    fold: Annotated[Fold, About("[2, 5]: test on the second of five folds; []: use split")] = ()
+    split: Split = (0.7, 0.15, 0.15)
+    fold: Fold = ()
     class_weights: Annotated[
         Literal["none", "balanced"], About("balanced: rare classes count as much as common ones")
     ] = "none"
@@ -91,24 +88,23 @@ class ImageDataSettings(DataSettings):
         super().check()
         if self.fold and self.test:
             raise ConfigError(
-                "folds take test images from all of them, and `data.test` names others",
+                "folds cannot be combined with separate test images (`data.test`)",
                 help="leave out the folds (--seeds repeats a training) or data.test",
             )
 
     @property
     def limit(self) -> int:
-        """Bytes of the images that are held in memory: while they are divided, there are two of
-        each."""
+        """Bytes of images to keep in memory: half of ``memory``, because splitting copies them."""
         return self.memory * 2**20 // 2
 
     @property
-    def wanted_size(self) -> int | tuple[int, int] | None:
-        """``size``, None if the images decide."""
+    def fixed_size(self) -> int | tuple[int, int] | None:
+        """``size``; None if the images decide."""
         return None if isinstance(self.size, str) else self.size
 
     @property
-    def wanted_channels(self) -> int | None:
-        """``channels``, None if the images decide."""
+    def fixed_channels(self) -> int | None:
+        """``channels``; None if the images decide."""
         return None if isinstance(self.channels, str) else self.channels
 
 
@@ -158,7 +154,7 @@ class AugmentSettings(Section):
     cutmix: Annotated[Alpha, About("alpha of CutMix; 0: off")] = 0.0
 
     def augment(self, fill: Sequence[int], smoothing: float, classes: int) -> Augment | None:
-        """What changes batches; None if nothing does."""
+        """The augmentation of batches; None if there is none."""
         if not (any(vars(self).values()) or smoothing):
             return None
         return Augment(**vars(self), fill=fill, label_smoothing=smoothing, classes=classes)
@@ -195,10 +191,9 @@ class ImageTrainSettings(TrainSettings):
     def check(self) -> None:
         super().check()
         if self.loss not in ("auto", "cross_entropy"):
-            raise ConfigError(f"`train.loss` is {self.loss!r}", help="images take cross_entropy")
-        kept = self.regularization
+            raise ConfigError(f"`train.loss` is {self.loss!r}", help="images use cross_entropy")
         for name, instead in (("mixup", "augment.mixup"), ("input_noise", "augment.brightness")):
-            if getattr(kept, name):
+            if getattr(self.regularization, name):
                 raise SettingError(
                     f"train.regularization.{name}",
                     f"`train.regularization.{name}` is for tables",
@@ -210,6 +205,8 @@ class ImageTrainSettings(TrainSettings):
 class ImageSettings(RunSettings):
     """The settings of a run on images. The same settings and images give the same bits."""
 
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("data.size", "train.loss")
+
     name: Annotated[str, About("name for the run folder")] = ""
     seed: Annotated[
         Seed, About("seed of the split, initial weights, shuffling and augmentation")
@@ -220,44 +217,37 @@ class ImageSettings(RunSettings):
     train: ImageTrainSettings = field(default_factory=ImageTrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
-    def undecided(self) -> tuple[str, ...]:
-        known = {"data.size": self.data.size, "train.loss": self.train.loss}
-        return tuple(name for name, value in known.items() if value == "auto")
-
     def unregularized(self) -> ImageSettings:
-        kept = dict(self.model.settings)
-        if "dropout" in kept:
-            kept["dropout"] = 0.0
-        still = AugmentSettings(flip=False)
-        model = replace(self.model, settings=kept)
-        return replace(super().unregularized(), augment=still, model=model)
+        network = dict(self.model.settings)
+        if "dropout" in network:
+            network["dropout"] = 0.0
+        model = replace(self.model, settings=network)
+        augment = AugmentSettings(flip=False)
+        return replace(super().unregularized(), augment=augment, model=model)
 
-    def anywhere(self) -> ImageSettings:
-        """The same with paths that hold from any folder."""
+    def with_absolute_paths(self) -> ImageSettings:
+        """The same with absolute paths."""
         data = replace(self.data, path=_absolute(self.data.path), test=_absolute(self.data.test))
         return replace(self, data=data)
 
-    def beside(self, output: Path) -> ImageSettings:
-        """The same with paths that count from the folder of ``output``, a ``run.toml``."""
-        folder = user_path(output, "the output").absolute().parent
-
-        def moved(text: str) -> str:
-            found = user_path(text, "the data")
-            return os.path.relpath(found.absolute(), folder) if found.exists() and text else text
-
-        data = replace(self.data, path=moved(self.data.path), test=moved(self.data.test))
-        return replace(self, data=data)
+    def relative_to(self, output: Path) -> ImageSettings:
+        """The same with paths relative to the folder of ``output``, a ``run.toml``."""
+        path, test = (
+            path_beside(text, output) if text and user_path(text, "the data").exists() else text
+            for text in (self.data.path, self.data.test)
+        )
+        return replace(self, data=replace(self.data, path=path, test=test))
 
     def resolved(self, rows: int, size: tuple[int, int], channels: int) -> ImageSettings:
-        """The same without `auto`: decided by the images and the number of training images.
+        """The same without `auto`, which the images and the number of training images decide.
 
-        ConfigError for changes that such images do not allow.
+        ConfigError for augmentation that does not suit these images.
         """
         check_images(self.augment, size, "augment.")
         if self.augment.saturation and channels == 1:
             raise ConfigError(
-                f"`augment.saturation` is {self.augment.saturation:g}, and the images are grey",
-                help="leave it at 0, or use augment.contrast",
+                f"`augment.saturation` is {self.augment.saturation:g}, but the images are grey",
+                help="set it to 0, or use augment.contrast",
             )
         train = self.train
         rate = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
@@ -281,7 +271,7 @@ def batch_size_for(rows: int) -> int:
 
 
 def _absolute(text: str) -> str:
-    """A path that holds from any folder; the name of bundled images as it is."""
+    """A path made absolute; the name of bundled images is left as it is."""
     path = user_path(text, "the data")
     bundled = text in BUNDLED_IMAGES and not path.exists()
     return text if bundled or not text else str(path.absolute())

@@ -24,9 +24,9 @@ EVALUATION_PIXELS = 1 << 20
 class ImageSource:
     """``pixels`` uint8 [N, H, W, C] and their ``labels`` int32 [N], as batches.
 
-    Large images are evaluated a few at a time, because activations need memory. Of images that lie
-    in a file, a call reads no more than fits the memory, and what the next one needs is fetched
-    meanwhile. The numbers are the same.
+    Large images are evaluated a few at a time, because activations need memory. If the pixels are
+    in a file, a call reads only what fits into memory, and those of the next one are prefetched
+    meanwhile. The results are the same.
     """
 
     pixels: Pixels
@@ -64,9 +64,9 @@ class ImageSource:
         return take_rows(arrays, rows)
 
     def prefetch(self, rows: Rows) -> None:
-        """Asks for the pixels of ``rows``, and does not wait for them."""
+        """Starts reading the pixels of ``rows`` without waiting for them."""
         fetch(self.pixels, rows)
 
     def release(self) -> None:
-        """Takes pixels that were read of a file out of the memory of the process."""
+        """Drops pixels that were read from a file from the memory of the process."""
         release(self.pixels)

@@ -1,4 +1,4 @@
-"""What runs on images say of themselves."""
+"""How runs on images describe themselves."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["words_for"]
 
 
 def words_for(facts: Mapping[str, Any]) -> Words:
-    """The words for a run, from what ``run.json`` holds."""
+    """The words for a run, from the contents of ``run.json``."""
     data, model = table(facts.get("data")), table(facts.get("model"))
-    details = [known for key in ("name", "images") if (known := text(model.get(key)))]
+    details = [detail for key in ("name", "images") if (detail := text(model.get(key)))]
     network = "a convolutional network" + (f" ({', '.join(details)})" if details else "")
     return Words(
         unit="image",

@@ -1,7 +1,7 @@
-"""Tables: ``fit_table`` learns to predict a column from the others.
+"""Tables: ``fit_table`` predicts one column from the others.
 
-The names are loaded when they are first used: the options of commands lie here, too, and help must
-be quick.
+The names are loaded when first used: this folder also holds options of commands, and ``--help``
+must be quick.
 """
 
 from __future__ import annotations

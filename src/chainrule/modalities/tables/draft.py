@@ -1,35 +1,34 @@
-"""The first ``run.toml`` of a table: what was inferred, each line to be changed."""
+"""The first ``run.toml`` for a table: what was inferred, to be edited."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
-from ...arguments import user_path
+from ...arguments import path_beside
 from ...data import Kind, Table, infer_schema
 from ...runs.modality import Draft
-from .opening import completed, open_table
+from .opening import complete_settings, open_table
 from .settings import Settings
 
 __all__ = ["draft"]
 
 
 def draft(settings: Settings, output: Path) -> Draft[Settings]:
-    """``settings`` with the task, the kind of every column, and what is missing, as inferred.
+    """``settings`` completed with what is inferred: the task, the kind of every column, and which
+    values are missing; with comments for `Settings.to_toml` and findings.
 
-    Beside them come comments for `Settings.to_toml`, and what was noticed. The path of the data
-    counts from the folder of ``output``, where the text will be.
+    The path of the data is relative to the folder of ``output``, where the text will be written.
     """
     origin = settings.data.path
-    table, known = open_table(origin, settings.data.query or None)
-    settings = completed(settings, origin, table, known)
+    table, bundled = open_table(origin, settings.data.query or None)
+    settings = complete_settings(settings, origin, table, bundled)
     data = settings.data
     fixed: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
     schema, findings = infer_schema(
         table.with_missing(data.missing),
         data.target,
-        task=data.wanted_task,
+        task=data.fixed_task,
         kinds=fixed,
         missing=data.missing,
         ignore=[c for c, k in data.columns.items() if k == "ignored"],
@@ -39,24 +38,23 @@ def draft(settings: Settings, output: Path) -> Draft[Settings]:
         kinds[data.target] = fixed[data.target]
     comments = dict(Settings.descriptions())
     for name in kinds:
-        comments["data", "columns", name] = _seen(table, name)
-    if not known:
-        folder = user_path(output, "the output").absolute().parent
-        data = replace(data, path=os.path.relpath(data.path, folder))
+        comments["data", "columns", name] = _summary(table, name)
+    if not bundled:
+        data = replace(data, path=path_beside(data.path, output))
     task = schema.task or data.task
-    goal = schema.target
-    if goal is not None and goal.classes:
-        labels = ", ".join(map(str, goal.classes[:8]))
-        comments["data", "task"] = f"{len(goal.classes)} classes: {labels}"
+    target = schema.target
+    if target is not None and target.classes:
+        labels = ", ".join(map(str, target.classes[:8]))
+        comments["data", "task"] = f"{len(target.classes)} classes: {labels}"
     drafted = replace(settings, data=replace(data, task=task, columns=kinds))
     return Draft(drafted, comments, tuple(findings))
 
 
-def _seen(table: Table, name: str) -> str:
+def _summary(table: Table, name: str) -> str:
     """What is in a column, in a few words."""
-    facts = table.stats(name)
-    lost = facts.rows - facts.present
-    gaps = f", {lost} missing" if lost else ""
-    if facts.storage == "number":
-        return f"{facts.minimum:g} to {facts.maximum:g}{gaps}"
-    return f"{facts.distinct} different{gaps}"
+    stats = table.stats(name)
+    missing = stats.rows - stats.present
+    gaps = f", {missing} missing" if missing else ""
+    if stats.storage == "number":
+        return f"{stats.minimum:g} to {stats.maximum:g}{gaps}"
+    return f"{stats.distinct} different{gaps}"

@@ -1,4 +1,4 @@
-"""From a table and the name of a column to a trained predictor, in one call."""
+"""Trains a predictor on a table in one call."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ...data import Kind, Task
 from ...data.tables.table import Cell
 from ...runs.fitting import fit_source
 from ...runs.listeners import Listener
+from ...runs.settings.arguments import setting_arguments
 from .kind import TABLES
 from .predictor import TablePredictor
 
@@ -41,32 +42,29 @@ def fit_table(
     verbose: bool = True,
     listener: Listener | None = None,
 ) -> TablePredictor:
-    """Learns to predict column ``target`` of a table, and judges itself on rows kept apart.
+    """Trains a network to predict the column ``target`` of a table, and evaluates it on held-out
+    rows.
 
-    ``source`` is a path (csv, tsv, parquet, jsonl; plain or gzipped), a bundled table (``"heart"``,
-    ``"breast_cancer"``, ``"diabetes"``: their target is known), a data frame, a pyarrow table, a
-    dict of columns or an array. Two target values make a binary, few labels a multiclass task,
-    numbers a regression.
+    ``source`` is a path (csv, tsv, parquet or jsonl, plain or gzipped), a bundled table
+    (``"heart"``, ``"breast_cancer"``, ``"diabetes"``, whose target is known), a data frame, a
+    pyarrow table, a dict of columns, or an array. Two distinct target values make the task binary,
+    a few labels multiclass, numbers a regression.
 
-    ``split``: shares of train, validation and test rows. An MLP with hidden ``layers`` is trained
-    with AdamW until the validation loss has not improved for ``patience`` epochs; the best weights
-    are kept. What is None is decided by the defaults of ``run.toml`` or by the number of rows.
-    ``missing={"chol": [0]}`` lists values that mean `not measured`, ``columns={"zip": "category"}``
-    overrules a kind (``ignored`` leaves out, that of the target sets the task), ``query`` is an SQL
-    SELECT from ``data``.
-    ``settings`` sets anything else that ``run.toml`` can hold: ``["train.clip.global_norm=1"]``.
-    The run folder goes to ``runs_dir`` (None: nothing is written); its ``report.html`` is written
-    by the command line, or by `chainrule.report.write_report`. Equal data and ``seed``, equal bits.
+    ``split`` holds the fractions of training, validation and test rows. ``missing={"chol": [0]}``
+    lists values that stand for missing data. ``columns={"zip": "category"}`` overrides the kind of
+    a column; ``ignored`` leaves it out, and the kind of the target sets the task. ``query`` is an
+    SQL SELECT from ``data``.
 
-    Raises DataError or ConfigError for what cannot be learned from, StateError when the run folder
-    cannot be written, TrainingError when training diverges. Ctrl-C saves the best weights so far
-    with the status ``interrupted`` and raises KeyboardInterrupt.
+    An MLP with hidden ``layers`` is trained until the validation loss has not improved for
+    ``patience`` epochs, and the best weights are kept. An argument that is None takes the default
+    of ``run.toml`` or is decided by the number of rows; ``settings`` sets anything else, for
+    example ``["train.clip.global_norm=1"]``. The run folder goes to ``runs_dir``; with None,
+    nothing is written. `chainrule.report.write_report` writes its report, as the command line does.
+    The same data and ``seed`` give the same bits.
+
+    Raises DataError or ConfigError for data or settings that cannot be used, StateError if the run
+    folder cannot be written, TrainingError if training diverges. Ctrl-C saves the best weights so
+    far with the status ``interrupted`` and raises KeyboardInterrupt.
     """
-    given = {
-        "target": target, "task": task, "missing": missing, "columns": columns, "query": query,
-        "split": split, "layers": layers, "dropout": dropout, "epochs": epochs,
-        "batch_size": batch_size, "lr": lr, "optimizer": optimizer, "schedule": schedule,
-        "weight_decay": weight_decay, "patience": patience, "time_limit": time_limit,
-        "seed": seed, "name": name, "runs_dir": runs_dir,
-    }  # fmt: skip
-    return fit_source(TABLES, source, given, settings, verbose=verbose, listener=listener)
+    arguments = setting_arguments(locals(), TABLES.arguments)
+    return fit_source(TABLES, source, arguments, settings, verbose=verbose, listener=listener)

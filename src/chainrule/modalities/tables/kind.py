@@ -1,4 +1,4 @@
-"""Tables as a kind of data: what runs, reports and commands know of them."""
+"""Tables as a kind of data: all that runs, reports and commands know about them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ...data import BUNDLED, Preprocessor, Table
+from ...data.tables.columns import is_frame
 from ...runs.modality import Batch, Draft, Modality, Words
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
@@ -18,7 +19,7 @@ from .checks import CHECKS
 from .draft import draft
 from .missing import missing_counts
 from .network import TableNet, build
-from .opening import completed, open_table
+from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, goal_of, transform_of
@@ -27,9 +28,9 @@ from .words import words_for
 
 __all__ = ["KIND", "TABLES", "Tables"]
 
-#: of a file's ending, of anything that is no file of another kind, of an array of two axes
-SURE, POSSIBLE, LIKELY = 1.0, 0.1, 0.5
-ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
+#: how sure to be of a known extension, of columns in memory, and of any other path
+SURE, LIKELY, POSSIBLE = 1.0, 0.5, 0.1
+EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
 
 class Tables(Modality[Settings, TablePredictor]):
@@ -59,16 +60,18 @@ class Tables(Modality[Settings, TablePredictor]):
         if isinstance(source, Table):
             return SURE
         if isinstance(source, str | os.PathLike):
-            known = str(source) in BUNDLED or str(source).lower().endswith(ENDINGS)
+            known = str(source) in BUNDLED or str(source).lower().endswith(EXTENSIONS)
             return SURE if known else POSSIBLE
-        return LIKELY if len(getattr(source, "shape", ())) <= 2 else 0.0
+        if isinstance(source, Mapping) or is_frame(source, "pyarrow", ("Table", "RecordBatch")):
+            return LIKELY
+        # Data frames of other libraries have a shape, too.
+        return LIKELY if len(getattr(source, "shape", ())) in (1, 2) else 0.0
 
     def open(self, settings: Settings, source: object, folder: Path | None) -> OpenedTable:
         origin = settings.data.path if source is None else source
-        table, known = open_table(origin, settings.data.query or None)
-        return OpenedTable(
-            table, known.path if known else origin, completed(settings, origin, table, known)
-        )
+        table, bundled = open_table(origin, settings.data.query or None)
+        settings = complete_settings(settings, origin, table, bundled)
+        return OpenedTable(table, bundled.path if bundled else origin, settings)
 
     def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet:
         return build(preprocessor, goal_of(preprocessor).outputs, settings.model)

@@ -1,4 +1,4 @@
-"""The network of the table door: embeddings of the categories beside the numbers, then an MLP.
+"""The network for tables: numbers and embedded categories, then an MLP.
 
 z = [x, E_1[c_1], ..., E_k[c_k]],   h = dropout(f(norm(W h + b))) for each hidden layer,   W h + b
 """
@@ -22,7 +22,7 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "selu": nn.SELU, "gelu": nn.GELU,
     "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
 }  # fmt: skip
-#: whose gain a scheme takes before an activation; those like ReLU take its own
+#: the gain that a scheme uses before an activation; those like ReLU use that of ReLU
 GAIN_OF: Mapping[str, str] = {
     "leaky_relu": "leaky_relu", "selu": "linear", "tanh": "tanh", "sigmoid": "sigmoid",
 }  # fmt: skip
@@ -34,7 +34,7 @@ NORMALISATIONS: Mapping[str, Callable[[int], list[nn.Module]]] = {
 
 
 def initialise(linear: nn.Linear, init: str, activation: str) -> None:
-    """First weights by the scheme ``init``, the bias 0; ``default`` leaves PyTorch's."""
+    """Initial weights by the scheme ``init``, the bias 0; ``default`` keeps PyTorch's."""
     if init == "default":
         return
     scheme: Callable[..., object] = getattr(nn.init, f"{init}_")
@@ -50,15 +50,15 @@ def initialise(linear: nn.Linear, init: str, activation: str) -> None:
 
 
 def embedding_width(cardinality: int) -> int:
-    """About 1.6 n^0.56 numbers for n categories, at most 32: few for few, and slowly more."""
+    """The width of an embedding of n categories: about 1.6 n^0.56, from 2 to 32."""
     return min(MAX_EMBEDDING, max(2, round(1.6 * math.pow(cardinality, 0.56))))
 
 
 class TableNet(nn.Module):
     """``numeric`` numbers and one embedding for each of ``cardinalities``; ``outputs`` outputs.
 
-    Called with the numbers (n, numeric) float32, the codes (n, k) int32, or both in this order; a
-    kind of input that there is none of is left out.
+    Called with the numbers (n, numeric) float32 and the codes (n, k) int32, in this order, without
+    the one that the table does not have.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class TableNet(nn.Module):
             linear = nn.Linear(width, hidden)
             initialise(linear, init, activation)
             parts += [linear, *NORMALISATIONS[normalisation](hidden), ACTIVATIONS[activation]()]
-            # SELU keeps mean and variance only if dropout does (Klambauer et al. 2017).
-            dropping = nn.AlphaDropout if activation == "selu" else nn.Dropout
-            parts += [dropping(dropout)] if dropout else []
+            # SELU preserves mean and variance only if dropout does (Klambauer et al. 2017).
+            dropout_class = nn.AlphaDropout if activation == "selu" else nn.Dropout
+            parts += [dropout_class(dropout)] if dropout else []
             width = hidden
         self.body = nn.Sequential(*parts, nn.Linear(width, outputs))
 
@@ -100,10 +100,10 @@ class TableNet(nn.Module):
 
 
 def build(preprocessor: Preprocessor, outputs: int, settings: ModelSettings) -> TableNet:
-    """The network that takes what ``preprocessor`` gives."""
+    """The network for the output of ``preprocessor``."""
     return TableNet(
         len(preprocessor.names), preprocessor.cardinalities, outputs, settings.widths,
-        settings.share_dropped, settings.activation, settings.init, settings.normalisation,
+        settings.dropout_rate, settings.activation, settings.init, settings.normalisation,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Opening a table: a path, the name of a bundled one, or what Python holds."""
+"""Opens a table: a path, the name of a bundled one, or data in memory."""
 
 from __future__ import annotations
 
@@ -11,50 +11,56 @@ from ...data import Bundled, Table, read_table, resolve_source
 from ...errors import ConfigError
 from .settings import Settings
 
-__all__ = ["completed", "open_table"]
+__all__ = ["complete_settings", "open_table"]
 
 
 def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled | None]:
-    """A table from a path, the name of a bundled one, or Python data; and which bundled one."""
+    """A table from a path, the name of a bundled one, or data in memory; and the bundled one."""
     if isinstance(source, Table):
         if query:
             raise ConfigError(
-                "a table that was read already takes no query",
+                "a table that has been read already takes no query",
                 help="give the query to read_table, or the path here",
             )
         return source, None
     if isinstance(source, str) and not source:
         raise ConfigError(
             "there is no table to learn from",
-            help="give the path of a file, the name of a bundled table, or what holds the rows",
+            help="pass the path of a file, the name of a bundled table, or data in memory",
         )
-    found = resolve_source(source) if isinstance(source, str | os.PathLike) else source
-    if isinstance(found, Bundled):
-        return read_table(found.path, query=query, name=found.name), found
-    return read_table(found, query=query), None
+    data = resolve_source(source) if isinstance(source, str | os.PathLike) else source
+    if isinstance(data, Bundled):
+        return read_table(data.path, query=query, name=data.name), data
+    return read_table(data, query=query), None
 
 
-def completed(settings: Settings, origin: object, table: Table, known: Bundled | None) -> Settings:
-    """With what a bundled table knows about itself, a name, and a path that holds anywhere."""
+def complete_settings(
+    settings: Settings, origin: object, table: Table, bundled: Bundled | None
+) -> Settings:
+    """``settings`` with a name, an absolute path, and what is known about a bundled table."""
     data = settings.data
-    if not data.target and known and known.target in table.columns:
-        data = replace(data, target=known.target)
+    if not data.target and bundled and bundled.target in table.columns:
+        data = replace(data, target=bundled.target)
     if not data.target:
         raise ConfigError(
-            "the target column is not named",
+            "no target column was given",
             where=table.name,
-            help=f"say which one to predict; the columns are {', '.join(table.columns[:12])}",
+            help=f"name the column to predict; the columns are {', '.join(table.columns[:12])}",
         )
-    if not data.missing and known:
-        usual = {c: v for c, v in known.missing.items() if c in table.columns and c != data.target}
-        data = replace(data, missing=usual)
-    if known:
-        data = replace(data, path=known.name)
+    if not data.missing and bundled:
+        missing = {
+            column: values
+            for column, values in bundled.missing.items()
+            if column in table.columns and column != data.target
+        }
+        data = replace(data, missing=missing)
+    if bundled:
+        data = replace(data, path=bundled.name)
     elif isinstance(origin, str | os.PathLike):
         data = replace(data, path=str(user_path(origin, "the data").absolute()))
-    return replace(settings, data=data, name=settings.name or _name_of(table, known))
+    return replace(settings, data=data, name=settings.name or _name_of(table, bundled))
 
 
-def _name_of(table: Table, known: Bundled | None) -> str:
-    """The table's name without folders and endings."""
-    return known.name if known else Path(table.name).name.split(".")[0] or "table"
+def _name_of(table: Table, bundled: Bundled | None) -> str:
+    """The name of the table without folders and extensions."""
+    return bundled.name if bundled else Path(table.name).name.split(".")[0] or "table"

@@ -1,4 +1,4 @@
-"""What tables add to the commands."""
+"""The options that tables add to the commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...runs.option import Option, Options
 __all__ = ["OPTIONS", "SOURCES", "column_kinds", "missing_values"]
 
 SOURCES = (
-    "a table: csv, tsv, parquet or jsonl, plain or gzipped;",
+    "a table: a csv, tsv, parquet or jsonl file, plain or gzipped;",
     "  bundled: heart, breast_cancer, diabetes",
 )
 COLUMN_KINDS = ("number", "boolean", "category", "datetime", "ignored")

@@ -1,4 +1,4 @@
-"""A trained model with its preprocessing: from a table to labels, probabilities and metrics."""
+"""A trained model and its preprocessing: predicts, and evaluates, a table."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = ["TablePredictor"]
 
 
 class TablePredictor(Predictor[TableNet, Preprocessor, Settings]):
-    """What ``fit_table`` and ``load_run`` give::
+    """What ``fit_table`` and ``load_run`` return::
 
-        model.predict("new.csv")        # labels of their own type, numbers in the target's unit
+        model.predict("new.csv")        # labels of their own type, or numbers in the target's unit
         model.predict_proba("new.csv")  # (rows, classes), in the order of model.classes
         model.evaluate("labelled.csv")  # {"accuracy": 0.84, ...}
 
-    Tables are what ``read_table`` takes. The order of columns does not matter and there may be more
-    than the model uses; a missing one is a DataError. ``findings`` are those of the training data,
-    ``last_findings`` those of the table that was predicted last; ``metrics`` hold the test rows'
-    metrics, ``baseline`` those of a constant guess; ``run`` is the run folder, if there is one.
+    A table is anything that ``read_table`` accepts. Its columns may be in any order, and there may
+    be more than the model uses; a missing one is a DataError. ``findings`` are about the training
+    data, ``last_findings`` about the table predicted last. ``metrics`` are those of the test rows,
+    ``baseline`` those of a constant guess; ``run`` is the run folder, if there is one.
     """
 
     def predict(self, table: object, *, query: str | None = None) -> npt.NDArray[Any]:
-        """One label or number for each row, in order.
+        """One label or number per row, in order.
 
-        Labels have the type they had in training: text as an object array, whole numbers int64,
-        truth values bool; numbers of a regression are float64 in the target's unit.
+        Labels have the type they had in training: text (an object array), int64 or bool. The
+        numbers of a regression are float64, in the unit of the target.
         """
         return self.decode(self.scores(open_table(table, query)[0]))
 
@@ -69,16 +69,16 @@ class TablePredictor(Predictor[TableNet, Preprocessor, Settings]):
         query: str | None = None,
         keep: Sequence[str] = (),
     ) -> list[Column]:
-        """The columns of the table that are to ``keep``, as text; then the prediction of each row.
+        """The columns to ``keep``, as text, and the predictions.
 
-        ConfigError for a kept column that has the name of a prediction.
+        ConfigError if a kept column has the name of a column of predictions.
         """
         table = open_table(source, query)[0]
         names = tuple(dict.fromkeys(keep))
-        made = ["prediction", *(self.probability_names() if proba else [])]
+        added = ["prediction", *(self.probability_names() if proba else [])]
         for name in names:
-            table.index(name)  # there is one
-            if name in made:
+            table.index(name)  # raises if there is none
+            if name in added:
                 raise ConfigError(
                     f"the predictions already have a column named `{name}`",
                     where="--keep",
@@ -87,10 +87,10 @@ class TablePredictor(Predictor[TableNet, Preprocessor, Settings]):
         scores = self.scores(table)
         predictions: list[Column] = [("prediction", self.decode(scores))]
         predictions += self.probability_columns(scores) if proba else []
-        return [*_texts(table, names), *predictions]
+        return [*_as_text(table, names), *predictions]
 
 
-def _texts(table: Table, names: Sequence[str]) -> list[Column]:
+def _as_text(table: Table, names: Sequence[str]) -> list[Column]:
     chunks: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
     if names:
         for _, chunk in table.read(dict.fromkeys(names, "text")):

@@ -1,4 +1,4 @@
-"""A table that was opened, and what its settings make of it: rows divided, columns encoded."""
+"""An opened table, and what its settings make of it: rows split, columns encoded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["OpenedTable", "PreparedTable", "arrays_of", "goal_of", "transform_of
 
 @dataclass(frozen=True)
 class OpenedTable:
-    """A table, and where it came from; ``settings`` name its target."""
+    """A table and where it came from; ``settings`` name its target."""
 
     table: Table
     origin: object
@@ -43,25 +43,25 @@ class OpenedTable:
         return self.settings.data.training_rows(self.table.n_rows)
 
     def divide(self, settings: Settings) -> None:
-        divide(self.table, settings.data.target, **_wanted(settings.data), seed=settings.seed)
+        divide(self.table, settings.data.target, **_arguments(settings.data), seed=settings.seed)
 
     def prepare(self, settings: Settings, folder: Path | None) -> PreparedTable:
         """Schema, split, fitted preprocessing and arrays; those that do not fit into memory lie in
         files of ``folder`` without a name."""
         data = settings.data
         parts = tables.prepare(
-            self.table, data.target, **_wanted(data), seed=settings.seed, folder=folder
+            self.table, data.target, **_arguments(data), seed=settings.seed, folder=folder
         )
         task = parts.schema.task
         assert task is not None  # a target was asked for
         return PreparedTable(self, parts, settings.resolved(len(parts.train), task))
 
 
-def _wanted(data: TableDataSettings) -> dict[str, Any]:
-    """The settings as arguments of `prepare` and `divide`."""
+def _arguments(data: TableDataSettings) -> dict[str, Any]:
+    """The settings as arguments of `data.prepare` and `data.divide`."""
     kinds: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
     return {
-        "task": data.wanted_task,
+        "task": data.fixed_task,
         "kinds": kinds,
         "missing": data.missing,
         "ignore": [c for c, k in data.columns.items() if k == "ignored"],
@@ -71,7 +71,7 @@ def _wanted(data: TableDataSettings) -> dict[str, Any]:
 
 
 def goal_of(preprocessor: Preprocessor) -> Task:
-    """What the target of a table asks for."""
+    """The task that the target of a table sets."""
     task = preprocessor.schema.task
     if task == "regression":
         return Regression(preprocessor.target_mean, preprocessor.target_std)
@@ -97,7 +97,7 @@ class PreparedTable:
 
     @property
     def name(self) -> str:
-        """The table's name without folders and endings."""
+        """The name of the table without folders and extensions."""
         return Path(self.opened.table.name).name.split(".")[0] or "table"
 
     @property
@@ -130,7 +130,7 @@ class PreparedTable:
 
     @property
     def truth(self) -> npt.NDArray[Any]:
-        """Read anew: what was encoded is rounded to float32."""
+        """Read again, because the encoded target is rounded to float32."""
         target = self.parts.schema.target
         assert target is not None
         known = {c: v for c, v in self.parts.schema.missing.items() if c == target.name}
@@ -160,34 +160,34 @@ class PreparedTable:
 
 
 def transform_of(
-    preprocessor: Preprocessor, goal: Task, chosen: TrainSettings
+    preprocessor: Preprocessor, goal: Task, settings: TrainSettings
 ) -> Callable[..., Batch] | None:
-    """What happens to a batch before it is trained: noise, smoothed labels, mixed rows.
+    """What is done to a batch inside the step: input noise, label smoothing, mixup.
 
-    ConfigError for rows that cannot be mixed.
+    ConfigError for mixup of rows that cannot be mixed.
     """
-    kept, smoothing = chosen.regularization, chosen.label_smoothing
-    if not (kept.input_noise or kept.mixup or smoothing):
+    regularization, smoothing = settings.regularization, settings.label_smoothing
+    if not (regularization.input_noise or regularization.mixup or smoothing):
         return None
-    if kept.mixup and preprocessor.code_names:
+    if regularization.mixup and preprocessor.code_names:
         raise ConfigError(
-            "mixup mixes numbers, and the table has categories",
+            "mixup needs numbers, but the table has categories",
             where=", ".join(preprocessor.code_names[:5]),
-            help="leave train.regularization.mixup at 0, or those columns out",
+            help="set train.regularization.mixup to 0, or leave those columns out",
         )
     classes = goal.outputs if goal.outputs > 1 else 0
 
     def transform(*batch: Tensor) -> Batch:
         *inputs, target = batch
-        if kept.input_noise and preprocessor.names:
-            inputs[0] = F.gaussian_noise(inputs[0], kept.input_noise)
-        if classes and (smoothing or kept.mixup):
+        if regularization.input_noise and preprocessor.names:
+            inputs[0] = F.gaussian_noise(inputs[0], regularization.input_noise)
+        if classes and (smoothing or regularization.mixup):
             target = F.one_hot(target, classes).float()
         if smoothing:
-            # Half of it for either of two classes: Szegedy et al. 2016, section 7.
+            # With two classes, each gets half of it: Szegedy et al. 2016, section 7.
             target = target * (1 - smoothing) + smoothing / (classes or 2)
-        if kept.mixup:
-            mixed = mixup(inputs[0], target, kept.mixup)
+        if regularization.mixup:
+            mixed = mixup(inputs[0], target, regularization.mixup)
             return mixed.x, mixed.target
         return (*inputs, target)
 

@@ -1,4 +1,4 @@
-"""The settings of a run on a table: what run.toml holds, with every default written out."""
+"""The settings of a run on a table, as in ``run.toml``, with all defaults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Share
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
@@ -52,10 +52,8 @@ class TableDataSettings(DataSettings):
         Literal["auto", "binary", "multiclass", "regression"],
         About("auto: inferred from the target"),
     ] = "auto"
-    split: Annotated[
-        tuple[Share, Share, Share], About("fractions for training, validation and test rows")
-    ] = (0.7, 0.15, 0.15)
-    fold: Annotated[Fold, About("[2, 5]: test on the second of five folds; []: use split")] = ()
+    split: Split = (0.7, 0.15, 0.15)
+    fold: Fold = ()
     columns: Annotated[
         Mapping[str, Kind],
         About("kinds of columns; ignored: not used; the target's kind sets the task"),
@@ -66,7 +64,7 @@ class TableDataSettings(DataSettings):
     ] = field(default_factory=dict)
 
     @property
-    def wanted_task(self) -> Task | None:
+    def fixed_task(self) -> Task | None:
         return None if self.task == "auto" else self.task
 
 
@@ -99,7 +97,7 @@ class ModelSettings(Section):
         return self.layers
 
     @property
-    def share_dropped(self) -> float:
+    def dropout_rate(self) -> float:
         """``dropout``, once the data has decided."""
         assert not isinstance(self.dropout, str)
         return self.dropout
@@ -109,6 +107,8 @@ class ModelSettings(Section):
 class Settings(RunSettings):
     """The settings of a run. The same settings and data give the same bits."""
 
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("model.layers", "model.dropout", "train.loss")
+
     name: Annotated[str, About("name for the run folder")] = ""
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TableDataSettings = field(default_factory=TableDataSettings)
@@ -116,24 +116,19 @@ class Settings(RunSettings):
     train: TrainSettings = field(default_factory=TrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
-    def undecided(self) -> tuple[str, ...]:
-        known = {"model.layers": self.model.layers, "model.dropout": self.model.dropout,
-                 "train.loss": self.train.loss}  # fmt: skip
-        return tuple(name for name, value in known.items() if value == "auto")
-
     def unregularized(self) -> Settings:
         return replace(super().unregularized(), model=replace(self.model, dropout=0.0))
 
     def resolved(self, rows: int, task: Task) -> Settings:
-        """The same without `auto`: decided by the number of training rows and the task.
+        """The same without `auto`, which the number of training rows and the task decide.
 
-        Raises ConfigError for a loss that does not fit the task.
+        ConfigError for a loss that does not fit the task.
         """
         model, train = self.model, self.train.resolved(rows, TASKS[task])
         if train.label_smoothing and task == "regression":
             raise ConfigError(
-                "labels of a regression cannot be smoothed",
-                help="leave train.label_smoothing at 0",
+                "a regression has no labels to smooth",
+                help="set train.label_smoothing to 0",
             )
         layers = table_defaults.layers_for(rows) if model.layers == "auto" else model.layers
         dropout = table_defaults.dropout_for(rows, task)

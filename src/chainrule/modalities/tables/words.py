@@ -1,4 +1,4 @@
-"""What runs on tables say of themselves."""
+"""How runs on tables describe themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["words_for"]
 
 
 def words_for(facts: Mapping[str, Any]) -> Words:
-    """The words for a run, from what ``run.json`` holds."""
+    """The words for a run, from the contents of ``run.json``."""
     data, model = table(facts.get("data")), table(facts.get("model"))
     layers = "-".join(text(width) for width in items(model.get("layers")))
     return Words(

@@ -96,8 +96,9 @@ def gradient_check(trial: Trial) -> Check:
         evidence = f"the gradient of {list_names(broken)} is not finite"
         return check("gradients", "failed", evidence, advice, facts=facts)
     if zero:
+        units = trial.run.words.units
         evidence = (
-            f"the gradient of {list_names(zero)} is zero on {few.rows} rows: they cannot learn"
+            f"the gradient of {list_names(zero)} is zero on {few.rows} {units}: they cannot learn"
         )
         advice = ["choose another activation or initialisation: model.activation=gelu"]
         return check("gradients", "failed", evidence, advice, facts=facts)
@@ -136,7 +137,7 @@ def difference_check(trial: Trial) -> Check:
 def one_batch(trial: Trial) -> Check:
     """Whether the network memorises a few rows, without any regularisation."""
     if trial.run.settings.train.optimizer.name == "simulatedannealing":
-        evidence = "left out: random moves are too slow to memorise rows"
+        evidence = "skipped: random moves are too slow to memorise a batch"
         return check("one batch", "ok", evidence)
     trainer = trial.run.trainer(unregularized=True)
     few = evenly_spaced(trial.train, ROWS)
@@ -146,8 +147,8 @@ def one_batch(trial: Trial) -> Check:
     except TrainingError as error:
         return check("one batch", "failed", error.what, [error.help])
     evidence = (
-        f"{steps} steps on {few.rows} rows brought the loss from {fit.before:.4g} to "
-        f"{fit.after:.4g}, without dropout and other regularisation"
+        f"{steps} steps on {few.rows} {trial.run.words.units} brought the loss from "
+        f"{fit.before:.4g} to {fit.after:.4g}, dropout and other regularisation left out"
     )
     facts = {"before": fit.before, "after": fit.after, "steps": steps, "rows": few.rows}
     if fit.passed:
@@ -156,8 +157,8 @@ def one_batch(trial: Trial) -> Check:
     halved = fit.after <= HALF * fit.before
     advice = (
         "a linear model may not be able to: see what model.layers=[64,64] does" if linear
-        else "look for another learning rate (chainrule find-lr); then see whether equal rows have "
-        "unequal targets"
+        else "look for another learning rate (chainrule find-lr); then see whether equal "
+        "inputs have different targets"
     )  # fmt: skip
     return check(
         "one batch", "warning" if linear or halved else "failed", evidence, [advice], facts=facts

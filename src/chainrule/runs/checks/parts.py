@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...data import Finding
 from ..dry_run import PreparedRun
 from ..modality import PARTS
 from .result import Check, Status, check, list_names, select_findings
 
-__all__ = ["split_sizes", "target_balance"]
+__all__ = ["shared_examples", "split_sizes", "target_balance"]
 
+#: share of the judging examples that are training examples, too: above it a warning, a failure
+SHARED, MOSTLY_SHARED = 0.02, 0.5
 #: with fewer examples than this, metrics depend on chance
 MIN_EXAMPLES = 30
 #: fraction of all examples below which a class is easily overlooked
 RARE = 0.05
 #: in standard deviations from the mean
 FAR = 10.0
+
+
+def shared_examples(
+    name: str,
+    trained: Iterable[bytes],
+    judging: Collection[bytes],
+    units: str,
+    *,
+    seen: str = "",
+    remedies: Sequence[str],
+    findings: Iterable[Finding],
+) -> Check:
+    """How many of the examples that judge were trained on as well, by a key of each.
+
+    ``seen`` says how two are told apart. ``remedies`` are given if there are too many, ``findings``
+    if not.
+    """
+    keys = set(trained)
+    shared = sum(key in keys for key in judging)
+    share = shared / len(judging) if judging else 0.0
+    status: Status = "ok" if share <= SHARED else "warning" if share <= MOSTLY_SHARED else "failed"
+    evidence = (
+        f"{shared} of {len(judging)} validation and test {units} ({share:.1%}) are{seen} training "
+        f"{units} too"
+    )
+    facts = {"shared": shared, "judges": len(judging)}
+    if status == "ok":
+        return check(name, status, evidence, findings=findings, facts=facts)
+    return check(name, status, evidence, remedies, facts=facts)
 
 
 def target_balance(run: PreparedRun[Any]) -> Check:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .sources import Key, Source
 
-__all__ = ["COMMON_ARGUMENTS", "from_arguments", "to_python"]
+__all__ = ["COMMON_ARGUMENTS", "from_arguments", "setting_arguments", "to_python"]
 
 #: the arguments that every kind of data has, each with its key in ``run.toml``
 COMMON_ARGUMENTS: Mapping[str, Key] = {
@@ -27,6 +27,13 @@ COMMON_ARGUMENTS: Mapping[str, Key] = {
     "name": ("name",),
     "runs_dir": ("output", "runs_dir"),
 }
+
+
+def setting_arguments(
+    arguments: Mapping[str, Any], keys: Mapping[str, Key] = COMMON_ARGUMENTS
+) -> dict[str, Any]:
+    """Those ``arguments`` of a function, its ``locals()``, that are settings: ``keys`` has them."""
+    return {name: value for name, value in arguments.items() if name in keys}
 
 
 def from_arguments(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from operator import attrgetter
+from typing import Any, ClassVar, Self
 
 from ...errors import nearest
 from ..registry import kinds
@@ -40,6 +41,9 @@ class RunSettings(Section):
     Each kind of data has a dataclass with these fields and more, in its own order.
     """
 
+    #: which of its settings may be ``auto`` until the data is known
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ()
+
     name: str
     seed: int
     data: DataSettings
@@ -71,8 +75,8 @@ class RunSettings(Section):
         return self.changed(name=self.name or name)
 
     def undecided(self) -> tuple[str, ...]:
-        """The settings that are still left to the data."""
-        return ()
+        """The settings that the data should have decided, and did not yet."""
+        return tuple(key for key in self.DECIDED_BY_DATA if attrgetter(key)(self) == "auto")
 
     def unregularized(self) -> Self:
         """The same without all that keeps a network from memorising a few examples."""

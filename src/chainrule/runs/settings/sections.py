@@ -8,19 +8,26 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Split, split_rows
+from ...data import Split as RowSplit
+from ...data import split_rows
 from ...data.split import fold_rows
 from ...errors import ConfigError
 from .fields import About, Length, Pattern, Within
 from .section import Section
 
-__all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Share"]
+__all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Split"]
 
 Auto: TypeAlias = Literal["auto"]
 
 Seed = Annotated[int, Within(0, 2**63 - 1)]
 Share = Annotated[float, Within(0.0, 1.0)]
-Fold = Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)]
+Split = Annotated[
+    tuple[Share, Share, Share], About("fractions for training, validation and test set")
+]
+Fold = Annotated[
+    Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)],
+    About("[2, 5]: test on the second of five folds; []: use split"),
+]
 
 
 class DataSettings(Section):
@@ -33,8 +40,8 @@ class DataSettings(Section):
 
     path: str
     target: str
-    split: tuple[float, float, float]
-    fold: tuple[int, ...]
+    split: Split
+    fold: Fold
 
     def check(self) -> None:
         if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
@@ -55,7 +62,7 @@ class DataSettings(Section):
         classes: NDArray[np.integer] | None = None,
         unit: str = "row",
         shares: tuple[float, float, float] | None = None,
-    ) -> Split:
+    ) -> RowSplit:
         """Which of ``rows`` examples are for training, validation and test.
 
         The parts have nearly equal shares of ``classes``, if there are any. ``shares`` stand for

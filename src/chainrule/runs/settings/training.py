@@ -176,7 +176,7 @@ class ConvergenceSettings(Section):
     loss: Annotated[
         Amount, About("change of the loss in an epoch; relative if the loss is above 1")
     ] = 0.0
-    gradient: Annotated[Amount, About("norm of the gradient over all training rows")] = 0.0
+    gradient: Annotated[Amount, About("norm of the gradient over all training examples")] = 0.0
     parameters: Annotated[Amount, About("change of the weights in an epoch")] = 0.0
     patience: Annotated[Epochs, About("consecutive epochs for which this must hold")] = 1
 
@@ -214,7 +214,7 @@ class TrainSettings(Section):
     epochs: Annotated[Epochs, About("maximum number of epochs")] = defaults.EPOCHS
     batch_size: Annotated[
         Annotated[int, Within(0, 1 << 24)] | Literal["all"] | Auto,
-        About("rows per step; 1: stochastic, all (or 0): full batch"),
+        About("examples per step; 1: stochastic, all (or 0): full batch"),
     ] = "auto"
     lr: Annotated[Rate | Auto, About("learning rate")] = "auto"
     loss: Annotated[Loss | Auto, About("auto: set by the task")] = "auto"

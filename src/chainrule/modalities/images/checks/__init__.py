@@ -1,4 +1,4 @@
-"""What to know of images before a long training."""
+"""The checks of images before training."""
 
 from .images import classes_and_sizes, copies
 

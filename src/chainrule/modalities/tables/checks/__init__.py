@@ -1,4 +1,4 @@
-"""What to know of a table before a long training."""
+"""The checks of a table before training."""
 
 from . import columns, leaking, rows
 

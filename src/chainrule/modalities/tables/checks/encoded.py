@@ -1,4 +1,4 @@
-"""Columns of the table as the network gets them, one array for each."""
+"""The columns of a table as the network receives them, one array for each."""
 
 from __future__ import annotations
 

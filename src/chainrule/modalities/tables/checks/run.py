@@ -1,4 +1,4 @@
-"""What the checks of a table look at."""
+"""What the checks of a table are given."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["TableRun"]
 
 @dataclass(frozen=True)
 class TableRun(PreparedRun[Settings]):
-    """A training on a table that has not begun."""
+    """A training on a table that has not started."""
 
     opened: OpenedTable
     prepared: PreparedTable

@@ -1,0 +1,131 @@
+"""The functions that train whatever they are given: which kind it is, and whose arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import ChainruleError, ConfigError, DataError
+from chainrule.modalities.images import ImagePredictor
+from chainrule.modalities.images.mistakes import png
+from chainrule.modalities.tables import TABLES, TablePredictor
+from chainrule.runs import registry
+from chainrule.runs.recognition import kind_of_source
+
+N = 40
+COLUMNS = {"x": list(range(N)), "y": ["low"] * (N // 2) + ["high"] * (N // 2)}
+
+
+@pytest.fixture
+def pixels() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).integers(0, 256, (N, 8, 8), dtype=np.uint8)
+
+
+@pytest.fixture
+def labels() -> np.ndarray[Any, Any]:
+    return np.arange(N) % 2
+
+
+def fit(*arguments: Any, **options: Any) -> Any:
+    return cr.fit(*arguments, **{"epochs": 1, "runs_dir": None, "verbose": False, **options})
+
+
+def test_pixels_with_labels_are_images(pixels: Any, labels: Any) -> None:
+    model = fit(pixels, labels, settings=["model.widths=[4]"])
+    assert isinstance(model, ImagePredictor)
+    assert model.classes == ("0", "1")
+
+
+def test_a_folder_of_images_and_of_classes(
+    pixels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("PIL")
+    monkeypatch.chdir(tmp_path)
+    for i, image in enumerate(pixels):
+        path = Path("photos", "cats" if i % 2 else "dogs", f"{i}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(image[..., None]))
+    model = fit("photos", settings=["model.widths=[4]"])
+    assert isinstance(model, ImagePredictor)
+    assert model.classes == ("cats", "dogs")
+
+
+def test_a_bundled_table() -> None:
+    assert isinstance(fit("heart"), TablePredictor)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "dict"])
+def test_columns_in_memory_are_a_table(library: str) -> None:
+    frame: Any = COLUMNS
+    if library != "dict":
+        module = pytest.importorskip(library)
+        frame = module.table(COLUMNS) if library == "pyarrow" else module.DataFrame(COLUMNS)
+    model = fit(frame, "y")
+    assert isinstance(model, TablePredictor)
+    assert model.target == "y"
+
+
+def test_cross_validation_recognises_too(pixels: Any, labels: Any) -> None:
+    options: dict[str, Any] = {"folds": 2, "epochs": 1, "runs_dir": None, "verbose": False}
+    images = cr.cross_validate(pixels, labels, settings=["model.widths=[4]"], **options)
+    assert [type(p) for p in images.predictors] == [ImagePredictor] * 2
+    tables = cr.cross_validate(COLUMNS, "y", **options)
+    assert [type(p) for p in tables.predictors] == [TablePredictor] * 2
+
+
+@pytest.mark.parametrize("source", [None, 5, object(), [1, 2], np.zeros((2, 3, 4, 5, 6))])
+def test_what_is_no_data_of_any_kind(source: Any) -> None:
+    with pytest.raises(DataError, match="that can be learned from"):
+        fit(source)
+
+
+def test_paths_that_lead_nowhere() -> None:
+    for name in ("nothing.csv", "nowhere"):
+        with pytest.raises(DataError, match=f"file not found: {name}"):
+            fit(name)
+
+
+def test_two_kinds_that_are_equally_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rival(type(TABLES)):  # type: ignore[misc]
+        name = "rivals"
+        unmarked = False
+
+    monkeypatch.setitem(registry._REGISTERED, "rivals", Rival())
+    with pytest.raises(ConfigError, match="'heart' may be tables or rivals") as error:
+        kind_of_source("heart")
+    assert 'data.kind = "rivals"' in error.value.help
+    assert kind_of_source("fashion").name == "images"
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "what", "known"),
+    [
+        ("heart", {"network": "cnn"}, "no argument 'network' for tables", "layers"),
+        ("fashion", {"layers": (8,)}, "no argument 'layers' for images", "network"),
+        ("fashion", {"query": "SELECT 1"}, "no argument 'query' for images", "classes"),
+        ("heart", {"epoch": 3}, "no argument 'epoch' for tables", "epochs"),
+    ],
+)
+def test_arguments_of_another_kind(
+    source: str, options: dict[str, Any], what: str, known: str
+) -> None:
+    for function in (fit, cr.cross_validate):
+        with pytest.raises(ConfigError, match=what) as error:
+            function(source, **options)
+        assert known in error.value.help
+        assert what.split("'")[1] not in error.value.help.split(": ")[1].split(", ")
+
+
+def test_a_table_takes_the_name_of_its_target(labels: Any) -> None:
+    for target in (labels, ["y"]):
+        with pytest.raises(ConfigError, match="but tables need its name"):
+            fit(COLUMNS, target)
+
+
+def test_images_without_labels(pixels: Any) -> None:
+    with pytest.raises(ChainruleError, match="no classes"):
+        fit(pixels)
