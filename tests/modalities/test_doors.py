@@ -92,7 +92,7 @@ def test_paths_that_lead_nowhere() -> None:
 def test_two_kinds_that_are_equally_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     class Rival(type(TABLES)):  # type: ignore[misc]
         name = "rivals"
-        unmarked = False
+        is_default = False
 
     monkeypatch.setitem(registry._REGISTERED, "rivals", Rival())
     with pytest.raises(ConfigError, match="'heart' may be tables or rivals") as error:

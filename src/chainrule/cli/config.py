@@ -95,7 +95,7 @@ def fill(source: str, output: Path | None) -> None:
     from ..runs.settings.sources import from_file
 
     settings = resolve_sources([from_file(user_path(source, "the data"), relative=True)]).settings
-    text = settings.to_toml(settings.abouts())
+    text = settings.to_toml(settings.descriptions())
     if output is None:
         print_text(text, end="")
     else:

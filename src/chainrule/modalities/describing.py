@@ -15,7 +15,7 @@ __all__ = ["section_schema"]
 def section_schema(name: str, kind: str | None = None) -> dict[str, Any]:
     """The JSON Schema of a section of ``run.toml`` for one kind of data, or of all for ``""``.
 
-    Without ``kind``, it is the unmarked kind, or the first one that has such a section.
+    Without ``kind``, it is the kind of runs that name none, or the first that has such a section.
     SettingError if there is none.
     """
     modality = lookup(kind)

@@ -47,7 +47,7 @@ class DataSettings(Section):
         if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
             raise ConfigError(
                 f"`data.split` is {list(self.split)}",
-                help="training, validation and test each need a share; together they are 1",
+                help="give shares of training, validation and test, each above 0, together 1",
             )
         if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
             raise ConfigError(
