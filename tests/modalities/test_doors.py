@@ -30,6 +30,10 @@ def labels() -> np.ndarray[Any, Any]:
     return np.arange(N) % 2
 
 
+#: how the values of a series are called
+SERIES = {"pandas": "data", "polars": "values"}
+
+
 def fit(*arguments: Any, **options: Any) -> Any:
     return cr.fit(*arguments, **{"epochs": 1, "runs_dir": None, "verbose": False, **options})
 
@@ -120,10 +124,39 @@ def test_arguments_of_another_kind(
         assert what.split("'")[1] not in error.value.help.split(": ")[1].split(", ")
 
 
-def test_a_table_takes_the_name_of_its_target(labels: Any) -> None:
-    for target in (labels, ["y"]):
-        with pytest.raises(ConfigError, match="but tables need its name"):
+@pytest.mark.parametrize("library", ["numpy", "dict", "pandas", "polars", "pyarrow"])
+def test_rows_and_a_target_of_their_own_are_a_table(library: str) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    y = x @ [1.0, 2.0, 3.0]
+    columns = {f"x{i}": x[:, i] for i in range(3)}
+    rows, target, name = {"numpy": x}.get(library, columns), y, "target"
+    if library not in ("numpy", "dict"):
+        module = pytest.importorskip(library)
+        rows = module.table(columns) if library == "pyarrow" else module.DataFrame(columns)
+    if library in ("pandas", "polars"):
+        target, name = module.Series(name="price", **{SERIES[library]: y}), "price"
+    model = fit(rows, target, epochs=3)
+    assert (model.task, model.target) == ("regression", name)
+    whole = fit({**columns, name: y}, name, epochs=3)
+    np.testing.assert_array_equal(model.predict(rows), whole.predict(rows))
+
+
+def test_a_target_that_does_not_fit_its_rows(labels: Any) -> None:
+    for target, message in ((["y"], "different lengths"), (np.zeros((N, 2)), "has shape")):
+        with pytest.raises(DataError, match=message):
             fit(COLUMNS, target)
+    with pytest.raises(DataError, match="a column `target` already"):
+        fit({"target": labels, "x": labels}, labels)
+    with pytest.raises(ConfigError, match="but tables need its name"):
+        fit("heart", labels)
+
+
+def test_a_run_on_rows_and_target_goes_on_with_them(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    y = x[:, 0] > 0
+    done = fit(x, y, runs_dir=tmp_path)
+    more: Any = cr.resume(done.run, (x, y), epochs=2, verbose=False)
+    assert more.history.epoch == [0, 1]
 
 
 def test_images_without_labels(pixels: Any) -> None:

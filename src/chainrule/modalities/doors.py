@@ -51,11 +51,11 @@ def fit(
     part of the data that was held out.
 
     From a table (a path, a data frame, a dict of columns, or a bundled one such as ``"heart"``) it
-    learns to predict the column ``target``; from images (a folder, an IDX file, or bytes with their
-    labels as ``target``) it learns to classify them. ``options`` are the other arguments of
-    `fit_table` or `fit_images`, where all of them are described. An argument that is None takes the
-    default of ``run.toml`` or is decided by the data; ``settings`` sets anything else, for example
-    ``["train.average=ema"]``.
+    learns to predict the column ``target``, or one value for each row in memory; from images (a
+    folder, an IDX file, or bytes with their labels as ``target``) it learns to classify them.
+    ``options`` are the other arguments of `fit_table` or `fit_images`, where all of them are
+    described. An argument that is None takes the default of ``run.toml`` or is decided by the data;
+    ``settings`` sets anything else, for example ``["train.average=ema"]``.
 
     The run folder goes to ``runs_dir``; with None, nothing is written. The same data and ``seed``
     give the same bits.

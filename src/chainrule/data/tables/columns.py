@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from chainrule.errors import DataError
 
-__all__ = ["is_frame", "numpy_columns"]
+__all__ = ["is_frame", "numpy_columns", "with_column"]
 
 Column = tuple[str, NDArray[Any], str]  # name, values, SQL type to cast to ("" for as it is)
 
@@ -37,6 +37,25 @@ def numpy_columns(source: object, names: Sequence[str] | None) -> list[Column]:
         listed = ", ".join(f"{n}: {k}" for n, k in lengths.items())
         raise DataError("the columns have different lengths", where=listed)
     return [_column(name, values) for name, values in pairs]
+
+
+def with_column(source: object, name: str, values: object) -> dict[str, NDArray[Any]]:
+    """The columns of what `numpy_columns` takes, or of a pyarrow table, and one more of them.
+
+    DataError for a name that is there already.
+    """
+    if is_frame(source, "pyarrow", ("Table", "RecordBatch")):
+        source = {str(n): source[n].to_pylist() for n in source.column_names}
+    columns = dict(_pairs(source, None))
+    if name in columns:
+        raise DataError(
+            f"there is a column `{name}` already, and the target is to be called so",
+            help="pass its name if it is the target, or rename it",
+        )
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(f"the target has shape {array.shape}", help="pass one value for each row")
+    return {**columns, name: array}
 
 
 def _pairs(source: object, names: Sequence[str] | None) -> list[tuple[str, NDArray[Any]]]:

@@ -19,7 +19,7 @@ from .checks import CHECKS
 from .draft import draft
 from .missing import missing_counts
 from .network import TableNet, build
-from .opening import complete_settings, open_table
+from .opening import complete_settings, is_pair, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, goal_of, transform_of
@@ -57,6 +57,8 @@ class Tables(Modality[Settings, TablePredictor]):
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
+        if is_pair(source) and not isinstance(source[0], str | os.PathLike | Table):
+            return self.recognises(source[0])
         if isinstance(source, Table):
             return SURE
         if isinstance(source, str | os.PathLike):

@@ -5,17 +5,28 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 from ...arguments import user_path
 from ...data import Bundled, Table, read_table, resolve_source
+from ...data.tables.columns import with_column
 from ...errors import ConfigError
 from .settings import Settings
 
-__all__ = ["complete_settings", "open_table"]
+__all__ = ["complete_settings", "is_pair", "open_table"]
+
+#: what the target of rows in memory is called, if it has no name of its own
+TARGET = "target"
 
 
 def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled | None]:
-    """A table from a path, the name of a bundled one, or data in memory; and the bundled one."""
+    """A table from a path, the name of a bundled one, or data in memory; and the bundled one.
+
+    Rows in memory and a target of their own, ``(X, y)``, become one table: see `target_name`.
+    """
+    if is_pair(source):
+        rows, target = source
+        return read_table(with_column(rows, target_name(source), target), query=query), None
     if isinstance(source, Table):
         if query:
             raise ConfigError(
@@ -34,11 +45,24 @@ def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled
     return read_table(data, query=query), None
 
 
+def is_pair(source: object) -> TypeGuard[tuple[object, object]]:
+    """Whether a source is ``(X, y)``: rows in memory, and one value of the target for each."""
+    return isinstance(source, tuple) and len(source) == 2
+
+
+def target_name(pair: tuple[object, object]) -> str:
+    """What the target of ``(X, y)`` is called: as ``y`` is, if it has a name, or else `TARGET`."""
+    name = getattr(pair[1], "name", None)
+    return name if isinstance(name, str) and name else TARGET
+
+
 def complete_settings(
     settings: Settings, origin: object, table: Table, bundled: Bundled | None
 ) -> Settings:
     """``settings`` with a name, an absolute path, and what is known about a bundled table."""
     data = settings.data
+    if not data.target and is_pair(origin):
+        data = replace(data, target=target_name(origin))
     if not data.target and bundled and bundled.target in table.columns:
         data = replace(data, target=bundled.target)
     if not data.target:
