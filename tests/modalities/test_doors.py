@@ -105,6 +105,13 @@ def test_two_kinds_that_are_equally_sure(monkeypatch: pytest.MonkeyPatch) -> Non
     assert kind_of_source("fashion").name == "images"
 
 
+def test_settings_may_name_the_kind() -> None:
+    with pytest.raises(DataError, match="the images are object"):
+        fit(COLUMNS, "y", settings=["data.kind=images"])  # which they are not
+    with pytest.raises(ConfigError, match="did you mean 'images'"):
+        fit("fashion", settings=["data.kind=image"])
+
+
 @pytest.mark.parametrize(
     ("source", "options", "what", "known"),
     [

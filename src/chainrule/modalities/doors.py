@@ -17,9 +17,10 @@ from ..runs.listeners import Listener, Talk
 from ..runs.loading import read_facts
 from ..runs.modality import Modality
 from ..runs.predictor import Predictor
-from ..runs.recognition import kind_of_run, kind_of_settings, kind_of_source
+from ..runs.recognition import kind_of_run, kind_of_settings, kind_of_source, named_kind
 from ..runs.resuming import resume_run
 from ..runs.settings.arguments import setting_arguments
+from ..runs.settings.sources import from_environment, from_overrides
 
 __all__ = ["cross_validate", "fit", "load_run", "resume"]
 
@@ -65,7 +66,7 @@ def fit(
     far with the status ``interrupted`` and raises KeyboardInterrupt.
     """
     arguments = {**setting_arguments(locals()), "task": task, **options}
-    kind, data, arguments = _recognise(source, target, arguments)
+    kind, data, arguments = _recognise(source, target, arguments, settings)
     return fit_source(
         kind, source, arguments, settings, data=data, verbose=verbose, listener=listener
     )
@@ -93,7 +94,8 @@ def cross_validate(
     Raises what `fit` raises, and ConfigError for an argument that does not apply to this kind of
     data.
     """
-    kind, data, arguments = _recognise(source, target, {**options, "runs_dir": runs_dir})
+    arguments = {**options, "runs_dir": runs_dir}
+    kind, data, arguments = _recognise(source, target, arguments, settings)
     return cross_validate_source(
         kind, source, arguments, settings, data=data, folds=folds, seeds=seeds, verbose=verbose,
         listener=listener,
@@ -101,23 +103,27 @@ def cross_validate(
 
 
 def _recognise(
-    source: object, target: Any, arguments: dict[str, Any]
+    source: object, target: Any, arguments: dict[str, Any], settings: Sequence[str]
 ) -> tuple[Modality[Any, Any], object, dict[str, Any]]:
     """The kind of a source, the data to read (None: the source itself), and all arguments.
 
-    A target that is not a name but holds one value per example is read with the source.
+    A target that is not a name but holds one value per example is read with the source. The
+    ``settings`` may name the kind.
     """
     arguments = {name: value for name, value in arguments.items() if value is not None}
-    if target is None:
-        return kind_of_source(source, arguments), None, arguments
-    if isinstance(target, str):
-        arguments = {**arguments, "target": target}
-        return kind_of_source(source, arguments), None, arguments
+    sources = [from_environment(), from_overrides(settings, "settings")]
+
+    def kind_of(data: object) -> Modality[Any, Any]:
+        return named_kind(sources) or kind_of_source(data, arguments)
+
+    if target is None or isinstance(target, str):
+        arguments |= {"target": target} if target is not None else {}
+        return kind_of(source), None, arguments
     pair = (source, target)
     try:
-        return kind_of_source(pair, arguments), pair, arguments
+        return kind_of(pair), pair, arguments
     except DataError:
-        kind = kind_of_source(source)
+        kind = kind_of(source)
     raise ConfigError(
         f"the target is a {type(target).__name__}, but {kind.name} need its name",
         help="pass the name of what to predict, which is a part of the source",

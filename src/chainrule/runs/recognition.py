@@ -12,7 +12,15 @@ from .settings.fields import SettingError
 from .settings.sources import Source
 from .task import Task
 
-__all__ = ["LIKELY", "kind_of_run", "kind_of_settings", "kind_of_source", "task_of_run", "words_of"]
+__all__ = [
+    "LIKELY",
+    "kind_of_run",
+    "kind_of_settings",
+    "kind_of_source",
+    "named_kind",
+    "task_of_run",
+    "words_of",
+]
 
 KIND, PATH = ("data", "kind"), ("data", "path")
 #: from here on, a kind may well be meant
@@ -62,21 +70,29 @@ def kind_of_settings(
 
     Raises SettingError for a kind that does not exist.
     """
-    name = path = None
+    path = None
     for source in sources:
-        name = source.values.get(KIND, name)
         path = source.values.get(PATH, path)
-    if name is None:
-        return kind_of_source(path, asked) if path else lookup(None)
+    return named_kind(sources) or (kind_of_source(path, asked) if path else lookup(None))
+
+
+def named_kind(sources: Sequence[Source]) -> Modality[Any, Any] | None:
+    """The kind that ``data.kind`` names in the last of the sources that do; None if none does.
+
+    Raises SettingError for a kind that does not exist.
+    """
+    naming = [source for source in sources if KIND in source.values]
+    if not naming:
+        return None
+    name = naming[-1].values[KIND]
     named = {kind.name: kind for kind in kinds() if not kind.is_default}
     if name not in named:
         default = " or ".join(kind.name for kind in kinds() if kind.is_default)
-        where = [s.positions.get(KIND, "") for s in sources if KIND in s.values][-1]
         use = " or ".join(f'"{each}"' for each in named)
         raise SettingError(
             "data.kind",
             f"`data.kind` is {name!r}",
-            where=where,
+            where=naming[-1].positions.get(KIND, ""),
             help=f"{meant(str(name), list(named))}use {use}, or leave it out for {default}",
         )
     return named[name]
