@@ -233,8 +233,12 @@ class Mapped(Windows):
 
     def __init__(self, series: np.ndarray[Any, Any], width: int, most: int) -> None:
         super().__init__(series, width)
-        self.bytes_per_call = most
+        self.most = most
         self.log: list[str] = []
+
+    @property
+    def bytes_per_call(self) -> int:
+        return self.most
 
     def prefetch(self, rows: np.ndarray[Any, Any]) -> None:
         self.log.append(f"fetch {rows.ravel().tolist()}")
@@ -253,7 +257,7 @@ def test_calls_read_no_more_than_they_may() -> None:
         "fetch [8, 9]", "run [4, 5, 6, 7]", "release",
         "run [8, 9]", "release",
     ]  # fmt: skip
-    source.bytes_per_call = 1  # less than a batch: a step at a time
+    source.most = 1  # less than a batch: a step at a time
     assert [len(piece) for piece in calls(source, rows)] == [1] * 5
 
 
@@ -267,14 +271,21 @@ def test_a_source_read_in_parts_gives_the_same_bits() -> None:
     assert read_in(2000) == read_in(10**6) == both(forecaster)[0]
 
 
+class FewCrops(Crops):
+    """Wants to be evaluated sixteen rows at a time."""
+
+    @property
+    def evaluation_rows(self) -> int:
+        return 16
+
+
 def test_evaluation_takes_as_few_rows_as_the_source_asks_for() -> None:
     source, trainer = Crops(*tones(), 16), classifier(16)
     assert isinstance(trainer.model, Listener)
     whole = trainer.predict(source)
     assert max(trainer.model.rows) == 64
     trainer.model.rows.clear()
-    source.evaluation_rows = 16
-    np.testing.assert_allclose(trainer.predict(source), whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(trainer.predict(FewCrops(*tones(), 16)), whole, rtol=1e-5, atol=1e-6)
     assert trainer.model.rows == {16}
 
 

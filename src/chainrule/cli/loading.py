@@ -19,11 +19,12 @@ def load_predictor(
 
     Raises UsageError for an option of another kind.
     """
-    chainrule = load_engine(threads)
     values = parse_options(command, options)
-    predictor = chainrule.load_run(run)
-    from ..runs.loading import read_facts
+    load_engine(threads)
+    from ..runs.loading import load_run, read_facts
     from ..runs.recognition import kind_of_run
 
-    refuse_foreign_options(kind_of_run(read_facts(run)), command, values)
-    return predictor, values
+    facts = read_facts(run)
+    kind = kind_of_run(facts)
+    refuse_foreign_options(kind, command, values)
+    return load_run(kind, run, facts), values

@@ -13,7 +13,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    Self,
+    TypeGuard,
+    TypeVar,
+)
 
 import numpy.typing as npt
 
@@ -31,7 +41,7 @@ if TYPE_CHECKING:
     from .checks.result import Check
 
 __all__ = ["PARTS", "Batch", "Draft", "Modality", "Opened", "Part", "PartName", "Prepared",
-           "Preprocessor", "Words", "part_inputs"]  # fmt: skip
+           "Preprocessor", "Words", "is_pair", "part_inputs"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
@@ -45,6 +55,11 @@ PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 def part_inputs(part: Part) -> Any:
     """The inputs of a part, as `Trainer.scores` takes them."""
     return part[0] if isinstance(part, tuple) else part
+
+
+def is_pair(source: object) -> TypeGuard[tuple[Any, Any]]:
+    """Whether a source is ``(X, y)``: data in memory with one value of the target for each row."""
+    return isinstance(source, tuple) and len(source) == 2
 
 
 class Preprocessor(Protocol):

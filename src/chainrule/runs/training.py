@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import ChainruleError
 from ..optim import EMA, SWA
@@ -65,6 +66,7 @@ class TrainingRun(Generic[S, P]):
     ) -> None:
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
         self.runs_dir, self.listener, self.named = runs_dir, listener, named
+        self.goal = kind.goal(prepared.preprocessor)
 
     def run(self) -> P:
         """Trains in a new run folder."""
@@ -223,7 +225,7 @@ class TrainingRun(Generic[S, P]):
 
     def _evaluate(self, trainer: Trainer, folder: RunFolder) -> P:
         """The predictor, with its metrics on the test part; writes ``evaluation.json``."""
-        prepared, goal = self.prepared, self.kind.goal(self.prepared.preprocessor)
+        prepared, goal = self.prepared, self.goal
         predictor = self.kind.predictor(
             trainer.model,
             prepared.preprocessor,
@@ -237,18 +239,20 @@ class TrainingRun(Generic[S, P]):
         predictor.metrics = goal.compute_metrics(truth, scores)
         predictor.baseline = goal.baseline(prepared.target("train"), truth)
         if folder.path is not None:
-            self._write_evaluation(folder, predictor, scores)
+            self._write_evaluation(folder, predictor, truth, scores)
         return predictor
 
-    def _write_evaluation(self, folder: RunFolder, predictor: P, scores: Scores) -> None:
-        prepared, goal = self.prepared, self.kind.goal(self.prepared.preprocessor)
+    def _write_evaluation(
+        self, folder: RunFolder, predictor: P, truth: npt.NDArray[Any], scores: Scores
+    ) -> None:
+        prepared, goal = self.prepared, self.goal
         inputs, target = part_inputs(prepared.validation), prepared.target("validation")
         document = {
             "format": "chainrule.evaluation",
             "version": 1,
             "missing": {},
             "validation": goal.compute_metrics(goal.truth(target), predictor.scores_of(inputs)),
-            "test": goal.evaluation(prepared.truth, scores),
+            "test": goal.evaluation(truth, scores),
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")

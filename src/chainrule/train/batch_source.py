@@ -99,9 +99,17 @@ class BatchSource(Protocol):
 class MemorySource:
     """What a source of labelled rows that lies in memory has no need to say."""
 
-    bytes_per_call: int | None = None
-    evaluation_rows: int | None = None
     labelled: bool = True
+
+    @property
+    def bytes_per_call(self) -> int | None:
+        """As much as it likes."""
+        return None
+
+    @property
+    def evaluation_rows(self) -> int | None:
+        """Any."""
+        return None
 
     def prefetch(self, rows: Rows) -> None:
         """Nothing: it is there."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...data.images import Images, Room, is_image_source, read_images
-from ...runs.modality import Batch, Draft, Modality, Words
+from ...runs.modality import Batch, Draft, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
@@ -50,7 +50,7 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
-        if isinstance(source, tuple) and len(source) == 2:  # with labels
+        if is_pair(source):
             source = source[0]
         if isinstance(source, Images) or is_image_source(source):
             return 1.0
@@ -59,7 +59,7 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     def open(self, settings: ImageSettings, source: object, folder: Path | None) -> OpenedImages:
         data, labels = settings.data, None
         origin = data.path if source is None else source
-        if isinstance(origin, tuple) and len(origin) == 2:
+        if is_pair(origin):
             origin, labels = origin
         images = read_images(
             origin, labels, classes=data.classes or None, size=data.fixed_size,

@@ -19,7 +19,7 @@ from ...data.images.reading import MOST_BAD
 from ...errors import ConfigError, DataError, StateError
 from ...frontend.operations.creation import tensor
 from ...records import check_shape, parsed
-from ...runs.modality import PARTS, PartName
+from ...runs.modality import PARTS, PartName, is_pair
 from .network import class_weights
 from .settings import ImageDataSettings, ImageSettings
 from .source import ImageSource
@@ -53,7 +53,7 @@ class ImagePreprocessor:
     ) -> Images:
         """The images of a source in the size of the network. Unless they are ``labelled``, they
         come from all folders, and all but one may be unreadable."""
-        if isinstance(source, tuple) and len(source) == 2:
+        if is_pair(source):
             source, labels = source
         return read_images(
             source, labels, classes=self.classes if self.numbered else None, size=self.size,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...data.images.memory import WINDOW, Pixels, fetch, in_file, release
-from ...frontend import Tensor
-from ...train.batch_source import Rows, take_rows
+from ...train.batch_source import Rows
+from ...train.examples import Examples
 
 __all__ = ["ImageSource"]
 
@@ -20,8 +17,7 @@ __all__ = ["ImageSource"]
 EVALUATION_PIXELS = 1 << 20
 
 
-@dataclass(frozen=True)
-class ImageSource:
+class ImageSource(Examples):
     """``pixels`` uint8 [N, H, W, C] and their ``labels`` int32 [N], as batches.
 
     Large images are evaluated a few at a time, because activations need memory. If the pixels are
@@ -29,21 +25,13 @@ class ImageSource:
     meanwhile. The results are the same.
     """
 
-    pixels: Pixels
-    labels: NDArray[np.int32]
-    labelled: bool = True
+    def __init__(self, pixels: Pixels, labels: NDArray[Any]) -> None:
+        super().__init__((pixels, labels))
 
     @property
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        return self.pixels, self.labels
-
-    @property
-    def rows(self) -> int:
-        return len(self.pixels)
-
-    @property
-    def bytes_per_row(self) -> int:
-        return math.prod(self.pixels.shape[1:]) + self.labels.itemsize
+    def pixels(self) -> Pixels:
+        """All of them."""
+        return self.arrays[0]
 
     @property
     def bytes_per_call(self) -> int | None:
@@ -54,14 +42,6 @@ class ImageSource:
         """A power of two, so that few programs serve all sizes."""
         fitting = EVALUATION_PIXELS // math.prod(self.pixels.shape[1:3])
         return 1 << max(0, fitting.bit_length() - 1)
-
-    @property
-    def recipe(self) -> Hashable:
-        return "rows"
-
-    def take(self, arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
-        """The images of ``rows`` and their labels."""
-        return take_rows(arrays, rows)
 
     def prefetch(self, rows: Rows) -> None:
         """Starts reading the pixels of ``rows`` without waiting for them."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
-from ...runs.modality import Batch, Draft, Modality, Words
+from ...runs.modality import Batch, Draft, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
@@ -19,7 +19,7 @@ from .checks import CHECKS
 from .draft import draft
 from .missing import missing_counts
 from .network import TableNet, build
-from .opening import complete_settings, is_pair, open_table
+from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, goal_of, transform_of

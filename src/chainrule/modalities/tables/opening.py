@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeGuard
 
 from ...arguments import user_path
 from ...data import Bundled, Table, read_table, resolve_source
 from ...data.tables.columns import with_column
 from ...errors import ConfigError
+from ...runs.modality import is_pair
 from .settings import Settings
 
-__all__ = ["complete_settings", "is_pair", "open_table"]
+__all__ = ["complete_settings", "open_table"]
 
 #: what the target of rows in memory is called, if it has no name of its own
 TARGET = "target"
@@ -43,11 +43,6 @@ def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled
     if isinstance(data, Bundled):
         return read_table(data.path, query=query, name=data.name), data
     return read_table(data, query=query), None
-
-
-def is_pair(source: object) -> TypeGuard[tuple[object, object]]:
-    """Whether a source is ``(X, y)``: rows in memory, and one value of the target for each."""
-    return isinstance(source, tuple) and len(source) == 2
 
 
 def target_name(pair: tuple[object, object]) -> str:
