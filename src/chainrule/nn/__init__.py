@@ -30,6 +30,10 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .causal import (
+    CausalConv1d,
+    TemporalBlock,
+)
 from .container import (
     ModuleDict,
     ModuleList,
@@ -77,6 +81,7 @@ from .loss import (
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
+    PinballLoss,
     PoissonNLLLoss,
     SmoothL1Loss,
     SoftMarginLoss,
@@ -113,6 +118,11 @@ from .pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from .series import (
+    MovingAverage,
+    RevIN,
+    SeriesDecomposition,
+)
 from .upsample import (
     PixelShuffle,
     Upsample,
@@ -140,6 +150,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CausalConv1d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -184,18 +195,22 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MovingAverage",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "PinballLoss",
     "PixelShuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
+    "RevIN",
     "Sequential",
+    "SeriesDecomposition",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
@@ -207,6 +222,7 @@ __all__ = [
     "Softsign",
     "Tanh",
     "Tanhshrink",
+    "TemporalBlock",
     "Threshold",
     "TripletMarginLoss",
     "Unflatten",
