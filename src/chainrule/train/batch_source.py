@@ -128,7 +128,7 @@ def host_batch(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
     """The batch of ``rows`` as arrays."""
     with no_grad():
         batch = source.take(tuple(map(from_array, source.arrays)), from_array(rows))
-    return tuple(tensor.concrete for tensor in batch)
+    return tuple(np.asarray(tensor.concrete, order="C") for tensor in batch)
 
 
 def peek(source: BatchSource, rows: Rows, wanted: slice = slice(None)) -> tuple[Array, ...]:
