@@ -52,6 +52,16 @@ CODES: dict[str, str] = {
     "D310": "duplicate images",
     "D311": "transparent pixels are shown on white",
     "D312": "the pixels are kept in a file because they exceed the memory limit",
+    "D401": "the columns of series were recognised",
+    "D402": "columns of a table of series that are not used",
+    "D403": "steps of series without a value",
+    "D404": "series shorter than a window",
+    "D405": "series that end before they can be tested",
+    "D406": "series that only repeat themselves",
+    "D407": "covariates with missing values",
+    "D408": "forecasts beyond the horizon of the training",
+    "D409": "forecasts worse than naive ones",
+    "D410": "series that begin after the training part",
 }
 
 
