@@ -18,8 +18,7 @@ import numpy as np
 from ... import nn, ops
 from ...errors import ConfigError
 from ...frontend import Tensor
-from ...frontend.apply import apply
-from ...frontend.operations.creation import tensor
+from ...frontend.apply import apply, from_array
 from ...frontend.operations.shaping import cat
 from .bodies import DLinear, NHits, Tcn, TsMixer
 from .source import Layout
@@ -46,13 +45,13 @@ class Forecaster(nn.Module):
         repeats = 1 < season <= layout.window
         lag = layout.window - season + np.arange(layout.horizon) % max(season, 1)
         last = np.full(layout.horizon, layout.window - 1)
-        self.register_buffer("lag", tensor((lag if repeats else last).astype(np.int32)))
+        self.lag = np.asarray(lag if repeats else last, np.int32)
 
     def forward(self, past: Tensor, series: Tensor, known: Tensor | None = None) -> Tensor:
         """The outputs, in the unit of the inputs."""
         target = past[:, :, 0]
         z, center, scale = self.normalize(target)
-        repeated = apply(ops.gather, z, self.lag, axis=1) * series[:, :1]
+        repeated = apply(ops.gather, z, from_array(self.lag), axis=1) * series[:, :1]
         channels = z.unsqueeze(2)
         if past.shape[2] > 1:
             channels = cat([channels, past[:, :, 1:]], dim=2)
