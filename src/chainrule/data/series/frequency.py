@@ -26,6 +26,9 @@ WEEKDAYS = 5
 #: from here on, steps may be months, which are not all equally long
 SHORTEST_MONTH = 28 * DAY
 
+#: shares of steps that occur, and of stamps that lie alike, in series with a few gaps or mistakes
+MOST, NEARLY_ALL = 2 / 3, 0.8
+
 #: what a step of so many microseconds or months is called, and how many make a season
 TIMES: dict[int, tuple[str, int]] = {
     7 * DAY: ("weekly", 52), DAY: ("daily", 7), 3600 * SECOND: ("hourly", 24),
@@ -146,10 +149,10 @@ def infer_frequency(gaps: NDArray[np.int64], stamps: Stamps, numbered: bool) -> 
             help="name the column of the series (--group), or give more of the past",
         )
     offset = _month_offset(stamps)
-    usual = _most_frequent(gaps)
-    if not numbered and offset is not None and gaps.min() >= SHORTEST_MONTH:
-        months = np.diff(np.unique(_month(stamps))).astype(np.int64)
-        return Frequency("month", _most_frequent(months) if len(months) else 1, offset)
+    usual = _step(stamps.astype(np.int64), gaps)
+    if not numbered and offset is not None and np.median(gaps) >= SHORTEST_MONTH:
+        months = np.unique(_month(stamps))
+        return Frequency("month", _step(months, np.diff(months)), offset)
     days = stamps.astype("M8[D]")
     midnight = not numbered and bool(np.all((stamps - days) == (stamps[0] - days[0])))
     if midnight and usual == DAY and len(stamps) > WEEKDAYS and np.is_busday(days).all():
@@ -158,9 +161,13 @@ def infer_frequency(gaps: NDArray[np.int64], stamps: Stamps, numbered: bool) -> 
     return Frequency("number" if numbered else "time", usual, first % usual)
 
 
-def _most_frequent(values: NDArray[np.int64]) -> int:
-    """The smallest of the most frequent ones."""
-    unique, counts = np.unique(values, return_counts=True)
+def _step(places: NDArray[np.int64], gaps: NDArray[np.int64]) -> int:
+    """The step that all ``gaps`` are made of, if most of the steps occur; else the smallest of the
+    most frequent gaps, and some of the places lie between two steps."""
+    common = int(np.gcd.reduce(gaps))
+    if common and len(places) >= MOST * ((int(places[-1]) - int(places[0])) / common + 1):
+        return common
+    unique, counts = np.unique(gaps, return_counts=True)
     return int(unique[counts.argmax()])
 
 
@@ -169,12 +176,14 @@ def _month(stamps: Stamps) -> NDArray[np.int64]:
 
 
 def _month_offset(stamps: Stamps) -> int | None:
-    """Where in its month every stamp lies; -1 for its last day, None if they differ."""
+    """Where in its month nearly every stamp lies; -1 for its last day, None if they differ."""
     starts = stamps.astype("M8[M]")
-    offsets = np.unique((stamps - starts.astype("M8[us]")).astype(np.int64))
-    if len(offsets) == 1 and offsets[0] < SHORTEST_MONTH:
-        return int(offsets[0])
-    return -1 if np.array_equal(_last_days(starts), stamps) else None
+    inside = (stamps - starts.astype("M8[us]")).astype(np.int64)
+    offsets, counts = np.unique(inside, return_counts=True)
+    at = int(counts.argmax())
+    if counts[at] >= NEARLY_ALL * len(stamps) and offsets[at] < SHORTEST_MONTH:
+        return int(offsets[at])
+    return -1 if np.mean(_last_days(starts) == stamps) >= NEARLY_ALL else None
 
 
 def _last_days(months: Stamps) -> Stamps:
