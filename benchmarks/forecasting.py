@@ -46,7 +46,7 @@ def bundled() -> list[DataSet]:
 
 #: monthly and quarterly, then the others
 NAMES = ("airpassengers", "co2", "elec_equip", "elnino", "wineind", "sunspots_monthly", "ausbeer",
-         "austres", "danish", "interest_inflation", "woolyrnq", "gasoline", "lynx", "nile",
+         "austres", "danish", "interest_inflation", "woolyrnq", "lynx", "nile",
          "sunspots", "taylor")  # fmt: skip
 
 
@@ -95,9 +95,6 @@ def write_data(folder: Path) -> None:
         known = [v for v in values if np.isfinite(v)]
         write(name, quarters("value", year, quarter, known))
     write("lynx", numbered(others.load_lynx(), 1821))
-    weeks = np.datetime64("1991-02-02") + 7 * np.arange(len(others.load_gasoline()))
-    gasoline = zip(weeks, others.load_gasoline(), strict=True)
-    write("gasoline", [("value", str(t), float(v)) for t, v in gasoline])
     halves = np.datetime64("2000-06-05T00:00") + 30 * np.arange(len(others.load_taylor()))
     taylor = zip(halves, others.load_taylor(), strict=True)
     write("taylor", [("value", str(t).replace("T", " "), float(v)) for t, v in taylor])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import nn
-from ...frontend import Tensor
+from ...frontend import Tensor, no_grad
 from ...frontend.operations.creation import zeros
 from ...frontend.operations.shaping import cat, expand
 from ...nn import functional as F
@@ -34,8 +34,9 @@ def zeroed(layer: nn.Linear) -> nn.Linear:
 
 def small(layer: nn.Linear) -> nn.Linear:
     """A layer whose outputs are small at first."""
-    for parameter in layer.parameters():
-        parameter.assign_(parameter * SMALL)
+    with no_grad():
+        for parameter in layer.parameters():
+            parameter.assign_(parameter * SMALL)
     return layer
 
 

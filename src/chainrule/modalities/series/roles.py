@@ -18,8 +18,7 @@ TIMES = ("ds", "date", "datetime", "timestamp", "time", "period", "day", "week",
 GROUPS = ("unique_id", "item_id", "series_id", "series", "group", "id", "name", "ticker", "symbol",
           "indicator", "item", "store", "sensor", "station", "region", "country",
           "product")  # fmt: skip
-TARGETS = ("y", "value", "target", "values", "adj_close", "adj close", "close", "price", "sales",
-           "demand", "count", "amount", "quantity", "volume")  # fmt: skip
+TARGETS = ("y", "value", "target", "values")
 MOST_TRIED = 12
 
 
