@@ -164,18 +164,20 @@ def run(data: DataSet, networks: list[str], settings: list[str], part: str, seed
 
 
 def statistical(data: DataSet, part: str) -> dict[str, dict[str, float]]:
-    """AutoETS and AutoTheta of statsforecast, fitted anew at every origin."""
+    """AutoETS and AutoTheta of statsforecast, fitted once to what is before the part."""
     models = importlib.import_module("statsforecast.models")
     prepared = prepared_of(data, "dlinear", [], 0)
     truth, encoded, season = prepared.target(part), prepared.encoded, prepared.preprocessor.season
     horizon, results = prepared.preprocessor.horizon, {}
     for name in ("AutoETS", "AutoTheta"):
         point = np.full(truth["value"].shape, np.nan)
-        for i, (s, step) in enumerate(zip(truth["series"], truth["step"], strict=True)):
-            start = int(encoded.begin[s])
-            past = encoded.levels[start : start + int(step - encoded.first[s])]
-            model = getattr(models, name)(season_length=season)
-            point[i] = model.forecast(y=past, h=horizon)["mean"]
+        for s in np.unique(truth["series"]).tolist():
+            start, first = int(encoded.begin[s]), int(encoded.first[s])
+            stop = start + int(truth["step"].min()) - first
+            model = getattr(models, name)(season_length=season).fit(encoded.levels[start:stop])
+            for i in np.flatnonzero(truth["series"] == s):
+                known = encoded.levels[start : start + int(truth["step"][i]) - first]
+                point[i] = model.forward(known, h=horizon)["mean"]
         errors = by_series(truth, point)
         names = prepared.preprocessor.names
         results[name] = {

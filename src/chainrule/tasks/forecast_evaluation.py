@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .forecast_metrics import NAIVE, SEASONAL, scaled_errors
+from .forecast_metrics import NAIVE, SEASONAL, others_of, scaled_errors
 
 __all__ = ["evaluate"]
 
@@ -35,6 +35,7 @@ def evaluate(
     rivals = {"this model": point, NAIVE: truth[NAIVE], SEASONAL: truth[SEASONAL]}
     if np.array_equal(truth[NAIVE], truth[SEASONAL]):
         del rivals[SEASONAL]
+    rivals |= others_of(truth)
     errors = {name: scaled_errors(truth, values) for name, values in rivals.items()}
     by_series = {s: _means(errors, truth["series"] == s) for s in np.unique(truth["series"])}
     ranked = sorted(by_series, key=lambda s: -_or_zero(by_series[s]["this model"]))

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["METRICS", "NAIVE", "SEASONAL", "judge", "scaled_errors"]
+__all__ = ["METRICS", "NAIVE", "OTHER", "SEASONAL", "judge", "others_of", "scaled_errors"]
 
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 
 #: what the forecasts without a model are called
 NAIVE, SEASONAL = "naive", "seasonal naive"
+
+#: in front of the name of another method, whose forecasts are in the truth
+OTHER = "forecast of "
 
 #: each metric in words
 METRICS: Mapping[str, str] = {
@@ -37,7 +40,7 @@ def judge(
 ) -> dict[str, float]:
     """All `METRICS` of the forecasts ``point`` [rows, horizon] and their ``quantiles``, over the
     known values; NaN where one means nothing. Without quantiles, wql is that of the median."""
-    known = np.isfinite(truth["value"])
+    known = np.isfinite(truth["value"]) & np.isfinite(point)
     true, guess = truth["value"][known], point[known]
     if not len(true):
         return dict.fromkeys(METRICS, math.nan)
@@ -57,6 +60,12 @@ def judge(
         "wql": _quantile_loss(true, values, levels) / total if total > 0 else math.nan,
         "coverage": inside,
     }
+
+
+def others_of(truth: Array) -> dict[str, Floats]:
+    """The forecasts of other methods in the truth, by their names."""
+    names = [name for name in truth.dtype.names or () if name.startswith(OTHER)]
+    return {name.removeprefix(OTHER): truth[name] for name in names}
 
 
 def _quantile_loss(true: Floats, values: Floats, levels: Sequence[float]) -> float:

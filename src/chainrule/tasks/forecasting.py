@@ -21,23 +21,24 @@ from ..train import Scores
 from ..train.metrics import Metric
 from ..unverified import number, table
 from .forecast_evaluation import evaluate
-from .forecast_metrics import METRICS, NAIVE, SEASONAL, judge
+from .forecast_metrics import METRICS, NAIVE, OTHER, SEASONAL, judge, others_of
 
 __all__ = ["Forecasting", "forecasts_of", "truth_type"]
 
 Floats = npt.NDArray[np.float64]
 
 
-def truth_type(horizon: int, past: int) -> np.dtype[Any]:
+def truth_type(horizon: int, past: int, others: Sequence[str] = ()) -> np.dtype[Any]:
     """A record for each forecast: its ``series`` (a code), the stamp of its first step as text
     (``origin``), the ``value`` of each step (NaN: not known) and those of ``past`` steps before;
-    the naive forecasts; and its scaling, see `Scaling`."""
+    the naive forecasts, and those by ``others``; and its scaling, see `Scaling`."""
     number, steps = np.float64, (horizon,)
     return np.dtype(
         [
             ("series", np.int32), ("step", np.int64), ("origin", "U26"), ("value", number, steps),
             ("past", number, (past,)), (NAIVE, number, steps), (SEASONAL, number, steps),
             ("center", number), ("scale", number), ("soft", number), ("error", number),
+            *((f"{OTHER}{name}", number, steps) for name in others),
         ]
     )  # fmt: skip
 
@@ -111,7 +112,8 @@ class Forecasting(Task):
         return judge(truth, truth[SEASONAL])
 
     def baselines(self, trained: Array, truth: Array) -> dict[str, dict[str, float]]:
-        return {NAIVE: judge(truth, truth[NAIVE])} if self.season > 1 else {}
+        plain = {NAIVE: judge(truth, truth[NAIVE])} if self.season > 1 else {}
+        return plain | {name: judge(truth, values) for name, values in others_of(truth).items()}
 
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
         forecasts = self.forecasts(truth, scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +17,14 @@ from ...data.series.stamps import stamp_texts
 from ...data.tables.fingerprint import fingerprint_of
 from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName
+from ...tasks.forecast_metrics import OTHER
 from ...tasks.forecasting import truth_type
 from .findings import data_findings
 from .opening import Source
 from .preprocessor import SeriesPreprocessor, fit_preprocessor
 from .settings import SeriesDataSettings, SeriesSettings
 from .source import Windows
+from .statistical import statistical_forecasts
 
 __all__ = ["OpenedSeries", "PreparedSeries", "known_steps", "truth_of", "usual_horizon"]
 
@@ -122,11 +124,17 @@ def _horizon(data: SeriesDataSettings) -> int:
 
 
 def truth_of(
-    panel: Panel, preprocessor: SeriesPreprocessor, encoded: Encoded, chosen: Origins
+    panel: Panel,
+    preprocessor: SeriesPreprocessor,
+    encoded: Encoded,
+    chosen: Origins,
+    others: Mapping[str, npt.NDArray[np.float64]] | None = None,
 ) -> npt.NDArray[Any]:
-    """The records of some forecasts; see `truth_type`."""
-    past = min(preprocessor.window, SHOWN * preprocessor.horizon)
-    records = np.zeros(len(chosen), truth_type(preprocessor.horizon, past))
+    """The records of some forecasts, with those by ``others``; see `truth_type`."""
+    past, others = min(preprocessor.window, SHOWN * preprocessor.horizon), others or {}
+    records = np.zeros(len(chosen), truth_type(preprocessor.horizon, past, tuple(others)))
+    for name, values in others.items():
+        records[f"{OTHER}{name}"] = values
     records["series"], records["step"] = chosen.series, chosen.step
     if len(chosen):
         records["origin"] = stamp_texts(panel.axis[chosen.step], panel.frequency).astype(str)
@@ -193,7 +201,10 @@ class PreparedSeries:
 
     @property
     def truth(self) -> npt.NDArray[Any]:
-        return self.target("test")
+        chosen, preprocessor = self.parts[2], self.preprocessor
+        stop = int(chosen.step.min())
+        others = statistical_forecasts(self.encoded, chosen, preprocessor.season, stop)
+        return truth_of(self.opened.panel, preprocessor, self.encoded, chosen, others)
 
     @property
     def sizes(self) -> dict[str, int]:
