@@ -22,9 +22,7 @@ Run = Callable[..., Result]
 def test_it_trains_reports_predicts_and_is_evaluated(run: Run, shops: Path, tmp_path: Path) -> None:
     trained = done(run("train", shops, "--target", "sales", "--horizon", 6, "--known", "price",
                        "--epochs", 20))  # fmt: skip
-    assert (
-        "shops: 2 series, 192 steps, monthly -> dlinear, 24 steps to 6 -> sales" in trained.stderr
-    )
+    assert "shops: 2 series, 192 steps, monthly -> nhits, 24 steps to 6 -> sales" in trained.stderr
     assert "seasonal naive" in trained.stderr
     place = Path(trained.stdout.strip())
     facts = json.loads((place / "run.json").read_text())

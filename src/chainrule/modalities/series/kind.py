@@ -68,7 +68,7 @@ class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
             is_frame(source, library, ("DataFrame", "Table", "RecordBatch"))
             for library in ("pandas", "polars", "pyarrow")
         )
-        return POSSIBLE / 2 if table else 0.0
+        return POSSIBLE if table else 0.0
 
     def open(self, settings: SeriesSettings, source: object, folder: Path | None) -> OpenedSeries:
         origin = settings.data.path if source is None else source

@@ -25,7 +25,7 @@ from .source import Layout
 
 __all__ = ["DEFAULT", "NETWORKS", "Forecaster", "Network", "build"]
 
-DEFAULT = "dlinear"
+DEFAULT = "nhits"
 
 
 class Forecaster(nn.Module):

@@ -1,4 +1,4 @@
-"""Forecasts of a statistical method beside those of the network: `statsforecast`, if it is there."""
+"""Forecasts of a statistical method beside those of the network, if its library is there."""
 
 from __future__ import annotations
 
