@@ -1,11 +1,11 @@
 """Forecasting networks against each other and against forecasts that need no training.
 
-    python -m benchmarks.forecasting --data FOLDER [--part validation] [--networks dlinear,tcn]
+    python -m benchmarks.forecasting --data FOLDER --write
+    python -m benchmarks.forecasting --data FOLDER [--networks dlinear,tcn] [--set KEY=VALUE]
     python -m benchmarks.forecasting --data FOLDER --statistical      # AutoETS and AutoTheta
 
-Data sets come with Chainrule, statsmodels and pmdarima; those of the packages are written into
-FOLDER as csv files, if the packages are installed, and read from there. ``--part validation``
-chooses: nothing that it prints looks at the test part.
+Data sets come with Chainrule, statsmodels and pmdarima; ``--write`` makes csv files of those of the
+packages in FOLDER. A line of JSON for each data set: what is chosen, is chosen by ``validation``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import csv
 import importlib
 import json
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,23 +107,24 @@ def prepared_of(data: DataSet, network: str, settings: list[str], seed: int) -> 
     return prepare_data(open_data(SERIES, chosen, None, None), None, None)
 
 
-def judged(prepared: Any, part: str) -> tuple[dict[str, float], Any, Any]:
-    """The metrics of a training on a part, its truth, and the errors of each series."""
+def trained(prepared: Any) -> Any:
+    """A trainer that has been trained as a run would be."""
     settings = prepared.settings
     trainer = new_trainer(SERIES, prepared)
     with seeded_generator(2 * settings.seed + 1):
         trainer.fit(
-            prepared.train, validation=prepared.validation, epochs=settings.train.epochs,
-            batch_size=settings.train.batch, callbacks=make_callbacks(settings.train),
-            seed=settings.seed, verbose=False,
-        )  # fmt: skip
-    goal = SERIES.goal(prepared.preprocessor)
-    truth = prepared.target(part)
-    scores = trainer.scores(getattr(prepared, part))
-    return goal.compute_metrics(truth, scores), truth, goal.forecasts(truth, scores)
+            prepared.train,
+            validation=prepared.validation,
+            epochs=settings.train.epochs,
+            batch_size=settings.train.batch,
+            callbacks=make_callbacks(settings.train),
+            seed=settings.seed,
+            verbose=False,
+        )
+    return trainer
 
 
-def by_series(truth: Any, point: Any) -> dict[int, float]:
+def by_series(truth: Any, point: Any, names: Sequence[str]) -> dict[str, float]:
     """MASE of each series."""
     errors = {}
     for s in np.unique(truth["series"]).tolist():
@@ -132,34 +133,39 @@ def by_series(truth: Any, point: Any) -> dict[int, float]:
         distance = np.abs(truth["value"][own] - point[own])
         known = np.isfinite(distance)
         if scale > 0 and known.any():
-            errors[s] = float(distance[known].mean() / scale)
+            errors[names[s]] = float(distance[known].mean() / scale)
     return errors
 
 
-def run(data: DataSet, networks: list[str], settings: list[str], part: str, seeds: int) -> Any:
-    result: dict[str, Any] = {"data": data.name, "networks": {}}
+def averaged(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: statistics.fmean(e[name] for e in each) for name in each[0]}
+
+
+def run(data: DataSet, networks: list[str], settings: list[str], seeds: int) -> Any:
+    """MASE by series of each network, averaged over seeds, and of the naive forecasts; on the
+    validation part, on which alone choices are made, and on the test part."""
+    result: dict[str, Any] = {"data": data.name}
     for network in networks:
-        metrics, series = [], []
+        errors: dict[str, list[dict[str, float]]] = {"validation": [], "test": []}
+        metrics: list[dict[str, float]] = []
         for seed in range(seeds):
             prepared = prepared_of(data, network, settings, seed)
-            found, truth, forecasts = judged(prepared, part)
-            middle = SERIES.goal(prepared.preprocessor).middle  # type: ignore[attr-defined]
-            metrics.append(found)
-            series.append(by_series(truth, forecasts[..., middle]))
-        names = prepared.preprocessor.names
-        result["networks"][network] = {
-            **{m: statistics.fmean(f[m] for f in metrics) for m in metrics[0]},
-            "series": {names[s]: statistics.fmean(e[s] for e in series) for s in series[0]},
-        }
+            trainer, names = trained(prepared), prepared.preprocessor.names
+            goal: Any = SERIES.goal(prepared.preprocessor)
+            for part, found in errors.items():
+                truth, scores = prepared.target(part), trainer.scores(getattr(prepared, part))
+                point = goal.forecasts(truth, scores)[..., goal.middle]
+                found.append(by_series(truth, point, names))
+                result.setdefault(part, {}).setdefault(network, {})
+                for rival in (NAIVE, SEASONAL):
+                    result[part][rival] = by_series(truth, truth[rival], names)
+            metrics.append(goal.compute_metrics(truth, scores))
+        for part, found in errors.items():
+            result[part][network] = averaged(found)
         layout = prepared.preprocessor.layout
+        result.setdefault("metrics", {})[network] = averaged(metrics)
         result |= {"horizon": layout.horizon, "window": layout.window}
         result["frequency"] = prepared.opened.panel.frequency.name
-        for rival in (NAIVE, SEASONAL):
-            errors = by_series(truth, truth[rival])
-            result[rival] = {
-                "mase": statistics.fmean(errors.values()),
-                "series": {names[s]: e for s, e in errors.items()},
-            }
     return result
 
 
@@ -178,12 +184,7 @@ def statistical(data: DataSet, part: str) -> dict[str, dict[str, float]]:
             for i in np.flatnonzero(truth["series"] == s):
                 known = encoded.levels[start : start + int(truth["step"][i]) - first]
                 point[i] = model.forward(known, h=horizon)["mean"]
-        errors = by_series(truth, point)
-        names = prepared.preprocessor.names
-        results[name] = {
-            "mase": statistics.fmean(errors.values()),
-            "series": {names[s]: e for s, e in errors.items()},
-        }
+        results[name] = by_series(truth, point, prepared.preprocessor.names)
     return results
 
 
@@ -192,7 +193,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", default="")
     parser.add_argument("--networks", default=",".join(NETWORKS))
-    parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--statistical", action="store_true")
@@ -209,11 +209,10 @@ def main() -> None:
         if chosen and data.name not in chosen:
             continue
         if options.statistical:
-            print(json.dumps({"data": data.name, **statistical(data, options.part)}), flush=True)
+            parts = {part: statistical(data, part) for part in ("validation", "test")}
+            print(json.dumps({"data": data.name, **parts}), flush=True)
             continue
-        result = run(
-            data, options.networks.split(","), options.settings, options.part, options.seeds
-        )
+        result = run(data, options.networks.split(","), options.settings, options.seeds)
         print(json.dumps(result), flush=True)
 
 
