@@ -67,7 +67,7 @@ def native_backend(graph: Graph, states: Sequence[Array]) -> Executable:
     The arrays are updated in place by each call and must not move. Where an array is empty there is
     nothing to be fast at, and the interpreter runs the step.
     """
-    if any(node.size == 0 for node in graph.nodes()):
+    if any(node.size == 0 or node.op == "scan" for node in graph.nodes()):
         lock = lock_of(states)
         return InterpretedProgram(graph, states, lambda: lock.calls)
     return load(graph, states)
