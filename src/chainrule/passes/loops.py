@@ -2,6 +2,7 @@
 
     merge    loops that take the same steps are one, with the results of both
     prune    results that nobody reads, carries that lead nowhere, values that come in twice
+    count    n' = n + 1 is a row of numbers that are known before
     hoist    products of what no carry reaches are computed for all steps at once, before
     sink     products that no carry needs, after
     sum up   s' = s + a' b over all steps is one product, after
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from ..ir.graph import Graph, Node, bind, full_like, topological
 from ..ir.rewrite import substitute, with_inputs
@@ -70,7 +73,17 @@ class _Sweep:
         if key not in self.found:
             wanted = self.wanted[key]
             form = LoopForm.of(loop, [new[i] for i in loop.inputs], wanted)
-            for step in (_merge_inputs, _reuse, _prune, _sum_up, _hoist, _sink, _reuse, _prune):
+            for step in (
+                _merge_inputs,
+                _reuse,
+                _prune,
+                _count,
+                _sum_up,
+                _hoist,
+                _sink,
+                _reuse,
+                _prune,
+            ):
                 step(form)
             self.found[key] = dict(zip(wanted, form.rebuilt(), strict=True))
         return self.found[key]
@@ -138,6 +151,36 @@ def _prune(form: LoopForm) -> None:
             break
         alive = more
     form.keep_only(alive | reached)
+
+
+# ----------------------------------------------------------------------------------------- count
+
+
+def _count(form: LoopForm) -> None:
+    """Whole numbers that grow by the same in each step, such as the count of a generator."""
+    for carry, (first, new) in list(form.carries.items()):
+        if new.op != "add" or carry.dtype.is_float or carry not in new.inputs:
+            continue
+        [other] = [i for i in new.inputs if i is not carry] or [carry]
+        grows = scalar_value(other)
+        if grows is None:
+            continue
+        by, whole = (_wrapped(n, carry) for n in (int(grows), int(grows) * form.length))
+        steps = bind("iota", shape=(form.length,), axis=0)
+        if form.loop.params["reverse"]:
+            steps = full_like(steps, form.length - 1) - steps
+        steps = bind("cast", steps, dtype=carry.dtype)
+        grown = bind(
+            "broadcast", steps * full_like(steps, by), shape=(form.length, *carry.shape), axes=(0,)
+        )
+        del form.carries[carry]
+        form.rows[carry] = stretched((first, False), form.length) + grown
+        form.resolve(form.final(carry), first + full_like(first, whole))
+
+
+def _wrapped(number: int, like: Node) -> int:
+    """A whole number as arithmetic in the dtype of ``like`` gives it."""
+    return int(np.asarray(number).astype(like.dtype.numpy))
 
 
 # ----------------------------------------------------------------------------------------- hoist
