@@ -138,6 +138,8 @@ def _longest_block(nest: Nest, vectors: int) -> int:
 
 def product_granule(nest: Nest, target: Target) -> int:
     """Ranges of the split dim start at multiples of this."""
+    if nest.piece:
+        return nest.piece
     rows, vectors = choose_registers(Extents.of(nest), target)
     return {"m": rows, "n": vectors * LANES}.get(Extents.of(nest).split, 1)
 
