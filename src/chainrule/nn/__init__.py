@@ -30,6 +30,11 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from .container import (
     ModuleDict,
     ModuleList,
@@ -113,6 +118,11 @@ from .pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
 from .upsample import (
     PixelShuffle,
     Upsample,
@@ -125,6 +135,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -155,6 +168,7 @@ __all__ = [
     "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNLLLoss",
     "GaussianNoise",
@@ -170,6 +184,7 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -192,6 +207,7 @@ __all__ = [
     "PixelShuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
