@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph, Node
 from ..ir.verify import verify
+from .bodies import optimize_bodies
 from .canonicalize import canonicalize
 from .cropping import crop
 from .depthwise import expand_depthwise
@@ -58,6 +59,13 @@ PIPELINE: tuple[Pass, ...] = (
     ),
     Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
     Pass("simplify", canonicalize, "what the passes before left behind"),
+    Pass(
+        "bodies",
+        lambda graph: optimize_bodies(graph, optimize),
+        "bodies of loops are optimised, now that it is known what they read",
+        frozenset({"scan"}),
+        required=True,
+    ),
     Pass(
         "layout",
         materialize_operands,

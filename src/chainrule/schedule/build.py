@@ -5,12 +5,14 @@ from __future__ import annotations
 from ..config import VERIFY
 from ..ir.graph import Graph, Node
 from .fuse import Cluster, fuse
+from .loops import make_loop, surroundings
 from .lower import lower_cluster
 from .memory import plan_memory
-from .nest import Program
+from .nest import Loop, Nest, Program, Task
 from .phases import make_phases
+from .places import InputLayout, Surroundings, of_step
 from .tile import tile
-from .units import InputLayout, Plan, make_plan
+from .units import Plan, make_plan
 from .verify import verify_program
 
 
@@ -20,17 +22,32 @@ def schedule(graph: Graph, layout: InputLayout, *, fusion: bool = True) -> Progr
     ``graph`` has been through `passes.optimize`. With ``fusion=False`` every unit is a nest of its
     own; the numbers are the same.
     """
-    plan = make_plan(graph, layout)
-    clusters, before = fuse(plan, enabled=fusion)
-    needed = values_read_elsewhere(clusters, plan)
-    nests = [tile(lower_cluster(c, plan, needed)) for c in clusters]
-    phases = make_phases(nests, clusters, before)
+    around = of_step(graph, layout)
+    phases = make_body(graph, around, fusion)
     offsets, arena, kept = plan_memory(phases)
-    slots = tuple(b.name for b in plan.slots)
+    slots = tuple(b.name for b in (*around.given, *(p.buffer for _, p in around.targets)))
     program = Program(phases, offsets, arena, slots, kept, len(graph.inputs))
     if VERIFY.read():
         verify_program(program)
     return program
+
+
+def make_body(graph: Graph, around: Surroundings, fusion: bool) -> tuple[tuple[Task, ...], ...]:
+    """The phases of a step, or of a trip of a loop."""
+    plan = make_plan(graph, around)
+    clusters, before = fuse(plan, enabled=fusion)
+    needed = values_read_elsewhere(clusters, plan)
+    nests = [_lower(c, plan, needed, fusion) for c in clusters]
+    return make_phases(nests, clusters, before, chained=not around.depth)
+
+
+def _lower(cluster: Cluster, plan: Plan, needed: set[Node], fusion: bool) -> Nest | Loop:
+    if cluster.host.kind != "loop":
+        return tile(lower_cluster(cluster, plan, needed))
+    loop, memory, depth = cluster.host.node, cluster.host.loop, plan.around.depth
+    assert memory is not None
+    inside = surroundings(loop, memory, plan.places, depth)
+    return make_loop(loop, make_body(loop.params["body"], inside, fusion))
 
 
 def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:

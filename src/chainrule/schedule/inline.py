@@ -8,8 +8,8 @@ from ..ir.graph import Node
 from ..ir.types import DType, row_major
 from .index import Idx, dot_strides, input_index, zero
 from .nest import Access, Apply, Const, Expr, Index, Indirect, Load
+from .places import Place
 from .realize import MOVEMENT
-from .units import Place
 
 
 class Builder:

@@ -21,6 +21,7 @@ from .nest import (
     Index,
     Indirect,
     Load,
+    Loop,
     Nest,
     Product,
     Reduce,
@@ -96,8 +97,17 @@ def _span(nest: Nest, access: Access, still: set[int]) -> int:
     return 1 + sum(abs(c) * (nest.dims[d] - 1) for d, c in moves)
 
 
-def work(nest: Nest) -> int:
+def traffic_of(nest: Nest | Loop) -> int:
+    """Bytes of memory that one run touches, roughly."""
+    if isinstance(nest, Loop):
+        return nest.trips * sum(traffic_of(t.nest) for t in nest.tasks)
+    return sum(b.nbytes for b in {a.buffer for a in (*nest.reads, *nest.writes)})
+
+
+def work(nest: Nest | Loop) -> int:
     """Scalar operations of one run, roughly."""
+    if isinstance(nest, Loop):
+        return nest.trips * sum(work(t.nest) for t in nest.tasks)
     points = prod(nest.dims)
     if isinstance(nest.source, Product):
         return 2 * points
