@@ -98,13 +98,9 @@ def test_outputs_states_and_gradients_are_pytorchs(case: dict[str, Any]) -> None
         check_described(result.dstates[id(parameters[name])], theirs, 1e-9)
 
 
-#: cases that share a program
-TOGETHER = 16
-
-
-@pytest.mark.parametrize("first", range(0, len(CASES), TOGETHER))
+@pytest.mark.parametrize("first", [0, 3])
 def test_compiled_in_single_precision(first: int) -> None:
-    cases = CASES[first : first + TOGETHER]
+    cases = CASES[first::8]  # in one program
     layers = [built(c) for c in cases]
     inputs = [[x.astype(np.float32) for x in inputs_of(c)] for c in cases]
 
