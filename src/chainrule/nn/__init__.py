@@ -47,6 +47,11 @@ from .conv import (
     ConvTranspose1d,
     ConvTranspose2d,
 )
+from .decoding import (
+    Transcript,
+    ctc_beam_search,
+    ctc_greedy_decode,
+)
 from .dropout import (
     AlphaDropout,
     Dropout,
@@ -226,12 +231,15 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transcript",
     "TripletMarginLoss",
     "Unflatten",
     "Upsample",
     "WordDropout",
     "ZeroPad1d",
     "ZeroPad2d",
+    "ctc_beam_search",
+    "ctc_greedy_decode",
     "functional",
     "init",
     "mixup",
