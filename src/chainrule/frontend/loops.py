@@ -305,10 +305,17 @@ def _closed(inputs: Sequence[Node], outputs: Sequence[Node]) -> tuple[Graph, lis
         ):
             small.add(node)
     taken.update(dict.fromkeys(o for o in outputs if o not in dependent))
-    outside = [n for n in taken if n not in small]
+    outside = list(dict.fromkeys(_stretched_from(n) for n in taken if n not in small))
     held = [placeholder(f"k{i}", n.shape, n.dtype) for i, n in enumerate(outside)]
     others = dict(zip(outside, held, strict=True))
     return Graph((*inputs, *held), tuple(substitute(outputs, others))), outside
+
+
+def _stretched_from(node: Node) -> Node:
+    """What is only stretched or turned outside: a row of biases is handed in, not a matrix."""
+    while node.op in ("broadcast", "transpose"):
+        node = node.inputs[0]
+    return node
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Builder:
         below = input_index(node, idx, self.count)
         if below is not None:
             return self.build(source, below)
-        place = self.places[source]
+        place = self.places[source]  # which is in row-major order
         offset = dot_strides(idx, row_major(node.shape), self.count).shift(place.start)
         return Load(source.dtype, Access(place.buffer, offset))
 

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from ..ir.graph import Node
 from .index import Idx, axes_of, input_index, zero
 from .nest import Affine
-from .realize import MOVEMENT, has_memory, view_base
+from .realize import MOVEMENT, has_memory
 
 #: the index of a leaf that is read as flat memory, in an order no per-axis index describes
 FLAT: Idx = (Affine(-1, ()),)
@@ -33,7 +33,7 @@ def unit_reads(kind: str, value: Node, realized: AbstractSet[Node], *, own: bool
     if kind == "scatter":
         sources = sources[1:]
     elif kind == "loop":  # the first values of what it carries are copied by others
-        return [(leaf, FLAT) for leaf in _bases(sources[value.params["carries"] :])]
+        return [(leaf, FLAT) for leaf in _bases(sources[value.params["carries"] :], realized)]
     for source in sources:
         inner = _Recorder(realized, source.ndim)
         inner.visit(source, axes_of(source.shape))
@@ -41,9 +41,14 @@ def unit_reads(kind: str, value: Node, realized: AbstractSet[Node], *, own: bool
     return recorder.reads
 
 
-def _bases(sources: Sequence[Node]) -> list[Node]:
+def _bases(sources: Sequence[Node], realized: AbstractSet[Node]) -> list[Node]:
     """The arrays of which ``sources`` are views."""
-    return list(dict.fromkeys(view_base(source) for source in sources))
+    bases: dict[Node, None] = {}
+    for node in sources:
+        while not has_memory(node) and node not in realized:
+            node = node.inputs[0]
+        bases[node] = None
+    return list(bases)
 
 
 def walked_reads(node: Node, realized: AbstractSet[Node]) -> Reads:
