@@ -32,7 +32,7 @@ from ...ir.types import DType
 from ..apply import tensor_of
 from ..loops import scan
 from ..modes import thread, user_line
-from ..operations.arithmetic import cast, less, less_equal, tanh, where
+from ..operations.arithmetic import cast, less, less_equal, sigmoid, tanh, where
 from ..operations.creation import iota, zeros
 from ..operations.products import linear, matmul
 from ..operations.shaping import cat, chunk, transpose
@@ -84,11 +84,6 @@ def _recurred(h: Tensor, w: Weights) -> Tensor:
     return matmul(h, transpose(w.hh, 0, 1))
 
 
-def _gate(x: Tensor) -> Tensor:
-    """sigmoid(x) by tanh, of which the derivative needs nothing else, and which has no branches."""
-    return 0.5 * tanh(0.5 * x) + 0.5
-
-
 def _rnn_step(
     nonlinearity: Callable[[Tensor], Tensor], given: Tensor, state: State, w: Weights
 ) -> State:
@@ -99,8 +94,8 @@ def _rnn_step(
 def _lstm_step(given: Tensor, state: State, w: Weights) -> State:
     h, c = state
     i, f, g, o = chunk(given + _recurred(h, w), 4, -1)
-    c = _gate(f) * c + _gate(i) * tanh(g)
-    h = _gate(o) * tanh(c)
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    h = sigmoid(o) * tanh(c)
     return (h if w.hr is None else linear(h, w.hr)), c
 
 
@@ -111,8 +106,8 @@ def _gru_step(given: Tensor, state: State, w: Weights) -> State:
     r, z, n = chunk(_recurred(h, w), 3, -1)
     if w.bias_hh is not None:
         n = n + w.bias_hh[2 * hidden :]
-    n = tanh(given_n + _gate(given_r + r) * n)
-    return (n + _gate(given_z + z) * (h - n),)
+    n = tanh(given_n + sigmoid(given_r + r) * n)
+    return (n + sigmoid(given_z + z) * (h - n),)
 
 
 RNN_TANH = Kind(1, 1, _all_given, partial(_rnn_step, tanh))
