@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from ..errors import VerifyError
-from ..schedule.nest import Buffer, Chain, Loop, Nest, Product, Program, Task
+from ..schedule.nest import Buffer, Chain, Loop, Nest, Product, Program, Task, nests_of
 from .brgemm import emit_product
 from .builder import Builder
 from .kernel import Kernel, buffers_of
@@ -134,6 +134,9 @@ class _Module:
 
     def _loop(self, loop: Loop) -> None:
         """The trips, with a barrier after each phase unless one thread does all of it."""
+        if loop.pieces:
+            self._loop_by_pieces(loop)
+            return
         phases = [p for p in loop.phases if p]
         with self.b.loop(0, loop.trips) as trip:
             self.trips.append(trip)
@@ -141,6 +144,18 @@ class _Module:
                 self._phase(phase)
                 if not _same_thread(phase, phases[(number + 1) % len(phases)]):
                     self._barrier()
+            self.trips.pop()
+
+    def _loop_by_pieces(self, loop: Loop) -> None:
+        """All trips of one piece after another, of those that fall to this thread."""
+        b, (first, end) = self.b, self._range(loop.pieces, 1)
+        with b.loop(first, end) as piece, b.loop(0, loop.trips) as trip:
+            self.trips.append(trip)
+            for nest in nests_of(loop.phases):
+                kernel, length = self._kernel(nest), i64(nest.piece)
+                lo = b.mul(piece, length)
+                pointers = [self._pointer(buffer) for buffer in kernel.buffers]
+                self._call(kernel, pointers, lo, b.add(lo, length))
             self.trips.pop()
 
     # ---------------------------------------------------------------------------------- tasks
@@ -294,5 +309,5 @@ def _same_thread(phase: Sequence[Task], following: Sequence[Task]) -> bool:
 def _alone(task: Task) -> bool:
     """Whether one thread does all of a task; of a loop, the first one."""
     if isinstance(task.nest, Loop):
-        return all(_alone(t) and not t.owner for t in task.nest.tasks)
+        return not task.nest.pieces and all(_alone(t) and not t.owner for t in task.nest.tasks)
     return task.nest.split is None or task.owner is not None

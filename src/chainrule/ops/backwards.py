@@ -26,6 +26,8 @@ CHEAP = frozenset(
     | {"select", "cast", "fence"}
 )
 MOVEMENT = frozenset({"reshape", "transpose", "broadcast"})
+#: values that something is computed from again at most
+MOST_ENDS = 3
 #: what is free to compute again from inputs that stay
 FREE = CHEAP | MOVEMENT | {"const", "iota", "slice"}
 
@@ -145,21 +147,32 @@ def _read_from(roots: Sequence[Node], coming: set[Node]) -> list[Node]:
 def _worth_keeping(needed: Sequence[Node], there: set[Node]) -> list[Node]:
     """Values to stack so that ``needed`` can be computed from them, cheaply.
 
-    Movements, and cheap operations on what is kept anyway, or on one value, are done again.
+    Movements and cheap operations are done again, where they need one value in all, or only such
+    as are kept for others anyway.
     """
     order = list(topological(needed))
+    ends = _ends(order, there)
+    kept = {n for node in needed for n in ends[node] if len(ends[node]) == 1}
+    for node in needed:
+        if not ends[node] <= kept:
+            kept.add(node)
+    return [n for n in order if n in kept]
+
+
+def _ends(order: Sequence[Node], there: set[Node]) -> dict[Node, frozenset[Node]]:
+    """For each value, those that it can be computed from again for nearly nothing.
+
+    Nothing, if it can be computed from inputs that stay; itself, if it is not cheap, or made of
+    many.
+    """
+    ends: dict[Node, frozenset[Node]] = {}
     free: set[Node] = set()
     for node in order:
+        below = frozenset(end for i in node.inputs for end in ends[i])
+        again = node.op in CHEAP or node.op in MOVEMENT
         if node in there or (node.op in FREE and all(i in free for i in node.inputs)):
             free.add(node)
-    kept = {n for n in needed if n not in free}
-    for node in reversed(order):
-        if node in kept and node.op != "input":
-            varying = {i for i in node.inputs if i not in free}
-            again = node.op in MOVEMENT or (
-                node.op in CHEAP and (len(varying) == 1 or varying <= kept)
-            )
-            if again:
-                kept.remove(node)
-                kept |= varying
-    return [n for n in order if n in kept]
+            ends[node] = frozenset()
+        else:
+            ends[node] = below if again and len(below) <= MOST_ENDS else frozenset({node})
+    return ends

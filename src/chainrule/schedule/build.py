@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..config import VERIFY
 from ..ir.graph import Graph, Node
 from .fuse import Cluster, fuse
@@ -11,6 +13,7 @@ from .memory import plan_memory
 from .nest import Loop, Nest, Program, Task
 from .phases import make_phases
 from .places import InputLayout, Surroundings, of_step
+from .rows import Rows, rows_of, tile_by_rows
 from .tile import tile
 from .units import Plan, make_plan
 from .verify import verify_program
@@ -23,7 +26,7 @@ def schedule(graph: Graph, layout: InputLayout, *, fusion: bool = True) -> Progr
     own; the numbers are the same.
     """
     around = of_step(graph, layout)
-    phases = make_body(graph, around, fusion)
+    phases, _ = make_body(graph, around, fusion)
     offsets, arena, kept = plan_memory(phases)
     slots = tuple(b.name for b in (*around.given, *(p.buffer for _, p in around.targets)))
     program = Program(phases, offsets, arena, slots, kept, len(graph.inputs))
@@ -32,22 +35,28 @@ def schedule(graph: Graph, layout: InputLayout, *, fusion: bool = True) -> Progr
     return program
 
 
-def make_body(graph: Graph, around: Surroundings, fusion: bool) -> tuple[tuple[Task, ...], ...]:
-    """The phases of a step, or of a trip of a loop."""
+def make_body(
+    graph: Graph, around: Surroundings, fusion: bool, rows: Rows | None = None
+) -> tuple[tuple[tuple[Task, ...], ...], bool]:
+    """The phases of a step, or of a trip of a loop; and whether its ``rows`` are independent."""
     plan = make_plan(graph, around)
     clusters, before = fuse(plan, enabled=fusion)
     needed = values_read_elsewhere(clusters, plan)
     nests = [_lower(c, plan, needed, fusion) for c in clusters]
-    return make_phases(nests, clusters, before, chained=not around.depth)
+    split = tile_by_rows(nests, rows) if rows else None
+    tiled: Sequence[Nest | Loop] = split or [tile(n) if isinstance(n, Nest) else n for n in nests]
+    return make_phases(tiled, clusters, before, chained=not around.depth), split is not None
 
 
 def _lower(cluster: Cluster, plan: Plan, needed: set[Node], fusion: bool) -> Nest | Loop:
     if cluster.host.kind != "loop":
-        return tile(lower_cluster(cluster, plan, needed))
+        return lower_cluster(cluster, plan, needed)
     loop, memory, depth = cluster.host.node, cluster.host.loop, plan.around.depth
     assert memory is not None
     inside = surroundings(loop, memory, plan.places, depth)
-    return make_loop(loop, make_body(loop.params["body"], inside, fusion))
+    rows = rows_of(loop)
+    phases, independent = make_body(loop.params["body"], inside, fusion, rows)
+    return make_loop(loop, phases, rows.pieces if rows and independent else 0)
 
 
 def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:

@@ -165,8 +165,8 @@ def surroundings(
     return Surroundings(inside, given, targets, depth + 1)
 
 
-def make_loop(loop: Node, phases: Phases) -> Loop:
-    """The loop around the nests of its body."""
+def make_loop(loop: Node, phases: Phases, pieces: int) -> Loop:
+    """The loop around the nests of its body; ``pieces`` of rows that do not need one another."""
     reads: dict[Buffer, None] = {}
     writes: dict[Buffer, None] = {}
     for task in (task for phase in phases for task in phase):
@@ -178,4 +178,5 @@ def make_loop(loop: Node, phases: Phases) -> Loop:
         phases,
         tuple(Access(b, whole) for b in reads),
         tuple(Access(b, whole) for b in writes),
+        pieces,
     )

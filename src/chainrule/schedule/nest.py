@@ -242,6 +242,7 @@ class Nest:
     split:  the parallel dim that threads share out in ranges [lo, hi); None: one thread does all.
             A range starts at a multiple of 16 when split == vector; for products at multiples of
             the tile.
+    piece:  if not 0, a range is that long and starts at a multiple of it.
     """
 
     dims: tuple[int, ...]
@@ -253,6 +254,7 @@ class Nest:
     name: str = ""
     waiting: Waiting | None = None
     inner: tuple[Store, ...] = ()
+    piece: int = 0
 
     @property
     def inside(self) -> list[Expr]:
@@ -333,13 +335,16 @@ class Chain:
 class Loop:
     """The phases of a body, ``trips`` times, with a barrier after each trip.
 
-    ``reads`` and ``writes`` are the buffers outside of it, and its temporaries, as a whole.
+    With ``pieces`` its nests are split into so many, and no piece needs another: each thread takes
+    some of them through all trips, and nobody waits. ``reads`` and ``writes`` are the buffers
+    outside of it, and its temporaries, as a whole.
     """
 
     trips: int
     phases: tuple[tuple[Task, ...], ...]
     reads: tuple[Access, ...]
     writes: tuple[Access, ...]
+    pieces: int = 0
     name: str = "scan"
     #: threads share what is inside of it, not its trips
     split: None = None

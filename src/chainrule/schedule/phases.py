@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .chains import LONGEST, can_chain, chain_of, follows, users_of
 from .fuse import Cluster
@@ -13,7 +13,7 @@ from .units import Unit
 
 
 def make_phases(
-    nests: list[Nest | Loop],
+    nests: Sequence[Nest | Loop],
     clusters: list[Cluster],
     before: dict[Unit, set[Unit]],
     chained: bool = True,

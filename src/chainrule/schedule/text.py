@@ -51,7 +51,8 @@ def _loop(loop: Loop) -> list[str]:
     """The trips of a loop, the windows that move with them, and its phases."""
     accesses = [a for task in loop.tasks for a in (*task.nest.reads, *task.nest.writes)]
     windows = dict.fromkeys(a.buffer for a in accesses if a.buffer.base is not None)
-    lines = [f"loop {loop.name}: {loop.trips} trips"]
+    shared = f", {loop.pieces} pieces of rows shared out" if loop.pieces else ""
+    lines = [f"loop {loop.name}: {loop.trips} trips{shared}"]
     for w in windows:
         turns = f" mod {w.period}" if w.period else ""
         assert w.base is not None

@@ -2,6 +2,7 @@
 
     read    stored in an earlier phase, by an earlier nest of the chain in the same piece, kept
             zero, or given by the caller; and nothing else was stored there since
+    piece   of a loop whose rows threads share out: nests keep to the rows of their piece
     store   in one phase only one nest stores an element, others do not read it, and threads that
             share the nest store different ones
     nest    reads what it stores at the same point only (an update of a state in place)
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from ..errors import VerifyError
 from .nest import Access, Buffer, Chain, Loop, Nest, Program, Task, nests_of
+from .rows import keeps_to_rows
 from .shadow import (
     Elements,
     Marks,
@@ -66,6 +68,7 @@ class _Proof:
     def _group(self, tasks: Sequence[Task], trips: tuple[int, ...]) -> None:
         first = tasks[0].nest
         if isinstance(first, Loop):
+            _check_pieces(first)
             for trip in range(first.trips):
                 if trip < CHECKED_TRIPS or trip == first.trips - 1:
                     self.phases(first.phases, (*trips, trip))
@@ -177,6 +180,17 @@ def _check_nest(nest: Nest, shadow: Shadow) -> None:
                 elements.put(stored, True)
                 _, elements = shadow.place(read.buffer, _touched(read, nest))
                 _refuse_if(elements.of(stored), read, elements, nest, "read and stored apart")
+
+
+def _check_pieces(loop: Loop) -> None:
+    """Where threads take pieces through all trips, every nest keeps to the rows of its piece."""
+    nests = list(nests_of(loop.phases)) if loop.pieces else []
+    written = {a.buffer.root for n in nests for a in n.writes}
+    for nest in nests:
+        if nest.split is None or nest.dims[nest.split] != loop.pieces * nest.piece:
+            raise VerifyError(f"nest {nest.name} is not split into the pieces of its loop")
+        if not keeps_to_rows(nest, nest.split, nest.dims[nest.split], written):
+            raise VerifyError(f"nest {nest.name} leaves the rows of its piece")
 
 
 def _check_threads(access: Access, nest: Nest) -> None:
