@@ -37,17 +37,21 @@ from .runtime.program import STAGED_BYTES, NativeProgram
 from .schedule import InputLayout, schedule
 from .schedule.nest import Program
 from .schedule.text import program_text
-from .schedule.tile import work
+from .schedule.tile import traffic_of, work
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to compile. All choices give the same numbers; they exist for tests and curiosity."""
+    """How to compile. All choices give the same numbers; they exist for tests and curiosity.
+
+    ``hasty`` spares LLVM most of its work, for a program that runs once.
+    """
 
     fusion: bool = True
     exclude: frozenset[str] = frozenset()
     cpu: str | None = None
     use_cache: bool = True
+    hasty: bool = False
 
 
 DEFAULT = Options()
@@ -153,7 +157,8 @@ def _compile(
     text = emit_program(program, target)
     if dump.wanted:
         dump.text("llvm", text)
-    return Compiled(emit_object(text, target), describe(graph, layout, program))
+    object_bytes = emit_object(text, target, options.hasty)
+    return Compiled(object_bytes, describe(graph, layout, program))
 
 
 def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta:
@@ -166,12 +171,8 @@ def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta
         slots.append(Slot(f"in{i}", kind, node.dtype, node.shape, stride, given, aligned))
     for i, node in enumerate(graph.outputs):
         slots.append(Slot(f"out{i}", "output", node.dtype, node.shape, node.size))
-    flops, traffic = 0, 0
-    for phase in program.phases:
-        for task in phase:
-            flops += work(task.nest)
-            touched = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
-            traffic += sum(b.nbytes for b in touched)
+    flops = sum(work(t.nest) for phase in program.phases for t in phase)
+    traffic = sum(traffic_of(t.nest) for phase in program.phases for t in phase)
     kept = program.kept_bytes
     return ProgramMeta(tuple(slots), program.arena_bytes, flops, traffic, kept_bytes=kept)
 
@@ -182,7 +183,7 @@ def cache_key(graph: Graph, layout: InputLayout, options: Options, target: Targe
         f"compiler {compiler_digest()}",
         f"target {target!r}",
         f"layout {sorted(layout.stepped)} {sorted(layout.unaligned)}",
-        f"options {options.fusion} {sorted(options.exclude)}",
+        f"options {options.fusion} {sorted(options.exclude)} {options.hasty}",
         canonical(graph),
     ]
     return "\n".join(lines)

@@ -34,6 +34,11 @@ from .causal import (
     CausalConv1d,
     TemporalBlock,
 )
+from .cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from .container import (
     ModuleDict,
     ModuleList,
@@ -45,6 +50,11 @@ from .conv import (
     Conv3d,
     ConvTranspose1d,
     ConvTranspose2d,
+)
+from .decoding import (
+    Transcript,
+    ctc_beam_search,
+    ctc_greedy_decode,
 )
 from .dropout import (
     AlphaDropout,
@@ -71,6 +81,7 @@ from .loss import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -118,6 +129,11 @@ from .pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
 from .series import (
     MovingAverage,
     RevIN,
@@ -135,6 +151,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -150,6 +169,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "CausalConv1d",
     "Conv1d",
     "Conv2d",
@@ -166,6 +186,7 @@ __all__ = [
     "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNLLLoss",
     "GaussianNoise",
@@ -181,6 +202,7 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -205,6 +227,7 @@ __all__ = [
     "PixelShuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -224,12 +247,15 @@ __all__ = [
     "Tanhshrink",
     "TemporalBlock",
     "Threshold",
+    "Transcript",
     "TripletMarginLoss",
     "Unflatten",
     "Upsample",
     "WordDropout",
     "ZeroPad1d",
     "ZeroPad2d",
+    "ctc_beam_search",
+    "ctc_greedy_decode",
     "functional",
     "init",
     "mixup",
