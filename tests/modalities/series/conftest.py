@@ -19,6 +19,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "nhits": ("model.width=8", "model.stacks=2"),
     "tsmixer": ("model.width=4", "model.blocks=1"),
     "tcn": ("model.width=4",),
+    "lstm": ("model.width=4",),
 }
 
 

@@ -17,7 +17,7 @@ from ...frontend.operations.shaping import cat, expand
 from ...nn import functional as F
 from .source import Layout
 
-__all__ = ["DLinear", "NHits", "Tcn", "TsMixer"]
+__all__ = ["DLinear", "Lstm", "NHits", "Tcn", "TsMixer"]
 
 Maybe = Tensor | None
 #: of first weights, where zeros would stop the layers before them from learning
@@ -236,4 +236,26 @@ class Tcn(nn.Module):
         """[rows, horizon, quantiles]."""
         hidden: Any = self.blocks(past.permute(0, 2, 1))
         outputs: Tensor = self.ahead(hidden[:, :, -1], static, known)
+        return outputs
+
+
+class Lstm(nn.Module):
+    """Long short-term memory over the window (Hochreiter and Schmidhuber, 1997), and a linear map
+    of what it remembers after the last step."""
+
+    def __init__(
+        self, layout: Layout, quantiles: int, width: int, layers: int, dropout: float
+    ) -> None:
+        super().__init__()
+        channels = 1 + layout.past + layout.known
+        self.memory = nn.LSTM(
+            channels, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.ahead = Ahead(layout, quantiles, width)
+
+    def forward(self, past: Tensor, static: Maybe = None, known: Maybe = None) -> Tensor:
+        """[rows, horizon, quantiles]."""
+        seen, _ = self.memory(past)
+        outputs: Tensor = self.ahead(self.dropout(seen[:, -1]), static, known)
         return outputs

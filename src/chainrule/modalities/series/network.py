@@ -20,7 +20,7 @@ from ...errors import ConfigError
 from ...frontend import Tensor
 from ...frontend.apply import apply, from_array
 from ...frontend.operations.shaping import cat
-from .bodies import DLinear, NHits, Tcn, TsMixer
+from .bodies import DLinear, Lstm, NHits, Tcn, TsMixer
 from .source import Layout
 
 __all__ = ["DEFAULT", "NETWORKS", "Forecaster", "Network", "build"]
@@ -105,6 +105,11 @@ NETWORKS: Mapping[str, Network] = {
         Tcn,
         {"width": 32, "kernel": 3, "dropout": 0.1, "scaled": False},
         {"width": WIDTH, "kernel": KERNEL, "dropout": RATE},
+    ),
+    "lstm": Network(
+        Lstm,
+        {"width": 32, "layers": 1, "dropout": 0.1, "scaled": False},
+        {"width": WIDTH, "layers": COUNT, "dropout": RATE},
     ),
 }
 

@@ -20,7 +20,7 @@ GROUP = Option(
 )
 HORIZON = Option("horizon", "Number of steps to forecast.", "N", read=int)
 WINDOW = Option("window", "Number of steps to look back.", "N", read=int)
-NETWORK = Option("network", "Network: dlinear, nhits, tsmixer, tcn.", "NAME")
+NETWORK = Option("network", "Network: nhits, dlinear, tsmixer, tcn, lstm.", "NAME")
 KNOWN = Option(
     "known", "Column that is known for the future, too. Can be repeated.", "COLUMN", several=True
 )
