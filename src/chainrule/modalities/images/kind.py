@@ -52,8 +52,10 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     def recognises(self, source: object) -> float:
         if is_pair(source):
             source = source[0]
-        if isinstance(source, Images) or is_image_source(source):
+        if isinstance(source, Images):
             return 1.0
+        if sureness := is_image_source(source):
+            return sureness
         return 1.0 if isinstance(source, np.ndarray) and source.ndim in AXES else 0.0
 
     def open(self, settings: ImageSettings, source: object, folder: Path | None) -> OpenedImages:
