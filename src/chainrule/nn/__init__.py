@@ -30,6 +30,11 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .audio import (
+    MFCC,
+    MelSpectrogram,
+    SpecAugment,
+)
 from .container import (
     ModuleDict,
     ModuleList,
@@ -125,6 +130,7 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "MFCC",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -180,6 +186,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MelSpectrogram",
     "Mish",
     "Module",
     "ModuleDict",
@@ -205,6 +212,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SpecAugment",
     "Tanh",
     "Tanhshrink",
     "Threshold",
