@@ -52,6 +52,18 @@ CODES: dict[str, str] = {
     "D310": "duplicate images",
     "D311": "transparent pixels are shown on white",
     "D312": "the pixels are kept in a file because they exceed the memory limit",
+    "D401": "files in a folder of recordings that are no sound",
+    "D402": "unreadable recordings are left out",
+    "D403": "several channels were mixed to one",
+    "D404": "recordings of other rates were resampled",
+    "D405": "recordings that are shorter than their files say",
+    "D406": "a class without recordings",
+    "D407": "links that lead outside the folder are not followed",
+    "D408": "recordings outside the class folders have no class",
+    "D409": "silent recordings",
+    "D410": "duplicate recordings",
+    "D411": "clipped recordings",
+    "D412": "long recordings were cropped",
 }
 
 
