@@ -84,12 +84,13 @@ def copy_people(source: Path, folder: Path) -> None:
         shutil.copy(source / f"{number}.wav", folder / word)
 
 
-def trained(folder: Path, epochs: int = 12, verbose: bool = True) -> AudioPredictor:
+def trained(folder: Path, epochs: int = 10, verbose: bool = True) -> AudioPredictor:
     """The network; a tenth of the voices picks the epoch."""
     return fit_audio(
         folder / "train",
         test=folder / "new-voices",
         speaker=r"([^/]+?)-",
+        length=1.0,
         split=(0.85, 0.1, 0.05),
         epochs=epochs,
         runs_dir=None,
