@@ -295,7 +295,7 @@ def _decibels(power: Tensor) -> Tensor:
 
 def _hole(count: int, length: int, most: int) -> Tensor:
     """For each clip a stretch of 0 to ``most`` of ``length`` places, as [count, length] of bool."""
-    width = rand(count, 1) * float(min(most, length))
-    first = (rand(count, 1) * (float(length) - width)).int()
+    width = (rand(count, 1) * float(min(most, length) + 1)).int()
+    first = (rand(count, 1) * (float(length + 1) - width.float())).int()
     place = iota((1, length), 1)
-    return (place >= first) & (place < first + width.int())
+    return (place >= first) & (place < first + width)

@@ -245,7 +245,8 @@ def split_recordings(recordings: Recordings, data: AudioDataSettings, seed: int)
     speakers, own = np.unique(np.array(names, object).astype(str), return_inverse=True)
     if len(speakers) < 3:
         raise DataError(
-            f"`data.speaker` finds {len(speakers)} speakers: {', '.join(map(repr, speakers))}",
+            f"`data.speaker` finds {len(speakers)} speaker{'s' * (len(speakers) > 1)}: "
+            f"{', '.join(map(repr, speakers.tolist()))}",
             where=recordings.paths[0],
             help="the three parts need a speaker each; leave data.speaker empty for a split by "
             "recording",

@@ -294,7 +294,7 @@ class AudioSettings(RunSettings):
         train, data = self.train, self.data
         lr = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
         constant = train.schedule.name != "one_cycle"
-        seconds = min(round(longest / rate + 0.005, 2), LONGEST_AUTO)
+        seconds = min(-(-longest * 100 // rate) / 100, LONGEST_AUTO)
         return replace(
             self,
             data=replace(
