@@ -7,7 +7,7 @@ from ...runs.option import Option, Options
 __all__ = ["OPTIONS", "SOURCES"]
 
 SOURCES = (
-    "audio: a folder with one subfolder per word or other class (WAV, FLAC, Ogg, ...);",
+    "audio: a folder with one subfolder per word or other class (WAV, FLAC, Ogg);",
     "  bundled: digits-spoken",
 )
 SPEAKER = Option(
