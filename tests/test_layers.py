@@ -59,6 +59,7 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "click": ("cli",),
     "rich": ("cli",),
     "PIL": ("data",),
+    "soundfile": ("data",),
     "tensorboard": ("report",),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
