@@ -5,8 +5,8 @@
     python examples/mandarin_tones.py voices tones
 
 The input method gcin comes with 2,358 recorded syllables of two speakers (Edward Liu, GPL-3 or
-LGPL-3; ChionMeilin and Chu Lo, CC BY 3.0). A syllable is a folder such as ㄇㄚ3, named after its sound
-and tone; the few with a neutral tone are left out. `docs/speech.md` says what to expect.
+LGPL-3; ChionMeilin and Chu Lo, CC BY 3.0). A syllable is a folder such as ㄇㄚ3, named after its
+sound and tone; the few with a neutral tone are left out. `docs/speech.md` says what to expect.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ import numpy as np
 from ...data.audio import Recordings
 from ...runs.predictor import Column, Predictor
 from ...train import Scores
-from ...train.examples import Examples
 from .network import AudioNetwork
 from .prepare import AudioPreprocessor, heard_in
 from .settings import AudioSettings
+from .source import AudioSource
 
 __all__ = ["AudioPredictor"]
 
@@ -39,7 +39,7 @@ class AudioPredictor(Predictor[AudioNetwork, AudioPreprocessor, AudioSettings]):
 
     def _scores(self, recordings: Recordings) -> Scores:
         clips = recordings.fixed(self.preprocessor.length)
-        return self.scores_of(Examples((clips, recordings.labels)))
+        return self.scores_of(AudioSource(clips, recordings.labels))
 
     def recordings(self, source: object, labelled: bool = False) -> Recordings:
         """The recordings of a source at the rate of the network. Those of a folder are in it and in

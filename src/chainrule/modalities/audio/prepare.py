@@ -24,9 +24,9 @@ from ...frontend.compiled import compile
 from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName, is_pair
 from ...train.batch_source import spread_rows
-from ...train.examples import Examples
 from .network import Features
 from .settings import AudioDataSettings, AudioSettings
+from .source import AudioSource
 
 __all__ = ["AudioPreprocessor", "OpenedAudio", "PreparedAudio"]
 
@@ -148,21 +148,21 @@ class PreparedAudio:
     def with_settings(self, settings: AudioSettings) -> PreparedAudio:
         return replace(self, settings=settings)
 
-    def source(self, part: PartName) -> Examples:
+    def source(self, part: PartName) -> AudioSource:
         """A part as clips of one length."""
         recordings = self.parts[PARTS.index(part)]
-        return Examples((recordings.fixed(self.preprocessor.length), recordings.labels))
+        return AudioSource(recordings.fixed(self.preprocessor.length), recordings.labels)
 
     @property
-    def train(self) -> Examples:
+    def train(self) -> AudioSource:
         return self.source("train")
 
     @property
-    def validation(self) -> Examples:
+    def validation(self) -> AudioSource:
         return self.source("validation")
 
     @property
-    def test(self) -> Examples:
+    def test(self) -> AudioSource:
         return self.source("test")
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
