@@ -27,6 +27,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "TrainingError",
     ),
     "frontend.compiled": ("CompiledFunction", "compile"),
+    "frontend.loops": ("scan",),
     "frontend.modes": ("enable_grad", "is_grad_enabled", "no_grad"),
     "frontend.operations.arithmetic": (
         "clamp",

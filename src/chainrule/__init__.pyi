@@ -45,6 +45,7 @@ from .frontend.compiled import (
 from .frontend.compiled import (
     compile as compile,
 )
+from .frontend.loops import scan as scan
 from .frontend.modes import (
     enable_grad as enable_grad,
 )

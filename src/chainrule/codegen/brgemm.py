@@ -149,14 +149,17 @@ class _Emitter:
 
     # ------------------------------------------------------------------------------ one panel
 
-    def _pieces(self, lo: Bound, hi: Bound, extent: int, size: int) -> list[Piece]:
-        """``range(lo, hi)`` in full steps of ``size``, then what remains before ``extent``."""
+    def _pieces(self, lo: Bound, hi: Bound, extent: int, size: int, base: Bound = 0) -> list[Piece]:
+        """``range(lo, hi)`` in full steps of ``size`` from ``base``, then what remains of
+        ``extent``.
+        """
         full = extent // size * size
+        end = plus(self.b, base, full)
         pieces: list[Piece] = []
         if full:
-            pieces.append((lo, smaller(self.b, hi, full) if full < extent else hi, size))
+            pieces.append((lo, smaller(self.b, hi, end) if full < extent else hi, size))
         if full < extent:
-            pieces.append((larger(self.b, lo, full), hi, extent - full))
+            pieces.append((larger(self.b, lo, end), hi, extent - full))
         return pieces
 
     def _panel(self, panel: Panel) -> None:
@@ -188,7 +191,8 @@ class _Emitter:
         inner = self.sum.address(self.source.b, panel.index, panel.n, block.start)
         raw = Rows(inner, self.source.b.offset.coeffs[-1])
         packed = Rows(self.packed, panel.width) if self.packed else raw
-        for first, last, rows in self._pieces(lo, hi, self.x.m, self.tile.rows):
+        base = LO if self.nest.piece else 0
+        for first, last, rows in self._pieces(lo, hi, self.x.m, self.tile.rows, base):
             if self.packed and rows == self.tile.rows:
                 with self.b.loop(first, smaller(self.b, last, plus(self.b, first, 1)), rows) as m:
                     self._tile(Band(panel, m, rows, raw, copy=True), block)

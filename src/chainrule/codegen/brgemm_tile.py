@@ -81,6 +81,8 @@ class Extents:
         names = {nest.parallel - 2: "m", nest.parallel - 1: "n"}
         split = names.get(-1 if nest.split is None else nest.split, "")
         steps = nest.source.a.offset.coeffs
+        if nest.piece and split == "m":
+            m, split = nest.piece, ""
         slides = 1 < k <= MOST_TAPS and steps[-1] == steps[nest.parallel - 2]
         return Extents(m, n, k, split, tuple(outer), slides)
 
@@ -102,7 +104,8 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
         parts = math.ceil(x.k / longest)
         block = math.ceil(x.k / parts / unroll) * unroll
     strip = max(1, WAITING_BYTES // (4 * LANES * vectors * rows)) * rows
-    pack = serves > 1 and not x.outer and not x.slides and not _tidy(nest, x)
+    again = bool(nest.piece)  # in the next trip, so that B stays in the second cache as it is
+    pack = serves > 1 and not (x.outer or x.slides or again or _tidy(nest, x))
     return Tile(rows, vectors, block, unroll, strip, pack, x.held(target))
 
 
