@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import re
 import shutil
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
+from PIL import Image
 
 import chainrule as cr
 from chainrule.cli.app import app
@@ -21,11 +24,11 @@ from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.modalities.audio.kind import AUDIO
 from chainrule.modalities.audio.predictor import AudioPredictor
 from chainrule.modalities.audio.prepare import speaker_of, split_recordings
-from chainrule.modalities.audio.settings import AudioDataSettings, AudioSettings
+from chainrule.modalities.audio.settings import AudioDataSettings, AudioSettings, FeatureSettings
 from chainrule.report import report_html
 from chainrule.runs.listeners import Listener
 from chainrule.runs.modality import PARTS
-from chainrule.train import Callback
+from chainrule.train import Callback, Scores
 from modalities.audio.conftest import EPOCHS, FAST, RATE, WORDS, record, train
 
 
@@ -164,6 +167,24 @@ def test_long_recordings_are_cropped_to_their_loudest_part(others: Path, tmp_pat
     assert [f.code for f in prepared.findings] == ["D111", "D412"]
     assert prepared.findings[1].evidence == "1 of 24: up/s0_0.wav"
     assert all(prepared.source(part).arrays[0].any(axis=1).all() for part in PARTS)
+
+
+def test_the_worst_mistakes_are_shown_as_the_network_saw_them(others: Path) -> None:
+    settings = AudioSettings(
+        data=AudioDataSettings(path=str(others), length=0.3),
+        features=FeatureSettings(bands=16),
+    )
+    opened = AUDIO.open(settings, None, None)
+    prepared = opened.prepare(opened.settings, None)
+    wrong = np.eye(3)[(prepared.truth + 1) % 3]
+    mistakes = AUDIO.evaluation(prepared, Scores(wrong, "softmax"))["mistakes"]
+    assert len(mistakes) == len(prepared.truth)
+    head, _, content = mistakes[0]["image"].partition(",")
+    assert head == "data:image/png;base64"
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+    assert pixels.shape == (16, 1 + int(0.3 * 1000 / 20))
+    assert pixels.max() == 255
+    assert pixels[8:].mean() > pixels[:8].mean()  # a low tone is at the bottom
 
 
 def test_the_length_is_that_of_the_longest_up_to_two_seconds() -> None:

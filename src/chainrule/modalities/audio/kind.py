@@ -13,9 +13,12 @@ from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
 from ...tasks import Multiclass
+from ...tasks.mistakes import worst_mistakes
+from ...train import Scores
 from .checks import CHECKS
 from .network import AudioNetwork, build
 from .options import OPTIONS, SOURCES
+from .pictures import picture
 from .predictor import AudioPredictor
 from .prepare import AudioPreprocessor, OpenedAudio, PreparedAudio
 from .settings import BUNDLED_SPEAKER, AudioSettings
@@ -80,6 +83,16 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
         preprocessor, settings = prepared.preprocessor, prepared.settings
         smoothing = settings.train.label_smoothing
         return settings.augment.augment(preprocessor.rate, smoothing, len(preprocessor.classes))
+
+    def evaluation(self, prepared: PreparedAudio, scores: Scores) -> dict[str, Any]:
+        """The worst mistakes, as pictures of what the network saw."""
+        test = prepared.parts[2]
+        clips = prepared.test.arrays[0]
+        features = prepared.settings.features.build(test.rate, prepared.settings.hop)
+        mistakes = worst_mistakes(
+            test.paths, test.labels, test.classes, scores, lambda i: picture(features, clips[i])
+        )
+        return {"mistakes": mistakes}
 
     def draft(self, settings: AudioSettings, output: Path) -> Draft[AudioSettings]:
         """Nothing is inferred from recordings before they are read: a file to fill in."""
