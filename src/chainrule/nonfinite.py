@@ -173,7 +173,8 @@ class _Search:
     def _compute(self, nodes: list[Node]) -> None:
         """Keep the values of ``nodes`` that are not finite, with those of their operands."""
         graph = Graph(self.graph.inputs, tuple(nodes))
-        options = Options(exclude=frozenset(p.name for p in PIPELINE), use_cache=False)
+        every_pass = frozenset(p.name for p in PIPELINE)
+        options = Options(exclude=every_pass, use_cache=False, hasty=True)
         outputs = load(graph, self.states, options=options)(*self.arrays, scalars=self.scalars)
         value_of = dict(zip(nodes, outputs, strict=True))
         for node, value in value_of.items():

@@ -9,7 +9,7 @@ element. What a step computes first, such as the place of a largest score, is no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,7 +28,10 @@ _SOURCES = ("const", "iota")
 
 @dataclass(frozen=True)
 class Beyond:
-    """The first index that is out of range: the read, its place among the indices, the number."""
+    """The first index that is out of range: the read, its place among the indices, the number.
+
+    In a loop the place is that among the indices of one step.
+    """
 
     read: Node
     place: tuple[int, ...]
@@ -92,7 +95,7 @@ class _LoopRead:
     consts: dict[Node, Node]
 
     def first_beyond(self, env: dict[Node, Array]) -> Beyond | None:
-        """The first index out of range; its place begins with the step."""
+        """The first index out of range."""
         outer = evaluate([*self.rows.values(), *self.consts.values()], env)
         rows, consts = outer[: len(self.rows)], outer[len(self.rows) :]
         for t in range(self.length):
@@ -101,7 +104,7 @@ class _LoopRead:
             [indices] = evaluate([self.read.inputs[1]], inside)
             found = _beyond(self.read, indices)
             if found is not None:
-                return replace(found, place=(t, *found.place))
+                return found
         return None
 
 

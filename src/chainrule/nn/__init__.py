@@ -35,6 +35,11 @@ from .audio import (
     MelSpectrogram,
     SpecAugment,
 )
+from .cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from .container import (
     ModuleDict,
     ModuleList,
@@ -46,6 +51,11 @@ from .conv import (
     Conv3d,
     ConvTranspose1d,
     ConvTranspose2d,
+)
+from .decoding import (
+    Transcript,
+    ctc_beam_search,
+    ctc_greedy_decode,
 )
 from .dropout import (
     AlphaDropout,
@@ -72,6 +82,7 @@ from .loss import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -118,6 +129,11 @@ from .pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
 from .upsample import (
     PixelShuffle,
     Upsample,
@@ -130,7 +146,10 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
     "MFCC",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -146,6 +165,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -161,6 +181,7 @@ __all__ = [
     "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNLLLoss",
     "GaussianNoise",
@@ -176,6 +197,7 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -199,6 +221,7 @@ __all__ = [
     "PixelShuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -216,12 +239,15 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transcript",
     "TripletMarginLoss",
     "Unflatten",
     "Upsample",
     "WordDropout",
     "ZeroPad1d",
     "ZeroPad2d",
+    "ctc_beam_search",
+    "ctc_greedy_decode",
     "functional",
     "init",
     "mixup",

@@ -317,9 +317,12 @@ def _summed(form: LoopForm, part: Node) -> Node:
     if part.op in ("reshape", "transpose"):
         return with_inputs(part, [_summed(form, part.inputs[0])])
     if part.op == "reduce_sum":
-        axes = (0, *(a + 1 for a in part.params["axes"]))
-        stack = form.stacked(part.inputs[0])
-        return bind("reduce_sum", stack, axes=axes, location=part.location)
+        x = part.inputs[0]
+        stack, axes = form.stacked(x), tuple(a + 1 for a in part.params["axes"])
+        if axes[:1] == (1,):  # rows of all steps are rows
+            stack = bind("reshape", stack, shape=(form.length * x.shape[0], *x.shape[1:]))
+            axes = tuple(a - 1 for a in axes[1:])
+        return bind("reduce_sum", stack, axes=(0, *axes), location=part.location)
     a, b = part.inputs
     (m, k), n, length = a.shape, b.shape[1], form.length
     right = bind("reshape", form.stacked(b), shape=(length * k, n))
