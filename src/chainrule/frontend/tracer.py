@@ -55,6 +55,19 @@ class Trace(AbstractContextManager["Trace"]):
         #: the bodies of loops being recorded, the innermost last
         self._bodies: list[LoopBody] = []
 
+    #: what has ended with the trace, and what its values are returned from
+    named = "a compiled function", "the function"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody can use the values of this trace any more."""
+        return thread.trace is not self
+
+    @property
+    def scope(self) -> Trace | LoopBody:
+        """What the values that are made now belong to."""
+        return self._bodies[-1] if self._bodies else self
+
     def __enter__(self) -> Trace:
         if thread.trace is not None:
             raise TraceError("a trace cannot start inside another", where=user_line())
@@ -81,7 +94,7 @@ class Trace(AbstractContextManager["Trace"]):
     def node(self, tensor: Storage) -> Node:
         """The node that stands for ``tensor`` now."""
         if tensor._array is None:
-            if tensor._trace is not self or tensor._node is None:
+            if tensor._trace is None or tensor._trace.ended or tensor._node is None:
                 raise tensor._no_numbers()
             return tensor._node
         current = self._current.get(id(tensor))
@@ -240,6 +253,13 @@ class LoopBody(AbstractContextManager["LoopBody"]):
         self._trace, self._carried = trace, carried
         self._before: list[tuple[Tensor, Node]] = []
         self._written: list[tuple[weakref.ref[Storage], Node, Tensor | None]] = []
+
+    named = "a step of a scan", "the body, as part of the carry or as y,"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the step is over, or the trace around it."""
+        return self._trace.ended or self not in self._trace._bodies
 
     def __enter__(self) -> LoopBody:
         trace = self._trace

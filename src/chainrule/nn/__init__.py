@@ -30,6 +30,11 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from .container import (
     ModuleDict,
     ModuleList,
@@ -41,6 +46,11 @@ from .conv import (
     Conv3d,
     ConvTranspose1d,
     ConvTranspose2d,
+)
+from .decoding import (
+    Transcript,
+    ctc_beam_search,
+    ctc_greedy_decode,
 )
 from .dropout import (
     AlphaDropout,
@@ -67,6 +77,7 @@ from .loss import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -113,6 +124,11 @@ from .pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
 from .upsample import (
     PixelShuffle,
     Upsample,
@@ -125,6 +141,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -140,6 +159,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -155,6 +175,7 @@ __all__ = [
     "Embedding",
     "FeatureAlphaDropout",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNLLLoss",
     "GaussianNoise",
@@ -170,6 +191,7 @@ __all__ = [
     "InstanceNorm2d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -192,6 +214,7 @@ __all__ = [
     "PixelShuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -208,12 +231,15 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transcript",
     "TripletMarginLoss",
     "Unflatten",
     "Upsample",
     "WordDropout",
     "ZeroPad1d",
     "ZeroPad2d",
+    "ctc_beam_search",
+    "ctc_greedy_decode",
     "functional",
     "init",
     "mixup",

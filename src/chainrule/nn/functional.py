@@ -34,6 +34,7 @@ from ..frontend.functional.convolution import (
     conv_transpose1d,
     conv_transpose2d,
 )
+from ..frontend.functional.ctc import ctc_loss
 from ..frontend.functional.dropout import (
     alpha_dropout,
     drop_path,
@@ -116,6 +117,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "drop_path",
     "dropout",
     "dropout1d",
