@@ -119,27 +119,27 @@ class Direction(nn.Module):
         self.bias_hh = nn.Parameter(torch.empty(rows))
 
 
-def lstm_steps(given: Tensor, h: Tensor, c: Tensor, w: Direction) -> tuple[Tensor, ...]:
+def lstm_steps(given: Tensor, hh: Tensor, bias: Tensor, h: Tensor, c: Tensor) -> list[Tensor]:
     """Outputs of these steps and the states after them, for W_ih x [rows, steps, ...]."""
     outputs = []
     for row in given.unbind(1):
-        i, f, g, o = (row + h @ w.hh.T).chunk(4, 1)
+        i, f, g, o = (row + h @ hh.T).chunk(4, 1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()
         outputs.append(h)
-    return torch.stack(outputs, 1), h, c
+    return [torch.stack(outputs, 1), h, c]
 
 
-def gru_steps(given: Tensor, h: Tensor, c: Tensor, w: Direction) -> tuple[Tensor, ...]:
-    """The same; ``c`` is passed on."""
+def gru_steps(given: Tensor, hh: Tensor, bias: Tensor, h: Tensor) -> list[Tensor]:
+    """The same of the other cell, which has one state."""
     outputs = []
     for row in given.unbind(1):
         given_r, given_z, given_n = row.chunk(3, 1)
-        r, z, n = torch.addmm(w.bias_hh, h, w.hh.T).chunk(3, 1)
+        r, z, n = torch.addmm(bias, h, hh.T).chunk(3, 1)
         n = (given_n + (given_r + r).sigmoid() * n).tanh()
         h = n + (given_z + z).sigmoid() * (h - n)
         outputs.append(h)
-    return torch.stack(outputs, 1), h, c
+    return [torch.stack(outputs, 1), h]
 
 
 class Cells(Read):
@@ -151,7 +151,7 @@ class Cells(Read):
         each = [Direction(rows, width, model.hidden) for width in model.widths]
         self.layers = nn.ModuleList(each)
         self.head = nn.Linear(model.head.inputs, model.outputs)
-        steps = lstm_steps if model.cell == "lstm" else gru_steps
+        steps: Any = lstm_steps if model.cell == "lstm" else gru_steps
         self.piece = torch.compile(steps, dynamic=False)
         self.size = max(d for d in range(1, MOST_STEPS + 1) if model.steps % d == 0)
         self.read = torch.compile(self.read, dynamic=False)  # type: ignore[method-assign]
@@ -160,13 +160,14 @@ class Cells(Read):
         """Outputs and the last one."""
         biases = w.bias_ih + w.bias_hh if self.model.cell == "lstm" else w.bias_ih
         given = nn.functional.linear(x, w.ih, biases)
-        h = torch.zeros(len(x), self.model.hidden, requires_grad=True)  # as later pieces have it
-        c = torch.zeros(len(x), self.model.hidden, requires_grad=True)
+        count = 2 if self.model.cell == "lstm" else 1
+        # states of later pieces have gradients, and one program is to do for all
+        state = [torch.zeros(len(x), self.model.hidden, requires_grad=True) for _ in range(count)]
         outputs = []
         for part in given.split(self.size, 1):
-            y, h, c = self.piece(part, h, c, w)
+            y, *state = self.piece(part, w.hh, w.bias_hh, *state)
             outputs.append(y)
-        return torch.cat(outputs, 1), h
+        return torch.cat(outputs, 1), state[0]
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         modules = iter(self.layers)
