@@ -75,12 +75,13 @@ def test_random_graphs(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_fusion_and_vector_width_leave_the_bits_alone(seed: int) -> None:
+def test_fusion_vector_width_and_haste_leave_the_bits_alone(seed: int) -> None:
     graph, values = random_graph(np.random.default_rng(2000 + seed), 30)
     want = run(graph, values)
     for options in (
         Options(fusion=False, use_cache=False),
         Options(cpu="haswell", use_cache=False),
+        Options(hasty=True, use_cache=False),
     ):
         got = run(graph, values, options)
         same(got[0], want[0])

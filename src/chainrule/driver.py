@@ -42,12 +42,16 @@ from .schedule.tile import traffic_of, work
 
 @dataclass(frozen=True)
 class Options:
-    """How to compile. All choices give the same numbers; they exist for tests and curiosity."""
+    """How to compile. All choices give the same numbers; they exist for tests and curiosity.
+
+    ``hasty`` spares LLVM most of its work, for a program that runs once.
+    """
 
     fusion: bool = True
     exclude: frozenset[str] = frozenset()
     cpu: str | None = None
     use_cache: bool = True
+    hasty: bool = False
 
 
 DEFAULT = Options()
@@ -153,7 +157,8 @@ def _compile(
     text = emit_program(program, target)
     if dump.wanted:
         dump.text("llvm", text)
-    return Compiled(emit_object(text, target), describe(graph, layout, program))
+    object_bytes = emit_object(text, target, options.hasty)
+    return Compiled(object_bytes, describe(graph, layout, program))
 
 
 def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta:
@@ -178,7 +183,7 @@ def cache_key(graph: Graph, layout: InputLayout, options: Options, target: Targe
         f"compiler {compiler_digest()}",
         f"target {target!r}",
         f"layout {sorted(layout.stepped)} {sorted(layout.unaligned)}",
-        f"options {options.fusion} {sorted(options.exclude)}",
+        f"options {options.fusion} {sorted(options.exclude)} {options.hasty}",
         canonical(graph),
     ]
     return "\n".join(lines)

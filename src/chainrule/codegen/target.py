@@ -103,21 +103,23 @@ def target_for(cpu: str | None = None, triple: str | None = None) -> Target:
     return Target(triple or host_target().triple, cpu, "", vector_bytes, registers, fma)
 
 
-def _machine(target: Target) -> llvm.TargetMachine:
+def _machine(target: Target, hasty: bool = False) -> llvm.TargetMachine:
     """A new code generator for ``target``; give it to one compile only."""
+    effort = 0 if hasty else 2
     initialize()
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
+        cpu=target.cpu, features=target.features, opt=effort, reloc="pic", codemodel="small"
     )
 
 
 @undisturbed
-def emit_object(text: str, target: Target) -> bytes:
+def emit_object(text: str, target: Target, hasty: bool = False) -> bytes:
     """Verify a module's text and compile it to an object file.
 
+    ``hasty`` code takes a fraction of the time to make, and several times as long to run.
     `CompileError` if the text is not valid IR, which is a defect of the compiler.
     """
-    machine = _machine(target)
+    machine = _machine(target, hasty)
     module = _parse(text, target, machine)
     return bytes(machine.emit_object(module))
 

@@ -15,9 +15,12 @@ from ..ir.graph import Graph, Node, bind, topological, users
 from ..ir.rewrite import substitute, with_inputs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Piece:
-    """A term of a sum that is zero but for ``start`` to ``stop`` along ``axis``."""
+    """A term of a sum that is zero but for ``start`` to ``stop`` along ``axis``.
+
+    One that is added twice is two pieces.
+    """
 
     node: Node
     axis: int

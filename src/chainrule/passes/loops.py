@@ -2,6 +2,7 @@
 
     merge    loops that take the same steps are one, with the results of both
     prune    results that nobody reads, carries that lead nowhere, values that come in twice
+    count    n' = n + 1 is a row of numbers that are known before
     hoist    products of what no carry reaches are computed for all steps at once, before
     sink     products that no carry needs, after
     sum up   s' = s + a' b over all steps is one product, after
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from ..ir.graph import Graph, Node, bind, full_like, topological
 from ..ir.rewrite import substitute, with_inputs
@@ -70,7 +73,17 @@ class _Sweep:
         if key not in self.found:
             wanted = self.wanted[key]
             form = LoopForm.of(loop, [new[i] for i in loop.inputs], wanted)
-            for step in (_merge_inputs, _reuse, _prune, _sum_up, _hoist, _sink, _reuse, _prune):
+            for step in (
+                _merge_inputs,
+                _reuse,
+                _prune,
+                _count,
+                _sum_up,
+                _hoist,
+                _sink,
+                _reuse,
+                _prune,
+            ):
                 step(form)
             self.found[key] = dict(zip(wanted, form.rebuilt(), strict=True))
         return self.found[key]
@@ -138,6 +151,36 @@ def _prune(form: LoopForm) -> None:
             break
         alive = more
     form.keep_only(alive | reached)
+
+
+# ----------------------------------------------------------------------------------------- count
+
+
+def _count(form: LoopForm) -> None:
+    """Whole numbers that grow by the same in each step, such as the count of a generator."""
+    for carry, (first, new) in list(form.carries.items()):
+        if new.op != "add" or carry.dtype.is_float or carry not in new.inputs:
+            continue
+        [other] = [i for i in new.inputs if i is not carry] or [carry]
+        grows = scalar_value(other)
+        if grows is None:
+            continue
+        by, whole = (_wrapped(n, carry) for n in (int(grows), int(grows) * form.length))
+        steps = bind("iota", shape=(form.length,), axis=0)
+        if form.loop.params["reverse"]:
+            steps = full_like(steps, form.length - 1) - steps
+        steps = bind("cast", steps, dtype=carry.dtype)
+        grown = bind(
+            "broadcast", steps * full_like(steps, by), shape=(form.length, *carry.shape), axes=(0,)
+        )
+        del form.carries[carry]
+        form.rows[carry] = stretched((first, False), form.length) + grown
+        form.resolve(form.final(carry), first + full_like(first, whole))
+
+
+def _wrapped(number: int, like: Node) -> int:
+    """A whole number as arithmetic in the dtype of ``like`` gives it."""
+    return int(np.asarray(number).astype(like.dtype.numpy))
 
 
 # ----------------------------------------------------------------------------------------- hoist
@@ -274,9 +317,12 @@ def _summed(form: LoopForm, part: Node) -> Node:
     if part.op in ("reshape", "transpose"):
         return with_inputs(part, [_summed(form, part.inputs[0])])
     if part.op == "reduce_sum":
-        axes = (0, *(a + 1 for a in part.params["axes"]))
-        stack = form.stacked(part.inputs[0])
-        return bind("reduce_sum", stack, axes=axes, location=part.location)
+        x = part.inputs[0]
+        stack, axes = form.stacked(x), tuple(a + 1 for a in part.params["axes"])
+        if axes[:1] == (1,):  # rows of all steps are rows
+            stack = bind("reshape", stack, shape=(form.length * x.shape[0], *x.shape[1:]))
+            axes = tuple(a - 1 for a in axes[1:])
+        return bind("reduce_sum", stack, axes=(0, *axes), location=part.location)
     a, b = part.inputs
     (m, k), n, length = a.shape, b.shape[1], form.length
     right = bind("reshape", form.stacked(b), shape=(length * k, n))

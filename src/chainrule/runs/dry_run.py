@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from ..train import RateSearch, Trainer
 from .modality import Modality, Opened, Prepared, Words
 from .planning import draw_schedule
-from .preparation import new_trainer, open_data, prepare_data, run_facts, seeded_generator
+from .preparation import new_trainer, open_data, prepare_data, seeded_generator
 from .settings.document import RunSettings
 from .task import Task
 
@@ -42,7 +42,9 @@ class PreparedRun(Generic[S]):
     @property
     def words(self) -> Words:
         """How the run speaks of its data."""
-        return self.kind.describe(run_facts(self.kind, self.prepared))
+        return self.kind.describe(
+            {"data": self.prepared.data_facts(), "model": self.prepared.model_facts()}
+        )
 
     def trainer(self, unregularized: bool = False) -> Trainer:
         """A new trainer with the initial weights of the training.

@@ -19,6 +19,9 @@ from .tile import merge_loops, narrow_loops, regroup, reorder_map
 MOST_ROWS, FEWEST_ROWS = 16, 3
 #: elements of a row: shorter ones would leave vectors mostly empty
 SHORTEST_ROW = 8
+#: bytes of weights that each thread reads anew in each trip. More would not stay in its second
+#: cache: then threads share out the columns, each with weights of its own, and wait for each other.
+NEAR = 384 << 10
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def rows_of(loop: Node) -> Rows | None:
 def tile_by_rows(nests: Sequence[Nest | Loop], rows: Rows) -> list[Nest] | None:
     """``nests`` with their loops over rows shared out; None if some row needs another."""
     written = {a.buffer.root for n in nests for a in n.writes}
+    if sum(b.nbytes for b in _matrices(nests) if b not in written) > NEAR:
+        return None
     found = []
     for nest in nests:
         tiled = _tiled(nest, rows, written) if isinstance(nest, Nest) else None
@@ -55,6 +60,12 @@ def tile_by_rows(nests: Sequence[Nest | Loop], rows: Rows) -> list[Nest] | None:
             return None
         found.append(tiled)
     return found
+
+
+def _matrices(nests: Iterable[Nest | Loop]) -> set[Buffer]:
+    """What products multiply by."""
+    sources = [n.source for n in nests if isinstance(n, Nest)]
+    return {s.b.buffer.root for s in sources if isinstance(s, Product)}
 
 
 def _tiled(nest: Nest, rows: Rows, written: set[Buffer]) -> Nest | None:
