@@ -30,6 +30,15 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .audio import (
+    MFCC,
+    MelSpectrogram,
+    SpecAugment,
+)
+from .causal import (
+    CausalConv1d,
+    TemporalBlock,
+)
 from .cells import (
     GRUCell,
     LSTMCell,
@@ -88,6 +97,7 @@ from .loss import (
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
+    PinballLoss,
     PoissonNLLLoss,
     SmoothL1Loss,
     SoftMarginLoss,
@@ -129,6 +139,11 @@ from .recurrent import (
     LSTM,
     RNN,
 )
+from .series import (
+    MovingAverage,
+    RevIN,
+    SeriesDecomposition,
+)
 from .upsample import (
     PixelShuffle,
     Upsample,
@@ -143,6 +158,7 @@ __all__ = [
     "GLU",
     "GRU",
     "LSTM",
+    "MFCC",
     "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
@@ -160,6 +176,7 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "CTCLoss",
+    "CausalConv1d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -202,15 +219,18 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MelSpectrogram",
     "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MovingAverage",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "PinballLoss",
     "PixelShuffle",
     "PoissonNLLLoss",
     "RMSNorm",
@@ -218,7 +238,9 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
+    "RevIN",
     "Sequential",
+    "SeriesDecomposition",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
@@ -228,8 +250,10 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SpecAugment",
     "Tanh",
     "Tanhshrink",
+    "TemporalBlock",
     "Threshold",
     "Transcript",
     "TripletMarginLoss",
