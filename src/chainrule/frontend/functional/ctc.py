@@ -132,7 +132,8 @@ def _log_probability(given: Alignment, blank: int) -> Tensor:
     (last, scale), _ = scan(body, start, (emitted, iota((steps,), 0)))
     end = 2 * given.labels.unsqueeze(1) - position
     ways = where(less(-1, end) & less(end, 2), last, NEVER)
-    return _log_sum(ways) + scale[:, 0]
+    added: Tensor = scale[:, 0]
+    return _log_sum(ways) + added
 
 
 def _states(given: Alignment, blank: int) -> tuple[Tensor, Tensor]:
