@@ -15,7 +15,6 @@ All rows are new in every step. Both are judged on rows that were not trained on
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ import numpy.typing as npt
 import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn, optim
+from chainrule.optim import schedule
 
 Array = npt.NDArray[Any]
 
@@ -110,8 +110,8 @@ ADDING = Problem(
     length=200,
     hidden=64,
     rows=50,
-    lr=2e-3,
-    most=3000,
+    lr=4e-3,
+    most=2000,
     batch=adding,
     loss=F.mse_loss,
     score=lambda y, target: float(((y - target) ** 2).mean()),
@@ -122,8 +122,8 @@ COPYING = Problem(
     length=50,
     hidden=128,
     rows=50,
-    lr=2e-3,
-    most=6000,
+    lr=1e-2,
+    most=3000,
     batch=copying,
     loss=lambda y, target: F.cross_entropy(y.reshape(-1, SYMBOLS), target.reshape(-1)),
     score=lambda y, target: float((y.argmax(-1) == target).mean()),
@@ -140,7 +140,8 @@ def train(
     """The step after which the problem is solved, or None; ``told`` hears the scores."""
     cr.manual_seed(seed)
     network = problem.network()
-    adam = optim.Adam(network.parameters(), lr=problem.lr)
+    rate = schedule.Cosine(problem.lr, problem.most)
+    adam = optim.Adam(network.parameters(), lr=rate)
     rng, other = np.random.default_rng(seed), np.random.default_rng(10_000 + seed)
     x_test, target_test = problem.batch(other, 500, problem.length)
     steps = len(target_test)
