@@ -89,9 +89,11 @@ class Problem:
 
     name: str
     length: int
+    #: cells start out keeping what they hold for up to so many steps
+    memory: int
     hidden: int
     rows: int
-    lr: float
+    lr: float | schedule.Schedule
     most: int
     batch: Callable[[np.random.Generator, int, int], tuple[Array, Array]]
     loss: Callable[[cr.Tensor, cr.Tensor], cr.Tensor]
@@ -101,16 +103,17 @@ class Problem:
     def network(self) -> Reader:
         """With as many inputs and outputs as the problem has."""
         if self.name == "adding":
-            return Reader(2, self.hidden, 1, self.length)
-        return Reader(SYMBOLS + 2, self.hidden, SYMBOLS, self.length)
+            return Reader(2, self.hidden, 1, self.memory)
+        return Reader(SYMBOLS + 2, self.hidden, SYMBOLS, self.memory)
 
 
 ADDING = Problem(
     "adding",
     length=200,
+    memory=200,
     hidden=64,
     rows=50,
-    lr=4e-3,
+    lr=schedule.Cosine(4e-3, 2000),
     most=2000,
     batch=adding,
     loss=F.mse_loss,
@@ -120,10 +123,11 @@ ADDING = Problem(
 COPYING = Problem(
     "copying",
     length=50,
+    memory=150,
     hidden=128,
     rows=50,
     lr=1e-2,
-    most=3000,
+    most=8000,
     batch=copying,
     loss=lambda y, target: F.cross_entropy(y.reshape(-1, SYMBOLS), target.reshape(-1)),
     score=lambda y, target: float((y.argmax(-1) == target).mean()),
@@ -140,8 +144,7 @@ def train(
     """The step after which the problem is solved, or None; ``told`` hears the scores."""
     cr.manual_seed(seed)
     network = problem.network()
-    rate = schedule.Cosine(problem.lr, problem.most)
-    adam = optim.Adam(network.parameters(), lr=rate)
+    adam = optim.Adam(network.parameters(), lr=problem.lr)
     rng, other = np.random.default_rng(seed), np.random.default_rng(10_000 + seed)
     x_test, target_test = problem.batch(other, 500, problem.length)
     steps = len(target_test)
