@@ -59,10 +59,18 @@ def check(ys: Sequence[Node], xs: Sequence[Node], env: Env, rng: np.random.Gener
         )
 
 
+def joined(results: Sequence[Node]) -> Node:
+    """The real ones of several arrays, one after the other."""
+    flat = [ops.reshape(r, shape=(r.size,)) for r in results if r.dtype.is_float]
+    return ops.concat(*flat, axis=0)
+
+
 def application(primitive: Primitive, sample: Sample) -> tuple[Node, list[Node], Env]:
     """``primitive`` applied to variables for the inputs of ``sample``: y, real xs, values."""
     xs = [variable(f"x{i}", a.shape, DType.of(a.dtype)) for i, a in enumerate(sample.inputs)]
     y = primitive(*xs, **sample.params)
+    if primitive is ops.scan:
+        y = joined(ops.loops.results_of(y))
     env = dict(zip(xs, sample.inputs, strict=True))
     chosen = range(len(xs)) if sample.wrt is None else sample.wrt
     return y, [xs[i] for i in chosen if xs[i].dtype.is_float], env

@@ -14,6 +14,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.ir.graph import Graph, Location, Node, constant, full
 from chainrule.ir.types import Array, DType, Shape, boolean, f32, f64, i16, i32, u8, u32
+from loops import LENGTHS, random_loop
 
 SIZES = (1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100)
 MOST_ELEMENTS = 6400
@@ -363,6 +364,16 @@ def make_iota(grower: Grower) -> Node:
     return ops.iota(shape=shape, axis=int(grower.rng.integers(len(shape))))
 
 
+def make_scan(grower: Grower) -> Node:
+    """A loop over values of the pool; often over none that change from step to step."""
+    first = grower.pick(fits=lambda n: n.size <= MOST_ELEMENTS // max(LENGTHS))
+    shape = first.shape
+    length = int(grower.rng.choice(LENGTHS))
+    count = int(grower.rng.integers(0, 3))
+    rows = [grower.pick(shape=(length, *shape)) for _ in range(count)]
+    return random_loop(grower.rng, first, rows, grower.pick(shape=shape))
+
+
 MAKERS: dict[str, Maker] = {
     "input": lambda grower: grower.fresh(f32, grower.shape()),
     "const": lambda grower: constant(grower.rng.uniform(-2, 2, grower.shape(2)), f32),
@@ -374,6 +385,7 @@ MAKERS: dict[str, Maker] = {
     "log1p": lambda grower: ops.log1p(grower.at_least(-0.5)),
     "tanh": make_unary(ops.tanh),
     "erf": make_unary(ops.erf),
+    "sigmoid": make_unary(ops.sigmoid),
     "sqrt": lambda grower: ops.sqrt(grower.at_least(0.1)),
     "not": lambda grower: ops.not_(grower.pick(boolean)),
     "cast": make_cast,
@@ -408,4 +420,6 @@ MAKERS: dict[str, Maker] = {
     "conv_wgrad": make_wgrad,
     "fence": make_unary(ops.fence),
     "detour": make_arithmetic(ops.detour),
+    "scan": make_scan,
+    "item": make_scan,
 }

@@ -21,7 +21,7 @@ from graphs import random_graph
 from steps import perceptron_step, step_values
 
 #: whose derivatives are not those of their values
-APART = {"fence", "detour"}
+APART = {"fence", "detour", "item"}
 
 
 def test_every_primitive_computes_and_differentiates() -> None:

@@ -27,6 +27,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "TrainingError",
     ),
     "frontend.compiled": ("CompiledFunction", "compile"),
+    "frontend.loops": ("scan",),
     "frontend.modes": ("enable_grad", "is_grad_enabled", "no_grad"),
     "frontend.operations.arithmetic": (
         "clamp",
@@ -64,7 +65,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.tensor": ("Tensor",),
     "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
     "modalities.doors": ("cross_validate", "fit", "load_run", "resume"),
+    "modalities.audio": ("fit_audio",),
     "modalities.images": ("fit_images",),
+    "modalities.series": ("fit_series",),
     "modalities.tables": ("fit_table",),
     "ir.types": ("DType",),
     "nonfinite": ("find_nonfinite",),

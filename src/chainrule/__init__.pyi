@@ -45,6 +45,7 @@ from .frontend.compiled import (
 from .frontend.compiled import (
     compile as compile,
 )
+from .frontend.loops import scan as scan
 from .frontend.modes import (
     enable_grad as enable_grad,
 )
@@ -180,6 +181,9 @@ from .frontend.transforms import (
 from .ir.types import (
     DType as DType,
 )
+from .modalities.audio import (
+    fit_audio as fit_audio,
+)
 from .modalities.doors import (
     cross_validate as cross_validate,
 )
@@ -194,6 +198,9 @@ from .modalities.doors import (
 )
 from .modalities.images import (
     fit_images as fit_images,
+)
+from .modalities.series import (
+    fit_series as fit_series,
 )
 from .modalities.tables import (
     fit_table as fit_table,

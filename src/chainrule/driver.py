@@ -37,7 +37,7 @@ from .runtime.program import STAGED_BYTES, NativeProgram
 from .schedule import InputLayout, schedule
 from .schedule.nest import Program
 from .schedule.text import program_text
-from .schedule.tile import work
+from .schedule.tile import traffic_of, work
 
 
 @dataclass(frozen=True)
@@ -171,12 +171,8 @@ def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta
         slots.append(Slot(f"in{i}", kind, node.dtype, node.shape, stride, given, aligned))
     for i, node in enumerate(graph.outputs):
         slots.append(Slot(f"out{i}", "output", node.dtype, node.shape, node.size))
-    flops, traffic = 0, 0
-    for phase in program.phases:
-        for task in phase:
-            flops += work(task.nest)
-            touched = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
-            traffic += sum(b.nbytes for b in touched)
+    flops = sum(work(t.nest) for phase in program.phases for t in phase)
+    traffic = sum(traffic_of(t.nest) for phase in program.phases for t in phase)
     kept = program.kept_bytes
     return ProgramMeta(tuple(slots), program.arena_bytes, flops, traffic, kept_bytes=kept)
 

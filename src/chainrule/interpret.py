@@ -56,11 +56,16 @@ def _apply(node: Node, arrays: list[Array], precision: DType | None) -> Array:
     params: Mapping[str, Any] = node.params
     if node.op == "cast" and precision is not None and node.dtype.is_float:
         params = {"dtype": precision}
-    return node.primitive.reference(*arrays, **params)
+    elif node.op == "scan":
+        params = {**params, "precision": precision}
+    value: Array = node.primitive.reference(*arrays, **params)
+    return value
 
 
-def _widened(value: Array, precision: DType | None) -> Array:
-    """``value``, with real numbers in ``precision``."""
+def _widened(value: Any, precision: DType | None) -> Any:
+    """``value``, with real numbers in ``precision``; the results of a loop are a tuple."""
+    if isinstance(value, tuple):
+        return tuple(_widened(part, precision) for part in value)
     array = np.asarray(value)
     if precision is None or array.dtype.kind != "f":
         return array

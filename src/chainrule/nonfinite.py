@@ -8,8 +8,8 @@ operands are: there it began. What is infinite on purpose and masked later is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from .errors import CompileError
 from .frontend.compiled import CompiledFunction
 from .frontend.tensor import Tensor
 from .frontend.traced import Traced, flatten_call
+from .interpret import evaluate
 from .ir.graph import Graph, Node, topological
 from .ir.types import Array
+from .ops.bodies import parts_of
 from .passes import PIPELINE, optimize
 
 __all__ = ["NonFinite", "find_nonfinite", "first_nonfinite"]
@@ -42,7 +44,8 @@ class NonFinite:
     ``kind`` is ``nan`` or ``inf``; ``part`` is ``forward``, ``backward`` or ``update``, or
     ``data`` and ``state`` if it was there before the step; ``example`` is the first such
     element with its operands, ``exp(91.3) = inf``; ``rows`` are the rows of the batch that hold
-    one, where the value has rows; ``state`` is the Tensor that was not finite.
+    one, where the value has rows; ``state`` is the Tensor that was not finite. ``steps`` tells in
+    which step of the loops around it, from outside, each counted from 0 along its axis.
     """
 
     kind: str
@@ -53,6 +56,7 @@ class NonFinite:
     where: str
     rows: tuple[int, ...] = ()
     state: Tensor | None = None
+    steps: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.part == "data":
@@ -62,7 +66,8 @@ class NonFinite:
         layer = f" in {self.layer}" if self.layer else ""
         line = f" at {self.where}" if self.where else ""
         passing = {"forward": "forward pass", "backward": "backward pass", "update": "update"}
-        return f"{self.example}{layer}{line}, in the {passing[self.part]}{self.rows_text()}"
+        step = "".join(f", in step {s} of a loop" for s in self.steps)
+        return f"{self.example}{layer}{line}{step}, in the {passing[self.part]}{self.rows_text()}"
 
     def rows_text(self, names: Sequence[int] | None = None) -> str:
         """``, rows 3, 7 of the batch``; ``names`` gives other numbers of its rows."""
@@ -128,8 +133,24 @@ class _Search:
             self._compute(nodes)
         for root in self._roots():
             if _kind(self.values.get(root)):
-                return self._described(self._origin(root))
+                origin = self._origin(root)
+                if origin.op != "item":
+                    return self._described(origin)
+                return self._in_loop(origin)
         return None
+
+    def _in_loop(self, item: Node) -> NonFinite:
+        """What happened in the body of a loop that a value comes from, done step by step."""
+        loop = item.inputs[0]
+        missing = [i for i in loop.inputs if i not in self.values and i.op != "const"]
+        graph = Graph(self.graph.inputs, tuple(missing))
+        options = Options(exclude=frozenset(p.name for p in PIPELINE), use_cache=False)
+        outputs = load(graph, self.states, options=options)(*self.arrays, scalars=self.scalars)
+        self.values.update(zip(missing, outputs, strict=True))
+        steps, node, values = first_in_loop(loop, [self._value(i) for i in loop.inputs])
+        self.values.update(values)
+        part = "forward" if item in self.forward else self._later_part(item)
+        return replace(self._described(node), part=part, steps=steps)
 
     def _roots(self) -> Iterable[Node]:
         return [*self.graph.outputs, *(u.inputs[1] for u in self.graph.updates)]
@@ -139,7 +160,7 @@ class _Search:
         piece: list[Node] = []
         size = 0
         for node in self.order:
-            if node.op in _SOURCES or not node.dtype.is_float or not node.size:
+            if node.op in _SOURCES or node.op == "scan" or not node.dtype.is_float or not node.size:
                 continue
             piece.append(node)
             size += node.size * node.dtype.itemsize
@@ -162,14 +183,7 @@ class _Search:
                 self.values.update({i: value_of[i] for i in node.inputs if i in value_of})
 
     def _origin(self, node: Node) -> Node:
-        """Back along what is not finite, NaN before infinity, to where it began."""
-        while True:
-            bad = [i for i in node.inputs if i.op != "const" and _kind(self.values.get(i))]
-            if _kind(self.values[node]) == "nan":
-                bad = [i for i in bad if _kind(self.values[i]) == "nan"] or bad
-            if not bad:
-                return node
-            node = min(bad, key=self.order.__getitem__)
+        return _first_bad(node, self.values, self.order)
 
     # ----------------------------------------------------------------------------- in words
 
@@ -231,6 +245,47 @@ class _Search:
             return self.values[node]
         from_others = [self._value(i) for i in node.inputs]
         return np.asarray(node.primitive.reference(*from_others, **node.params))
+
+
+def _first_bad(node: Node, values: Mapping[Node, Array], order: Mapping[Node, int]) -> Node:
+    """Back along what is not finite, NaN before infinity, to where it began."""
+    while True:
+        bad = [i for i in node.inputs if i.op not in ("const", "scan") and _kind(values.get(i))]
+        if _kind(values[node]) == "nan":
+            bad = [i for i in bad if _kind(values[i]) == "nan"] or bad
+        if not bad:
+            return node
+        node = min(bad, key=order.__getitem__)
+
+
+def first_in_loop(
+    loop: Node, inputs: Sequence[Array]
+) -> tuple[tuple[int, ...], Node, dict[Node, Array]]:
+    """The steps and the node of the body at which ``loop`` stops being finite; the last step's
+    values.
+
+    A loop that gets infinite values is looked into where it first makes others of them.
+    """
+    params = loop.params
+    body: Graph = params["body"]
+    carries, xs, consts = parts_of(inputs, params["carries"], params["scanned"])
+    nodes = [n for n in body.nodes() if n.op != "input"]
+    order = {node: i for i, node in enumerate(body.nodes())}
+    values: dict[Node, Array] = {}
+    for t in range(params["length"])[:: -1 if params["reverse"] else 1]:
+        given = (*carries, *(x[t] for x in xs), *consts)
+        values = dict(zip(body.inputs, given, strict=True))
+        values.update(zip(nodes, evaluate(nodes, values), strict=True))
+        for root in body.outputs:
+            if _kind(values[root]):
+                origin = _first_bad(root, values, order)
+                if origin.op == "item":
+                    inner = origin.inputs[0]
+                    deeper = first_in_loop(inner, [values[i] for i in inner.inputs])
+                    return (t, *deeper[0]), *deeper[1:]
+                return (t,), origin, values
+        carries = [values[n] for n in body.outputs[: params["carries"]]]
+    return (), loop, values
 
 
 def _kind(value: Array | None) -> str:

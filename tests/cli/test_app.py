@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from chainrule.cli import info
 from chainrule.cli.app import app
 from chainrule.modalities.tables.options import column_kinds, missing_values
+from chainrule.phrasing import listed
 from chainrule.runs import registry
 from chainrule.version import __version__
 
@@ -43,7 +44,7 @@ def test_help_fits_a_terminal_and_names_every_kind(names: tuple[str, ...]) -> No
     assert "{" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
     if names in ((), ("config", "schema")):
-        assert " or ".join(registry.names()) in " ".join(result.stdout.split())
+        assert listed(registry.names(), "or") in " ".join(result.stdout.split())
     if names == ("train",):
         assert all(line in result.stdout for line in registry.sources())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,6 +153,26 @@ def test_any_number_of_threads_and_any_split_give_the_same_bits(
     nest = matmul(60, 70, 260, split, turned=turned)
     for threads in (1, 2, 3, 7):
         check(memory_of(nest, 0), nest, None, threads)
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("split", [None, 0, 1])
+def test_panels_that_share_blocks_of_a_give_the_same_bits(
+    split: int | None, cpu: str | None
+) -> None:
+    """The left operand is too large for the second cache, and k for one block."""
+    nest = matmul(90, 150, 1100, split)
+    assert choose_tile(nest, target_for(cpu)).group > 1
+    for threads in (1, 3):
+        check(memory_of(nest, 0), nest, cpu, threads)
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize(("piece", "pieces"), [(3, 2), (4, 3), (12, 2), (16, 2), (13, 4)])
+def test_pieces_of_rows_are_done_one_by_one(piece: int, pieces: int, cpu: str | None) -> None:
+    for k in (33, 700):
+        nest = replace(matmul(piece * pieces, 40, k, 0), piece=piece)
+        check(memory_of(nest, 0), nest, cpu, threads=pieces)
 
 
 def sliding(m: int, n: int, channels: int, taps: int, *, down: int = 1) -> Nest:

@@ -26,6 +26,13 @@ def test_type_rule_tells_the_type_of_the_reference(primitive: Primitive) -> None
             nodes[0] = ops.input(
                 kind="state", name="s", shape=a.shape, dtype=a.dtype, strides=a.params["strides"]
             )
+        if primitive is ops.scan:
+            loop = primitive(*nodes, **sample.params)
+            values = primitive.reference(*sample.inputs, **sample.params)
+            for index, value in enumerate(values):
+                shape, dtype = ops.item.type_rule(loop, index=index)
+                assert (value.shape, DType.of(value.dtype)) == (shape, dtype)
+            continue
         shape, dtype = primitive.type_rule(*nodes, **sample.params)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -19,6 +19,7 @@ from make_layers import initializers, layers
 from make_losses import losses
 from make_optimizers import optimizers
 from make_pointwise import activations
+from make_recurrent import alignments, recurrent
 from make_schedules import schedules
 from make_signatures import signatures
 from make_stability import clipping, parametrized_layers
@@ -35,6 +36,8 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "schedules": schedules,
     "curves": curves,
     "convolution": convolution,
+    "recurrent": recurrent,
+    "ctc": alignments,
     "signatures": signatures,
 }
 

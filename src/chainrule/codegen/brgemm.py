@@ -1,7 +1,7 @@
 """Product nests as kernels: a batch-reduce GEMM with a fused epilogue.
 
     for each batch
-      for each panel of n, ``vectors`` * 16 wide
+      for each panel of n, ``vectors`` * 16 wide       (for each block of k some of them in turn)
         for each strip of m                 (one, unless accumulators wait between blocks of k)
           for each block of k
             for each tile of ``rows`` rows: accumulators in registers
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from ..errors import CompileError
 from ..schedule.nest import LANES, Nest, Product, Waiting
@@ -68,7 +69,7 @@ class _Emitter:
         self.packed = self._scratch(t.block * t.width) if t.pack else None
         self.sum = Sum(self.b, nest, source, t, self.pointers, self.packed)
         waiting_rows = t.strip if self.blocked else 0 if self.short else t.rows
-        self.waiting = self._scratch(waiting_rows * t.width)
+        self.waiting = self._scratch(waiting_rows * t.width * t.group)
 
     def _scratch(self, floats: int) -> Value:
         return self.b.op("ptr", f"alloca [{max(floats, 1)} x float], align 64")
@@ -113,8 +114,13 @@ class _Emitter:
             for first, last, width in self._pieces(lo, hi, self.x.n, self.tile.width):
                 vectors, rest_lanes = divmod(width, LANES)
                 lanes = (LANES,) * vectors + ((rest_lanes,) if rest_lanes else ())
-                with self.b.loop(first, last, width) as n:
-                    visit(Panel((*index, *rest), n, lanes))
+                together = width * (self.tile.group if width == self.tile.width else 1)
+                with self.b.loop(first, last, together) as n:
+                    panel = Panel((*index, *rest), n, lanes)
+                    if together == width:
+                        visit(panel)
+                    else:
+                        self._some(panel, smaller(self.b, last, plus(self.b, n, together)))
 
     # ------------------------------------------------------------ sums in parts, all tiles waiting
 
@@ -149,14 +155,17 @@ class _Emitter:
 
     # ------------------------------------------------------------------------------ one panel
 
-    def _pieces(self, lo: Bound, hi: Bound, extent: int, size: int) -> list[Piece]:
-        """``range(lo, hi)`` in full steps of ``size``, then what remains before ``extent``."""
+    def _pieces(self, lo: Bound, hi: Bound, extent: int, size: int, base: Bound = 0) -> list[Piece]:
+        """``range(lo, hi)`` in full steps of ``size`` from ``base``, then what remains of
+        ``extent``.
+        """
         full = extent // size * size
+        end = plus(self.b, base, full)
         pieces: list[Piece] = []
         if full:
-            pieces.append((lo, smaller(self.b, hi, full) if full < extent else hi, size))
+            pieces.append((lo, smaller(self.b, hi, end) if full < extent else hi, size))
         if full < extent:
-            pieces.append((larger(self.b, lo, full), hi, extent - full))
+            pieces.append((larger(self.b, lo, end), hi, extent - full))
         return pieces
 
     def _panel(self, panel: Panel) -> None:
@@ -168,18 +177,39 @@ class _Emitter:
             end = smaller(self.b, hi, plus(self.b, top, self.tile.strip))
             self._strip(panel, top, end)
 
-    def _strip(self, panel: Panel, top: Value, end: Bound) -> None:
+    def _some(self, panel: Panel, stop: Bound) -> None:
+        """Panels from ``panel`` to column ``stop``, in turn for each block of k."""
+        lo, hi = self._bounds(self.nest.parallel - 2)
+        with self.b.loop(lo, hi, self.tile.strip) as top:
+            end = smaller(self.b, hi, plus(self.b, top, self.tile.strip))
+            self._strip(panel, top, end, stop)
+
+    @contextmanager
+    def _in_turn(self, panel: Panel, stop: Bound | None) -> Iterator[tuple[Panel, Value]]:
+        """Each panel up to column ``stop`` (None: this one alone), and where it waits."""
+        if stop is None:
+            yield panel, self.waiting
+            return
+        b = self.b
+        with b.loop(panel.n, stop, panel.width) as n:
+            past = b.mul(b.sub(n, panel.n), i64(self.tile.strip))
+            yield replace(panel, n=n), b.gep(self.waiting, past, "float")
+
+    def _strip(self, panel: Panel, top: Value, end: Bound, stop: Bound | None = None) -> None:
         """Blocks of k one after another, accumulators waiting in scratch."""
         b, tile = self.b, self.tile
         count = b.sub(value_of(end), top)
-        with b.loop(0, b.mul(count, i64(panel.width)), LANES) as i:
-            b.store(ZERO, b.gep(self.waiting, i, "float"), 64)
+        floats = b.mul(count, i64(panel.width))
+        with self._in_turn(panel, stop) as (_, waiting), b.loop(0, floats, LANES) as i:
+            b.store(ZERO, b.gep(waiting, i, "float"), 64)
         with b.loop(0, self.x.k, tile.block) as k:
             length = smaller(self.b, self.x.k, plus(self.b, k, tile.block))
             steps = b.sub(value_of(length), k)
-            self._rows(panel, Block(k, steps, self.waiting, top), top, end)
-        region = Region(panel.index, top, panel.n, panel.lanes)
-        self.epilogue.from_memory(region, count, self.waiting)
+            with self._in_turn(panel, stop) as (each, waiting):
+                self._rows(each, Block(k, steps, waiting, top), top, end)
+        with self._in_turn(panel, stop) as (each, waiting):
+            region = Region(each.index, top, each.n, each.lanes)
+            self.epilogue.from_memory(region, count, waiting)
 
     # --------------------------------------------------------------------------------- tiles
 
@@ -188,7 +218,8 @@ class _Emitter:
         inner = self.sum.address(self.source.b, panel.index, panel.n, block.start)
         raw = Rows(inner, self.source.b.offset.coeffs[-1])
         packed = Rows(self.packed, panel.width) if self.packed else raw
-        for first, last, rows in self._pieces(lo, hi, self.x.m, self.tile.rows):
+        base = LO if self.nest.piece else 0
+        for first, last, rows in self._pieces(lo, hi, self.x.m, self.tile.rows, base):
             if self.packed and rows == self.tile.rows:
                 with self.b.loop(first, smaller(self.b, last, plus(self.b, first, 1)), rows) as m:
                     self._tile(Band(panel, m, rows, raw, copy=True), block)

@@ -21,6 +21,8 @@ PANEL_BYTES = 64 << 10
 LINED_BYTES, LINE = 48 << 10, 64
 #: bytes of accumulators that wait between blocks of k
 WAITING_BYTES = 40 << 10
+#: the same for several panels at once, and how many; and bytes of A that stay in L2 anyway
+GROUP_BYTES, MOST_PANELS, NEAR_BYTES = 128 << 10, 8, 256 << 10
 #: more rows than this need no further reuse of B
 MOST_ROWS, MOST_VECTORS = 28, 8
 LATENCY = 5
@@ -40,6 +42,7 @@ class Tile:
     block:  steps of k between which accumulators wait in memory (all of k: they never do).
     unroll: copies of the innermost loop; divides ``block`` and k.
     strip:  rows that one block of B serves before the next one is loaded; a multiple of ``rows``.
+    group:  panels that accumulators wait for at once, so that a block of A serves all of them.
     pack:   the first tile copies its panel of B to aligned, dense memory for those below it.
     held:   steps of k whose rows of B are in registers at once.
     """
@@ -49,6 +52,7 @@ class Tile:
     block: int
     unroll: int
     strip: int
+    group: int
     pack: bool
     held: int
 
@@ -81,6 +85,8 @@ class Extents:
         names = {nest.parallel - 2: "m", nest.parallel - 1: "n"}
         split = names.get(-1 if nest.split is None else nest.split, "")
         steps = nest.source.a.offset.coeffs
+        if nest.piece and split == "m":
+            m, split = nest.piece, ""
         slides = 1 < k <= MOST_TAPS and steps[-1] == steps[nest.parallel - 2]
         return Extents(m, n, k, split, tuple(outer), slides)
 
@@ -101,9 +107,20 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
     if x.k > longest and serves > 1 and not x.outer:
         parts = math.ceil(x.k / longest)
         block = math.ceil(x.k / parts / unroll) * unroll
-    strip = max(1, WAITING_BYTES // (4 * LANES * vectors * rows)) * rows
-    pack = serves > 1 and not x.outer and not x.slides and not _tidy(nest, x)
-    return Tile(rows, vectors, block, unroll, strip, pack, x.held(target))
+    group = _group(x, vectors) if block < x.k else 1
+    waiting = GROUP_BYTES // group if group > 1 else WAITING_BYTES
+    strip = max(1, waiting // (4 * LANES * vectors * rows)) * rows
+    again = bool(nest.piece)  # in the next trip, so that B stays in the second cache as it is
+    pack = serves > 1 and not (x.outer or x.slides or again or _tidy(nest, x))
+    return Tile(rows, vectors, block, unroll, strip, group, pack, x.held(target))
+
+
+def _group(x: Extents, vectors: int) -> int:
+    """Panels that share each block of A, where all of A would not stay in the second cache."""
+    if 4 * x.m * x.k <= NEAR_BYTES:
+        return 1
+    panels = x.n // (LANES * vectors) // (2 if x.split == "n" else 1)
+    return max(1, min(MOST_PANELS, panels))
 
 
 def _longest_block(nest: Nest, vectors: int) -> int:
@@ -121,6 +138,8 @@ def _longest_block(nest: Nest, vectors: int) -> int:
 
 def product_granule(nest: Nest, target: Target) -> int:
     """Ranges of the split dim start at multiples of this."""
+    if nest.piece:
+        return nest.piece
     rows, vectors = choose_registers(Extents.of(nest), target)
     return {"m": rows, "n": vectors * LANES}.get(Extents.of(nest).split, 1)
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from ..errors import VerifyError
-from ..schedule.nest import Buffer, Chain, Nest, Product, Program, Task
+from ..schedule.nest import Buffer, Chain, Loop, Nest, Product, Program, Task, nests_of
 from .brgemm import emit_product
 from .builder import Builder
 from .kernel import Kernel, buffers_of
@@ -67,6 +67,7 @@ class _Module:
         self.b = Builder.on(target)
         self.ranges: dict[tuple[int, int], tuple[Value, Value]] = {}
         self.step = Value("%step", "i64")
+        self.trips: list[Value] = []  # of the loops around what is being emitted
         chains = [len({t.chain for t in p if t.chain}) for p in program.phases]
         shared = [count for count in chains if count]
         most = max(shared, default=0)
@@ -129,6 +130,34 @@ class _Module:
         b.label(latch)
         b.branch_if(again, head, out)
 
+    # ---------------------------------------------------------------------------------- loops
+
+    def _loop(self, loop: Loop) -> None:
+        """The trips, with a barrier after each phase unless one thread does all of it."""
+        if loop.pieces:
+            self._loop_by_pieces(loop)
+            return
+        phases = [p for p in loop.phases if p]
+        with self.b.loop(0, loop.trips) as trip:
+            self.trips.append(trip)
+            for number, phase in enumerate(phases):
+                self._phase(phase)
+                if not _same_thread(phase, phases[(number + 1) % len(phases)]):
+                    self._barrier()
+            self.trips.pop()
+
+    def _loop_by_pieces(self, loop: Loop) -> None:
+        """All trips of one piece after another, of those that fall to this thread."""
+        b, (first, end) = self.b, self._range(loop.pieces, 1)
+        with b.loop(first, end) as piece, b.loop(0, loop.trips) as trip:
+            self.trips.append(trip)
+            for nest in nests_of(loop.phases):
+                kernel, length = self._kernel(nest), i64(nest.piece)
+                lo = b.mul(piece, length)
+                pointers = [self._pointer(buffer) for buffer in kernel.buffers]
+                self._call(kernel, pointers, lo, b.add(lo, length))
+            self.trips.pop()
+
     # ---------------------------------------------------------------------------------- tasks
 
     def _phase(self, phase: Sequence[Task]) -> None:
@@ -162,6 +191,7 @@ class _Module:
         first, _ = self._range(chain.pieces, 1)
         with self._pieces(chain, index) as (piece, until):
             for task in tasks:
+                assert isinstance(task.nest, Nest)
                 assert task.nest.split is not None
                 steps = i64(task.nest.dims[task.nest.split] // chain.pieces)
                 kernel = self._kernel(task.nest)
@@ -171,6 +201,9 @@ class _Module:
 
     def _task(self, task: Task) -> None:
         b, nest = self.b, task.nest
+        if isinstance(nest, Loop):
+            self._loop(nest)
+            return
         kernel = self._kernel(nest)
         pointers = [self._pointer(buffer) for buffer in kernel.buffers]
         if nest.split is None or task.owner is not None:
@@ -231,6 +264,8 @@ class _Module:
 
     def _pointer(self, buffer: Buffer) -> Value:
         b = self.b
+        if buffer.base is not None:
+            return self._window(buffer, buffer.base)
         if buffer.kind == "arena":
             return b.gep(_ARENA, self.program.offsets[buffer], "i8")
         if buffer.kind == "const":
@@ -241,6 +276,17 @@ class _Module:
             return start
         stride = buffer.step_stride * buffer.dtype.itemsize
         return b.gep(start, b.mul(self.step, i64(stride)), "i8")
+
+    def _window(self, buffer: Buffer, base: Buffer) -> Value:
+        """Where a window lies in the present trip."""
+        b, trip = self.b, self.trips[buffer.depth]
+        size = buffer.dtype.itemsize
+        start = b.gep(self._pointer(base), buffer.start * size, "i8")
+        if buffer.period:
+            trip = b.op("i64", f"urem {trip}, {buffer.period}")
+        return (
+            b.gep(start, b.mul(trip, i64(buffer.stride * size)), "i8") if buffer.stride else start
+        )
 
 
 def constant_text(name: str, buffer: Buffer) -> str:
@@ -257,5 +303,11 @@ def constant_text(name: str, buffer: Buffer) -> str:
 def _same_thread(phase: Sequence[Task], following: Sequence[Task]) -> bool:
     """Whether one thread does all of both phases, so that nobody waits between them."""
     tasks = (*phase, *following)
-    alone = all(t.nest.split is None or t.owner is not None for t in tasks)
-    return alone and len({t.owner or 0 for t in tasks}) == 1
+    return all(map(_alone, tasks)) and len({t.owner or 0 for t in tasks}) == 1
+
+
+def _alone(task: Task) -> bool:
+    """Whether one thread does all of a task; of a loop, the first one."""
+    if isinstance(task.nest, Loop):
+        return not task.nest.pieces and all(_alone(t) and not t.owner for t in task.nest.tasks)
+    return task.nest.split is None or task.owner is not None

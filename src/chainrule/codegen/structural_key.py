@@ -47,7 +47,7 @@ class _Numbering:
         waiting = n.waiting and (n.waiting.loop, n.waiting.chunk, n.waiting.apart)
         stores = [tuple(map(self._store, some)) for some in (n.inner, n.stores)]
         memory = [(b.dtype, b.size, b.kind, b.step_stride, b.aligned) for b in self.buffers]
-        loops = n.dims, n.parallel, n.vector, n.split, waiting
+        loops = n.dims, n.parallel, n.vector, n.split, n.piece, waiting
         return loops, tuple(memory), tuple(expressions), self._source(), *stores
 
     def _expression(self, e: Expr) -> Hashable:

@@ -100,6 +100,14 @@ def tanh(b: Builder, x: Value) -> Value:
     return b.overloaded("copysign", y, x)
 
 
+def sigmoid(b: Builder, x: Value) -> Value:
+    """1 / (1 + exp(-x)), with exp(-abs(x)), which never overflows."""
+    small = exp(b, b.neg(_abs(b, x)))
+    one = _c(x, 1)
+    above = b.select(b.compare("olt", x, _c(x, 0)), small, one)
+    return b.div(above, b.add(small, one))
+
+
 def erf(b: Builder, x: Value) -> Value:
     """The error function 2/sqrt(pi) * integral of exp(-t**2) from 0 to x."""
     if _is_double(x):

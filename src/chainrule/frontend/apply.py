@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -13,8 +13,9 @@ from ..ir.graph import Node, bind, constant, topological
 from ..ir.memory import aligned_copy, as_array
 from ..ir.primitive import Primitive
 from ..ir.types import Array, DType
+from ..ops.bodies import parts_of
 from ..ops.control import fence
-from ..ops.movement import reshape
+from ..ops.movement import concat, reshape, slice_
 from .modes import here, thread, user_line
 from .storage import Record, Storage
 
@@ -159,7 +160,35 @@ def replay(roots: Iterable[Node], values: dict[Node, Tensor]) -> list[Tensor]:
     What is computed is added to ``values``.
     """
     wanted = tuple(roots)
+    loops: dict[Node, list[Tensor]] = {}
     for node in topological(wanted, known=values):
+        if node.op == "item":
+            values[node] = loops[node.inputs[0]][node.params["index"]]
+            continue
         inputs = [values[i] for i in node.inputs]
-        values[node] = apply(node.primitive, *inputs, **node.params)
+        if node.op == "scan":
+            loops[node] = _replay_loop(node.params, inputs)
+        else:
+            values[node] = apply(node.primitive, *inputs, **node.params)
     return [values[n] for n in wanted]
+
+
+def _replay_loop(params: Mapping[str, Any], inputs: list[Tensor]) -> list[Tensor]:
+    """The results of a loop, step by step."""
+    body, count = params["body"], params["carries"]
+    carry, xs, consts = parts_of(inputs, count, params["scanned"])
+    stacked: list[list[Tensor]] = []
+    for t in range(params["length"])[:: -1 if params["reverse"] else 1]:
+        rows = (*carry, *(_row(x, t) for x in xs), *consts)
+        results = replay(body.outputs, dict(zip(body.inputs, rows, strict=True)))
+        carry = results[:count]
+        stacked.append([apply(reshape, y, shape=(1, *y.shape)) for y in results[count:]])
+    if params["reverse"]:
+        stacked.reverse()
+    return [*carry, *(apply(concat, *ys, axis=0) for ys in zip(*stacked, strict=True))]
+
+
+def _row(x: Tensor, t: int) -> Tensor:
+    rest = (0,) * (x.ndim - 1)
+    cut = apply(slice_, x, start=(t, *rest), stop=(t + 1, *x.shape[1:]), step=(1,) * x.ndim)
+    return apply(reshape, cut, shape=x.shape[1:])

@@ -17,7 +17,7 @@ from .modes import structure, thread, user_line
 if TYPE_CHECKING:
     from .pieces import Cut
     from .tensor import Tensor
-    from .tracer import Trace
+    from .tracer import LoopBody, Trace
 
 
 class NotKept:
@@ -105,7 +105,7 @@ class Storage:
 
     _array: Array | None
     _node: Node | None
-    _trace: Trace | None
+    _trace: Trace | LoopBody | None
     _record: Record | None
     _requires_grad: bool
     _grad: Tensor | NotKept | None
@@ -125,7 +125,7 @@ class Storage:
     def _set(self, array: Array | None, node: Node | None, requires_grad: bool) -> None:
         self._array = array
         self._node = node
-        self._trace = None if node is None else thread.trace
+        self._trace = None if node is None or thread.trace is None else thread.trace.scope
         self._record = None
         self._requires_grad = requires_grad
         self._grad = None
@@ -191,11 +191,12 @@ class Storage:
         return array
 
     def _no_numbers(self) -> TraceError:
-        if self._array is None and self._trace is not thread.trace:
+        if self._array is None and (self._trace is None or self._trace.ended):
+            kind, end = ("a compiled function", "it") if self._trace is None else self._trace.named
             return TraceError(
-                "this Tensor belongs to a compiled function that has ended",
+                f"this Tensor belongs to {kind} that has ended",
                 where=user_line(),
-                help="return it from the function instead of storing it",
+                help=f"return it from {end} instead of storing it",
             )
         return TraceError(
             "a Tensor has no values while its function is being compiled",

@@ -7,7 +7,8 @@ Nothing outside is changed until the trace has succeeded, so a failed one leaves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,21 @@ class Trace(AbstractContextManager["Trace"]):
         #: those that hold results of the trace, and require a gradient while it lasts
         self._borrowed: dict[int, tuple[Tensor, bool]] = {}
         self._overwritten: set[Node] = set()
+        #: the bodies of loops being recorded, the innermost last
+        self._bodies: list[LoopBody] = []
+
+    #: what has ended with the trace, and what its values are returned from
+    named = "a compiled function", "the function"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody can use the values of this trace any more."""
+        return thread.trace is not self
+
+    @property
+    def scope(self) -> Trace | LoopBody:
+        """What the values that are made now belong to."""
+        return self._bodies[-1] if self._bodies else self
 
     def __enter__(self) -> Trace:
         if thread.trace is not None:
@@ -78,7 +94,7 @@ class Trace(AbstractContextManager["Trace"]):
     def node(self, tensor: Storage) -> Node:
         """The node that stands for ``tensor`` now."""
         if tensor._array is None:
-            if tensor._trace is not self or tensor._node is None:
+            if tensor._trace is None or tensor._trace.ended or tensor._node is None:
                 raise tensor._no_numbers()
             return tensor._node
         current = self._current.get(id(tensor))
@@ -111,10 +127,20 @@ class Trace(AbstractContextManager["Trace"]):
             )
         if tensor._requires_grad and tensor.is_leaf:
             self._overwritten.add(before)
+        if self._bodies:
+            self._bodies[-1].note(tensor, before)
+        self.stand_for(tensor, value)
+
+    def stand_for(self, tensor: Storage, node: Node) -> None:
+        """``node`` stands for ``tensor`` from here on, and nobody is told."""
         if tensor._array is None:
-            tensor._node = value
+            tensor._node = node
         else:
-            self._current[id(tensor)] = value
+            self._current[id(tensor)] = node
+
+    def inside(self, carried: Mapping[Tensor, Node]) -> LoopBody:
+        """The body of a loop is being recorded, where nodes stand for states that it carries."""
+        return LoopBody(self, carried)
 
     def scalar(self, compute: HostScalar) -> Node:
         """A new ``scalar`` input that the host computes before each step."""
@@ -215,3 +241,88 @@ class Trace(AbstractContextManager["Trace"]):
         """The recording as a graph: inputs are arguments, states, scalars."""
         inputs = (*self.arguments, *self.state_nodes, *self.scalar_nodes)
         return Graph(inputs, outputs, self.updates())
+
+
+class LoopBody(AbstractContextManager["LoopBody"]):
+    """Inside, a trace records the body of a loop. When it ends, all is as it was before.
+
+    What the body writes to Tensors from outside is noted: it has to be carried from step to step.
+    """
+
+    def __init__(self, trace: Trace, carried: Mapping[Tensor, Node]) -> None:
+        self._trace, self._carried = trace, carried
+        self._before: list[tuple[Tensor, Node]] = []
+        self._written: list[tuple[weakref.ref[Storage], Node, Tensor | None]] = []
+
+    named = "a step of a scan", "the body, as part of the carry or as y,"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the step is over, or the trace around it."""
+        return self._trace.ended or self not in self._trace._bodies
+
+    def __enter__(self) -> LoopBody:
+        trace = self._trace
+        self._grads = dict(trace._grads)
+        self._host = len(trace.scalars), len(trace.effects)
+        self._overwritten = set(trace._overwritten)
+        for tensor, node in self._carried.items():
+            self._before.append((tensor, trace.node(tensor)))
+            trace.stand_for(tensor, node)
+        trace._bodies.append(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        trace = self._trace
+        trace._bodies.pop()
+        for reference, node, _ in reversed(self._written):
+            tensor = reference()
+            if tensor is not None:
+                trace.stand_for(tensor, node)
+        for tensor, node in self._before:
+            trace.stand_for(tensor, node)
+        trace._overwritten = self._overwritten
+        left = trace._grads != self._grads
+        trace._grads = self._grads
+        if kind is not None:
+            return
+        if len(trace.effects) > self._host[1]:
+            del trace.effects[self._host[1] :]
+            raise TraceError(
+                "the body of a scan does something that happens once in a training step, such as "
+                "an optimizer's step()",
+                where=user_line(),
+                help="do it outside of the scan",
+            )
+        if left:
+            raise GradientError(
+                "backward() in the body of a scan would leave the gradient of one step behind",
+                where=user_line(),
+                help="use cr.grad(f)(x) in the body, or call backward() on the result of the scan",
+            )
+
+    def note(self, tensor: Storage, before: Node) -> None:
+        """``tensor``, for which ``before`` stood, is written for the first time or once more."""
+        if all(reference() is not tensor for reference, _, _ in self._written):
+            kept = tensor._as_tensor() if tensor._array is not None else None
+            self._written.append((weakref.ref(tensor), before, kept))
+
+    def written(self, own: Iterable[Tensor]) -> list[Tensor]:
+        """States that the body wrote. ``own`` are the Tensors that it got and returned.
+
+        `TraceError` if it wrote a result of the step around the loop.
+        """
+        mine = {id(t) for t in own}
+        for reference, _, state in self._written:
+            tensor = reference()
+            if state is None and tensor is not None and id(tensor) not in mine:
+                raise TraceError(
+                    "the body of a scan changes a Tensor that was computed outside of it",
+                    where=user_line(),
+                    help="pass it in as part of init, and return its new value",
+                )
+        return [state for _, _, state in self._written if state is not None]
+
+    def forget(self) -> None:
+        """The body will be recorded again: numbers that the host computes for it are dropped."""
+        del self._trace.scalars[self._host[0] :], self._trace.scalar_nodes[self._host[0] :]

@@ -83,7 +83,18 @@ class _Reader:
                 return
 
 
-def _parse_node(reader: _Reader, nodes: list[Node]) -> Node:
+def _parse_body(reader: _Reader) -> Graph:
+    """A graph among the params of a node, after its ``{``."""
+    nodes: list[Node] = []
+    while not reader.sees("inputs"):
+        nodes.append(_parse_node(reader, nodes, inside=True))
+        reader.expect(";")
+    inputs = tuple(_ref(reader, nodes) for _ in reader.items(";"))
+    reader.expect("outputs")
+    return Graph(inputs, tuple(_ref(reader, nodes) for _ in reader.items("}")))
+
+
+def _parse_node(reader: _Reader, nodes: list[Node], inside: bool = False) -> Node:
     if reader.match(_REF) != f"%{len(nodes)}":
         raise reader.error(f"nodes are numbered in order, here %{len(nodes)}")
     reader.expect("=")
@@ -100,7 +111,7 @@ def _parse_node(reader: _Reader, nodes: list[Node]) -> Node:
             params[name] = _parse_value(reader)
     reader.expect(":")
     declared = reader.match(_TYPE)
-    location = _parse_location(reader.line[reader.at :])
+    location = None if inside else _parse_location(reader.line[reader.at :])
     try:
         node = bind(op, *inputs, location=location, **params)
     except TypeError as error:  # a param that is missing, too much or of the wrong dtype
@@ -142,6 +153,8 @@ def _parse_value(reader: _Reader) -> Any:
     if reader.sees('"'):
         reader.at -= 1
         return _parse_string(reader)
+    if reader.sees("{"):
+        return _parse_body(reader)
     reader.spaces()
     if _TYPE.match(reader.line, reader.at):
         return _parse_array(reader)

@@ -16,7 +16,8 @@ from .graph import Node
 from .types import Array, DType, Shape
 
 TypeRule = Callable[..., tuple[Shape, DType]]
-Vjp = Callable[..., Sequence[Node | None]]
+#: nodes, or the results of a loop (`ops/loops.py`), which has several
+Vjp = Callable[..., Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Primitive:
 
     name: str
     type_rule: TypeRule
-    reference: Callable[..., Array]
+    reference: Callable[..., Any]
     vjp: Vjp | None
     samples: Samples
     #: computes each element from the elements at the same place of its inputs

@@ -6,7 +6,7 @@ that it does not apply. Rules see nodes whose inputs are already rewritten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import CompileError
 from .graph import Graph, Node, bind, topological
@@ -21,6 +21,14 @@ def with_inputs(node: Node, inputs: Sequence[Node]) -> Node:
     if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
         return node
     return bind(node.op, *inputs, location=node.location, **node.params)
+
+
+def substitute(roots: Sequence[Node], others: Mapping[Node, Node]) -> list[Node]:
+    """``roots`` with other nodes in the place of those that ``others`` names."""
+    new = dict(others)
+    for node in topological(roots, known=others):
+        new[node] = with_inputs(node, [new[i] for i in node.inputs])
+    return [new[r] for r in roots]
 
 
 def map_nodes(graph: Graph, change: Callable[[Node], Node]) -> Graph:

@@ -5,7 +5,8 @@
     refs    := (ref (", " ref)*)?
     ref     := "%" integer                  numbered from 0, inputs of the graph first
     params  := name "=" value (", " name "=" value)*
-    value   := integer | real | string | dtype | "(" value* ")" | array
+    value   := integer | real | string | dtype | "(" value* ")" | array | graph
+    graph   := "{" (node ";")* "inputs" refs ";" "outputs" refs "}"      its own numbers, one line
     array   := type "<" number* ">" | type "<" string ">"    few numbers as such, many in base64
     type    := dtype "[" integer* "]"                        f32[2,3]; f32[] is 0-d
     string  := as in JSON
@@ -56,12 +57,16 @@ def node_text(node: Node, numbers: Mapping[Node, int], locations: bool = True) -
 
 
 def _print(graph: Graph, locations: bool) -> str:
+    return "\n".join(_lines(graph, locations)) + "\n"
+
+
+def _lines(graph: Graph, locations: bool) -> list[str]:
     numbers = {node: i for i, node in enumerate(graph.nodes())}
     lines = [f"%{i} = {node_text(node, numbers, locations)}" for node, i in numbers.items()]
     for title in ("inputs", "outputs", "updates"):
         refs = ", ".join(f"%{numbers[n]}" for n in getattr(graph, title))
         lines.append(f"{title} {refs}".rstrip())
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _value_text(value: Any) -> str:
@@ -71,6 +76,8 @@ def _value_text(value: Any) -> str:
         return f"({', '.join(map(_value_text, value))})"
     if isinstance(value, DType):
         return value.value
+    if isinstance(value, Graph):
+        return f"{{{'; '.join(_lines(value, locations=False)[:-1])}}}"
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 

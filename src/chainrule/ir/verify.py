@@ -75,7 +75,7 @@ def has_plain_params(node: Node) -> str | None:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(_is_plain, value))
-    return type(value) in (int, str, float, DType)
+    return type(value) in (int, str, float, DType, Graph)
 
 
 def has_derived_type(node: Node) -> str | None:
@@ -88,6 +88,26 @@ def has_derived_type(node: Node) -> str | None:
         return f"the type rule says {type_text(shape, dtype)}"
     if not _is_plain(node.shape):
         return f"shape {node.shape!r} is not a tuple of Python integers"
+    return None
+
+
+def has_sound_bodies(node: Node) -> str | None:
+    """A graph inside of a node keeps the same rules, and has no effects."""
+    for value in node.params.values():
+        if isinstance(value, Graph):
+            if value.updates:
+                return "the body of a loop has no effects"
+            try:
+                verify(value, "trace")
+            except VerifyError as error:
+                return f"in its body: {error}"
+    return None
+
+
+def is_taken_apart(node: Node) -> str | None:
+    """The results of a loop are read one by one, through ``item``."""
+    if node.op != "item" and any(i.op == "scan" for i in node.inputs):
+        return "reads all results of a loop as if they were one"
     return None
 
 
@@ -120,6 +140,13 @@ def declares_inputs(graph: Graph) -> Iterator[tuple[Node, str]]:
             yield node, f"input {node.params['name']!r} is used but not declared"
 
 
+def returns_no_loop(graph: Graph) -> Iterator[tuple[Node, str]]:
+    """Outputs and new values of states are arrays."""
+    for node in graph.outputs:
+        if node.op == "scan":
+            yield node, "a loop stands among the outputs: only its results are values"
+
+
 def updates_states_once(graph: Graph) -> Iterator[tuple[Node, str]]:
     """``updates`` are assigns to different states of the graph; outputs hold none."""
     written: set[Node] = set()
@@ -136,8 +163,15 @@ def updates_states_once(graph: Graph) -> Iterator[tuple[Node, str]]:
             yield node, "an assign stands among the outputs"
 
 
-_NODES: tuple[NodeRule, ...] = (is_declared, has_plain_params, has_derived_type, reads_no_effect)
-_GRAPH: tuple[GraphRule, ...] = (declares_inputs, updates_states_once)
+_NODES: tuple[NodeRule, ...] = (
+    is_declared,
+    has_plain_params,
+    has_derived_type,
+    has_sound_bodies,
+    is_taken_apart,
+    reads_no_effect,
+)
+_GRAPH: tuple[GraphRule, ...] = (declares_inputs, returns_no_loop, updates_states_once)
 
 STAGES: dict[str, tuple[tuple[NodeRule, ...], tuple[GraphRule, ...]]] = {
     "trace": (_NODES, _GRAPH),

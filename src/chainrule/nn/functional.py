@@ -34,6 +34,7 @@ from ..frontend.functional.convolution import (
     conv_transpose1d,
     conv_transpose2d,
 )
+from ..frontend.functional.ctc import ctc_loss
 from ..frontend.functional.dropout import (
     alpha_dropout,
     drop_path,
@@ -89,6 +90,7 @@ from ..frontend.functional.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from ..frontend.functional.quantiles import pinball_loss
 from ..frontend.functional.resizing import interpolate, pad, pixel_shuffle
 from ..frontend.operations.arithmetic import sigmoid, tanh
 from ..frontend.operations.creation import one_hot
@@ -116,6 +118,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "drop_path",
     "dropout",
     "dropout1d",
@@ -158,6 +161,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pinball_loss",
     "pixel_shuffle",
     "poisson_nll_loss",
     "prelu",

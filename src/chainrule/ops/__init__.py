@@ -1,4 +1,4 @@
-"""Level 2: the primitives. Importing this package declares all of them.
+"""Level 3: the primitives. Importing this package declares all of them.
 
 Each is callable on nodes, arrays positional and parameters by keyword: ``add(a, b)``,
 ``reshape(x, shape=(2, 3))``. A trailing underscore (``and_``) keeps clear of Python's keywords.
@@ -26,6 +26,7 @@ from .elementwise import (
     select,
     shl,
     shr,
+    sigmoid,
     sqrt,
     sub,
     tanh,
@@ -34,6 +35,7 @@ from .elementwise import (
 from .elementwise import max_ as max
 from .elementwise import pow_ as pow
 from .indexing import gather, scatter_add
+from .loops import item, scan
 from .movement import broadcast, concat, pad, reshape, transpose
 from .movement import slice_ as slice
 from .random import rng_bits, threefry2x32
@@ -61,6 +63,7 @@ __all__ = [
     "gather",
     "input",
     "iota",
+    "item",
     "le",
     "log",
     "log1p",
@@ -76,10 +79,12 @@ __all__ = [
     "reduce_sum",
     "reshape",
     "rng_bits",
+    "scan",
     "scatter_add",
     "select",
     "shl",
     "shr",
+    "sigmoid",
     "slice",
     "sqrt",
     "sub",

@@ -47,6 +47,13 @@ def erf_reference(x: Array) -> Array:
     return np.fromiter(values, np.float64, x.size).reshape(x.shape).astype(x.dtype)
 
 
+def sigmoid_reference(x: Array) -> Array:
+    """1 / (1 + exp(-x)), written with exp(-|x|), which never overflows."""
+    small = np.exp(-np.abs(x))
+    result: Array = np.where(x < 0, small, x.dtype.type(1)) / (1 + small)
+    return result
+
+
 neg = unary(
     "neg",
     reference=np.negative,
@@ -75,6 +82,12 @@ tanh = unary(
     "tanh",
     reference=np.tanh,
     vjp=lambda g, y, x: (g * (1 - y * y),),  # saves y, not x
+    samples=uniform((-3.0, 3.0)),
+)
+sigmoid = unary(
+    "sigmoid",
+    reference=sigmoid_reference,
+    vjp=lambda g, y, x: (g * (y * (1 - y)),),  # saves y, not x
     samples=uniform((-3.0, 3.0)),
 )
 erf = unary(

@@ -76,7 +76,7 @@ def fold_constants(node: Node) -> Node | None:
     """f(const, ...) -> const, for small results"""
     if not node.inputs or node.size > FOLD_LIMIT or any(i.op != "const" for i in node.inputs):
         return None
-    if node.op in ("broadcast", "rng_bits") and node.size > 1:
+    if node.op == "scan" or (node.op in ("broadcast", "rng_bits") and node.size > 1):
         return None
     values = [i.params["value"] for i in node.inputs]
     return constant(node.primitive.reference(*values, **node.params), node.dtype)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph, Node
 from ..ir.verify import verify
+from .bodies import optimize_bodies
 from .canonicalize import canonicalize
 from .cropping import crop
 from .depthwise import expand_depthwise
+from .joins import join_pieces
 from .layout import materialize_operands
+from .loops import simplify_loops
 from .reductions import split_reductions
 from .shares import share_gradients
 from .stabilize import stabilize
@@ -47,10 +50,17 @@ CONVOLUTIONS = CONV | {"conv_wgrad"}
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("canonicalize", canonicalize, "one form for equal things, so that later patterns match"),
+    Pass(
+        "loops",
+        simplify_loops,
+        "what need not happen step by step is moved out of loops, before all else sees it",
+        frozenset({"scan"}),
+    ),
     Pass("transposes", sink_transposes, "activations stay channels-last between layers", CONV),
     Pass("cropping", crop, "what a gradient of padding throws away is not computed", CONV),
     Pass("depthwise", expand_depthwise, "vectors run along groups of one channel", CONVOLUTIONS),
     Pass("strided", skip_zeros, "gradients of strided convolutions meet no zeros", CONV),
+    Pass("joins", join_pieces, "gradients of pieces are put together", frozenset({"pad"})),
     Pass("sums", simplify_sums, "equal sums meet, and sums of what is centred vanish"),
     Pass("stabilize", stabilize, "formulas that lose digits or keep more than they need"),
     Pass(
@@ -58,6 +68,13 @@ PIPELINE: tuple[Pass, ...] = (
     ),
     Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
     Pass("simplify", canonicalize, "what the passes before left behind"),
+    Pass(
+        "bodies",
+        lambda graph: optimize_bodies(graph, optimize),
+        "bodies of loops are optimised, now that it is known what they read",
+        frozenset({"scan"}),
+        required=True,
+    ),
     Pass(
         "layout",
         materialize_operands,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..config import VERIFY
 from ..ir.graph import Graph, Node
 from .fuse import Cluster, fuse
+from .loops import make_loop, surroundings
 from .lower import lower_cluster
 from .memory import plan_memory
-from .nest import Program
+from .nest import Loop, Nest, Program, Task
 from .phases import make_phases
+from .places import InputLayout, Surroundings, of_step
+from .rows import Rows, rows_of, tile_by_rows
 from .tile import tile
-from .units import InputLayout, Plan, make_plan
+from .units import Plan, make_plan
 from .verify import verify_program
 
 
@@ -20,17 +25,38 @@ def schedule(graph: Graph, layout: InputLayout, *, fusion: bool = True) -> Progr
     ``graph`` has been through `passes.optimize`. With ``fusion=False`` every unit is a nest of its
     own; the numbers are the same.
     """
-    plan = make_plan(graph, layout)
-    clusters, before = fuse(plan, enabled=fusion)
-    needed = values_read_elsewhere(clusters, plan)
-    nests = [tile(lower_cluster(c, plan, needed)) for c in clusters]
-    phases = make_phases(nests, clusters, before)
+    around = of_step(graph, layout)
+    phases, _ = make_body(graph, around, fusion)
     offsets, arena, kept = plan_memory(phases)
-    slots = tuple(b.name for b in plan.slots)
+    slots = tuple(b.name for b in (*around.given, *(p.buffer for _, p in around.targets)))
     program = Program(phases, offsets, arena, slots, kept, len(graph.inputs))
     if VERIFY.read():
         verify_program(program)
     return program
+
+
+def make_body(
+    graph: Graph, around: Surroundings, fusion: bool, rows: Rows | None = None
+) -> tuple[tuple[tuple[Task, ...], ...], bool]:
+    """The phases of a step, or of a trip of a loop; and whether its ``rows`` are independent."""
+    plan = make_plan(graph, around)
+    clusters, before = fuse(plan, enabled=fusion)
+    needed = values_read_elsewhere(clusters, plan)
+    nests = [_lower(c, plan, needed, fusion) for c in clusters]
+    split = tile_by_rows(nests, rows) if rows else None
+    tiled: Sequence[Nest | Loop] = split or [tile(n) if isinstance(n, Nest) else n for n in nests]
+    return make_phases(tiled, clusters, before, chained=not around.depth), split is not None
+
+
+def _lower(cluster: Cluster, plan: Plan, needed: set[Node], fusion: bool) -> Nest | Loop:
+    if cluster.host.kind != "loop":
+        return lower_cluster(cluster, plan, needed)
+    loop, memory, depth = cluster.host.node, cluster.host.loop, plan.around.depth
+    assert memory is not None
+    inside = surroundings(loop, memory, plan.places, depth)
+    rows = rows_of(loop)
+    phases, independent = make_body(loop.params["body"], inside, fusion, rows)
+    return make_loop(loop, phases, rows.pieces if rows and independent else 0)
 
 
 def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:

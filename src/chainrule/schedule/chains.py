@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from math import gcd
 
-from .nest import LANES, Access, Buffer, Chain, Nest, Product
+from .nest import LANES, Access, Buffer, Chain, Loop, Nest, Product
 
 #: a batch that falls into fewer pieces leaves too little for each thread
 FEWEST = 8
@@ -23,7 +23,7 @@ NEAR = 512 << 10
 LONGEST = 6
 
 
-def follows(earlier: Nest, later: Nest) -> bool:
+def follows(earlier: Nest | Loop, later: Nest | Loop) -> bool:
     """Whether every piece of ``later`` needs only the same piece of ``earlier``."""
     pieces = _pieces((earlier, later))
     if pieces < FEWEST:
@@ -33,17 +33,17 @@ def follows(earlier: Nest, later: Nest) -> bool:
     return all(_own_size(buffer, (earlier, later), pieces) for buffer in shared)
 
 
-def can_chain(nests: Iterable[Nest]) -> bool:
+def can_chain(nests: Iterable[Nest | Loop]) -> bool:
     """Whether the nests have enough pieces in common."""
     return _pieces(nests) >= FEWEST
 
 
-def users_of(nests: Iterable[Nest]) -> Counter[Buffer]:
+def users_of(nests: Iterable[Nest | Loop]) -> Counter[Buffer]:
     """How many of the nests touch each buffer."""
     return Counter(buffer for nest in nests for buffer in _buffers(nest))
 
 
-def chain_of(nests: list[Nest], users: Counter[Buffer]) -> Chain:
+def chain_of(nests: list[Nest | Loop], users: Counter[Buffer]) -> Chain:
     """How ``nests`` are run one after the other; ``users`` counts those of the whole program."""
     pieces = _pieces(nests)
     inside = users_of(nests)
@@ -53,11 +53,11 @@ def chain_of(nests: list[Nest], users: Counter[Buffer]) -> Chain:
     return Chain(pieces, max(1, min(pieces, NEAR // max(1, each))), local)
 
 
-def _pieces(nests: Iterable[Nest]) -> int:
+def _pieces(nests: Iterable[Nest | Loop]) -> int:
     """Into how many equal ranges the split dims of all nests can be cut; 0 if one cannot be."""
     pieces = 0
     for nest in nests:
-        if nest.split is None:
+        if isinstance(nest, Loop) or nest.split is None:
             return 0
         if isinstance(nest.source, Product) and nest.split >= nest.parallel - 2:
             return 0  # threads share rows or columns of one matrix, in tiles
@@ -67,17 +67,18 @@ def _pieces(nests: Iterable[Nest]) -> int:
     return pieces
 
 
-def _buffers(nest: Nest) -> dict[Buffer, None]:
+def _buffers(nest: Nest | Loop) -> dict[Buffer, None]:
     """Every buffer that the nest touches, once, in order of first use."""
     return dict.fromkeys(a.buffer for a in (*nest.reads, *nest.writes))
 
 
-def _own_size(buffer: Buffer, nests: Iterable[Nest], pieces: int) -> int:
+def _own_size(buffer: Buffer, nests: Iterable[Nest | Loop], pieces: int) -> int:
     """Elements of the buffer that belong to one piece; 0 if nests touch those of other pieces."""
     sizes: set[int] = set()
     for nest in nests:
         for access in (*nest.reads, *nest.writes):
             if access.buffer is buffer:
+                assert isinstance(nest, Nest)
                 assert nest.split is not None
                 steps = nest.dims[nest.split] // pieces
                 size = access.offset.coeffs[nest.split] * steps

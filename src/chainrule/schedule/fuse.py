@@ -221,7 +221,7 @@ def _turned(idx: Idx, axes: Idx) -> Idx:
 def _hospitable(host: Unit, plan: Plan) -> bool:
     """Whether a nest can take epilogues: it stores a whole value, all by itself."""
     alone = len(plan.writers.get(host.node, ())) <= 1
-    return host.kind != "scatter" and host.whole and alone
+    return host.kind not in ("scatter", "loop") and host.whole and alone
 
 
 def _siblings(unit: Unit, grouping: Grouping) -> list[Cluster]:

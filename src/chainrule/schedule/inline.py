@@ -8,8 +8,8 @@ from ..ir.graph import Node
 from ..ir.types import DType, row_major
 from .index import Idx, dot_strides, input_index, zero
 from .nest import Access, Apply, Const, Expr, Index, Indirect, Load
+from .places import Place
 from .realize import MOVEMENT
-from .units import Place
 
 
 class Builder:
@@ -63,8 +63,9 @@ class Builder:
         below = input_index(node, idx, self.count)
         if below is not None:
             return self.build(source, below)
-        offset = dot_strides(idx, row_major(node.shape), self.count)
-        return Load(source.dtype, Access(self.places[source].buffer, offset))
+        place = self.places[source]  # which is in row-major order
+        offset = dot_strides(idx, row_major(node.shape), self.count).shift(place.start)
+        return Load(source.dtype, Access(place.buffer, offset))
 
     def _gather(self, node: Node, idx: Idx) -> Expr:
         source, indices = node.inputs

@@ -24,8 +24,9 @@ from .nest import (
     Reduce,
     Store,
 )
+from .places import Place
 from .tile import regroup
-from .units import Place, Plan, Unit
+from .units import Plan, Unit
 
 
 def lower_cluster(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
@@ -41,7 +42,7 @@ def _check_loads(nest: Nest, cluster: Cluster, plan: Plan) -> None:
 
     The old value of a state is no result of the nest, and a scatter adds to what was there.
     """
-    given = set(plan.slots[: len(plan.graph.inputs)])
+    given = set(plan.around.given)
     computed = {p.buffer: u for u in cluster.units for p in u.places if p.buffer not in given}
     adding = {store.access for store in nest.stores if store.add}
     for access in nest.reads:

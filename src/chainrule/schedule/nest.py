@@ -30,6 +30,7 @@ width:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -49,7 +50,9 @@ class Buffer:
     in slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step;
     ``const``: ``data``. ``aligned``: the start is 64-byte aligned (else only aligned to one
     element). ``kept``: how many elements no nest stores because they stay zero; then the buffer
-    shares its place in the arena with no other and is zero before the first step.
+    shares its place in the arena with no other and is zero before the first step. ``window``: a
+    part of ``base`` that moves with the trips of the loop at ``depth``, counted from outside: from
+    element ``start``, ``stride`` on with each trip, or with each trip modulo ``period``.
     """
 
     name: str
@@ -61,6 +64,23 @@ class Buffer:
     aligned: bool = True
     data: Array | None = None
     kept: int = 0
+    base: Buffer | None = None
+    start: int = 0
+    stride: int = 0
+    period: int = 0
+    depth: int = 0
+
+    @property
+    def root(self) -> Buffer:
+        """The buffer in whose memory this one lies."""
+        return self if self.base is None else self.base.root
+
+    def shift(self, trips: Sequence[int]) -> int:
+        """Elements from the start of `root` to that of this one, in the present ``trips``."""
+        if self.base is None:
+            return 0
+        trip = trips[self.depth] % self.period if self.period else trips[self.depth]
+        return self.start + self.stride * trip + self.base.shift(trips)
 
     @property
     def nbytes(self) -> int:
@@ -222,6 +242,7 @@ class Nest:
     split:  the parallel dim that threads share out in ranges [lo, hi); None: one thread does all.
             A range starts at a multiple of 16 when split == vector; for products at multiples of
             the tile.
+    piece:  if not 0, a range is that long and starts at a multiple of it.
     """
 
     dims: tuple[int, ...]
@@ -233,6 +254,7 @@ class Nest:
     name: str = ""
     waiting: Waiting | None = None
     inner: tuple[Store, ...] = ()
+    piece: int = 0
 
     @property
     def inside(self) -> list[Expr]:
@@ -309,17 +331,50 @@ class Chain:
     local: dict[Buffer, int]
 
 
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """The phases of a body, ``trips`` times, with a barrier after each trip.
+
+    With ``pieces`` its nests are split into so many, and no piece needs another: each thread takes
+    some of them through all trips, and nobody waits. ``reads`` and ``writes`` are the buffers
+    outside of it, and its temporaries, as a whole.
+    """
+
+    trips: int
+    phases: tuple[tuple[Task, ...], ...]
+    reads: tuple[Access, ...]
+    writes: tuple[Access, ...]
+    pieces: int = 0
+    name: str = "scan"
+    #: threads share what is inside of it, not its trips
+    split: None = None
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Those of all phases, in their order."""
+        return tuple(task for phase in self.phases for task in phase)
+
+
 @dataclass(frozen=True)
 class Task:
-    """A nest in a phase.
+    """A nest or a loop in a phase.
 
     ``owner``: which thread does it, modulo their number; None when they share it. Tasks of one
     ``chain`` stand side by side in their order.
     """
 
-    nest: Nest
+    nest: Nest | Loop
     owner: int | None = None
     chain: Chain | None = None
+
+
+def nests_of(phases: Iterable[Iterable[Task]]) -> Iterator[Nest]:
+    """All nests, those inside of loops too, in their order."""
+    for task in (task for phase in phases for task in phase):
+        if isinstance(task.nest, Loop):
+            yield from nests_of(task.nest.phases)
+        else:
+            yield task.nest
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ leaves are recorded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from ..ir.graph import Node
@@ -28,11 +29,26 @@ def unit_reads(kind: str, value: Node, realized: AbstractSet[Node], *, own: bool
     if kind == "map":
         recorder.visit(value, axes_of(value.shape), root=own)
         return recorder.reads
-    for source in value.inputs[1:] if kind == "scatter" else value.inputs:
+    sources = value.inputs
+    if kind == "scatter":
+        sources = sources[1:]
+    elif kind == "loop":  # the first values of what it carries are copied by others
+        return [(leaf, FLAT) for leaf in _bases(sources[value.params["carries"] :], realized)]
+    for source in sources:
         inner = _Recorder(realized, source.ndim)
         inner.visit(source, axes_of(source.shape))
         recorder.reads.extend((leaf, FLAT if idx is FLAT else None) for leaf, idx in inner.reads)
     return recorder.reads
+
+
+def _bases(sources: Sequence[Node], realized: AbstractSet[Node]) -> list[Node]:
+    """The arrays of which ``sources`` are views."""
+    bases: dict[Node, None] = {}
+    for node in sources:
+        while not has_memory(node) and node not in realized:
+            node = node.inputs[0]
+        bases[node] = None
+    return list(bases)
 
 
 def walked_reads(node: Node, realized: AbstractSet[Node]) -> Reads:

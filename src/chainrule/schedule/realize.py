@@ -15,7 +15,7 @@ from .index import input_index, loops
 from .tile import SMALL
 
 #: always realized; a ``fence`` that is left after the passes asks for a copy (see passes/layout)
-HEAVY = frozenset({*PRODUCTS, *REDUCTIONS, "scatter_add", "pad", "concat", "fence"})
+HEAVY = frozenset({*PRODUCTS, *REDUCTIONS, "scatter_add", "pad", "concat", "fence", "item"})
 #: no more than another index into the same memory; pads and concatenations have memory to fill
 MOVEMENT = frozenset({"reshape", "transpose", "broadcast", "slice"})
 #: rough cost of an element-wise operation, in additions
@@ -25,6 +25,7 @@ COST = {
     "log1p": 16,
     "tanh": 16,
     "erf": 20,
+    "sigmoid": 18,
     "pow": 80,
     "sqrt": 8,
     "div": 5,
@@ -64,7 +65,8 @@ def realized_nodes(graph: Graph) -> list[Node]:
         ends: set[Node] = set()
         for reader in readers[node]:
             ends |= {reader} if reader in chosen or reader.op == "assign" else sinks[reader]
-        shared = len(ends) > 1 and node.op not in MOVEMENT and not has_memory(node)
+        plain = node.op not in MOVEMENT and node.op != "scan" and not has_memory(node)
+        shared = len(ends) > 1 and plain
         if shared and costs[node] > CHEAP and _exact_cost(node, chosen, costs) > CHEAP:
             chosen.add(node)
         sinks[node] = frozenset(ends)
@@ -79,6 +81,8 @@ def _demanded(graph: Graph, order: list[Node]) -> set[Node]:
     for node in order:
         if node.op in PRODUCTS:
             chosen.update(view_base(i) for i in node.inputs)
+        elif node.op == "scan":
+            chosen.update(view_base(i) for i in node.inputs[node.params["carries"] :])
         elif node.op in ("gather", "scatter_add") or (node.op == "reshape" and not _affine(node)):
             chosen.add(node.inputs[0])
     return {n for n in chosen if not has_memory(n) and n.op != "assign"}

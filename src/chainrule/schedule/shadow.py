@@ -96,6 +96,12 @@ class Shadow:
         self._numbers: dict[Buffer, int] = {}
         self._marks = Marks(program)
         self._outputs: dict[int, Buffer] = {}
+        #: of the loops around what is looked at, by which windows find their place
+        self.trips: tuple[int, ...] = ()
+
+    def place(self, buffer: Buffer, elements: Elements) -> tuple[Buffer, Elements]:
+        """The same elements as those of the buffer in which a window lies."""
+        return buffer.root, elements.shifted(buffer.shift(self.trips))
 
     def keep(self, buffer: Buffer, stored: Mask) -> None:
         """All but the ``stored`` elements of ``buffer`` stay zero."""
@@ -108,6 +114,7 @@ class Shadow:
 
     def stored(self, buffer: Buffer, elements: Elements) -> None:
         """``elements`` of ``buffer`` have been stored."""
+        buffer, elements = self.place(buffer, elements)
         check_range(buffer, elements)
         cells = self._cells(buffer)
         if cells is not None:
@@ -115,6 +122,7 @@ class Shadow:
 
     def holds(self, buffer: Buffer, elements: Elements) -> Mask:
         """For each of ``elements`` whether it holds what was stored to ``buffer``."""
+        buffer, elements = self.place(buffer, elements)
         check_range(buffer, elements)
         cells = self._cells(buffer)
         if cells is None:

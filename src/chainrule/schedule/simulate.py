@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,20 @@ from .nest import (
     Expr,
     Index,
     Load,
+    Loop,
     Nest,
     Product,
     Program,
     Reduce,
     Store,
+    Task,
 )
 from .shadow import Elements, Shadow
 from .verify import make_shadow
 
 Functions = Mapping[str, Callable[..., Any]]
 Memory = Mapping[Buffer, Array]
+Phases = tuple[tuple[Task, ...], ...]
 #: bytes of a temporary before it is stored: NaN, -1, and no value of a bool
 POISON = 0xFF
 
@@ -70,12 +74,37 @@ def simulate_program(
     for step in range(steps):
         arena[program.kept_bytes :] = POISON
         shadow = make_shadow(program)
-        for phase in program.phases:
-            for task in phase:
-                used = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
-                memory = {b: _memory(b, program, externals, arena, step) for b in used}
-                simulate_nest(task.nest, memory, functions, shadow)
+        run = _Run(program, externals, arena, step, functions, shadow)
+        run.phases(program.phases, ())
         shadow.check_outputs()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One step of a program."""
+
+    program: Program
+    externals: Sequence[Array]
+    arena: Array
+    step: int
+    functions: Functions | None
+    shadow: Shadow
+
+    def phases(self, phases: Phases, trips: tuple[int, ...]) -> None:
+        """All tasks in their order, in the present trips of the loops around them."""
+        for task in (task for phase in phases for task in phase):
+            if isinstance(task.nest, Loop):
+                for trip in range(task.nest.trips):
+                    self.phases(task.nest.phases, (*trips, trip))
+                continue
+            self.shadow.trips = trips
+            used = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
+            memory = {b: self._memory(b, trips) for b in used}
+            simulate_nest(task.nest, memory, self.functions, self.shadow)
+
+    def _memory(self, buffer: Buffer, trips: tuple[int, ...]) -> Array:
+        whole = _memory(buffer.root, self.program, self.externals, self.arena, self.step)
+        return whole[buffer.shift(trips) :]
 
 
 def _memory(
@@ -190,6 +219,7 @@ _REFERENCE: dict[str, Callable[..., Any]] = {
     "log1p": np.log1p,
     "tanh": np.tanh,
     "erf": elementwise.erf_reference,
+    "sigmoid": elementwise.sigmoid_reference,
     "sqrt": np.sqrt,
     "not": np.logical_not,
     "add": np.add,

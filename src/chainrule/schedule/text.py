@@ -11,11 +11,13 @@ from .nest import (
     Expr,
     Index,
     Load,
+    Loop,
     Nest,
     Product,
     Program,
     Reduce,
     Store,
+    Task,
     walk,
 )
 
@@ -24,14 +26,38 @@ def program_text(program: Program) -> str:
     """Phases, nests and expressions of ``program``, one statement a line."""
     lines = [f"slots {' '.join(program.slots)}", f"arena {program.arena_bytes} bytes"]
     lines += [f"  {b.name}: {b.dtype!r}[{b.size}] at {o}" for b, o in program.offsets.items()]
-    for number, phase in enumerate(program.phases):
+    return "\n".join([*lines, *_phases(program.phases)]) + "\n"
+
+
+def _phases(phases: tuple[tuple[Task, ...], ...]) -> list[str]:
+    lines = []
+    for number, phase in enumerate(phases):
         lines.append(f"phase {number}")
         for task in phase:
-            owner = "all threads" if task.owner is None else f"thread {task.owner}"
-            if task.chain is not None:
-                owner += f", {task.chain.block} of {task.chain.pieces} pieces at a time"
-            lines += ["  " + line for line in nest_text(task.nest, owner).splitlines()]
-    return "\n".join(lines) + "\n"
+            lines += ["  " + line for line in _task(task)]
+    return lines
+
+
+def _task(task: Task) -> list[str]:
+    if isinstance(task.nest, Loop):
+        return _loop(task.nest)
+    owner = "all threads" if task.owner is None else f"thread {task.owner}"
+    if task.chain is not None:
+        owner += f", {task.chain.block} of {task.chain.pieces} pieces at a time"
+    return nest_text(task.nest, owner).splitlines()
+
+
+def _loop(loop: Loop) -> list[str]:
+    """The trips of a loop, the windows that move with them, and its phases."""
+    accesses = [a for task in loop.tasks for a in (*task.nest.reads, *task.nest.writes)]
+    windows = dict.fromkeys(a.buffer for a in accesses if a.buffer.base is not None)
+    shared = f", {loop.pieces} pieces of rows shared out" if loop.pieces else ""
+    lines = [f"loop {loop.name}: {loop.trips} trips{shared}"]
+    for w in windows:
+        turns = f" mod {w.period}" if w.period else ""
+        assert w.base is not None
+        lines.append(f"  {w.name}: {w.base.name} from {w.start} + {w.stride} * (trip{turns})")
+    return lines + ["  " + line for line in _phases(loop.phases)]
 
 
 def nest_text(nest: Nest, note: str = "") -> str:

@@ -21,6 +21,7 @@ from .nest import (
     Index,
     Indirect,
     Load,
+    Loop,
     Nest,
     Product,
     Reduce,
@@ -44,8 +45,8 @@ def tile(nest: Nest) -> Nest:
         assert isinstance(nest.source, Product)
         nest = _fold(_exchange(nest, nest.source))
     else:
-        nest = _reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
-        nest = _merge(nest)
+        nest = reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
+        nest = merge_loops(nest)
     vector = _vector_dim(nest)
     nest = replace(nest, vector=vector, split=_split_dim(nest, vector))
     return replace(nest, waiting=_waiting(nest))
@@ -96,8 +97,17 @@ def _span(nest: Nest, access: Access, still: set[int]) -> int:
     return 1 + sum(abs(c) * (nest.dims[d] - 1) for d, c in moves)
 
 
-def work(nest: Nest) -> int:
+def traffic_of(nest: Nest | Loop) -> int:
+    """Bytes of memory that one run touches, roughly."""
+    if isinstance(nest, Loop):
+        return nest.trips * sum(traffic_of(t.nest) for t in nest.tasks)
+    return sum(b.nbytes for b in {a.buffer for a in (*nest.reads, *nest.writes)})
+
+
+def work(nest: Nest | Loop) -> int:
     """Scalar operations of one run, roughly."""
+    if isinstance(nest, Loop):
+        return nest.trips * sum(work(t.nest) for t in nest.tasks)
     points = prod(nest.dims)
     if isinstance(nest.source, Product):
         return 2 * points
@@ -120,10 +130,11 @@ def affines(nest: Nest) -> list[Affine]:
     return functions
 
 
-def _reorder_map(nest: Nest) -> Nest:
+def reorder_map(nest: Nest, first: int = 0) -> Nest:
     """Loops by falling stride of the first store, so that memory is written in order.
 
     Where most arrays are read in another order, loops follow these: turning one is less work.
+    The ``first`` loops stay where they are.
     """
     if not nest.stores:
         return nest
@@ -133,8 +144,8 @@ def _reorder_map(nest: Nest) -> Nest:
     best = max(votes, key=lambda d: votes[d], default=0)
     if votes and votes[best] > 1 + sum(votes[d] for d, step in enumerate(strides) if step == 1):
         strides = next(c for c in accesses if c[best] == 1)
-    order = sorted(range(len(nest.dims)), key=lambda d: -abs(strides[d]))
-    return regroup(nest, [[d] for d in order], len(order))
+    order = sorted(range(first, len(nest.dims)), key=lambda d: -abs(strides[d]))
+    return regroup(nest, [[d] for d in (*range(first), *order)], len(nest.dims))
 
 
 def _exchange(nest: Nest, product: Product) -> Nest:
@@ -188,13 +199,18 @@ def _fold(nest: Nest) -> Nest:
     return nest
 
 
-def _merge(nest: Nest) -> Nest:
-    """Drop loops of extent 1 and merge neighbours that no access tells apart."""
+def merge_loops(nest: Nest, apart: int | None = None) -> Nest:
+    """Drop loops of extent 1 and merge neighbours that no access tells apart.
+
+    The loop ``apart`` stays one of its own.
+    """
     row = _is_row_reduction(nest)
     functions = affines(nest)
     groups: list[list[int]] = []
     for d in (d for d, extent in enumerate(nest.dims) if extent != 1):
-        if groups and _mergeable(nest, functions, groups[-1], d, row):
+        last = groups[-1][-1] if groups else None
+        alone = apart is not None and apart in (d, last)
+        if groups and not alone and _mergeable(nest, functions, groups[-1], d, row):
             groups[-1].append(d)
         else:
             groups.append([d])
@@ -210,6 +226,12 @@ def _mergeable(nest: Nest, functions: list[Affine], group: list[int], d: int, ro
     if _scatters(nest):
         return False
     return all(f.coeffs[last] == f.coeffs[d] * nest.dims[d] for f in functions)
+
+
+def narrow_loops(nest: Nest) -> Nest:
+    """``nest`` with one more loop, innermost, of one step: the others are not for vectors."""
+    widened = map_nest(nest, lambda f: Affine(f.const, (*f.coeffs, 0)))
+    return replace(widened, dims=(*nest.dims, 1), parallel=nest.parallel + 1)
 
 
 def _is_row_reduction(nest: Nest) -> bool:

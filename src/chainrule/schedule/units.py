@@ -16,33 +16,22 @@ import numpy as np
 from ..ir.graph import Graph, Node, bind
 from ..ir.types import Shape, row_major
 from ..passes.layout import PRODUCTS
-from .index import Idx, axes_of, dot_strides
-from .nest import Affine, Buffer
+from .index import axes_of
+from .loops import LoopMemory, loop_memory
+from .nest import Buffer
+from .places import Place, Surroundings, constants
 from .reads import FLAT, Reads, unit_reads, walked_reads
 from .realize import realized_nodes, view_base
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where a value lies: ``buffer[start + sum(index * strides)]``."""
-
-    buffer: Buffer
-    strides: tuple[int, ...]
-    start: int = 0
-
-    def at(self, idx: Idx, count: int) -> Affine:
-        """The offset of the element at ``idx`` over ``count`` loops."""
-        return dot_strides(idx, self.strides, count).shift(self.start)
 
 
 @dataclass(eq=False)
 class Unit:
     """Computes ``value`` at every point of ``shape`` and stores it in a region of ``node``.
 
-    ``kind``: map, reduce, product or scatter. ``start`` and ``step`` say where the region lies in
-    ``node``, ``places`` where ``node`` lies in memory. ``writes``: states that are overwritten;
-    ``after``: units that must be done before, whatever they write. ``walked``: what a reduction
-    reads, with indices over the axes of the array it reduces.
+    ``kind``: map, reduce, product, scatter or loop. ``start`` and ``step`` say where the region
+    lies in ``node``, ``places`` where ``node`` lies in memory. ``writes``: states that are
+    overwritten; ``after``: units that must be done before, whatever they write. ``walked``: what a
+    reduction reads, with indices over the axes of the array it reduces.
     """
 
     kind: str
@@ -56,6 +45,9 @@ class Unit:
     reads: Reads = field(default_factory=list)
     after: list[Unit] = field(default_factory=list)
     walked: Reads = field(default_factory=list)
+    #: of a loop: its results, and the memory it works in
+    items: list[Node] = field(default_factory=list)
+    loop: LoopMemory | None = None
 
     @property
     def whole(self) -> bool:
@@ -70,38 +62,21 @@ class Plan:
     graph: Graph
     places: dict[Node, Place]
     units: list[Unit]
-    slots: list[Buffer]
+    around: Surroundings
     writers: dict[Node, list[Unit]]
 
 
-@dataclass(frozen=True)
-class InputLayout:
-    """How the graph's inputs and outputs lie in the caller's memory.
-
-    ``stepped``: positions of inputs of which each step takes the next row; ``unaligned``: positions
-    of inputs that need not start at a multiple of 64 bytes.
-    """
-
-    stepped: frozenset[int] = frozenset()
-    unaligned: frozenset[int] = frozenset()
-
-    def step_stride(self, position: int, node: Node) -> int:
-        """Elements from one step's value of an input to the next; 0 if all steps share it."""
-        moves = node.params["kind"] == "scalar" or position in self.stepped
-        return node.size if moves else 0
-
-    def is_aligned(self, position: int, node: Node) -> bool:
-        """Whether code may rely on an input to start at a multiple of 64 bytes in every step."""
-        return position not in self.unaligned and not self.step_stride(position, node)
-
-
-def make_plan(graph: Graph, layout: InputLayout) -> Plan:
+def make_plan(graph: Graph, around: Surroundings) -> Plan:
     """Decide places and units for ``graph``."""
-    places, slots = _input_places(graph, layout)
+    places = {**around.places, **constants(graph)}
     realized = realized_nodes(graph)
     units: list[Unit] = []
     writers: dict[Node, list[Unit]] = {}
+    loops: dict[Node, Unit] = {}
     for node in realized:
+        if node.op == "item":
+            writers[node] = [_loop_unit(node, loops, units)]
+            continue
         writers[node] = node_units(node)
         units.extend(writers[node])
     computed = set(realized)
@@ -113,8 +88,9 @@ def make_plan(graph: Graph, layout: InputLayout) -> Plan:
     products = [node for node in realized if node.op in PRODUCTS]
     rigid = flat | {view_base(i) for node in products for i in node.inputs}
     merging = flat | {view_base(i) for node in products for i in node.inputs if not _slides(node)}
-    plan = Plan(graph, places, units, slots, writers)
-    _bind_outputs(plan)
+    plan = Plan(graph, places, units, around, writers)
+    _bind_loops(plan)
+    _bind_targets(plan, around.targets)
     _bind_updates(plan, rigid)
     pads_first = sorted(enumerate(realized), key=lambda entry: entry[1].op != "pad")
     for number, node in pads_first:
@@ -128,6 +104,16 @@ def make_plan(graph: Graph, layout: InputLayout) -> Plan:
                 _move_inside(plan, node, merging)
     plan.units = ordered(plan.units, dependences(plan))
     return plan
+
+
+def _loop_unit(item: Node, loops: dict[Node, Unit], units: list[Unit]) -> Unit:
+    """The unit that computes a result of a loop, and all the others."""
+    loop = item.inputs[0]
+    if loop not in loops:
+        loops[loop] = Unit("loop", loop, loop, (), (), ())
+        units.append(loops[loop])
+    loops[loop].items.append(item)
+    return loops[loop]
 
 
 def node_units(node: Node) -> list[Unit]:
@@ -213,34 +199,28 @@ def _copy_unit(node: Node, value: Node) -> Unit:
     return Unit("map", node, value, value.shape, (0,) * value.ndim, (1,) * value.ndim)
 
 
-def _input_places(graph: Graph, layout: InputLayout) -> tuple[dict[Node, Place], list[Buffer]]:
-    places: dict[Node, Place] = {}
-    slots: list[Buffer] = []
-    for i, node in enumerate(graph.inputs):
-        stride, aligned = layout.step_stride(i, node), layout.is_aligned(i, node)
-        buffer = Buffer(f"in{i}", node.dtype, node.size, "external", i, stride, aligned)
-        slots.append(buffer)
-        places[node] = Place(buffer, node.params["strides"])
-    for number, node in enumerate(n for n in graph.nodes() if n.op == "const" and n.size > 1):
-        data = node.params["value"]
-        buffer = Buffer(f"c{number}", node.dtype, node.size, "const", data=data)
-        places[node] = Place(buffer, row_major(node.shape))
-    return places, slots
-
-
-def _bind_outputs(plan: Plan) -> None:
-    """Each output gets a slot; a value that leaves twice, or an input, is copied."""
-    for i, node in enumerate(plan.graph.outputs):
-        slot = len(plan.slots)
-        buffer = Buffer(f"out{i}", node.dtype, node.size, "external", slot, node.size, False)
-        plan.slots.append(buffer)
-        place = Place(buffer, row_major(node.shape))
+def _bind_targets(plan: Plan, targets: Iterable[tuple[Node, Place]]) -> None:
+    """Values are computed where they must end up; one that has a place by then is copied."""
+    for node, place in targets:
         if node in plan.writers and node not in plan.places:
             plan.places[node] = place
             for unit in plan.writers[node]:
                 unit.places.append(place)
         else:
             _add_copy(plan, node, place)
+
+
+def _bind_loops(plan: Plan) -> None:
+    """Memory for what loops give, and the first values of what they carry."""
+    loops = dict.fromkeys(u for u in plan.units if u.kind == "loop")
+    for number, unit in enumerate(loops):
+        unit.loop = memory = loop_memory(unit.node, number)
+        for item in unit.items:
+            plan.places[item] = memory.results[item.params["index"]]
+        for init, place in zip(unit.node.inputs, memory.first, strict=False):
+            copy = _add_copy(plan, init, place)
+            copy.reads = unit_reads("map", init, set(plan.writers), own=False)
+            unit.after.append(copy)
 
 
 def _add_copy(plan: Plan, node: Node, place: Place) -> Unit:

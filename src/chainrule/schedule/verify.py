@@ -2,6 +2,7 @@
 
     read    stored in an earlier phase, by an earlier nest of the chain in the same piece, kept
             zero, or given by the caller; and nothing else was stored there since
+    piece   of a loop whose rows threads share out: nests keep to the rows of their piece
     store   in one phase only one nest stores an element, others do not read it, and threads that
             share the nest store different ones
     nest    reads what it stores at the same point only (an update of a state in place)
@@ -15,13 +16,15 @@ is compiled, as all tests do; `simulate.py` checks the same of the elements that
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VerifyError
-from .nest import Access, Buffer, Nest, Program, Task
+from .nest import Access, Buffer, Chain, Loop, Nest, Program, Task, nests_of
+from .rows import keeps_to_rows
 from .shadow import (
     Elements,
     Marks,
@@ -33,28 +36,69 @@ from .shadow import (
     refuse_missing,
 )
 
+Phases = tuple[tuple[Task, ...], ...]
+#: of a loop, before its last; the others are the same, further on
+CHECKED_TRIPS = 4
+
 
 def verify_program(program: Program) -> None:
     """Raise VerifyError with the nest and the element if ``program`` breaks a rule above."""
     shadow = make_shadow(program)
-    for phase in program.phases:
-        groups = [list(tasks) for _, tasks in groupby(phase, key=_group_key)]
-        for tasks in groups:
-            for task in tasks:
-                _check_nest(task.nest)
-            _check_chain(tasks, shadow)
-        _check_phase(groups, program)
-        for task in phase:
-            for buffer, elements in _stores(task.nest):
-                shadow.stored(buffer, elements)
+    _Proof(program, shadow).phases(program.phases, ())
     shadow.check_outputs()
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What has been proved of a program so far is in ``shadow``."""
+
+    program: Program
+    shadow: Shadow
+
+    def phases(self, phases: Phases, trips: tuple[int, ...]) -> None:
+        """All phases in their order, in the present trips of the loops around them."""
+        for phase in phases:
+            groups = [list(tasks) for _, tasks in groupby(phase, key=_group_key)]
+            for tasks in groups:
+                self._group(tasks, trips)
+            self.shadow.trips = trips
+            _check_phase(groups, self.program, self.shadow)
+            self._store(phase, trips)
+
+    def _group(self, tasks: Sequence[Task], trips: tuple[int, ...]) -> None:
+        first = tasks[0].nest
+        if isinstance(first, Loop):
+            _check_pieces(first)
+            for trip in range(first.trips):
+                if trip < CHECKED_TRIPS or trip == first.trips - 1:
+                    self.phases(first.phases, (*trips, trip))
+                else:  # as the one before, further on
+                    self._store(first.tasks, (*trips, trip))
+            return
+        self.shadow.trips = trips
+        nests = [t.nest for t in tasks if isinstance(t.nest, Nest)]
+        for nest in nests:
+            _check_nest(nest, self.shadow)
+        _check_chain(nests, tasks[0].chain, self.shadow)
+
+    def _store(self, tasks: Sequence[Task], trips: tuple[int, ...]) -> None:
+        """All that ``tasks`` store is there from now on; loops have said so themselves."""
+        for nest in (t.nest for t in tasks):
+            if isinstance(nest, Loop):
+                if trips:
+                    for trip in range(nest.trips):
+                        self._store(nest.tasks, (*trips, trip))
+                continue
+            self.shadow.trips = trips
+            for buffer, elements in _stores(nest):
+                self.shadow.stored(buffer, elements)
 
 
 def make_shadow(program: Program) -> Shadow:
     """Shadow memory as it is before a step: what no nest ever stores in a kept buffer is zero."""
     shadow = Shadow(program)
     kept = {b: np.zeros(b.size, np.bool_) for b in program.offsets if b.kept}
-    for nest in (task.nest for phase in program.phases for task in phase):
+    for nest in nests_of(program.phases):
         for buffer, elements in _stores(nest):
             if buffer in kept:
                 elements.put(kept[buffer], True)
@@ -99,13 +143,20 @@ def _repeated(size: int, chosen: Mask | None, step: int, count: int) -> tuple[in
     return total, None if every.all() else every
 
 
-def _waits(access: Access, nest: Nest) -> bool:
-    """Whether accumulators wait there: each point of the nest has a place of its own for them."""
+def _waits(access: Access, nest: Nest | Loop) -> bool:
+    """Whether accumulators wait there: each point of the nest has a place of its own for them.
+
+    A loop names whole buffers, too.
+    """
+    if isinstance(nest, Loop):
+        return True
     return nest.waiting is not None and access.buffer is nest.waiting.buffer
 
 
-def _touched(access: Access, nest: Nest) -> Elements:
-    return Elements(0, access.buffer.size) if _waits(access, nest) else image(access, nest.dims)
+def _touched(access: Access, nest: Nest | Loop) -> Elements:
+    if isinstance(nest, Loop) or _waits(access, nest):
+        return Elements(0, access.buffer.size)
+    return image(access, nest.dims)
 
 
 def _stores(nest: Nest) -> Iterator[tuple[Buffer, Elements]]:
@@ -118,15 +169,28 @@ def _stores(nest: Nest) -> Iterator[tuple[Buffer, Elements]]:
 # ------------------------------------------------------------------------------- inside of a nest
 
 
-def _check_nest(nest: Nest) -> None:
+def _check_nest(nest: Nest, shadow: Shadow) -> None:
     for access in nest.writes:
         _check_threads(access, nest)
         for read in nest.reads:
-            if read.buffer is access.buffer and read != access:
-                stored = np.zeros(access.buffer.size, np.bool_)
-                _touched(access, nest).put(stored, True)
-                elements = _touched(read, nest)
+            same = read.buffer is access.buffer and read == access
+            if read.buffer.root is access.buffer.root and not same:
+                root, elements = shadow.place(access.buffer, _touched(access, nest))
+                stored = np.zeros(root.size, np.bool_)
+                elements.put(stored, True)
+                _, elements = shadow.place(read.buffer, _touched(read, nest))
                 _refuse_if(elements.of(stored), read, elements, nest, "read and stored apart")
+
+
+def _check_pieces(loop: Loop) -> None:
+    """Where threads take pieces through all trips, every nest keeps to the rows of its piece."""
+    nests = list(nests_of(loop.phases)) if loop.pieces else []
+    written = {a.buffer.root for n in nests for a in n.writes}
+    for nest in nests:
+        if nest.split is None or nest.dims[nest.split] != loop.pieces * nest.piece:
+            raise VerifyError(f"nest {nest.name} is not split into the pieces of its loop")
+        if not keeps_to_rows(nest, nest.split, nest.dims[nest.split], written):
+            raise VerifyError(f"nest {nest.name} leaves the rows of its piece")
 
 
 def _check_threads(access: Access, nest: Nest) -> None:
@@ -149,25 +213,24 @@ def _check_threads(access: Access, nest: Nest) -> None:
 # ------------------------------------------------------------- nests that follow one another
 
 
-def _check_chain(tasks: Sequence[Task], shadow: Shadow) -> None:
-    """Reads find what earlier phases stored, or earlier tasks of the chain in the same piece.
+def _check_chain(nests: Sequence[Nest], chain: Chain | None, shadow: Shadow) -> None:
+    """Reads find what earlier phases stored, or earlier nests of the chain in the same piece.
 
     The first, the second and the last piece stand for all: the others are the same, further on.
     """
-    chain = tasks[0].chain
     pieces = 1 if chain is None else chain.pieces
     owners: dict[Buffer, NDArray[np.int16]] = {}  # the piece that stores an element, from 1 on
-    for task in tasks:
-        for access, piece, elements in _by_piece(task.nest.reads, task.nest, pieces):
+    for nest in nests:
+        for access, piece, elements in _by_piece(nest.reads, nest, pieces):
             held, owner = shadow.holds(access.buffer, elements), owners.get(access.buffer)
             if owner is not None:
                 held = held | (elements.of(owner) == piece)
-            refuse_missing(held, access.buffer, elements, task.nest)
-        for access, piece, elements in _by_piece(task.nest.writes, task.nest, pieces):
+            refuse_missing(held, access.buffer, elements, nest)
+        for access, piece, elements in _by_piece(nest.writes, nest, pieces):
             check_range(access.buffer, elements)
             empty = np.zeros(access.buffer.size, np.int16)
             elements.put(owners.setdefault(access.buffer, empty), piece)
-    for nest in [task.nest for task in tasks] if pieces > 1 else ():
+    for nest in nests if pieces > 1 else ():
         for access, piece, elements in _by_piece((*nest.reads, *nest.writes), nest, pieces):
             if access.buffer in owners:
                 owner = elements.of(owners[access.buffer])
@@ -193,11 +256,11 @@ def _by_piece(
 # ----------------------------------------------------------------------------- nests side by side
 
 
-def _check_phase(groups: Sequence[Sequence[Task]], program: Program) -> None:
+def _check_phase(groups: Sequence[Sequence[Task]], program: Program, shadow: Shadow) -> None:
     """No two groups of a phase touch an element that one of them stores."""
     if len(groups) == 1:
         return
-    owners = _Owners(program)
+    owners = _Owners(program, shadow)
     for number, tasks in enumerate(groups, 1):
         for task in tasks:
             for access in task.nest.writes:
@@ -212,25 +275,27 @@ def _check_phase(groups: Sequence[Sequence[Task]], program: Program) -> None:
 class _Owners:
     """Which group of a phase, from 1 on, stores each element."""
 
-    def __init__(self, program: Program) -> None:
-        self._marks = Marks(program)
+    def __init__(self, program: Program, shadow: Shadow) -> None:
+        self._marks, self._shadow = Marks(program), shadow
 
-    def take(self, access: Access, nest: Nest, group: int) -> None:
+    def take(self, access: Access, nest: Nest | Loop, group: int) -> None:
         """``group`` stores all that ``access`` touches."""
-        cells = self._marks.of(access.buffer)
-        _touched(access, nest).put(cells, filled(group, cells))
+        root, elements = self._shadow.place(access.buffer, _touched(access, nest))
+        cells = self._marks.of(root)
+        elements.put(cells, filled(group, cells))
 
-    def check(self, access: Access, nest: Nest, group: int, what: str) -> None:
+    def check(self, access: Access, nest: Nest | Loop, group: int, what: str) -> None:
         """Raise VerifyError if another group stores anything that ``access`` touches."""
-        if not self._marks.has(access.buffer):
+        root, elements = self._shadow.place(access.buffer, _touched(access, nest))
+        if not self._marks.has(root):
             return  # nobody stores there, and it may be all of the data
-        elements, cells = _touched(access, nest), self._marks.of(access.buffer)
+        cells = self._marks.of(root)
         owner = elements.of(cells)
         free = every((owner == 0) | (owner == filled(group, cells)))
         _refuse_if(~free, access, elements, nest, what)
 
 
-def _refuse_if(bad: Mask, access: Access, elements: Elements, nest: Nest, what: str) -> None:
+def _refuse_if(bad: Mask, access: Access, elements: Elements, nest: Nest | Loop, what: str) -> None:
     if bad.any():
         number = elements.number(int(np.argmax(bad)))
         raise VerifyError(f"nest {nest.name}: element {number} of {access.buffer} is {what}")

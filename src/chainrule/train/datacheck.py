@@ -145,7 +145,7 @@ class DataCheck:
         few = _inputs(source, two)
         kind = (structure.epoch, *((a.shape[1:], a.dtype) for a in few))
         if kind not in self._reads:
-            self._reads[kind] = bool(self._index_check(few).reads)
+            self._reads[kind] = self._index_check(few).reads_anything
         for rows in _blocks(source.rows) if self._reads[kind] else ():
             part = _inputs(source, rows)
             count = len(rows)

@@ -270,11 +270,8 @@ def expm1(x: Tensor) -> Tensor:
 
 
 def sigmoid(x: Operand) -> Tensor:
-    """1 / (1 + exp(-x)), written with exp(-|x|) so that neither value nor derivative overflows."""
-    x = floating(x)
-    below = less(x, 0.0)
-    small = exp(where(below, x, -x))
-    return where(below, small, 1.0) / (1.0 + small)
+    """y = 1 / (1 + exp(-x)); its derivative is y (1 - y)."""
+    return apply(ops.sigmoid, floating(x))
 
 
 def sign(x: Operand) -> Tensor:

@@ -58,6 +58,10 @@ def outer(a: Tensor, b: Tensor) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b for x [..., in], weight W [out, in], bias [out]."""
+    x = tensor_of(x)
+    if x.ndim > 2 and bias is not None and 0 not in x.shape:
+        rows = reshape(x, (-1, x.shape[-1]))  # so that the product can add the bias itself
+        return reshape(linear(rows, weight, bias), (*x.shape[:-1], weight.shape[0]))
     y = matmul(x, transpose(weight, 0, 1))
     return y if bias is None else y + bias
 

@@ -1,0 +1,182 @@
+"""Loops: where what is carried and stacked lies, and the body as nests.
+
+The body is scheduled as a step is, over *windows*: buffers that lie in others and move on with the
+trips. A carry has a row for each trip, and one more, if it is stacked anyway; otherwise two rows
+that take turns. So a trip never writes what it reads, and nothing is copied from one to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.graph import Graph, Node
+from ..ir.types import row_major
+from ..ops.bodies import parts_of
+from .nest import LANES, Access, Affine, Buffer, Loop, Task
+from .places import Place, Surroundings, view_place
+
+Phases = tuple[tuple[Task, ...], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Rows of ``size`` elements of ``buffer``: the first trip's, and how far each trip moves."""
+
+    buffer: Buffer
+    size: int
+    first: int
+    step: int
+    turns: int = 0
+
+    def window(self, name: str, depth: int) -> Buffer:
+        """The row of the present trip, as a buffer of its own."""
+        start, stride = self.first * self.size, self.step * self.size
+        return window_of(self.buffer, name, self.size, start, stride, self.turns, depth)
+
+
+def window_of(
+    base: Buffer, name: str, size: int, start: int, stride: int, period: int, depth: int
+) -> Buffer:
+    """A part of ``base`` that moves with the trips of the loop at ``depth``."""
+    whole = LANES if base.dtype.itemsize == 4 else 64 // base.dtype.itemsize
+    aligned = base.aligned and start % whole == 0 and stride % whole == 0
+    return Buffer(
+        name,
+        base.dtype,
+        size,
+        "window",
+        aligned=aligned and base.kind != "external",
+        base=base,
+        start=start,
+        stride=stride,
+        period=period,
+        depth=depth,
+    )
+
+
+@dataclass(frozen=True)
+class LoopMemory:
+    """The buffers of one loop.
+
+    ``before`` and ``after``: the rows of each carry that a trip reads and writes; ``stacks``: the
+    row of each y that it writes, None for one that is a carry; ``first``: where the carries lie
+    at the start; ``results``: where all results lie at the end.
+    """
+
+    before: tuple[Row, ...]
+    after: tuple[Row, ...]
+    stacks: tuple[Row | None, ...]
+    first: tuple[Place, ...]
+    results: tuple[Place, ...]
+
+
+def loop_memory(loop: Node, number: int) -> LoopMemory:
+    """Buffers for the results of ``loop``."""
+    body, length, count = loop.params["body"], loop.params["length"], loop.params["carries"]
+    backwards = bool(loop.params["reverse"])
+    shared = [_as_carry(body, count, y) for y in body.outputs[count:]]
+    stacked = {carry for same in shared if same for carry in (same[0],)}
+    before, after, first, finals = [], [], [], []
+    for i, node in enumerate(body.inputs[:count]):
+        rows = length + 1 if i in stacked else 2
+        buffer = Buffer(f"carry{number}_{i}", node.dtype, rows * max(node.size, 1))
+        last = length if i in stacked else length % 2
+        if i in stacked and backwards:
+            before.append(Row(buffer, node.size, length, -1))
+            after.append(Row(buffer, node.size, length - 1, -1))
+            start, end = length, 0
+        elif i in stacked:
+            before.append(Row(buffer, node.size, 0, 1))
+            after.append(Row(buffer, node.size, 1, 1))
+            start, end = 0, last
+        else:
+            before.append(Row(buffer, node.size, 0, 1, 2))
+            after.append(Row(buffer, node.size, 1, -1, 2))
+            start, end = 0, last
+        strides = row_major(node.shape)
+        first.append(Place(buffer, strides, start * node.size))
+        finals.append(Place(buffer, strides, end * node.size))
+    stacks: list[Row | None] = []
+    results = list(finals)
+    for j, (node, same) in enumerate(zip(body.outputs[count:], shared, strict=True)):
+        if same is not None:
+            carry, is_new = same
+            results.append(
+                Place(
+                    before[carry].buffer,
+                    (node.size, *row_major(node.shape)),
+                    node.size * (is_new != backwards),
+                )
+            )
+            stacks.append(None)
+            continue
+        buffer = Buffer(f"stack{number}_{j}", node.dtype, length * max(node.size, 1))
+        results.append(Place(buffer, (node.size, *row_major(node.shape))))
+        stacks.append(
+            Row(buffer, node.size, length - 1 if backwards else 0, -1 if backwards else 1)
+        )
+    return LoopMemory(tuple(before), tuple(after), tuple(stacks), tuple(first), tuple(results))
+
+
+def _as_carry(body: Graph, carries: int, y: Node) -> tuple[int, bool] | None:
+    """The carry that a stacked value is, and whether it is the one after the step."""
+    for i in range(carries):
+        if y is body.outputs[i]:
+            return i, True
+    for i in range(carries):
+        if y is body.inputs[i]:
+            return i, False
+    return None
+
+
+def surroundings(
+    loop: Node, memory: LoopMemory, places: dict[Node, Place], depth: int
+) -> Surroundings:
+    """What the body of ``loop`` finds in memory, and where its results go."""
+    params = loop.params
+    body, count = params["body"], params["carries"]
+    carries, xs, consts = parts_of(body.inputs, count, params["scanned"])
+    inside: dict[Node, Place] = {}
+    for i, (node, row) in enumerate(zip(carries, memory.before, strict=True)):
+        inside[node] = Place(row.window(f"c{depth}_{i}", depth), row_major(node.shape))
+    _, outer_xs, outer_consts = parts_of(loop.inputs, count, params["scanned"])
+    for i, (node, outer) in enumerate(zip(xs, outer_xs, strict=True)):
+        place = view_place(outer, places)
+        stride, *strides = place.strides
+        low = place.start + (stride * (params["length"] - 1) if params["reverse"] else 0)
+        size = 1 + sum(s * (n - 1) for s, n in zip(strides, node.shape, strict=True))
+        step = -stride if params["reverse"] else stride
+        window = window_of(place.buffer, f"x{depth}_{i}", max(size, 0), low, step, 0, depth)
+        inside[node] = Place(window, tuple(strides))
+    for node, outer in zip(consts, outer_consts, strict=True):
+        inside[node] = view_place(outer, places)
+    given = tuple(inside[n].buffer for n in body.inputs)
+    ends = zip(body.outputs, (*memory.after, *memory.stacks), strict=True)
+    targets = tuple(
+        (
+            node,
+            Place(
+                row.window(f"{'n' if i < count else 'y'}{depth}_{i}", depth), row_major(node.shape)
+            ),
+        )
+        for i, (node, row) in enumerate(ends)
+        if row is not None
+    )
+    return Surroundings(inside, given, targets, depth + 1)
+
+
+def make_loop(loop: Node, phases: Phases, pieces: int) -> Loop:
+    """The loop around the nests of its body; ``pieces`` of rows that do not need one another."""
+    reads: dict[Buffer, None] = {}
+    writes: dict[Buffer, None] = {}
+    for task in (task for phase in phases for task in phase):
+        reads.update(dict.fromkeys(a.buffer.root for a in task.nest.reads))
+        writes.update(dict.fromkeys(a.buffer.root for a in task.nest.writes))
+    whole = Affine(0, ())
+    return Loop(
+        loop.params["length"],
+        phases,
+        tuple(Access(b, whole) for b in reads),
+        tuple(Access(b, whole) for b in writes),
+        pieces,
+    )
