@@ -58,6 +58,7 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "click": ("cli",),
     "rich": ("cli",),
     "PIL": ("data",),
+    "soundfile": ("data",),
     "tensorboard": ("report",),
     "statsforecast": ("modalities.series",),
     # Never: peers are measured outside the package, data frames are taken as they come,

@@ -65,6 +65,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.tensor": ("Tensor",),
     "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
     "modalities.doors": ("cross_validate", "fit", "load_run", "resume"),
+    "modalities.audio": ("fit_audio",),
     "modalities.images": ("fit_images",),
     "modalities.series": ("fit_series",),
     "modalities.tables": ("fit_table",),

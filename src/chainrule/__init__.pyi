@@ -181,6 +181,9 @@ from .frontend.transforms import (
 from .ir.types import (
     DType as DType,
 )
+from .modalities.audio import (
+    fit_audio as fit_audio,
+)
 from .modalities.doors import (
     cross_validate as cross_validate,
 )

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.data.pictures import png
 from chainrule.errors import ChainruleError, ConfigError, DataError
 from chainrule.modalities.images import ImagePredictor
-from chainrule.modalities.images.mistakes import png
 from chainrule.modalities.tables import TABLES, TablePredictor
 from chainrule.runs import registry
 from chainrule.runs.recognition import kind_of_source

@@ -24,6 +24,9 @@ def test_numbers_of_weights() -> None:
     assert count(models.MobileNet()) == 4_231_976
     assert count(models.MobileNet(width=0.25)) == 470_072
     assert count(models.vgg11()) == 9_231_114
+    assert count(models.BCResNet()) == 9_232  # the paper: 9.2 k
+    assert count(models.BCResNet(width=8)) == 321_068  # 321 k
+    assert count(models.DSCNN(10)) == 23_050
     widths = [3, 32, 32, 64, 64, 128, 128]
     convolutions = sum((9 * a + 1) * b + 2 * b for a, b in pairwise(widths))
     assert count(models.vgg_small()) == convolutions + 129 * 10 == 289_194
@@ -49,6 +52,7 @@ MODELS: list[tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = [
     ("resnet20", models.resnet20, (4, 3, 16, 16)),
     ("resnet", lambda: models.ResNet((1, 1), (8, 16), 10, stem=7), (4, 3, 33, 35)),
     ("mobilenet", lambda: models.MobileNet(10, width=0.25, depth=5, stride=1), (4, 3, 16, 16)),
+    ("dscnn", lambda: models.DSCNN(10, width=16, depth=2), (4, 1, 20, 31)),
 ]
 
 
@@ -100,3 +104,12 @@ def test_the_autoencoder_learns_to_draw_what_it_sees() -> None:
     drawn = model(x)
     assert drawn.shape == x.shape
     assert ((drawn.numpy() > 0) == (x > 0.5)).mean() > 0.95
+
+
+def test_bc_resnet_reaches_all_weights() -> None:
+    cr.manual_seed(0)
+    model = models.BCResNet(3, width=0.5)
+    x = np.random.default_rng(0).standard_normal((2, 1, 40, 9)).astype(np.float32)
+    loss = F.cross_entropy(model(cr.tensor(x)), cr.tensor(np.array([0, 2], np.int32)))
+    loss.backward()
+    assert all(np.abs(p.grad.numpy()).max() > 0 for p in model.parameters())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule import nn, optim
-from chainrule.frontend import Tensor, manual_seed
+from chainrule.frontend import Tensor, manual_seed, no_grad
+from chainrule.frontend.operations.creation import zeros
 from chainrule.train import Trainer
 from chainrule.train.diagnosis.gradcheck import compare_gradients
 from chainrule.train.diagnosis.gradient import gradients
@@ -69,3 +70,41 @@ def test_kinks_do_not_matter() -> None:
     model = nn.Sequential(nn.Linear(2, 2000), nn.ReLU(), nn.Linear(2000, 1))
     trainer = Trainer(model, "l1", optim.SGD(model.parameters(), lr=0.1))
     assert all(d.agrees for seed in range(4) for d in compare_gradients(trainer, line(), 64, seed))
+
+
+def test_a_point_on_a_kink_is_no_wrong_gradient() -> None:
+    """Every unit of the first layer is at 0, where the differences of ReLU see half of a slope."""
+    manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 3))
+    with no_grad():
+        for parameter in model[0].parameters():
+            parameter.assign_(zeros(*parameter.shape))
+    optimizer = optim.SGD(model.parameters(), 0.1)
+    trainer = Trainer(model, "cross_entropy", optimizer)
+    before = digest(trainer)
+    found = compare_gradients(trainer, blobs())
+    assert all(d.agrees for d in found)
+    assert not found[0].gradient.any()  # as it is at this point
+    assert digest(trainer) == before
+
+
+class Spare(nn.Module):
+    """A layer whose output nobody reads beside one whose output is the model's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.spare = nn.Linear(2, 3), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.spare(x)
+        outputs: Tensor = self.used(x)
+        return outputs
+
+
+def test_a_parameter_that_the_loss_does_not_reach_has_a_gradient_of_zero() -> None:
+    model = Spare()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    trainer = Trainer(model, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
+    found = {d.name: d for d in compare_gradients(trainer, blobs())}
+    assert found["spare.weight"].agrees
+    assert found["spare.weight"].backpropagated == found["spare.weight"].measured == 0.0

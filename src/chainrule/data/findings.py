@@ -62,6 +62,18 @@ CODES: dict[str, str] = {
     "D408": "forecasts beyond the horizon of the training",
     "D409": "forecasts worse than naive ones",
     "D410": "series that begin after the training part",
+    "D501": "files in a folder of recordings that are no sound",
+    "D502": "unreadable recordings are left out",
+    "D503": "several channels were mixed to one",
+    "D504": "recordings of other rates were resampled",
+    "D505": "recordings that are shorter than their files say",
+    "D506": "a class without recordings",
+    "D507": "links that lead outside the folder are not followed",
+    "D508": "recordings outside the class folders have no class",
+    "D509": "silent recordings",
+    "D510": "duplicate recordings",
+    "D511": "clipped recordings",
+    "D512": "long recordings were cropped",
 }
 
 

@@ -30,6 +30,11 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .audio import (
+    MFCC,
+    MelSpectrogram,
+    SpecAugment,
+)
 from .causal import (
     CausalConv1d,
     TemporalBlock,
@@ -153,6 +158,7 @@ __all__ = [
     "GLU",
     "GRU",
     "LSTM",
+    "MFCC",
     "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
@@ -213,6 +219,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MelSpectrogram",
     "Mish",
     "Module",
     "ModuleDict",
@@ -243,6 +250,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SpecAugment",
     "Tanh",
     "Tanhshrink",
     "TemporalBlock",

@@ -73,7 +73,7 @@ def test_the_file_of_labels_is_no_file_of_images(tmp_path: Path) -> None:
 
 def test_sources(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,b\n1,2\n")
-    assert [is_image_source(s) for s in (tmp_path, "fashion", "a.png")] == [True] * 3
+    assert [is_image_source(s) for s in (tmp_path, "fashion", "a.png")] == [0.4, 1.0, 1.0]
     assert [is_image_source(s) for s in (tmp_path / "data.csv", "heart", None, 3)] == [False] * 4
 
 

@@ -18,9 +18,9 @@ from PIL import Image
 
 import chainrule as cr
 from chainrule.data.images import read_images
+from chainrule.data.pictures import png
 from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.modalities.images.fit import fit_images
-from chainrule.modalities.images.mistakes import png
 from chainrule.modalities.images.network import Cnn, ImageNetwork, class_weights
 from chainrule.modalities.images.predictor import ImagePredictor
 from chainrule.report import report_facts, report_html, write_report

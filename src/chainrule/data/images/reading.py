@@ -26,8 +26,8 @@ from chainrule.data.images.decoding import (
 )
 from chainrule.data.images.idx import is_idx, labels_beside, read_idx
 from chainrule.data.images.images import Images
-from chainrule.data.images.listing import Listing, list_folder, some
 from chainrule.data.images.memory import MEMORY, Pixels, Room, windows
+from chainrule.data.listing import FileKind, Listing, holds, list_folder, some
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["BUNDLED_IMAGES", "LARGEST_AUTO", "MOST_BAD", "is_image_source", "read_images"]
@@ -47,6 +47,10 @@ LARGEST_AUTO = 96
 #: of the files that look like images, at most this share may be unreadable
 MOST_BAD = 0.1
 THREADS = 8
+#: how surely a folder without images was meant to have some
+FOLDER = 0.4
+#: the files of images; the codes are those of findings
+IMAGE_FILES = FileKind(ENDINGS, "images", "D301", "D306", "D307", "D308")
 #: how the files of images end, in words
 ENDED = ", ".join(ENDINGS)
 
@@ -61,15 +65,16 @@ class Wanted:
     room: Room = MEMORY
 
 
-def is_image_source(source: object) -> bool:
-    """Whether a word on the command line means images: a folder, an IDX file, an image file, or
-    the name of bundled images."""
+def is_image_source(source: object) -> float:
+    """How surely a word on the command line means images, from 0 to 1: a folder with some in it, an
+    IDX file, an image file, or the name of bundled images. Other folders might have been meant."""
     if not isinstance(source, str | os.PathLike) or not str(source):
-        return False
+        return 0.0
     path = user_path(source, "the data")
-    if path.is_dir() or path.suffix.lower() in ENDINGS:
-        return True
-    return is_idx(path) or (str(source) in BUNDLED_IMAGES and not path.exists())
+    if path.is_dir():
+        return 1.0 if holds(path, ENDINGS) else FOLDER
+    sure = path.suffix.lower() in ENDINGS or is_idx(path)
+    return float(sure or (str(source) in BUNDLED_IMAGES and not path.exists()))
 
 
 def read_images(
@@ -207,7 +212,11 @@ def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: 
 def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> Images:
     pillow()
     try:
-        listing = list_folder(path, labelled) if path.is_dir() else Listing(path, [path], [-1])
+        listing = (
+            list_folder(path, IMAGE_FILES, labelled)
+            if path.is_dir()
+            else Listing(path, [path], [-1])
+        )
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
     if not listing.files:

@@ -14,9 +14,9 @@ from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
 from ...tasks import Multiclass
+from ...tasks.mistakes import worst_mistakes
 from ...train import Scores
 from .checks import CHECKS
-from .mistakes import worst_mistakes
 from .network import ImageNetwork, build
 from .options import OPTIONS, SOURCES
 from .predictor import ImagePredictor
@@ -52,8 +52,10 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     def recognises(self, source: object) -> float:
         if is_pair(source):
             source = source[0]
-        if isinstance(source, Images) or is_image_source(source):
+        if isinstance(source, Images):
             return 1.0
+        if sureness := is_image_source(source):
+            return sureness
         return 1.0 if isinstance(source, np.ndarray) and source.ndim in AXES else 0.0
 
     def open(self, settings: ImageSettings, source: object, folder: Path | None) -> OpenedImages:
@@ -94,7 +96,12 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
         return settings.augment.augment(fill, smoothing, len(preprocessor.classes))
 
     def evaluation(self, prepared: PreparedImages, scores: Scores) -> dict[str, Any]:
-        return {"mistakes": worst_mistakes(prepared.parts[2], scores)}
+        test = prepared.parts[2]
+        return {
+            "mistakes": worst_mistakes(
+                test.paths, test.labels, test.classes, scores, test.pixels.__getitem__
+            )
+        }
 
     def draft(self, settings: ImageSettings, output: Path) -> Draft[ImageSettings]:
         """Nothing is inferred from images before they are read: a file to fill in."""

@@ -1,13 +1,17 @@
-"""Known networks for images, each on a page: ``from chainrule.nn import models``."""
+"""Known networks for images and sound, each on a page: ``from chainrule.nn import models``."""
 
 from .autoencoder import ConvAutoencoder
+from .bc_resnet import BCResNet
+from .ds_cnn import DSCNN
 from .lenet import LeNet5
 from .mobilenet import MobileNet
 from .resnet import BasicBlock, ResNet, resnet18, resnet20
 from .vgg import VGG, vgg11, vgg_small
 
 __all__ = [
+    "DSCNN",
     "VGG",
+    "BCResNet",
     "BasicBlock",
     "ConvAutoencoder",
     "LeNet5",

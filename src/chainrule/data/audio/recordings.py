@@ -1,0 +1,176 @@
+"""Recordings as 16-bit samples: what `read_audio` gives, and what training takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.audio.decoding import CLIPPED, LOUDEST, SILENT, Samples, rounded
+from chainrule.data.findings import Finding
+from chainrule.errors import DataError
+
+__all__ = ["Recordings"]
+
+Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """``samples`` holds all recordings one after the other, one channel at ``rate`` a second;
+    number i goes from ``starts[i]`` to ``starts[i + 1]``. ``labels`` int32 [N] index ``classes``;
+    without labels, all of them are -1. ``paths`` name each recording.
+    """
+
+    name: str
+    rate: int
+    samples: Samples
+    starts: NDArray[np.int64]
+    labels: Labels
+    classes: tuple[str, ...]
+    paths: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, i: int) -> Samples:
+        return self.samples[self.starts[i] : self.starts[i + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """In samples."""
+        return np.diff(self.starts)
+
+    @property
+    def seconds(self) -> float:
+        """All of them together."""
+        return len(self.samples) / self.rate
+
+    def take(self, rows: Sequence[int] | NDArray[np.integer]) -> Recordings:
+        """These recordings alone."""
+        rows = np.asarray(rows)
+        samples, starts = joined([self[int(i)] for i in rows])
+        paths = tuple(self.paths[i] for i in rows)
+        return replace(self, samples=samples, starts=starts, labels=self.labels[rows], paths=paths)
+
+    def fixed(self, length: int) -> Samples:
+        """All of them as [N, length]: shorter ones in the middle of zeros; of longer ones the
+        stretch with the most energy."""
+        clips = np.zeros((len(self), length), np.int16)
+        for clip, i in zip(clips, range(len(self)), strict=True):
+            own = self[i]
+            first = loudest_stretch(own, length) if len(own) > length else 0
+            own = own[first : first + length]
+            before = (length - len(own)) // 2
+            clip[before : before + len(own)] = own
+        return clips
+
+    def silent(self) -> list[int]:
+        """The numbers of recordings in which nothing is louder than -60 decibels."""
+        return [i for i in range(len(self)) if _peak(self[i]) < SILENT]
+
+    def clipped(self) -> list[int]:
+        """The numbers of recordings that were too loud for their recorder."""
+        counts = [
+            np.count_nonzero(np.abs(self[i].astype(np.int32)) >= LOUDEST) for i in range(len(self))
+        ]
+        return [i for i, count in enumerate(counts) if count > CLIPPED * len(self[i])]
+
+    def digests(self) -> list[bytes]:
+        """A hash of the samples of each."""
+        return [hashlib.blake2b(self[i].data, digest_size=16).digest() for i in range(len(self))]
+
+    def copies(self) -> int:
+        """How many are equal to an earlier one, sample for sample."""
+        return len(self) - len(set(self.digests()))
+
+    def fingerprint(self) -> str:
+        """``sha256:...`` of rate, samples, lengths, labels and classes."""
+        digest = hashlib.sha256(repr((self.rate, self.classes)).encode())
+        digest.update(self.samples.astype("<i2", copy=False).data)
+        digest.update(self.starts.astype("<i8").tobytes())
+        digest.update(self.labels.astype("<i4").tobytes())
+        return f"sha256:{digest.hexdigest()}"
+
+    def labelled_as(self, classes: Sequence[str]) -> Recordings:
+        """The same with labels that index ``classes``, which must have all of its names.
+
+        Raises DataError for recordings without labels, or of a class that is not among them.
+        """
+        if not self.classes:
+            raise DataError(
+                f"the recordings of {self.name} have no classes",
+                help="pass a folder with one folder for each class",
+            )
+        unknown = [name for name in self.classes if name not in classes]
+        if unknown:
+            raise DataError(
+                f"unknown classes in {self.name}: {', '.join(unknown)}",
+                help=f"the known classes are {', '.join(classes)}",
+            )
+        new_code = np.array([classes.index(name) for name in self.classes], np.int32)
+        return replace(self, labels=new_code[self.labels], classes=tuple(classes))
+
+    @classmethod
+    def of_arrays(
+        cls, clips: Sequence[object], rate: int, labels: object = None, name: str = "recordings"
+    ) -> Recordings:
+        """From arrays of one channel each, int16 or floats from -1 to 1, sampled ``rate`` times a
+        second; ``labels`` are texts or whole numbers. DataError for anything else."""
+        samples = [_samples(np.asarray(clip), f"recording {i}") for i, clip in enumerate(clips)]
+        paths = tuple(f"{name} {i}" for i in range(len(samples)))
+        if not samples:
+            raise DataError(f"the {name} are empty", help="pass at least one recording")
+        classes: tuple[str, ...] = ()
+        if labels is None:
+            codes = np.full(len(samples), -1, np.int32)
+        else:
+            values = np.asarray(labels)
+            if values.shape != (len(samples),):
+                raise DataError(
+                    f"got {len(samples)} recordings, but labels of shape {values.shape}",
+                    help="pass one label per recording",
+                )
+            distinct, order = np.unique(values, return_inverse=True)
+            codes, classes = order.astype(np.int32), tuple(str(v) for v in distinct.tolist())
+        return cls(name, rate, *joined(samples), codes, classes, paths)
+
+
+def joined(clips: Sequence[Samples]) -> tuple[Samples, NDArray[np.int64]]:
+    """``samples`` and ``starts`` of `Recordings`."""
+    lengths = [len(clip) for clip in clips]
+    samples = np.concatenate(clips) if clips else np.zeros(0, np.int16)
+    return samples, np.cumsum([0, *lengths], dtype=np.int64)
+
+
+def loudest_stretch(samples: Samples, length: int) -> int:
+    """Where the stretch of ``length`` samples with the most energy begins."""
+    energy = np.cumsum(np.concatenate([[0], samples.astype(np.int64) ** 2]))
+    return int(np.argmax(energy[length:] - energy[:-length]))
+
+
+def _peak(samples: Samples) -> int:
+    """The distance from the mean, which is not heard, of the sample farthest from it."""
+    if len(samples) == 0:
+        return 0
+    return int(np.abs(samples - np.rint(samples.mean())).max())
+
+
+def _samples(array: NDArray[np.generic], where: str) -> Samples:
+    if array.ndim != 1 or len(array) == 0:
+        raise DataError(
+            f"a recording has shape {array.shape}", where=where, help="pass one channel, [samples]"
+        )
+    if array.dtype == np.int16:
+        return array.astype(np.int16, copy=False)
+    if array.dtype.kind == "f" and np.isfinite(array).all() and np.abs(array).max() <= 1.0:
+        return rounded(array.astype(np.float64) * 32768.0)
+    raise DataError(
+        f"a recording is {array.dtype}, not 16-bit samples",
+        where=where,
+        help="pass int16, or floats from -1 to 1 without NaN",
+    )

@@ -1,0 +1,102 @@
+"""Sound as a kind of data: all that runs, reports and commands know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ...data.audio import BUNDLED_AUDIO, Recordings, is_audio_source, read_audio
+from ...runs.modality import Batch, Draft, Modality, Words, is_pair
+from ...runs.settings.arguments import COMMON_ARGUMENTS
+from ...runs.settings.sources import Key
+from ...runs.task import Task
+from ...tasks import Multiclass
+from ...tasks.mistakes import worst_mistakes
+from ...train import Scores
+from .checks import CHECKS
+from .network import AudioNetwork, build
+from .options import OPTIONS, SOURCES
+from .pictures import picture
+from .predictor import AudioPredictor
+from .prepare import AudioPreprocessor, OpenedAudio, PreparedAudio
+from .settings import BUNDLED_SPEAKER, AudioSettings
+from .words import words_for
+
+__all__ = ["AUDIO", "KIND", "AudioKind"]
+
+
+class AudioKind(Modality[AudioSettings, AudioPredictor]):
+    """Folders of sound files, and arrays of samples."""
+
+    name = "audio"
+    settings = AudioSettings
+    sources, options = SOURCES, OPTIONS
+    arguments: Mapping[str, Key] = {
+        **COMMON_ARGUMENTS,
+        "test": ("data", "test"),
+        "speaker": ("data", "speaker"),
+        "rate": ("data", "rate"),
+        "length": ("data", "length"),
+        "network": ("model", "name"),
+    }
+    tasks: Mapping[str, type[Task]] = {Multiclass.name: Multiclass}
+    facts: ClassVar[Mapping[str, Any]] = {
+        "model": {"name": str, "clips": str, "features": str}, "data": {"minutes": float}
+    }  # fmt: skip
+    predictor = AudioPredictor
+    checks: Sequence[Any] = CHECKS
+
+    def recognises(self, source: object) -> float:
+        if is_pair(source):
+            source = source[0]
+        return 1.0 if isinstance(source, Recordings) else is_audio_source(source)
+
+    def open(self, settings: AudioSettings, source: object, folder: Path | None) -> OpenedAudio:
+        data, labels = settings.data, None
+        origin = data.path if source is None else source
+        if is_pair(origin):
+            origin, labels = origin
+        recordings = read_audio(origin, labels, rate=data.fixed_rate, most_bad=data.most_bad)
+        if recordings.name in BUNDLED_AUDIO and not data.speaker:
+            settings = replace(settings, data=replace(data, speaker=BUNDLED_SPEAKER))
+        return OpenedAudio(recordings, settings.named(recordings.name).with_absolute_paths())
+
+    def build(self, preprocessor: AudioPreprocessor, settings: AudioSettings) -> AudioNetwork:
+        network = settings.model
+        features = settings.features.build(preprocessor.rate, settings.hop)
+        net = build(network.name, network.settings, len(preprocessor.classes), features.bands)
+        holes = settings.augment.holes(settings.hop)
+        return AudioNetwork(features, net, preprocessor.mean, preprocessor.std, holes)
+
+    def read_preprocessor(self, text: str, where: str) -> AudioPreprocessor:
+        return AudioPreprocessor.from_json(text, where)
+
+    def goal(self, preprocessor: AudioPreprocessor) -> Task:
+        return Multiclass(preprocessor.classes)
+
+    def describe(self, facts: Mapping[str, Any]) -> Words:
+        return words_for(facts)
+
+    def transform(self, prepared: PreparedAudio) -> Callable[..., Batch] | None:
+        preprocessor, settings = prepared.preprocessor, prepared.settings
+        smoothing = settings.train.label_smoothing
+        return settings.augment.augment(preprocessor.rate, smoothing, len(preprocessor.classes))
+
+    def evaluation(self, prepared: PreparedAudio, scores: Scores) -> dict[str, Any]:
+        """The worst mistakes, as pictures of what the network saw."""
+        test = prepared.parts[2]
+        clips = prepared.test.arrays[0]
+        features = prepared.settings.features.build(test.rate, prepared.settings.hop)
+        mistakes = worst_mistakes(
+            test.paths, test.labels, test.classes, scores, lambda i: picture(features, clips[i])
+        )
+        return {"mistakes": mistakes}
+
+    def draft(self, settings: AudioSettings, output: Path) -> Draft[AudioSettings]:
+        """Nothing is inferred from recordings before they are read: a file to fill in."""
+        return Draft(settings.relative_to(output), settings.descriptions())
+
+
+KIND = AUDIO = AudioKind()

@@ -1,0 +1,322 @@
+"""The settings of a run on sound: ``run.toml`` with ``[data] kind = "audio"``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from ...arguments import path_beside, user_path
+from ...data.audio import BUNDLED_AUDIO
+from ...errors import ConfigError
+from ...nn import MelSpectrogram, SpecAugment
+from ...runs.settings import defaults
+from ...runs.settings.document import RunSettings
+from ...runs.settings.fields import About, SettingError, Within
+from ...runs.settings.section import Choice, Section
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
+from ...runs.settings.training import (
+    EarlyStoppingSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+    TrainSettings,
+)
+from .augment import Augment
+from .network import NETWORKS, Features
+
+__all__ = ["AudioDataSettings", "AudioSettings", "AudioTrainSettings", "FeatureSettings"]
+
+EPOCHS = 30
+WEIGHT_DECAY = 0.01
+#: the peak of one cycle, as a multiple of a constant rate
+LR_FACTOR = 4.0
+SMALLEST_BATCH, LARGEST_BATCH = 16, 64
+#: recordings of different lengths are brought to the longest, but at most so many seconds
+LONGEST_AUTO = 2.0
+#: finds the speaker of bundled recordings
+BUNDLED_SPEAKER = "^[^/]+"
+
+#: smallest and largest values of the settings of networks
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "width": (0.25, 4096), "depth": (1, 32), "dropout": (0, 0.95),
+}  # fmt: skip
+
+Amount = Annotated[float, Within(0.0, 1.0)]
+Masks = Annotated[int, Within(0, 16)]
+
+
+@dataclass(frozen=True)
+class AudioDataSettings(DataSettings):
+    """The recordings, and how to split them."""
+
+    kind: Annotated[Literal["audio"], About("marks a run on sound; tables leave it out")] = "audio"
+    path: Annotated[str, About("a folder with one subfolder per class; relative to this file")] = ""
+    test: Annotated[str, About("separate recordings to test on; empty: part is held out")] = ""
+    target: Annotated[str, About("name of the predicted label")] = "word"
+    rate: Annotated[
+        Annotated[int, Within(1000, 192_000)] | Auto,
+        About("samples per second; auto: that of most recordings, 8000 to 16000"),
+    ] = "auto"
+    length: Annotated[
+        Annotated[float, Within(0.05, 60.0)] | Auto,
+        About("seconds of each clip; auto: the longest recording, at most 2"),
+    ] = "auto"
+    speaker: Annotated[
+        str,
+        About("regular expression for the speaker in a path, its group if it has one; the parts "
+              "share no speaker"),
+    ] = ""  # fmt: skip
+    split: Split = (0.7, 0.15, 0.15)
+    fold: Fold = ()
+    most_bad: Annotated[Amount, About("fraction of files that may be unreadable")] = 0.1
+
+    def check(self) -> None:
+        super().check()
+        if self.fold and self.test:
+            raise ConfigError(
+                "folds cannot be combined with separate test recordings (`data.test`)",
+                help="leave out the folds (--seeds repeats a training) or data.test",
+            )
+        try:
+            re.compile(self.speaker)
+        except re.error as error:
+            raise ConfigError(
+                f"`data.speaker` is {self.speaker!r}, which is no regular expression: {error}",
+                help='"^[^/]+" is the first folder of a path, "([^/]+)_" what is before a _',
+            ) from None
+
+    @property
+    def fixed_rate(self) -> int | None:
+        """``rate``; None if the recordings decide."""
+        return None if isinstance(self.rate, str) else self.rate
+
+
+@dataclass(frozen=True)
+class FeatureSettings(Section):
+    """What the network sees of the sound, computed inside the compiled step: ``docs/speech.md``."""
+
+    TABLE: ClassVar[str] = "features"
+
+    bands: Annotated[Annotated[int, Within(1, 512)], About("bands of the mel scale")] = 40
+    coefficients: Annotated[
+        Annotated[int, Within(0, 512)],
+        About("cepstral coefficients (MFCC) instead of bands; 0: bands"),
+    ] = 0
+    window: Annotated[Annotated[int, Within(1, 1000)], About("milliseconds of each frame")] = 30
+    hop: Annotated[
+        Annotated[int, Within(1, 1000)] | Auto,
+        About("milliseconds from one frame to the next; auto: as the network likes it"),
+    ] = "auto"
+    lowest: Annotated[Annotated[float, Within(0.0, 20_000.0)], About("lowest frequency in Hz")] = (
+        20.0
+    )
+    highest: Annotated[
+        Annotated[float, Within(0.0, 96_000.0)], About("highest frequency in Hz; 0: half the rate")
+    ] = 0.0
+
+    def check(self) -> None:
+        if self.coefficients > self.bands:
+            raise ConfigError(
+                f"`features.coefficients` is {self.coefficients}, but there are {self.bands} bands",
+                help="there are at most as many coefficients as bands",
+            )
+
+    def build(self, rate: int, hop: int) -> Features:
+        """The features for sound of this ``rate``, ``hop`` milliseconds apart. SettingError for
+        bands that do not exist there."""
+        window = max(4, rate * self.window // 1000)
+        size = 1 << (window - 1).bit_length()
+        try:
+            spectrum = MelSpectrogram(
+                rate, size, window, max(1, rate * hop // 1000), self.lowest, self.highest or None,
+                n_mels=self.bands,
+            )  # fmt: skip
+        except ConfigError as error:
+            raise SettingError("features.highest", error.what, help=error.help) from None
+        return Features(spectrum, self.coefficients)
+
+
+@dataclass(frozen=True)
+class NetworkSettings(Choice):
+    """The network: one of ``chainrule.nn.models``."""
+
+    TABLE: ClassVar[str] = "model"
+    NOUN: ClassVar[str] = "network"
+
+    name: str = "ds-cnn"
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        return {name: network.settings for name, network in NETWORKS.items()}
+
+    def check(self) -> None:
+        for name, value in self.settings.items():
+            low, high = LIMITS[name]
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"`model.{name}` is {value!r}", help=f"expected: from {low:g} to {high:g}"
+                )
+
+
+@dataclass(frozen=True)
+class AugmentSettings(Section):
+    """Random changes of the training recordings, drawn anew in each step: ``docs/speech.md``."""
+
+    TABLE: ClassVar[str] = "augment"
+
+    shift: Annotated[Annotated[float, Within(0.0, 10.0)], About("seconds to move by, at most")] = (
+        0.1
+    )
+    speed: Annotated[
+        Annotated[float, Within(0.0, 0.5)], About("play 1 plus or minus this times as fast")
+    ] = 0.1
+    gain: Annotated[Annotated[float, Within(0.0, 60.0)], About("decibels up or down")] = 6.0
+    noise: Annotated[
+        Annotated[float, Within(0.0, 10.0)], About("white noise, at most, relative to the sound")
+    ] = 0.1
+    time_masks: Annotated[Masks, About("stretches of time that are blanked out")] = 1
+    time_mask: Annotated[Annotated[float, Within(0.0, 10.0)], About("seconds of each, at most")] = (
+        0.1
+    )
+    band_masks: Annotated[Masks, About("stretches of bands that are blanked out")] = 1
+    band_mask: Annotated[Annotated[int, Within(0, 512)], About("bands of each, at most")] = 5
+
+    def holes(self, hop: int) -> SpecAugment | None:
+        """The holes in features ``hop`` milliseconds apart; None if there are none."""
+        frames = round(1000 * self.time_mask / hop)
+        holes = SpecAugment(self.time_masks, frames, self.band_masks, self.band_mask)
+        return (
+            holes if (self.time_masks and frames) or (self.band_masks and self.band_mask) else None
+        )
+
+    def augment(self, rate: int, smoothing: float, classes: int) -> Augment | None:
+        """The changes of the samples of batches; None if there are none."""
+        if not (self.shift or self.speed or self.gain or self.noise or smoothing):
+            return None
+        return Augment(
+            shift=round(self.shift * rate), speed=self.speed, gain=self.gain, noise=self.noise,
+            label_smoothing=smoothing, classes=classes,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AudioOptimizerSettings(OptimizerSettings):
+    """The optimizer."""
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        known = super().options()
+        return {**known, "adamw": {**known["adamw"], "weight_decay": WEIGHT_DECAY}}
+
+
+@dataclass(frozen=True)
+class AudioScheduleSettings(ScheduleSettings):
+    """The learning rate schedule."""
+
+    name: str = "one_cycle"
+
+
+@dataclass(frozen=True)
+class AudioTrainSettings(TrainSettings):
+    """Training."""
+
+    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
+        EPOCHS
+    )
+    optimizer: AudioOptimizerSettings = field(default_factory=AudioOptimizerSettings)
+    schedule: AudioScheduleSettings = field(default_factory=AudioScheduleSettings)
+    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
+
+    def check(self) -> None:
+        super().check()
+        if self.loss not in ("auto", "cross_entropy"):
+            raise ConfigError(f"`train.loss` is {self.loss!r}", help="sound uses cross_entropy")
+        for name, instead in (("mixup", "augment.speed"), ("input_noise", "augment.noise")):
+            if getattr(self.regularization, name):
+                raise SettingError(
+                    f"train.regularization.{name}",
+                    f"`train.regularization.{name}` is for tables",
+                    help=f"use `{instead}`",
+                )
+
+
+@dataclass(frozen=True)
+class AudioSettings(RunSettings):
+    """The settings of a run on sound. The same settings and recordings give the same bits."""
+
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("data.rate", "data.length", "train.loss")
+
+    name: Annotated[str, About("name for the run folder")] = ""
+    seed: Annotated[
+        Seed, About("seed of the split, initial weights, shuffling and augmentation")
+    ] = 0
+    data: AudioDataSettings = field(default_factory=AudioDataSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    model: NetworkSettings = field(default_factory=NetworkSettings)
+    train: AudioTrainSettings = field(default_factory=AudioTrainSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+
+    @property
+    def hop(self) -> int:
+        """Milliseconds from one frame to the next."""
+        hop = self.features.hop
+        return NETWORKS[self.model.name].hop if isinstance(hop, str) else hop
+
+    def unregularized(self) -> AudioSettings:
+        network = dict(self.model.settings)
+        if "dropout" in network:
+            network["dropout"] = 0.0
+        model = replace(self.model, settings=network)
+        augment = AugmentSettings(
+            shift=0.0, speed=0.0, gain=0.0, noise=0.0, time_masks=0, band_masks=0
+        )
+        return replace(super().unregularized(), augment=augment, model=model)
+
+    def with_absolute_paths(self) -> AudioSettings:
+        """The same with absolute paths."""
+        data = replace(self.data, path=_absolute(self.data.path), test=_absolute(self.data.test))
+        return replace(self, data=data)
+
+    def relative_to(self, output: Path) -> AudioSettings:
+        """The same with paths relative to the folder of ``output``, a ``run.toml``."""
+        path, test = (
+            path_beside(text, output) if text and user_path(text, "the data").exists() else text
+            for text in (self.data.path, self.data.test)
+        )
+        return replace(self, data=replace(self.data, path=path, test=test))
+
+    def resolved(self, rows: int, rate: int, longest: int) -> AudioSettings:
+        """The same without `auto`, which the recordings and the number of those for training
+        decide; ``longest`` is in samples."""
+        train, data = self.train, self.data
+        lr = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
+        constant = train.schedule.name != "one_cycle"
+        seconds = min(-(-longest * 100 // rate) / 100, LONGEST_AUTO)
+        return replace(
+            self,
+            data=replace(
+                data, rate=rate, length=max(seconds, 0.05) if data.length == "auto" else data.length
+            ),
+            features=replace(self.features, hop=self.hop),
+            train=replace(
+                train,
+                batch_size=batch_size_for(rows) if train.batch_size == "auto" else train.batch_size,
+                lr=(lr / LR_FACTOR if constant else lr) if train.lr == "auto" else train.lr,
+                loss="cross_entropy",
+            ),
+        )
+
+
+def batch_size_for(rows: int) -> int:
+    """16 for up to 1,000 training recordings, 32 for up to 4,000, then 64."""
+    return min(max(SMALLEST_BATCH, 16 << (rows > 1000) << (rows > 4000)), LARGEST_BATCH)
+
+
+def _absolute(text: str) -> str:
+    """A path made absolute; the name of bundled recordings is left as it is."""
+    path = user_path(text, "the data")
+    bundled = text in BUNDLED_AUDIO and not path.exists()
+    return text if bundled or not text else str(path.absolute())
