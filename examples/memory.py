@@ -15,7 +15,6 @@ All rows are new in every step. Both are judged on rows that were not trained on
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
