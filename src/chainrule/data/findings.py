@@ -64,6 +64,7 @@ CODES: dict[str, str] = {
     "D410": "duplicate recordings",
     "D411": "clipped recordings",
     "D412": "long recordings were cropped",
+    "D413": "rows without a transcript",
 }
 
 
