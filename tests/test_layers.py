@@ -60,6 +60,7 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "PIL": ("data",),
     "soundfile": ("data",),
     "tensorboard": ("report",),
+    "statsforecast": ("modalities.series",),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
     "torch": (), "jax": (), "sklearn": (), "pandas": (), "polars": (), "pyarrow": (),

@@ -67,6 +67,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "modalities.doors": ("cross_validate", "fit", "load_run", "resume"),
     "modalities.audio": ("fit_audio",),
     "modalities.images": ("fit_images",),
+    "modalities.series": ("fit_series",),
     "modalities.tables": ("fit_table",),
     "ir.types": ("DType",),
     "nonfinite": ("find_nonfinite",),

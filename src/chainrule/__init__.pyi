@@ -199,6 +199,9 @@ from .modalities.doors import (
 from .modalities.images import (
     fit_images as fit_images,
 )
+from .modalities.series import (
+    fit_series as fit_series,
+)
 from .modalities.tables import (
     fit_table as fit_table,
 )

@@ -20,7 +20,7 @@ from chainrule.train.batch_source import BatchSource, calls, host_batch, peek, s
 from chainrule.train.callbacks import DivergenceGuard
 from chainrule.train.diagnosis.gradcheck import compare_gradients
 from chainrule.train.examples import Examples
-from chainrule.train.stepper import CallStepper, make_stepper
+from chainrule.train.stepper import CallStepper, make_reader, make_stepper
 from train.problems_small import weights
 from train.sources import Crops, Windows, tones, wave
 
@@ -107,12 +107,14 @@ def test_an_optimizer_that_asks_for_the_loss() -> None:
 @pytest.mark.parametrize("interpreted", [False, True])
 def test_calls_of_the_compiled_step(interpreted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chainrule.train.learner.make_stepper", CallStepper)
+    monkeypatch.setattr("chainrule.train.evaluation.make_reader", CallStepper)
     if interpreted:
         monkeypatch.setattr(engine, "backend", interpreter_backend)
     windows, unrolled = both(forecaster)
     assert windows == unrolled
     if not interpreted:
         monkeypatch.setattr("chainrule.train.learner.make_stepper", make_stepper)
+        monkeypatch.setattr("chainrule.train.evaluation.make_reader", make_reader)
         assert windows == both(forecaster)[0]
 
 
@@ -375,3 +377,27 @@ def test_a_word_beyond_the_vocabulary_is_found_in_any_window() -> None:
     with pytest.raises(ShapeError, match="index 7 leaves axis 0 of length 6") as caught:
         trainer.fit(NextWord(words, 3), epochs=1, verbose=False)
     assert "row 48 of the training data" in caught.value.where
+
+
+def test_evaluation_reads_windows_inside_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bits of the unrolled windows, by few calls, none of which runs `take` on the host."""
+    trainer, windows = forecaster(), Windows(wave(), WIDTH)
+    plain = trainer.evaluate(windows.unrolled(), batch_size=16)
+    rows = np.arange(7, 90, 3, dtype=np.int32)
+    few = trainer.evaluate_source(windows, 8, rows)
+    taken: list[Any] = []
+    take = Windows.take
+
+    def counting(self: Windows, arrays: Any, rows: cr.Tensor) -> Any:
+        taken.append(rows)
+        return take(self, arrays, rows)
+
+    trainer.evaluate(windows, batch_size=16)  # the checks of data look at a row of it
+    monkeypatch.setattr(Windows, "take", counting)
+    assert trainer.evaluate_source(windows, 16) == plain
+    assert trainer.evaluate_source(windows, 8, rows) == few
+    assert taken == []
+    unrolled, target = windows.unrolled()
+    assert few == trainer.evaluate((unrolled[rows], target[rows]), batch_size=8)
+    outputs = trainer.outputs(windows, 16)
+    np.testing.assert_array_equal(outputs, trainer.predict(unrolled, batch_size=16))

@@ -86,3 +86,25 @@ def test_a_point_on_a_kink_is_no_wrong_gradient() -> None:
     assert all(d.agrees for d in found)
     assert not found[0].gradient.any()  # as it is at this point
     assert digest(trainer) == before
+
+
+class Spare(nn.Module):
+    """A layer whose output nobody reads beside one whose output is the model's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.spare = nn.Linear(2, 3), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.spare(x)
+        outputs: Tensor = self.used(x)
+        return outputs
+
+
+def test_a_parameter_that_the_loss_does_not_reach_has_a_gradient_of_zero() -> None:
+    model = Spare()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    trainer = Trainer(model, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
+    found = {d.name: d for d in compare_gradients(trainer, blobs())}
+    assert found["spare.weight"].agrees
+    assert found["spare.weight"].backpropagated == found["spare.weight"].measured == 0.0

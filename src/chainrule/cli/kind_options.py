@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,7 +51,9 @@ def kind_options(command: str) -> Mapping[str, Option]:
     by_argument: dict[str, Option] = {}
     for of_kind in options():
         for option in of_kind.get(command, ()):
-            by_argument.setdefault(option.argument, option)
+            known = by_argument.setdefault(option.argument, option)
+            if more := [c for c in option.choices if c not in known.choices]:
+                by_argument[option.argument] = replace(known, choices=(*known.choices, *more))
     return by_argument
 
 

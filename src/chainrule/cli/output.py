@@ -72,8 +72,8 @@ class JsonListener(Listener):
 
     def done(self, predictor: Predictor[Any, Any, Any], facts: Mapping[str, Any]) -> None:
         write_run_report(predictor)
-        keys = ("status", "seconds", "epochs", "best", "metrics", "baseline")
-        self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys}})
+        keys = ("status", "seconds", "epochs", "best", "metrics", "baseline", "baselines")
+        self.write("done", {"run": str(predictor.run), **{k: facts[k] for k in keys if k in facts}})
 
     def note(self, text: str) -> None:
         self.write("note", {"message": text})

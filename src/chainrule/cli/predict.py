@@ -21,7 +21,7 @@ __all__ = ["predict"]
 
 @click.command(cls=KindCommand, short_help="Predict with a trained model.")
 @click.argument("run")
-@click.argument("data")
+@click.argument("data", required=False)
 @click.option(
     "-o",
     "--output",
@@ -35,7 +35,7 @@ __all__ = ["predict"]
 @common
 def predict(
     run: str,
-    data: str,
+    data: str | None,
     output: Path | None,
     proba: bool,
     runs_dir: str,
@@ -53,8 +53,11 @@ def predict(
     to_stdout = output is None or str(output) == "-"
     if output is not None and not to_stdout:
         file_format(output)  # reports a wrong extension before any work
-        refuse_to_overwrite(output, user_path(data, "the data"))
+        if data is not None:
+            refuse_to_overwrite(output, user_path(data, "the data"))
     predictor, kind_options = load_predictor("predict", folder, threads, options)
+    if data is None and not predictor.goes_on:
+        raise click.UsageError("Missing argument 'DATA'.")
     columns = predictor.columns(data, proba, **kind_options)
     for finding in predictor.last_findings:
         warn(str(finding))

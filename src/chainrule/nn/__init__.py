@@ -35,6 +35,10 @@ from .audio import (
     MelSpectrogram,
     SpecAugment,
 )
+from .causal import (
+    CausalConv1d,
+    TemporalBlock,
+)
 from .cells import (
     GRUCell,
     LSTMCell,
@@ -93,6 +97,7 @@ from .loss import (
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
+    PinballLoss,
     PoissonNLLLoss,
     SmoothL1Loss,
     SoftMarginLoss,
@@ -134,6 +139,11 @@ from .recurrent import (
     LSTM,
     RNN,
 )
+from .series import (
+    MovingAverage,
+    RevIN,
+    SeriesDecomposition,
+)
 from .upsample import (
     PixelShuffle,
     Upsample,
@@ -166,6 +176,7 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "CTCLoss",
+    "CausalConv1d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -213,11 +224,13 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MovingAverage",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "PinballLoss",
     "PixelShuffle",
     "PoissonNLLLoss",
     "RMSNorm",
@@ -225,7 +238,9 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
+    "RevIN",
     "Sequential",
+    "SeriesDecomposition",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
@@ -238,6 +253,7 @@ __all__ = [
     "SpecAugment",
     "Tanh",
     "Tanhshrink",
+    "TemporalBlock",
     "Threshold",
     "Transcript",
     "TripletMarginLoss",

@@ -90,6 +90,7 @@ from ..frontend.functional.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from ..frontend.functional.quantiles import pinball_loss
 from ..frontend.functional.resizing import interpolate, pad, pixel_shuffle
 from ..frontend.operations.arithmetic import sigmoid, tanh
 from ..frontend.operations.creation import one_hot
@@ -160,6 +161,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pinball_loss",
     "pixel_shuffle",
     "poisson_nll_loss",
     "prelu",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..frontend.functional import ctc
 from ..frontend.functional import losses as F
 from ..frontend.functional import margins as G
+from ..frontend.functional import quantiles as Q
 from ..frontend.tensor import Tensor
 from .module import Module, as_tensor
 
@@ -196,6 +198,19 @@ class SmoothL1Loss(_Loss):
     def forward(self, x: Any, target: Any) -> Tensor:
         """The loss."""
         return F.smooth_l1_loss(x, target, reduction=self.reduction, beta=self.beta)
+
+
+class PinballLoss(_Loss):
+    """max(q d, (q - 1) d), d = target - x, for x [..., quantiles]: the last axis of x becomes the
+    ``quantiles`` of the target [...]."""
+
+    def __init__(self, quantiles: Sequence[float] = Q.LEVELS, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.quantiles = Q.check_levels(quantiles)
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss."""
+        return Q.pinball_loss(x, target, self.quantiles, reduction=self.reduction)
 
 
 class PoissonNLLLoss(_Loss):

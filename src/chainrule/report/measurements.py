@@ -8,7 +8,8 @@ from typing import Any
 
 from ..unverified import items, number, table, text, whole
 from .run_files import RunFiles
-from .words import verdict
+from .vocabulary import task_of
+from .words import METRIC_WORDS, verdict
 
 __all__ = ["best_epoch", "history_of", "metrics_of", "mistakes_of", "seconds_of"]
 
@@ -50,9 +51,10 @@ def best_epoch(
 
 
 def metrics_of(files: RunFiles) -> list[dict[str, Any]]:
-    """Each metric on the test part, with those of the baseline and on the validation part."""
+    """Each metric on the test part, with those of the baselines and on the validation part."""
     baseline = table(files.facts.get("baseline"))
     validation = table(files.evaluation.get("validation"))
+    others, task = table(files.facts.get("baselines")), task_of(files.facts)
     metrics = []
     for name, value in table(files.facts.get("metrics")).items():
         test, guess = number(value), number(baseline.get(name))
@@ -62,7 +64,9 @@ def metrics_of(files: RunFiles) -> list[dict[str, Any]]:
                 "validation": number(validation.get(name)),
                 "test": test,
                 "baseline": guess,
-                "verdict": verdict(name, test, guess),
+                "others": {who: number(table(g).get(name)) for who, g in others.items()},
+                "verdict": verdict(name, test, guess, task),
+                "words": METRIC_WORDS.get(name, task.metric_words.get(name, "")),
             }
         )
     return metrics

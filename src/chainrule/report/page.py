@@ -16,7 +16,7 @@ from .parts import data_table, paragraph, section
 from .results import results
 from .style import POLICY, STYLE
 from .training import training
-from .words import METRIC_WORDS, duration, moment
+from .words import duration, moment
 
 __all__ = ["page", "report_html", "write_report"]
 
@@ -222,7 +222,7 @@ def _details(facts: Facts) -> Markup:
     inner = element("dl", *pairs, class_="plain")
     parts.append(element("details", element("summary", "Environment"), inner))
     if facts["metrics"]:
-        words = [(m["name"], METRIC_WORDS.get(m["name"], "")) for m in facts["metrics"]]
+        words = [(m["name"], m["words"]) for m in facts["metrics"]]
         pairs = [m for n, w in words if w for m in (element("dt", n), element("dd", w))]
         inner = element("dl", *pairs, class_="plain")
         parts.append(element("details", element("summary", "What the metrics mean"), inner))

@@ -19,7 +19,7 @@ from ..phrasing import format_number
 from .markup import EMPTY, Markup, element, joined
 from .scales import Scale
 
-__all__ = ["Series", "curves", "histogram", "scatter"]
+__all__ = ["Band", "Series", "curves", "histogram", "scatter"]
 
 ACROSS = 100.0  # per cent
 BETWEEN_BARS = 0.2  # per cent
@@ -44,6 +44,15 @@ class Series:
     style: str = "main"
 
 
+@dataclass(frozen=True)
+class Band:
+    """The area between two lines, drawn below the curves."""
+
+    name: str
+    low: Numbers
+    high: Numbers
+
+
 def curves(
     key: str,
     title: str,
@@ -54,17 +63,23 @@ def curves(
     best: int | None = None,
     height: float = 226.0,
     log: bool = False,
+    below: str = "epoch",
+    band: Band | None = None,
 ) -> Markup:
-    """Curves over ``epochs``, with a mark on the first one at the epoch ``best``."""
-    values = [v for s in series for v in s.values if v is not None]
+    """Curves over ``epochs`` (or whatever is said ``below``), with a mark on the first one at the
+    epoch ``best``."""
+    ends = (band.low, band.high) if band else ()
+    values = [v for values in (*(s.values for s in series), *ends) for v in values if v is not None]
     x = Scale.tight(epochs[0], epochs[-1], 0.0, ACROSS)
     y = Scale.of(values, height, 0.0, log=log)
-    parts = [_grid(x, y, "epoch")]
+    parts = [_grid(x, y, below)]
     if best is not None and epochs[0] <= best <= epochs[-1]:
         parts.append(_line(x(best), 0, x(best), height, "best"))
-    parts.append(_stretched(height, [_curve(x, y, epochs, s) for s in reversed(series)]))
+    areas = [_area(x, y, epochs, band)] if band else []
+    parts.append(_stretched(height, [*areas, *(_curve(x, y, epochs, s) for s in reversed(series))]))
     parts += [_dots(x, y, epochs, s) for s in reversed(series)]  # the main curve lies on top
     keys = [element("span", s.name, class_=s.style) for s in series]
+    keys += [element("span", band.name, class_="band")] if band else []
     value = dict(zip(epochs, series[0].values, strict=False)).get(best) if best else None
     if best is not None and value is not None:
         note = f"best: epoch {best:,}, {format_number(value)}"
@@ -173,6 +188,19 @@ def _curve(x: Scale, y: Scale, epochs: Sequence[int], series: Series) -> Markup:
         points = [f"{_across(x(e))} {_at(y(v))}" for e, v in _thinned(run)]
         commands.append(f"M{' L'.join(points)}")
     return element("path", d="".join(commands), class_=f"curve {series.style}")
+
+
+def _area(x: Scale, y: Scale, epochs: Sequence[int], band: Band) -> Markup:
+    """The band where both of its ends are known."""
+    known = [
+        (e, low, high)
+        for e, low, high in zip(epochs, band.low, band.high, strict=False)
+        if low is not None and high is not None
+    ]
+    upper = [f"{_across(x(e))} {_at(y(high))}" for e, _, high in known]
+    lower = [f"{_across(x(e))} {_at(y(low))}" for e, low, _ in reversed(known)]
+    path = f"M{' L'.join([*upper, *lower])} Z" if known else ""
+    return element("path", element("title", band.name), d=path, class_="band")
 
 
 def _dots(x: Scale, y: Scale, epochs: Sequence[int], series: Series) -> Markup:

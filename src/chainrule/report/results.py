@@ -8,6 +8,7 @@ from typing import Any
 from ..phrasing import counted, format_number, percent
 from ..unverified import items, number, table, text, whole
 from .confusion import confusion
+from .drawn import drawn
 from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph, section
 from .plot import histogram, scatter
@@ -27,6 +28,7 @@ def results(facts: Facts) -> Markup:
         parts += classes
     elif points := _points(test):
         parts += _residuals(points, test, text(facts["data"]["target"]), unit, units)
+    parts += drawn(test)
     if facts["mistakes"]:
         parts += _pictures(facts["mistakes"], units)
     return section("Result", parts)
@@ -34,16 +36,18 @@ def results(facts: Facts) -> Markup:
 
 def _metrics(facts: Facts) -> Markup:
     units = facts["words"]["units"]
+    others = list(facts["metrics"][0]["others"])
     heads = ["metric", f"validation {units}", f"test {units}", facts["words"]["baseline"],
-             "verdict"]  # fmt: skip
+             *others, "verdict"]  # fmt: skip
     signs = {"better": "✓ better", "not better": "✕ not better"}
     rows = [
         [m["name"], *(format_number(m[key]) for key in ("validation", "test", "baseline")),
+         *(format_number(m["others"].get(who)) for who in others),
          signs.get(m["verdict"], "\N{EN DASH}")]
         for m in facts["metrics"]
     ]  # fmt: skip
     words = "Metrics of the model, beside those of a guess that needs no model"
-    return data_table(words, heads, rows, numbers=(1, 2, 3))
+    return data_table(words, heads, rows, numbers=range(1, 4 + len(others)))
 
 
 def _pictures(mistakes: Sequence[Mapping[str, Any]], units: str) -> list[Markup]:

@@ -14,7 +14,7 @@ from ..phrasing import counted
 from ..runs.modality import Words
 from ..runs.recognition import words_of
 from ..tasks import TASKS, Multiclass, Task
-from ..unverified import text
+from ..unverified import table, text
 
 __all__ = ["task_of", "vocabulary"]
 
@@ -42,6 +42,9 @@ def result(
     tested: int | None,
 ) -> str:
     """What the metrics of the test part mean; empty without any."""
-    words = vocabulary(facts)
+    words, task = vocabulary(facts), task_of(facts)
     part = counted(tested, f"test {words.unit}", f"test {words.units}")
-    return task_of(facts).describe_result(f"On {part} that it never saw", metrics, baseline, tested)
+    said = task.describe_result(f"On {part} that it never saw", metrics, baseline, tested)
+    guesses = {task.guess: baseline, **table(facts.get("baselines"))}
+    caution = task.caution(metrics, {name: table(guess) for name, guess in guesses.items()})
+    return f"{caution} {said}" if caution else said

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 
 from .. import durations
-from ..train.metrics import METRICS
+from ..tasks import Task
 from ..unverified import number, text
 
 __all__ = ["METRIC_WORDS", "duration", "moment", "verdict"]
@@ -41,9 +41,10 @@ def moment(started: object) -> str:
     return f"{time.day} {time:%b %Y, %H:%M}" + (f" {time.tzname()}" if time.tzinfo else "")
 
 
-def verdict(name: str, value: float | None, baseline: float | None) -> str:
+def verdict(name: str, value: float | None, baseline: float | None, task: type[Task] = Task) -> str:
     """``better`` or ``not better`` than the baseline; empty if they cannot be compared."""
-    if value is None or baseline is None or name not in METRICS:
+    rises = task.higher_is_better(name)
+    if value is None or baseline is None or rises is None:
         return ""
-    sign = 1 if METRICS[name].higher_is_better else -1
+    sign = 1 if rises else -1
     return "better" if sign * value > sign * baseline else "not better"

@@ -139,22 +139,30 @@ def closing(facts: Mapping[str, Any]) -> str:
     )
 
 
-def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Metric, value on the test part, value of the baseline; the first row holds the headings."""
+def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Metric, value on the test part, value of each baseline; the first row holds the headings."""
     words, count = words_of(facts), facts["split"]["test"]
     unit = words.unit if count == 1 else words.units
-    rows = [(f"{count} test {unit}", "this model", task_of_run(facts).guess)]
+    guesses = {task_of_run(facts).guess: facts["baseline"], **facts.get("baselines", {})}
+    rows: list[tuple[str, ...]] = [(f"{count} test {unit}", "this model", *guesses)]
     for name, value in facts["metrics"].items():
-        rows.append((name, plain_number(value), plain_number(facts["baseline"].get(name))))
+        others = (plain_number(guess.get(name)) for guess in guesses.values())
+        rows.append((name, plain_number(value), *others))
     return rows
 
 
 def result_lines(facts: Mapping[str, Any]) -> list[str]:
-    """How training ended, and the results as an aligned table."""
-    rows = result_rows(facts)
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    aligned = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
-    return [closing(facts), *aligned]
+    """How training ended, and the results as an aligned table; before both, what speaks against
+    the model."""
+    rows, task = result_rows(facts), task_of_run(facts)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = []
+    for name, *cells in rows:
+        padded = [f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)]
+        aligned.append("  ".join([f"{name:<{widths[0]}}", *padded]))
+    guesses = {task.guess: facts["baseline"], **facts.get("baselines", {})}
+    caution = task.caution(facts["metrics"], guesses)
+    return [*([caution] if caution else []), closing(facts), *aligned]
 
 
 def group_lines(facts: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,8 @@ RUN_SHAPE = {
     "split": {...: int}, "words?": {...: str}, "model": {"parameters": int},
     "findings": [FINDING_SHAPE],
     "versions": {...: str}, "files?": {...: str}, "settings?": dict, "error?": str,
-    "metrics?": METRICS_SHAPE, "baseline?": METRICS_SHAPE, "epochs?": int, "seconds?": float,
+    "metrics?": METRICS_SHAPE, "baseline?": METRICS_SHAPE, "baselines?": {...: METRICS_SHAPE},
+    "epochs?": int, "seconds?": float,
     "stopped?": bool,
     "best?": {"epoch": int, "val_loss": (float, None)},
 }  # fmt: skip
@@ -77,6 +78,7 @@ class SavedRun(TypedDict):
     history: History
     metrics: dict[str, float]
     baseline: dict[str, float]
+    baselines: dict[str, dict[str, float]]
     findings: list[Finding]
     run: Path
 
@@ -146,6 +148,9 @@ def read_results(folder: Path, facts: Mapping[str, Any]) -> SavedRun:
         "history": _history(folder),
         "metrics": _metrics(facts, "metrics"),
         "baseline": _metrics(facts, "baseline"),
+        "baselines": {
+            name: _metrics(facts["baselines"], name) for name in facts.get("baselines", {})
+        },
         "findings": [read_finding(f, str(folder / "run.json")) for f in facts["findings"]],
         "run": folder,
     }

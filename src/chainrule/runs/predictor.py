@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,16 @@ Column = tuple[str, Array]
 class Predictor(ABC, Generic[Model, Pre, S]):
     """A model with its preprocessor and settings, and the results of its training.
 
+    A kind of data whose predictions ``goes_on`` from the end of the data that it was trained on
+    can predict without any other; its `columns` take None for that.
+
     ``goal`` is what was learned. ``findings`` are those of the training data, ``last_findings``
     those of the data that was predicted last. ``metrics`` are those of the test part, ``baseline``
-    the same ones for a guess that looks at no input. ``run`` is the run folder, if there is one.
+    the same ones for a guess that looks at no input, ``baselines`` for further guesses by name.
+    ``run`` is the run folder, if there is one.
     """
+
+    goes_on: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -45,6 +51,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         history: History | None = None,
         metrics: Mapping[str, float] | None = None,
         baseline: Mapping[str, float] | None = None,
+        baselines: Mapping[str, Mapping[str, float]] | None = None,
         findings: Sequence[Finding] = (),
         run: Path | None = None,
     ) -> None:
@@ -52,9 +59,10 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         self.goal = goal
         # Settings that only training needs are left out.
         optimizer = SGD(model.parameters(), lr=0.0)
-        self.trainer = Trainer(model, settings.train.objective, optimizer, [goal.monitored])
+        self.trainer = Trainer(model, settings.train.objective, optimizer, [goal.monitored_metric])
         self.history = history or History()
         self.metrics, self.baseline = dict(metrics or {}), dict(baseline or {})
+        self.baselines = {name: dict(guess) for name, guess in (baselines or {}).items()}
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.last_findings: tuple[Finding, ...] = ()
         self.run = run

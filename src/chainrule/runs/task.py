@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError
 from ..train import Scores
+from ..train.metrics import METRICS, Metric
 
 __all__ = ["Task"]
 
@@ -26,6 +27,8 @@ class Task(ABC):
         metrics: those computed on the test part, the most telling first.
         monitored: the one shown after every epoch.
         guess, baseline_name: what is predicted without a model, in words.
+        metric_words: what metrics of its own mean, of which less is better.
+        informed: whether an untrained network may well be better than outputs of zero.
 
     *Truth* is what predictions are compared with, in the user's unit: class codes, or numbers.
     """
@@ -36,11 +39,18 @@ class Task(ABC):
     monitored: ClassVar[str]
     guess: ClassVar[str]
     baseline_name: ClassVar[str]
+    metric_words: ClassVar[Mapping[str, str]] = {}
+    informed: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def outputs(self) -> int:
         """The number of outputs of the network for each example."""
+
+    @property
+    def monitored_metric(self) -> str | Metric:
+        """What `monitored` names, as `Trainer` takes it."""
+        return self.monitored
 
     @property
     def labels(self) -> tuple[Any, ...]:
@@ -50,6 +60,10 @@ class Task(ABC):
     @abstractmethod
     def truth(self, target: Array) -> Array:
         """The target that the network is trained on, as the truth that `compute_metrics` takes."""
+
+    def numbers(self, target: Array) -> Array:
+        """The numbers in a target, for checks of their range."""
+        return self.truth(target)
 
     @abstractmethod
     def decode(self, scores: Scores) -> Array:
@@ -69,6 +83,23 @@ class Task(ABC):
     @abstractmethod
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
         """The `metrics` of a guess that looks at no input; ``trained`` is the training target."""
+
+    def baselines(self, trained: Array, truth: Array) -> dict[str, dict[str, float]]:
+        """The `metrics` of further guesses beside the `baseline`, by name."""
+        return {}
+
+    @classmethod
+    def caution(cls, metrics: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:
+        """What has to be said before any result: a guess among ``baselines`` is better than the
+        model. Empty if there is nothing to say; the metrics come from a file, see `unverified`."""
+        return ""
+
+    @classmethod
+    def higher_is_better(cls, metric: str) -> bool | None:
+        """Whether more of a metric is better; None for one that is not known."""
+        if metric in METRICS:
+            return METRICS[metric].higher_is_better
+        return False if metric in cls.metric_words else None
 
     @abstractmethod
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:

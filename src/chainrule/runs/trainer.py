@@ -14,6 +14,7 @@ from ..optim import Optimizer
 from ..optim.combined import CombinedOptimizer
 from ..train import Callback, EarlyStopping, Trainer
 from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
+from ..train.metrics import Metric
 from .planning import make_schedule, steps_per_epoch
 from .settings.training import TrainSettings
 
@@ -25,7 +26,7 @@ Batch = tuple[Tensor, ...]
 def make_trainer(
     model: Module,
     loss: Any,
-    metrics: list[str],
+    metrics: Sequence[str | Metric],
     settings: TrainSettings,
     rows: int,
     seed: int,

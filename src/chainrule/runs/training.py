@@ -217,8 +217,9 @@ class TrainingRun(Generic[S, P]):
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
         predictor = self._evaluate(trainer, folder)
         self._save(
-            trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline
-        )
+            trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline,
+            **({"baselines": predictor.baselines} if predictor.baselines else {}),
+        )  # fmt: skip
         folder.log("\n".join(result_lines(folder.facts)))
         self.listener.done(predictor, folder.facts)
         return predictor
@@ -237,7 +238,9 @@ class TrainingRun(Generic[S, P]):
         )
         truth, scores = prepared.truth, predictor.scores_of(part_inputs(prepared.test))
         predictor.metrics = goal.compute_metrics(truth, scores)
-        predictor.baseline = goal.baseline(prepared.target("train"), truth)
+        trained = prepared.target("train")
+        predictor.baseline = goal.baseline(trained, truth)
+        predictor.baselines = goal.baselines(trained, truth)
         if folder.path is not None:
             self._write_evaluation(folder, predictor, truth, scores)
         return predictor

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 
 from ..runs.task import Task
 from .classification import Binary, Multiclass
+from .forecasting import Forecasting
 from .regression import Regression
 
-__all__ = ["TASKS", "Binary", "Multiclass", "Regression", "Task"]
+__all__ = ["TASKS", "Binary", "Forecasting", "Multiclass", "Regression", "Task"]
 
 #: by the name in ``run.json`` and ``data.task``
-TASKS: Mapping[str, type[Task]] = {task.name: task for task in (Binary, Multiclass, Regression)}
+TASKS: Mapping[str, type[Task]] = {
+    task.name: task for task in (Binary, Multiclass, Regression, Forecasting)
+}

@@ -84,9 +84,9 @@ class BatchSource(Protocol):
     def take(self, arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
         """The batch of ``rows`` (int32 [batch], in range): inputs, then the target.
 
-        ``arrays`` are Tensors of `arrays`. In training this is part of the compiled step; elsewhere
-        it runs at once, on the host. It selects, and leaves arithmetic to the model, so that both
-        give the same bits.
+        ``arrays`` are Tensors of `arrays`. In training and evaluation this is part of the compiled
+        program; elsewhere it runs at once, on the host. It selects, and leaves arithmetic to the
+        model, so that both give the same bits.
         """
 
     def prefetch(self, rows: Rows) -> None:
@@ -128,7 +128,7 @@ def host_batch(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
     """The batch of ``rows`` as arrays."""
     with no_grad():
         batch = source.take(tuple(map(from_array, source.arrays)), from_array(rows))
-    return tuple(tensor.concrete for tensor in batch)
+    return tuple(np.asarray(tensor.concrete, order="C") for tensor in batch)
 
 
 def peek(source: BatchSource, rows: Rows, wanted: slice = slice(None)) -> tuple[Array, ...]:

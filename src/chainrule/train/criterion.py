@@ -27,6 +27,7 @@ LOSSES: dict[str, Callable[[], Any]] = {
     "l1": nn.L1Loss,
     "huber": nn.HuberLoss,
     "smooth_l1": nn.SmoothL1Loss,
+    "pinball": nn.PinballLoss,
 }
 
 #: by the name of the loss's class or function: its targets, and the way to probabilities

@@ -23,6 +23,7 @@ from .datacheck import DataCheck
 from .examples import Examples
 from .metrics import Metric, resolve
 from .scores import Scores
+from .stepper import make_reader
 
 __all__ = ["EVALUATION_ROWS", "Evaluator", "WeightAverage"]
 
@@ -69,11 +70,18 @@ class Evaluator:
         self.average = average
         self.data_check = DataCheck(self.forward, self.criterion, self.evaluating)
         self._compiled_forward: Callable[..., Tensor] = compile(self.forward)
+        #: what reads its batches itself, for sources with a target and without
+        self._reading = {True: make_reader(self.judged), False: make_reader(self.forward)}
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The model's outputs for one batch."""
         outputs: Tensor = self.model(*inputs)
         return outputs
+
+    def judged(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
+        """The model's outputs for one batch, and its target."""
+        *inputs, target = batch
+        return self.forward(*inputs), target
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         """The loss of one batch, a 0-d Tensor."""
@@ -142,17 +150,30 @@ class Evaluator:
         count = len(chosen)
         block = min(batch_size, source.evaluation_rows or batch_size, 1 << (count - 1).bit_length())
         blocks = chosen[np.minimum(np.arange(-(-count // block) * block), count - 1)]
-        outputs, targets = [], []
+        outputs: list[Array] = []
+        targets: list[Array] = []
         with self.averaged() if averaged else nullcontext(), self.evaluating():
             for piece in calls(source, blocks.reshape(-1, block)):
-                for each in piece:
-                    batch = _batch(source, each)
-                    inputs = batch[:-1] if source.labelled else batch
-                    targets.append(batch[len(inputs) :])
-                    outputs.append(np.asarray(self._compiled_forward(*inputs).numpy()))
-        known = [target for part in targets for target in part]
-        target = np.concatenate(known)[:count] if known else np.empty(0, np.float32)
+                for each in self._piece(source, piece):
+                    outputs.append(each[0])
+                    targets += each[1:]
+        target = np.concatenate(targets)[:count] if targets else np.empty(0, np.float32)
         return np.concatenate(outputs)[:count], target
+
+    def _piece(self, source: BatchSource, rows: Rows) -> Iterator[tuple[Array, ...]]:
+        """Outputs and target (none if there is none) of some batches.
+
+        Rows of arrays are given to the program; what else a source reads, the program reads itself,
+        many batches in one call. The bits are the same.
+        """
+        if not isinstance(source, Examples):
+            results = self._reading[source.labelled].results(source, rows)
+            yield tuple(part.reshape(-1, *part.shape[2:]) for part in results)
+            return
+        for each in rows:
+            batch = _batch(source, each)
+            inputs = batch[:-1] if source.labelled else batch
+            yield np.asarray(self._compiled_forward(*inputs).numpy()), *batch[len(inputs) :]
 
     def averaged(self) -> AbstractContextManager[Any]:
         """Inside, the model has the averaged weights, if there is an average."""
@@ -190,9 +211,9 @@ def _rows_at_once(batch_size: int | None) -> int:
     return int(batch_size)
 
 
-def _batch(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
+def _batch(source: Examples, rows: Rows) -> tuple[Array, ...]:
     """The batch of ``rows``, which ascend: where none is left out, arrays need no copy."""
     first, end = int(rows[0]), int(rows[-1]) + 1
-    if isinstance(source, Examples) and end - first == len(rows):
+    if end - first == len(rows):
         return tuple(array[first:end] for array in source.arrays)
     return host_batch(source, rows)

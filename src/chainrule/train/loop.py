@@ -1,4 +1,4 @@
-"""Many training steps in one native call: the program reads each batch itself."""
+"""Many steps in one native call: the program reads each batch itself."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ class LoopStepper:
 
     def run(self, source: BatchSource, rows: Rows) -> Array:
         """Perform ``len(rows)`` steps; the loss of each, float32."""
+        return self.results(source, rows)[0]
+
+    def results(self, source: BatchSource, rows: Rows) -> tuple[Array, ...]:
+        """Perform ``len(rows)`` steps; everything that each returns, [steps, ...]."""
         call, steps = self._call(source, rows.shape[1]), len(rows)
 
         def execute() -> tuple[Array, ...]:
@@ -44,7 +48,7 @@ class LoopStepper:
             scalars = columns.reshape(-1, steps).T
             return call.run.run_many(steps, *source.arrays, rows, scalars=scalars)
 
-        return call.perform(execute)[0]
+        return call.perform(execute)
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
         """The program for batches of so many rows, compiled if there is none yet."""
@@ -61,10 +65,9 @@ class LoopStepper:
         names = [*(f"data{i}" for i in range(len(arrays))), "rows"]
         inputs = (*arrays, np.empty(batch, np.int32))
 
-        def step(*tensors: Tensor) -> Tensor:
+        def step(*tensors: Tensor) -> Any:
             *data, rows = tensors
-            loss: Tensor = self._step(*source.take(tuple(data), rows))
-            return loss
+            return self._step(*source.take(tuple(data), rows))
 
         def program(graph: Graph, states: Sequence[Array]) -> NativeProgram:
             return load(graph, states, stepped=frozenset({len(arrays)}))

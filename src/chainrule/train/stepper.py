@@ -12,7 +12,7 @@ from ..frontend import Tensor, compile
 from .batch_source import BatchSource, Rows, host_batch
 from .loop import LoopStepper
 
-__all__ = ["CallStepper", "SliceLength", "Stepper", "make_stepper"]
+__all__ = ["CallStepper", "Reader", "SliceLength", "Stepper", "make_reader", "make_stepper"]
 
 Array = npt.NDArray[Any]
 
@@ -28,22 +28,39 @@ class Stepper(Protocol):
     def run(self, source: BatchSource, rows: Rows) -> Array: ...
 
 
+class Reader(Protocol):
+    """Computes something of many batches of rows.
+
+    ``results(source, rows)`` gives everything that it computes of the batch of each of ``rows``
+    [batches, batch], one after the other: [batches, ...].
+    """
+
+    def results(self, source: BatchSource, rows: Rows) -> tuple[Array, ...]: ...
+
+
 class CallStepper:
     """Calls the compiled step once for each batch: slower than a loop, and the same bits."""
 
-    def __init__(self, step: Callable[..., Tensor]) -> None:
+    def __init__(self, step: Callable[..., Any]) -> None:
         self._step = compile(step)
 
     def run(self, source: BatchSource, rows: Rows) -> Array:
-        losses = np.empty(len(rows), np.float32)
-        for s, batch in enumerate(rows):
-            losses[s] = self._step(*host_batch(source, batch)).item()
-        return losses
+        return self.results(source, rows)[0]
+
+    def results(self, source: BatchSource, rows: Rows) -> tuple[Array, ...]:
+        computed = [self._step(*host_batch(source, batch)) for batch in rows]
+        each = [result if isinstance(result, tuple) else (result,) for result in computed]
+        return tuple(np.stack([t.numpy() for t in column]) for column in zip(*each, strict=True))
 
 
 def make_stepper(step: Callable[..., Tensor]) -> Stepper:
     """The way steps are run: ``step`` takes one batch of each array and returns the loss."""
     return LoopStepper(step)
+
+
+def make_reader(compute: Callable[..., Any]) -> Reader:
+    """The way batches are evaluated: ``compute`` takes one batch of each array."""
+    return LoopStepper(compute)
 
 
 class SliceLength:

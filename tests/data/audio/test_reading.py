@@ -80,7 +80,7 @@ def test_channels_are_averaged_and_rates_made_one(words: Path) -> None:
     np.testing.assert_allclose(stereo, (TONE.astype(float) + other) / 2, atol=1)
     assert recordings.lengths.tolist() == [len(TONE)] * 8
     assert codes(recordings) == {
-        "D403": "1 files: no/stereo.wav", "D404": "7 of 8,000, 1 of 16,000"
+        "D503": "1 files: no/stereo.wav", "D504": "7 of 8,000, 1 of 16,000"
     }  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def test_files_without_sound_are_named(words: Path, damage: object, reason: str)
     damage(bad)  # type: ignore[operator]
     recordings = read_audio(words, most_bad=0.5)
     assert len(recordings) == 5
-    assert codes(recordings)["D402"].startswith(f"1 of 6: no/0.wav: {reason}")
+    assert codes(recordings)["D502"].startswith(f"1 of 6: no/0.wav: {reason}")
     with pytest.raises(DataError, match="1 of 6 recordings are unreadable") as caught:
         read_audio(words)
     assert caught.value.where.startswith(f"{bad}: {reason}")
@@ -133,7 +133,7 @@ def test_files_without_sound_are_named(words: Path, damage: object, reason: str)
 def test_a_file_that_was_cut_off_gives_what_is_there(words: Path) -> None:
     cut_off(words / "no" / "0.wav")
     recordings = read_audio(words)
-    assert codes(recordings) == {"D405": "1 files: no/0.wav"}
+    assert codes(recordings) == {"D505": "1 files: no/0.wav"}
     np.testing.assert_array_equal(recordings[0], TONE[: (1000 - 44) // 2])
 
 
@@ -142,14 +142,14 @@ def test_a_flac_file_that_was_cut_off_is_named(words: Path) -> None:
     cut = write(words / "no" / "0.flac", noise)
     cut.write_bytes(cut.read_bytes()[:9000])
     found = codes(read_audio(words, most_bad=0.5))
-    assert "no/0.flac" in found.get("D402", "") + found.get("D405", "")
+    assert "no/0.flac" in found.get("D502", "") + found.get("D505", "")
 
 
 def test_silent_and_clipped_recordings_are_named(words: Path) -> None:
     write(words / "no" / "0.wav", np.full(2000, 5, np.int16))
     loud = np.clip(TONE.astype(int) * 8, -32768, 32767).astype(np.int16)
     write(words / "yes" / "1.wav", loud)
-    assert codes(read_audio(words)) == {"D409": "1 of 6: no/0.wav", "D411": "1 of 6: yes/1.wav"}
+    assert codes(read_audio(words)) == {"D509": "1 of 6: no/0.wav", "D511": "1 of 6: yes/1.wav"}
 
 
 def test_ogg_beyond_full_scale_does_not_wrap_around(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_folders(tmp_path: Path, words: Path) -> None:
     (words / "no" / "link.wav").symlink_to(outside)
     os.mkfifo(words / "yes" / "pipe.wav")
     assert codes(read_audio(words)) == {
-        "D401": "2 files: pipe.wav, notes.txt", "D406": "empty", "D407": "link.wav",
-        "D408": "1 files: loose.wav",
+        "D501": "2 files: pipe.wav, notes.txt", "D506": "empty", "D507": "link.wav",
+        "D508": "1 files: loose.wav",
     }  # fmt: skip
     (tmp_path / "none").mkdir()
     for source, message in (

@@ -55,8 +55,8 @@ def test_lines_without_words_or_sound_are_named(folder: Path) -> None:
     assert data.texts == ("yes", "no")
     assert data.recordings.paths == ("a.wav", "c.wav")
     assert {f.code: f.evidence for f in data.findings} == {
-        "D402": "1 of 3: none.wav: there is no such file",
-        "D413": "1 of 4: line 3",
+        "D502": "1 of 3: none.wav: there is no such file",
+        "D513": "1 of 4: line 3",
     }
     with pytest.raises(DataError, match="1 of 3 recordings are unreadable"):
         read_transcripts(path)

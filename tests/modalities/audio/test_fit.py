@@ -151,7 +151,7 @@ def test_what_is_no_sound_is_left_out_of_predictions(
     soundfile.write(folder / "silence.wav", np.zeros(RATE, np.int16), RATE)
     soundfile.write(folder / "fast.wav", np.zeros((9, 2), np.int16), 48_000)
     assert learned.recordings(folder).paths[:3] == ("fast.wav", "s0_0.wav", "s2_0.wav")
-    assert [f.code for f in learned.last_findings] == ["D402", "D409"]
+    assert [f.code for f in learned.last_findings] == ["D502", "D509"]
     assert len(learned.predict(folder)) == 9
 
 
@@ -164,7 +164,7 @@ def test_long_recordings_are_cropped_to_their_loudest_part(others: Path, tmp_pat
     settings = AudioSettings(data=AudioDataSettings(path=str(folder), length=0.3))
     opened = AUDIO.open(settings, None, None)
     prepared = opened.prepare(opened.settings, None)
-    assert [f.code for f in prepared.findings] == ["D111", "D412"]
+    assert [f.code for f in prepared.findings] == ["D111", "D512"]
     assert prepared.findings[1].evidence == "1 of 24: up/s0_0.wav"
     assert all(prepared.source(part).arrays[0].any(axis=1).all() for part in PARTS)
 

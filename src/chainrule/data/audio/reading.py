@@ -35,7 +35,7 @@ T = TypeVar("T")
 BUNDLED = Path(__file__).parent.parent / "bundled"
 #: recordings that come with the package: a file of all, and a table of where each lies
 BUNDLED_AUDIO = ("digits-spoken",)
-AUDIO_FILES = FileKind(ENDINGS, "recordings", "D401", "D406", "D407", "D408")
+AUDIO_FILES = FileKind(ENDINGS, "recordings", "D501", "D506", "D507", "D508")
 #: of the files that look like sound, at most this share may be unreadable
 MOST_BAD = 0.1
 #: the highest rate that is chosen where none is wanted: speech has little above 8,000 Hz
@@ -213,22 +213,22 @@ def _noticed(
         reasons = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
         evidence = f"{len(bad)} of {len(listing.files)}: {some(reasons)}"
         message, advice = "unreadable recordings were skipped", "copy them again, or remove them"
-        findings.append(Finding("D402", "warning", message, evidence, advice))
+        findings.append(Finding("D502", "warning", message, evidence, advice))
     read = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header) and i not in bad]
     cut_off = [listing.name_of(listing.files[i]) for i, h in read if h.cut_off]
     if cut_off:
         message = "recordings were cut off: they are shorter than their files say"
         evidence = f"{len(cut_off)} files: {some(cut_off)}"
-        findings.append(Finding("D405", "warning", message, evidence, "copy them again"))
+        findings.append(Finding("D505", "warning", message, evidence, "copy them again"))
     mixed = [listing.name_of(listing.files[i]) for i, h in read if h.channels > 1]
     if mixed:
         message = "several channels were mixed to one"
-        findings.append(Finding("D403", "info", message, f"{len(mixed)} files: {some(mixed)}"))
+        findings.append(Finding("D503", "info", message, f"{len(mixed)} files: {some(mixed)}"))
     rates = Counter(h.rate for _, h in read)
     if set(rates) - {recordings.rate}:
         counts = some([f"{n} of {rate:,}" for rate, n in rates.most_common()])
         message = f"recordings were resampled to {recordings.rate:,} samples per second"
-        findings.append(Finding("D404", "info", message, counts, "data.rate sets another rate"))
+        findings.append(Finding("D504", "info", message, counts, "data.rate sets another rate"))
     return findings + heard(recordings)
 
 
@@ -236,8 +236,8 @@ def heard(recordings: Recordings) -> list[Finding]:
     """What there is to say about the sound itself."""
     findings = []
     for code, rows, message, advice in (
-        ("D409", recordings.silent(), "recordings are silent", "remove them, or record them again"),
-        ("D411", recordings.clipped(), "recordings were too loud and are clipped", ""),
+        ("D509", recordings.silent(), "recordings are silent", "remove them, or record them again"),
+        ("D511", recordings.clipped(), "recordings were too loud and are clipped", ""),
     ):
         if rows:
             names = some([recordings.paths[i] for i in rows])

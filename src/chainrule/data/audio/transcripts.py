@@ -125,7 +125,7 @@ def read_transcripts(
     if empty:
         evidence = f"{len(empty)} of {len(texts)}: " + some([f"line {lines[i]}" for i in empty])
         message = "rows without a transcript were left out"
-        findings.append(Finding("D413", "warning", message, evidence))
+        findings.append(Finding("D513", "warning", message, evidence))
     recordings = replace(recordings, findings=tuple(findings))
     return Transcribed(recordings, tuple(texts[kept[i]] for i in read))
 

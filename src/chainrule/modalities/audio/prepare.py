@@ -271,7 +271,7 @@ def _findings_of(recordings: Recordings) -> list[Finding]:
         text = f"{copies} of {len(recordings)} recordings are exact copies of earlier ones"
         evidence = "a random split puts copies on both sides, which makes the test too easy"
         severe = copies > 0.02 * len(recordings)
-        findings.append(Finding("D410", "warning" if severe else "info", text, evidence))
+        findings.append(Finding("D510", "warning" if severe else "info", text, evidence))
     counts = np.bincount(recordings.labels, minlength=len(recordings.classes))
     few = [f"{recordings.classes[k]} ({counts[k]})" for k in np.flatnonzero(counts < FEW)]
     if few:
@@ -283,7 +283,7 @@ def _findings_of(recordings: Recordings) -> list[Finding]:
 def _cropped(recordings: Recordings, rows: npt.NDArray[Any], length: int) -> Finding:
     names = some([recordings.paths[i] for i in rows])
     return Finding(
-        "D412",
+        "D512",
         "info",
         f"recordings longer than {length / recordings.rate:g} s were cropped to their loudest part",
         f"{len(rows)} of {len(recordings)}: {names}",
@@ -295,4 +295,4 @@ def heard_in(recordings: Recordings) -> tuple[Finding, ...]:
     """What there is to say before predictions are made of recordings."""
     known = {f.code for f in recordings.findings}
     more = [f for f in heard(recordings) if f.code not in known]
-    return (*(f for f in recordings.findings if f.code not in ("D403", "D404")), *more)
+    return (*(f for f in recordings.findings if f.code not in ("D503", "D504")), *more)

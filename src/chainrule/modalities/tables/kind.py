@@ -29,7 +29,7 @@ from .words import words_for
 __all__ = ["KIND", "TABLES", "Tables"]
 
 #: how sure to be of a known extension, of columns in memory, and of any other path
-SURE, LIKELY, POSSIBLE = 1.0, 0.5, 0.1
+SURE, LIKELY, POSSIBLE = 1.0, 0.75, 0.1
 EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ... import data as tables
 from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, read_target
+from ...data.tables.fingerprint import fingerprint_of
 from ...errors import ConfigError
 from ...frontend import Tensor
 from ...nn import functional as F
@@ -20,7 +21,6 @@ from ...nn import mixup
 from ...runs.modality import Batch, PartName
 from ...runs.settings.training import TrainSettings
 from ...tasks import Binary, Multiclass, Regression, Task
-from .fingerprint import fingerprint_of
 from .network import inputs_of
 from .settings import Settings, TableDataSettings
 

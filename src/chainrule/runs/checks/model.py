@@ -76,7 +76,8 @@ def first_loss(trial: Trial) -> Check:
         advice = ["lower the learning rate, and look at the feature ranges", "train.lr=1e-4"]
         return check("first loss", "failed", evidence, advice, facts=facts)
     ratio = loss / expected if expected > 0 else 1.0
-    wrong, unusual = ratio > WRONG, not 1 / UNUSUAL <= ratio <= UNUSUAL
+    least = 0.0 if trial.run.goal.informed else 1 / UNUSUAL
+    wrong, unusual = ratio > WRONG, not least <= ratio <= UNUSUAL
     status: Status = "failed" if wrong else "warning" if unusual else "ok"
     advice = ["choose smaller first weights (model.init), and look at the feature ranges"]
     return check("first loss", status, evidence, advice if status != "ok" else [], facts=facts)

@@ -79,8 +79,8 @@ def _class_balance(run: PreparedRun[Any], codes: npt.NDArray[Any], labels: list[
 
 
 def _number_range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
-    values = run.goal.truth(target)
-    training_values = run.goal.truth(run.prepared.target("train"))
+    values = run.goal.numbers(target)
+    training_values = run.goal.numbers(run.prepared.target("train"))
     mean, deviation = float(np.mean(training_values)), float(np.std(training_values))
     far = int(np.sum(np.abs(values - mean) > FAR * deviation))
     evidence = (

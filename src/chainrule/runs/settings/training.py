@@ -31,7 +31,9 @@ __all__ = [
     "TrainSettings",
 ]
 
-Loss = Literal["bce_with_logits", "cross_entropy", "mse", "l1", "huber", "smooth_l1"]
+Loss = Literal[
+    "bce_with_logits", "cross_entropy", "mse", "l1", "huber", "smooth_l1", "pinball"
+]  # fmt: skip
 
 Amount = Annotated[float, Within(0.0)]
 Epochs = Annotated[int, Within(1, 1_000_000)]

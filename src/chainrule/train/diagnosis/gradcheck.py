@@ -108,7 +108,7 @@ def _at_point(
     reached = cotangents([loss], [full_like(loss, 1.0)], wanted)
     grads = [full_like(n, 0.0) if g is None else g for n, g in zip(wanted, reached, strict=True)]
     order = list(topological([loss]))
-    values = dict(zip(order, evaluate(order, env, DType.f64), strict=True))
+    values = {**env, **dict(zip(order, evaluate(order, env, DType.f64), strict=True))}
     gradients = evaluate(grads, {**env, **values}, DType.f64)
     floor = ROUNDING * max(1.0, abs(float(values[loss])))
     results = []
@@ -137,4 +137,4 @@ def _independent(
     for node in order:
         if not moving.isdisjoint(node.inputs):
             moving.add(node)
-    return {node: values[node] for node in order if node not in moving or node is parameter}
+    return {n: v for n, v in values.items() if n not in moving or n is parameter}

@@ -25,8 +25,8 @@ def classes_and_lengths(run: AudioRun) -> Check:
     prepared = run.prepared
     model, data = prepared.model_facts(), prepared.data_facts()
     findings = select_findings(
-        prepared.findings, "D401", "D402", "D403", "D404", "D405", "D406", "D407", "D408", "D409",
-        "D411", "D412",
+        prepared.findings, "D501", "D502", "D503", "D504", "D505", "D506", "D507", "D508", "D509",
+        "D511", "D512",
     )  # fmt: skip
     classes = prepared.preprocessor.classes
     return check(
@@ -48,5 +48,5 @@ def copies(run: AudioRun) -> Check:
         [*val.digests(), *test.digests()],
         run.words.units,
         remedies=["remove the copies: they make the test too easy"],
-        findings=select_findings(run.prepared.findings, "D410"),
+        findings=select_findings(run.prepared.findings, "D510"),
     )

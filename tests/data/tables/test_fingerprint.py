@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from chainrule.data import read_table
-from chainrule.modalities.tables.fingerprint import fingerprint_of
+from chainrule.data.tables.fingerprint import fingerprint_of
 from chainrule.runs.provenance import git_commit, versions
 from chainrule.version import __version__
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.tables.table import Table
+from chainrule.data.tables.table import Table
 
 __all__ = ["fingerprint_of"]
 

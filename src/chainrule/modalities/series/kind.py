@@ -1,0 +1,121 @@
+"""Series as a kind of data: all that runs, reports and commands know about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ...arguments import path_beside
+from ...data import Table
+from ...data.series.bundles import BUNDLED_SERIES, bundled_series
+from ...data.tables.columns import is_frame
+from ...runs.modality import Draft, Modality, Words, is_pair
+from ...runs.settings.arguments import COMMON_ARGUMENTS
+from ...runs.settings.sources import Key
+from ...runs.task import Task
+from ...tasks import Forecasting
+from .checks import CHECKS
+from .loss import ForecastLoss
+from .network import Forecaster, build
+from .opening import open_source, read_series
+from .options import OPTIONS, SOURCES
+from .predictor import SeriesPredictor
+from .prepare import OpenedSeries, PreparedSeries, known_steps, usual_horizon
+from .preprocessor import SeriesPreprocessor
+from .settings import SeriesSettings
+from .words import words_for
+
+__all__ = ["KIND", "SERIES", "SeriesKind"]
+
+#: a table may hold series, if an option or the task says so
+POSSIBLE = 0.5
+EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
+
+
+class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
+    """Tables in long form, with a row for each time stamp and series."""
+
+    name = "series"
+    settings = SeriesSettings
+    sources, options = SOURCES, OPTIONS
+    arguments: Mapping[str, Key] = {
+        **COMMON_ARGUMENTS,
+        **{name: ("data", name) for name in (
+            "target", "time", "group", "query", "task", "horizon", "window", "frequency", "season",
+            "quantiles", "known", "past", "static",
+        )},
+        "network": ("model", "name"),
+    }  # fmt: skip
+    tasks: Mapping[str, type[Task]] = {Forecasting.name: Forecasting}
+    facts: ClassVar[Mapping[str, Any]] = {
+        "data": {"series": int, "steps": int, "frequency": str},
+        "model": {"name": str, "horizon": int, "window": int},
+    }
+    predictor = SeriesPredictor
+    checks: Sequence[Any] = CHECKS
+
+    def recognises(self, source: object) -> float:
+        if is_pair(source):
+            return 0.0
+        if bundled_series(source):
+            return 1.0
+        if isinstance(source, str | os.PathLike):
+            return POSSIBLE if str(source).lower().endswith(EXTENSIONS) else 0.0
+        table = isinstance(source, Table | Mapping) or any(
+            is_frame(source, library, ("DataFrame", "Table", "RecordBatch"))
+            for library in ("pandas", "polars", "pyarrow")
+        )
+        return POSSIBLE if table else 0.0
+
+    def open(self, settings: SeriesSettings, source: object, folder: Path | None) -> OpenedSeries:
+        origin = settings.data.path if source is None else source
+        table, data, bundle = open_source(origin, settings.data)
+        read = read_series(table, data)
+        season, steps = data.season, known_steps(read.panel)
+        if season == "auto":
+            usual = read.panel.frequency.season
+            season = usual if steps >= 3 * usual else 1
+        horizon = usual_horizon(steps, season) if data.horizon == "auto" else data.horizon
+        data = replace(
+            data, season=season, horizon=horizon, time=read.roles.time, group=read.roles.group,
+            target=read.roles.target,
+        )  # fmt: skip
+        name = bundle.name if bundle else Path(table.name).name.split(".")[0] or "series"
+        named = replace(settings.named(name), data=data)
+        return OpenedSeries(read, bundle.path if bundle else origin, named)
+
+    def build(self, preprocessor: SeriesPreprocessor, settings: SeriesSettings) -> Forecaster:
+        network, levels = settings.model, max(1, len(preprocessor.quantiles))
+        return build(
+            network.name, network.settings, preprocessor.layout, levels, preprocessor.season
+        )
+
+    def read_preprocessor(self, text: str, where: str) -> SeriesPreprocessor:
+        return SeriesPreprocessor.from_json(text, where)
+
+    def goal(self, preprocessor: SeriesPreprocessor) -> Task:
+        return Forecasting(
+            preprocessor.horizon, preprocessor.quantiles, preprocessor.names, preprocessor.season
+        )
+
+    def describe(self, facts: Mapping[str, Any]) -> Words:
+        return words_for(facts)
+
+    def loss(self, prepared: PreparedSeries) -> ForecastLoss:
+        return ForecastLoss(prepared.settings.train.objective, prepared.preprocessor.quantiles)
+
+    def draft(self, settings: SeriesSettings, output: Path) -> Draft[SeriesSettings]:
+        """With the columns, the horizon and the season that were inferred."""
+        opened = self.open(settings, None, None)
+        data = opened.settings.data
+        if data.path and data.path not in BUNDLED_SERIES:
+            data = replace(data, path=path_beside(data.path, output))
+        return Draft(
+            replace(opened.settings, data=data), settings.descriptions(), opened.source.findings
+        )
+
+
+KIND = SERIES = SeriesKind()
