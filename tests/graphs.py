@@ -385,7 +385,7 @@ MAKERS: dict[str, Maker] = {
     "log1p": lambda grower: ops.log1p(grower.at_least(-0.5)),
     "tanh": make_unary(ops.tanh),
     "erf": make_unary(ops.erf),
-    "sigmoid": make_unary(ops.sigmoid),
+    "tail": make_unary(ops.tail),
     "sqrt": lambda grower: ops.sqrt(grower.at_least(0.1)),
     "not": lambda grower: ops.not_(grower.pick(boolean)),
     "cast": make_cast,

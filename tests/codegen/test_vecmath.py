@@ -26,7 +26,7 @@ CASES: dict[str, tuple[Callable[[Array], Array], float, float, float, float]] = 
     "log": (np.log, 2.0**-126, 3.4e38, 2.0**-126, 0.9),
     "log1p": (np.log1p, -0.99999, 3.4e38, 2.0**-60, 1.6),
     "tanh": (np.tanh, -12.0, 12.0, 2.0**-60, 1.5),
-    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), -80.0, 80.0, 2.0**-60, 2.0),
+    "tail": (lambda x: np.copysign(1 / (1 + np.exp(np.abs(x))), x), -80.0, 80.0, 2.0**-60, 2.0),
     "erf": (np.vectorize(math.erf), -5.0, 5.0, 2.0**-60, 1.2),
 }
 
@@ -106,7 +106,7 @@ SPECIAL = {
     ),
     "log1p": ([0.0, -0.0, INF, -INF, NAN, -1.0, -2.0], [0.0, -0.0, INF, NAN, NAN, -INF, NAN]),
     "tanh": ([0.0, -0.0, INF, -INF, NAN, 40.0, -40.0], [0.0, -0.0, 1, -1, NAN, 1, -1]),
-    "sigmoid": ([0.0, -0.0, INF, -INF, NAN, 40.0], [0.5, 0.5, 1, 0, NAN, 1]),
+    "tail": ([0.0, -0.0, INF, -INF, NAN], [0.5, -0.5, 2.0**-126, -(2.0**-126), NAN]),
     "erf": ([0.0, -0.0, INF, -INF, NAN, 40.0, -40.0], [0.0, -0.0, 1, -1, NAN, 1, -1]),
 }
 

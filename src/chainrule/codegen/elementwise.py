@@ -27,7 +27,7 @@ MEMORY = {**REGISTER, DType.bool: "i8"}
 SIGNED = (DType.i32, DType.i16)
 #: instructions of the operations that take many, roughly
 INSTRUCTIONS = {
-    "exp": 14, "log": 18, "log1p": 26, "tanh": 26, "sigmoid": 20, "erf": 30, "pow": 160,
+    "exp": 14, "log": 18, "log1p": 26, "tanh": 26, "tail": 20, "erf": 30, "pow": 160,
     "rng_bits": 110,
 }  # fmt: skip
 
@@ -155,7 +155,7 @@ _MATH: dict[str, Callable[[Builder, Value], Value]] = {
     "log1p": vecmath.log1p,
     "tanh": vecmath.tanh,
     "erf": vecmath.erf,
-    "sigmoid": vecmath.sigmoid,
+    "tail": vecmath.tail,
     "neg": Builder.neg,
     "sqrt": sqrt,
     "not": lambda b, x: b.bits("xor", x, const(x.type, True)),

@@ -23,6 +23,7 @@ import math
 from collections.abc import Sequence
 
 from ..errors import CompileError
+from ..ops.elementwise import TAIL
 from .builder import Builder
 from .values import Value, const, like, scalar_of, suffix
 
@@ -100,12 +101,11 @@ def tanh(b: Builder, x: Value) -> Value:
     return b.overloaded("copysign", y, x)
 
 
-def sigmoid(b: Builder, x: Value) -> Value:
-    """1 / (1 + exp(-x)), with exp(-abs(x)), which never overflows."""
-    small = exp(b, b.neg(_abs(b, x)))
-    one = _c(x, 1)
-    above = b.select(b.compare("olt", x, _c(x, 0)), small, one)
-    return b.div(above, b.add(small, one))
+def tail(b: Builder, x: Value) -> Value:
+    """1 / (1 + exp(abs(x))), but no less than `TAIL`, with the sign of x."""
+    small = exp(b, b.neg(_abs(b, x)))  # which never overflows
+    size, least = b.div(small, b.add(small, _c(x, 1))), _c(x, TAIL)
+    return b.overloaded("copysign", b.select(b.compare("olt", size, least), least, size), x)
 
 
 def erf(b: Builder, x: Value) -> Value:

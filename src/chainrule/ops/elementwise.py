@@ -47,10 +47,15 @@ def erf_reference(x: Array) -> Array:
     return np.fromiter(values, np.float64, x.size).reshape(x.shape).astype(x.dtype)
 
 
-def sigmoid_reference(x: Array) -> Array:
-    """1 / (1 + exp(-x)), written with exp(-|x|), which never overflows."""
+#: the smallest tail, so that its sign can be told
+TAIL = 2.0**-126
+
+
+def tail_reference(x: Array) -> Array:
+    """1 / (1 + exp(|x|)), but at least `TAIL`, with the sign of x."""
     small = np.exp(-np.abs(x))
-    result: Array = np.where(x < 0, small, x.dtype.type(1)) / (1 + small)
+    size = np.maximum(small / (1 + small), x.dtype.type(TAIL))
+    result: Array = np.copysign(size, x)
     return result
 
 
@@ -84,12 +89,17 @@ tanh = unary(
     vjp=lambda g, y, x: (g * (1 - y * y),),  # saves y, not x
     samples=uniform((-3.0, 3.0)),
 )
-sigmoid = unary(
-    "sigmoid",
-    reference=sigmoid_reference,
-    vjp=lambda g, y, x: (g * (y * (1 - y)),),  # saves y, not x
-    samples=uniform((-3.0, 3.0)),
-)
+
+
+def tail_vjp(g: Node, t: Node, x: Node) -> tuple[Node]:
+    """-s (1 - s) for the size s of the tail, whichever its sign; saves t, not x."""
+    size = select(lt(t, full_like(t, 0.0)), -t, t)
+    return (g * (size * (size - 1)),)
+
+
+#: What the sigmoid of x lacks to the nearer of 0 and 1, with the sign of x: exact where the sigmoid
+#: rounds to 1, so that its derivative is, too.
+tail = unary("tail", reference=tail_reference, vjp=tail_vjp, samples=uniform((-3.0, 3.0)))
 erf = unary(
     "erf",
     reference=erf_reference,

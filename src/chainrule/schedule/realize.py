@@ -25,7 +25,7 @@ COST = {
     "log1p": 16,
     "tanh": 16,
     "erf": 20,
-    "sigmoid": 18,
+    "tail": 18,
     "pow": 80,
     "sqrt": 8,
     "div": 5,

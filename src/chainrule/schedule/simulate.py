@@ -219,7 +219,7 @@ _REFERENCE: dict[str, Callable[..., Any]] = {
     "log1p": np.log1p,
     "tanh": np.tanh,
     "erf": elementwise.erf_reference,
-    "sigmoid": elementwise.sigmoid_reference,
+    "tail": elementwise.tail_reference,
     "sqrt": np.sqrt,
     "not": np.logical_not,
     "add": np.add,

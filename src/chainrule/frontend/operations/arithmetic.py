@@ -17,6 +17,7 @@ from ... import ops
 from ...errors import DTypeError, ShapeError
 from ...ir.primitive import Primitive
 from ...ir.types import Array, DType, Shape
+from ...ops.elementwise import TAIL
 from ..apply import apply, scalar, separate, tensor_of
 from ..modes import user_line
 from ..storage import Storage
@@ -270,8 +271,13 @@ def expm1(x: Tensor) -> Tensor:
 
 
 def sigmoid(x: Operand) -> Tensor:
-    """y = 1 / (1 + exp(-x)); its derivative is y (1 - y)."""
-    return apply(ops.sigmoid, floating(x))
+    """1 / (1 + exp(-x)): the tail of x below 0, 1 minus its tail above.
+
+    The derivative is exact to rounding also where the value rounds to 1.
+    """
+    tail = apply(ops.tail, floating(x))
+    below = where(less(tail, -TAIL), -tail, 0.0)
+    return where(less(tail, 0.0), below, 1.0 - tail)
 
 
 def sign(x: Operand) -> Tensor:
