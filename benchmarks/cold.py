@@ -1,8 +1,9 @@
 """``python -m benchmarks cold``: does the time to compile grow with the number of steps?
 
-The same recurrent network over few steps and over many is opened in turns, each time in a new
-process with an empty cache. The first training step less a later one is what tracing, compiling
-and linking take.
+The same recurrent network over few steps and over many is opened in turns, each time with an empty
+cache and then again with what that left. The difference between the first training steps of the two
+processes is what compiling takes: both trace, and both touch their memory for the first time, which
+takes as long as the steps do.
 """
 
 from __future__ import annotations
@@ -48,14 +49,20 @@ class Compilation:
 def compiling(number: int, workload: Workload, cpus: tuple[int, ...]) -> float:
     """Seconds; raises WorkerError where the form fails or is absent."""
     with tempfile.TemporaryDirectory() as cache:
-        worker = Worker(number, workload, "call", cpus, Path(cache))
-        try:
-            reply = worker.ask("open")
-            if "absent" in reply:
-                raise WorkerError(str(reply["absent"]))
-            return float(str(reply["first"])) - worker.burst(1)
-        finally:
-            worker.close()
+        cold, warm = (first_step(number, workload, cpus, Path(cache)) for _ in range(2))
+    return cold - warm
+
+
+def first_step(number: int, workload: Workload, cpus: tuple[int, ...], cache: Path) -> float:
+    """Seconds that the first step takes in a new process."""
+    worker = Worker(number, workload, "call", cpus, cache)
+    try:
+        reply = worker.ask("open")
+        if "absent" in reply:
+            raise WorkerError(str(reply["absent"]))
+        return float(str(reply["first"]))
+    finally:
+        worker.close()
 
 
 def measure(
