@@ -50,7 +50,7 @@ def both(folder: Path) -> Path:
     return folder / "both"
 
 
-def trained(source: Path, epochs: int = 40, **more: object) -> AudioPredictor:
+def trained(source: Path, epochs: int = 10, **more: object) -> AudioPredictor:
     """The network, with features that show the pitch."""
     return fit_audio(source, epochs=epochs, runs_dir=None, settings=PITCH, **more)
 

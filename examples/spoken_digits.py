@@ -87,7 +87,7 @@ def copy_people(source: Path, folder: Path) -> None:
         shutil.copy(source / f"{number}.wav", folder / word)
 
 
-def trained(folder: Path, epochs: int = 12, verbose: bool = True) -> AudioPredictor:
+def trained(folder: Path, epochs: int = 8, verbose: bool = True) -> AudioPredictor:
     """The network; a tenth of the voices picks the epoch."""
     return fit_audio(
         folder / "train",

@@ -27,6 +27,8 @@ def test_numbers_of_weights() -> None:
     assert count(models.BCResNet()) == 9_232  # the paper: 9.2 k
     assert count(models.BCResNet(width=8)) == 321_068  # 321 k
     assert count(models.DSCNN(10)) == 23_050
+    gru = 2 * 3 * 64 * (320 + 64 + 2)
+    assert count(models.ConvGRU(10)) == 144 + 32 + gru + 1290
     widths = [3, 32, 32, 64, 64, 128, 128]
     convolutions = sum((9 * a + 1) * b + 2 * b for a, b in pairwise(widths))
     assert count(models.vgg_small()) == convolutions + 129 * 10 == 289_194
@@ -52,6 +54,7 @@ MODELS: list[tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = [
     ("resnet20", models.resnet20, (4, 3, 16, 16)),
     ("resnet", lambda: models.ResNet((1, 1), (8, 16), 10, stem=7), (4, 3, 33, 35)),
     ("mobilenet", lambda: models.MobileNet(10, width=0.25, depth=5, stride=1), (4, 3, 16, 16)),
+    ("convgru", lambda: models.ConvGRU(10, 12, 8, 2, 0.0), (4, 1, 12, 15)),
     ("dscnn", lambda: models.DSCNN(10, width=16, depth=2), (4, 1, 20, 31)),
 ]
 

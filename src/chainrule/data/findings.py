@@ -74,6 +74,7 @@ CODES: dict[str, str] = {
     "D510": "duplicate recordings",
     "D511": "clipped recordings",
     "D512": "long recordings were cropped",
+    "D513": "rows without a transcript",
 }
 
 

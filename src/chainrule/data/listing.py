@@ -43,8 +43,10 @@ class Listing:
     findings: list[Finding] = field(default_factory=list)
 
     def name_of(self, file: Path) -> str:
-        """The path of a file from the folder."""
-        return str(file.relative_to(self.root)) if file != self.root else file.name
+        """The path of a file from the folder, whole if it is not in it."""
+        if file == self.root:
+            return file.name
+        return str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
 
 
 def some(names: Sequence[object]) -> str:

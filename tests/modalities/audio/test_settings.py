@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.errors import ConfigError
-from chainrule.modalities.audio.network import NETWORKS
+from chainrule.modalities.audio.kind import AUDIO
+from chainrule.modalities.audio.network import NETWORKS, build
+from chainrule.modalities.audio.prepare import AudioPreprocessor
 from chainrule.modalities.audio.settings import AudioSettings, FeatureSettings, batch_size_for
 from chainrule.modalities.tables.settings import Settings
 from chainrule.runs.settings.describing import markdown
@@ -58,6 +62,26 @@ def test_bands_must_exist_at_the_rate() -> None:
         FeatureSettings(highest=9000.0).build(16_000, 10)
     features = FeatureSettings(coefficients=13).build(8000, 20)
     assert features.bands == 13
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_takes_clips(name: str) -> None:
+    small = {"width": 0.5 if name == "bc-resnet" else 8, "hidden": 8, "depth": 1}
+    given = {key: value for key, value in small.items() if key in NETWORKS[name].settings}
+    resolved = settings(f"model.name={name}", *(f"model.{k}={v}" for k, v in given.items()))
+    bands = (0.0,) * 40, (1.0,) * 40
+    preprocessor = AudioPreprocessor(8000, 1000, ("no", "yes", "perhaps"), *bands)
+    network = AUDIO.build(preprocessor, resolved)
+    clips = np.random.default_rng(0).integers(-9999, 9999, (2, 1000)).astype(np.int16)
+    logits = network(cr.tensor(clips))
+    assert logits.shape == (2, 3)
+    logits.sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_bands_must_suit_the_network() -> None:
+    with pytest.raises(ConfigError, match="bc-resnet takes a multiple of 40 bands"):
+        build("bc-resnet", {"width": 1.0}, 3, 64)
 
 
 def test_auto_is_resolved_for_every_network() -> None:

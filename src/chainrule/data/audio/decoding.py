@@ -111,6 +111,8 @@ def _mixed(frames: NDArray[np.float32]) -> Samples:
 def _attempt(path: Path, work: Any) -> Any:
     module = soundfile()
     try:
+        if not path.is_file():  # also for a pipe, which would wait for ever
+            raise UnreadableError("there is no such file")
         if path.stat().st_size == 0:
             raise UnreadableError("it is empty")
         return work(module)

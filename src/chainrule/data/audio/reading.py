@@ -28,7 +28,7 @@ from chainrule.data.findings import Finding
 from chainrule.data.listing import FileKind, Listing, holds, list_folder, some
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["BUNDLED_AUDIO", "MOST_BAD", "is_audio_source", "read_audio"]
+__all__ = ["BUNDLED_AUDIO", "MOST_BAD", "is_audio_source", "read_audio", "read_listed"]
 
 T = TypeVar("T")
 
@@ -141,6 +141,14 @@ def _read_files(path: Path, rate: int | None, most_bad: float, labelled: bool) -
         raise DataError(
             f"{path} is a folder without recordings", help=f"put {wanted} ({ENDED}) in it"
         )
+    name = path.name or str(path.resolve().name)
+    return read_listed(name, listing, rate, most_bad)[0]
+
+
+def read_listed(
+    name: str, listing: Listing, rate: int | None, most_bad: float
+) -> tuple[Recordings, list[int]]:
+    """The recordings of files, and the numbers of those that could be read."""
     headers = _each(inspect, listing.files)
     readable = [h for h in headers if isinstance(h, Header)]
     bad = {i: str(h) for i, h in enumerate(headers) if isinstance(h, UnreadableError)}
@@ -153,7 +161,7 @@ def _read_files(path: Path, rate: int | None, most_bad: float, labelled: bool) -
     kept = [i for i in rows if i not in bad]
     clips: list[Samples] = [d for d in decoded if not isinstance(d, UnreadableError)]
     recordings = Recordings(
-        path.name or str(path.resolve().name),
+        name,
         wanted_rate,
         *joined(clips),
         np.array([listing.labels[i] for i in kept], np.int32),
@@ -161,7 +169,7 @@ def _read_files(path: Path, rate: int | None, most_bad: float, labelled: bool) -
         tuple(listing.name_of(listing.files[i]) for i in kept),
     )
     findings = (*listing.findings, *_noticed(listing, headers, bad, recordings))
-    return replace(recordings, findings=findings)
+    return replace(recordings, findings=findings), kept
 
 
 def _each(work: Callable[[Path], T], files: Sequence[Path]) -> list[T | UnreadableError]:

@@ -30,8 +30,9 @@ ROLLOFF = 0.93
 TAP_BITS = 24
 #: at most so many different sets of taps: of odd rates, the nearest ratio with no more is taken
 MOST_PHASES = 512
-#: elements of the frames of one product
-BLOCK = 1 << 20
+#: multiplications of one product. Larger ones are spread over threads by BLAS, which wait for one
+#: another far longer than they compute; files are read on several threads already
+BLOCK = 1 << 18
 
 
 def resampled(samples: NDArray[np.int16], rate: int, wanted: int) -> NDArray[np.floating[Any]]:
@@ -46,7 +47,7 @@ def resampled(samples: NDArray[np.int16], rate: int, wanted: int) -> NDArray[np.
     room = np.zeros(reach + (periods - 1) * down + width)
     room[reach : reach + len(samples)] = samples[: len(room) - reach]
     frames = np.lib.stride_tricks.sliding_window_view(room, width)[::down][:periods]
-    rows = max(1, BLOCK // width)
+    rows = max(1, BLOCK // taps.size)
     parts = [frames[i : i + rows] @ taps.T for i in range(0, periods, rows)]
     result: NDArray[np.float64] = np.concatenate(parts).reshape(-1)[:count]
     return result

@@ -93,9 +93,9 @@ def _column(values: Any) -> Tensor:
 
 @dataclass(frozen=True)
 class Network:
-    """``make(classes, **settings)`` builds it from features [N, 1, bands, frames]; ``settings`` are
-    its own, with their defaults. ``hop`` are the milliseconds between frames, unless the settings
-    say otherwise, and ``bands`` divides the number of bands."""
+    """``make(classes, bands, **settings)`` builds it for features [N, 1, bands, frames];
+    ``settings`` are its own, with their defaults. ``hop`` are the milliseconds between frames,
+    unless the settings say otherwise, and ``bands`` divides the number of bands."""
 
     make: Callable[..., nn.Module]
     settings: Mapping[str, Any]
@@ -103,10 +103,18 @@ class Network:
     bands: int = 1
 
 
+def _of_any_bands(model: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """``make`` of a model that is the same whatever the number of bands."""
+    return lambda classes, bands, **settings: model(classes, **settings)
+
+
 #: by the name in ``run.toml``
 NETWORKS: Mapping[str, Network] = {
-    "ds-cnn": Network(models.DSCNN, {"width": 64, "depth": 4, "dropout": 0.2}, hop=20),
-    "bc-resnet": Network(models.BCResNet, {"width": 1.0}, hop=10, bands=40),
+    "ds-cnn": Network(
+        _of_any_bands(models.DSCNN), {"width": 64, "depth": 4, "dropout": 0.2}, hop=20
+    ),
+    "bc-resnet": Network(_of_any_bands(models.BCResNet), {"width": 1.0}, hop=10, bands=40),
+    "gru": Network(models.ConvGRU, {"hidden": 64, "layers": 1, "dropout": 0.2}, hop=20),
 }
 
 
@@ -119,4 +127,4 @@ def build(name: str, settings: Mapping[str, Any], classes: int, bands: int) -> n
             help=f"set features.bands={network.bands} and features.coefficients=0, or use another "
             "network: model.name=ds-cnn",
         )
-    return network.make(classes, **settings)
+    return network.make(classes, bands, **settings)

@@ -40,7 +40,8 @@ BUNDLED_SPEAKER = "^[^/]+"
 
 #: smallest and largest values of the settings of networks
 LIMITS: Mapping[str, tuple[float, float]] = {
-    "width": (0.25, 4096), "depth": (1, 32), "dropout": (0, 0.95),
+    "width": (0.25, 4096), "depth": (1, 32), "dropout": (0, 0.95), "hidden": (1, 8192),
+    "layers": (1, 8),
 }  # fmt: skip
 
 Amount = Annotated[float, Within(0.0, 1.0)]

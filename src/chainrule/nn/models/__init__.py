@@ -2,6 +2,7 @@
 
 from .autoencoder import ConvAutoencoder
 from .bc_resnet import BCResNet
+from .conv_gru import ConvGRU
 from .ds_cnn import DSCNN
 from .lenet import LeNet5
 from .mobilenet import MobileNet
@@ -14,6 +15,7 @@ __all__ = [
     "BCResNet",
     "BasicBlock",
     "ConvAutoencoder",
+    "ConvGRU",
     "LeNet5",
     "MobileNet",
     "ResNet",
