@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["naive", "season_repeats", "seasonal_naive"]
+__all__ = ["naive", "naive_errors", "season_repeats", "seasonal_naive"]
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +22,16 @@ def seasonal_naive(past: Floats, horizon: int, season: int) -> Floats:
         return naive(past, horizon)
     repeated = past[:, -season:][:, np.arange(horizon) % season]
     return np.where(np.isnan(repeated), past[:, -1:], repeated)
+
+
+def naive_errors(values: Floats, horizon: int, season: int) -> Floats:
+    """What came less what repeating said, [origins, horizon], for every step of one series: the last
+    value is repeated for a ``season`` of 1, else the last season."""
+    count = len(values) - season - horizon + 1
+    if count < 1:
+        return np.zeros((0, horizon))
+    steps, origins = np.arange(horizon), season + np.arange(count)
+    return values[origins[:, None] + steps] - values[origins[:, None] - season + steps % season]
 
 
 def season_repeats(values: Floats, horizon: int, season: int) -> bool:

@@ -88,10 +88,11 @@ class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
         return OpenedSeries(read, bundle.path if bundle else origin, named)
 
     def build(self, preprocessor: SeriesPreprocessor, settings: SeriesSettings) -> Forecaster:
-        network, levels = settings.model, max(1, len(preprocessor.quantiles))
+        network = settings.model
         return build(
-            network.name, network.settings, preprocessor.layout, levels, preprocessor.season
-        )
+            network.name, network.settings, preprocessor.layout, preprocessor.season,
+            preprocessor.spread,
+        )  # fmt: skip
 
     def read_preprocessor(self, text: str, where: str) -> SeriesPreprocessor:
         return SeriesPreprocessor.from_json(text, where)

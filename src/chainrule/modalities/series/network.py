@@ -9,7 +9,7 @@ they leave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +32,19 @@ class Forecaster(nn.Module):
     """Outputs [rows, horizon, quantiles] of windows; see `Windows` for the inputs.
 
     ``body(past, static, known)`` gives [rows, horizon, quantiles], in units of the window if it is
-    ``scaled``. The first number of ``series`` is 1 where the last ``season`` is repeated, and 0
-    where the last value is.
+    ``scaled``. ``spread`` [horizon, quantiles] is added in the end; it is learned, and begins with
+    what the naive forecasts leave. The first number of ``series`` is 1 where the last ``season`` is
+    repeated, and 0 where the last value is.
     """
 
     def __init__(
-        self, body: nn.Module, layout: Layout, season: int, *, scaled: bool = False
+        self,
+        body: nn.Module,
+        layout: Layout,
+        season: int,
+        spread: Sequence[Sequence[float]],
+        *,
+        scaled: bool = False,
     ) -> None:
         super().__init__()
         self.body = body
@@ -45,6 +52,7 @@ class Forecaster(nn.Module):
         repeats = 1 < season <= layout.window
         lag = layout.window - season + np.arange(layout.horizon) % max(season, 1)
         last = np.full(layout.horizon, layout.window - 1)
+        self.spread = nn.Parameter(np.array(spread, np.float32))
         self.lag = np.asarray(lag if repeats else last, np.int32)
 
     def forward(self, past: Tensor, series: Tensor, known: Tensor | None = None) -> Tensor:
@@ -58,7 +66,7 @@ class Forecaster(nn.Module):
         static = series[:, 1:] if series.shape[1] > 1 else None
         outputs = repeated.unsqueeze(2) + self.body(channels, static, known)
         restored: Tensor = self.normalize.restore(outputs, center.unsqueeze(2), scale.unsqueeze(2))
-        return restored
+        return restored + self.spread
 
 
 @dataclass(frozen=True)
@@ -115,10 +123,14 @@ NETWORKS: Mapping[str, Network] = {
 
 
 def build(
-    name: str, settings: Mapping[str, Any], layout: Layout, quantiles: int, season: int
+    name: str,
+    settings: Mapping[str, Any],
+    layout: Layout,
+    season: int,
+    spread: Sequence[Sequence[float]],
 ) -> Forecaster:
     """The network of a run, with initial weights from the default generator."""
     own = dict(settings)
     scaled = bool(own.pop("scaled", False))
-    body = NETWORKS[name].make(layout, quantiles, **own)
-    return Forecaster(body, layout, season, scaled=scaled)
+    body = NETWORKS[name].make(layout, len(spread[0]), **own)
+    return Forecaster(body, layout, season, spread, scaled=scaled)

@@ -21,7 +21,7 @@ from ...data.series import (
     encode,
     fit_scaling,
 )
-from ...data.series.references import season_repeats
+from ...data.series.references import naive_errors, season_repeats
 from ...data.series.scaling import Transform, filled
 from ...errors import StateError
 from ...records import check_shape, parsed
@@ -38,10 +38,11 @@ SHAPE = {
     "window": int, "quantiles": [float], "names": [str], "center": [float], "scale": [float],
     "soft": [float], "error": [float], "repeats": [bool], "past": [str], "known": [str],
     "means": [float], "stds": [float], "calendar": [str], "static": [STATIC], "seen": str,
-    "time": str, "group": [str], "target": str, "transform": str,
+    "time": str, "group": [str], "target": str, "transform": str, "spread": [[float]],
 }  # fmt: skip
 #: categories of a static column beyond so many are treated alike
 CATEGORIES = 20
+DIGITS = 6
 Floats = NDArray[np.float64]
 
 
@@ -75,7 +76,8 @@ class SeriesPreprocessor:
     ``scaling`` and ``repeats`` (whether the last season is a better forecast than the last value)
     have an entry for each of ``names``. ``means`` and ``stds`` scale the columns ``past`` and
     ``known``; ``calendar`` names features that follow them. ``seen`` is the stamp from which on
-    nothing was used to train.
+    nothing was used to train. ``spread`` holds for each step the quantiles of what the naive
+    forecasts left in training: where the network begins.
     """
 
     frequency: Frequency
@@ -97,6 +99,7 @@ class SeriesPreprocessor:
     group: tuple[str, ...]
     target: str
     transform: Transform
+    spread: tuple[tuple[float, ...], ...]
 
     @property
     def layout(self) -> Layout:
@@ -179,6 +182,7 @@ class SeriesPreprocessor:
         )
         frequency = Frequency(*document.pop("frequency"))
         plain = {n: document[n] for n in SHAPE if n in document and n not in ("format", "version")}
+        plain["spread"] = [tuple(step) for step in plain["spread"]]
         lists: dict[str, Any] = {
             n: tuple(v) if isinstance(v, list) else v for n, v in plain.items()
         }
@@ -199,6 +203,8 @@ def _is_whole(document: Mapping[str, Any]) -> bool:
         and all(isinstance(n, int) for n in sizes)
         and sizes[0] >= 1
         and counts
+        and len(document["spread"]) == document["horizon"]
+        and {len(step) for step in document["spread"]} == {len(document["quantiles"]) or 1}
         and len(document["means"]) == len(document["stds"]) == columns
         and all(s > 0 for s in positive)
         and min(document[n] for n in ("season", "horizon", "window")) >= 1
@@ -225,12 +231,14 @@ def fit_preprocessor(
     ])  # fmt: skip
     moments = [_moments(past[:, i]) for i in range(past.shape[1])]
     names = calendar_features(panel.axis[:1], panel.frequency)[0] if data.calendar else []
+    repeats = _repeats(panel, scaling, stop, data.horizon, data.season, data.window)
     return SeriesPreprocessor(
         panel.frequency, data.season, data.horizon, data.window, tuple(quantiles), panel.names,
-        scaling, _repeats(panel, scaling, stop, data.horizon, data.season, data.window),
+        scaling, repeats,
         data.past, data.known, tuple(m for m, _ in moments), tuple(s for _, s in moments),
         tuple(names), tuple(_fit_static(c, static[c]) for c in data.static), seen,
         data.time, data.group, data.target, data.transform,
+        _spread(panel, scaling, repeats, stop, data.horizon, data.season, quantiles or (0.5,)),
     )  # fmt: skip
 
 
@@ -243,6 +251,29 @@ def _repeats(
         values = scaling.apply(panel.of(s)[: max(0, stop - int(panel.first[s])), 0], s)
         flags.append(season <= window and season_repeats(values, horizon, season))
     return tuple(flags)
+
+
+def _spread(
+    panel: Panel,
+    scaling: Scaling,
+    repeats: Sequence[bool],
+    stop: int,
+    horizon: int,
+    season: int,
+    levels: Sequence[float],
+) -> tuple[tuple[float, ...], ...]:
+    """The quantiles of the errors of the naive forecasts, scaled, for each step ahead."""
+    parts = []
+    for s in range(len(panel.names)):
+        values = scaling.apply(panel.of(s)[: max(0, stop - int(panel.first[s])), 0], s)
+        parts.append(naive_errors(values, horizon, season if repeats[s] else 1))
+    errors = np.concatenate(parts)
+    steps = []
+    for column in errors.T:
+        known = column[np.isfinite(column)]
+        quantiles = np.quantile(known, levels) if len(known) else np.zeros(len(levels))
+        steps.append(tuple(round(float(q), DIGITS) for q in quantiles))
+    return tuple(steps)
 
 
 def _moments(values: Floats) -> tuple[float, float]:
