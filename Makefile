@@ -11,10 +11,11 @@ demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
 
 # Bytecode is written even where the environment says not to: the tests start many processes.
+# Stealing leaves tests of a file together, so that runs which they share are trained once.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m compileall -q src tests
 	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ python -m benchmarks --workload mlp --mode loop --threads 2
 python -m benchmarks --mode infer --peer chainrule,onnxruntime
 python -m benchmarks --peer torch,jax --quick --json results.json
 python -m benchmarks optim                    one update of 10 million parameters
+python -m benchmarks cold                     compiling recurrent networks of few and many steps
 python -m benchmarks --read results.json --markdown
 """
 
@@ -19,18 +20,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import optim, report
-from benchmarks.driver import QUICK, Group, GroupRun, Settings
+from benchmarks import cold, optim, report
+from benchmarks.driver import QUICK, GroupRun, Settings
 from benchmarks.machine import Machine, processor_name
 from benchmarks.peers import PEERS, Peer
 from benchmarks.workloads import MODES, WORKLOADS
 
-OPTIM = "optim"
+OPTIM, COLD = "optim", "cold"  # what has no modes
 
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
-    known = ", ".join((*WORKLOADS, OPTIM))
+    known = ", ".join((*WORKLOADS, OPTIM, COLD))
     p.add_argument("names", nargs="*", metavar="WORKLOAD", help=f"of {known}; default: all")
     p.add_argument("--workload", default="", help="the same, separated by commas")
     p.add_argument("--optimizer", default="", help="for optim: such as Adam,LAMB; default: all")
@@ -91,12 +92,12 @@ def machine_facts(machine: Machine) -> dict[str, Any]:
 
 
 def measure(options: argparse.Namespace) -> None:
-    machine, groups = Machine(), list[Group]()
+    machine, results = Machine(), report.Results()
     facts = machine_facts(machine)
     print(f"{facts['processor']}, {facts['processors']} processors, {facts['versions']}\n")
-    known = [*WORKLOADS, OPTIM]
+    known = [*WORKLOADS, OPTIM, COLD]
     asked = names(",".join([*options.names, options.workload]), known, "workload")
-    asked = asked or (list(WORKLOADS) if options.mode else known)  # optim has no modes
+    asked = asked or (list(WORKLOADS) if options.mode else known)
     counts = thread_counts(options.threads, machine)
     settings = QUICK if options.quick else Settings()
     show = report.markdown if options.markdown else report.text
@@ -105,20 +106,23 @@ def measure(options: argparse.Namespace) -> None:
     plan = [
         (WORKLOADS[name], threads, mode)
         for name, threads, mode in itertools.product(asked, counts, modes)
-        if name != OPTIM and mode in WORKLOADS[name].modes
+        if name in WORKLOADS and mode in WORKLOADS[name].modes
     ]
     for number, (workload, threads, mode) in enumerate(plan, 1):
         say(f"{number} of {len(plan)}: {workload.name}, {mode}, {threads} threads")
         entries = [(i, p) for i, p in peers if workload.name in p.workloads]
         run = GroupRun(workload, mode, threads, machine, settings, say)
-        groups.append(run.run(entries))
-        print(show(groups[-1]), flush=True)
-        save(options, groups, [], facts)
-    print(report.summary(groups, markdown=options.markdown), flush=True)
+        results.groups.append(run.run(entries))
+        print(show(results.groups[-1]), flush=True)
+        save(options, results, facts)
     if OPTIM in asked:
-        updates = measure_optim(options, counts, machine)
-        print(report.optim_tables(updates, markdown=options.markdown))
-        save(options, groups, updates, facts)
+        results.updates = measure_optim(options, counts, machine)
+    if COLD in asked:
+        turns = cold.QUICK_TURNS if options.quick else cold.TURNS
+        for threads in counts:
+            results.compilations += cold.measure(peers, machine.cpus[:threads], turns, say)
+    print("\n".join(report.sections(results, markdown=options.markdown)))
+    save(options, results, facts)
 
 
 def measure_optim(
@@ -138,14 +142,9 @@ def measure_optim(
     return updates
 
 
-def save(
-    options: argparse.Namespace,
-    groups: list[Group],
-    updates: list[optim.Update],
-    facts: dict[str, Any],
-) -> None:
+def save(options: argparse.Namespace, results: report.Results, facts: dict[str, Any]) -> None:
     if options.json:
-        options.json.write_text(report.to_json(groups, updates, facts))
+        options.json.write_text(report.to_json(results, facts))
 
 
 def say(message: str) -> None:
@@ -156,12 +155,9 @@ def say(message: str) -> None:
 def show_saved(options: argparse.Namespace) -> None:
     """The tables of runs that ``--json`` kept; ``--summary`` leaves a line of each."""
     show = report.markdown if options.markdown else report.text
-    saved = [report.from_json(path.read_text()) for path in options.read]
-    groups = [group for each, _ in saved for group in each]
-    updates = [update for _, each in saved for update in each]
-    tables = [] if options.summary else list(map(show, groups))
-    optimizers = report.optim_tables(updates, markdown=options.markdown)
-    print("\n".join([*tables, report.summary(groups, markdown=options.markdown), optimizers]))
+    results = report.from_json(*(path.read_text() for path in options.read))
+    tables = [] if options.summary else list(map(show, results.groups))
+    print("\n".join([*tables, *report.sections(results, markdown=options.markdown)]))
 
 
 def main() -> None:

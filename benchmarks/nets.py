@@ -169,6 +169,11 @@ class Net:
         return len(self.features) - 1
 
     @property
+    def scored(self) -> Shape:
+        """None: a sample has one target."""
+        return ()
+
+    @property
     def outputs(self) -> int:
         return through(self.layers, self.features)[0][0]
 

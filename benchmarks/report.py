@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import statistics
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from benchmarks.cold import Compilation
 from benchmarks.driver import Group, Row
 from benchmarks.optim import Update
+from benchmarks.workloads import LONG, SHORT
 
 OURS = "chainrule"
 
@@ -203,14 +205,73 @@ def optim_tables(updates: list[Update], *, markdown: bool) -> str:
     return "\n".join(tables)
 
 
-def to_json(groups: list[Group], updates: list[Update], machine: dict[str, Any]) -> str:
+COLD_HEADER: Line = [
+    "network",
+    "peer",
+    f"{SHORT} steps, s min",
+    "median",
+    f"{LONG:,} steps, s min",
+    "median",
+    "ratio of minima",
+    "median ratio",
+]
+
+
+def cold_cells(c: Compilation) -> Line:
+    """One line of the table of compilations."""
+    if c.growth is None or c.median_growth is None:
+        return [c.network, c.peer, "absent", "", "", "", "", ""]
+    each = [f"{how(times):.2f}" for times in (c.few, c.many) for how in (min, statistics.median)]
+    return [c.network, c.peer, *each, f"{c.growth:.2f}", f"{c.median_growth:.2f}"]
+
+
+def cold_tables(compilations: list[Compilation], *, markdown: bool) -> str:
+    """A table for each number of threads."""
+    show, tables = markdown_table if markdown else text_table, []
+    for threads in dict.fromkeys(c.threads for c in compilations):
+        mine = [c for c in compilations if c.threads == threads]
+        heading = f"cold compilation, {threads} thread{'s' if threads > 1 else ''}"
+        absent = [f"{c.network}, {c.peer}: absent: {c.absent}" for c in mine if c.absent]
+        tables.append(show(heading, [COLD_HEADER, *map(cold_cells, mine)], absent))
+    return "\n".join(tables)
+
+
+@dataclass
+class Results:
+    """Everything that one run of the benchmark found."""
+
+    groups: list[Group] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
+    compilations: list[Compilation] = field(default_factory=list)
+
+
+def sections(results: Results, *, markdown: bool) -> list[str]:
+    """What follows the tables of the workloads: the summary, optimizers, compilations."""
+    every = [
+        summary(results.groups, markdown=markdown),
+        optim_tables(results.updates, markdown=markdown),
+        cold_tables(results.compilations, markdown=markdown),
+    ]
+    return [section for section in every if section]
+
+
+def to_json(results: Results, machine: dict[str, Any]) -> str:
     """All numbers, every burst included."""
-    found = {"groups": [asdict(g) for g in groups], "optim": [asdict(u) for u in updates]}
-    return json.dumps({"machine": machine, **found}, indent=1)
+    saved = {
+        "groups": [asdict(g) for g in results.groups],
+        "optim": [asdict(u) for u in results.updates],
+        "cold": [asdict(c) for c in results.compilations],
+    }
+    return json.dumps({"machine": machine, **saved}, indent=1)
 
 
-def from_json(document: str) -> tuple[list[Group], list[Update]]:
-    """What ``to_json`` wrote."""
-    saved = json.loads(document)
-    groups = [Group(**{**g, "rows": [Row(**row) for row in g["rows"]]}) for g in saved["groups"]]
-    return groups, [Update(**u) for u in saved.get("optim", [])]
+def from_json(*documents: str) -> Results:
+    """What ``to_json`` wrote, of several runs together."""
+    results = Results()
+    for saved in map(json.loads, documents):
+        results.groups += [
+            Group(**{**g, "rows": [Row(**row) for row in g["rows"]]}) for g in saved["groups"]
+        ]
+        results.updates += [Update(**u) for u in saved.get("optim", [])]
+        results.compilations += [Compilation(**c) for c in saved.get("cold", [])]
+    return results

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from benchmarks.peers import PEERS, Module, Peer, Session
-from benchmarks.workloads import WORKLOADS, Mode, Workload
+from benchmarks.workloads import Mode, Workload, named
 
 Reply = dict[str, object]
 
@@ -89,7 +89,7 @@ def main(argv: list[str]) -> None:
     os.sched_setaffinity(0, {int(c) for c in cpus.split(",")})
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
-    serve(PEERS[int(number)], WORKLOADS[name], cast(Mode, mode), answers)
+    serve(PEERS[int(number)], named(name), cast(Mode, mode), answers)
 
 
 if __name__ == "__main__":

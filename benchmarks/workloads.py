@@ -6,6 +6,7 @@ starts from the same numbers and sees the same batches in the same order.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import nets
+from benchmarks import nets, recurrent
 from benchmarks.nets import Array, Net, Shape
+from benchmarks.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Dense:
     @property
     def outputs(self) -> int:
         return self.widths[-1]
+
+    @property
+    def scored(self) -> Shape:
+        """None: a sample has one target."""
+        return ()
 
     def weights(self, seed: int) -> list[Array]:
         """Weight of shape (out, in) and bias of each layer in turn, uniform within 1/sqrt(in)."""
@@ -58,7 +65,7 @@ class Dense:
 Mode = Literal["call", "loop", "infer"]
 TRAINING: tuple[Mode, ...] = ("call", "loop")
 MODES: tuple[Mode, ...] = (*TRAINING, "infer")
-Loss = Literal["bce_with_logits", "cross_entropy"]
+Loss = Literal["bce_with_logits", "cross_entropy", "mse"]
 Optimizer = Literal["adam", "sgd"]  # sgd: momentum 0.9, weight decay 1e-4
 MOMENTUM, WEIGHT_DECAY = 0.9, 1e-4
 
@@ -74,7 +81,7 @@ class Workload:
     """
 
     name: str
-    model: Dense | Net
+    model: Dense | Net | Recurrent
     loss: Loss
     samples: int
     batch: int
@@ -100,14 +107,21 @@ class Workload:
     def dense(self) -> Dense:
         """The model of a workload that has fully connected layers only."""
         if not isinstance(self.model, Dense):
-            raise TypeError(f"{self.name} is a convolutional network")
+            raise TypeError(f"{self.name} has other layers than fully connected ones")
         return self.model
 
     @property
     def net(self) -> Net:
         """The model of a workload that is a convolutional network."""
         if not isinstance(self.model, Net):
-            raise TypeError(f"{self.name} has fully connected layers only")
+            raise TypeError(f"{self.name} is no convolutional network")
+        return self.model
+
+    @property
+    def recurrent(self) -> Recurrent:
+        """The model of a workload that is a recurrent network."""
+        if not isinstance(self.model, Recurrent):
+            raise TypeError(f"{self.name} is no recurrent network")
         return self.model
 
     @property
@@ -116,25 +130,37 @@ class Workload:
             return self.net.forward_flops(self.batch)
         return self.model.flops(self.batch)
 
-    def data(self) -> tuple[Array, Array]:
-        """Standard normal features; labels from a noisy linear teacher.
+    def data(self) -> tuple[Array, ...]:
+        """The model's inputs, then the target, all of one number of rows.
 
-        Labels are float32 of shape (rows, 1) for ``bce_with_logits``, int64 of shape (rows,)
-        for ``cross_entropy``.
+        Inputs are standard normal features and, where rows differ in length, their lengths (int32);
+        features beyond the length are 0. Targets come from a noisy linear teacher: for ``mse`` its
+        scores, float32 of shape (rows, ..., outputs), for ``bce_with_logits`` whether they are
+        positive, as 0.0 and 1.0, and for ``cross_entropy`` the largest, int64 of shape (rows,).
         """
         rng = np.random.default_rng(self.seed)
         shape, outputs = self.model.features, self.model.outputs
-        features = math.prod(shape)
         x = rng.standard_normal((self.samples, *shape)).astype(np.float32)
+        inputs = [x]
+        if isinstance(self.model, Recurrent):
+            lengths = self.model.lengths(self.seed + 4, self.samples)
+            if lengths is not None:
+                x[np.arange(shape[0]) >= lengths[:, None]] = 0.0
+                inputs.append(lengths)
+        places = (self.samples, *self.model.scored)
+        features = math.prod(shape) // math.prod(self.model.scored)
         teacher = rng.standard_normal((features, outputs)) / features**0.5
-        scores = x.reshape(self.samples, features) @ teacher + 0.5 * rng.standard_normal(
-            (self.samples, outputs)
-        )
+        scores = x.reshape(*places, features) @ teacher
+        scores += 0.5 * rng.standard_normal((*places, outputs))
+        return tuple(array[: self.rows] for array in (*inputs, self._target(scores)))
+
+    def _target(self, scores: Array) -> Array:
+        """What the loss compares outputs with."""
+        if self.loss == "mse":
+            return scores.astype(np.float32)
         if self.loss == "bce_with_logits":
-            y: Array = (scores > 0).astype(np.float32)
-        else:
-            y = scores.argmax(axis=1).astype(np.int64)
-        return x[: self.rows], y[: self.rows]
+            return (scores > 0).astype(np.float32)
+        return scores.argmax(axis=1).astype(np.int64)
 
     def order(self, epochs: int) -> NDArray[np.int32]:
         """Row indices, (epochs * steps_per_epoch, batch): a new permutation every epoch."""
@@ -151,7 +177,7 @@ class Workload:
 
     def inputs(self) -> list[Array]:
         """The features of each batch of one epoch."""
-        x, _ = self.data()
+        x = self.data()[0]
         return [x[rows] for rows in self.order(1)]
 
 
@@ -196,6 +222,12 @@ def inference(name: str, model: Net, *, samples: int, batch: int) -> Workload:
     )
 
 
+def sequences(name: str, model: Recurrent, loss: Loss, *, samples: int, batch: int) -> Workload:
+    """A recurrent network with Adam; one epoch is a loop."""
+    steps = samples // batch
+    return Workload(name, model, loss, samples, batch, lr=1e-3, loop_steps=steps, call_steps=4)
+
+
 WORKLOADS: dict[str, Workload] = {
     w.name: w
     for w in (
@@ -229,9 +261,32 @@ WORKLOADS: dict[str, Workload] = {
         ),
         convolutional("oddsizes", nets.ODD, samples=256, batch=16),
         convolutional("signals", nets.SIGNALS, samples=512, batch=32),
+        sequences("lstm", recurrent.LSTM, "mse", samples=1024, batch=32),
+        sequences("gru", recurrent.GRU, "cross_entropy", samples=512, batch=16),
+        sequences("lstm-small", recurrent.SMALL, "mse", samples=512, batch=8),
+        sequences("bilstm", recurrent.BOTH, "cross_entropy", samples=512, batch=24),
         inference("cnn", nets.CNN, samples=64, batch=1),
         inference("cnn", nets.CNN, samples=1024, batch=256),
         inference("resnet", nets.resnet20(), samples=64, batch=1),
         inference("resnet", nets.resnet20(), samples=256, batch=64),
     )
 }
+
+#: steps of the sequences between which the time to compile should not differ
+SHORT, LONG = 16, 1024
+#: networks that are compiled and not otherwise measured, by cell: over few steps and over many
+COLD: dict[str, tuple[Workload, Workload]] = {
+    cell: (
+        sequences(f"{cell}-{SHORT}", model.of_steps(SHORT), loss, samples=64, batch=32),
+        sequences(f"{cell}-{LONG}", model.of_steps(LONG), loss, samples=64, batch=32),
+    )
+    for cell, model, loss in (
+        ("lstm", recurrent.LSTM, "mse"),
+        ("gru", recurrent.GRU, "cross_entropy"),
+    )
+}
+
+
+def named(name: str) -> Workload:
+    """The workload of this name."""
+    return {w.name: w for w in (*WORKLOADS.values(), *itertools.chain(*COLD.values()))}[name]

@@ -26,6 +26,7 @@ import numpy.typing as npt
 import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn, optim
+from chainrule.optim import schedule
 
 Array = npt.NDArray[Any]
 
@@ -88,9 +89,11 @@ class Problem:
 
     name: str
     length: int
+    #: cells start out keeping what they hold for up to so many steps
+    memory: int
     hidden: int
     rows: int
-    lr: float
+    lr: float | schedule.Schedule
     most: int
     batch: Callable[[np.random.Generator, int, int], tuple[Array, Array]]
     loss: Callable[[cr.Tensor, cr.Tensor], cr.Tensor]
@@ -100,17 +103,18 @@ class Problem:
     def network(self) -> Reader:
         """With as many inputs and outputs as the problem has."""
         if self.name == "adding":
-            return Reader(2, self.hidden, 1, self.length)
-        return Reader(SYMBOLS + 2, self.hidden, SYMBOLS, self.length)
+            return Reader(2, self.hidden, 1, self.memory)
+        return Reader(SYMBOLS + 2, self.hidden, SYMBOLS, self.memory)
 
 
 ADDING = Problem(
     "adding",
     length=200,
+    memory=200,
     hidden=64,
     rows=50,
-    lr=2e-3,
-    most=3000,
+    lr=schedule.Cosine(4e-3, 2000),
+    most=2000,
     batch=adding,
     loss=F.mse_loss,
     score=lambda y, target: float(((y - target) ** 2).mean()),
@@ -119,10 +123,11 @@ ADDING = Problem(
 COPYING = Problem(
     "copying",
     length=50,
+    memory=150,
     hidden=128,
     rows=50,
-    lr=2e-3,
-    most=6000,
+    lr=1e-2,
+    most=8000,
     batch=copying,
     loss=lambda y, target: F.cross_entropy(y.reshape(-1, SYMBOLS), target.reshape(-1)),
     score=lambda y, target: float((y.argmax(-1) == target).mean()),

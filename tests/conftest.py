@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+#: of compiled programs
+CACHE = Path(__file__).parent.parent / ".pytest_cache" / "programs"
 
 # How long an example takes says something of the machine alone.
 settings.register_profile("any machine", deadline=None)
@@ -21,9 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Every program that a test compiles, in any process, is proved to read what it has stored.
 
-    And Ctrl-C interrupts, also where tests run in the background of a shell: that hands down that
-    SIGINT is ignored, to all processes that tests start.
+    So tests have a cache of their own, without programs that were compiled elsewhere unproved; what
+    tests the compiler does without it. And Ctrl-C interrupts, also where tests run in the
+    background of a shell: that hands down that SIGINT is ignored, to all processes that tests
+    start.
     """
-    os.environ.setdefault("CHAINRULE_VERIFY", "1")
+    if os.environ.setdefault("CHAINRULE_VERIFY", "1") == "1":
+        os.environ.setdefault("CHAINRULE_CACHE_DIR", str(CACHE))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

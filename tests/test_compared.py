@@ -35,6 +35,8 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "resnet18": (lambda: models.resnet18(num_classes=5), (6, 3, 32, 32)),
     "vgg_small": (models.vgg_small, (2, 3, 32, 32)),
     "vgg11": (lambda: models.vgg11(num_classes=5), (1, 3, 32, 32)),
+    "DSCNN": (lambda: models.DSCNN(num_classes=5, width=16), (6, 1, 40, 49)),
+    "BCResNet": (lambda: models.BCResNet(num_classes=5), (6, 1, 40, 16)),
 }
 
 

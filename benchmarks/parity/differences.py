@@ -59,6 +59,42 @@ def _without_bfloat16(function: Function) -> Function:
     return precise
 
 
+_ctc_loss = torch.ctc_loss
+
+
+def _ctc_loss_of_scores(
+    x: torch.Tensor,
+    targets: torch.Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int,
+    reduction: int,
+    zero_infinity: bool,
+) -> torch.Tensor:
+    """`torch.ctc_loss` with the derivative of its value, which is exp(x) less than PyTorch's."""
+    given = (x, targets, input_lengths, target_lengths, blank, 0)
+    loss = _ctc_loss(*given, zero_infinity)
+    possible = _ctc_loss(*given, False).isfinite()
+    steps = torch.arange(len(x)).reshape(-1, *[1] * (x.ndim - 2))
+    read = steps < torch.as_tensor(input_lengths)
+    nothing = (x.exp().detach() * (x - x.detach())).sum(-1)
+    loss = loss - torch.where(read & possible, nothing, torch.zeros_like(nothing)).sum(0)
+    if reduction == 1:
+        return (loss / torch.as_tensor(target_lengths).clamp(min=1)).mean()
+    return loss.sum() if reduction == 2 else loss
+
+
+def _of_scores(function: Function) -> Function:
+    """The function with the derivative of the loss by its scores, whatever they are."""
+
+    @functools.wraps(function)
+    def derived(*args: Any, **kwargs: Any) -> Any:
+        with mock.patch.object(torch, "ctc_loss", _ctc_loss_of_scores):
+            return function(*args, **kwargs)
+
+    return derived
+
+
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         frozenset({"add", "mul", "__radd__", "__rmul__", "outer"}),
@@ -90,6 +126,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         frozenset({"float32"}),
         _without_bfloat16,
         "Muon multiplies matrices in float32 (PyTorch: in bfloat16)",
+    ),
+    Difference(
+        frozenset({"nn.functional.ctc_loss", "nn.CTCLoss"}),
+        frozenset({"float32"}),
+        _of_scores,
+        "the gradient of ctc_loss is that of its value (PyTorch: right behind log_softmax alone)",
     ),
 )
 

@@ -11,6 +11,7 @@ import chainrule.nn.functional as F
 from benchmarks import nets
 from benchmarks.nets import Conv, Layer, Linear, MaxPool, Mean, Net, Relu
 from benchmarks.peers import Predictions, Session
+from benchmarks.recurrent import Recurrent
 from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
 from chainrule import nn, optim
 from chainrule.nn import models
@@ -21,6 +22,13 @@ KNOWN: dict[Net, Callable[[], Any]] = {
     nets.mobilenet(): lambda: models.MobileNet(10, width=0.5, stride=1),
 }
 
+#: as a function and as a module
+LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], Any]]] = {
+    "bce_with_logits": (F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss),
+    "cross_entropy": (F.cross_entropy, nn.CrossEntropyLoss),
+    "mse": (F.mse_loss, nn.MSELoss),
+}
+
 
 def build(workload: Workload) -> Any:
     model = workload.model
@@ -29,6 +37,8 @@ def build(workload: Workload) -> Any:
             return KNOWN[model]()
         every = [module for layer in model.layers for module in modules(layer, model.axes)]
         return nn.Sequential(*every)
+    if isinstance(model, Recurrent):
+        return Sequences(model)
     layers: list[Any] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -53,14 +63,34 @@ def modules(layer: Layer, axes: int) -> list[Any]:
     raise NotImplementedError(f"no module for {layer}")
 
 
+class Sequences(nn.Module):
+    """A recurrent network."""
+
+    def __init__(self, model: Recurrent) -> None:
+        super().__init__()
+        self.reading = model.reading
+        kind: Any = nn.LSTM if model.cell == "lstm" else nn.GRU
+        sizes = {"num_layers": model.layers, "bidirectional": model.both}
+        self.layers = kind(model.inputs, model.hidden, batch_first=True, **sizes)
+        self.head = nn.Linear(model.head.inputs, model.outputs)
+
+    def forward(self, x: Any, lengths: Any = None) -> Any:
+        y, state = self.layers(x, lengths=lengths)
+        if self.reading == "last":
+            y = (state[0] if isinstance(state, tuple) else state)[-1]
+        elif self.reading == "mean":
+            y = y.sum(1) / lengths.unsqueeze(1)  # outputs beyond the length are 0
+        return self.head(y)
+
+
 class ChainruleSession:
     """Batches stay NumPy arrays, as a user would pass them."""
 
     def __init__(self, workload: Workload, mode: Mode) -> None:
         cr.set_num_threads(len(os.sched_getaffinity(0)))
         self.workload, self.mode = workload, mode
-        self.x, self.y = workload.data()
-        self.batches = [(self.x[r], self.y[r]) for r in workload.order(1)]
+        *self.inputs, self.y = self.data = workload.data()
+        self.batches = [[array[rows] for array in self.data] for rows in workload.order(1)]
         self.model = build(workload)
         self.optimizer = self.new_optimizer()
         self.first = self.optimizer.state_dict()
@@ -79,13 +109,13 @@ class ChainruleSession:
 
     def compiled(self) -> Any:
         model, optimizer = self.model, self.optimizer
-        binary = self.workload.loss == "bce_with_logits"
-        criterion = F.binary_cross_entropy_with_logits if binary else F.cross_entropy
+        criterion, _ = LOSSES[self.workload.loss]
 
         @cr.compile
-        def step(x: Any, y: Any) -> Any:
+        def step(*batch: Any) -> Any:
+            *inputs, y = batch
             optimizer.zero_grad()
-            loss = criterion(model(x), y)
+            loss = criterion(model(*inputs), y)
             loss.backward()
             optimizer.step()
             return loss
@@ -93,9 +123,8 @@ class ChainruleSession:
         return step
 
     def new_trainer(self) -> Any:
-        binary = self.workload.loss == "bce_with_logits"
-        loss = nn.BCEWithLogitsLoss() if binary else nn.CrossEntropyLoss()
-        return cr.Trainer(self.model, loss=loss, optimizer=self.optimizer)
+        _, loss = LOSSES[self.workload.loss]
+        return cr.Trainer(self.model, loss=loss(), optimizer=self.optimizer)
 
     def reset(self) -> None:
         self.model.load_state_dict(self.state)
@@ -104,7 +133,8 @@ class ChainruleSession:
     def run(self, steps: int) -> None:
         if self.mode == "loop":
             epochs = max(1, steps // self.workload.steps_per_epoch)
-            self.trainer.fit((self.x, self.y), epochs=epochs, batch_size=self.workload.batch)
+            x = self.inputs[0] if len(self.inputs) == 1 else tuple(self.inputs)
+            self.trainer.fit((x, self.y), epochs=epochs, batch_size=self.workload.batch)
             return
         step, batches = self.step, self.batches
         for i in range(steps):

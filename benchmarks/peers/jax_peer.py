@@ -1,4 +1,5 @@
-"""JAX in two forms that train: parameters as a tree of arrays, or as one flat vector.
+"""JAX in three forms that train: parameters as a tree of arrays, or as one flat vector; unrolled,
+a tree for recurrent networks, of whose loops `UNROLL` steps are written out.
 
 The flat form gives XLA one fused update instead of one per array, which pays for small models.
 ``call`` is a jitted step with donated state, never waited for until the burst ends; ``loop`` is
@@ -16,8 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.nets import Net
-from benchmarks.peers import Predictions, Session, jax_nets
+from benchmarks.peers import Predictions, Session, jax_nets, jax_recurrent
+from benchmarks.recurrent import Recurrent
 from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
+
+UNROLL = 8
 
 #: a tree of arrays: (parameters, first moment, second moment, count, running statistics); plain
 #: momentum has no second moment, networks without batch normalisation have no statistics
@@ -28,6 +32,8 @@ def loss_from_logits(workload: Workload, z: jax.Array, y: jax.Array) -> jax.Arra
     """Mean loss; the stable forms used by every peer."""
     if workload.loss == "bce_with_logits":
         return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
+    if workload.loss == "mse":
+        return jnp.mean(jnp.square(z - y))
     picked = jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1)
     return -jnp.mean(picked)
 
@@ -45,16 +51,17 @@ class JaxSession:
 
     def __init__(self, workload: Workload, form: str, mode: Mode) -> None:
         self.workload, self.flat, self.mode = workload, form == "flat", mode
-        x, y = workload.data()
+        self.unroll = UNROLL if form == "unrolled" else 1
+        *inputs, y = workload.data()
         if isinstance(workload.model, Net):
-            x = jax_nets.channels_last(x)
-        y = y if workload.loss == "bce_with_logits" else y.astype(np.int32)
-        self.x, self.y = jnp.asarray(x), jnp.asarray(y)
+            inputs = [jax_nets.channels_last(x) for x in inputs]
+        y = y.astype(np.int32) if workload.loss == "cross_entropy" else y
+        self.data = [jnp.asarray(array) for array in (*inputs, y)]
         epochs = max(1, workload.loop_steps // workload.steps_per_epoch)
         order = workload.order(epochs)
         self.order = jnp.asarray(order)
         self.batches = [
-            (jnp.asarray(x[rows]), jnp.asarray(y[rows]))
+            [jnp.asarray(array[rows]) for array in (*inputs, y)]
             for rows in order[: workload.steps_per_epoch]
         ]
         self.step = jax.jit(self.train, donate_argnums=0)
@@ -73,23 +80,27 @@ class JaxSession:
             start = end
         return layers
 
-    def logits(self, parameters: Any, x: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+    def logits(self, parameters: Any, *inputs: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
         """And the batch's statistics."""
-        if isinstance(self.workload.model, Net):
-            return jax_nets.apply(self.workload.model, parameters, x)
+        model, x = self.workload.model, inputs[0]
+        if isinstance(model, Net):
+            return jax_nets.apply(model, parameters, x)
+        if isinstance(model, Recurrent):
+            return jax_recurrent.apply(model, parameters, *inputs, unroll=self.unroll), []
         *hidden, (last, bias) = self.layers(parameters)
         for w, b in hidden:
             x = jax.nn.relu(x @ w + b)
         return x @ last + bias, []
 
-    def objective(self, parameters: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Any]:
-        z, statistics = self.logits(parameters, x)
+    def objective(self, parameters: Any, *batch: jax.Array) -> tuple[jax.Array, Any]:
+        *inputs, y = batch
+        z, statistics = self.logits(parameters, *inputs)
         return loss_from_logits(self.workload, z, y), statistics
 
-    def train(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, jax.Array]:
+    def train(self, state: State, *batch: jax.Array) -> tuple[State, jax.Array]:
         parameters, first, second, count, running = state
         gradient = jax.value_and_grad(self.objective, has_aux=True)
-        (loss, seen), gradients = gradient(parameters, x, y)
+        (loss, seen), gradients = gradient(parameters, *batch)
         running = jax.tree.map(lambda r, s: 0.9 * r + 0.1 * s, running, seen)
         update = self.adam if self.workload.optimizer == "adam" else self.sgd
         return (*update(parameters, first, second, count + 1, gradients), running), loss
@@ -113,9 +124,12 @@ class JaxSession:
         return each(lambda p, m: p - lr * m, parameters, first), first, second, count
 
     def train_many(
-        self, state: State, x: jax.Array, y: jax.Array, order: jax.Array
+        self, state: State, data: list[jax.Array], order: jax.Array
     ) -> tuple[State, jax.Array]:
-        return jax.lax.scan(lambda s, rows: self.train(s, x[rows], y[rows]), state, order)
+        def step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
+            return self.train(state, *(array[rows] for array in data))
+
+        return jax.lax.scan(step, state, order)
 
     def reset(self) -> None:
         model, arrays = self.workload.model, self.workload.weights()
@@ -141,17 +155,17 @@ class JaxSession:
                 state, _ = step(state, *batches[i % len(batches)])
         else:
             for _ in range(max(1, steps // len(self.order))):
-                state, _ = self.scan(state, self.x, self.y, self.order)
+                state, _ = self.scan(state, self.data, self.order)
         self.state = jax.block_until_ready(state)
 
     def answers(self, steps: int) -> list[float]:
         self.reset()
         if self.mode == "loop":
-            self.state, losses = self.scan(self.state, self.x, self.y, self.order)
+            self.state, losses = self.scan(self.state, self.data, self.order)
             return [float(v) for v in losses[:steps]]
         found = []
-        for x, y in self.batches[:steps]:
-            self.state, loss = self.step(self.state, x, y)
+        for batch in self.batches[:steps]:
+            self.state, loss = self.step(self.state, *batch)
             found.append(float(loss))
         return found
 

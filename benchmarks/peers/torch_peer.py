@@ -1,10 +1,12 @@
-"""PyTorch in six forms that train; those that predict are in ``torch_inference.py``.
+"""PyTorch in eight forms that train; those that predict are in ``torch_inference.py``.
 
 =====================  ======================================================================
 eager foreach          modules, the optimizer with ``foreach=True``
 eager fused            modules, the optimizer with ``fused=True``
 channels last          the same with images, weights and activations channels last in memory
+packed                 the same with packed sequences
 compile                forward and loss under ``torch.compile``, ``fused=True``
+compile cells          recurrent layers written as cells, compiled in pieces: ``torch_recurrent.py``
 compile channels last  the same, channels last
 compile step           forward, backward and a hand-written Adam as one ``torch.compile`` graph
 =====================  ======================================================================
@@ -26,25 +28,30 @@ from torch import Tensor, nn
 from benchmarks.nets import Net
 from benchmarks.peers import Session, torch_inference
 from benchmarks.peers.torch_nets import convolutional, laid_out
+from benchmarks.peers.torch_recurrent import long_to_short, of_sequences
+from benchmarks.recurrent import Recurrent
 from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
-Step = Callable[[Tensor, Tensor], Tensor]
+Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
-def build(workload: Workload, channels_last: bool = False) -> nn.Sequential:
+def build(workload: Workload, form: str = "") -> nn.Module:
     model = workload.model
     if isinstance(model, Net):
-        return convolutional(model, channels_last)
+        return convolutional(model, form.endswith("channels last"))
+    if isinstance(model, Recurrent):
+        return of_sequences(model, form)
     layers: list[nn.Module] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
-def loss_function(workload: Workload) -> Step:
-    if workload.loss == "bce_with_logits":
-        return F.binary_cross_entropy_with_logits
-    return F.cross_entropy
+LOSSES: dict[str, Criterion] = {
+    "bce_with_logits": F.binary_cross_entropy_with_logits,
+    "cross_entropy": F.cross_entropy,
+    "mse": F.mse_loss,
+}
 
 
 class TorchSession:
@@ -54,22 +61,23 @@ class TorchSession:
         torch.set_num_threads(len(os.sched_getaffinity(0)))
         torch.set_flush_denormal(True)
         self.workload, self.mode = workload, mode
-        x, y = (torch.from_numpy(a) for a in workload.data())
-        self.last = form.endswith("channels last")
-        if self.last:
-            x = laid_out(x)
+        x, *others = (torch.from_numpy(a) for a in workload.data())
+        self.last, self.packed = form.endswith("channels last"), form == "packed"
+        self.data = [laid_out(x) if self.last else x, *others]
         epochs = max(1, workload.loop_steps // workload.steps_per_epoch)
         self.order = list(torch.from_numpy(workload.order(epochs)).long())
-        self.x, self.y = x, y
         self.batches = [self.batch(rows) for rows in self.order[: workload.steps_per_epoch]]
         self.stepper: Any = (
             WholeStep(workload) if form == "compile step" else ModuleStep(workload, form)
         )
         self.reset()
 
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.x.index_select(0, rows)
-        return laid_out(x) if self.last else x, self.y.index_select(0, rows)
+    def batch(self, rows: Tensor) -> list[Tensor]:
+        """Inputs and target."""
+        if self.packed:
+            rows = long_to_short(rows, self.data[1])
+        x, *others = (array.index_select(0, rows) for array in self.data)
+        return [laid_out(x) if self.last else x, *others]
 
     def reset(self) -> None:
         with torch.no_grad():
@@ -95,17 +103,19 @@ class ModuleStep:
 
     def __init__(self, workload: Workload, form: str) -> None:
         self.workload = workload
-        self.model = build(workload, form.endswith("channels last"))
+        self.model = build(workload, form)
         self.first = copy.deepcopy(self.model.state_dict())
         self.kind: dict[str, Any] = (
             {"foreach": True} if form == "eager foreach" else {"fused": True}
         )
-        model, criterion = self.model, loss_function(workload)
+        model, criterion = self.model, LOSSES[workload.loss]
 
-        def forward(x: Tensor, y: Tensor) -> Tensor:
-            return criterion(model(x), y)
+        def forward(*batch: Tensor) -> Tensor:
+            *inputs, y = batch
+            return criterion(model(*inputs), y)
 
-        self.forward = torch.compile(forward, dynamic=False) if "compile" in form else forward
+        whole = form.startswith("compile") and form != "compile cells"
+        self.forward = torch.compile(forward, dynamic=False) if whole else forward
 
     def load(self, arrays: list[Tensor]) -> None:
         self.model.load_state_dict(self.first)  # running statistics, too
@@ -120,9 +130,9 @@ class ModuleStep:
             )
         )
 
-    def step(self, x: Tensor, y: Tensor) -> Tensor:
+    def step(self, *batch: Tensor) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.forward(x, y)
+        loss = self.forward(*batch)
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -136,7 +146,7 @@ class WholeStep:
         shapes = [p.shape for p in build(workload).parameters()]
         self.state = [[torch.zeros(s) for s in shapes] for _ in range(3)]
         self.count = torch.zeros(1, dtype=torch.float64)
-        model, criterion, lr = build(workload), loss_function(workload), workload.lr
+        model, criterion, lr = build(workload), LOSSES[workload.loss], workload.lr
 
         def objective(parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
             named = dict(zip(names, parameters, strict=True))

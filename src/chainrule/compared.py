@@ -103,10 +103,10 @@ def compare(
         if not _is_real(one) and not np.array_equal(value, one):
             raise VerifyError(f"{name} differs from what the interpreter computes")
     real = [i for i, one in enumerate(single) if _is_real(one)]
-    if all(_distance(native[i], single[i]) <= SMALLEST for i in real):
+    if all(_distance(native[i], single[i]) <= SMALLEST * _scale(single[i]) for i in real):
         return  # nothing needs to be explained by rounding
     exact = _results(graph, values, f64)
-    scales = {i: float(np.abs(_finite(exact[i])).max(initial=1.0)) for i in real}
+    scales = {i: _scale(exact[i]) for i in real}
     errors = {
         i: min(_distance(native[i], exact[i]), _distance(native[i], single[i])) / scales[i]
         for i in real
@@ -135,6 +135,11 @@ def _others(graph: Graph, values: Sequence[Array], single: list[Array]) -> Itera
 
 def _is_real(value: Array) -> bool:
     return np.asarray(value).dtype.kind == "f"
+
+
+def _scale(value: Array) -> float:
+    """The largest finite element, if it is larger than 1."""
+    return float(np.abs(_finite(value)).max(initial=1.0))
 
 
 def _results(graph: Graph, values: Sequence[Array], precision: DType | None = None) -> list[Array]:

@@ -20,10 +20,12 @@ _serial = itertools.count()
 GUARD = 64  # bytes of canary on both sides of every buffer
 
 
-def link(text: str, target: Target, name: str, arguments: int) -> Callable[..., None]:
+def link(
+    text: str, target: Target, name: str, arguments: int, hasty: bool = False
+) -> Callable[..., None]:
     """Compile a module and return its function ``name``, of pointers and integers."""
     engine = llvm.create_lljit_compiler()
-    builder = llvm.JITLibraryBuilder().add_object_img(emit_object(text, target))
+    builder = llvm.JITLibraryBuilder().add_object_img(emit_object(text, target, hasty))
     library = builder.export_symbol(name).link(engine, f"test{next(_serial)}")
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(library[name])
 

@@ -59,9 +59,8 @@ def trained(options: Options, threads: int, guarded: bool = False) -> list[Array
     [
         (Options(), 2, False),
         (Options(), 3, True),  # dead memory is NaN before each step, the edges are watched
-        (Options(fusion=False), 2, False),
+        (Options(fusion=False, hasty=True), 2, False),
         (Options(cpu="haswell"), 1, False),
-        (Options(hasty=True), 2, False),
     ],
 )
 def test_threads_fusion_processor_haste_and_poison_change_no_bit(

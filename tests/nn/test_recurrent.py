@@ -11,6 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
+from chainrule.runtime.processors import get_num_threads, set_num_threads
 from precise import in_double, parameters_of
 from reference.images import cotangent, described, values
 from reference.problems import load
@@ -351,6 +352,53 @@ def test_training_lowers_the_loss() -> None:
 
     losses = [step(x, x.sum(1)).item() for _ in range(60)]
     assert losses[-1] < 0.3 * losses[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_number_of_threads_gives_the_same_bits(kind: Any) -> None:
+    cr.manual_seed(6)
+    layer = kind(7, 17, 2, bidirectional=True)
+    x, lengths = values(6, (6, 19, 7)).astype(np.float32), np.arange(19, dtype=np.int32) % 6 + 1
+    before, seen = get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+
+            @cr.compile(keep_grads=True)
+            def step(x: Any, lengths: Any) -> Any:
+                layer.zero_grad()
+                y, _ = layer(x, lengths=lengths)
+                (y * y).sum().backward()
+                return y
+
+            y = step(x, lengths).numpy()
+            grads = [p.grad.numpy() for p in layer.parameters()]
+            seen.append(b"".join(a.tobytes() for a in (y, *grads)))
+    finally:
+        set_num_threads(before)
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_trainer_runs_it_in_one_call() -> None:
+    """The loop over the steps of a row inside of the loop over the steps of training."""
+
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(2, 8, batch_first=True)
+            self.head = nn.Linear(8, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.lstm(x)[1][0][0])
+
+    x = values(7, (64, 6, 2)).astype(np.float32)
+    y = x[:, :, 0].sum(1, keepdims=True)
+    cr.manual_seed(7)
+    model = Last()
+    trainer = cr.Trainer(model, loss="mse", optimizer=optim.Adam(model.parameters(), lr=0.02))
+    losses = trainer.fit((x, y), epochs=12, batch_size=16, seed=0, verbose=False).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+    assert trainer.predict(x[:3]).shape == (3, 1)
 
 
 def test_settings_are_shown() -> None:

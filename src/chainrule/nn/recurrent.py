@@ -75,8 +75,9 @@ def states_of(hx: Any, kind: Kind) -> tuple[Tensor, ...]:
     if kind.states == 1:
         return (as_tensor(hx),)
     if not (isinstance(hx, tuple | list) and len(hx) == 2):
+        size = f" of {len(hx)}" if isinstance(hx, tuple | list) else ""
         raise ShapeError(
-            f"the state of an LSTM is a pair, not a value of type {type(hx).__name__}",
+            f"the state of an LSTM is a pair, not a {type(hx).__name__}{size}",
             where=user_line(),
             help="pass hx=(h, c)",
         )

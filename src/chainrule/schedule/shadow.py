@@ -39,6 +39,11 @@ class Elements:
         chosen[numbers - first] = True
         return Elements(first, chosen.size, chosen)
 
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return self.size if self.chosen is None else int(np.count_nonzero(self.chosen))
+
     def shifted(self, by: int) -> Elements:
         """The elements that lie ``by`` further on."""
         return replace(self, first=self.first + by)

@@ -201,6 +201,8 @@ def _check_threads(access: Access, nest: Nest) -> None:
     first, step = image(access, still), access.offset.coeffs[nest.split]
     if first.size <= abs(step):
         return  # they lie one after the other
+    if image(access, nest.dims).count == nest.dims[nest.split] * first.count:
+        return  # none is stored twice
     taken = np.zeros(access.buffer.size, np.bool_)
     for index in range(nest.dims[nest.split]):
         elements = first.shifted(index * step)

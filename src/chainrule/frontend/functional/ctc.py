@@ -39,15 +39,19 @@ from ..operations.arithmetic import (
     not_equal,
     where,
 )
-from ..operations.creation import full, iota
+from ..operations.creation import full, iota, zeros
 from ..operations.indexing import take
 from ..operations.shaping import pad, reshape
+from ..storage import Storage
 from .losses import check_reduction, reduced
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 NEVER = -math.inf
+
+#: log-probabilities of the states [rows, width], and what is to be added to them [rows, 1]
+State = tuple["Tensor", "Tensor"]
 
 
 class Alignment(NamedTuple):
@@ -71,9 +75,10 @@ def ctc_loss(
     """-log of the probability of ``targets``, over all alignments.
 
     ``log_probs`` [steps, batch, classes] are log-probabilities (of `log_softmax`), ``targets``
-    [batch, labels] classes other than ``blank``, padded with anything; ``input_lengths`` and
-    ``target_lengths`` [batch] say how much of each row is data. One row may come without its batch
-    axis. "mean" divides each loss by the length of its target (at least 1) first, as in PyTorch.
+    [batch, labels] classes other than ``blank``, padded with anything, or all rows joined to one
+    where their lengths are known beforehand; ``input_lengths`` and ``target_lengths`` [batch] say
+    how much of each row is data. One row may come without its batch axis. "mean" divides each loss
+    by the length of its target (at least 1) first, as in PyTorch.
 
     Labels that no alignment has room for (fewer steps than labels, and one more for each pair of
     equal neighbours) have the loss inf, and 0 with ``zero_infinity``; their gradient is 0 either
@@ -112,19 +117,23 @@ def _log_probability(given: Alignment, blank: int) -> Tensor:
     places = names + iota((rows, width), 0) * classes
     emitted = reshape(take(flat, reshape(places, (rows * width,)), 1), (steps, rows, width))
 
-    def body(a: Tensor, row: tuple[Tensor, Tensor]) -> tuple[Tensor, None]:
-        score, t = row
+    def body(carry: State, row: tuple[Tensor, Tensor]) -> tuple[State, None]:
+        (a, scale), (score, t) = carry, row
         two = where(skips, _moved(a, 2), NEVER)
         new = _log_add(a, _moved(a, 1), two) + score
+        # Far from 0 a float holds few digits, and the gradient is made of differences: so the
+        # likeliest state is kept at 0, and what was taken away is added in the end.
+        largest = _largest(new)
         inside = less(t, given.inputs).unsqueeze(1)
-        return where(inside, new, a), None
+        return (where(inside, new - largest, a), where(inside, scale + largest, scale)), None
 
     position = iota((rows, width), 1)
-    start = where(equal(position, 0), 0.0, full((rows, width), NEVER))
-    last, _ = scan(body, start, (emitted, iota((steps,), 0)))
+    start = where(equal(position, 0), 0.0, full((rows, width), NEVER)), zeros(rows, 1)
+    (last, scale), _ = scan(body, start, (emitted, iota((steps,), 0)))
     end = 2 * given.labels.unsqueeze(1) - position
     ways = where(less(-1, end) & less(end, 2), last, NEVER)
-    return _log_sum(ways)
+    added: Tensor = scale[:, 0]
+    return _log_sum(ways) + added
 
 
 def _states(given: Alignment, blank: int) -> tuple[Tensor, Tensor]:
@@ -172,11 +181,16 @@ def _log_add(*terms: Tensor) -> Tensor:
 
 def _log_sum(x: Tensor) -> Tensor:
     """log sum exp along the last axis of x [rows, n], as `_log_add`."""
-    largest = reductions.amax(x.detach(), 1, keepdim=True)
-    largest = where(less(NEVER, largest), largest, 0.0)
+    largest = _largest(x)
     total = reductions.sum(exp(x - largest), 1)
     none = equal(total, 0.0)
     return where(none, NEVER, log(where(none, 1.0, total)) + largest[:, 0])
+
+
+def _largest(x: Tensor) -> Tensor:
+    """The largest of each row [rows, 1], or 0 if all are -inf; no derivative passes."""
+    largest: Tensor = reductions.amax(x.detach(), 1, keepdim=True)
+    return where(less(NEVER, largest), largest, 0.0)
 
 
 # ------------------------------------------------------------------------------------- checks
@@ -195,12 +209,15 @@ def _aligned(log_probs: Operand, targets: Operand, inputs: Any, labels: Any) -> 
         scores = scores.unsqueeze(1)
         said = said.unsqueeze(0) if said.ndim == 1 else said
     rows = scores.shape[1]
+    if said.ndim == 1 and (thread.trace is None or not isinstance(labels, Storage)):
+        said = _side_by_side(said, labels, rows)
     if said.ndim != 2 or said.shape[0] != rows:
         raise ShapeError(
             f"targets have shape {said.shape}, but there are {rows} rows",
             where=user_line(),
             help="pass [batch, labels]: rows that are shorter are padded, for example with -1, "
-            "and target_lengths says how long each is",
+            "and target_lengths says how long each is (which adds up to their number, if all are "
+            "joined to one row)",
         )
     lengths = [_whole(n, v) for n, v in (("input_lengths", inputs), ("target_lengths", labels))]
     lengths = [n.unsqueeze(0) if n.ndim == 0 else n for n in lengths]
@@ -212,6 +229,19 @@ def _aligned(log_probs: Operand, targets: Operand, inputs: Any, labels: Any) -> 
                 help="pass one length for each row",
             )
     return Alignment(scores, said, *lengths)
+
+
+def _side_by_side(joined: Tensor, labels: Any, rows: int) -> Tensor:
+    """Targets [rows, most] of targets that are joined to one row, where lengths are known.
+
+    Unchanged if the lengths do not say where each begins.
+    """
+    lengths = np.asarray(labels.concrete if isinstance(labels, Storage) else labels)
+    fits = lengths.shape == (rows,) and lengths.dtype.kind in "iu" and (lengths >= 0).all()
+    if not fits or lengths.sum() != joined.shape[0]:
+        return joined
+    places = np.cumsum(lengths)[:, None] - lengths[:, None] + np.arange(lengths.max())
+    return take(joined, np.minimum(places, joined.shape[0] - 1).astype(np.int32), 0)
 
 
 def _whole(name: str, value: Any) -> Tensor:

@@ -89,10 +89,17 @@ class DLinear(nn.Module):
 
 class _NHitsBlock(nn.Module):
     """Pools the window, and gives a coarse forecast that is interpolated, and what it explains of
-    the window."""
+    the window; the ``last`` block has nobody to tell."""
 
     def __init__(
-        self, layout: Layout, quantiles: int, pool: int, width: int, layers: int, dropout: float
+        self,
+        layout: Layout,
+        quantiles: int,
+        pool: int,
+        width: int,
+        layers: int,
+        dropout: float,
+        last: bool,
     ) -> None:
         super().__init__()
         self.pool = max(1, min(pool, layout.window))
@@ -106,9 +113,9 @@ class _NHitsBlock(nn.Module):
             before = width
         self.body = nn.Sequential(*body)
         self.forecast = small(nn.Linear(width, self.coarse * quantiles))
-        self.backcast = small(nn.Linear(width, layout.window))
+        self.backcast = None if last else small(nn.Linear(width, layout.window))
 
-    def forward(self, x: Tensor, others: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, others: Sequence[Tensor]) -> tuple[Tensor, Maybe]:
         """The forecast [rows, horizon, quantiles] and the explained window [rows, window]."""
         pooled = x
         if self.pool > 1:
@@ -118,8 +125,8 @@ class _NHitsBlock(nn.Module):
         coarse = self.forecast(hidden).reshape(x.shape[0], self.quantiles, self.coarse)
         if self.coarse != self.horizon:
             coarse = F.interpolate(coarse, size=self.horizon, mode="linear")
-        backcast: Tensor = self.backcast(hidden)
-        return coarse.permute(0, 2, 1), backcast
+        explained = None if self.backcast is None else self.backcast(hidden)
+        return coarse.permute(0, 2, 1), explained
 
 
 class NHits(nn.Module):
@@ -131,7 +138,9 @@ class NHits(nn.Module):
     ) -> None:
         super().__init__()
         self.stacks = nn.ModuleList(
-            _NHitsBlock(layout, quantiles, 1 << (stacks - 1 - i), width, layers, dropout)
+            _NHitsBlock(
+                layout, quantiles, 1 << (stacks - 1 - i), width, layers, dropout, i == stacks - 1
+            )
             for i in range(stacks)
         )
 
@@ -146,7 +155,7 @@ class NHits(nn.Module):
         x, forecasts = past[:, :, 0], []
         for stack in self.stacks:
             forecast, explained = stack(x, others)
-            x = x - explained
+            x = x if explained is None else x - explained
             forecasts.append(forecast)
         total: Tensor = sum(forecasts[1:], start=forecasts[0])
         return total

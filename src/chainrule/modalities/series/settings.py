@@ -12,6 +12,7 @@ from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Choice
 from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
 from ...runs.settings.training import (
+    AverageSettings,
     EarlyStoppingSettings,
     OptimizerSettings,
     ScheduleSettings,
@@ -115,11 +116,20 @@ class SeriesOptimizerSettings(OptimizerSettings):
 
 
 @dataclass(frozen=True)
+class SeriesAverageSettings(AverageSettings):
+    """Averages of the weights, used for predictions instead of the weights themselves: the best
+    epoch on a short validation part is less of an accident with them."""
+
+    name: str = "ema"
+
+
+@dataclass(frozen=True)
 class SeriesTrainSettings(TrainSettings):
     """Training."""
 
     optimizer: SeriesOptimizerSettings = field(default_factory=SeriesOptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    average: SeriesAverageSettings = field(default_factory=SeriesAverageSettings)
     early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
 
     def check(self) -> None:
