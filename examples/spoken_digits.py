@@ -41,9 +41,6 @@ VOICES = (
     "m5", "m6", "m7", "m8", "norbert", "sandro", "shelby", "travis", "victor", "croak", "whisper",
 )  # fmt: skip
 HELD_OUT_VOICES = VOICES[2::5]
-#: people on the telephone are in noise, and vary more than synthetic voices do
-TELEPHONE = ("augment.noise=0.5", "augment.speed=0.2", "augment.gain=12", "augment.band_masks=2",
-             "augment.band_mask=8")  # fmt: skip
 PEOPLE = Path("usr/share/asterisk/sounds/en_US_f_Allison/digits")
 
 
@@ -87,17 +84,15 @@ def copy_people(source: Path, folder: Path) -> None:
         shutil.copy(source / f"{number}.wav", folder / word)
 
 
-def trained(folder: Path, epochs: int = 8, verbose: bool = True) -> AudioPredictor:
+def trained(folder: Path, epochs: int = 10, verbose: bool = True) -> AudioPredictor:
     """The network; a tenth of the voices picks the epoch."""
     return fit_audio(
         folder / "train",
         test=folder / "new-voices",
         speaker=r"([^/]+?)-",
-        rate=8000,
         length=1.0,
         split=(0.85, 0.1, 0.05),
         epochs=epochs,
-        settings=TELEPHONE,
         runs_dir=None,
         verbose=verbose,
     )

@@ -75,6 +75,8 @@ CODES: dict[str, str] = {
     "D511": "clipped recordings",
     "D512": "long recordings were cropped",
     "D513": "rows without a transcript",
+    "D514": "transcripts that are too long for their recordings",
+    "D515": "letters that no training transcript has",
 }
 
 

@@ -122,7 +122,7 @@ def headline(facts: Mapping[str, Any]) -> str:
     """``heart: 918 rows, 10 columns -> mlp 64-64 -> disease (2 classes), 5,441 parameters``."""
     data, words = facts["data"], words_of(facts)
     classes = facts["classes"]
-    goal = f"{len(classes)} classes" if classes else "a number"
+    goal = f"{len(classes)} classes" if classes else task_of_run(facts).answer
     parts = ", ".join(f"{count} {name}" for name, count in facts["split"].items())
     return (
         f"{data['name']}: {words.source} -> {words.network} -> {data['target']} ({goal}), "

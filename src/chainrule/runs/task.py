@@ -27,6 +27,7 @@ class Task(ABC):
         metrics: those computed on the test part, the most telling first.
         monitored: the one shown after every epoch.
         guess, baseline_name: what is predicted without a model, in words.
+        answer: what is predicted where there are no classes, in words.
         metric_words: what metrics of its own mean, of which less is better.
         informed: whether an untrained network may well be better than outputs of zero.
 
@@ -39,6 +40,7 @@ class Task(ABC):
     monitored: ClassVar[str]
     guess: ClassVar[str]
     baseline_name: ClassVar[str]
+    answer: ClassVar[str] = "a number"
     metric_words: ClassVar[Mapping[str, str]] = {}
     informed: ClassVar[bool] = False
 

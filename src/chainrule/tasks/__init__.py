@@ -6,10 +6,11 @@ from ..runs.task import Task
 from .classification import Binary, Multiclass
 from .forecasting import Forecasting
 from .regression import Regression
+from .transcription import Transcription
 
-__all__ = ["TASKS", "Binary", "Forecasting", "Multiclass", "Regression", "Task"]
+__all__ = ["TASKS", "Binary", "Forecasting", "Multiclass", "Regression", "Task", "Transcription"]
 
 #: by the name in ``run.json`` and ``data.task``
 TASKS: Mapping[str, type[Task]] = {
-    task.name: task for task in (Binary, Multiclass, Regression, Forecasting)
+    task.name: task for task in (Binary, Multiclass, Regression, Forecasting, Transcription)
 }

@@ -28,6 +28,7 @@ LOSSES: dict[str, Callable[[], Any]] = {
     "huber": nn.HuberLoss,
     "smooth_l1": nn.SmoothL1Loss,
     "pinball": nn.PinballLoss,
+    "ctc": nn.CTCLoss,  # its arguments in one target: `Modality.loss`
 }
 
 #: by the name of the loss's class or function: its targets, and the way to probabilities

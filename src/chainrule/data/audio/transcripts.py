@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -44,6 +45,11 @@ class Transcribed:
     def findings(self) -> tuple[Finding, ...]:
         """What there is to say about files and transcripts."""
         return self.recordings.findings
+
+    def fingerprint(self) -> str:
+        """``sha256:...`` of the recordings, and of what is said in them."""
+        said = hashlib.sha256("\n".join(self.texts).encode()).hexdigest()
+        return f"{self.recordings.fingerprint()}+sha256:{said}"
 
     def take(self, rows: Sequence[int] | NDArray[np.integer]) -> Transcribed:
         """These rows alone."""

@@ -18,6 +18,8 @@ def fit_audio(
     source: object,
     labels: object = None,
     *,
+    task: str | None = None,
+    target: str | None = None,
     test: str | os.PathLike[str] | None = None,
     speaker: str | None = None,
     rate: int | None = None,
@@ -38,13 +40,16 @@ def fit_audio(
     verbose: bool = True,
     listener: Listener | None = None,
 ) -> AudioPredictor:
-    """Trains a network to tell recordings apart, and evaluates it on held-out recordings.
+    """Trains a network to tell recordings apart, or to write down what is said in them, and
+    evaluates it on held-out recordings.
 
     ``source`` is a folder with one subfolder per class, a sequence of arrays (int16, or floats from
     -1 to 1) with ``labels``, or ``"digits-spoken"``. ``split`` holds the fractions of training,
     validation and test recordings, which are stratified by class; ``test`` names separate test
     recordings instead. ``speaker`` is a regular expression that finds the speaker in a path: then
-    no speaker is in two parts, and the test says how well strangers are understood.
+    no speaker is in two parts, and the test says how well strangers are understood. With
+    ``task="transcription"``, ``source`` is a csv or tsv file with a column of files and one of what
+    is said in them, ``target``: see ``read_transcripts``.
 
     ``network`` is one of ``chainrule.modalities.audio.NETWORKS``. An argument that is None takes
     the default of ``run.toml`` or is decided by the recordings; ``settings`` sets anything else,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ... import nn
 from ...data.audio import BUNDLED_AUDIO, Recordings, is_audio_source, read_audio
+from ...records import parsed
 from ...runs.modality import Batch, Draft, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
-from ...tasks import Multiclass
+from ...tasks import Multiclass, Transcription
 from ...tasks.mistakes import worst_mistakes
 from ...train import Scores
 from .checks import CHECKS
@@ -22,9 +25,25 @@ from .pictures import picture
 from .predictor import AudioPredictor
 from .prepare import AudioPreprocessor, OpenedAudio, PreparedAudio
 from .settings import BUNDLED_SPEAKER, AudioSettings
+from .transcribing import FORMAT as TRANSCRIPTS
+from .transcribing import (
+    TABLES,
+    OpenedTranscripts,
+    PreparedTranscripts,
+    TranscriptLoss,
+    TranscriptPreprocessor,
+    WritingNetwork,
+    open_transcripts,
+)
 from .words import words_for
 
 __all__ = ["AUDIO", "KIND", "AudioKind"]
+
+#: how likely a table is one of files and transcripts
+TABLE = 0.5
+Opened = OpenedAudio | OpenedTranscripts
+AnyPrepared = PreparedAudio | PreparedTranscripts
+AnyPreprocessor = AudioPreprocessor | TranscriptPreprocessor
 
 
 class AudioKind(Modality[AudioSettings, AudioPredictor]):
@@ -36,12 +55,14 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
     arguments: Mapping[str, Key] = {
         **COMMON_ARGUMENTS,
         "test": ("data", "test"),
+        "target": ("data", "target"),
+        "task": ("data", "task"),
         "speaker": ("data", "speaker"),
         "rate": ("data", "rate"),
         "length": ("data", "length"),
         "network": ("model", "name"),
     }
-    tasks: Mapping[str, type[Task]] = {Multiclass.name: Multiclass}
+    tasks: Mapping[str, type[Task]] = {task.name: task for task in (Multiclass, Transcription)}
     facts: ClassVar[Mapping[str, Any]] = {
         "model": {"name": str, "clips": str, "features": str}, "data": {"minutes": float}
     }  # fmt: skip
@@ -51,11 +72,16 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
     def recognises(self, source: object) -> float:
         if is_pair(source):
             source = source[0]
-        return 1.0 if isinstance(source, Recordings) else is_audio_source(source)
+        if isinstance(source, Recordings):
+            return 1.0
+        text = str(source).lower() if isinstance(source, str | os.PathLike) else ""
+        return TABLE if text.endswith(TABLES) else is_audio_source(source)
 
-    def open(self, settings: AudioSettings, source: object, folder: Path | None) -> OpenedAudio:
+    def open(self, settings: AudioSettings, source: object, folder: Path | None) -> Opened:
         data, labels = settings.data, None
         origin = data.path if source is None else source
+        if data.task == Transcription.name:
+            return open_transcripts(settings, origin)
         if is_pair(origin):
             origin, labels = origin
         recordings = read_audio(origin, labels, rate=data.fixed_rate, most_bad=data.most_bad)
@@ -63,29 +89,49 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
             settings = replace(settings, data=replace(data, speaker=BUNDLED_SPEAKER))
         return OpenedAudio(recordings, settings.named(recordings.name).with_absolute_paths())
 
-    def build(self, preprocessor: AudioPreprocessor, settings: AudioSettings) -> AudioNetwork:
+    def build(self, preprocessor: AnyPreprocessor, settings: AudioSettings) -> nn.Module:
         network = settings.model
         features = settings.features.build(preprocessor.rate, settings.hop)
+        if isinstance(preprocessor, TranscriptPreprocessor):
+            return WritingNetwork(
+                features, (preprocessor.mean, preprocessor.std),
+                settings.augment.holes(settings.hop), len(preprocessor.letters),
+                **network.settings,
+            )  # fmt: skip
         net = build(network.name, network.settings, len(preprocessor.classes), features.bands)
         holes = settings.augment.holes(settings.hop)
         return AudioNetwork(features, net, preprocessor.mean, preprocessor.std, holes)
 
-    def read_preprocessor(self, text: str, where: str) -> AudioPreprocessor:
+    def read_preprocessor(self, text: str, where: str) -> AnyPreprocessor:
+        document = parsed(text, "pipeline.json", where)
+        if isinstance(document, Mapping) and document.get("format") == TRANSCRIPTS:
+            return TranscriptPreprocessor.from_json(text, where)
         return AudioPreprocessor.from_json(text, where)
 
-    def goal(self, preprocessor: AudioPreprocessor) -> Task:
+    def goal(self, preprocessor: AnyPreprocessor) -> Task:
+        if isinstance(preprocessor, TranscriptPreprocessor):
+            return Transcription(preprocessor.letters)
         return Multiclass(preprocessor.classes)
+
+    def loss(self, prepared: AnyPrepared) -> Any:
+        if isinstance(prepared, PreparedTranscripts):
+            return TranscriptLoss()
+        return super().loss(prepared)
 
     def describe(self, facts: Mapping[str, Any]) -> Words:
         return words_for(facts)
 
-    def transform(self, prepared: PreparedAudio) -> Callable[..., Batch] | None:
+    def transform(self, prepared: AnyPrepared) -> Callable[..., Batch] | None:
         preprocessor, settings = prepared.preprocessor, prepared.settings
+        if isinstance(preprocessor, TranscriptPreprocessor):
+            return settings.augment.of_transcripts()
         smoothing = settings.train.label_smoothing
         return settings.augment.augment(preprocessor.rate, smoothing, len(preprocessor.classes))
 
-    def evaluation(self, prepared: PreparedAudio, scores: Scores) -> dict[str, Any]:
+    def evaluation(self, prepared: AnyPrepared, scores: Scores) -> dict[str, Any]:
         """The worst mistakes, as pictures of what the network saw."""
+        if isinstance(prepared, PreparedTranscripts):
+            return {}
         test = prepared.parts[2]
         clips = prepared.test.arrays[0]
         features = prepared.settings.features.build(test.rate, prepared.settings.hop)

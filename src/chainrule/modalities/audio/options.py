@@ -8,6 +8,7 @@ __all__ = ["OPTIONS", "SOURCES"]
 
 SOURCES = (
     "audio: a folder with one subfolder per word or other class (WAV, FLAC, Ogg);",
+    "  or a csv of files and what is said in them (--task transcription);",
     "  bundled: digits-spoken",
 )
 SPEAKER = Option(
@@ -16,4 +17,14 @@ SPEAKER = Option(
     "REGEX",
 )
 
-OPTIONS: Options = {"train": (SPEAKER,), "init": (SPEAKER,), "check": (SPEAKER,)}
+TARGET = Option("target", "Column to predict.", "COLUMN")
+TASK = Option(
+    "task", "Override the task inferred from the target.", choices=("multiclass", "transcription")
+)
+
+OPTIONS: Options = {
+    "train": (TARGET, TASK, SPEAKER),
+    "init": (TARGET, TASK, SPEAKER),
+    "check": (TARGET, TASK, SPEAKER),
+    "find-lr": (TARGET, TASK, SPEAKER),
+}

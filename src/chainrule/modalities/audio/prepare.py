@@ -28,7 +28,7 @@ from .network import Features
 from .settings import AudioDataSettings, AudioSettings
 from .source import AudioSource
 
-__all__ = ["AudioPreprocessor", "OpenedAudio", "PreparedAudio"]
+__all__ = ["AudioPreprocessor", "OpenedAudio", "PreparedAudio", "speakers_apart"]
 
 FORMAT = "chainrule.audio"
 SHAPE = {"format": str, "version": int, "rate": int, "length": int, "classes": [str],
@@ -237,10 +237,20 @@ def split_recordings(recordings: Recordings, data: AudioDataSettings, seed: int)
     if data.test:
         held = shares[1] / (shares[0] + shares[1])
         shares = (1 - held, held, 0.0)
+    return speakers_apart(recordings, data, seed, classes=recordings.labels, shares=shares)
+
+
+def speakers_apart(
+    recordings: Recordings,
+    data: AudioDataSettings,
+    seed: int,
+    classes: npt.NDArray[np.integer[Any]] | None = None,
+    shares: tuple[float, float, float] | None = None,
+) -> Split:
+    """Three parts, with no speaker in two of them if the settings say how to find one; else with
+    nearly equal shares of ``classes``. DataError for too few recordings or speakers."""
     if not data.speaker:
-        return data.divide(
-            len(recordings), seed, classes=recordings.labels, unit="recording", shares=shares
-        )
+        return data.divide(len(recordings), seed, classes=classes, unit="recording", shares=shares)
     names = [speaker_of(path, data.speaker) for path in recordings.paths]
     speakers, own = np.unique(np.array(names, object).astype(str), return_inverse=True)
     if len(speakers) < 3:

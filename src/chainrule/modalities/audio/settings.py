@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from ...arguments import path_beside, user_path
 from ...data.audio import BUNDLED_AUDIO
 from ...errors import ConfigError
+from ...frontend import Tensor
 from ...nn import MelSpectrogram, SpecAugment
 from ...runs.settings import defaults
 from ...runs.settings.document import RunSettings
@@ -35,6 +36,8 @@ LR_FACTOR = 4.0
 SMALLEST_BATCH, LARGEST_BATCH = 16, 64
 #: recordings of different lengths are brought to the longest, but at most so many seconds
 LONGEST_AUTO = 2.0
+#: and sentences
+LONGEST_TRANSCRIBED = 15.0
 #: finds the speaker of bundled recordings
 BUNDLED_SPEAKER = "^[^/]+"
 
@@ -55,7 +58,13 @@ class AudioDataSettings(DataSettings):
     kind: Annotated[Literal["audio"], About("marks a run on sound; tables leave it out")] = "audio"
     path: Annotated[str, About("a folder with one subfolder per class; relative to this file")] = ""
     test: Annotated[str, About("separate recordings to test on; empty: part is held out")] = ""
-    target: Annotated[str, About("name of the predicted label")] = "word"
+    target: Annotated[str, About("name of the predicted label; of transcripts, their column")] = (
+        "word"
+    )
+    task: Annotated[
+        Literal["multiclass", "transcription"],
+        About("multiclass: one class each; transcription: what is said, from a table of files"),
+    ] = "multiclass"
     rate: Annotated[
         Annotated[int, Within(1000, 192_000)] | Auto,
         About("samples per second; auto: that of most recordings, 8000 to 16000"),
@@ -192,6 +201,17 @@ class AugmentSettings(Section):
             holes if (self.time_masks and frames) or (self.band_masks and self.band_mask) else None
         )
 
+    def of_transcripts(self) -> Callable[..., tuple[Tensor, ...]] | None:
+        """`augment` of clips that must keep their length: gain and noise alone."""
+        if not (self.gain or self.noise):
+            return None
+        changes = Augment(gain=self.gain, noise=self.noise)
+
+        def changed(clips: Tensor, steps: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+            return changes(clips, target)[0], steps, target
+
+        return changed
+
     def augment(self, rate: int, smoothing: float, classes: int) -> Augment | None:
         """The changes of the samples of batches; None if there are none."""
         if not (self.shift or self.speed or self.gain or self.noise or smoothing):
@@ -232,8 +252,11 @@ class AudioTrainSettings(TrainSettings):
 
     def check(self) -> None:
         super().check()
-        if self.loss not in ("auto", "cross_entropy"):
-            raise ConfigError(f"`train.loss` is {self.loss!r}", help="sound uses cross_entropy")
+        if self.loss not in ("auto", "cross_entropy", "ctc"):
+            raise ConfigError(
+                f"`train.loss` is {self.loss!r}",
+                help="classes use cross_entropy, transcripts ctc",
+            )
         for name, instead in (("mixup", "augment.speed"), ("input_noise", "augment.noise")):
             if getattr(self.regularization, name):
                 raise SettingError(
@@ -309,6 +332,20 @@ class AudioSettings(RunSettings):
                 loss="cross_entropy",
             ),
         )
+
+    def resolved_for_transcripts(self, rows: int, rate: int, longest: int) -> AudioSettings:
+        """`resolved` for transcripts, whose network is ``gru``, wider and deeper by default."""
+        if self.model.name not in ("gru", NetworkSettings().name):
+            raise ConfigError(
+                f"`model.name` is {self.model.name!r}", help="transcripts are written by gru"
+            )
+        model, length = self.model, self.data.length
+        if model.name != "gru":
+            model = NetworkSettings("gru", {"hidden": 128, "layers": 2})
+        seconds = min(-(-longest * 100 // rate) / 100, LONGEST_TRANSCRIBED)
+        data = replace(self.data, length=seconds if length == "auto" else length)
+        own = replace(self, model=model, data=data).resolved(rows, rate, longest)
+        return replace(own, train=replace(own.train, loss="ctc"))
 
 
 def batch_size_for(rows: int) -> int:

@@ -15,7 +15,8 @@ def words_for(facts: Mapping[str, Any]) -> Words:
     """The words for a run, from the contents of ``run.json``."""
     data, model = table(facts.get("data")), table(facts.get("model"))
     details = [detail for key in ("name", "features") if (detail := text(model.get(key)))]
-    network = "a convolutional network" + (f" ({', '.join(details)})" if details else "")
+    kind = "recurrent" if model.get("name") == "gru" else "convolutional"
+    network = f"a {kind} network" + (f" ({', '.join(details)})" if details else "")
     return Words(
         unit="recording",
         units="recordings",

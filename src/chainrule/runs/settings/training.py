@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Loss = Literal[
-    "bce_with_logits", "cross_entropy", "mse", "l1", "huber", "smooth_l1", "pinball"
+    "bce_with_logits", "cross_entropy", "mse", "l1", "huber", "smooth_l1", "pinball", "ctc"
 ]  # fmt: skip
 
 Amount = Annotated[float, Within(0.0)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....data.audio import Transcribed
 from ....runs.checks.parts import shared_examples
 from ....runs.checks.result import Check, check, select_findings
 from ....runs.dry_run import PreparedRun
 from ..prepare import PreparedAudio
 from ..settings import AudioSettings
+from ..transcribing import PreparedTranscripts
 
 __all__ = ["classes_and_lengths", "copies"]
 
@@ -17,7 +19,7 @@ __all__ = ["classes_and_lengths", "copies"]
 class AudioRun(PreparedRun[AudioSettings]):
     """A training on recordings that has not started."""
 
-    prepared: PreparedAudio
+    prepared: PreparedAudio | PreparedTranscripts
 
 
 def classes_and_lengths(run: AudioRun) -> Check:
@@ -26,22 +28,25 @@ def classes_and_lengths(run: AudioRun) -> Check:
     model, data = prepared.model_facts(), prepared.data_facts()
     findings = select_findings(
         prepared.findings, "D501", "D502", "D503", "D504", "D505", "D506", "D507", "D508", "D509",
-        "D511", "D512",
+        "D511", "D512", "D513", "D514", "D515",
     )  # fmt: skip
-    classes = prepared.preprocessor.classes
+    learned = run.goal.labels
+    what = f"{len(learned)} classes" if learned else f"{run.goal.outputs - 1} letters"
     return check(
         "recordings",
         "ok",
-        f"{data['rows']} recordings of {len(classes)} classes, {data['minutes']:g} minutes; "
+        f"{data['rows']} recordings of {what}, {data['minutes']:g} minutes; "
         f"{model['clips']}, {model['features']}",
         findings=findings,
-        facts={"rows": data["rows"], "classes": list(classes)},
+        facts={"rows": data["rows"], "classes": list(learned)},
     )
 
 
 def copies(run: AudioRun) -> Check:
     """Recordings that are in the training part and in another one."""
-    train, val, test = run.prepared.parts
+    train, val, test = (
+        part.recordings if isinstance(part, Transcribed) else part for part in run.prepared.parts
+    )
     return shared_examples(
         "duplicate recordings",
         iter(train.digests()),

@@ -1,0 +1,152 @@
+"""From a table of files and transcripts to a run that writes down what it hears."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+import chainrule as cr
+from chainrule.cli.app import app
+from chainrule.errors import ConfigError, DataError, StateError
+from chainrule.modalities.audio.fit import fit_audio
+from chainrule.modalities.audio.kind import AUDIO
+from chainrule.modalities.audio.predictor import AudioPredictor
+from chainrule.modalities.audio.settings import AudioDataSettings, AudioSettings
+from chainrule.modalities.audio.transcribing import TranscriptPreprocessor, steps_of
+
+RATE = 8000
+TONES = {"a": 500, "b": 1100, "c": 2300}
+SMALL = ("model.name=gru", "model.hidden=24", "model.layers=1", "model.dropout=0",
+         "features.bands=20", "train.lr=0.01", "augment.time_masks=0",
+         "augment.band_masks=0")  # fmt: skip
+
+
+def say(text: str, rng: np.random.Generator) -> np.ndarray:
+    """A tone for each letter, with pauses."""
+    parts = []
+    for letter in text:
+        time = np.arange(int(rng.integers(900, 1300))) / RATE
+        tone = np.sin(2 * np.pi * TONES.get(letter, 3100) * time) * np.hanning(len(time))
+        parts += [8000 * tone, np.zeros(int(rng.integers(200, 400)))]
+    sound = np.concatenate([*parts, np.zeros(200)])
+    return np.rint(sound + rng.standard_normal(len(sound)) * 100).astype(np.int16)
+
+
+def write(folder: Path, texts: list[str], seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    folder.mkdir()
+    rows = [(f"{i}.wav", text) for i, text in enumerate(texts)]
+    for name, text in rows:
+        soundfile.write(folder / name, say(text.strip("!"), rng), RATE)
+    with (folder / "said.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file", "said"), *rows])
+    return folder / "said.csv"
+
+
+def words(count: int) -> list[str]:
+    rng = np.random.default_rng(1)
+    return ["".join(rng.choice(list(TONES), rng.integers(1, 5))) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("spoken") / "words", words(120))
+
+
+@pytest.fixture(scope="module")
+def writer(table: Path, tmp_path_factory: pytest.TempPathFactory) -> AudioPredictor:
+    return fit_audio(
+        table, task="transcription", target="said", epochs=12, settings=SMALL,
+        runs_dir=tmp_path_factory.mktemp("runs"), verbose=False,
+    )  # fmt: skip
+
+
+def test_letters_are_written_down(writer: AudioPredictor, table: Path) -> None:
+    assert writer.task == "transcription"
+    assert writer.metrics["cer"] < 0.1
+    assert writer.baseline == {"cer": 1.0, "wer": 1.0}
+    assert writer.evaluate(table)["cer"] < 0.1
+    assert writer.preprocessor.letters == "abc"  # type: ignore[union-attr]
+
+
+def test_any_length_may_be_heard(writer: AudioPredictor, table: Path) -> None:
+    """Longer than all of training, and with others in a batch or alone."""
+    rng = np.random.default_rng(3)
+    clips = [say(text, rng) for text in ("abcabcab", "c", "ab")]
+    heard = writer.predict(clips)
+    assert heard.tolist() == ["abcabcab", "c", "ab"]
+    assert writer.predict(clips[1:2]).tolist() == ["c"]
+
+
+def test_a_run_comes_back(writer: AudioPredictor, table: Path) -> None:
+    assert writer.run is not None
+    loaded = cr.load_run(writer.run)
+    assert loaded.metrics == writer.metrics
+    assert loaded.predict(table.parent / "0.wav").tolist() == [words(1)[0]]
+    result = CliRunner().invoke(app, ["predict", str(writer.run), str(table.parent / "0.wav")])
+    head, line = result.stdout.strip().split("\n")
+    assert head == "path,prediction,probability"
+    assert line.startswith(f"0.wav,{words(1)[0]},0.")
+
+
+def test_a_table_is_sound_only_if_transcripts_are_wanted(table: Path) -> None:
+    assert AUDIO.recognises(str(table)) == 0.5
+    with pytest.raises(DataError, match="transcripts come from a table"):
+        fit_audio([np.ones(9, np.int16)], task="transcription", runs_dir=None, verbose=False)
+
+
+def prepared_of(table: Path, **data: object) -> object:
+    settings = AudioSettings(
+        data=AudioDataSettings(path=str(table), task="transcription", target="said", **data)
+    )
+    opened = AUDIO.open(settings, None, None)
+    return opened.prepare(opened.settings, None)
+
+
+def test_what_cannot_be_learned_is_named(tmp_path: Path) -> None:
+    texts = [*words(40), "", "?"]
+    path = write(tmp_path / "words", [*texts[:40], "a", "b"])
+    lines = path.read_text().splitlines()
+    lines[3] = lines[3].split(",")[0] + "," + "ab" * 60  # far more letters than there is time for
+    lines[41] = lines[41].split(",")[0] + ",?!"
+    lines[42] = lines[42].split(",")[0] + ",xyz"
+    path.write_text("\n".join(lines) + "\n")
+    codes: dict[str, str] = {}
+    for seed in range(8):
+        settings = AudioSettings(
+            seed=seed,
+            data=AudioDataSettings(path=str(path), task="transcription", target="said"),
+        )
+        opened = AUDIO.open(settings, None, None)
+        prepared = opened.prepare(opened.settings, None)
+        codes |= {f.code: f.evidence for f in prepared.findings}
+        losses = prepared.target("train")
+        assert (losses[:, 1] > 0).all()
+        if {"D514", "D515"} <= codes.keys():
+            break
+    assert codes["D513"] == "1 of 42: line 42"
+    assert codes["D514"].endswith("training recordings: 2.wav")
+    assert codes["D515"] == "'x', 'y', 'z'"
+
+
+def test_settings_that_do_not_suit_transcripts(table: Path) -> None:
+    with pytest.raises(ConfigError, match=r"`data\.test` is for classes"):
+        prepared_of(table, test="other.csv")
+    with pytest.raises(ConfigError, match=r"`model\.name` is 'bc-resnet'"):
+        fit_audio(
+            table, task="transcription", target="said", network="bc-resnet", runs_dir=None,
+            verbose=False,
+        )  # fmt: skip
+    with pytest.raises(StateError, match="does not belong to a run on transcripts"):
+        TranscriptPreprocessor.from_json(
+            TranscriptPreprocessor(8000, 100, "aa", (0.0,), (1.0,)).to_json(), "here"
+        )
+
+
+def test_steps_are_half_of_the_frames() -> None:
+    assert steps_of(np.array([0, 159, 160, 320, 1600]), 160).tolist() == [1, 1, 1, 2, 6]
