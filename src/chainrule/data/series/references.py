@@ -25,13 +25,17 @@ def seasonal_naive(past: Floats, horizon: int, season: int) -> Floats:
 
 
 def naive_errors(values: Floats, horizon: int, season: int) -> Floats:
-    """What came less what repeating said, [origins, horizon], for every step of one series: the last
-    value is repeated for a ``season`` of 1, else the last season."""
+    """What came less what repeating said, [origins, horizon], for every step of one series.
+
+    The last value is repeated for a ``season`` of 1, else the last season.
+    """
     count = len(values) - season - horizon + 1
     if count < 1:
         return np.zeros((0, horizon))
     steps, origins = np.arange(horizon), season + np.arange(count)
-    return values[origins[:, None] + steps] - values[origins[:, None] - season + steps % season]
+    came = values[origins[:, None] + steps]
+    errors: Floats = came - values[origins[:, None] - season + steps % season]
+    return errors
 
 
 def season_repeats(values: Floats, horizon: int, season: int) -> bool:
