@@ -36,6 +36,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "vgg_small": (models.vgg_small, (2, 3, 32, 32)),
     "vgg11": (lambda: models.vgg11(num_classes=5), (1, 3, 32, 32)),
     "DSCNN": (lambda: models.DSCNN(num_classes=5, width=16), (6, 1, 40, 49)),
+    "ConvGRU": (lambda: models.ConvGRU(num_classes=5, hidden=8), (6, 1, 40, 16)),
     "BCResNet": (lambda: models.BCResNet(num_classes=5), (6, 1, 40, 16)),
 }
 

@@ -26,7 +26,7 @@ CASES: dict[str, tuple[Callable[[Array], Array], float, float, float, float]] = 
     "log": (np.log, 2.0**-126, 3.4e38, 2.0**-126, 0.9),
     "log1p": (np.log1p, -0.99999, 3.4e38, 2.0**-60, 1.6),
     "tanh": (np.tanh, -12.0, 12.0, 2.0**-60, 1.5),
-    "tail": (lambda x: np.copysign(1 / (1 + np.exp(np.abs(x))), x), -80.0, 80.0, 2.0**-60, 2.0),
+    "tail": (lambda x: np.copysign(1 / (1 + np.exp(np.abs(x))), x), -80.0, 80.0, 2.0**-60, 2.2),
     "erf": (np.vectorize(math.erf), -5.0, 5.0, 2.0**-60, 1.2),
 }
 
@@ -94,7 +94,8 @@ def test_the_references_agree_with_many_digits(name: str) -> None:
     """Double precision is enough to judge float32; shown on some of the arguments."""
     reference, lo, hi, smallest, _ = CASES[name]
     x = arguments(lo, hi, smallest)[::2000]
-    exact = [float(getattr(mpmath, name)(mpmath.mpf(float(v)))) for v in x]
+    function = getattr(mpmath, name, None) or (lambda v: mpmath.sign(v) / (1 + mpmath.exp(abs(v))))
+    exact = [float(function(mpmath.mpf(float(v)))) for v in x]
     np.testing.assert_allclose(reference(x.astype(np.float64)), exact, rtol=1e-14)
 
 

@@ -25,6 +25,7 @@ from chainrule.data import Finding, Setting, divide, read_table
 from chainrule.errors import StateError
 from chainrule.modalities.images import IMAGES
 from chainrule.modalities.images.settings import ImageSettings
+from chainrule.modalities.series import SERIES
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
 from chainrule.runs.fitting import settings_from_arguments
@@ -192,6 +193,15 @@ def images_in_a_file(folder: Path) -> tuple[Finding, ...]:
     return IMAGES.open(settings, pixels, folder).prepare(settings, folder).findings
 
 
+def series_with_a_spare_column(folder: Path) -> None:
+    """What is noticed of series beside which stands a column that nothing uses."""
+    rows = [f"{2010 + i // 12}-{i % 12 + 1:02},{i % 12},{i}" for i in range(N)]
+    path = folder / "series.csv"
+    path.write_text("\n".join(["month,value,spare", *rows]) + "\n")
+    settings = settings_from_arguments(SERIES, path, {"target": "value", "horizon": 4}, [])
+    SERIES.open(settings, path, folder)
+
+
 def test_the_fix_of_images_is_accepted(tmp_path: Path) -> None:
     (finding,) = (f for f in images_in_a_file(tmp_path) if f.code == "D312")
     assert finding.setting is not None
@@ -236,6 +246,7 @@ def test_every_finding_with_a_setting_is_tried(
         (tmp_path / name).mkdir()
         of_table(case, source_for(case, tmp_path / name))
     images_in_a_file(tmp_path)
+    series_with_a_spare_column(tmp_path)
     places = places_with_a_setting()
     assert len(places) > 10
     untried = [

@@ -124,7 +124,8 @@ def _fit(values: Floats, season: int, transform: Transform) -> Fitted:
     center = float(tree_sum(level)) / len(level)
     spread = float(np.sqrt(tree_sum((level - center) ** 2) / len(level)))
     change = _seasonal_change(_softened(values, soft), season)
-    scale = next((s for s in (change, spread) if s > 1e-12 * max(1.0, abs(center))), 1.0)
+    still = 1e-3 * abs(center) or 1.0  # for one that never changed, and so will change little
+    scale = next((s for s in (change, spread) if s > 1e-12 * max(1.0, abs(center))), still)
     return center, scale, soft, _seasonal_change(values, season)
 
 
