@@ -56,7 +56,7 @@ def test_growth_is_seen_and_noise_is_not() -> None:
 
 def test_constant_series_have_a_scale_and_no_error() -> None:
     scaling = fit_scaling(panel_of([5.0] * 9), 9, 1, "auto")
-    assert (scaling.scale[0], scaling.error[0]) == (1.0, 0.0)
+    assert (scaling.scale[0], scaling.error[0]) == (0.005, 0.0)  # a thousandth of its level
 
 
 def test_series_that_begin_later_are_scaled_like_the_others() -> None:
