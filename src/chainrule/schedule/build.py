@@ -10,7 +10,7 @@ from .fuse import Cluster, fuse
 from .loops import make_loop, surroundings
 from .lower import lower_cluster
 from .memory import plan_memory
-from .nest import Loop, Nest, Program, Task
+from .nest import Loop, Nest, Phases, Program
 from .phases import make_phases
 from .places import InputLayout, Surroundings, of_step
 from .rows import Rows, rows_of, tile_by_rows
@@ -37,7 +37,7 @@ def schedule(graph: Graph, layout: InputLayout, *, fusion: bool = True) -> Progr
 
 def make_body(
     graph: Graph, around: Surroundings, fusion: bool, rows: Rows | None = None
-) -> tuple[tuple[tuple[Task, ...], ...], bool]:
+) -> tuple[Phases, bool]:
     """The phases of a step, or of a trip of a loop; and whether its ``rows`` are independent."""
     plan = make_plan(graph, around)
     clusters, before = fuse(plan, enabled=fusion)

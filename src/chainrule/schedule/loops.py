@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.types import row_major
 from ..ops.bodies import parts_of
-from .nest import LANES, Access, Affine, Buffer, Loop, Task
+from .nest import LANES, Access, Affine, Buffer, Loop, Phases
 from .places import Place, Surroundings, view_place
-
-Phases = tuple[tuple[Task, ...], ...]
 
 
 @dataclass(frozen=True)

@@ -368,6 +368,10 @@ class Task:
     chain: Chain | None = None
 
 
+#: what runs one after the other, with a barrier between
+Phases = tuple[tuple[Task, ...], ...]
+
+
 def nests_of(phases: Iterable[Iterable[Task]]) -> Iterator[Nest]:
     """All nests, those inside of loops too, in their order."""
     for task in (task for phase in phases for task in phase):

@@ -33,18 +33,17 @@ from .nest import (
     Load,
     Loop,
     Nest,
+    Phases,
     Product,
     Program,
     Reduce,
     Store,
-    Task,
 )
 from .shadow import Elements, Shadow
 from .verify import make_shadow
 
 Functions = Mapping[str, Callable[..., Any]]
 Memory = Mapping[Buffer, Array]
-Phases = tuple[tuple[Task, ...], ...]
 #: bytes of a temporary before it is stored: NaN, -1, and no value of a bool
 POISON = 0xFF
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VerifyError
-from .nest import Access, Buffer, Chain, Loop, Nest, Program, Task, nests_of
+from .nest import Access, Buffer, Chain, Loop, Nest, Phases, Program, Task, nests_of
 from .rows import keeps_to_rows
 from .shadow import (
     Elements,
@@ -36,7 +36,6 @@ from .shadow import (
     refuse_missing,
 )
 
-Phases = tuple[tuple[Task, ...], ...]
 #: of a loop, before its last; the others are the same, further on
 CHECKED_TRIPS = 4
 
