@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ..ir.types import Array, DType
 
@@ -40,6 +41,15 @@ from ..ir.types import Array, DType
 LANES = 16
 #: a kernel with more elements along its last axis is not summed tap by tap inside of a channel
 MOST_TAPS = 9
+
+
+class Trip(NamedTuple):
+    """Where a loop is: ``at`` trips are behind it. ``turn`` tells rows that take turns apart: it
+    counts the same trips, or those that are left where only the loop's limit says how many.
+    """
+
+    at: int
+    turn: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +62,8 @@ class Buffer:
     element). ``kept``: how many elements no nest stores because they stay zero; then the buffer
     shares its place in the arena with no other and is zero before the first step. ``window``: a
     part of ``base`` that moves with the trips of the loop at ``depth``, counted from outside: from
-    element ``start``, ``stride`` on with each trip, or with each trip modulo ``period``.
+    element ``start``, ``stride`` on with each trip, or with each turn modulo ``period``. ``private``:
+    no other trip knows the window, so a thread may stay at the place of the first that it does.
     """
 
     name: str
@@ -69,18 +80,20 @@ class Buffer:
     stride: int = 0
     period: int = 0
     depth: int = 0
+    private: bool = False
 
     @property
     def root(self) -> Buffer:
         """The buffer in whose memory this one lies."""
         return self if self.base is None else self.base.root
 
-    def shift(self, trips: Sequence[int]) -> int:
+    def shift(self, trips: Sequence[Trip]) -> int:
         """Elements from the start of `root` to that of this one, in the present ``trips``."""
         if self.base is None:
             return 0
-        trip = trips[self.depth] % self.period if self.period else trips[self.depth]
-        return self.start + self.stride * trip + self.base.shift(trips)
+        at, turn = trips[self.depth]
+        moved = self.stride * (turn % self.period if self.period else at)
+        return self.start + moved + self.base.shift(trips)
 
     @property
     def nbytes(self) -> int:
@@ -336,8 +349,10 @@ class Loop:
     """The phases of a body, ``trips`` times, with a barrier after each trip.
 
     With ``pieces`` its nests are split into so many, and no piece needs another: each thread takes
-    some of them through all trips, and nobody waits. ``reads`` and ``writes`` are the buffers
-    outside of it, and its temporaries, as a whole.
+    some of them through all trips, and nobody waits. Where the trips are ``shared``, none needs
+    another: each thread does some of them, all that is inside, loops too. ``limit``: where it says
+    how many trips are done, no more than ``trips``. ``reads`` and ``writes`` are the buffers outside
+    of it, and its temporaries, as a whole.
     """
 
     trips: int
@@ -345,9 +360,15 @@ class Loop:
     reads: tuple[Access, ...]
     writes: tuple[Access, ...]
     pieces: int = 0
+    shared: bool = False
+    limit: Access | None = None
     name: str = "scan"
     #: threads share what is inside of it, not its trips
     split: None = None
+
+    def trip(self, at: int, count: int) -> Trip:
+        """Trip number ``at`` of ``count``."""
+        return Trip(at, count - at if self.limit else at)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
