@@ -13,7 +13,8 @@ from chainrule.frontend import trace_function
 from chainrule.ir.types import Array, f32
 from chainrule.passes import optimize
 from chainrule.schedule import InputLayout, schedule
-from chainrule.schedule.nest import Buffer, Loop, Nest, Program, nests_of
+from chainrule.schedule.buffers import Buffer
+from chainrule.schedule.nest import Loop, Nest, Program, nests_of
 from chainrule.schedule.rows import MOST_ROWS
 from chainrule.schedule.simulate import simulate_program
 from chainrule.schedule.text import program_text

@@ -25,7 +25,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from ..errors import CompileError
-from ..schedule.nest import LANES, Nest, Product, Waiting
+from ..schedule.buffers import LANES
+from ..schedule.nest import Nest, Product, Waiting
 from .bounds import Bound, below, larger, plus, smaller, value_of
 from .brgemm_epilogue import Epilogue, Region, is_short
 from .brgemm_sum import Band, Block, Panel, Part, Rows, Sum

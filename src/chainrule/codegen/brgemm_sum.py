@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..schedule.nest import LANES, Access, Buffer, Nest, Product
+from ..schedule.buffers import LANES, Buffer
+from ..schedule.nest import Access, Nest, Product
 from .bounds import Bound, times
 from .brgemm_epilogue import far_accesses
 from .brgemm_tile import Extents, Tile

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..schedule.nest import LANES, MOST_TAPS, Nest, Product
+from ..schedule.buffers import LANES
+from ..schedule.nest import MOST_TAPS, Nest, Product
 from .target import Target
 
 #: bytes of B kept for one panel and one block of k: half in L1, the rest streams from L2

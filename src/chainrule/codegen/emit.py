@@ -17,7 +17,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ..errors import VerifyError
-from ..schedule.nest import Buffer, Chain, Loop, Nest, Phases, Product, Program, Task, nests_of
+from ..schedule.buffers import Buffer
+from ..schedule.nest import Chain, Loop, Nest, Phases, Product, Program, Task, nests_of
 from .brgemm import emit_product
 from .builder import Builder
 from .kernel import Kernel, buffers_of

@@ -2,9 +2,9 @@
 
     S = scale * Q Kᵀ         P = softmax of the rows of S         O = P V
 
-Q is [N, T, D], K [N, S, D], V [N, S, E]; with ``causal`` query t sees the keys 0 to t alone. What
-of this a derivative needs of T x S elements it computes again, from the logarithms of the rows' sums
-(Dao et al. 2022, arXiv:2205.14135):
+Q is [N, T, D], K [N, S, D], V [N, S, E]; with ``causal`` query t sees the keys 0 to t alone. What a
+derivative needs of T x S elements it computes again, from the logarithms of the rows' sums (Dao et
+al. 2022, arXiv:2205.14135):
 
     L = log sum exp S        dV = Pᵀ dO        dS = P * (dO Vᵀ - delta)        delta = sum of dO * O
     dQ = scale * dS K        dK = scale * dSᵀ Q
@@ -149,7 +149,7 @@ def _plain_lse(q: Node, k: Node, v: Node, *, causal: int, scale: float) -> Node:
 
 
 def _plain_dv(*xs: Node, causal: int, scale: float) -> Node:
-    q, k, v, g, lse, delta = xs
+    q, k, _, g, lse, _ = xs
     return dot(transposed(_weights(q, k, lse, causal, scale)), g)
 
 

@@ -5,9 +5,9 @@
 ``scan`` has several results, which ``item`` takes apart: the carries as they are in the end, then
 the stacked ys. The body is a graph of its own, closed but for its inputs, and without effects.
 
-``tiled`` loops cut one operation into tiles that stay near: passes leave them as they are, and where
-nothing is carried threads share out the steps. A ``limited`` one does no more steps than its first
-const says, an i32, and stacks nothing.
+``tiled`` loops cut one operation into tiles that stay near: passes leave them as they are, and
+where nothing is carried threads share out the steps. A ``limited`` one does no more steps than its
+first const says, an i32, and stacks nothing.
 """
 
 from __future__ import annotations

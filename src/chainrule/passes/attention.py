@@ -4,7 +4,8 @@ For each head, which threads share out, for each tile of queries: a loop over th
 these see. Forward it carries the largest score so far, the sum and the mean relative to it (online
 softmax, Milakov and Gimelshein 2018, arXiv:1805.02867):
 
-    m' = max(m, rows of S)    a = exp(m - m')    P = exp(S - m')    l' = a l + rows of P    o' = a o + P V
+    m' = max(m, rows of S)        a = exp(m - m')        P = exp(S - m')
+    l' = a l + rows of P          o' = a o + P V
 
 and gives O = o / l and L = m + log l. Backward every tile of P is computed again from L: once along
 the keys for dQ, and once along the queries, from the last one back, for dK and dV. With ``causal``
@@ -315,13 +316,11 @@ def _padded(
     """The results, where rows that fill the last tiles have come and gone. They are zeros, so that
     they add nothing to any sum.
     """
-    by_key = {1, 2}
-    sizes = {
-        at: tiling.along * tiling.wide if at in by_key else tiling.across * tiling.tall
-        for at in range(len(inputs))
-    }
-    results = kind(tiling, *(_filled(x, sizes[at]) for at, x in enumerate(inputs)))
-    rows = {name: tiling.columns if kind is _along_queries else tiling.rows for name in results}
+    q, k, v, *others = inputs
+    tall, wide = tiling.across * tiling.tall, tiling.along * tiling.wide
+    filled = [_filled(q, tall), _filled(k, wide), _filled(v, wide)]
+    results = kind(tiling, *filled, *(_filled(x, tall) for x in others))
+    rows = dict.fromkeys(results, tiling.columns if kind is _along_queries else tiling.rows)
     return {name: _first(x, rows[name]) for name, x in results.items()}
 
 

@@ -73,7 +73,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass(
         "attention",
         tile_attention,
-        "nothing of queries x keys elements is in memory; after all that would move what is in loops",
+        "attention in tiles that stay near; after all that would move them out of their loops",
         ATTENTION,
         required=True,
     ),

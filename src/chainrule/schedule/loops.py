@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.types import row_major
 from ..ops.bodies import parts_of
-from .nest import Access, Affine, Buffer, Loop, Phases
+from .buffers import Buffer
+from .nest import Access, Affine, Loop, Phases
 from .places import Place, Surroundings, view_place, window_of
 
 
@@ -40,7 +41,7 @@ class LoopMemory:
 
     ``before`` and ``after``: the rows of each carry that a trip reads and writes; ``stacks``: the
     row of each y that it writes, None for one that is a carry; ``first``: where the carries lie
-    at the start, in as many places as may be read first; ``results``: where all results lie at the end.
+    at the start, in as many places as may be read first; ``results``: where all results lie at last.
     """
 
     before: tuple[Row, ...]
@@ -173,6 +174,7 @@ def make_loop(
         writes.update(dict.fromkeys(a.buffer.root for a in task.nest.writes))
     if limit is not None:
         reads[limit.buffer.root] = None
+    share = shares_trips(loop) and around.private is None
     whole = Affine(0, ())
     return Loop(
         loop.params["length"],
@@ -180,6 +182,6 @@ def make_loop(
         tuple(Access(b, whole) for b in reads),
         tuple(Access(b, whole) for b in writes),
         pieces,
-        shares_trips(loop) and around.private is None,
+        share,
         limit,
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from ..ir.graph import Graph, Node
 from ..ir.types import DType, row_major
+from .buffers import LANES, Buffer
 from .index import Idx, dot_strides, input_index, loops
-from .nest import LANES, Affine, Buffer
+from .nest import Affine
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VerifyError
-from .nest import Buffer, Nest, Program, Trip
+from .buffers import Buffer, Trip
+from .nest import Nest, Program
 
 Mask = NDArray[np.bool_]
 #: a row for each element of a buffer

@@ -20,13 +20,12 @@ from ..errors import VerifyError
 from ..ir.types import Array, DType
 from ..ops import elementwise
 from ..ops.random import threefry2x32
+from .buffers import LANES, Buffer, Trip
 from .nest import (
-    LANES,
     Acc,
     Access,
     Affine,
     Apply,
-    Buffer,
     Const,
     Expr,
     Index,
@@ -38,7 +37,6 @@ from .nest import (
     Program,
     Reduce,
     Store,
-    Trip,
 )
 from .shadow import Elements, Shadow
 from .verify import make_shadow

@@ -3,7 +3,7 @@
     read    stored in an earlier phase, by an earlier nest of the chain in the same piece, kept
             zero, or given by the caller; and nothing else was stored there since
     piece   of a loop whose rows threads share out: nests keep to the rows of their piece
-    trip    of a loop whose trips threads share out: it writes, and reads of what is written, its own
+    trip    of a loop whose trips threads share out: of what these write it touches its own part
     store   in one phase only one nest stores an element, others do not read it, and threads that
             share the nest store different ones
     nest    reads what it stores at the same point only (an update of a state in place)
@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VerifyError
-from .nest import Access, Buffer, Chain, Loop, Nest, Phases, Program, Task, Trip, nests_of
+from .buffers import Buffer, Trip
+from .nest import Access, Chain, Loop, Nest, Phases, Program, Task, nests_of
 from .rows import keeps_to_rows
 from .shadow import (
     Elements,
