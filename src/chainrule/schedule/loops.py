@@ -41,7 +41,7 @@ class LoopMemory:
 
     ``before`` and ``after``: the rows of each carry that a trip reads and writes; ``stacks``: the
     row of each y that it writes, None for one that is a carry; ``first``: where the carries lie
-    at the start, in as many places as may be read first; ``results``: where all results lie at last.
+    at the start, in as many places as may be read first; ``results``: all, at the end.
     """
 
     before: tuple[Row, ...]
