@@ -65,6 +65,11 @@ class Buffer:
         return self.start + moved + self.base.shift(trips)
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether it may be left out if nothing but its own nest wants the value."""
+        return self.kind == "arena" or self.private
+
+    @property
     def nbytes(self) -> int:
         """Bytes of one step's range."""
         return self.size * self.dtype.itemsize

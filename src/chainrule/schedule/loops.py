@@ -9,6 +9,7 @@ the first value, and the result is in the first row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..ir.graph import Graph, Node
@@ -51,8 +52,13 @@ class LoopMemory:
     results: tuple[Place, ...]
 
 
-def loop_memory(loop: Node, number: int, around: Surroundings) -> LoopMemory:
-    """Buffers for the results of ``loop``."""
+def loop_memory(
+    loop: Node, number: int, around: Surroundings, homes: Mapping[int, Place]
+) -> LoopMemory:
+    """Buffers for the results of ``loop``; ``homes``: where some of them must end up, by number.
+
+    What is stacked goes there at once if rows lie there one after another.
+    """
     body, length, count = loop.params["body"], loop.params["length"], loop.params["carries"]
     backwards = bool(loop.params["reverse"])
     shared = [_as_carry(body, count, y) for y in body.outputs[count:]]
@@ -94,8 +100,15 @@ def loop_memory(loop: Node, number: int, around: Surroundings) -> LoopMemory:
             )
             stacks.append(None)
             continue
-        buffer = around.temporary(f"stack{number}_{j}", node.dtype, length * max(node.size, 1))
-        results.append(Place(buffer, (node.size, *row_major(node.shape))))
+        place = Place(
+            around.temporary(f"stack{number}_{j}", node.dtype, length * max(node.size, 1)),
+            (node.size, *row_major(node.shape)),
+        )
+        home = homes.get(count + j)
+        if home is not None and home.strides == place.strides and not home.start:
+            place = home
+        buffer = place.buffer
+        results.append(place)
         stacks.append(
             Row(buffer, node.size, length - 1 if backwards else 0, -1 if backwards else 1)
         )

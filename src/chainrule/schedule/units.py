@@ -201,6 +201,8 @@ def _copy_unit(node: Node, value: Node) -> Unit:
 def _bind_targets(plan: Plan, targets: Iterable[tuple[Node, Place]]) -> None:
     """Values are computed where they must end up; one that has a place by then is copied."""
     for node, place in targets:
+        if plan.places.get(node) is place:
+            continue  # a loop stacks it there
         if node in plan.writers and node not in plan.places:
             plan.places[node] = place
             for unit in plan.writers[node]:
@@ -212,8 +214,10 @@ def _bind_targets(plan: Plan, targets: Iterable[tuple[Node, Place]]) -> None:
 def _bind_loops(plan: Plan) -> None:
     """Memory for what loops give, and the first values of what they carry."""
     loops = dict.fromkeys(u for u in plan.units if u.kind == "loop")
+    wanted = dict(reversed(plan.around.targets))
     for number, unit in enumerate(loops):
-        unit.loop = memory = loop_memory(unit.node, number, plan.around)
+        homes = {i.params["index"]: wanted[i] for i in unit.items if i in wanted}
+        unit.loop = memory = loop_memory(unit.node, number, plan.around, homes)
         for item in unit.items:
             plan.places[item] = memory.results[item.params["index"]]
         for init, starts in zip(unit.node.inputs, memory.first, strict=False):
