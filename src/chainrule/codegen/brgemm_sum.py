@@ -80,8 +80,8 @@ class Block:
 class Band:
     """A tile: ``rows`` rows of a panel from ``m`` on, and where it finds rows of B.
 
-    ``copy``: it keeps the rows of B it meets, for the tiles below it. ``dense``: its columns of A lie
-    one after another.
+    ``copy``: it keeps the rows of B it meets, for the tiles below it. ``dense``: its columns of A
+    lie one after another.
     """
 
     panel: Panel

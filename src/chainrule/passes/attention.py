@@ -14,7 +14,7 @@ tiles of which nothing is seen are left out: the loops inside are limited.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +32,11 @@ TILE = 64
 #: a tile may be that much smaller to divide the rows without a rest
 SMALLEST = 24
 
+ZERO = constant(0, DType.i32)
 FORWARD = ("attention", "attention_lse")
 BACKWARD = ("attention_dk", "attention_dv")
-OPS = frozenset({*FORWARD, "attention_dq", *BACKWARD})
+GRADIENTS = ("attention_dq", *BACKWARD)
+OPS = frozenset({*FORWARD, *GRADIENTS})
 
 
 def tile_attention(graph: Graph) -> Graph:
@@ -46,10 +48,11 @@ def tile_attention(graph: Graph) -> Graph:
         if node.op not in OPS:
             new[node] = with_inputs(node, inputs)
             continue
-        kind = _TILED[node.op]
+        tiling = _Tiling.of(inputs, **node.params)
+        kind = _TILED[node.op] if node.op in FORWARD or not tiling.single else _at_once
         key = (kind, tuple(inputs), tuple(node.params.items()))
         if key not in made:
-            made[key] = _padded(kind, _Tiling.of(inputs, **node.params), inputs)
+            made[key] = _padded(kind, tiling, inputs)
         new[node] = made[key][node.op]
     return graph.with_roots(new[r] for r in graph.roots)
 
@@ -79,6 +82,11 @@ class _Tiling:
     def along(self) -> int:
         """Tiles of keys."""
         return -(-self.columns // self.wide)
+
+    @property
+    def single(self) -> bool:
+        """Whether one tile is all there is."""
+        return self.across == self.along == 1
 
     def seen_by(self, i: int) -> int:
         """Of how many tiles of keys the queries of tile ``i`` see any."""
@@ -196,6 +204,14 @@ def _joined(x: Node) -> Node:
     return bind("reshape", x, shape=(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]))
 
 
+def _of_heads(
+    names: Sequence[str], count: int, given: Sequence[Node], step: Callable[..., list[Node]]
+) -> dict[str, Node]:
+    """What ``step`` makes of each head."""
+    heads = _Loop(count)
+    return dict(zip(names, heads.results(*step(*map(heads.row, given))), strict=True))
+
+
 def _by_head(
     count: int, tiles: int, stacks: list[Node], wholes: list[Node],
     step: Callable[..., list[Node]], starts: Node, limits: Node,
@@ -213,6 +229,9 @@ def _by_head(
 
 
 def _forward(t: _Tiling, q: Node, k: Node, v: Node) -> dict[str, Node]:
+    if t.single:
+        return _of_heads(FORWARD, q.shape[0], [q, k, v], lambda q, k, v: _seen_at_once(t, q, k, v))
+
     def step(q: Node, i: Node, limit: Node, kt: Node, v: Node) -> list[Node]:
         keys = _Loop(t.along, limit=limit if t.causal else None)
         low = full(-np.inf, (t.tall,), q.dtype)
@@ -236,6 +255,30 @@ def _forward(t: _Tiling, q: Node, k: Node, v: Node) -> dict[str, Node]:
     wholes = [_turned(k, t.wide), _cut(v, t.wide)]
     found = _by_head(q.shape[0], t.across, [_cut(q, t.tall)], wholes, step, starts, limits)
     return dict(zip(FORWARD, found, strict=True))
+
+
+def _seen_at_once(t: _Tiling, q: Node, k: Node, v: Node) -> list[Node]:
+    """O and L of one head, all keys in one tile."""
+    scores = t.scores(q, transposed(k), ZERO, ZERO)
+    high = bind("reduce_max", scores, axes=(1,))
+    weights = bind("exp", scores - along_rows(high, scores))
+    total, mean = bind("reduce_sum", weights, axes=(1,)), bind("dot", weights, v)
+    return [mean / along_rows(total, mean), high + bind("log", total)]
+
+
+def _at_once(t: _Tiling, *given: Node) -> dict[str, Node]:
+    """dQ, dK and dV, all queries and keys in one tile."""
+
+    def step(q: Node, k: Node, v: Node, g: Node, lse: Node, delta: Node) -> list[Node]:
+        scores = t.scores(q, transposed(k), ZERO, ZERO)
+        weights = bind("exp", scores - along_rows(lse, scores))
+        fits = bind("dot", g, transposed(v))
+        change = weights * (fits - along_rows(delta, fits))
+        dk = bind("dot", transposed(change), q)
+        dv = bind("dot", transposed(weights), g)
+        return [bind("dot", change, k) * t.scale, dk * t.scale, dv]
+
+    return _of_heads(GRADIENTS, given[0].shape[0], given, step)
 
 
 def _along_keys(t: _Tiling, *given: Node) -> dict[str, Node]:
