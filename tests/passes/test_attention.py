@@ -30,6 +30,8 @@ SIZES = (
     (2, 13, 13, 3, 2),  # several
     (1, 12, 5, 3, 3),  # more queries than keys
     (2, 5, 14, 2, 2),  # fewer
+    (2, 4, 3, 2, 3),  # one tile for all, of other sizes
+    (2, 2, 4, 3, 2),
     (1, 1, 9, 1, 1),
     (3, 9, 1, 2, 1),
 )
@@ -74,7 +76,8 @@ def test_tiles_mean_the_whole(sizes: tuple[int, int, int, int, int], causal: int
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
     loops = loops_of(program)
-    assert len(loops) == 3  # forward, along the keys, along the queries
+    # forward, then along the keys and along the queries, or both at once
+    assert len(loops) == (2 if max(sizes[1:3]) <= 4 else 3)
     assert all(loop.shared and loop.trips == sizes[0] for loop in loops)
 
 

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import cotangents
-from ..ir.graph import Node, full
+from ..ir.graph import Node, constant, full
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
 from .contract import dot
-from .elementwise import exp, le, log, select
+from .elementwise import cast, exp, le, log, select
 from .examples import draw
 from .movement import broadcast, transposed
 from .reduce import reduce_max, reduce_sum
@@ -85,7 +85,7 @@ def _gradient_type(name: str, of: int) -> Callable[..., tuple[Shape, DType]]:
 
 
 def _scores(q: Array, k: Array, causal: int, scale: float) -> Array:
-    scores = q @ np.swapaxes(k, -1, -2) * np.float32(scale)
+    scores = q @ np.swapaxes(k, -1, -2) * q.dtype.type(scale)
     seen = np.tri(q.shape[1], k.shape[1], dtype=np.bool_) if causal else np.True_
     return np.where(seen, scores, q.dtype.type(-np.inf))
 
@@ -107,7 +107,7 @@ def dq_reference(
 ) -> Array:
     weights = np.exp(_scores(q, k, causal, scale) - lse[..., None])
     change = weights * (g @ np.swapaxes(v, -1, -2) - delta[..., None])
-    return np.asarray(change @ k * np.float32(scale))
+    return np.asarray(change @ k * q.dtype.type(scale))
 
 
 def dk_reference(
@@ -115,7 +115,7 @@ def dk_reference(
 ) -> Array:
     weights = np.exp(_scores(q, k, causal, scale) - lse[..., None])
     change = weights * (g @ np.swapaxes(v, -1, -2) - delta[..., None])
-    return np.asarray(np.swapaxes(change, -1, -2) @ q * np.float32(scale))
+    return np.asarray(np.swapaxes(change, -1, -2) @ q * q.dtype.type(scale))
 
 
 def dv_reference(
@@ -130,11 +130,17 @@ def dv_reference(
 
 def plain_scores(q: Node, k: Node, causal: int, scale: float) -> Node:
     """S [N, T, S], where a key that a query does not see is -inf."""
-    scores = dot(q, transposed(k)) * scale
+    scores = times(dot(q, transposed(k)), scale)
     if not causal:
         return scores
     seen = le(iota(shape=scores.shape, axis=2), iota(shape=scores.shape, axis=1))
     return select(seen, scores, full(-np.inf, scores.shape, scores.dtype))
+
+
+def times(x: Node, factor: float) -> Node:
+    """``x`` times a number that is rounded no earlier than ``x`` is."""
+    number = cast(constant(factor, DType.f64), dtype=x.dtype)
+    return x * broadcast(number, shape=x.shape, axes=())
 
 
 def along_rows(row: Node, like: Node) -> Node:
@@ -154,11 +160,11 @@ def _plain_dv(*xs: Node, causal: int, scale: float) -> Node:
 
 
 def _plain_dq(*xs: Node, causal: int, scale: float) -> Node:
-    return dot(_change(*xs, causal=causal, scale=scale), xs[1]) * scale
+    return times(dot(_change(*xs, causal=causal, scale=scale), xs[1]), scale)
 
 
 def _plain_dk(*xs: Node, causal: int, scale: float) -> Node:
-    return dot(transposed(_change(*xs, causal=causal, scale=scale)), xs[0]) * scale
+    return times(dot(transposed(_change(*xs, causal=causal, scale=scale)), xs[0]), scale)
 
 
 def _weights(q: Node, k: Node, lse: Node, causal: int, scale: float) -> Node:

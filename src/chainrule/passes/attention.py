@@ -363,8 +363,8 @@ def _padded(
     tall, wide = tiling.across * tiling.tall, tiling.along * tiling.wide
     filled = [_filled(q, tall), _filled(k, wide), _filled(v, wide)]
     results = kind(tiling, *filled, *(_filled(x, tall) for x in others))
-    rows = dict.fromkeys(results, tiling.columns if kind is _along_queries else tiling.rows)
-    return {name: _first(x, rows[name]) for name, x in results.items()}
+    rows = dict.fromkeys(BACKWARD, tiling.columns)
+    return {name: _first(x, rows.get(name, tiling.rows)) for name, x in results.items()}
 
 
 def _filled(x: Node, size: int) -> Node:
