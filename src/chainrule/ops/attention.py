@@ -87,7 +87,7 @@ def _gradient_type(name: str, of: int) -> Callable[..., tuple[Shape, DType]]:
 def _scores(q: Array, k: Array, causal: int, scale: float) -> Array:
     scores = q @ np.swapaxes(k, -1, -2) * q.dtype.type(scale)
     seen = np.tri(q.shape[1], k.shape[1], dtype=np.bool_) if causal else np.True_
-    return np.where(seen, scores, q.dtype.type(-np.inf))
+    return np.asarray(np.where(seen, scores, q.dtype.type(-np.inf)))
 
 
 def attention_reference(q: Array, k: Array, v: Array, *, causal: int, scale: float) -> Array:

@@ -100,18 +100,14 @@ def loop_memory(
             )
             stacks.append(None)
             continue
-        place = Place(
-            around.temporary(f"stack{number}_{j}", node.dtype, length * max(node.size, 1)),
-            (node.size, *row_major(node.shape)),
-        )
-        home = homes.get(count + j)
-        if home is not None and home.strides == place.strides and not home.start:
+        buffer = around.temporary(f"stack{number}_{j}", node.dtype, length * max(node.size, 1))
+        place = Place(buffer, (node.size, *row_major(node.shape)))
+        home = homes.get(count + j, place)
+        if home.strides == place.strides and not home.start:
             place = home
-        buffer = place.buffer
         results.append(place)
-        stacks.append(
-            Row(buffer, node.size, length - 1 if backwards else 0, -1 if backwards else 1)
-        )
+        begin, step = (length - 1, -1) if backwards else (0, 1)
+        stacks.append(Row(place.buffer, node.size, begin, step))
     return LoopMemory(tuple(before), tuple(after), tuple(stacks), tuple(first), tuple(results))
 
 
@@ -176,6 +172,13 @@ def limit_of(loop: Node, places: dict[Node, Place]) -> Access | None:
     return Access(place.buffer, Affine(place.start, ()))
 
 
+def _around(buffer: Buffer, depth: int) -> Buffer:
+    """The part of memory that stays where it is while the loop at ``depth`` makes its trips."""
+    while buffer.base is not None and buffer.depth >= depth:
+        buffer = buffer.base
+    return buffer
+
+
 def make_loop(
     loop: Node, phases: Phases, pieces: int, around: Surroundings, limit: Access | None
 ) -> Loop:
@@ -183,10 +186,10 @@ def make_loop(
     reads: dict[Buffer, None] = {}
     writes: dict[Buffer, None] = {}
     for task in (task for phase in phases for task in phase):
-        reads.update(dict.fromkeys(a.buffer.root for a in task.nest.reads))
-        writes.update(dict.fromkeys(a.buffer.root for a in task.nest.writes))
+        reads.update(dict.fromkeys(_around(a.buffer, around.depth) for a in task.nest.reads))
+        writes.update(dict.fromkeys(_around(a.buffer, around.depth) for a in task.nest.writes))
     if limit is not None:
-        reads[limit.buffer.root] = None
+        reads[_around(limit.buffer, around.depth)] = None
     share = shares_trips(loop) and around.private is None
     whole = Affine(0, ())
     return Loop(

@@ -64,7 +64,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _repeated(key, query, "key"), _repeated(value, query, "value")
     _check(query, key, value)
-    if attn_mask is None and dropout_p == 0 and query.size and value.size:
+    if attn_mask is None and dropout_p == 0 and 0 not in query.shape + value.shape:
         return _unmasked(query, key, value, is_causal, scale)
     return attend(query, key, value, attn_mask, dropout_p, is_causal, scale)[0]
 
