@@ -25,6 +25,9 @@ __all__ = ["generate", "sample"]
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
+#: tokens of each row for which numbers are drawn at once
+BLOCK = 64
+
 
 def sample(
     logits: Any,
@@ -47,9 +50,23 @@ def sample(
     `ConfigError` for settings out of range, `DataError` for logits that are NaN, or say nothing.
     """
     scores = scores_of(logits)
-    _check(scores.shape[1], temperature, top_k, top_p, repetition_penalty)
-    scores = scores.copy()
+    _check(temperature, top_k, top_p, repetition_penalty)
+    uniform = rand(len(scores), generator=generator or default_generator).numpy()
+    return _chosen(scores, uniform, temperature, top_k, top_p, repetition_penalty, previous)
+
+
+def _chosen(
+    scores: Array,
+    uniform: Array,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    repetition_penalty: float,
+    previous: Any,
+) -> Array:
+    """`sample` with the numbers that are drawn, one for each row."""
     if repetition_penalty != 1.0 and previous is not None:
+        scores = scores.copy()
         for row, seen in zip(scores, previous, strict=True):
             own = np.unique(np.asarray(seen, np.int64))
             row[own] = np.where(
@@ -57,7 +74,6 @@ def sample(
             )
     if temperature == 0.0:
         return np.asarray(scores.argmax(1), np.int32)
-    uniform = rand(len(scores), generator=generator or default_generator).numpy()
     draws = zip(scores / temperature, uniform.astype(np.float64), strict=True)
     return np.array([_drawn(row, u, top_k, top_p) for row, u in draws], np.int32)
 
@@ -92,17 +108,13 @@ def scores_of(logits: Any) -> Array:
 
 
 def _check(
-    vocabulary: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    repetition_penalty: float,
+    temperature: float, top_k: int | None, top_p: float | None, repetition_penalty: float
 ) -> None:
     real = (int, float, np.number)
     legal = isinstance(temperature, real) and 0.0 <= temperature < math.inf
     setting("temperature", temperature, legal, "a number of at least 0")
     legal = top_k is None or (is_whole(top_k) and top_k >= 1)
-    setting("top_k", top_k, legal, f"None or a whole number from 1 to {vocabulary}")
+    setting("top_k", top_k, legal, "None or a whole number of at least 1")
     legal = top_p is None or (isinstance(top_p, real) and 0.0 < top_p <= 1.0)
     setting("top_p", top_p, legal, "None or a share above 0, at most 1")
     legal = isinstance(repetition_penalty, real) and 0.0 < repetition_penalty < math.inf
@@ -138,11 +150,36 @@ def generate(
     count = whole("length", length, least=0)
     if context is not None:
         context = whole("context", context, least=2)
-    left, first = [count] * len(rows), state
-    settings: dict[str, Any] = {
-        "temperature": temperature, "top_k": top_k, "top_p": top_p,
-        "repetition_penalty": repetition_penalty, "generator": Generator(seed),
-    }  # fmt: skip
+    _check(temperature, top_k, top_p, repetition_penalty)
+
+    def choose(logits: Any, uniform: Array) -> Array:
+        settings = temperature, top_k, top_p, repetition_penalty
+        return _chosen(scores_of(logits), uniform, *settings, rows)
+
+    return _made(
+        step,
+        rows,
+        state,
+        [count] * len(rows),
+        context,
+        stop,
+        choose,
+        _drawn_in_turn(len(rows), Generator(seed)),
+    )
+
+
+def _made(
+    step: Step,
+    rows: list[list[int]],
+    state: Any,
+    left: list[int],
+    context: int | None,
+    stop: int | None,
+    choose: Callable[[Any, Array], Array],
+    draws: Iterator[Array],
+) -> Iterator[Array]:
+    """The tokens of `generate`, of which ``left`` are still to be made in each row."""
+    first = state
     at = held = 0  # the next token to read, and how many the state holds
     while any(left):
         if held == context:
@@ -154,11 +191,17 @@ def generate(
             check_vocabulary(rows, logits)
         choosing = [n > 0 and at == len(row) for row, n in zip(rows, left, strict=True)]
         if any(choosing):
-            chosen = np.where(choosing, sample(logits, previous=rows, **settings), -1)
+            chosen = np.where(choosing, choose(logits, next(draws)), -1)
             for i in np.flatnonzero(choosing):
                 rows[i].append(int(chosen[i]))
                 left[i] = 0 if chosen[i] == stop else left[i] - 1
             yield chosen.astype(np.int32)
+
+
+def _drawn_in_turn(rows: int, generator: Generator) -> Iterator[Array]:
+    """Numbers from 0 to 1, one for each row at a time; drawn in blocks, which cost one call."""
+    while True:
+        yield from rand(BLOCK, rows, generator=generator).numpy()
 
 
 def tokens_of(prompts: Any) -> list[list[int]]:
