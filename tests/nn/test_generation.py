@@ -113,6 +113,23 @@ def test_rows_read_for_themselves() -> None:
         assert row[row >= 0].tolist() == kept
 
 
+def test_read_in_pieces() -> None:
+    model = gpt()
+    sizes: set[int] = set()
+
+    def step(tokens: Any, state: Any) -> Any:
+        sizes.add(tokens.shape[1])
+        return model.step(tokens, state)
+
+    prompts, settings = [list(range(10)), [3, 1, 4, 1, 5]], {"length": 8, "context": 12}
+    one, four = (
+        list(nn.generate(step, prompts, model.new_state(2), piece=piece, **settings))
+        for piece in (1, 4)
+    )
+    np.testing.assert_array_equal(one, four)
+    assert sizes == {1, 4}
+
+
 def test_longer_than_the_context() -> None:
     """Where the context is full, the model reads the second half of it again."""
     model, step = reader()
