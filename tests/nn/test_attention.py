@@ -110,9 +110,9 @@ def test_outputs_and_gradients_are_pytorchs(case: dict[str, Any]) -> None:
         check_described(result.dstates[id(own[name])], theirs, 1e-9)
 
 
-@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("first", range(3))
 def test_compiled_in_single_precision(first: int) -> None:
-    cases = CASES[first::12]  # in one program
+    cases = CASES[first::17]  # in one program
     calls = [built(c) for c in cases]
     inputs = [
         {n: a.astype(np.float32) if a.dtype == float else a for n, a in arrays_of(c).items()}

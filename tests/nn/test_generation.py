@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -17,13 +18,20 @@ from chainrule.errors import ConfigError, DataError, ShapeError
 from chainrule.nn import models
 
 
-def gpt(**settings: Any) -> models.GPT:
+def gpt(layers: int = 1, **settings: Any) -> models.GPT:
     cr.manual_seed(1)
-    model = models.GPT(11, 12, 16, 2, 2, **settings)
+    model = models.GPT(11, 12, 16, layers, 2, **settings)
     for parameter in model.parameters():  # so that tokens differ
         if parameter.ndim == 2:
             nn.init.normal_(parameter, std=0.4)
     return model.eval()
+
+
+@functools.cache
+def reader(kind: str = "learned") -> tuple[models.GPT, Any]:
+    """A model and its step, compiled."""
+    model = gpt(**KINDS[kind])
+    return model, cr.compile(model.step)
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -35,26 +43,21 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_with_a_cache_and_without(kind: str) -> None:
-    model = gpt(**KINDS[kind])
+    model = gpt(2, **KINDS[kind])
     tokens = np.random.default_rng(0).integers(0, 11, (3, 12)).astype(np.int32)
     whole = model(tokens).numpy()
+    step = cr.compile(model.step)
 
-    @cr.compile
-    def step(tokens: Any, state: Any) -> Any:
-        return model.step(tokens, state)
+    def check(run: Any, state: Any, *cuts: int) -> Any:
+        for start, stop in itertools.pairwise(cuts):
+            logits, state = run(tokens[:, start:stop], state)
+            np.testing.assert_allclose(logits.numpy(), whole[:, stop - 1], rtol=1e-4, atol=1e-5)
+        return state
 
-    for run in (model.step, step):
-        state = model.new_state(3)
-        for t in range(12):
-            logits, state = run(tokens[:, t : t + 1], state)
-            np.testing.assert_allclose(logits.numpy(), whole[:, t], rtol=1e-4, atol=1e-5)
-        # A prompt in one piece is the same, whatever stood in the cache before.
-        used = models.GPTState(cr.tensor(0), state.layers)
-        for cuts in ((0, 5, 6, 12), (0, 12)):
-            state = used
-            for start, stop in itertools.pairwise(cuts):
-                logits, state = run(tokens[:, start:stop], state)
-                np.testing.assert_allclose(logits.numpy(), whole[:, stop - 1], rtol=1e-4, atol=1e-5)
+    state = check(step, model.new_state(3), *range(13))
+    # A prompt in pieces is the same, whatever stood in the cache before.
+    check(model.step, models.GPTState(cr.tensor(0), state.layers), 0, 5, 6, 12)
+    check(step, models.GPTState(cr.tensor(0), state.layers), 0, 12)
     # It is full: an error where somebody can be told.
     with pytest.raises(ShapeError, match=r"leave a cache of 12|there are 12 positions"):
         model.step(tokens[:, :1], state)
@@ -63,18 +66,19 @@ def test_with_a_cache_and_without(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_tokens_are_chosen(kind: str) -> None:
-    model = gpt(**KINDS[kind])
+    model, step = reader(kind)
     prompts = np.array([[1, 4, 2], [7, 7, 0]], np.int32)
-    step = cr.compile(model.step)
+
+    def read_again(tokens: Any, text: Any) -> Any:
+        """Without a cache: all of the text in each step."""
+        text = np.concatenate([text, tokens], 1)
+        return model(text)[:, -1], text
+
     for temperature in (0.0, 1.0):
-        settings: dict[str, Any] = {"temperature": temperature}
-        found = nn.generate(step, prompts, model.new_state(2), length=9, seed=5, **settings)
-        with_cache = np.stack(list(found), 1)
-        text, generator = prompts, cr.Generator(5)
-        for _ in range(9):
-            chosen = nn.sample(model(text)[:, -1], generator=generator, **settings)
-            text = np.concatenate([text, chosen[:, None]], 1)
-        np.testing.assert_array_equal(with_cache, text[:, 3:])
+        settings: dict[str, Any] = {"length": 9, "seed": 5, "temperature": temperature}
+        with_cache = list(nn.generate(step, prompts, model.new_state(2), **settings))
+        without = nn.generate(read_again, prompts, np.zeros((2, 0), np.int32), **settings)
+        np.testing.assert_array_equal(with_cache, list(without))
     assert len(np.unique(with_cache)) > 3
 
 
@@ -93,8 +97,7 @@ def test_a_program_compiled_once_serves_all_lengths() -> None:
 
 def test_rows_read_for_themselves() -> None:
     """What stands beside a row, how long its prompt is, and when others end, changes nothing."""
-    model = gpt()
-    step = cr.compile(model.step)
+    model, step = reader()
     prompts = [[1, 2, 3, 4, 5], [6], [7, 8]]
     settings: dict[str, Any] = {"length": 6, "temperature": 0.0}
     together = np.stack(list(nn.generate(step, prompts, model.new_state(3), **settings)), 1)
@@ -110,13 +113,28 @@ def test_rows_read_for_themselves() -> None:
         assert row[row >= 0].tolist() == kept
 
 
+def test_read_in_pieces() -> None:
+    model = gpt()
+    sizes: set[int] = set()
+
+    def step(tokens: Any, state: Any) -> Any:
+        sizes.add(tokens.shape[1])
+        return model.step(tokens, state)
+
+    prompts, settings = [list(range(10)), [3, 1, 4, 1, 5]], {"length": 8, "context": 12}
+    one, four = (
+        list(nn.generate(step, prompts, model.new_state(2), piece=piece, **settings))
+        for piece in (1, 4)
+    )
+    np.testing.assert_array_equal(one, four)
+    assert sizes == {1, 4}
+
+
 def test_longer_than_the_context() -> None:
     """Where the context is full, the model reads the second half of it again."""
-    model = gpt()
+    model, step = reader()
     text = list(range(10)) * 2
-    found = nn.generate(
-        model.step, [text], model.new_state(1), length=10, context=12, temperature=0.0
-    )
+    found = nn.generate(step, [text], model.new_state(1), length=10, context=12, temperature=0.0)
     generated = [int(t[0]) for t in found]
     held, window = 0, []
     for at in range(29):
@@ -129,10 +147,10 @@ def test_longer_than_the_context() -> None:
 
 
 def test_a_seed_makes_one_text() -> None:
-    model = gpt()
+    model, step = reader()
 
     def text(seed: int) -> list[int]:
-        found = nn.generate(model.step, [[3]], model.new_state(1), length=11, seed=seed)
+        found = nn.generate(step, [[3]], model.new_state(1), length=11, seed=seed)
         return [int(t[0]) for t in found]
 
     assert text(1) == text(1)
@@ -289,8 +307,7 @@ def test_a_beam_of_one_takes_the_likeliest() -> None:
 
 
 def test_a_beam_over_a_model() -> None:
-    model = gpt()
-    step = cr.compile(model.step)
+    model, step = reader()
     prompts = [[1, 2], [3, 4]]
     found = nn.beam_search(step, prompts, model.new_state(2), length=6, beam=3, best=2)
     for prompt, hypotheses in zip(prompts, found, strict=True):
@@ -300,6 +317,35 @@ def test_a_beam_over_a_model() -> None:
             logits = model(text).numpy()[0].astype(np.float64)
             log_probs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
             total = sum(log_probs[1 + i, token] for i, token in enumerate(h.tokens))
+            assert h.log_prob == pytest.approx(total, rel=1e-4)
+
+
+def test_a_beam_over_a_decoder_and_its_memory() -> None:
+    """As in translation: sources of several lengths, padded, are part of the state."""
+    cr.manual_seed(3)
+    model = nn.Transformer(8, 2, 1, 2, 16, 0.0, batch_first=True)
+    table, head = nn.Embedding(6, 8), nn.Linear(8, 6)
+    source = np.random.default_rng(1).standard_normal((2, 4, 8)).astype(np.float32)
+    hidden = np.array([[False] * 4, [False, False, True, True]])
+    memory = model.encoder(source, src_key_padding_mask=hidden)
+
+    @cr.compile
+    def step(tokens: Any, state: Any) -> Any:
+        position, cache, hidden = state
+        y, cache = model.decoder.with_cache(table(tokens), cache, position, hidden)
+        return head(y[:, -1]), (position + 1, cache, hidden)
+
+    state = cr.tensor(0), model.decoder.new_cache(memory, 6), hidden
+    found = nn.beam_search(step, [[0], [0]], state, length=5, stop=1, beam=3, best=2)
+    for row, hypotheses in enumerate(found):
+        for h in hypotheses:
+            tokens = np.array([[0, *h.tokens[:-1]]], np.int32)
+            y = model.decoder(
+                table(tokens), memory[row : row + 1],
+                memory_key_padding_mask=hidden[row : row + 1], tgt_is_causal=True,
+            )  # fmt: skip
+            log_probs = F.log_softmax(head(y)).numpy()[0]
+            total = sum(log_probs[i, token] for i, token in enumerate(h.tokens))
             assert h.log_prob == pytest.approx(total, rel=1e-4)
 
 
@@ -318,9 +364,11 @@ def test_a_beam_over_a_model() -> None:
         (lambda: nn.sample(LOGITS[0]), ShapeError, r"logits have shape \(4,\)"),
         (lambda: nn.sample(LOGITS * math.nan), DataError, "no token to choose .* row 0"),
         (lambda: nn.sample(LOGITS - math.inf), DataError, "no token to choose"),
-        (lambda: list(nn.generate(chain, [[]], fresh(1), length=1)), DataError, "0 is empty"),
-        (lambda: list(nn.generate(chain, [], fresh(1), length=1)), DataError, "no prompts"),
-        (lambda: list(nn.generate(chain, [[0.5]], fresh(1), length=1)), ShapeError, "prompt 0 is"),
+        (lambda: nn.generate(chain, [[]], fresh(1), length=1), DataError, "0 is empty"),
+        (lambda: nn.generate(chain, [], fresh(1), length=1), DataError, "no prompts"),
+        (lambda: nn.generate(chain, [[0.5]], fresh(1), length=1), ShapeError, "prompt 0 is"),
+        (lambda: nn.generate(chain, [[1]], fresh(1), length=-1), ConfigError, "length is -1"),
+        (lambda: nn.generate(chain, [[1]], fresh(1), length=1, top_k=-1), ConfigError, "top_k"),
         (lambda: nn.beam_search(chain, [[1]], fresh(1), length=1, beam=2, best=3), ConfigError,
          "best is 3"),
         (lambda: nn.beam_search(chain, [[1]], fresh(1), length=1, length_penalty=-1), ConfigError,
@@ -341,8 +389,7 @@ def test_it_is_refused(call: Callable[[], Any], kind: type[Exception], words: st
 
 
 def test_a_token_outside_of_the_vocabulary() -> None:
-    model = gpt()
-    step = cr.compile(model.step)
+    model, step = reader()
     list(nn.generate(step, [[1]], model.new_state(1), length=1))
     with pytest.raises((DataError, ShapeError), match="11"):
         list(nn.generate(step, [[1, 11]], model.new_state(1), length=1))

@@ -25,6 +25,9 @@ __all__ = ["generate", "sample"]
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
+#: tokens of each row for which numbers are drawn at once
+BLOCK = 64
+
 
 def sample(
     logits: Any,
@@ -47,9 +50,23 @@ def sample(
     `ConfigError` for settings out of range, `DataError` for logits that are NaN, or say nothing.
     """
     scores = scores_of(logits)
-    _check(scores.shape[1], temperature, top_k, top_p, repetition_penalty)
-    scores = scores.copy()
+    _check(temperature, top_k, top_p, repetition_penalty)
+    uniform = rand(len(scores), generator=generator or default_generator).numpy()
+    return _chosen(scores, uniform, temperature, top_k, top_p, repetition_penalty, previous)
+
+
+def _chosen(
+    scores: Array,
+    uniform: Array,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    repetition_penalty: float,
+    previous: Any,
+) -> Array:
+    """`sample` with the numbers that are drawn, one for each row."""
     if repetition_penalty != 1.0 and previous is not None:
+        scores = scores.copy()
         for row, seen in zip(scores, previous, strict=True):
             own = np.unique(np.asarray(seen, np.int64))
             row[own] = np.where(
@@ -57,7 +74,6 @@ def sample(
             )
     if temperature == 0.0:
         return np.asarray(scores.argmax(1), np.int32)
-    uniform = rand(len(scores), generator=generator or default_generator).numpy()
     draws = zip(scores / temperature, uniform.astype(np.float64), strict=True)
     return np.array([_drawn(row, u, top_k, top_p) for row, u in draws], np.int32)
 
@@ -92,17 +108,13 @@ def scores_of(logits: Any) -> Array:
 
 
 def _check(
-    vocabulary: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    repetition_penalty: float,
+    temperature: float, top_k: int | None, top_p: float | None, repetition_penalty: float
 ) -> None:
     real = (int, float, np.number)
     legal = isinstance(temperature, real) and 0.0 <= temperature < math.inf
     setting("temperature", temperature, legal, "a number of at least 0")
     legal = top_k is None or (is_whole(top_k) and top_k >= 1)
-    setting("top_k", top_k, legal, f"None or a whole number from 1 to {vocabulary}")
+    setting("top_k", top_k, legal, "None or a whole number of at least 1")
     legal = top_p is None or (isinstance(top_p, real) and 0.0 < top_p <= 1.0)
     setting("top_p", top_p, legal, "None or a share above 0, at most 1")
     legal = isinstance(repetition_penalty, real) and 0.0 < repetition_penalty < math.inf
@@ -116,6 +128,7 @@ def generate(
     *,
     length: int,
     context: int | None = None,
+    piece: int = 1,
     stop: int | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
@@ -126,39 +139,77 @@ def generate(
     """New tokens i32 [rows], one after the other, after ``prompts``: ``length`` for each row.
 
     Prompts are [rows, tokens], or a list of rows of several lengths; they are read token by token,
-    by the program that also makes new ones. -1 stands for no token: while another row has begun and
-    this one still reads, and after ``stop``, which ends a row and is given out itself. The model
-    starts in ``state``; if it holds ``context`` tokens and there are more, it starts again with the
-    second half of the last ``context``. Settings are those of `sample`, and ``seed`` is that of
-    the draws.
+    by the program that also makes new ones, or, where as many are left in all rows, ``piece`` at a
+    time: ``step`` then gets [rows, piece] and gives the scores after the last. -1 stands for no
+    token: while another row has begun and this one still reads, and after ``stop``, which ends a
+    row and is given out itself. The model starts in ``state``; if it holds ``context`` tokens and
+    there are more, it starts again with the second half of the last ``context``. Settings are those
+    of `sample`, and ``seed`` is that of the draws.
 
     `DataError` for an empty prompt and for a token that is not in the vocabulary.
     """
     rows = tokens_of(prompts)
-    count = whole("length", length, least=0)
+    count, piece = whole("length", length, least=0), whole("piece", piece)
     if context is not None:
         context = whole("context", context, least=2)
-    left, first = [count] * len(rows), state
-    settings: dict[str, Any] = {
-        "temperature": temperature, "top_k": top_k, "top_p": top_p,
-        "repetition_penalty": repetition_penalty, "generator": Generator(seed),
-    }  # fmt: skip
+    _check(temperature, top_k, top_p, repetition_penalty)
+
+    def choose(logits: Any, uniform: Array) -> Array:
+        settings = temperature, top_k, top_p, repetition_penalty
+        return _chosen(scores_of(logits), uniform, *settings, rows)
+
+    return _made(
+        step,
+        rows,
+        state,
+        [count] * len(rows),
+        context,
+        piece,
+        stop,
+        choose,
+        _drawn_in_turn(len(rows), Generator(seed)),
+    )
+
+
+def _made(
+    step: Step,
+    rows: list[list[int]],
+    state: Any,
+    left: list[int],
+    context: int | None,
+    piece: int,
+    stop: int | None,
+    choose: Callable[[Any, Array], Array],
+    draws: Iterator[Array],
+) -> Iterator[Array]:
+    """The tokens of `generate`, of which ``left`` are still to be made in each row."""
+    first = state
     at = held = 0  # the next token to read, and how many the state holds
     while any(left):
         if held == context:
             at, held, state = at - held // 2, 0, first
-        tokens = np.array([[row[min(at, len(row) - 1)]] for row in rows], np.int32)
+        room = context is None or held + piece <= context
+        known = min(len(row) for row, n in zip(rows, left, strict=True) if n) - at
+        count = piece if room and known >= piece else 1
+        window = range(at, at + count)
+        tokens = np.array([[row[min(i, len(row) - 1)] for i in window] for row in rows], np.int32)
         logits, state = step(tokens, state)
-        at, held = at + 1, held + 1
-        if at == 1:
+        if at == 0:
             check_vocabulary(rows, logits)
+        at, held = at + count, held + count
         choosing = [n > 0 and at == len(row) for row, n in zip(rows, left, strict=True)]
         if any(choosing):
-            chosen = np.where(choosing, sample(logits, previous=rows, **settings), -1)
+            chosen = np.where(choosing, choose(logits, next(draws)), -1)
             for i in np.flatnonzero(choosing):
                 rows[i].append(int(chosen[i]))
                 left[i] = 0 if chosen[i] == stop else left[i] - 1
             yield chosen.astype(np.int32)
+
+
+def _drawn_in_turn(rows: int, generator: Generator) -> Iterator[Array]:
+    """Numbers from 0 to 1, one for each row at a time; drawn in blocks, which cost one call."""
+    while True:
+        yield from rand(BLOCK, rows, generator=generator).numpy()
 
 
 def tokens_of(prompts: Any) -> list[list[int]]:
