@@ -90,6 +90,10 @@ class ModelSettings(Section):
         About("normalisation after each hidden layer: none, batch or layer"),
     ] = "none"
 
+    def unregularized(self) -> ModelSettings:
+        """Without dropout."""
+        return replace(self, dropout=0.0)
+
     @property
     def widths(self) -> tuple[int, ...]:
         """``layers``, once the data has decided."""
@@ -115,9 +119,6 @@ class Settings(RunSettings):
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
-
-    def unregularized(self) -> Settings:
-        return replace(super().unregularized(), model=replace(self.model, dropout=0.0))
 
     def resolved(self, rows: int, task: Task) -> Settings:
         """The same without `auto`, which the number of training rows and the task decide.
