@@ -273,7 +273,7 @@ def predicted(subject: Subject, run: Path) -> tuple[Any, bool]:
     predictor: Any = cr.load_run(run)
     labelled = isinstance(subject.source, tuple)
     predict = predictor.predict_proba if predictor.classes else predictor.predict
-    predictions = predict(subject.source[0] if labelled else subject.source).tobytes()
+    predictions = repr(predict(subject.source[0] if labelled else subject.source).tolist())
     metrics = repr(predictor.evaluate(subject.source))
     if not subject.hashed:
         return (predictions, metrics), False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ...data.audio import BUNDLED_AUDIO
 from ...errors import ConfigError
@@ -14,10 +14,10 @@ from ...nn import MelSpectrogram, SpecAugment
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, SettingError, Within
 from ...runs.settings.files import FileDataSettings
-from ...runs.settings.network import NetworkChoice
+from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, Fold, OutputSettings, Seed, Split
-from ...runs.settings.training import OneCycleSettings, OptimizerSettings, TrainSettings
+from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...runs.task import Task
 from ...tasks import Multiclass, Transcription
 from .augment import Augment
@@ -145,16 +145,13 @@ class FeatureSettings(Section):
 class NetworkSettings(NetworkChoice):
     """The network: one of ``chainrule.nn.models``."""
 
+    NETWORKS: ClassVar[Mapping[str, Network]] = NETWORKS
     LIMITS: ClassVar[Mapping[str, tuple[float, float]]] = {
         "width": (0.25, 4096), "depth": (1, 32), "dropout": (0, 0.95), "hidden": (1, 8192),
         "layers": (1, 8),
     }  # fmt: skip
 
     name: str = "ds-cnn"
-
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return {name: network.settings for name, network in NETWORKS.items()}
 
 
 @dataclass(frozen=True)
@@ -233,9 +230,7 @@ class AudioTrainSettings(TrainSettings):
     }  # fmt: skip
     PEAK: ClassVar[float] = 4.0
 
-    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
-        EPOCHS
-    )
+    epochs: MostEpochs = EPOCHS
     optimizer: AudioOptimizerSettings = field(default_factory=AudioOptimizerSettings)
     schedule: OneCycleSettings = field(default_factory=OneCycleSettings)
 
@@ -250,7 +245,7 @@ class AudioSettings(RunSettings):
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("data.rate", "data.length", "train.loss")
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[
         Seed, About("seed of the split, initial weights, shuffling and augmentation")
     ] = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ...data.images import BUNDLED_IMAGES
 from ...data.images.decoding import Fit
@@ -14,10 +14,10 @@ from ...nn.models.mobilenet import SEPARABLE
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Within
 from ...runs.settings.files import FileDataSettings
-from ...runs.settings.network import NetworkChoice
+from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, Fold, OutputSettings, Seed, Split
-from ...runs.settings.training import OneCycleSettings, OptimizerSettings, TrainSettings
+from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...tasks import Multiclass
 from .augment import Augment, check_images
 from .network import NETWORKS
@@ -94,16 +94,13 @@ class NetworkSettings(NetworkChoice):
     """The network. ``cnn`` has a convolution, batch normalisation and a pooling for each of
     ``widths``; the others are those of ``chainrule.nn.models``."""
 
+    NETWORKS: ClassVar[Mapping[str, Network]] = NETWORKS
     LIMITS: ClassVar[Mapping[str, tuple[float, float]]] = {
         "widths": (1, 65_536), "dropout": (0, 0.95), "width": (0.125, 4), "stride": (1, 4),
         "depth": (1, len(SEPARABLE)),
     }  # fmt: skip
 
     name: str = "cnn"
-
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return {name: network.settings for name, network in NETWORKS.items()}
 
 
 @dataclass(frozen=True)
@@ -154,9 +151,7 @@ class ImageTrainSettings(TrainSettings):
     }  # fmt: skip
     PEAK: ClassVar[float] = 3.0
 
-    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
-        EPOCHS
-    )
+    epochs: MostEpochs = EPOCHS
     optimizer: ImageOptimizerSettings = field(default_factory=ImageOptimizerSettings)
     schedule: OneCycleSettings = field(default_factory=OneCycleSettings)
 
@@ -172,7 +167,7 @@ class ImageSettings(RunSettings):
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("data.size", "train.loss")
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[
         Seed, About("seed of the split, initial weights, shuffling and augmentation")
     ] = 0

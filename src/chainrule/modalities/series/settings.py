@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ...data.series.bundles import BUNDLED_SERIES
 from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
-from ...runs.settings.network import NetworkChoice
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
+from ...runs.settings.network import Network, NetworkChoice
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
 from ...runs.settings.training import AverageSettings, OptimizerSettings, TrainSettings
 from ...tasks import Forecasting
 from .network import DEFAULT, NETWORKS
@@ -89,11 +89,9 @@ class SeriesDataSettings(DataSettings):
 class NetworkSettings(NetworkChoice):
     """The network; see ``docs/series.md``."""
 
-    name: str = DEFAULT
+    NETWORKS: ClassVar[Mapping[str, Network]] = NETWORKS
 
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return {name: network.settings for name, network in NETWORKS.items()}
+    name: str = DEFAULT
 
     def check(self) -> None:
         NETWORKS[self.name].check(self.settings)
@@ -138,7 +136,7 @@ class SeriesSettings(RunSettings):
         "data.horizon", "data.window", "data.season", "train.loss",
     )  # fmt: skip
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[Seed, About("seed of initial weights, shuffling and dropout")] = 0
     data: SeriesDataSettings = field(default_factory=SeriesDataSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)

@@ -11,7 +11,7 @@ from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
@@ -113,7 +113,7 @@ class Settings(RunSettings):
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("model.layers", "model.dropout", "train.loss")
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from ...errors import ConfigError
 from .section import Choice
@@ -12,13 +12,27 @@ from .section import Choice
 __all__ = ["NetworkChoice"]
 
 
+class Network(Protocol):
+    """One of several networks."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Its settings with their defaults."""
+
+
 @dataclass(frozen=True)
 class NetworkChoice(Choice):
-    """The network; ``LIMITS`` are the smallest and largest values of its settings, by name."""
+    """The network: one of ``NETWORKS``, which have their ``settings`` with defaults. ``LIMITS`` are
+    the smallest and largest values of these, by name."""
 
     TABLE: ClassVar[str] = "model"
     NOUN: ClassVar[str] = "network"
+    NETWORKS: ClassVar[Mapping[str, Network]] = {}
     LIMITS: ClassVar[Mapping[str, tuple[float, float]]] = {}
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        return {name: network.settings for name, network in cls.NETWORKS.items()}
 
     def check(self) -> None:
         for name, (low, high) in self.LIMITS.items():

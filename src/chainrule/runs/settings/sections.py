@@ -18,11 +18,21 @@ from ...errors import ConfigError
 from .fields import About, Length, Pattern, Within
 from .section import Section
 
-__all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Split"]
+__all__ = [
+    "Auto",
+    "CheckpointSettings",
+    "DataSettings",
+    "Fold",
+    "OutputSettings",
+    "RunName",
+    "Seed",
+    "Split",
+]
 
 Auto: TypeAlias = Literal["auto"]
 
 Seed = Annotated[int, Within(0, 2**63 - 1)]
+RunName = Annotated[str, About("name for the run folder")]
 Share = Annotated[float, Within(0.0, 1.0)]
 Split = Annotated[
     tuple[Share, Share, Share], About("fractions for training, validation and test set")

@@ -25,6 +25,7 @@ __all__ = [
     "GuardSettings",
     "LookaheadSettings",
     "Loss",
+    "MostEpochs",
     "OneCycleSettings",
     "OptimizerSettings",
     "RegularizationSettings",
@@ -40,6 +41,7 @@ ONE_CYCLE = "one_cycle"
 
 Amount = Annotated[float, Within(0.0)]
 Epochs = Annotated[int, Within(1, 1_000_000)]
+MostEpochs = Annotated[Epochs, About("maximum number of epochs")]
 Rate = Annotated[float, Within(1e-12, 1e3)]
 
 
@@ -238,7 +240,7 @@ class TrainSettings(Section):
     #: the peak of one cycle, as a multiple of a constant rate
     PEAK: ClassVar[float] = 1.0
 
-    epochs: Annotated[Epochs, About("maximum number of epochs")] = defaults.EPOCHS
+    epochs: MostEpochs = defaults.EPOCHS
     batch_size: Annotated[
         Annotated[int, Within(0, 1 << 24)] | Literal["all"] | Auto,
         About("examples per step; 1: stochastic, all (or 0): full batch"),
