@@ -14,6 +14,7 @@ from chainrule.errors import ConfigError, DataError, ShapeError, StateError
 from chainrule.frontend import manual_seed
 from chainrule.frontend.compiled import engine
 from chainrule.frontend.interpreted import interpreter_backend
+from chainrule.runtime.processors import get_num_threads, set_num_threads
 from chainrule.train import Callback, Checkpoints, Padded, Trainer, bounds_for
 from chainrule.train.batch_source import MOST_LENGTHS, by_length, host_batch
 from chainrule.train.order import Order
@@ -191,6 +192,17 @@ def test_batches_one_by_one_give_the_same_bits(accumulate: int) -> None:
     together = outcome(trainer_of(accumulate=accumulate), padded())
     assert outcome(trainer_of(accumulate=accumulate), padded(), callbacks=[EachBatch()]) == together
     assert together[0]["loss"][-1] < together[0]["loss"][0]
+
+
+def test_any_number_of_threads_gives_the_same_bits() -> None:
+    before, outcomes = get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            outcomes.append(outcome(trainer_of(), padded(), epochs=2))
+    finally:
+        set_num_threads(before)
+    assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
 @pytest.mark.parametrize("interpreted", [False, True])

@@ -107,17 +107,12 @@ class OpenedExamples(ABC, Generic[S, X]):
     settings: S
 
     @property
-    def data(self) -> FileDataSettings:
-        """The section of the settings about the data."""
-        return cast(FileDataSettings, self.settings.data)
-
-    @property
     def fingerprint(self) -> None:
         """Not known before all has been read."""
         return None
 
     def training_rows(self) -> int:
-        return self.data.training_rows(len(self.examples))
+        return self.settings.data.training_rows(len(self.examples))
 
     @abstractmethod
     def divide(self, settings: S) -> Split:
@@ -137,17 +132,17 @@ class OpenedFiles(OpenedExamples[S, E], Generic[S, E]):
         return divide_classes(self.examples, data, settings.seed)
 
     def tested_on(
-        self, held_out: E, read: Callable[[object], E]
+        self, settings: S, held_out: E, read: Callable[[object], E]
     ) -> tuple[E, str, tuple[Finding, ...]]:
         """The test part, the fingerprint of all data, and what was found in it.
 
         The test part is ``held_out``, or what ``read`` gives of separate test examples.
         """
-        examples = self.examples
+        examples, data = self.examples, cast(FileDataSettings, settings.data)
         findings = (*examples.findings, *examples.class_findings())
-        if not self.data.test:
+        if not data.test:
             return held_out, examples.fingerprint(), findings
-        test = read(self.data.test).labelled_as(examples.classes)
+        test = read(data.test).labelled_as(examples.classes)
         fingerprint = f"{examples.fingerprint()}+{test.fingerprint()}"
         return test, fingerprint, (*findings, *test.findings)
 

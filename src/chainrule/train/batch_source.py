@@ -148,8 +148,9 @@ class ByLength(MemorySource):
     short rows do not compute the padding of long ones.
 
     That length is one of the ``bounds``: at most 8, ascending, the last at least the longest row's.
-    There is one program for each, because a program is for one shape. A batch may hold any rows;
-    `plan.batches` puts rows of like length into one. A subclass has
+    There is one program for each, because a program is for one shape (and one for the last batch of
+    an epoch, if that is short). A batch may hold any rows; `plan.batches` puts rows of like length
+    into one. A subclass has
 
     * ``lengths``: of each row, in whatever it counts (samples, tokens);
     * ``take``, which reads the rows of a batch at ``length``: none of them is longer;

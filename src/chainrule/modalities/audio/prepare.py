@@ -96,7 +96,7 @@ class OpenedAudio(OpenedFiles[AudioSettings, Recordings]):
         features = settings.features.build(recordings.rate, settings.hop)
         mean, std = feature_moments(features, train, length)
         preprocessor = AudioPreprocessor(recordings.rate, length, recordings.classes, mean, std)
-        test, fingerprint, findings = self.tested_on(test, preprocessor.read)
+        test, fingerprint, findings = self.tested_on(settings, test, preprocessor.read)
         return PreparedAudio(
             settings, recordings.name, fingerprint, (train, val, test), preprocessor,
             (*findings, *_cropped(recordings, length)),

@@ -82,7 +82,7 @@ class OpenedImages(OpenedFiles[ImageSettings, Images]):
             images.size, images.channels, data.fit, images.classes, mean, std, numbered
         )
         test, fingerprint, findings = self.tested_on(
-            test, lambda source: preprocessor.read(source, room=room)
+            settings, test, lambda source: preprocessor.read(source, room=room)
         )
         return PreparedImages(
             settings.resolved(len(train), images.size, images.channels), images.name, fingerprint,
