@@ -45,7 +45,8 @@ class KindCommand(KindHelp):
 
 
 def kind_options(command: str) -> Mapping[str, Option]:
-    """The options that any kind adds to a command, by argument."""
+    """The options that any kind adds to a command, by argument; where several add the same one, it
+    has the choices and the help of all."""
     from ..runs.registry import options
 
     by_argument: dict[str, Option] = {}
@@ -53,7 +54,10 @@ def kind_options(command: str) -> Mapping[str, Option]:
         for option in of_kind.get(command, ()):
             known = by_argument.setdefault(option.argument, option)
             if more := [c for c in option.choices if c not in known.choices]:
-                by_argument[option.argument] = replace(known, choices=(*known.choices, *more))
+                known = replace(known, choices=(*known.choices, *more))
+            if option.help not in known.help:
+                known = replace(known, help=f"{known.help} {option.help}")
+            by_argument[option.argument] = known
     return by_argument
 
 
