@@ -32,7 +32,9 @@ def sacrebleu() -> ModuleType:
         raise ConfigError(
             "translations are scored by the sacrebleu package", help='pip install "chainrule[text]"'
         ) from None
-    return module
+    package: Any = module
+    assert isinstance(package, ModuleType)
+    return package
 
 
 @dataclass(frozen=True)

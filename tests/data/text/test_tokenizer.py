@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,22 +80,21 @@ def test_the_document_is_all_there_is(kind: Any) -> None:
 PROGRAM = """
 import json, sys
 from chainrule.data.text import learn_tokenizer
-texts, kind, size = json.loads(sys.stdin.read())
-print(json.dumps(learn_tokenizer(texts, kind, size).to_document()))
+texts, sizes = json.loads(sys.stdin.read())
+print(json.dumps([learn_tokenizer(texts, k, n).to_document() for k, n in sizes.items()]))
 """
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_same_texts_give_the_same_tokenizer_in_any_process(kind: Any) -> None:
+def test_the_same_texts_give_the_same_tokenizer_in_any_process() -> None:
     # Ties of all kinds: words and pairs that occur equally often.
     texts = [f"{a}{b} {b}{a} {a}{b}{a}" for a in "abcdef" for b in "uvwxyz"] + TEXTS
-    question = json.dumps([texts, kind, SIZES[kind]])
     answers = set()
-    for seed in ("0", "1", "random"):
+    for seed in ("0", "1"):
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM], input=question, capture_output=True, text=True,
+            [sys.executable, "-c", PROGRAM], input=json.dumps([texts, SIZES]), text=True,
+            capture_output=True, check=True,
             env={**os.environ, "PYTHONHASHSEED": seed,
-                 "PYTHONPATH": str(Path(__file__).parents[3] / "src")}, check=True,
+                 "PYTHONPATH": os.pathsep.join(map(str, sys.path))},
         )  # fmt: skip
         answers.add(done.stdout)
     assert len(answers) == 1

@@ -23,7 +23,8 @@ SMALL: dict[str, tuple[str, ...]] = {
 GOOD, BAD = ("great", "lovely", "fine", "superb"), ("awful", "dull", "poor", "boring")
 NEUTRAL = ("the film", "this plot", "its music", "an actor", "the story", "a scene")
 SMALL_LANGUAGE = (
-    "model.width=8", "model.hidden=16", "tokenizer.length=16", "data.windows=48", "train.epochs=3",
+    "model.width=8", "model.hidden=16", "tokenizer.length=16", "data.windows=480",
+    "train.epochs=4", "train.lr=0.02", "train.batch_size=16",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 __all__ = ["BUNDLED_TEXTS", "BundledText", "bundled_text"]
 
@@ -17,7 +18,7 @@ class BundledText:
 
     name: str
     file: str
-    task: str
+    task: Literal["auto", "language", "translation"]
     about: str
     target: str = ""
     text: tuple[str, ...] = ()

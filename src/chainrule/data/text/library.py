@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from types import ModuleType
+from typing import Any
 
 from chainrule.errors import ConfigError
 
@@ -23,4 +24,6 @@ def library() -> ModuleType:
             "words and pieces of words need the tokenizers package",
             help='pip install "chainrule[text]"; or use tokenizer.kind = "character"',
         ) from None
-    return module
+    package: Any = module
+    assert isinstance(package, ModuleType)
+    return package

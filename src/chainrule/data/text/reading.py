@@ -12,7 +12,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from chainrule.arguments import user_path
 from chainrule.data.listing import FileKind, Listing, list_folder
@@ -57,7 +57,7 @@ def text_pieces(path: str | os.PathLike[str]) -> Iterator[str]:
         with file_path.open("rb") as plain:
             gzipped = plain.read(2) == GZIP
         with file_path.open("rb") as plain:
-            file = gzip.GzipFile(fileobj=plain) if gzipped else plain
+            file: Any = gzip.GzipFile(fileobj=plain) if gzipped else plain
             yield from _cut(_decoded(file, file_path))
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import Finding
-from ...data.text import PADDING, TEXT, padded
+from ...data.text import CLASS, PADDING, padded
 from ...errors import ConfigError, DataError
 from ...nn import Module
 from ...tasks import Task
@@ -84,7 +84,9 @@ class LabelAnswering(Answering):
         self.preprocessor = preprocessor
 
     def read(self, source: object, query: str | None, labelled: bool) -> Read:
-        table, findings = table_of_texts(source, query, labelled)
+        target = self.preprocessor.table.schema.target
+        names = self.preprocessor.texts[0], target.name if target else CLASS
+        table, findings = table_of_texts(source, query, labelled, names)
         rows, truth = None, np.zeros(0)
         if labelled:
             rows, truth = labelled_truth(table, self.preprocessor.table)
@@ -172,7 +174,7 @@ class PairAnswering(Answering):
         self.preprocessor, self.settings = preprocessor, settings
 
     def read(self, source: object, query: str | None, labelled: bool) -> Read:
-        pre, findings = self.preprocessor, ()
+        pre = self.preprocessor
         if labelled:
             data = replace(self.settings.data, parallel="")
             table, _, findings = table_of_pairs(source, data, query)
@@ -180,9 +182,8 @@ class PairAnswering(Answering):
             targets = pre.targets(wanted)
             truth = np.array(wanted, object)
             return Read(texts, (pre.sources(texts), targets), truth, findings)
-        table, findings = table_of_texts(source, query)
-        column = pre.source if pre.source in table.columns else TEXT
-        texts = read_texts(table, (column if column in table.columns else pre.source,))
+        table, findings = table_of_texts(source, query, names=(pre.source, pre.target))
+        texts = read_texts(table, (pre.source,))
         return Read(texts, pre.sources(texts), np.zeros(0), findings)
 
     def scored(self, model: Module, scores: Scores, inputs: Any) -> Scores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...data import Finding
 
@@ -13,7 +14,7 @@ MANY = 0.05
 
 
 def text_findings(
-    texts: Mapping[str, Sequence[str]], lengths: Sequence[int], length: int
+    texts: Mapping[Any, Sequence[str]], lengths: Sequence[int], length: int
 ) -> list[Finding]:
     """Empty, long and doubled texts; ``lengths`` are those of the training texts, in tokens."""
     every = [text for part in texts.values() for text in part]

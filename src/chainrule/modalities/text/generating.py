@@ -70,7 +70,7 @@ def generate(
     if not 0 <= tokens <= MOST_TOKENS:
         raise ConfigError(f"tokens is {tokens}", help=f"expected: from 0 to {MOST_TOKENS:,}")
     reading = reading_of(model)
-    logits = np.zeros(0)
+    logits: Logits = np.zeros(0)
     for token in beginning(tokenizer, prompt):
         logits = reading.read(token)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -90,8 +90,8 @@ def generate(
 
 def beginning(tokenizer: Tokenizer, prompt: str) -> Sequence[int]:
     """The tokens of a prompt; of an empty one, a new line, or the first token that there is."""
-    codes = tokenizer.encode([prompt])[0].tolist()
+    codes: list[int] = tokenizer.encode([prompt])[0].tolist()
     if codes:
         return codes
-    line = tokenizer.encode(["\n"])[0].tolist()
+    line: list[int] = tokenizer.encode(["\n"])[0].tolist()
     return line or [len(SPECIALS)]

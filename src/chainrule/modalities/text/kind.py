@@ -89,8 +89,7 @@ class TextKind(Modality[TextSettings, TextPredictor]):
         origin = settings.data.path if source is None else source
         bundle = bundled_text(origin)
         if bundle and settings.data.task == "auto":
-            data = replace(settings.data, task=bundle.task)
-            settings = replace(settings, data=data)
+            settings = replace(settings, data=replace(settings.data, task=bundle.task))
         if settings.data.family == "language":
             return open_language(settings, origin)
         if settings.data.family == "translation":

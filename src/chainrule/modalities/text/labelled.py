@@ -19,6 +19,7 @@ from ...data.tables.fingerprint import fingerprint_of
 from ...data.tables.prepare import Division
 from ...data.text import (
     CLASS,
+    TEXT,
     Codes,
     NaiveBayes,
     NGrams,
@@ -47,29 +48,39 @@ LETTERS, DIFFERENT = 20, 0.5
 
 
 def table_of_texts(
-    source: object, query: str | None = None, labelled: bool = False
+    source: object,
+    query: str | None = None,
+    labelled: bool = False,
+    names: tuple[str, str] = (TEXT, CLASS),
 ) -> tuple[Table, tuple[Finding, ...]]:
-    """Texts as a table: from one, a folder, the lines of a text file, or a list in memory."""
+    """Texts as a table: from one, a folder, the lines of a text file, or a list in memory. In what
+    is no table itself, ``names`` are those of the columns of texts and classes."""
     bundle = bundled_text(source)
     if bundle:
         return read_table(bundle.path, query=query, name=bundle.name), ()
     if isinstance(source, Table):
         return source, ()
+    renamed = dict(zip((TEXT, CLASS), names, strict=True))
+
+    def table_of(columns: Mapping[str, Any], name: str | None = None) -> Table:
+        own = {renamed.get(column, column): values for column, values in columns.items()}
+        return read_table(own, query=query, name=name)
+
     if is_pair(source):
         texts, labels = source
-        columns = text_columns(texts) if is_texts(texts) else texts
-        name = getattr(labels, "name", None) or CLASS
-        return read_table(with_column(columns, str(name), labels), query=query), ()
+        if not is_texts(texts):
+            return read_table(with_column(texts, names[1], labels), query=query), ()
+        return table_of(with_column(text_columns(texts), CLASS, labels)), ()
     if is_texts(source):
         assert isinstance(source, list | tuple | np.ndarray)
-        return read_table(text_columns(source), query=query), ()
+        return table_of(text_columns(source)), ()
     if isinstance(source, str | os.PathLike):
         path = user_path(source, "the texts")
         if path.is_dir():
             columns, findings = folder_columns(path, labelled)
-            return read_table(columns, query=query, name=path.name), findings
+            return table_of(columns, path.name), findings
         if path.suffix.lower() in ENDINGS and not labelled:
-            return read_table(line_columns(path), query=query, name=path.name), ()
+            return table_of(line_columns(path), path.name), ()
     return read_table(source, query=query), ()
 
 
@@ -172,7 +183,8 @@ class OpenedLabels:
             ignored |= {c for c in self.table.columns if c != data.target}
         kinds = {c: k for c, k in data.columns.items() if k != "ignored"}
         task = data.task
-        assert task not in ("language", "translation")
+        assert task != "language"
+        assert task != "translation"
         return divide(
             self.table, data.target, task=None if task == "auto" else task, kinds=kinds,
             ignore=sorted(ignored), fractions=data.split,
@@ -217,8 +229,8 @@ class PreparedLabels:
     settings: TextSettings
     preprocessor: LabelPreprocessor
     division: Division
-    rows: Mapping[str, npt.NDArray[np.int64]]
-    texts: Mapping[str, list[str]]
+    rows: Mapping[PartName, npt.NDArray[np.int64]]
+    texts: Mapping[PartName, list[str]]
     goal: Task
     findings: tuple[Finding, ...]
 

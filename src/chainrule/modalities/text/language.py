@@ -118,7 +118,7 @@ def open_language(settings: TextSettings, source: object) -> OpenedLanguage:
         data = replace(data, path=bundle.name)
     elif isinstance(source, str | os.PathLike):
         data = replace(data, path=str(user_path(source, "the text").absolute()))
-    data = replace(data, task="language")
+    data = replace(data, task="language", target=data.target or "text")
     named = replace(settings, data=data).named(Path(name).name.split(".")[0] or "text")
     return OpenedLanguage(tuple(map(clean, texts)), named)
 
@@ -182,9 +182,9 @@ class OpenedLanguage:
                 )
         batch = settings.train.batch_size
         batch = batch if isinstance(batch, int) and batch else BATCH["language"]
-        rows = settings.data.windows
-        if isinstance(rows, str):
-            rows = min(LANGUAGE_STEPS * batch, len(codes[0]) - length)
+        windows = settings.data.windows
+        fitting = min(LANGUAGE_STEPS * batch, len(codes[0]) - length)
+        rows = fitting if isinstance(windows, str) else windows
         settings = settings.resolved(rows, Language, length)
         findings = _unknown(tokenizer, codes[1:])
         return PreparedLanguage(

@@ -213,7 +213,7 @@ class PreparedPairs:
     opened: OpenedPairs
     settings: TextSettings
     preprocessor: PairPreprocessor
-    parts: Mapping[str, tuple[list[str], ...]]
+    parts: Mapping[PartName, tuple[list[str], ...]]
     findings: tuple[Finding, ...]
 
     def with_settings(self, settings: TextSettings) -> PreparedPairs:

@@ -39,6 +39,8 @@ TOKENS: Mapping[str, tuple[TokenizerKind, int]] = {
 }  # fmt: skip
 LONGEST = {"classes": 256, "translation": 64}
 CONTEXT = 64
+#: the largest batch of each task, the smallest, and steps of an epoch of few texts
+SMALLEST_BATCH, EPOCH_STEPS = 8, 64
 BATCH = {"classes": 64, "language": 12, "translation": 32}
 
 Columns = Annotated[tuple[str, ...], Length(0, 100)]
@@ -137,12 +139,29 @@ class NetworkSettings(Choice):
 
     TABLE: ClassVar[str] = "model"
     NOUN: ClassVar[str] = "network"
+    UNSET: ClassVar[str] = "auto"
 
     name: str = "auto"
 
     @classmethod
     def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return {"auto": {}, **{name: network.settings for name, network in NETWORKS.items()}}
+        known = {name: network.settings for name, network in NETWORKS.items()}
+        every = dict.fromkeys(key for settings in known.values() for key in settings)
+        return {"auto": every, **known}
+
+    def chosen(self, family: str) -> NetworkSettings:
+        """The network for a family of tasks, with the settings that were given. ConfigError for one
+        that is for others."""
+        allowed = networks_for(family)
+        if self.name == "auto":
+            given = {key: value for key, value in self.settings.items() if value is not None}
+            return NetworkSettings(allowed[0], given)
+        if self.name not in allowed:
+            raise ConfigError(
+                f"`model.name` is {self.name!r}, which is not for this task",
+                help=f"use {' or '.join(allowed)}",
+            )
+        return self
 
     def check(self) -> None:
         if self.name != "auto":
@@ -256,17 +275,11 @@ class TextSettings(RunSettings):
         """The same without `auto`, for so many training examples of texts of this ``length``."""
         kind, size, lowercase = self.tokens
         family = self.data.family
-        allowed = networks_for(family)
-        model = self.model if self.model.name != "auto" else NetworkSettings(allowed[0])
-        if model.name not in allowed:
-            raise ConfigError(
-                f"`model.name` is {model.name!r}, which is not for this task",
-                help=f"use {' or '.join(allowed)}",
-            )
+        model = self.model.chosen(family)
         batch, lr = self.train.batch_size, self.train.lr
         train = replace(
             self.train,
-            batch_size=BATCH[family] if batch == "auto" else batch,
+            batch_size=batch_size_for(family, rows) if batch == "auto" else batch,
             lr=NETWORKS[model.name].lr
             if lr == "auto" and self.train.optimizer.name == "adamw"
             else lr,
@@ -297,6 +310,15 @@ class TextSettings(RunSettings):
             for text in (self.data.path, self.data.parallel)
         )
         return replace(self, data=replace(self.data, path=path, parallel=parallel))
+
+
+def batch_size_for(family: str, rows: int) -> int:
+    """A power of two that makes about 64 steps of an epoch, from 8 up to that of the task; that of
+    language models is nanoGPT's."""
+    most = BATCH[family]
+    if family == "language":
+        return most
+    return min(max(SMALLEST_BATCH, 1 << (max(rows // EPOCH_STEPS, 1) - 1).bit_length()), most)
 
 
 def _absolute(text: str) -> str:

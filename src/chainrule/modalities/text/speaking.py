@@ -119,16 +119,10 @@ def _spread(rows: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, rows - 1, min(rows, LOOKED_AT)).round().astype(np.int64))
 
 
-def _totals(
-    features: npt.NDArray[Any], added: Floats, count: int
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """What each feature adds in all, and in how many places it stands."""
+def _totals(features: npt.NDArray[Any], added: Floats, count: int) -> Floats:
+    """What each feature adds in all places together."""
     there = features > PADDING
-    flat = features[there]
-    return (
-        np.bincount(flat, weights=added[there], minlength=count),
-        np.bincount(flat, minlength=count),
-    )
+    return np.bincount(features[there], weights=added[there], minlength=count)
 
 
 def _ranked(reader: Reader, totals: Floats) -> list[str]:
@@ -150,10 +144,10 @@ def _words_by_class(
     shown = []
     for code, name in list(enumerate(names))[:CLASSES]:
         if one_output:
-            totals, _ = _totals(own[0], added if code else -added, reader.ngrams.features)
+            totals = _totals(own[0], added if code else -added, reader.ngrams.features)
         else:
             members = predicted[rows] == code
-            totals, _ = _totals(own[0][members], added[members], reader.ngrams.features)
+            totals = _totals(own[0][members], added[members], reader.ngrams.features)
         if words := _ranked(reader, totals):
             shown.append([name, ", ".join(words)])
     return {
@@ -170,7 +164,7 @@ def _words_for_numbers(
 ) -> dict[str, Any]:
     rows = _spread(len(inputs[0]))
     own = [part[rows] for part in inputs]
-    totals, _ = _totals(own[0], contributions(model, own, None), reader.ngrams.features)
+    totals = _totals(own[0], contributions(model, own, None), reader.ngrams.features)
     return {
         "title": "Words that raise and lower the prediction",
         "words": f"What {len(rows)} test texts say most clearly, the clearest first: the gradient "
