@@ -49,7 +49,9 @@ def test_labels_from_train_to_report(run: Run, table: Path, tmp_path: Path) -> N
     words = dict(told["test"]["tables"][0]["rows"])
     assert "great" in words["pos"] or "superb" in words["pos"] or "lovely" in words["pos"]
     assert "Words that speak for a class" in (place / "report.html").read_text()
-    assert "failed" not in done(run("check", table, "--target", "label", *SMALL["bag"])).output
+    assert "failed" not in done(run(
+        "check", table, "--target", "label", "--text", "review", *SMALL["bag"]
+    )).output  # fmt: skip
     done(run("find-lr", table, "--target", "label", "--text", "review", *SMALL["bag"]))
 
 

@@ -122,7 +122,7 @@ def _spread(rows: int) -> npt.NDArray[np.int64]:
 def _totals(features: npt.NDArray[Any], added: Floats, count: int) -> Floats:
     """What each feature adds in all places together."""
     there = features > PADDING
-    return np.bincount(features[there], weights=added[there], minlength=count)
+    return np.asarray(np.bincount(features[there], added[there], count), np.float64)
 
 
 def _ranked(reader: Reader, totals: Floats) -> list[str]:
