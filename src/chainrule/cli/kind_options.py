@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KindCommand", "KindHelp", "kind_options", "parse_options", "refuse_foreign_options"]
 
+#: letters of choices that a line of help has room for; more of them stand in the text beside it
+LONGEST_CHOICE = 60
+
 
 class KindHelp(click.Command):
     """A command whose help may contain ``{kinds}``, the names of all kinds of data, and
@@ -63,10 +66,13 @@ def kind_options(command: str) -> Mapping[str, Option]:
 
 @functools.cache
 def _click_option(option: Option) -> click.Option:
+    words, metavar = option.help, option.metavar or None
+    if len("|".join(option.choices)) > LONGEST_CHOICE:
+        words, metavar = f"{words} One of {', '.join(option.choices)}.", option.argument.upper()
     return click.Option(
         [option.spelling, option.argument],
-        help=option.help,
-        metavar=option.metavar or None,
+        help=words,
+        metavar=metavar,
         multiple=option.several,
         type=click.Choice(option.choices) if option.choices else None,
     )

@@ -43,7 +43,7 @@ from .settings import TextDataSettings, TextSettings
 
 __all__ = ["OpenedLabels", "PreparedLabels", "open_labels", "table_of_texts"]
 
-#: a column of text that is no category: so many letters to a cell, in most rows another one
+#: of several columns, a text is one with so many letters to a cell, in most rows another one
 LETTERS, DIFFERENT = 20, 0.5
 
 
@@ -138,14 +138,14 @@ def _text_columns(
         for column in data.text:
             table.index(column)
         return data.text, ()
-    lengths = {}
-    for column in table.columns:
-        stats = table.stats(column)
-        if column == target or stats.storage != "text" or not stats.present:
-            continue
-        long = stats.text_length > LETTERS * stats.present
-        if long and stats.distinct > DIFFERENT * stats.present:
-            lengths[column] = stats.text_length / stats.present
+    stats = {c: table.stats(c) for c in table.columns if c != target}
+    written = {c: own for c, own in stats.items() if own.storage == "text" and own.present}
+    lengths = {c: own.text_length / own.present for c, own in written.items()}
+    if len(written) > 1:
+        lengths = {
+            c: n for c, n in lengths.items()
+            if n > LETTERS and written[c].distinct > DIFFERENT * written[c].present
+        }  # fmt: skip
     if not lengths:
         raise ConfigError(
             "no column looks like text",

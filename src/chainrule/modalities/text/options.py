@@ -7,8 +7,9 @@ from ...runs.option import Command, Option, Options
 __all__ = ["COMMANDS", "OPTIONS", "SOURCES"]
 
 SOURCES = (
-    "texts: a table with --text COLUMN, a folder with one subfolder of .txt files per class,",
-    "  a text file with --task language, or pairs with --task translation; bundled: austen",
+    "texts: a table with --text COLUMN, a folder with .txt files in a subfolder",
+    "  for each class, a .txt file with --task language, or pairs of texts",
+    "  with --task translation; bundled: austen",
 )
 
 TARGET = Option("target", "Column to predict.", "COLUMN")
