@@ -11,6 +11,7 @@ from .diagnosis.lrfinder import RateSearch
 from .diagnosis.overfit import Overfit
 from .history import History
 from .metrics import Metric
+from .muon import muon_with_adamw
 from .scores import Scores
 from .trainer import Trainer
 
@@ -31,5 +32,6 @@ __all__ = [
     "callbacks",
     "load",
     "metrics",
+    "muon_with_adamw",
     "save",
 ]
