@@ -19,13 +19,20 @@ SMALL: dict[str, tuple[str, ...]] = {
     "bag": ("model.width=8", "train.lr=0.02"),
     "conv": ("model.width=8", "model.filters=4"),
     "gru": ("model.width=8", "model.hidden=8"),
+    "transformer": ("model.width=8", "model.heads=2", "model.layers=1"),
 }
 GOOD, BAD = ("great", "lovely", "fine", "superb"), ("awful", "dull", "poor", "boring")
 NEUTRAL = ("the film", "this plot", "its music", "an actor", "the story", "a scene")
 SMALL_LANGUAGE = (
-    "model.width=8", "model.hidden=16", "tokenizer.length=16", "data.windows=480",
+    "model.width=16", "tokenizer.length=16", "data.windows=480",
     "train.epochs=4", "train.lr=0.02", "train.batch_size=16",
 )  # fmt: skip
+
+
+#: of each network that continues a text
+LANGUAGE: dict[str, tuple[str, ...]] = {
+    "gpt": ("model.layers=1", "model.heads=2"), "gru": ("model.hidden=16",),
+}  # fmt: skip
 
 
 def reviews(count: int = 120, seed: int = 0) -> dict[str, list[Any]]:

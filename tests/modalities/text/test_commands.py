@@ -14,6 +14,7 @@ from chainrule.modalities.tables import TablePredictor
 from chainrule.modalities.text import TextPredictor
 
 from .conftest import (
+    LANGUAGE,
     SMALL,
     SMALL_LANGUAGE,
     columns_of,
@@ -124,8 +125,10 @@ def test_a_table_stays_a_table_unless_something_says_otherwise(tmp_path: Path) -
     assert isinstance(model, TablePredictor)
 
 
-def test_a_language_model_from_train_to_generate(run: Run, novel: Path) -> None:
-    trained = done(run("train", novel, "--task", "language", "--network", "gru", *SMALL_LANGUAGE))
+@pytest.mark.parametrize("network", [*LANGUAGE])
+def test_a_language_model_from_train_to_generate(run: Run, novel: Path, network: str) -> None:
+    small = (*SMALL_LANGUAGE, *LANGUAGE[network])
+    trained = done(run("train", novel, "--task", "language", "--network", network, *small))
     assert "characters" in trained.stderr
     assert "5-grams" in trained.stderr or "6-grams" in trained.stderr
     facts = json.loads((Path(trained.stdout.strip()) / "run.json").read_text())
@@ -156,17 +159,19 @@ def test_only_language_models_generate(run: Run, table: Path) -> None:
 
 def test_other_tokens_and_other_sources(tmp_path: Path) -> None:
     options = {"task": "language", "network": "gru", "runs_dir": None, "verbose": False}
-    settings = [*SMALL_LANGUAGE, "tokenizer.kind=byte-pair", "tokenizer.size=280"]
+    settings = [*SMALL_LANGUAGE, *LANGUAGE["gru"], "tokenizer.kind=byte-pair", "tokenizer.size=280"]
     model = cr.fit([story(100, 1), story(100, 2)], **options, settings=settings)
     text = model.generate("the cat", tokens=10, seed=3)
     assert text
     assert model.predict(["the cat sat on the dog.", "xyz %%"]).argmin() == 0
 
 
-def test_translation_from_train_to_predict(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["transformer", "gru"])
+def test_translation_from_train_to_predict(run: Run, tmp_path: Path, network: str) -> None:
     path = write(pairs(), tmp_path / "pairs.tsv")
-    small = ("model.width=32", "model.hidden=32", "tokenizer.size=300", "model.dropout=0",
-             "train.epochs=15", "train.lr=0.01", "train.batch_size=16")  # fmt: skip
+    own = "model.hidden=32" if network == "gru" else "model.layers=1"
+    small = (own, "model.width=32", "tokenizer.size=300", "model.dropout=0", "train.epochs=15",
+             "train.lr=0.01", "train.batch_size=16", "--network", network)  # fmt: skip
     trained = done(run("train", path, "--source", "de", "--target", "en", "--task", "translation",
                        *small))  # fmt: skip
     facts = json.loads((Path(trained.stdout.strip()) / "run.json").read_text())
@@ -176,6 +181,8 @@ def test_translation_from_train_to_predict(run: Run, tmp_path: Path) -> None:
     new = write({"de": ["rot haus steht 7"]}, tmp_path / "new.tsv")
     done(run("predict", "last", new, "-o", "out.csv"))
     assert columns_of(Path("out.csv"))[0]["text"] == "rot haus steht 7"
+    done(run("predict", "last", new, "-o", "beam.csv", "--beam", 3))
+    assert columns_of(Path("beam.csv"))[0]["prediction"]
     told = json.loads(done(run("report", "last", "--json")).stdout)
     assert [t["title"].split(":")[0] for t in told["test"]["tables"]][:1] == ["Translations"]
     evaluated = json.loads(done(run("eval", "last", path, "--json")).stdout)
@@ -186,7 +193,7 @@ def test_parallel_files_are_pairs(run: Run, tmp_path: Path) -> None:
     made = pairs(60)
     for name, lines in made.items():
         (tmp_path / f"x.{name}").write_text("\n".join(lines) + "\n")
-    small = ("model.width=8", "model.hidden=8", "tokenizer.size=280", "train.epochs=1")
+    small = ("model.width=8", "model.heads=2", "tokenizer.size=280", "train.epochs=1")
     done(run("train", "x.de", "--parallel", "x.en", "--task", "translation", "--quiet", *small))
     (tmp_path / "x.en").write_text("\n".join(made["en"][:-1]) + "\n")
     refused = run("train", "x.de", "--parallel", "x.en", "--task", "translation", *small)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import Finding
-from ...data.text import CLASS, PADDING, padded
+from ...data.text import CLASS, PADDING, START, padded
 from ...errors import ConfigError, DataError
 from ...nn import Module
 from ...tasks import Task
@@ -23,7 +23,6 @@ from .labelled import PreparedLabels, labelled_truth, table_of_texts
 from .language import LanguagePreprocessor, PreparedLanguage, texts_of
 from .pairs import PairPreprocessor, PreparedPairs, table_of_pairs
 from .preprocessor import LabelPreprocessor, read_texts
-from .sampling import Sampler
 from .settings import TextSettings
 from .speaking import explanation
 from .stretches import Stretches
@@ -156,8 +155,8 @@ class LanguageAnswering(Answering):
         rows = []
         for i in np.linspace(0, len(truth) - 1, min(SAMPLES, len(truth))).round().astype(int):
             prompt = tokenizer.decode(truth[i])
-            sampler = Sampler(temperature=0.8, top_p=0.95, seed=int(i))
-            rows.append([prompt, "".join(generate(model, tokenizer, prompt, SAMPLE, sampler))])
+            options = {"temperature": 0.8, "top_p": 0.95, "seed": int(i)}
+            rows.append([prompt, "".join(generate(model, tokenizer, prompt, SAMPLE, options))])
         return {"tables": [{
             "title": "Samples",
             "words": f"The beginnings of stretches of the test part, and {SAMPLE} tokens drawn "
@@ -220,9 +219,10 @@ class PairAnswering(Answering):
         tokenizer, rows = self.preprocessor.tokenizer, self.preprocessor.sources(sources)
         lengths = (rows != PADDING).sum(axis=1)
         short = np.flatnonzero((lengths > 2) & (lengths <= LONGEST))[:LOOKED_AT]
-        writer = Writer(model, self.preprocessor.reader.length)
-        tables = []
-        for i, (tokens, looked) in zip(short, writer.translate_looking(rows[short]), strict=True):
+        writer, tables = Writer(model, self.preprocessor.reader.length), []
+        for i, tokens in zip(short, writer.translate(rows[short]), strict=True):
+            written = np.array([[START, *tokens]], np.int32)
+            looked = writer.looks(rows[i : i + 1], written)[0]
             read = [f"{n}: {tokenizer.shown(int(t)).strip()}" for n, t in
                     enumerate(rows[i][: lengths[i]], 1)]  # fmt: skip
             tables.append({
@@ -231,7 +231,7 @@ class PairAnswering(Answering):
                 "heads": ["written", *read],
                 "rows": [
                     [tokenizer.shown(token).strip(), *(round(float(w), 2) for w in weights)]
-                    for token, weights in zip(tokens, looked[:, : lengths[i]], strict=True)
+                    for token, weights in zip(tokens, looked[:-1, : lengths[i]], strict=True)
                 ],
             })  # fmt: skip
         return [table for table in tables if table["rows"]]

@@ -6,16 +6,19 @@ and 0 for padding, and gives [rows, `out`]. Padding changes nothing, however muc
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 from ... import nn
 from ...frontend import Tensor
 from ...frontend.operations.shaping import cat
 
-__all__ = ["Bag", "Body", "Convolutional", "Recurrent"]
+__all__ = ["Attending", "Bag", "Body", "Convolutional", "Recurrent"]
 
 #: below all activations: where there is only padding, the largest value of a row
 NEVER = -1e4
+#: waves for so many places are made
+MOST_PLACES = 4096
 
 
 class Body(nn.Module):
@@ -86,4 +89,28 @@ class Recurrent(Body):
         mean = outputs.sum(1) / there.sum(1).clamp(min=1.0)
         largest = (outputs + (1.0 - there) * NEVER).amax(1)
         result: Tensor = self.dropout(cat([mean, largest], 1))
+        return result
+
+
+class Attending(Body):
+    """A transformer of ``layers`` pre-norm blocks: the mean of what comes out (Vaswani et al.,
+    2017), with waves of the places added to the vectors."""
+
+    def __init__(self, width: int, *, layers: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.out, self.scale = width, math.sqrt(width)
+        self.positions = nn.SinusoidalPositions(MOST_PLACES, width, batch_first=True)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width))
+        self.encoder.reset_parameters()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, vectors: Tensor, there: Tensor) -> Tensor:
+        x = self.dropout(self.positions(vectors * self.scale))
+        hidden = there[:, :, 0] == 0
+        states = self.encoder(x, src_key_padding_mask=hidden)
+        mean = (states * there).sum(1) / there.sum(1).clamp(min=1.0)
+        result: Tensor = self.dropout(mean)
         return result

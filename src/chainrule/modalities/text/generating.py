@@ -3,95 +3,62 @@
 from __future__ import annotations
 
 import codecs
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ...data.text import PADDING, START, UNKNOWN, Tokenizer
+from ... import nn
+from ...data.text import END, PADDING, START, UNKNOWN, Tokenizer
 from ...data.text.tokenizer import SPECIALS
-from ...errors import ConfigError
 from ...frontend import no_grad
-from ...frontend.apply import from_array
 from ...frontend.compiled import compile
 from ...nn import Module
-from .language_net import RecurrentLanguage
-from .sampling import Sampler
+from .language_net import LanguageNet
 
-__all__ = ["MOST_TOKENS", "generate"]
+__all__ = ["generate"]
 
-Logits = npt.NDArray[np.floating]
-MOST_TOKENS = 1_000_000
-NEVER = -1e30
-
-
-class Reading(ABC):
-    """A network that has read some tokens."""
-
-    @abstractmethod
-    def read(self, token: int) -> Logits:
-        """One more token; the logits [size] of the one after it."""
-
-
-class RecurrentReading(Reading):
-    """Keeps the state of the recurrent layers: it has no limit."""
-
-    def __init__(self, model: RecurrentLanguage) -> None:
-        self.step = compile(model.step)
-        self.state: Any = from_array(np.zeros((model.layers, 1, model.hidden), np.float32))
-
-    def read(self, token: int) -> Logits:
-        with no_grad():
-            logits, self.state = self.step(from_array(np.array([[token]], np.int32)), self.state)
-        return np.asarray(logits.numpy()[0])
-
-
-def reading_of(model: Module) -> Reading:
-    """A network that has read nothing yet."""
-    model.eval()
-    assert isinstance(model, RecurrentLanguage)
-    return RecurrentReading(model)
+#: what is never written
+UNSAID = [PADDING, UNKNOWN, START]
 
 
 def generate(
-    model: Module,
-    tokenizer: Tokenizer,
-    prompt: str,
-    tokens: int,
-    sampler: Sampler,
+    model: Module, tokenizer: Tokenizer, prompt: str, tokens: int, options: Mapping[str, Any]
 ) -> Iterator[str]:
     """``tokens`` more tokens after ``prompt``, as text: a letter of several tokens comes whole.
 
-    An empty prompt begins as a text does. Special tokens are never drawn, but for the end of a
-    text, which ends all. ConfigError for a number of tokens that makes no sense.
+    An empty prompt begins as a line does. The end of a text ends all; no other special token is
+    drawn. ``options`` are those of `nn.generate`, which raises ConfigError for what makes no sense.
     """
-    if not 0 <= tokens <= MOST_TOKENS:
-        raise ConfigError(f"tokens is {tokens}", help=f"expected: from 0 to {MOST_TOKENS:,}")
-    reading = reading_of(model)
-    logits: Logits = np.zeros(0)
-    for token in beginning(tokenizer, prompt):
-        logits = reading.read(token)
+    assert isinstance(model, LanguageNet)
+    read = compile(model.eval().step)
+
+    def step(token: Any, state: Any) -> tuple[Any, Any]:
+        with no_grad():
+            logits, state = read(token, state)
+        scores = np.array(logits.numpy(), np.float64)
+        scores[:, UNSAID] = -np.inf
+        return scores, state
+
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    first = not prompt
-    for _ in range(tokens):
-        allowed = np.array(logits, np.float64)
-        allowed[[PADDING, UNKNOWN, START]] = NEVER
-        token = sampler.draw(allowed)
-        if token < len(SPECIALS):
+    first = not prompt and tokenizer.kind in ("word", "unigram")
+    made = nn.generate(
+        step, [beginning(tokenizer, prompt)], model.new_state(1), length=tokens,
+        context=model.context, stop=END, **options,
+    )  # fmt: skip
+    for (token,) in made:
+        if token == END:
             break
-        piece = decoder.decode(tokenizer.raw(token))
-        yield piece.removeprefix(" ") if first and tokenizer.kind in ("word", "unigram") else piece
+        piece = decoder.decode(tokenizer.raw(int(token)))
+        yield piece.removeprefix(" ") if first else piece
         first = False
-        logits = reading.read(token)
     yield decoder.decode(b"", True)
 
 
-def beginning(tokenizer: Tokenizer, prompt: str) -> Sequence[int]:
+def beginning(tokenizer: Tokenizer, prompt: str) -> list[int]:
     """The tokens of a prompt; of an empty one, a new line, or the first token that there is."""
     codes: list[int] = tokenizer.encode([prompt])[0].tolist()
     if codes:
         return codes
     line: list[int] = tokenizer.encode(["\n"])[0].tolist()
-    return line or [len(SPECIALS)]
+    return [code for code in line if code > UNKNOWN] or [len(SPECIALS)]

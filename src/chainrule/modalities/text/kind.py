@@ -98,17 +98,17 @@ class TextKind(Modality[TextSettings, TextPredictor]):
 
     def build(self, preprocessor: AnyPreprocessor, settings: TextSettings) -> Module:
         own, network = dict(settings.model.settings), NETWORKS[settings.model.name]
-        width = own.pop("width")
         if isinstance(preprocessor, LanguagePreprocessor):
             assert network.language is not None
-            return network.language(preprocessor.tokenizer.size, width, **own)
+            return network.language(preprocessor.tokenizer.size, preprocessor.length, **own)
         if isinstance(preprocessor, PairPreprocessor):
             assert network.translator is not None
-            return network.translator(preprocessor.tokenizer.size, width, **own)
+            reader = preprocessor.reader
+            return network.translator(reader.tokenizer.size, reader.length, **own)
         assert network.body is not None
         table = preprocessor.table
         return Classifier(
-            preprocessor.reader.ngrams.features, width, network.body(width, **own),
+            preprocessor.reader.ngrams.features, own["width"], network.body(**own),
             goal_of(table).outputs, numeric=len(table.names), cardinalities=table.cardinalities,
         )  # fmt: skip
 

@@ -10,19 +10,33 @@ from typing import Any
 
 from ... import nn
 from ...frontend import Tensor
+from ...frontend.operations.creation import zeros
 from ...nn import functional as F
+from ...nn.models import GPT
 
-__all__ = ["LanguageLoss", "LanguageNet", "RecurrentLanguage"]
+__all__ = ["GPTLanguage", "LanguageLoss", "LanguageNet", "RecurrentLanguage"]
 
 
 class LanguageNet(nn.Module):
-    """-log P of each token of stretches [rows, length + 1] but the first: [rows, length]."""
+    """-log P of each token of stretches [rows, length + 1] but the first: [rows, length].
+
+    ``context`` is how many tokens it can look back; None for any number.
+    """
 
     size: int
+    context: int | None
 
     @abstractmethod
     def logits(self, tokens: Tensor) -> Tensor:
         """Of the token after each of ``tokens`` [rows, length]: [rows, length, size]."""
+
+    @abstractmethod
+    def new_state(self, rows: int) -> Any:
+        """The state before the first token, for `step`."""
+
+    @abstractmethod
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The logits [rows, size] after one more token [rows, 1], and the next state."""
 
     def forward(self, stretches: Tensor) -> Tensor:
         logits = self.logits(stretches[:, :-1])
@@ -34,10 +48,35 @@ class LanguageNet(nn.Module):
         return nats.reshape(rows, length)
 
 
-class RecurrentLanguage(LanguageNet):
-    """Gated recurrent units."""
+class GPTLanguage(LanguageNet):
+    """`models.GPT`: attention to what came before."""
 
-    def __init__(self, size: int, width: int, *, hidden: int, layers: int, dropout: float) -> None:
+    def __init__(
+        self, size: int, length: int, *, width: int, layers: int, heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.size, self.context = size, max(length, 2)
+        self.gpt = GPT(size, self.context, width, layers, heads, dropout)
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        result: Tensor = self.gpt(tokens)
+        return result
+
+    def new_state(self, rows: int) -> Any:
+        return self.gpt.new_state(rows)
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return self.gpt.step(tokens, state)
+
+
+class RecurrentLanguage(LanguageNet):
+    """Gated recurrent units, which carry on whatever the length."""
+
+    context = None
+
+    def __init__(
+        self, size: int, length: int, *, width: int, hidden: int, layers: int, dropout: float
+    ) -> None:
         super().__init__()
         self.size, self.layers, self.hidden = size, layers, hidden
         self.embedding = nn.Embedding(size, width)
@@ -51,10 +90,12 @@ class RecurrentLanguage(LanguageNet):
         result: Tensor = self.head(self.dropout(outputs))
         return result
 
-    def step(self, token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits [rows, size] after one more ``token`` [rows, 1], and the next state."""
-        outputs, following = self.gru(self.embedding(token), state)
-        return self.head(outputs[:, 0]), following
+    def new_state(self, rows: int) -> Any:
+        return zeros(rows, self.layers, self.hidden)
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        outputs, following = self.gru(self.embedding(tokens), state.permute(1, 0, 2))
+        return self.head(outputs[:, -1]), following.permute(1, 0, 2)
 
 
 class LanguageLoss(nn.Module):

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConfigError
-from .bodies import Bag, Body, Convolutional, Recurrent
-from .language_net import LanguageNet, RecurrentLanguage
-from .translating import RecurrentTranslator, Translator
+from .bodies import Attending, Bag, Body, Convolutional, Recurrent
+from .language_net import GPTLanguage, LanguageNet, RecurrentLanguage
+from .translating import RecurrentTranslator, TransformerTranslator, Translator
 
 __all__ = ["NETWORKS", "Network", "networks_for"]
 
 
 @dataclass(frozen=True)
 class Network:
-    """``settings`` with their defaults, and ``limits``: their smallest and largest values.
+    """``settings`` with their defaults, within `LIMITS`.
 
     ``families`` are the tasks that it is for: ``classes``, ``language`` or ``translation``; ``lr``
-    is the rate that it learns well with. ``body(width, **settings)`` reads texts with a label,
-    ``language(size, width, **settings)`` continues one, ``translator`` of the same translates one.
+    is the rate that it learns well with. ``body(**settings)`` reads vectors of texts with a label,
+    ``language(size, length, **settings)`` continues a text, ``translator`` of the same translates.
     """
 
     settings: Mapping[str, Any]
@@ -39,6 +39,12 @@ class Network:
                 raise ConfigError(
                     f"`model.{name}` is {value!r}", help=f"expected: from {low:g} to {high:g}"
                 )
+        heads = settings.get("heads", 1)
+        if settings["width"] % heads:
+            raise ConfigError(
+                f"`model.heads` is {heads}, which does not divide a width of {settings['width']}",
+                help="each head takes an equal share of model.width",
+            )
 
 
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -54,6 +60,14 @@ NETWORKS: Mapping[str, Network] = {
     "conv": Network(
         {"width": 128, "filters": 100, "dropout": 0.5}, ("classes",), 1e-3,
         "a convolutional network", Convolutional,
+    ),
+    "gpt": Network(
+        {"width": 128, "layers": 4, "heads": 4, "dropout": 0.0}, ("language",), 1e-3,
+        "a transformer", language=GPTLanguage,
+    ),
+    "transformer": Network(
+        {"width": 128, "layers": 2, "heads": 4, "dropout": 0.2}, ("translation", "classes"), 1e-3,
+        "a transformer", Attending, translator=TransformerTranslator,
     ),
     "gru": Network(
         {"width": 128, "hidden": 128, "layers": 1, "dropout": 0.3},

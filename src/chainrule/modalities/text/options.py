@@ -21,7 +21,7 @@ TASK = Option(
 TEXT = Option("text", "Column with texts. Can be repeated.", "COLUMN", several=True)
 SOURCE = Option("translate", "Column to translate from.", "COLUMN", flag="--source")
 PARALLEL = Option("parallel", "File whose lines translate those of DATA.", "FILE")
-NETWORK = Option("network", "Of texts: bag, conv, gru.", "NAME")
+NETWORK = Option("network", "Of texts: bag, conv, transformer, gru, gpt.", "NAME")
 
 PROMPT = Option("prompt", "Text to go on from.", "TEXT")
 TOKENS = Option("tokens", "Number of tokens to generate.  [default: 200]", "N", read=int)
@@ -33,6 +33,12 @@ TOP_K = Option("top_k", "Draw from the likeliest K tokens alone.", "K", read=int
 TOP_P = Option(
     "top_p", "Draw from the likeliest tokens whose probabilities sum to P.", "P", read=float
 )
+PENALTY = Option(
+    "repetition_penalty", "Above 1, what was said before becomes less likely.  [default: 1]",
+    "FLOAT", read=float,
+)  # fmt: skip
+BEAM = Option("beam", "Beginnings of a translation to keep side by side.  [default: 1]", "N",
+              read=int)  # fmt: skip
 SEED = Option("seed", "Seed of the draws.  [default: 0]", "N", read=int)
 
 COMMANDS = (
@@ -50,7 +56,7 @@ OPTIONS: Options = {
     "init": COLUMNS,
     "check": COLUMNS,
     "find-lr": COLUMNS,
-    "generate": (PROMPT, TOKENS, TEMPERATURE, TOP_K, TOP_P, SEED),
-    "predict": (QUERY,),
+    "generate": (PROMPT, TOKENS, TEMPERATURE, TOP_K, TOP_P, PENALTY, SEED),
+    "predict": (QUERY, BEAM),
     "eval": (QUERY,),
 }

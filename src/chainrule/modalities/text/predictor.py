@@ -19,7 +19,6 @@ from .labelled import PreparedLabels
 from .language import LanguagePreprocessor, PreparedLanguage
 from .pairs import PairPreprocessor, PreparedPairs
 from .preprocessor import LabelPreprocessor
-from .sampling import Sampler
 from .settings import TextSettings
 
 __all__ = ["TextPredictor"]
@@ -66,11 +65,11 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
         """The outputs of the network, and its translations, if it translates."""
         return self._answering.scored(self.model, super().scores_of(inputs), inputs)
 
-    def _answers(self, read: Read) -> Scores:
+    def _answers(self, read: Read, beam: int = 1) -> Scores:
         """The same for texts whose translations are not known."""
         answering = self._answering
         if isinstance(answering, PairAnswering):
-            texts = answering.translate(self.model, read.inputs)
+            texts = answering.translate(self.model, read.inputs, beam)
             return Translated(np.zeros((len(texts), 0)), "identity", tuple(texts))
         return self.scores_of(read.inputs)
 
@@ -84,19 +83,20 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
         return self.goal.compute_metrics(read.truth, self.scores_of(read.inputs))
 
     def columns(
-        self, source: Any, proba: bool = False, *, query: str | None = None
+        self, source: Any, proba: bool = False, *, query: str | None = None, beam: int = 1
     ) -> list[Column]:
         """A line for each text: the text, the prediction, and how probable each class is."""
         read = self._read(source, query)
-        scores = self._answers(read)
+        scores = self._answers(read, beam)
         columns: list[Column] = [("text", np.array(read.texts, object))]
         columns.append(("prediction", self._answering.predictions(self.goal, scores, read)))
         return columns + (self.probability_columns(scores) if proba else [])
 
-    def predict(self, source: Any, *, query: str | None = None) -> npt.NDArray[Any]:
-        """The prediction for each text of a source, in order; see the class."""
+    def predict(self, source: Any, *, query: str | None = None, beam: int = 1) -> npt.NDArray[Any]:
+        """The prediction for each text of a source, in order; see the class. A translation is the
+        best of ``beam`` beginnings that are kept side by side."""
         read = self._read(source, query)
-        return self._answering.predictions(self.goal, self._answers(read), read)
+        return self._answering.predictions(self.goal, self._answers(read, beam), read)
 
     def stream(
         self,
@@ -104,15 +104,17 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
         tokens: int = 200,
         *,
         temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        repetition_penalty: float = 1.0,
         seed: int = 0,
     ) -> Iterator[str]:
-        """Pieces of text that go on from ``prompt``, each as soon as it is made; see `Sampler`.
-        ConfigError if this is no language model."""
+        """Pieces of text that go on from ``prompt``, each as soon as it is made; the options are
+        those of `nn.generate`. ConfigError if this is no language model."""
         preprocessor = self._answering.require_language()
-        sampler = Sampler(temperature, top_k, top_p, seed)
-        return generate(self.model, preprocessor.tokenizer, prompt, tokens, sampler)
+        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p,
+                   "repetition_penalty": repetition_penalty, "seed": seed}  # fmt: skip
+        return generate(self.model, preprocessor.tokenizer, prompt, tokens, options)
 
     def generate(self, prompt: str = "", tokens: int = 200, **options: Any) -> str:
         """`stream` as one text, without the prompt."""
