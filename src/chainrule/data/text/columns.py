@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.data.findings import Finding
 from chainrule.data.text.reading import list_texts, read_lines, read_text
+from chainrule.data.text.tokenizer import clean
 from chainrule.errors import DataError
 
 __all__ = ["CLASS", "TEXT", "Columns", "folder_columns", "is_texts", "line_columns",
@@ -45,7 +46,7 @@ def text_columns(texts: Sequence[str] | np.ndarray[Any, Any]) -> Columns:
                 f"text {i} is {type(text).__name__}, not text",
                 help="pass strings; None is an empty text",
             )
-    return {TEXT: [None if text is None else str(text) for text in texts]}
+    return {TEXT: [None if text is None else clean(str(text)) for text in texts]}
 
 
 def line_columns(path: str | os.PathLike[str]) -> Columns:

@@ -250,8 +250,17 @@ class PreparedLabels:
     def fingerprint(self) -> str:
         return self.opened.fingerprint
 
+    @cached_property
+    def _width(self) -> int:
+        """The same for all parts, which share their programs."""
+        reader = self.preprocessor.reader
+        return reader.width_for(
+            max(len(row) for texts in self.texts.values() for row in reader.features(texts))
+        )
+
     def _part(self, name: PartName) -> tuple[Any, Any]:
-        inputs, _ = self.preprocessor.inputs(self.division.table, self.rows[name])
+        table, rows = self.division.table, self.rows[name]
+        inputs, _ = self.preprocessor.inputs(table, rows, self._width)
         return inputs, self.target(name)
 
     @property

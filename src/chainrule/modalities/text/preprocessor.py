@@ -73,11 +73,15 @@ class Reader:
         """Tokens and n-grams of each text."""
         return self.ngrams.encode(self.tokens(texts))
 
-    def arrays(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """The same in rows of one length: that of the longest, or the next power of two."""
+    def arrays(self, texts: Sequence[str], width: int = 0) -> npt.NDArray[np.int32]:
+        """The same in rows of one ``width``, or of `width_for` the longest."""
         rows = self.features(texts)
-        longest = max(map(len, rows), default=1)
-        return padded(rows, 1 << (longest - 1).bit_length())
+        return padded(rows, width or self.width_for(max(map(len, rows), default=1)))
+
+    @staticmethod
+    def width_for(longest: int) -> int:
+        """The next power of two, so that few programs serve all."""
+        return 1 << (longest - 1).bit_length()
 
     def meaning(self, feature: int) -> str:
         """What a number stands for, for reading."""
@@ -127,10 +131,12 @@ class LabelPreprocessor:
         return bool(self.table.encoders)
 
     def inputs(
-        self, table: Table, rows: Rows | None = None
+        self, table: Table, rows: Rows | None = None, width: int = 0
     ) -> tuple[tuple[npt.NDArray[Any], ...], tuple[Finding, ...]]:
-        """The arguments of the network for rows, and what was unusual in them."""
-        parts: list[npt.NDArray[Any]] = [self.reader.arrays(read_texts(table, self.texts, rows))]
+        """The arguments of the network for rows, and what was unusual in them; the tokens of a text
+        take ``width`` numbers, or as many as those of the longest."""
+        texts = read_texts(table, self.texts, rows)
+        parts: list[npt.NDArray[Any]] = [self.reader.arrays(texts, width)]
         findings: tuple[Finding, ...] = ()
         if self.has_others:
             features: Features = self.table.transform(table, rows)
