@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -144,18 +145,21 @@ def test_a_second_interrupt_ends_at_once(env: dict[str, str], tmp_path: Path) ->
     process.stdout.close()
 
 
-@pytest.fixture
-def room(request: pytest.FixtureRequest) -> Iterator[int]:
+@contextmanager
+def only_room_for(size: int) -> Iterator[None]:
     """A limit on the size of files, as the kernel's way to say that there is no more."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (request.param, before[1]))
-    yield request.param
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:  # before anything is told of the test, perhaps to a file
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("room", [100, 3000, 10_000], indirect=True)
+@pytest.mark.parametrize("room", [100, 3000, 10_000])
 def test_a_disk_without_room(room: int, tmp_path: Path, command: Command) -> None:
-    done = command("train", "heart", "--epochs", "30")
+    with only_room_for(room):
+        done = command("train", "heart", "--epochs", "30")
     assert done.exit_code == 2, done.stderr
     assert ": File too large" in done.stderr
     assert "Traceback" not in done.stderr
