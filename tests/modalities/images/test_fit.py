@@ -174,7 +174,7 @@ def test_everything_at_once(shapes: Path) -> None:
     ("words", "message"),
     [
         (("model.widths=[8,8,8,8,8]",), "until nothing is left"),
-        (("train.regularization.mixup=0.2",), "is for tables"),
+        (("train.regularization.mixup=0.2",), "does not apply to images"),
         (("train.loss=mse",), "`train.loss` is 'mse'"),
         (
             ("data.class_weights=balanced", "augment.cutmix=1.0"),

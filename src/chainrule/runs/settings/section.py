@@ -50,6 +50,10 @@ class Section:
         """The same section with other values, which are checked as well."""
         return dataclasses.replace(self, **values)
 
+    def unregularized(self) -> Self:
+        """The same without all that keeps a network from memorising a few examples."""
+        return self
+
     @classmethod
     def key(cls, name: str) -> str:
         """The dotted key of a field."""
@@ -163,7 +167,7 @@ class Choice(Section):
             return cls(settings=settings)
         if not isinstance(name, str):
             raise SettingError(cls.key(cls.KEY), f"`{cls.key(cls.KEY)}` is {name!r}",
-                               help="expected: text")  # fmt: skip
+                               help="expected: a name in quotes")  # fmt: skip
         return cls(name, settings)
 
     def to_document(self) -> dict[str, Any]:
