@@ -13,6 +13,8 @@ import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn
 from chainrule.errors import ConfigError, DataError, DTypeError, ShapeError
+from chainrule.ir.graph import topological
+from chainrule.nn import models
 from precise import in_double, parameters_of
 from reference.images import array_of, cotangent, described, parameter_values, values
 from reference.problems import load
@@ -441,3 +443,17 @@ def test_errors_name_the_layer() -> None:
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2), 2)
     with pytest.raises(ShapeError, match=r"MultiheadAttention `layers\.0\.self_attn`"):
         encoder(X, np.zeros((4, 4), bool))
+
+
+def test_weights_that_nobody_asks_for_are_in_no_memory() -> None:
+    """Layers and models attend by the primitive, whatever the order of the batch."""
+    model = models.GPT(7, 8, 8, 2, 2)
+    layers = [
+        nn.TransformerEncoderLayer(8, 2, 9, 0.0, batch_first=first) for first in (True, False)
+    ]
+    tokens, x = np.zeros((2, 5), np.int32), drawn(0, 3, 5, 8)
+    for call, given in [(model, tokens), *((layer, x) for layer in layers)]:
+        graph = cr.compile(lambda x: call(x)).trace(given).graph  # noqa: B023 (called in this turn)
+        operations = {node.op for node in topological(graph.roots)}
+        assert "attention" in operations
+        assert "exp" not in operations
