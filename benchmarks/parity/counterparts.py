@@ -41,6 +41,7 @@ def _real(made: Any, dtype: str | None) -> Any:
 REORDERED: dict[str, Function] = {
     "where": lambda x, condition, other: cr.where(condition, x, other),
     "embedding": lambda weight, indices, **kwargs: F.embedding(indices, weight, **kwargs),
+    "embedding_bag": lambda weight, indices, **kwargs: F.embedding_bag(indices, weight, **kwargs),
 }
 #: entries that we have under another name
 RENAMED: dict[str, Function] = {

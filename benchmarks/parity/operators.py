@@ -73,7 +73,8 @@ def judge(
     op: Any, way: Way, arguments: Arguments, rng: np.random.Generator, dtype: str
 ) -> Iterator[Outcome]:
     """Eager and compiled."""
-    if op.name.removeprefix("nn.functional.") in RANDOM and not _certain(arguments):
+    random = op.name.removeprefix("nn.functional.") in RANDOM and not _certain(arguments)
+    if random or arguments.kwargs.get("dropout_p"):
         yield judged(f"{way.name} drawn", lambda: _drawn(way, arguments))
         return
     if way.inplace:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import chainrule.nn.functional as F
 from benchmarks.parity.verdict import Array
 
 #: arguments that say where or how PyTorch computes, not what
@@ -64,6 +65,8 @@ def _filled(tree: Any, leaves: Sequence[Any], ours: bool) -> Any:
         return tuple(_filled(v, leaves, ours) for v in tree)
     if ours and isinstance(tree, torch.dtype):
         return str(tree).removeprefix("torch.")
+    if ours and callable(tree):  # an activation
+        return getattr(F, getattr(tree, "__name__", ""), tree)
     return tree
 
 

@@ -69,6 +69,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "modalities.images": ("fit_images",),
     "modalities.series": ("fit_series",),
     "modalities.tables": ("fit_table",),
+    "modalities.text": ("fit_text",),
     "ir.types": ("DType",),
     "nonfinite": ("find_nonfinite",),
     "runtime.processors": ("get_num_threads", "set_num_threads"),

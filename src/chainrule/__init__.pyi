@@ -205,6 +205,9 @@ from .modalities.series import (
 from .modalities.tables import (
     fit_table as fit_table,
 )
+from .modalities.text import (
+    fit_text as fit_text,
+)
 from .nonfinite import (
     find_nonfinite as find_nonfinite,
 )

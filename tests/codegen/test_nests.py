@@ -7,7 +7,8 @@ import pytest
 
 from chainrule.codegen.nests import grain
 from chainrule.ir.types import DType
-from chainrule.schedule.nest import Acc, Access, Affine, Apply, Buffer, Load, Nest, Reduce, Store
+from chainrule.schedule.buffers import Buffer
+from chainrule.schedule.nest import Acc, Access, Affine, Apply, Load, Nest, Reduce, Store
 from chainrule.schedule.simulate import simulate_nest
 from codegen.native import NativeNest, bits, guarded, native_function
 from codegen.random_nests import UNARY, Maker

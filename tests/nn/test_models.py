@@ -31,6 +31,9 @@ def test_numbers_of_weights() -> None:
     assert count(models.ConvGRU(10)) == 144 + 32 + gru + 1290
     widths = [3, 32, 32, 64, 64, 128, 128]
     convolutions = sum((9 * a + 1) * b + 2 * b for a, b in pairwise(widths))
+    block = 12 * 128**2 + 13 * 128
+    assert count(models.GPT(65)) == (65 + 64) * 128 + 4 * block + 2 * 128 == 809_856
+    assert count(models.GPT(65, bias=False, tied=False)) == 809_856 - 4 * 1280 - 5 * 128 + 65 * 128
     assert count(models.vgg_small()) == convolutions + 129 * 10 == 289_194
 
 

@@ -12,7 +12,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.errors import ConfigError, ShapeError, StateError
 from chainrule.nn import parametrize
-from chainrule.nn.parametrize import remove_parametrization, spectral_norm, weight_norm
+from chainrule.nn.parametrize import lora, remove_parametrization, spectral_norm, weight_norm
 from precise import agree, in_double, parameters_of
 from reference.problems import load
 
@@ -147,3 +147,84 @@ def test_what_cannot_be() -> None:
         spectral_norm(nn.Linear(3, 2), n_power_iterations=0)
     with pytest.raises(ShapeError, match="not a matrix"):
         spectral_norm(nn.Linear(3, 2), "bias")
+
+
+# ---------------------------------------------------------------------------------------- LoRA
+
+
+def test_an_adapter_starts_with_nothing_and_learns_alone() -> None:
+    cr.manual_seed(0)
+    model = nn.TransformerEncoderLayer(8, 2, 16, 0.0)
+    x = np.random.default_rng(0).standard_normal((5, 3, 8)).astype(np.float32)
+    before = model(x).numpy()
+    model.requires_grad_(False)
+    lora(model.self_attn, "in_proj_weight", rank=2, alpha=4)
+    lora(model.linear1, rank=3)
+    np.testing.assert_array_equal(model(x).numpy(), before)
+    learned = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    assert {n: p.shape for n, p in learned.items()} == {
+        "self_attn.parametrizations.in_proj_weight.lora_A": (2, 8),
+        "self_attn.parametrizations.in_proj_weight.lora_B": (24, 2),
+        "linear1.parametrizations.weight.lora_A": (3, 8),
+        "linear1.parametrizations.weight.lora_B": (16, 3),
+    }
+    frozen = {n: p.numpy() for n, p in model.named_parameters() if n not in learned}
+    adam = optim.Adam(list(learned.values()), lr=0.05)
+
+    @cr.compile
+    def step(x: cr.Tensor) -> cr.Tensor:
+        adam.zero_grad()
+        loss = ((model(x) - 1.0) ** 2).mean()
+        loss.backward()
+        adam.step()
+        return loss
+
+    losses = [step(x).item() for _ in range(20)]
+    assert losses[-1] < losses[0]
+    for name, parameter in model.named_parameters():
+        assert (parameter.numpy() == frozen[name]).all() if name in frozen else True
+    after = model(x).numpy()
+    low, high = learned["linear1.parametrizations.weight.lora_A"].numpy(), learned[
+        "linear1.parametrizations.weight.lora_B"].numpy()  # fmt: skip
+    remove_parametrization(model.linear1)
+    merged = frozen["linear1.parametrizations.weight.original"] + high @ low
+    np.testing.assert_allclose(model.linear1.weight.numpy(), merged, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model(x).numpy(), after, rtol=1e-5, atol=1e-5)
+    assert model.linear1.weight.requires_grad
+    remove_parametrization(model.self_attn, "in_proj_weight", leave_parametrized=False)
+    assert type(model.self_attn) is nn.MultiheadAttention
+    assert model.self_attn.in_proj_weight.requires_grad
+    np.testing.assert_array_equal(
+        model.self_attn.in_proj_weight.numpy(),
+        frozen["self_attn.parametrizations.in_proj_weight.original"],
+    )
+
+
+def test_lora_is_the_formula() -> None:
+    cr.manual_seed(0)
+    layer = lora(nn.Linear(6, 4), rank=2, alpha=6.0)
+    parts = {n.rpartition(".")[2]: a for n, a in layer.state_dict().items()}
+    assert not parts["lora_B"].any()
+    assert parts["lora_A"].any()
+    high = np.random.default_rng(1).standard_normal((4, 2)).astype(np.float32)
+    with cr.no_grad():
+        layer.parametrizations.weight.lora_B.copy_(high)
+    expected = parts["original"] + 3.0 * high @ parts["lora_A"]
+    np.testing.assert_allclose(layer.weight.numpy(), expected, rtol=1e-5, atol=1e-6)
+    assert "rank=2, alpha=6" in repr(layer)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda: lora(nn.Linear(6, 4), "bias"), ShapeError, "is not a matrix"),
+        (lambda: lora(nn.Linear(6, 4), rank=0), ConfigError, "rank of LoRA is 0"),
+        (lambda: lora(nn.Linear(6, 4), rank=5), ConfigError, "at most 4"),
+        (lambda: lora(nn.Linear(9, 9), alpha=np.nan), ConfigError, "alpha is nan"),
+        (lambda: lora(lora(nn.Linear(6, 4), rank=2), rank=2), StateError, "already parametrized"),
+        (lambda: lora(nn.Sequential(nn.Linear(6, 4))), StateError, "has no parameter 'weight'"),
+    ],
+)
+def test_adapters_that_cannot_be(call: Any, kind: Any, words: str) -> None:
+    with pytest.raises(kind, match=words):
+        call()

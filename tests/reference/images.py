@@ -1,4 +1,4 @@
-"""Seeded inputs of image layers, and short descriptions of large arrays.
+"""Seeded inputs of layers, and short descriptions of large arrays.
 
 ``convolution.json`` holds the settings of each layer and, for its result and every gradient, the
 shape, the Euclidean norm and eight projections on fixed directions: an error in any element
@@ -52,3 +52,26 @@ def described(array: Any) -> dict[str, Any]:
         "norm": float(np.linalg.norm(flat)),
         "on": (directions @ flat).tolist(),
     }
+
+
+def array_of(one: Mapping[str, Any], seed: int) -> Any:
+    """The array that ``one`` describes: see `make_attention.py`."""
+    shape, kind = tuple(one["shape"]), one["kind"]
+    if kind == "x":
+        return values(seed, shape)
+    if kind == "float":
+        return values(seed, shape)
+    if kind == "index":
+        return np.floor(one["below"] * uniform(seed, *shape)).astype(np.int32)
+    if kind.startswith("causal"):
+        later = np.triu(np.ones(shape, bool), 1)
+        return np.where(later, -np.inf, 0.0) if kind == "causal_float" else later
+    hidden = uniform(seed, *shape) < 0.4
+    # of each row something is seen
+    hidden[..., 0] &= ~hidden.all(-1)
+    return ~hidden if kind == "shows" else hidden
+
+
+def parameter_values(seed: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Halved numbers for parameters by name; the i-th has the seed ``seed + 20 + i``."""
+    return {n: 0.5 * values(seed + 20 + i, shapes[n]) for i, n in enumerate(sorted(shapes))}

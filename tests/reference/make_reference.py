@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from make_attention import attention
 from make_convolution import convolution
 from make_curves import curves
 from make_layers import initializers, layers
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Callable[[], dict[str, Any]]] = {
     "schedules": schedules,
     "curves": curves,
     "convolution": convolution,
+    "attention": attention,
     "recurrent": recurrent,
     "ctc": alignments,
     "signatures": signatures,

@@ -30,6 +30,7 @@ from .evaluate import evaluate
 from .find_lr import find_lr
 from .info import info
 from .init import init
+from .kind_commands import added_commands
 from .kind_options import KindHelp
 from .predict import predict
 from .report import report
@@ -146,7 +147,11 @@ class Commands(KindHelp, click.Group):
     """Commands in the order in which they are used; errors go through the `Guard`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return [*self.commands, *added_commands()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        return own or added_commands().get(cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

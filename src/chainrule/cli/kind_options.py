@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KindCommand", "KindHelp", "kind_options", "parse_options", "refuse_foreign_options"]
 
+#: letters of choices that a line of help has room for; more of them stand in the text beside it
+LONGEST_CHOICE = 60
+
 
 class KindHelp(click.Command):
     """A command whose help may contain ``{kinds}``, the names of all kinds of data, and
@@ -45,7 +48,8 @@ class KindCommand(KindHelp):
 
 
 def kind_options(command: str) -> Mapping[str, Option]:
-    """The options that any kind adds to a command, by argument."""
+    """The options that any kind adds to a command, by argument; where several add the same one, it
+    has the choices and the help of all."""
     from ..runs.registry import options
 
     by_argument: dict[str, Option] = {}
@@ -53,16 +57,22 @@ def kind_options(command: str) -> Mapping[str, Option]:
         for option in of_kind.get(command, ()):
             known = by_argument.setdefault(option.argument, option)
             if more := [c for c in option.choices if c not in known.choices]:
-                by_argument[option.argument] = replace(known, choices=(*known.choices, *more))
+                known = replace(known, choices=(*known.choices, *more))
+            if option.help not in known.help:
+                known = replace(known, help=f"{known.help} {option.help}")
+            by_argument[option.argument] = known
     return by_argument
 
 
 @functools.cache
 def _click_option(option: Option) -> click.Option:
+    words, metavar = option.help, option.metavar or None
+    if len("|".join(option.choices)) > LONGEST_CHOICE:
+        words, metavar = f"{words} One of {', '.join(option.choices)}.", option.argument.upper()
     return click.Option(
         [option.spelling, option.argument],
-        help=option.help,
-        metavar=option.metavar or None,
+        help=words,
+        metavar=metavar,
         multiple=option.several,
         type=click.Choice(option.choices) if option.choices else None,
     )

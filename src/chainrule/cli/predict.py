@@ -64,8 +64,8 @@ def predict(
     format = "csv" if output is None or to_stdout else file_format(output)[0]
     if format in ("csv", "tsv") and (names := escaped_columns(columns)):
         warn(
-            f"text in {', '.join(names)} that a spreadsheet would run as a formula now starts "
-            "with '; jsonl and parquet keep it unchanged"
+            f"cells of {', '.join(names)} that a spreadsheet would run as a formula now start "
+            "with '; jsonl and parquet keep them unchanged"
         )
     if output is None or to_stdout:
         write_text(columns, "csv", sys.stdout)

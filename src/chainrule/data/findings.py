@@ -77,6 +77,16 @@ CODES: dict[str, str] = {
     "D513": "rows without a transcript",
     "D514": "transcripts that are too long for their recordings",
     "D515": "letters that no training transcript has",
+    "D601": "files in a folder of texts that are no text files",
+    "D602": "a class without texts",
+    "D603": "links that lead outside the folder are not followed",
+    "D604": "texts outside the class folders have no class",
+    "D605": "the column of texts was recognised",
+    "D606": "empty texts",
+    "D607": "long texts were cut off",
+    "D608": "duplicate texts",
+    "D609": "rare characters or words that the vocabulary leaves out",
+    "D610": "pairs without a source or a target were left out",
 }
 
 

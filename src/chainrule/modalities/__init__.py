@@ -6,4 +6,4 @@ what it adds to commands, without importing anything heavy. `runs.registry` load
 
 __all__ = ["FOLDERS"]
 
-FOLDERS = ("tables", "images", "series", "audio")
+FOLDERS = ("tables", "images", "series", "audio", "text")

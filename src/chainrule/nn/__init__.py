@@ -30,10 +30,25 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .alignment import (
+    AdditiveAttention,
+    MultiplicativeAttention,
+)
+from .attention import (
+    MultiheadAttention,
+)
 from .audio import (
     MFCC,
     MelSpectrogram,
     SpecAugment,
+)
+from .beam import (
+    Hypothesis,
+    beam_search,
+)
+from .caching import (
+    DecoderCache,
+    KeyValues,
 )
 from .causal import (
     CausalConv1d,
@@ -73,6 +88,7 @@ from .dropout import (
 )
 from .embedding import (
     Embedding,
+    EmbeddingBag,
 )
 from .linear import (
     Bilinear,
@@ -103,7 +119,9 @@ from .loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
-from .mix import mixup
+from .mix import (
+    mixup,
+)
 from .module import (
     Module,
     Parameter,
@@ -134,15 +152,33 @@ from .pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from .positions import (
+    LearnedPositions,
+    RotaryPositions,
+    SinusoidalPositions,
+)
 from .recurrent import (
     GRU,
     LSTM,
     RNN,
 )
+from .sampling import (
+    generate,
+    sample,
+)
 from .series import (
     MovingAverage,
     RevIN,
     SeriesDecomposition,
+)
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerEncoder,
+)
+from .transformer_layers import (
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
 )
 from .upsample import (
     PixelShuffle,
@@ -165,6 +201,7 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AdditiveAttention",
     "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
@@ -184,12 +221,14 @@ __all__ = [
     "ConvTranspose2d",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
+    "DecoderCache",
     "DropPath",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "GRUCell",
@@ -203,14 +242,17 @@ __all__ = [
     "Hardtanh",
     "HingeEmbeddingLoss",
     "HuberLoss",
+    "Hypothesis",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "KLDivLoss",
+    "KeyValues",
     "L1Loss",
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
@@ -227,6 +269,8 @@ __all__ = [
     "MovingAverage",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
+    "MultiplicativeAttention",
     "NLLLoss",
     "PReLU",
     "Parameter",
@@ -239,10 +283,12 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "RevIN",
+    "RotaryPositions",
     "Sequential",
     "SeriesDecomposition",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
@@ -256,16 +302,24 @@ __all__ = [
     "TemporalBlock",
     "Threshold",
     "Transcript",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unflatten",
     "Upsample",
     "WordDropout",
     "ZeroPad1d",
     "ZeroPad2d",
+    "beam_search",
     "ctc_beam_search",
     "ctc_greedy_decode",
     "functional",
+    "generate",
     "init",
     "mixup",
     "parametrize",
+    "sample",
 ]

@@ -27,6 +27,8 @@ from ..frontend.functional.activations import (
     tanhshrink,
     threshold,
 )
+from ..frontend.functional.attention import scaled_dot_product_attention
+from ..frontend.functional.bags import embedding_bag
 from ..frontend.functional.convolution import (
     conv1d,
     conv2d,
@@ -126,6 +128,7 @@ __all__ = [
     "dropout3d",
     "elu",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "gaussian_dropout",
     "gaussian_nll_loss",
@@ -168,6 +171,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",

@@ -16,6 +16,7 @@ from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_copy, as_array
 from ..ir.types import Array
 from .calling import calling_name, calls, locate
+from .tied import contradictions
 
 M = TypeVar("M", bound="Module")
 
@@ -320,19 +321,25 @@ class Module(ABC):
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and persistent buffers, by path, as row-major arrays.
 
-        Names and shapes are PyTorch's.
+        Names and shapes are PyTorch's. A parameter with two names is one array under both.
         """
-        return {name: tensor.numpy() for name, tensor in self._state()}
+        arrays: dict[int, Array] = {}
+        for _, tensor in self._state():
+            if id(tensor) not in arrays:
+                arrays[id(tensor)] = tensor.numpy()
+        return {name: arrays[id(tensor)] for name, tensor in self._state()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> MismatchedKeys:
         """Copy arrays or Tensors into the parameters and buffers of the same path.
 
         Raises `StateError`, before anything is changed, for shapes that differ and, with
-        ``strict``, for keys that are missing or too many.
+        ``strict``, for keys that are missing or too many. Of a parameter with two names one will
+        do; two that contradict each other are an error.
         """
         check_state(state_dict, f"a {type(self).__name__}", "model.state_dict()")
         mine = dict(self._state())
-        missing = [k for k in mine if k not in state_dict]
+        given = {id(t) for k, t in mine.items() if k in state_dict}
+        missing = [k for k, t in mine.items() if id(t) not in given]
         unexpected = [k for k in state_dict if k not in mine]
         arrays = {k: _array(v) for k, v in state_dict.items() if k in mine}
         shapes = [
@@ -340,7 +347,7 @@ class Module(ABC):
             for k, a in arrays.items()
             if a.shape != mine[k].shape
         ]
-        problems = [f"shape of {s}" for s in shapes]
+        problems = [f"shape of {s}" for s in shapes] + contradictions(mine, arrays)
         if strict:
             problems += [f"missing {k}" for k in missing] + [f"unknown {k}" for k in unexpected]
         if problems:

@@ -1,4 +1,4 @@
-"""Weights computed from other parameters: weight and spectral normalisation.
+"""Weights computed from other parameters: weight and spectral normalisation, LoRA.
 
 State dicts have the names of PyTorch's ``torch.nn.utils.parametrizations``:
 ``parametrizations.weight.original0`` and so on. The weight is computed once in each call of its
@@ -8,21 +8,27 @@ layer, as part of the graph, so derivatives pass to what it is computed from.
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..errors import ConfigError, ShapeError, StateError
-from ..frontend.functional.activations import normalize
+from ..frontend.functional.activations import normalize, setting
+from ..frontend.functional.windows import whole
 from ..frontend.modes import no_grad, structure
 from ..frontend.operations import reductions
 from ..frontend.operations.products import matmul
 from ..frontend.operations.shaping import axis_of, movedim, reshape
 from ..frontend.random import randn
 from ..frontend.tensor import Tensor
+from ..ir.memory import aligned_empty
 from .container import ModuleDict
-from .module import Module, Parameter
+from .init import kaiming_uniform_, zeros_
+from .module import Module, Parameter, new_parameter
 
 M = TypeVar("M", bound=Module)
 
@@ -108,6 +114,31 @@ class _SpectralNorm(Parametrization):
 
     def extra_repr(self) -> str:
         return f"n_power_iterations={self.n_power_iterations}, dim={self.dim}, eps={self.eps}"
+
+
+class _LoRA(Parametrization):
+    """w + (alpha / rank) B A, w fixed."""
+
+    def __init__(self, rank: int, alpha: float) -> None:
+        super().__init__()
+        self.rank, self.alpha = rank, alpha
+
+    def originals(self, weight: Parameter) -> dict[str, Parameter]:
+        rows, columns = weight.shape
+        low = new_parameter(aligned_empty((self.rank, columns), np.float32))
+        kaiming_uniform_(low, a=math.sqrt(5.0))
+        high = new_parameter(aligned_empty((rows, self.rank), np.float32))
+        weight.requires_grad = False
+        zeros_(high)
+        return {"original": weight, "lora_A": low, "lora_B": high}
+
+    def weight_of(self, originals: Mapping[str, Any]) -> Tensor:
+        low, high = originals["lora_A"], originals["lora_B"]
+        w: Tensor = originals["original"] + matmul(high, low) * (self.alpha / self.rank)
+        return w
+
+    def extra_repr(self) -> str:
+        return f"rank={self.rank}, alpha={self.alpha:g}"
 
 
 class ParametrizationList(Module):
@@ -262,10 +293,41 @@ def spectral_norm(
     return _register(layer, name, how, weight)
 
 
+def lora(layer: M, name: str = "weight", rank: int = 8, alpha: float | None = None) -> M:
+    """Compute ``layer.weight`` as w + (alpha / rank) B A and learn A and B alone (Hu et al., 2022,
+    "LoRA: low-rank adaptation of large language models").
+
+    w, ``parametrizations.weight.original`` [out, in], requires no gradient from now on;
+    ``lora_A`` [rank, in] starts as the weight of a `Linear` does, ``lora_B`` [out, rank] as zeros,
+    so the layer computes what it did. ``alpha`` is ``rank`` unless given. ``name`` may be any
+    matrix, for example in_proj_weight of `MultiheadAttention`. To train adapters alone, say
+    ``model.requires_grad_(False)`` first, and make the optimizer afterwards.
+    `remove_parametrization` leaves the sum in the weight, or with ``leave_parametrized=False`` w.
+
+    Returns the layer. Raises StateError if it has no such parameter, or if that is parametrized,
+    ShapeError if it is not a matrix, ConfigError for a rank that is too large.
+    """
+    weight = _parameter(layer, name)
+    if weight.ndim != 2:
+        raise ShapeError(
+            f"a weight of shape {weight.shape} is not a matrix", help="LoRA is for matrices"
+        )
+    rank = whole("rank of LoRA", rank)
+    if rank > min(weight.shape):
+        raise ConfigError(
+            f"rank is {rank}, but a matrix of shape {weight.shape} has at most {min(weight.shape)}",
+            help=f"pass a rank from 1 to {min(weight.shape)}",
+        )
+    alpha = float(rank) if alpha is None else alpha
+    setting("alpha", alpha, math.isfinite(alpha), "a finite number")
+    return _register(layer, name, _LoRA(rank, alpha), weight)
+
+
 def remove_parametrization(layer: M, name: str = "weight", leave_parametrized: bool = True) -> M:
     """Make ``layer.weight`` a parameter of its own again, with the value it is computed to.
 
-    ``leave_parametrized=False`` takes the original instead, where there is one (spectral norm).
+    ``leave_parametrized=False`` takes the original instead, where there is one (spectral norm,
+    LoRA); it requires a gradient again.
     Returns the layer. Raises StateError if the weight is not parametrized.
     """
     entries = _lists(layer)
@@ -283,6 +345,7 @@ def remove_parametrization(layer: M, name: str = "weight", leave_parametrized: b
             raise StateError(
                 f"{name!r} has no single original to restore", help="use leave_parametrized=True"
             )
+        original.requires_grad = True
         weight = original
     delattr(layer.parametrizations, name)
     if len(entries) == 1:

@@ -31,7 +31,7 @@ from ..data import Finding
 from ..frontend import Tensor
 from ..nn import Module
 from ..train import BatchSource, Scores
-from .option import Options
+from .option import Command, Options
 from .predictor import Predictor
 from .settings.document import RunSettings
 from .settings.sources import Key
@@ -192,6 +192,7 @@ class Modality(ABC, Generic[S, P]):
         arguments: the arguments of its `fit` and options of ``train``, each with its key in
             ``run.toml``.
         sources: what the data may be, in a few lines of help.
+        commands: those of its own, which take a run.
         options: what it adds to commands, by command; those of ``predict`` and ``eval`` go to
             `Predictor.columns` and `Predictor.evaluate`.
         tasks: what can be learned from it, by name.
@@ -206,6 +207,7 @@ class Modality(ABC, Generic[S, P]):
     arguments: Mapping[str, Key]
     sources: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Options] = {}
+    commands: ClassVar[tuple[Command, ...]] = ()
     tasks: Mapping[str, type[Task]]
     facts: ClassVar[Mapping[str, Any]]
     predictor: type[P]
@@ -245,6 +247,10 @@ class Modality(ABC, Generic[S, P]):
     def transform(self, prepared: Any) -> Callable[..., Batch] | None:
         """What is done to a batch inside the compiled step, before the network gets it."""
         return None
+
+    def rivals(self, prepared: Any) -> Mapping[str, Scores]:
+        """What simpler methods, by name, say of the test part: they stand beside the model."""
+        return {}
 
     def evaluation(self, prepared: Any, scores: Scores) -> dict[str, Any]:
         """What to add to ``evaluation.json``; ``scores`` are those of the test part."""

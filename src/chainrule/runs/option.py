@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Option", "Options"]
+__all__ = ["Command", "Option", "Options"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,17 @@ class Option:
     def spelling(self) -> str:
         """``--time-limit``."""
         return self.flag or "--" + self.argument.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that a kind of data adds: ``chainrule NAME RUN``, with the options that kinds give
+    for it. The text that ``method`` of the predictor yields goes to stdout, piece by piece."""
+
+    name: str
+    method: str
+    short_help: str
+    help: str
 
 
 #: by the name of the command

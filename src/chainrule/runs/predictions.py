@@ -38,7 +38,7 @@ def file_format(path: Path) -> tuple[str, bool]:
     if ending not in FORMATS or (gzipped and FORMATS[ending] == "parquet"):
         raise ConfigError(
             f"{path.name} does not end in a format that can be written",
-            help=f"use one of {', '.join(FORMATS)}, the text ones also with .gz",
+            help=f"use one of {', '.join(FORMATS)}, all but parquet also with .gz",
         )
     return FORMATS[ending], gzipped
 

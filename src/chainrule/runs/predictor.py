@@ -94,6 +94,11 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         """Outputs as probabilities of the classes. ConfigError if there are none."""
         return self.goal.probabilities(scores)
 
+    def explained(self, prepared: Any, truth: Array, scores: Scores) -> dict[str, Any]:
+        """What to add to the section ``test`` of ``evaluation.json``, where it takes the model
+        itself to say why it predicts the test part of ``prepared`` as it does."""
+        return {}
+
     @abstractmethod
     def scores(self, source: Any) -> Scores:
         """The network's outputs for a source."""

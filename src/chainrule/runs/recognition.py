@@ -31,7 +31,8 @@ def kind_of_source(source: object, asked: Mapping[str, Any] | None = None) -> Mo
     """The kind that recognises ``source`` with the highest certainty.
 
     ``asked`` are arguments or options: of kinds that are rather certain, one that has all of them,
-    and can learn the ``task`` among them, comes first. Raises DataError if no kind recognises the
+    and can learn the ``task`` among them, comes first; so does a less certain one, if no other kind
+    can learn it. Raises DataError if no kind recognises the
     source, and ConfigError if several do equally.
     """
     certainties = {kind: kind.recognises(source) for kind in kinds()}
@@ -41,7 +42,12 @@ def kind_of_source(source: object, asked: Mapping[str, Any] | None = None) -> Mo
             f"{_source_text(source)} is not data that can be learned from",
             help="pass a path, the name of a bundled data set, or arrays",
         )
-    ranks = {kind: (c >= LIKELY and _serves(kind, asked or {}), c) for kind, c in known.items()}
+    asked = asked or {}
+    learners = [kind for kind in known if asked.get("task") in kind.tasks]
+    ranks = {
+        kind: ((c >= LIKELY or learners == [kind]) and _serves(kind, asked), c)
+        for kind, c in known.items()
+    }
     best = [kind for kind, rank in ranks.items() if rank == max(ranks.values())]
     if len(best) > 1:
         names = " or ".join(kind.name for kind in best)

@@ -15,9 +15,9 @@ from ..errors import ConfigError, StateError
 
 if TYPE_CHECKING:
     from .modality import Modality
-    from .option import Options
+    from .option import Command, Options
 
-__all__ = ["kinds", "lookup", "names", "options", "register", "sources"]
+__all__ = ["commands", "kinds", "lookup", "names", "options", "register", "sources"]
 
 #: each of its ``FOLDERS`` is a kind: KIND in ``kind.py``; in ``options.py``, what commands show
 HOME = "chainrule.modalities"
@@ -75,6 +75,16 @@ def options() -> list[Options]:
     """The options that each kind adds to commands. Imports nothing heavy."""
     built_in = [importlib.import_module(f"{folder}.options").OPTIONS for folder in _folders()]
     return [*built_in, *(kind.options for kind in _REGISTERED.values())]
+
+
+def commands() -> list[Command]:
+    """The commands that kinds add. Imports nothing heavy."""
+    modules = [importlib.import_module(f"{folder}.options") for folder in _folders()]
+    built_in = [getattr(module, "COMMANDS", ()) for module in modules]
+    return [
+        command for group in (*built_in, *(k.commands for k in _REGISTERED.values()))
+        for command in group
+    ]  # fmt: skip
 
 
 def sources() -> list[str]:

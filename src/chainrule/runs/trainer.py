@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from .. import optim
 from ..errors import ConfigError
 from ..frontend import Tensor
-from ..nn import Embedding, Module
+from ..nn import Module
 from ..optim import Optimizer
-from ..optim.combined import CombinedOptimizer
-from ..train import Callback, EarlyStopping, Trainer
+from ..train import Callback, EarlyStopping, Trainer, muon_with_adamw
 from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
 from ..train.metrics import Metric
 from .planning import make_schedule, steps_per_epoch
@@ -78,9 +77,9 @@ def _base_optimizer(model: Module, settings: TrainSettings, rows: int, seed: int
     constant = isinstance(schedule, optim.schedule.Constant)
     lr = settings.rate if constant else schedule
     name, options = settings.optimizer.name, settings.optimizer.settings
-    parameters = list(model.parameters())
     if name == "muon":
-        return _muon_with_adamw(model, parameters, lr, options)
+        return muon_with_adamw(model, lr, **options)
+    parameters = list(model.parameters())
     accepted = optim.settings_of(name)
     if "lr" not in accepted and not constant:
         raise ConfigError(
@@ -90,20 +89,6 @@ def _base_optimizer(model: Module, settings: TrainSettings, rows: int, seed: int
     of_run = {"lr": lr, "seed": seed, "examples": rows}
     of_run = {key: value for key, value in of_run.items() if key in accepted}
     return optim.make(name, parameters, **of_run, **options)
-
-
-def _muon_with_adamw(
-    model: Module, parameters: Sequence[Tensor], lr: Any, options: Mapping[str, Any]
-) -> Optimizer:
-    """Muon for the matrices; AdamW for the rest, and for embeddings, which are tables of vectors
-    (Jordan 2024)."""
-    tables = {id(m.weight) for m in model.modules() if isinstance(m, Embedding)}
-    matrices = [p for p in parameters if p.ndim == 2 and id(p) not in tables]
-    rest = [p for p in parameters if p.ndim != 2 or id(p) in tables]
-    return CombinedOptimizer(
-        optim.Muon(matrices, lr=lr, **options),
-        optim.AdamW(rest, lr=lr, weight_decay=options["weight_decay"]),
-    )
 
 
 def _make_average(

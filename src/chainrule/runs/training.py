@@ -240,7 +240,10 @@ class TrainingRun(Generic[S, P]):
         predictor.metrics = goal.compute_metrics(truth, scores)
         trained = prepared.target("train")
         predictor.baseline = goal.baseline(trained, truth)
-        predictor.baselines = goal.baselines(trained, truth)
+        rivals = self.kind.rivals(prepared)
+        predictor.baselines = goal.baselines(trained, truth) | {
+            name: goal.compute_metrics(truth, own) for name, own in rivals.items()
+        }
         if folder.path is not None:
             self._write_evaluation(folder, predictor, truth, scores)
         return predictor
@@ -255,7 +258,7 @@ class TrainingRun(Generic[S, P]):
             "version": 1,
             "missing": {},
             "validation": goal.compute_metrics(goal.truth(target), predictor.scores_of(inputs)),
-            "test": goal.evaluation(truth, scores),
+            "test": goal.evaluation(truth, scores) | predictor.explained(prepared, truth, scores),
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")

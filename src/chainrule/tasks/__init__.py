@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from ..runs.task import Task
 from .classification import Binary, Multiclass
 from .forecasting import Forecasting
+from .language import Language
 from .regression import Regression
 from .transcription import Transcription
+from .translation import Translation
 
-__all__ = ["TASKS", "Binary", "Forecasting", "Multiclass", "Regression", "Task", "Transcription"]
+__all__ = ["TASKS", "Binary", "Forecasting", "Language", "Multiclass", "Regression", "Task",
+           "Transcription", "Translation"]  # fmt: skip
 
 #: by the name in ``run.json`` and ``data.task``
 TASKS: Mapping[str, type[Task]] = {
-    task.name: task for task in (Binary, Multiclass, Regression, Forecasting, Transcription)
+    task.name: task
+    for task in (Binary, Multiclass, Regression, Forecasting, Transcription, Language, Translation)
 }

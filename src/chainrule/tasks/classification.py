@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
-from ..unverified import number
+from ..unverified import number, table
 from .evaluation import confusion
 from .wording import NOTHING_LEARNED
 
@@ -63,6 +63,20 @@ class Classification(Task):
 
     def describe_untrained(self, loss: str) -> str:
         return f"with equal chances for {len(self.classes)} classes ln {len(self.classes)} ="
+
+    @classmethod
+    def caution(cls, metrics: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:
+        """A simpler method is right more often. The constant guess has its own sentence."""
+        own = number(metrics.get("accuracy"))
+        shares = {name: number(table(m).get("accuracy")) for name, m in baselines.items()}
+        known = {name: a for name, a in shares.items() if a is not None and name != cls.guess}
+        best = max(known, key=lambda name: known[name], default="")
+        if own is None or not best or known[best] <= own:
+            return ""
+        return (
+            f"Worse than {best}: it is right {percent(known[best])} of the time, this model "
+            f"{percent(own)}."
+        )
 
     @classmethod
     def describe_aim(cls, target: str, labels: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from .diagnosis.lrfinder import RateSearch
 from .diagnosis.overfit import Overfit
 from .history import History
 from .metrics import Metric
+from .muon import muon_with_adamw
 from .padded import Padded
 from .plan import bounds_for
 from .scores import Scores
@@ -36,5 +37,6 @@ __all__ = [
     "callbacks",
     "load",
     "metrics",
+    "muon_with_adamw",
     "save",
 ]

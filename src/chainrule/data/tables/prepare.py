@@ -71,11 +71,13 @@ def divide(
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     fold: tuple[int, int] | None = None,
     seed: int = 0,
+    alone: bool = True,
 ) -> Division:
-    """The first half of `prepare`, before anything is fitted; raises what that raises."""
+    """The first half of `prepare`, before anything is fitted; raises what that raises. ``alone``
+    is that of `infer_schema`."""
     table = table.with_missing(missing or {})
     schema, findings = infer_schema(
-        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore
+        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore, alone=alone
     )
     assert schema.target is not None  # it was asked for
     usable, values = read_target(table, schema.target, schema.missing)

@@ -67,9 +67,14 @@ class Preprocessor:
     ) -> Preprocessor:
         """Fits on ``rows`` alone (ascending row numbers; None for all of the table).
 
-        A regression target is standardised with the mean and standard deviation of those rows.
+        A regression target is standardised with the mean and standard deviation of those rows. A
+        schema without inputs has no encoders: then something else is learned from.
         """
-        encoders, findings = fit_encoders(table, schema, rows, options or FitOptions())
+        encoders, findings = (
+            fit_encoders(table, schema, rows, options or FitOptions())
+            if schema.inputs
+            else ([], [])
+        )
         mean, std = 0.0, 1.0
         if schema.target and schema.target.task == "regression":
             mean, std = _fit_target(table.with_missing(schema.missing), schema.target, rows)
@@ -179,9 +184,10 @@ class Preprocessor:
         return dump(self.schema, self.encoders, self.target_mean, self.target_std, self.fitted_rows)
 
     @staticmethod
-    def from_json(text: str, where: str = "pipeline.json") -> Preprocessor:
-        """Raises StateError with the place when ``text`` is not exactly what ``to_json`` writes."""
-        schema, encoders, mean, std, rows = load(text, where)
+    def from_json(text: str, where: str = "pipeline.json", *, alone: bool = True) -> Preprocessor:
+        """Raises StateError with the place when ``text`` is not exactly what ``to_json`` writes.
+        Unless it is used ``alone``, there may be no encoders."""
+        schema, encoders, mean, std, rows = load(text, where, alone)
         return Preprocessor(schema, encoders, mean, std, rows)
 
 

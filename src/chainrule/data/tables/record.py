@@ -45,8 +45,11 @@ def dump(
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def load(text: str, where: str) -> tuple[Schema, tuple[Encoder, ...], float, float, int]:
-    reader = _Reader(where)
+def load(
+    text: str, where: str, alone: bool = True
+) -> tuple[Schema, tuple[Encoder, ...], float, float, int]:
+    """``alone``: nothing else is learned from, so that there have to be encoders."""
+    reader = _Reader(where, alone)
     document = parsed(text, "the saved preprocessing", where)
     top = reader.record(document, "", "format", "version", "fitted_rows", "columns", "missing",
                         "target", "encoders")  # fmt: skip
@@ -67,8 +70,8 @@ def load(text: str, where: str) -> tuple[Schema, tuple[Encoder, ...], float, flo
 class _Reader:
     """Takes a document apart; every complaint says where in it."""
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    def __init__(self, where: str, alone: bool) -> None:
+        self.where, self.alone = where, alone
 
     def fail(self, key_path: str, problem: str) -> NoReturn:
         raise StateError(
@@ -238,5 +241,5 @@ class _Reader:
             if encoder.type != expected or encoder.column in seen:
                 self.fail(f"encoders[{i}]", f"it does not fit column {encoder.column!r}")
             seen.add(encoder.column)
-        if not encoders:
+        if not encoders and (self.alone or schema.inputs):
             self.fail("encoders", "there are none")

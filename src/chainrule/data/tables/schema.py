@@ -82,13 +82,15 @@ def infer_schema(
     kinds: Mapping[str, Kind] | None = None,
     missing: Mapping[str, Sequence[Cell]] | None = None,
     ignore: Collection[str] = (),
+    alone: bool = True,
 ) -> tuple[Schema, list[Finding]]:
     """The schema of ``table`` and what was noticed on the way.
 
     ``kinds`` fixes the kind of columns by name, ``missing`` lists values that mean `not measured`,
     ``ignore`` names columns to leave out, ``task`` overrules binary, multiclass or regression, and
     so does the kind of the target. Raises DataError when a name is no column, when no column is
-    left, or when the target cannot be learned (see ``infer_target``).
+    left (unless these columns are not ``alone``: something else is learned from, too), or when the
+    target cannot be learned (see ``infer_target``).
     """
     kinds, missing = dict(kinds or {}), dict(missing or {})
     for name in (*kinds, *missing, *ignore):
@@ -115,7 +117,7 @@ def infer_schema(
             columns.append(_forced(table, name, kinds[name]))
         else:
             columns.append(_infer_column(table, name, findings))
-    if all(c.kind == "ignored" for c in columns):
+    if alone and all(c.kind == "ignored" for c in columns):
         raise DataError(
             "no columns are left to learn from",
             where=table.name,

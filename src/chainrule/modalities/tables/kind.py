@@ -14,6 +14,7 @@ from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
 from ...tasks import Binary, Multiclass, Regression
+from ...tasks.labels import goal_of
 from ...train import Scores
 from .checks import CHECKS
 from .draft import draft
@@ -22,7 +23,7 @@ from .network import TableNet, build
 from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
-from .prepare import OpenedTable, PreparedTable, goal_of, transform_of
+from .prepare import OpenedTable, PreparedTable, transform_of
 from .settings import Settings
 from .words import words_for
 

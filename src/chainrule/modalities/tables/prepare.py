@@ -20,11 +20,11 @@ from ...nn import functional as F
 from ...nn import mixup
 from ...runs.modality import Batch, PartName
 from ...runs.settings.training import TrainSettings
-from ...tasks import Binary, Multiclass, Regression, Task
+from ...tasks import Task
 from .network import inputs_of
 from .settings import Settings, TableDataSettings
 
-__all__ = ["OpenedTable", "PreparedTable", "arrays_of", "goal_of", "transform_of"]
+__all__ = ["OpenedTable", "PreparedTable", "arrays_of", "transform_of"]
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,6 @@ def _arguments(data: TableDataSettings) -> dict[str, Any]:
         "fractions": data.split,
         "fold": (data.fold[0], data.fold[1]) if data.fold else None,
     }
-
-
-def goal_of(preprocessor: Preprocessor) -> Task:
-    """The task that the target of a table sets."""
-    task = preprocessor.schema.task
-    if task == "regression":
-        return Regression(preprocessor.target_mean, preprocessor.target_std)
-    kind = Binary if task == "binary" else Multiclass
-    return kind(preprocessor.classes)
 
 
 def arrays_of(part: PreparedRows) -> tuple[Any, Any]:

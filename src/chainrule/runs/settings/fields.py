@@ -75,7 +75,8 @@ def about(hint: Any) -> str:
 
 
 def convert(value: Any, hint: Any, key: str) -> Any:
-    """``value`` as ``hint`` says: lists become tuples, whole numbers floats; nothing else changes.
+    """``value`` as ``hint`` says: lists become tuples, whole numbers floats, and a text where a
+    list of texts is expected a list of one; nothing else changes.
 
     Raises SettingError, naming ``key``, for a value that the annotation does not allow.
     """
@@ -101,6 +102,8 @@ def _convert(value: Any, hint: Any) -> Any:
     if origin is Literal:
         return _require(value, any(value == word and type(value) is type(word) for word in inner))
     if origin is tuple:
+        if inner == (str, ...) and isinstance(value, str):
+            value = [value]
         _require(value, isinstance(value, list | tuple))
         entry_hints = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
         _require(value, len(entry_hints) == len(value))

@@ -167,7 +167,7 @@ class Choice(Section):
             return cls(settings=settings)
         if not isinstance(name, str):
             raise SettingError(cls.key(cls.KEY), f"`{cls.key(cls.KEY)}` is {name!r}",
-                               help="expected: text")  # fmt: skip
+                               help="expected: a name in quotes")  # fmt: skip
         return cls(name, settings)
 
     def to_document(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ _NAMES: Mapping[Key, Key] = {
     ("model",): ("model", "name"),  # of runs on images
 }
 #: settings that name files
-PATHS: tuple[Key, ...] = (("data", "path"), ("data", "test"))
+PATHS: tuple[Key, ...] = (("data", "path"), ("data", "test"), ("data", "parallel"))
 
 
 @dataclass(frozen=True)

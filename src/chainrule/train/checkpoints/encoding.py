@@ -22,7 +22,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def encoded(state: Any) -> tuple[Any, Arrays]:
-    """What `json.dumps` takes, and the arrays that were in it, by their paths."""
+    """What `json.dumps` takes, and the arrays that were in it, by their paths; each array once."""
     arrays: Arrays = {}
     return _encode(state, "", arrays), arrays
 
@@ -35,6 +35,9 @@ def _encode(value: Any, path: str, arrays: Arrays) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else {"$float": repr(value)}
     if isinstance(value, np.ndarray):
+        known = [name for name, array in arrays.items() if array is value]
+        if known:  # a parameter with two names
+            return {"$array": known[0]}
         while path in arrays:  # {"a.b": x, "a": {"b": y}}
             path += "'"
         arrays[path] = value

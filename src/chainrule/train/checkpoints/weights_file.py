@@ -35,8 +35,10 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
     """Writes a model's ``state_dict`` (or a dict of arrays) to a safetensors file.
 
     Names and layouts are PyTorch's, and the file says ``{"format": "pt"}``, so that
-    ``torch_model.load_state_dict(safetensors.torch.load_file(path))`` reads it. An existing file is
-    replaced only when the new one is complete. Raises StateError when it cannot be written.
+    ``torch_model.load_state_dict(safetensors.torch.load_file(path))`` reads it. A parameter with
+    two names is written once, and the other name noted as ``safetensors.torch.load_model`` expects
+    it. An existing file is replaced only when the new one is complete. Raises StateError when it
+    cannot be written.
     """
     if not isinstance(model, Mapping) and not callable(getattr(model, "state_dict", None)):
         raise ConfigError(
@@ -58,10 +60,13 @@ def save(model: HasState | Mapping[str, Any], path: str | os.PathLike[str]) -> N
 def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """The bytes of a safetensors file."""
     # The format knows row-major only: a transposed view would be written in the wrong order.
-    rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    first: dict[int, str] = {}
+    others = {name: first.setdefault(id(array), name) for name, array in arrays.items()}
+    others = {name: of for name, of in others.items() if name != of}
+    rows = {n: np.asarray(array, order="C") for n, array in arrays.items() if n not in others}
     library = _library()
     try:
-        content: bytes = library.numpy.save(rows, metadata={"format": "pt"})
+        content: bytes = library.numpy.save(rows, metadata={"format": "pt", **others})
     except library.SafetensorError as error:
         raise ConfigError(
             f"only numbers can be saved: {error}", help="pass arrays of numbers"
@@ -157,7 +162,10 @@ def load(path: str | os.PathLike[str]) -> Arrays:
     try:
         with library.safe_open(source, framework="numpy") as file:
             # The file is no dict: it has keys, but cannot be iterated over.
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            noted = (file.metadata() or {}).items()
+            others = {name: arrays[of] for name, of in noted if of in arrays}
+            return others | arrays
     except library.SafetensorError as error:
         raise _unreadable(source, str(error)) from None
     except (TypeError, AttributeError) as error:

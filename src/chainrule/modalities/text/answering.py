@@ -1,0 +1,237 @@
+"""What each family of tasks makes of a source: inputs, truth, predictions, explanations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...data import Finding
+from ...data.text import CLASS, PADDING, START, padded
+from ...errors import ConfigError, DataError
+from ...nn import Module
+from ...tasks import Task
+from ...tasks.translation import Translated
+from ...train import Scores
+from .classifier import Classifier
+from .generating import generate
+from .labelled import PreparedLabels, labelled_truth, table_of_texts
+from .language import LanguagePreprocessor, PreparedLanguage, texts_of
+from .pairs import PairPreprocessor, PreparedPairs, table_of_pairs
+from .preprocessor import LabelPreprocessor, read_texts
+from .settings import TextSettings
+from .speaking import explanation
+from .stretches import Stretches
+from .translating import Translator
+from .writing import Writer
+
+__all__ = ["Answering", "LabelAnswering", "LanguageAnswering", "PairAnswering", "Read"]
+
+#: samples in a report: how many, and how long
+SAMPLES, SAMPLE = 3, 240
+#: translations in a report; of those whose attention is shown, the longest in tokens
+SHOWN, LOOKED_AT, LONGEST = 24, 2, 12
+
+
+@dataclass(frozen=True)
+class Read:
+    """A source as the network takes it; ``truth`` where it was asked for."""
+
+    texts: Sequence[str]
+    inputs: Any
+    truth: npt.NDArray[Any]
+    findings: tuple[Finding, ...]
+
+
+class Answering(ABC):
+    """What the predictor of a family does."""
+
+    @abstractmethod
+    def read(self, source: object, query: str | None, labelled: bool) -> Read:
+        """A source, with its answers if it is ``labelled``."""
+
+    def scored(self, model: Module, scores: Scores, inputs: Any) -> Scores:
+        """The outputs of the network, with what else it takes to judge them."""
+        return scores
+
+    @abstractmethod
+    def predictions(self, goal: Task, scores: Scores, read: Read) -> npt.NDArray[Any]:
+        """One for each text."""
+
+    def require_language(self) -> LanguagePreprocessor:
+        """What a language model reads with; ConfigError if this is none."""
+        raise ConfigError(
+            "this run is no language model, so it cannot generate text",
+            help="train one with --task language",
+        )
+
+    def explained(
+        self, model: Module, prepared: Any, truth: npt.NDArray[Any], scores: Scores
+    ) -> dict[str, Any]:
+        """For the section ``test`` of ``evaluation.json``."""
+        return {}
+
+
+class LabelAnswering(Answering):
+    """Texts with a label."""
+
+    def __init__(self, preprocessor: LabelPreprocessor) -> None:
+        self.preprocessor = preprocessor
+
+    def read(self, source: object, query: str | None, labelled: bool) -> Read:
+        target = self.preprocessor.table.schema.target
+        names = self.preprocessor.texts[0], target.name if target else CLASS
+        table, findings = table_of_texts(source, query, labelled, names)
+        rows, truth = None, np.zeros(0)
+        if labelled:
+            rows, truth = labelled_truth(table, self.preprocessor.table)
+        inputs, unusual = self.preprocessor.inputs(table, rows)
+        texts = read_texts(table, self.preprocessor.texts, rows)
+        return Read(texts, inputs, truth, (*table.findings, *findings, *unusual))
+
+    def predictions(self, goal: Task, scores: Scores, read: Read) -> npt.NDArray[Any]:
+        return goal.decode(scores)
+
+    def explained(
+        self, model: Module, prepared: Any, truth: npt.NDArray[Any], scores: Scores
+    ) -> dict[str, Any]:
+        assert isinstance(model, Classifier)
+        assert isinstance(prepared, PreparedLabels)
+        inputs, _ = prepared.test
+        tables = explanation(
+            model, self.preprocessor.reader, prepared.texts["test"], inputs, truth, scores,
+            prepared.goal.labels,
+        )  # fmt: skip
+        return {"tables": tables}
+
+
+class LanguageAnswering(Answering):
+    """Texts to continue. Evaluated, a text is one long stretch; predicted, each line is one."""
+
+    def __init__(self, preprocessor: LanguagePreprocessor) -> None:
+        self.preprocessor = preprocessor
+
+    def require_language(self) -> LanguagePreprocessor:
+        return self.preprocessor
+
+    def read(self, source: object, query: str | None, labelled: bool) -> Read:
+        if query:
+            raise ConfigError("a text file takes no query", help="leave --query out")
+        pre = self.preprocessor
+        texts = ["".join(pieces) for pieces in texts_of(source)[1]]
+        if labelled:
+            codes = pre.encode(texts)
+            stretches = Stretches(codes, pre.length, pre.tokenizer.size)
+            if not stretches.rows:
+                raise DataError(
+                    f"the text has {len(codes)} tokens, and a stretch {pre.length + 1}",
+                    help="pass a longer text",
+                )
+            places = np.arange(stretches.rows)[:, None] * pre.length + np.arange(pre.length + 1)
+            return Read(texts, stretches, codes[places], ())
+        lines = [line for text in texts for line in text.splitlines() if line.strip()]
+        rows = [pre.encode(["\n" + line]) for line in lines]
+        if not rows:
+            raise DataError("there are no lines in the text", help="pass a text file with text")
+        whole = padded(rows, pre.length + 1)
+        return Read(lines, whole, whole, ())
+
+    def predictions(self, goal: Task, scores: Scores, read: Read) -> npt.NDArray[Any]:
+        """The mean surprise of the tokens of each line, in nats."""
+        there = read.truth[:, 1:] > 0
+        total = (scores.values * there).sum(axis=1)
+        return np.asarray(total / np.maximum(there.sum(axis=1), 1))
+
+    def explained(
+        self, model: Module, prepared: Any, truth: npt.NDArray[Any], scores: Scores
+    ) -> dict[str, Any]:
+        """Samples: the beginnings of some test stretches, and how the network goes on."""
+        assert isinstance(prepared, PreparedLanguage)
+        tokenizer = self.preprocessor.tokenizer
+        rows = []
+        for i in np.linspace(0, len(truth) - 1, min(SAMPLES, len(truth))).round().astype(int):
+            prompt = tokenizer.decode(truth[i])
+            options = {"temperature": 0.8, "top_p": 0.95, "seed": int(i)}
+            rows.append([prompt, "".join(generate(model, tokenizer, prompt, SAMPLE, options))])
+        return {"tables": [{
+            "title": "Samples",
+            "words": f"The beginnings of stretches of the test part, and {SAMPLE} tokens drawn "
+                     "after each, at a temperature of 0.8 and a top-p of 0.95.",
+            "heads": ["the text", "goes on"],
+            "rows": rows,
+        }]}  # fmt: skip
+
+
+class PairAnswering(Answering):
+    """Texts to translate: a table, text files, or a list of texts."""
+
+    def __init__(self, preprocessor: PairPreprocessor, settings: TextSettings) -> None:
+        self.preprocessor, self.settings = preprocessor, settings
+
+    def read(self, source: object, query: str | None, labelled: bool) -> Read:
+        pre = self.preprocessor
+        if labelled:
+            data = replace(self.settings.data, parallel="")
+            table, _, findings = table_of_pairs(source, data, query)
+            texts, wanted = (read_texts(table, (column,)) for column in (pre.source, pre.target))
+            targets = pre.targets(wanted)
+            truth = np.array(wanted, object)
+            return Read(texts, (pre.sources(texts), targets), truth, findings)
+        table, findings = table_of_texts(source, query, names=(pre.source, pre.target))
+        texts = read_texts(table, (pre.source,))
+        return Read(texts, pre.sources(texts), np.zeros(0), findings)
+
+    def scored(self, model: Module, scores: Scores, inputs: Any) -> Scores:
+        return Translated(scores.outputs, scores.link, tuple(self.translate(model, inputs[0])))
+
+    def translate(self, model: Module, sources: npt.NDArray[np.int32], beam: int = 1) -> list[str]:
+        """The translations of rows of tokens."""
+        assert isinstance(model, Translator)
+        writer = Writer(model, self.preprocessor.reader.length, beam)
+        decode = self.preprocessor.tokenizer.decode
+        return [decode(tokens) for tokens in writer.translate(sources)]
+
+    def predictions(self, goal: Task, scores: Scores, read: Read) -> npt.NDArray[Any]:
+        return goal.decode(scores)
+
+    def explained(
+        self, model: Module, prepared: Any, truth: npt.NDArray[Any], scores: Scores
+    ) -> dict[str, Any]:
+        """Translations beside their references, and what some of them looked at."""
+        assert isinstance(prepared, PreparedPairs)
+        assert isinstance(scores, Translated)
+        sources = prepared.parts["test"][0]
+        picked = np.linspace(0, len(truth) - 1, min(SHOWN, len(truth))).round().astype(int)
+        samples = {
+            "title": "Translations",
+            "words": "Of the test part, evenly spaced.",
+            "heads": [self.preprocessor.source, "translated", self.preprocessor.target],
+            "rows": [[sources[i], scores.texts[i], str(truth[i])] for i in picked.tolist()],
+        }
+        return {"tables": [samples, *self._looks(model, sources)]}
+
+    def _looks(self, model: Module, sources: Sequence[str]) -> list[dict[str, Any]]:
+        assert isinstance(model, Translator)
+        tokenizer, rows = self.preprocessor.tokenizer, self.preprocessor.sources(sources)
+        lengths = (rows != PADDING).sum(axis=1)
+        short = np.flatnonzero((lengths > 2) & (lengths <= LONGEST))[:LOOKED_AT]
+        writer, tables = Writer(model, self.preprocessor.reader.length), []
+        for i, tokens in zip(short, writer.translate(rows[short]), strict=True):
+            written = np.array([[START, *tokens]], np.int32)
+            looked = writer.looks(rows[i : i + 1], written)[0]
+            read = [f"{n}: {tokenizer.shown(int(t)).strip()}" for n, t in
+                    enumerate(rows[i][: lengths[i]], 1)]  # fmt: skip
+            tables.append({
+                "title": f"Attention: {sources[i]}",
+                "words": "How much each token that was written looked at those of the source.",
+                "heads": ["written", *read],
+                "rows": [
+                    [tokenizer.shown(token).strip(), *(round(float(w), 2) for w in weights)]
+                    for token, weights in zip(tokens, looked[:-1, : lengths[i]], strict=True)
+                ],
+            })  # fmt: skip
+        return [table for table in tables if table["rows"]]

@@ -1,0 +1,64 @@
+"""Continues a text, token by token, and gives each piece as soon as it is made."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ... import nn
+from ...data.text import END, PADDING, START, UNKNOWN, Tokenizer
+from ...data.text.tokenizer import SPECIALS
+from ...frontend import no_grad
+from ...frontend.compiled import compile
+from ...nn import Module
+from .language_net import LanguageNet
+
+__all__ = ["generate"]
+
+#: what is never written
+UNSAID = [PADDING, UNKNOWN, START]
+
+
+def generate(
+    model: Module, tokenizer: Tokenizer, prompt: str, tokens: int, options: Mapping[str, Any]
+) -> Iterator[str]:
+    """``tokens`` more tokens after ``prompt``, as text: a letter of several tokens comes whole.
+
+    An empty prompt begins as a line does. The end of a text ends all; no other special token is
+    drawn. ``options`` are those of `nn.generate`, which raises ConfigError for what makes no sense.
+    """
+    assert isinstance(model, LanguageNet)
+    read = compile(model.eval().step)
+
+    def step(token: Any, state: Any) -> tuple[Any, Any]:
+        with no_grad():
+            logits, state = read(token, state)
+        scores = np.array(logits.numpy(), np.float64)
+        scores[:, UNSAID] = -np.inf
+        return scores, state
+
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    first = not prompt and tokenizer.kind in ("word", "unigram")
+    made = nn.generate(
+        step, [beginning(tokenizer, prompt)], model.new_state(1), length=tokens,
+        context=model.context, stop=END, **options,
+    )  # fmt: skip
+    for (token,) in made:
+        if token == END:
+            break
+        piece = decoder.decode(tokenizer.raw(int(token)))
+        yield piece.removeprefix(" ") if first else piece
+        first = False
+    yield decoder.decode(b"", True)
+
+
+def beginning(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """The tokens of a prompt; of an empty one, a new line, or the first token that there is."""
+    codes: list[int] = tokenizer.encode([prompt])[0].tolist()
+    if codes:
+        return codes
+    line: list[int] = tokenizer.encode(["\n"])[0].tolist()
+    return [code for code in line if code > UNKNOWN] or [len(SPECIALS)]

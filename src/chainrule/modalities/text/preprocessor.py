@@ -1,0 +1,171 @@
+"""What is fitted on training texts: the tokenizer, n-grams, and the encoders of other columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...data import Features, Finding, Preprocessor, Table
+from ...data.tables.table import column_hint
+from ...data.text import UNKNOWN, Codes, NGrams, Tokenizer, padded
+from ...errors import DataError, StateError
+from ...records import check_shape, parsed
+
+__all__ = ["LabelPreprocessor", "Reader", "read_texts"]
+
+FORMAT, VERSION = "chainrule.text", 1
+SHAPE: Mapping[str, Any] = {
+    "format": str, "version": int, "family": str, "tokenizer": dict, "length": int,
+}  # fmt: skip
+LABEL_SHAPE: Mapping[str, Any] = {**SHAPE, "texts": [str], "ngrams": list, "table": dict}
+LONGEST = 1 << 20
+#: between the texts of several columns
+BETWEEN = "\n"
+
+Rows = npt.NDArray[np.int64]
+
+
+def read_texts(table: Table, columns: Sequence[str], rows: Rows | None = None) -> list[str]:
+    """The texts of ``columns``, of ``rows`` alone if there are any; a missing one is empty."""
+    for column in columns:
+        if column not in table.columns:
+            raise DataError(
+                f"the table has no column `{column}`, whose texts the model reads",
+                where=table.name,
+                help=column_hint(column, table.columns),
+            )
+    texts: list[str] = []
+    for _, chunk in table.read(dict.fromkeys(columns, "text")):
+        cells = zip(*(chunk[column] for column in columns), strict=True)
+        texts += [BETWEEN.join(str(cell) for cell in row if cell is not None) for row in cells]
+    return texts if rows is None else [texts[i] for i in rows.tolist()]
+
+
+def wrong(where: str, why: str) -> StateError:
+    """The error for a ``pipeline.json`` that is none of a run on texts."""
+    return StateError(
+        f"pipeline.json does not belong to a run on texts: {why}",
+        where=where,
+        help="it was changed or cut off; copy it again",
+    )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Texts as rows of numbers: at most ``length`` tokens of each, then its n-grams."""
+
+    tokenizer: Tokenizer
+    length: int
+    ngrams: NGrams
+
+    def tokens(self, texts: Sequence[str]) -> list[Codes]:
+        """The tokens of each text, as many as are read; at least one, so that no row is empty."""
+        nothing = np.array([UNKNOWN], np.int32)
+        return [row[: self.length] if len(row) else nothing for row in self.tokenizer.encode(texts)]
+
+    def features(self, texts: Sequence[str]) -> list[Codes]:
+        """Tokens and n-grams of each text."""
+        return self.ngrams.encode(self.tokens(texts))
+
+    def arrays(self, texts: Sequence[str], width: int = 0) -> npt.NDArray[np.int32]:
+        """The same in rows of one ``width``, or of `width_for` the longest."""
+        rows = self.features(texts)
+        return padded(rows, width or self.width_for(max(map(len, rows), default=1)))
+
+    @staticmethod
+    def width_for(longest: int) -> int:
+        """The next power of two, so that few programs serve all."""
+        return 1 << (longest - 1).bit_length()
+
+    def meaning(self, feature: int) -> str:
+        """What a number stands for, for reading."""
+        tokens = self.ngrams.tokens_of(feature)
+        joint = "" if self.tokenizer.kind in ("character", "byte-pair") else " "
+        return joint.join(self.tokenizer.shown(token) for token in tokens)
+
+    def to_document(self) -> dict[str, Any]:
+        """What `from_document` reads."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "length": self.length,
+            "tokenizer": self.tokenizer.to_document(),
+            "ngrams": self.ngrams.to_document(),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Reader:
+        """StateError, naming ``where``, for what `to_document` did not give."""
+        check_shape(document, SHAPE, where)
+        if (document["format"], document["version"]) != (FORMAT, VERSION):
+            raise wrong(where, f"it is {document['format']!r} {document['version']!r}")
+        if not 1 <= document["length"] <= LONGEST:
+            raise wrong(where, f"its length is {document['length']}")
+        tokenizer = Tokenizer.from_document(document["tokenizer"], where)
+        ngrams = NGrams.from_document(document.get("ngrams", []), tokenizer.size, where)
+        return cls(tokenizer, document["length"], ngrams)
+
+
+@dataclass(frozen=True)
+class LabelPreprocessor:
+    """For texts with a label: the columns ``texts``, their ``reader``, and the ``table`` of labels
+    and other columns."""
+
+    texts: tuple[str, ...]
+    reader: Reader
+    table: Preprocessor
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.reader.tokenizer
+
+    @cached_property
+    def has_others(self) -> bool:
+        """Whether other columns are inputs, too."""
+        return bool(self.table.encoders)
+
+    def inputs(
+        self, table: Table, rows: Rows | None = None, width: int = 0
+    ) -> tuple[tuple[npt.NDArray[Any], ...], tuple[Finding, ...]]:
+        """The arguments of the network for rows, and what was unusual in them; the tokens of a text
+        take ``width`` numbers, or as many as those of the longest."""
+        texts = read_texts(table, self.texts, rows)
+        parts: list[npt.NDArray[Any]] = [self.reader.arrays(texts, width)]
+        findings: tuple[Finding, ...] = ()
+        if self.has_others:
+            features: Features = self.table.transform(table, rows)
+            parts += [features.numeric] if features.names else []
+            parts += [features.codes] if features.code_names else []
+            findings = features.findings
+        return tuple(parts), findings
+
+    def to_json(self) -> str:
+        """The text of ``pipeline.json``."""
+        document = {
+            **self.reader.to_document(),
+            "family": "classes",
+            "texts": list(self.texts),
+            "table": json.loads(self.table.to_json()),
+        }
+        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> LabelPreprocessor:
+        """StateError, naming ``where``, for what `to_json` did not write."""
+        document = parsed(text, "pipeline.json", where)
+        check_shape(document, LABEL_SHAPE, where)
+        if not document["texts"]:
+            raise wrong(where, "it names no column of texts")
+        table = Preprocessor.from_json(json.dumps(document["table"]), where, alone=False)
+        reader = Reader.from_document(document, where)
+        if table.schema.target is None or set(document["texts"]) & {
+            encoder.column for encoder in table.encoders
+        }:
+            raise wrong(where, "its columns contradict one another")
+        return cls(tuple(document["texts"]), reader, table)
