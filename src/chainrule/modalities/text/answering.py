@@ -103,7 +103,7 @@ class LabelAnswering(Answering):
         assert isinstance(prepared, PreparedLabels)
         inputs, _ = prepared.test
         tables = explanation(
-            model, self.preprocessor.reader, prepared.texts["test"], inputs, truth, scores,
+            model, self.preprocessor, prepared.texts["test"], inputs, truth, scores,
             prepared.goal.labels,
         )  # fmt: skip
         return {"tables": tables}

@@ -38,11 +38,13 @@ from ...tasks import Task
 from ...tasks.labels import goal_of
 from ...train.scores import Scores
 from .findings import text_findings
-from .preprocessor import LabelPreprocessor, Reader, read_texts
+from .preprocessor import LabelPreprocessor, Odds, Reader, read_texts
 from .settings import TextDataSettings, TextSettings
 
 __all__ = ["OpenedLabels", "PreparedLabels", "open_labels", "table_of_texts"]
 
+#: the longest n-grams that naive Bayes counts, where the network has none
+PAIRS = 2
 #: of several columns, a text is one with so many letters to a cell, in most rows another one
 LETTERS, DIFFERENT = 20, 0.5
 
@@ -208,12 +210,22 @@ class OpenedLabels:
         table = Preprocessor.fit(division.table, division.schema, rows["train"])
         goal = goal_of(table)
         settings = settings.resolved(len(rows["train"]), type(goal), length)
-        reader = Reader(tokenizer, length, NGrams(tokenizer.size))
-        if settings.model.name == "bag" and settings.tokenizer.ngrams > 1:
-            trained = reader.tokens(texts["train"])
-            ngrams = learn_ngrams(trained, tokenizer.size, settings.tokenizer.ngrams)
-            reader = replace(reader, ngrams=ngrams)
+        pairs = settings.model.name == "bag" and settings.tokenizer.ngrams > 1
+        reader = Reader(tokenizer, length, NGrams(tokenizer.size), pairs)
+        trained = reader.tokens(texts["train"])
+        longest = settings.tokenizer.ngrams if pairs else PAIRS
+        reader = replace(reader, ngrams=learn_ngrams(trained, tokenizer.size, longest))
         preprocessor = LabelPreprocessor(data.text, reader, table)
+        if goal.labels:
+            codes = np.searchsorted(division.usable, rows["train"])
+            known = table.encode_target(division.values[codes]).astype(np.int32)
+            bayes = NaiveBayes.fit(
+                reader.ngrams.encode(trained), known, len(goal.labels), reader.ngrams.features
+            )
+            if data.odds:
+                raw = Odds(bayes).of(reader.ngrams.encode(trained), known)
+                scale = max(float(np.sqrt(np.mean(np.square(raw, dtype=np.float64)))), 1e-6)
+                preprocessor = replace(preprocessor, odds=Odds(bayes, scale))
         findings = (
             *self.findings, *division.findings, *table.findings,
             *text_findings(texts, lengths, length),
@@ -260,7 +272,8 @@ class PreparedLabels:
 
     def _part(self, name: PartName) -> tuple[Any, Any]:
         table, rows = self.division.table, self.rows[name]
-        inputs, _ = self.preprocessor.inputs(table, rows, self._width)
+        known = self.target(name) if name == "train" else None
+        inputs, _ = self.preprocessor.inputs(table, rows, self._width, known)
         return inputs, self.target(name)
 
     @property
@@ -294,12 +307,9 @@ class PreparedLabels:
         if not self.goal.labels:
             return {}
         reader, count = self.preprocessor.reader, len(self.goal.labels)
-        if not reader.ngrams.keys:
-            trained = reader.tokens(self.texts["train"])
-            reader = replace(reader, ngrams=learn_ngrams(trained, reader.tokenizer.size, 2))
-        rows, classes = reader.features(self.texts["train"]), self.target("train")
+        rows, classes = reader.counted(self.texts["train"]), self.target("train")
         bayes = NaiveBayes.fit(rows, classes, count, reader.ngrams.features)
-        said = bayes.log_probabilities(reader.features(self.texts["test"]))
+        said = bayes.log_probabilities(reader.counted(self.texts["test"]))
         one = self.goal.outputs == 1
         scores = Scores(np.exp(said[:, 1:]), "probability") if one else Scores(said, "exp")
         return {"naive Bayes": scores}
@@ -318,7 +328,7 @@ class PreparedLabels:
             "name": self.model_name,
             "tokens": f"{tokenizer.size:,} {tokenizer.kind} tokens",
             "length": self.preprocessor.reader.length,
-            "inputs": self.preprocessor.reader.ngrams.features,
+            "inputs": self.preprocessor.reader.size,
         }
 
 
