@@ -10,12 +10,12 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
 
-# Bytecode is written even where the environment says not to: the tests start many processes.
+# Bytecode is written even where the environment says not to: the tests start many processes, and
+# each that runs tests would rewrite the asserts of all of them anew.
 # Stealing leaves tests of a file together, so that runs which they share are trained once.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m compileall -q src tests
-	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

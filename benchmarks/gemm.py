@@ -36,7 +36,8 @@ from chainrule.codegen.emit import emit_nest
 from chainrule.codegen.target import emit_object, target_for
 from chainrule.ir.types import f32
 from chainrule.runtime.link import link
-from chainrule.schedule.nest import Acc, Access, Affine, Buffer, Nest, Product, Store
+from chainrule.schedule.buffers import Buffer
+from chainrule.schedule.nest import Acc, Access, Affine, Nest, Product, Store
 from chainrule.schedule.tile import shares_columns
 
 Pass = Literal["forward", "dX", "dW"]

@@ -28,8 +28,11 @@ def pytest_configure() -> None:
     So tests have a cache of their own, without programs that were compiled elsewhere unproved; what
     tests the compiler does without it. And Ctrl-C interrupts, also where tests run in the
     background of a shell: that hands down that SIGINT is ignored, to all processes that tests
-    start.
+    start. Programs, and NumPy, which is not loaded yet, run on one thread unless a test asks for
+    more: more of them wait for one another, on processors that other tests use.
     """
+    os.environ.setdefault("CHAINRULE_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.environ.setdefault("CHAINRULE_VERIFY", "1") == "1":
         os.environ.setdefault("CHAINRULE_CACHE_DIR", str(CACHE))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.ir.graph import Graph, Location, Node, constant, full
+from chainrule.ir.primitive import Primitive
 from chainrule.ir.types import Array, DType, Shape, boolean, f32, f64, i16, i32, u8, u32
 from loops import LENGTHS, random_loop
 
@@ -324,6 +325,26 @@ def make_dot(grower: Grower) -> Node:
     return ops.dot(a, b * (1.0 / a.shape[-1]))
 
 
+def make_attention(primitive: Primitive) -> Maker:
+    """Attention or one of its derivatives; seldom, as each is a dozen nests."""
+
+    def make(grower: Grower) -> Node:
+        if grower.rng.random() < 0.7:
+            return ops.tanh(grower.pick())
+        heads, rows, columns, width, wide = (
+            int(grower.rng.choice((1, 2, 3, 5, 17))) for _ in "NTSDE"
+        )
+        how = {"causal": int(grower.rng.random() < 0.5), "scale": 0.25}
+        shapes = (heads, rows, width), (heads, columns, width), (heads, columns, wide)
+        q, k, v = (ops.tanh(grower.pick(shape=shape)) for shape in shapes)
+        if primitive in (ops.attention, ops.attention_lse):
+            return primitive(q, k, v, **how)
+        g, delta = (grower.pick(shape=shape) for shape in ((heads, rows, wide), (heads, rows)))
+        return primitive(q, k, v, g, ops.attention_lse(q, k, v, **how), delta, **how)
+
+    return make
+
+
 def make_conv(grower: Grower) -> Node:
     """A convolution along one or two axes, of what may be a view or a padded array."""
     count = int(grower.rng.integers(1, 3))
@@ -416,6 +437,11 @@ MAKERS: dict[str, Maker] = {
     "reduce_sum": make_reduce(ops.reduce_sum),
     "reduce_max": make_reduce(ops.reduce_max),
     "dot": make_dot,
+    "attention": make_attention(ops.attention),
+    "attention_lse": make_attention(ops.attention_lse),
+    "attention_dq": make_attention(ops.attention_dq),
+    "attention_dk": make_attention(ops.attention_dk),
+    "attention_dv": make_attention(ops.attention_dv),
     "conv": make_conv,
     "conv_wgrad": make_wgrad,
     "fence": make_unary(ops.fence),

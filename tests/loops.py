@@ -61,6 +61,8 @@ def random_loop(
         scanned=len(xs),
         reverse=int(rng.random() < 0.4),
         segment=int(rng.random() < 0.2),
+        tiled=0,
+        limited=0,
     )
     results = [r for r in ops.loops.results_of(loop) if r.dtype is f32]
     return results[int(rng.integers(len(results)))]

@@ -1,7 +1,12 @@
-"""The classic problems reach what `docs/classics.md` says, for every seed."""
+"""The classic problems reach what the pages say, for every seed.
+
+No seed is trained twice: tables and commands of `docs/classics.md`, commands on other pages, and
+the comparison with logistic regression in the README are about the same trainings.
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import sys
@@ -13,6 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "classics.md").read_text(encoding="utf-8")
+PAGES = "".join(p.read_text(encoding="utf-8") for p in sorted((ROOT / "docs").glob("*.md")))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def example(name: str) -> ModuleType:
@@ -25,6 +32,16 @@ def example(name: str) -> ModuleType:
 
 
 classics = example("classics")
+BY_NAME = {classic.name: classic for classic in classics.CLASSICS}
+
+
+@functools.cache
+def score(name: str, seed: int) -> float:
+    return float(BY_NAME[name].score(seed))
+
+
+def scores_of(name: str) -> list[float]:
+    return [score(name, seed) for seed in classics.SEEDS]
 
 
 def stated(name: str) -> tuple[float, float, float]:
@@ -36,12 +53,43 @@ def stated(name: str) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("classic", classics.CLASSICS, ids=lambda classic: classic.name)
 def test_every_seed_reaches_what_the_page_states(classic: classics.Classic) -> None:
-    scores = [classic.score(seed) for seed in classics.SEEDS]
+    scores = scores_of(classic.name)
     least, lowest, mean = stated(classic.name)
     assert least == classic.least
     assert min(scores) >= least
     assert lowest == pytest.approx(min(scores), abs=0.01)  # a row or two of the test rows
     assert mean == pytest.approx(np.mean(scores), abs=0.01)
+
+
+def printed() -> list[tuple[str, str, str]]:
+    """Each command on a page that trains with all seeds: its table, its words, its output."""
+    found = re.findall(r"^\$ chainrule train (\S+)([^\n]*) --seeds 5\n(.*?)```", PAGES, re.M | re.S)
+    assert {name for name, _, _ in found} == {"heart", "breast_cancer", "diabetes"}
+    return found
+
+
+@pytest.mark.parametrize(("name", "words", "output"), printed())
+def test_commands_with_all_seeds_print_the_same(name: str, words: str, output: str) -> None:
+    """`tests/test_documents.py` leaves these commands out."""
+    assert f"`chainrule train {name}{words} --seed N`" in str(BY_NAME[name].score.__doc__)
+    [row] = re.findall(rf"^{BY_NAME[name].metric} +(.*)$", output, re.MULTILINE)
+    scores = scores_of(name)
+    expected = [np.mean(scores), np.std(scores, ddof=1), min(scores), max(scores)]
+    assert [float(cell) for cell in row.split()] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_comparison_with_logistic_regression_is_level(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comparison = example("heart_versus_logistic")
+    assert comparison.network_accuracy("heart", 0) == score("heart", 0)
+    monkeypatch.setattr(comparison, "network_accuracy", score)
+    monkeypatch.setattr(sys, "argv", ["heart_versus_logistic.py"])
+    comparison.main()
+    found = re.search(r"mean paired difference: (\S+) points", capsys.readouterr().out)
+    assert found
+    assert float(found[1]) >= -0.5
+    assert f"{found[1]} points of test accuracy" in README
 
 
 def test_a_seed_is_a_run() -> None:

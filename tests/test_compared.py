@@ -15,6 +15,7 @@ from chainrule.driver import load
 from chainrule.errors import VerifyError
 from chainrule.nn import functional as F
 from chainrule.nn import models
+from chainrule.nn.models import bc_resnet
 from chainrule.schedule import fuse, lower
 from chainrule.train.examples import Examples
 from chainrule.train.loop import LoopStepper
@@ -27,17 +28,25 @@ def _compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAINRULE_CACHE", "0")
 
 
+def short_bc_resnet() -> nn.Module:
+    """All kinds of blocks, but only one kind of them twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bc_resnet, "BLOCKS", (1, 2, 1, 1))
+        return models.BCResNet(num_classes=5)
+
+
+#: Each with its own blocks, but narrow and short where it is large.
 MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "LeNet5": (models.LeNet5, (2, 1, 28, 28)),
     "ConvAutoencoder": (models.ConvAutoencoder, (2, 1, 28, 28)),
-    "MobileNet": (lambda: models.MobileNet(num_classes=5), (6, 3, 32, 32)),
-    "resnet20": (models.resnet20, (2, 3, 16, 16)),
-    "resnet18": (lambda: models.resnet18(num_classes=5), (6, 3, 32, 32)),
+    "MobileNet": (lambda: models.MobileNet(5, width=0.25, depth=6), (4, 3, 32, 32)),
+    "resnet20": (lambda: models.ResNet((1, 2, 1), (16, 32, 64), 10), (2, 3, 16, 16)),
+    "resnet18": (lambda: models.ResNet((2, 1, 1, 1), (16, 32, 48, 64), 5, stem=7), (4, 3, 32, 32)),
     "vgg_small": (models.vgg_small, (2, 3, 32, 32)),
-    "vgg11": (lambda: models.vgg11(num_classes=5), (1, 3, 32, 32)),
+    "vgg11": (lambda: models.VGG([(16,), (32,), (64, 64), (96,), (128,)], 5), (1, 3, 32, 32)),
     "DSCNN": (lambda: models.DSCNN(num_classes=5, width=16), (6, 1, 40, 49)),
     "ConvGRU": (lambda: models.ConvGRU(num_classes=5, hidden=8), (6, 1, 40, 16)),
-    "BCResNet": (lambda: models.BCResNet(num_classes=5), (6, 1, 40, 16)),
+    "BCResNet": (short_bc_resnet, (6, 1, 40, 16)),
 }
 
 

@@ -43,18 +43,20 @@ def same_bits(found: list[Array], expected: list[Array]) -> None:
         assert a.tobytes() == b.tobytes()
 
 
-@pytest.mark.parametrize("cpu", [None, "x86-64"])
-@pytest.mark.parametrize("seed", SEEDS)
-def test_random_graphs(seed: int, cpu: str | None) -> None:
-    graph, values = random_graph(np.random.default_rng(1000 + seed), 60)
+@pytest.mark.parametrize(
+    ("cpu", "seed", "size"),
+    [*(("x86-64", s, 24) for s in SEEDS), *((None, s, 60) for s in range(3))],
+)
+def test_random_graphs(seed: int, size: int, cpu: str | None) -> None:
+    graph, values = random_graph(np.random.default_rng(1000 + seed), size)
     outputs, updates = run_native(graph, values, cpu=cpu)
     agree(outputs, graph, values, 0)
     agree(updates, graph, values, 1)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[1:])
 def test_derivatives_of_random_graphs_fused_and_not(seed: int) -> None:
-    graph, values = random_graph(np.random.default_rng(2000 + seed), 40)
+    graph, values = random_graph(np.random.default_rng(2000 + seed), 24)
     ys = [y for y in graph.outputs if y.dtype.is_float]
     xs = [x for x in graph.inputs if x.dtype.is_float]
     slopes = cotangents(ys, [full_like(y, y.size**-0.5) for y in ys], xs)

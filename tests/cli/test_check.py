@@ -60,13 +60,14 @@ def leaking(folder: Path) -> Path:
 
 
 def test_a_check_that_fails(command: Command, leaking: Path) -> None:
-    result = command("check", leaking, "--target", "sold")
+    words = ("check", leaking, "--target", "sold", "model.layers=[8]")
+    result = command(*words)
     assert result.exit_code == 1
     assert re.search(r"^failed  leaking columns     `price paid`", result.stdout, re.MULTILINE)
     # What is to be pasted works.
     [advice] = re.findall(r"leave it out: (.*)$", result.stdout, re.MULTILINE)
     assert advice == "'data.columns.\"price paid\"=ignored'"
-    again = command("check", leaking, "--target", "sold", *shlex.split(advice))
+    again = command(*words, *shlex.split(advice))
     assert "leaking columns     of the target" in again.stdout
 
 

@@ -1,12 +1,12 @@
-"""The pages about run.toml and the commands: what they show runs, and is complete."""
+"""The pages about run.toml and the commands: what they show runs, and is complete.
+
+Their programs are run as those of all pages are: `tests/test_documents.py`.
+"""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -44,18 +44,6 @@ def test_commands_run(name: str, command: Command, folder: Path) -> None:
         assert result.exit_code == 0, f"{line}\n{result.output}"
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_programs_print_what_the_page_says(name: str, tmp_path: Path) -> None:
-    env = {**os.environ, "PYTHONPATH": str(DOCS.parent / "src")}
-    [program] = blocks(page(name), "python")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-"], input=program, capture_output=True, text=True,
-        cwd=tmp_path, env=env, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == blocks(page(name), "text")[0]
-
-
 def test_the_error_is_that_of_the_page(command: Command, folder: Path) -> None:
     text = blocks(page("configuration.md"), "toml")[0]
     (folder / "run.toml").write_text(text.replace("epochs = 30", "lerning_rate = 0.01"))
@@ -75,10 +63,3 @@ def test_all_settings_are_documented() -> None:
     assert shown[1] == markdown(Settings), "run: python -m chainrule.modalities.describing"
     for path in Settings.descriptions():
         assert f"`{path[-1]}`" in shown[1], path
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere(name: str) -> None:
-    text = re.sub(r"```.*?```", "", page(name), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert "://" in target or (DOCS / target).exists(), target

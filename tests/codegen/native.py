@@ -14,7 +14,8 @@ import numpy.typing as npt
 from chainrule.codegen.emit import emit_nest
 from chainrule.codegen.target import Target, emit_object, target_for
 from chainrule.ir.types import Array, DType
-from chainrule.schedule.nest import Access, Affine, Apply, Buffer, Load, Nest, Store
+from chainrule.schedule.buffers import Buffer
+from chainrule.schedule.nest import Access, Affine, Apply, Load, Nest, Store
 
 _serial = itertools.count()
 GUARD = 64  # bytes of canary on both sides of every buffer

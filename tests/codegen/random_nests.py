@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from chainrule.ir.types import Array, DType
+from chainrule.schedule.buffers import Buffer
 from chainrule.schedule.nest import (
     Acc,
     Access,
     Affine,
     Apply,
-    Buffer,
     Const,
     Expr,
     Index,

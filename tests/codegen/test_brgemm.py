@@ -22,12 +22,12 @@ from chainrule.ir.graph import Graph
 from chainrule.ir.types import DType
 from chainrule.passes import optimize
 from chainrule.schedule import InputLayout, schedule, tile
+from chainrule.schedule.buffers import Buffer
 from chainrule.schedule.nest import (
     Acc,
     Access,
     Affine,
     Apply,
-    Buffer,
     Const,
     Indirect,
     Load,

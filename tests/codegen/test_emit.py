@@ -12,12 +12,12 @@ from chainrule.codegen.emit import emit_program
 from chainrule.codegen.spmd import DONE, SLEEP, STOP, YIELD
 from chainrule.codegen.target import target_for
 from chainrule.ir.types import Array, DType
+from chainrule.schedule.buffers import Buffer
 from chainrule.schedule.nest import (
     Acc,
     Access,
     Affine,
     Apply,
-    Buffer,
     Const,
     Expr,
     Load,

@@ -8,18 +8,8 @@ import pytest
 
 from chainrule.codegen.target import target_for
 from chainrule.ir.types import DType
-from chainrule.schedule.nest import (
-    Acc,
-    Access,
-    Affine,
-    Apply,
-    Buffer,
-    Const,
-    Load,
-    Nest,
-    Reduce,
-    Store,
-)
+from chainrule.schedule.buffers import Buffer
+from chainrule.schedule.nest import Acc, Access, Affine, Apply, Const, Load, Nest, Reduce, Store
 from codegen.native import nest_text
 
 F32 = DType.f32

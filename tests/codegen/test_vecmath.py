@@ -14,7 +14,8 @@ from chainrule.codegen.target import target_for
 from chainrule.codegen.values import Value
 from chainrule.errors import CompileError
 from chainrule.ir.types import Array, DType
-from chainrule.schedule.nest import Access, Affine, Apply, Buffer, Load, Nest, Store
+from chainrule.schedule.buffers import Buffer
+from chainrule.schedule.nest import Access, Affine, Apply, Load, Nest, Store
 from codegen.native import NativeNest, bits, native_function
 
 INF, NAN = math.inf, math.nan

@@ -13,11 +13,11 @@ from chainrule.codegen.spmd import CLAIMS, CONTROL_BYTES, SLEEP, YIELD
 from chainrule.codegen.target import host_target
 from chainrule.ir.types import Array, DType
 from chainrule.runtime.store import sleep_address, yield_address
+from chainrule.schedule.buffers import Buffer
 from chainrule.schedule.nest import (
     Access,
     Affine,
     Apply,
-    Buffer,
     Chain,
     Const,
     Load,

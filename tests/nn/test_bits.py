@@ -11,7 +11,7 @@ from chainrule.driver import Options, compile_graph
 from chainrule.frontend.traced import trace_function
 from chainrule.ir.types import Array
 from chainrule.nn import functional as F
-from chainrule.nn.models import LeNet5
+from chainrule.nn.models import GPT, LeNet5
 from chainrule.runtime.link import link
 from chainrule.runtime.program import NativeProgram
 from chainrule.schedule import InputLayout
@@ -69,3 +69,35 @@ def test_threads_fusion_processor_haste_and_poison_change_no_bit(
     expected = trained(Options(), 1)
     for a, b in zip(trained(options, threads, guarded), expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_transformer_has_the_same_bits_on_any_number_of_threads() -> None:
+    def losses(threads: int) -> tuple[list[float], list[Array]]:
+        cr.manual_seed(0)
+        model = GPT(19, 24, 32, 1, 2, dropout=0.1)
+        opt = optim.AdamW(model.parameters(), lr=0.01)
+
+        @cr.compile
+        def step(x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
+            opt.zero_grad()
+            loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+            loss.backward()
+            opt.step()
+            return loss
+
+        rng = np.random.default_rng(0)
+        x, y = (rng.integers(0, 19, (5, 23)).astype(np.int32) for _ in range(2))
+        before = cr.get_num_threads()
+        cr.set_num_threads(threads)
+        try:
+            found = [step(x, y).item() for _ in range(3)]
+        finally:
+            cr.set_num_threads(before)
+        return found, [p.numpy() for p in model.parameters()]
+
+    expected, weights = losses(1)
+    for threads in (2, 3):
+        found, others = losses(threads)
+        assert found == expected
+        for a, b in zip(others, weights, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -113,6 +113,23 @@ def test_rows_read_for_themselves() -> None:
         assert row[row >= 0].tolist() == kept
 
 
+def test_read_in_pieces() -> None:
+    model = gpt()
+    sizes: set[int] = set()
+
+    def step(tokens: Any, state: Any) -> Any:
+        sizes.add(tokens.shape[1])
+        return model.step(tokens, state)
+
+    prompts, settings = [list(range(10)), [3, 1, 4, 1, 5]], {"length": 8, "context": 12}
+    one, four = (
+        list(nn.generate(step, prompts, model.new_state(2), piece=piece, **settings))
+        for piece in (1, 4)
+    )
+    np.testing.assert_array_equal(one, four)
+    assert sizes == {1, 4}
+
+
 def test_longer_than_the_context() -> None:
     """Where the context is full, the model reads the second half of it again."""
     model, step = reader()
@@ -300,6 +317,35 @@ def test_a_beam_over_a_model() -> None:
             logits = model(text).numpy()[0].astype(np.float64)
             log_probs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
             total = sum(log_probs[1 + i, token] for i, token in enumerate(h.tokens))
+            assert h.log_prob == pytest.approx(total, rel=1e-4)
+
+
+def test_a_beam_over_a_decoder_and_its_memory() -> None:
+    """As in translation: sources of several lengths, padded, are part of the state."""
+    cr.manual_seed(3)
+    model = nn.Transformer(8, 2, 1, 2, 16, 0.0, batch_first=True)
+    table, head = nn.Embedding(6, 8), nn.Linear(8, 6)
+    source = np.random.default_rng(1).standard_normal((2, 4, 8)).astype(np.float32)
+    hidden = np.array([[False] * 4, [False, False, True, True]])
+    memory = model.encoder(source, src_key_padding_mask=hidden)
+
+    @cr.compile
+    def step(tokens: Any, state: Any) -> Any:
+        position, cache, hidden = state
+        y, cache = model.decoder.with_cache(table(tokens), cache, position, hidden)
+        return head(y[:, -1]), (position + 1, cache, hidden)
+
+    state = cr.tensor(0), model.decoder.new_cache(memory, 6), hidden
+    found = nn.beam_search(step, [[0], [0]], state, length=5, stop=1, beam=3, best=2)
+    for row, hypotheses in enumerate(found):
+        for h in hypotheses:
+            tokens = np.array([[0, *h.tokens[:-1]]], np.int32)
+            y = model.decoder(
+                table(tokens), memory[row : row + 1],
+                memory_key_padding_mask=hidden[row : row + 1], tgt_is_causal=True,
+            )  # fmt: skip
+            log_probs = F.log_softmax(head(y)).numpy()[0]
+            total = sum(log_probs[i, token] for i, token in enumerate(h.tokens))
             assert h.log_prob == pytest.approx(total, rel=1e-4)
 
 

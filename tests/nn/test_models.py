@@ -1,4 +1,7 @@
-"""The model zoo: sizes known from the papers, and steps that go downhill."""
+"""The model zoo: sizes known from the papers, and steps that go downhill.
+
+Steps are interpreted: `tests/test_compared.py` compares the native code of each model with that.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn, optim
+from chainrule.frontend.interpreted import interpreter_backend
 from chainrule.nn import models
 
 
@@ -73,7 +77,7 @@ def test_a_step_lowers_the_loss(
     x = rng.standard_normal(shape).astype(np.float32)
     y = rng.integers(0, 10, len(x)).astype(np.int32)
 
-    @cr.compile
+    @cr.compile(backend=interpreter_backend)
     def step(x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
         opt.zero_grad()
         loss = F.cross_entropy(model(x), y)

@@ -145,7 +145,8 @@ def test_files_cut_off_anywhere(numbers: Path, copied: Copied) -> None:
 @pytest.mark.parametrize("file", ["run.json", "evaluation.json", "pipeline.json"])
 def test_odd_values_anywhere(file: str, classes: Path, numbers: Path, copied: Copied) -> None:
     """Every value of the file, one after the other, is not what it should be."""
-    for source in (classes, numbers):
+    # What `run.json` says is of one kind for all.
+    for source in (classes,) if file == "run.json" else (classes, numbers):
         run = copied(source)
         document = json.loads((run / file).read_text())
         for i, (holder, key) in enumerate(places(document)):

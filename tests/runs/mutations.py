@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 import chainrule as cr
 from chainrule.errors import ChainruleError
@@ -41,6 +42,11 @@ REFERENCE = Path(__file__).parent.parent / "reference" / "runs"
 SMALL = ("model.layers=[3]", "train.batch_size=32", "output.report=false",
          "output.checkpoints.every=epoch", "output.checkpoints.keep=2")  # fmt: skip
 SMALL_IMAGES = ("model.name=cnn", "model.widths=[4]", *SMALL[1:])
+SMALL_SERIES = ("model.name=dlinear", "model.kernel=3", *SMALL[1:])
+SMALL_SOUND = ("model.width=4", "model.depth=1", "features.bands=8", *SMALL[1:])
+SMALL_WRITER = ("model.name=gru", "model.hidden=4", "model.layers=1", "features.bands=8",
+                "train.batch_size=8", *SMALL[2:])  # fmt: skip
+RATE = 4000  # samples of a sound in a second
 LONGEST = 1500  # of what is said of a crash
 SECONDS = 120  # after which a step hangs
 
@@ -111,9 +117,46 @@ def people() -> dict[str, Any]:
     }
 
 
+def sales() -> dict[str, Any]:
+    """Five years of two shops, by month."""
+    months = (np.datetime64("2001-01") + np.arange(60)).astype(str).tolist()
+    level = 20 + np.arange(60) % 12
+    return {
+        "shop": ["north"] * 60 + ["south"] * 60,
+        "month": months * 2,
+        "sold": [*level.astype(float), *(level * 1.5)],
+    }
+
+
+def hum(pitch: float, seconds: float) -> Any:
+    """A tone, int16."""
+    time = np.arange(int(RATE * seconds)) / RATE
+    return np.rint(9000 * np.sin(2 * np.pi * pitch * time)).astype(np.int16)
+
+
+def hums() -> tuple[list[Any], list[str]]:
+    """High and low tones of different length."""
+    clips = [hum(400 + 9 * i + 900 * (i % 2), 0.1 + 0.01 * (i % 5)) for i in range(40)]
+    return clips, [("low", "high")[i % 2] for i in range(40)]
+
+
+def dictated(folder: Path) -> Path:
+    """A table of recordings of one to three tones, and what they stand for."""
+    folder.mkdir(parents=True)
+    lines = ["file,text"]
+    for i in range(40):
+        text = "".join("ab"[(i >> k) % 2] for k in range(1 + i % 3))
+        tones = [hum({"a": 500, "b": 1300}[letter], 0.15) for letter in text]
+        soundfile.write(folder / f"{i}.wav", np.concatenate(tones), RATE)
+        lines.append(f"{i}.wav,{text}")
+    (folder / "said.csv").write_text("\n".join(lines) + "\n")
+    return folder / "said.csv"
+
+
 def prepared(folder: Path) -> list[Subject]:
     """Intact runs in ``folder``, with the expected results of all steps."""
     table, runs = people(), folder / "new"
+    quietly: dict[str, Any] = {"epochs": 2, "runs_dir": runs, "verbose": False}
 
     def named(name: str, run: Path | None) -> Path:
         assert run is not None
@@ -128,11 +171,28 @@ def prepared(folder: Path) -> list[Subject]:
         [run] = runs.iterdir()
         return named(name, run)
 
-    images = cr.fit_images(
-        pictures(), epochs=2, settings=SMALL_IMAGES, runs_dir=runs, verbose=False
-    )
+    said = dictated(folder / "data")
+    images = cr.fit_images(pictures(), settings=SMALL_IMAGES, **quietly)
     subjects = [
         Subject(named("images", images.run), pictures(), 3),
+        Subject(
+            named("series", cr.fit_series(sales(), settings=SMALL_SERIES, **quietly).run),
+            sales(),
+            3,
+        ),
+        Subject(
+            named("sound", cr.fit_audio(*hums(), rate=RATE, settings=SMALL_SOUND, **quietly).run),
+            hums(),
+            3,
+        ),
+        Subject(
+            named(
+                "transcripts",
+                cr.fit_audio(said, task="transcription", settings=SMALL_WRITER, **quietly).run,
+            ),
+            said,
+            3,
+        ),
         Subject(fitted("ill", "table"), table, 4),
         Subject(fitted("cost", "regression"), table, 4),
         Subject(fitted("ill", "interrupted", stop=1), table, None),
@@ -213,7 +273,7 @@ def predicted(subject: Subject, run: Path) -> tuple[Any, bool]:
     predictor: Any = cr.load_run(run)
     labelled = isinstance(subject.source, tuple)
     predict = predictor.predict_proba if predictor.classes else predictor.predict
-    predictions = predict(subject.source[0] if labelled else subject.source).tobytes()
+    predictions = repr(predict(subject.source[0] if labelled else subject.source).tolist())
     metrics = repr(predictor.evaluate(subject.source))
     if not subject.hashed:
         return (predictions, metrics), False

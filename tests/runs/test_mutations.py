@@ -1,4 +1,4 @@
-"""A hundred damaged run folders; ``make mutate`` makes two thousand."""
+"""Fifty damaged run folders; ``make mutate`` makes two thousand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import chainrule.driver  # noqa: F401 - compiled functions run natively
 from runs.mutations import Subject, mutated, prepared
 
-COUNT, AT_ONCE = 100, 10
+COUNT, AT_ONCE = 50, 10
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ def test_a_killed_training_leaves_nothing_temporary(tmp_path: Path) -> None:
     """At a few steps; ``python -m runs.remains`` dies at all of them."""
     paths = f"{ROOT / 'src'}{os.pathsep}{ROOT / 'tests'}"
     done = subprocess.run(
-        [sys.executable, "-m", "runs.remains", "3", "25"],
+        [sys.executable, "-m", "runs.remains", "3", "40"],
         env={**os.environ, "PYTHONPATH": paths, "CHAINRULE_CACHE_DIR": str(tmp_path / "cache")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -113,8 +113,9 @@ from runtime.programs import counting_program
 set_num_threads(int(sys.argv[1]))
 program, count = counting_program(phases=2, spin=20_000)
 program.run_many(100)
-print("ready", flush=True)
+program.forget_steps()
 try:
+    print("ready", flush=True)
     program.run_many(10**9)
 except KeyboardInterrupt:
     print(int(count[0]) == 100 + program.steps_done, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -173,27 +174,40 @@ def test_slices_on_any_number_of_threads_do_whole_steps(threads: int) -> None:
     assert count[0] == 2008
 
 
+def stopper_of(program: NativeProgram) -> threading.Thread:
+    """A thread that stops the program's next call, once it has done a step."""
+    program.forget_steps()
+
+    def stop() -> None:
+        while not program.steps_done:
+            time.sleep(0.001)
+        program.stop()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    return thread
+
+
 def test_stop_ends_a_loop_between_two_steps() -> None:
     set_num_threads(3)
     program, count = counting_program(phases=2, spin=20_000)
     program.stop()  # nothing runs: no effect
     program.run_many(10)
     assert program.steps_done == 10
-    timer = threading.Timer(0.2, program.stop)
-    timer.start()
+    stopper = stopper_of(program)
     program.run_many(10**9)  # which would take hours
-    timer.join()
+    stopper.join()
     assert 0 < program.steps_done < 10**9
     assert count[0] == program.steps_done + 10
 
 
 def test_rows_of_steps_not_done_are_left_out() -> None:
     program, w = axpy_program()
-    timer = threading.Timer(0.1, program.stop)
-    timer.start()
     steps = 200_000_000 // 16
-    (losses,) = program.run_many(steps, X * 0 + 1, scalars=np.ones((steps, 1)))
-    timer.join()
+    rates = np.ones((steps, 1))
+    stopper = stopper_of(program)
+    (losses,) = program.run_many(steps, X * 0 + 1, scalars=rates)
+    stopper.join()
     assert len(losses) == program.steps_done
     assert losses[-1] == 2 * w[0]
 

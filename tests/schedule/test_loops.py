@@ -13,7 +13,8 @@ from chainrule.frontend import trace_function
 from chainrule.ir.types import Array, f32
 from chainrule.passes import optimize
 from chainrule.schedule import InputLayout, schedule
-from chainrule.schedule.nest import Buffer, Loop, Nest, Program, nests_of
+from chainrule.schedule.buffers import Buffer
+from chainrule.schedule.nest import Loop, Nest, Program, nests_of
 from chainrule.schedule.rows import MOST_ROWS
 from chainrule.schedule.simulate import simulate_program
 from chainrule.schedule.text import program_text
@@ -199,3 +200,22 @@ def test_the_simulator_does_what_the_loop_says() -> None:
     expected, stacked = cr.scan(lambda h, x: (h * 0.5 + x, h), cr.zeros(3, 4), x, reverse=True)
     np.testing.assert_array_equal(h.reshape(3, 4), expected.numpy())
     np.testing.assert_array_equal(ys.reshape(5, 3, 4), stacked.numpy())
+
+
+def test_a_loop_inside_may_read_what_is_carried_while_the_next_is_stored() -> None:
+    """They lie in rows of one buffer that take turns."""
+
+    def f(x: cr.Tensor, w: cr.Tensor) -> cr.Tensor:
+        def outer(h: cr.Tensor, x: cr.Tensor) -> tuple[cr.Tensor, cr.Tensor]:
+            y, _ = cr.scan(lambda g, _: (cr.tanh(g * h), None), h, length=3)
+            return cr.tanh(h @ w + x), y
+
+        return cr.scan(outer, cr.zeros(5, 7), x)[1]
+
+    program = program_of(
+        f, np.zeros((4, 5, 7), np.float32), np.eye(7, dtype=np.float32), fusion=False
+    )
+    verify_program(program)
+    [loop] = the_loops(program)
+    beside = next(p for p in loop.phases if any(isinstance(t.nest, Loop) for t in p))
+    assert len(beside) > 1

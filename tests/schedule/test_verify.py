@@ -9,11 +9,11 @@ from chainrule.errors import VerifyError
 from chainrule.ir.types import f32
 from chainrule.passes import optimize
 from chainrule.schedule import InputLayout, schedule
+from chainrule.schedule.buffers import Buffer
 from chainrule.schedule.nest import (
     Access,
     Affine,
     Apply,
-    Buffer,
     Chain,
     Const,
     Indirect,

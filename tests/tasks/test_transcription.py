@@ -40,5 +40,20 @@ def test_letters_repeat_only_with_a_blank_between() -> None:
     assert task.monitored_metric(target, heard) == 0.25
     assert task.baseline(target, task.truth(target)) == {"cer": 1.0, "wer": 1.0}
     np.testing.assert_allclose(task.confidence(heard), [0.99, 0.99])
-    shown = task.evaluation(task.truth(target), heard)
-    assert shown["transcripts"][0] == {"said": "b", "heard": ""}
+    worst, typical = task.transcripts(["a.wav", "b.wav"], "take", task.truth(target), heard)
+    assert worst["heads"] == ["take", "said", "heard", "cer"]
+    assert worst["rows"] == [["b.wav", "b", "", 1.0]]
+    assert typical["rows"] == [["a.wav", "aab", "aab", 0.0]]
+
+
+def test_typical_transcripts_are_those_in_the_middle() -> None:
+    rows, letters = 101, 100
+    truth = np.array(["a" * letters] * rows, object)
+    right = [[1, 0] * (letters - i) + [0] * (2 * i) for i in range(rows)]
+    worst, typical = Transcription("a").transcripts(
+        [str(i) for i in range(rows)], "take", truth, Scores(np.eye(2)[right], "identity")
+    )
+    assert [row[0] for row in worst["rows"]] == [str(i) for i in range(100, 90, -1)]
+    errors = [row[3] for row in typical["rows"]]
+    assert len(errors) == 10
+    assert min(errors) <= 0.5 <= max(errors)

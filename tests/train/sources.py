@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import chainrule as cr
 from chainrule.frontend.random import rand
-from chainrule.train.batch_source import MemorySource
+from chainrule.train.batch_source import ByLength, MemorySource
 
 Array = NDArray[Any]
 Batch = tuple[cr.Tensor, ...]
@@ -55,6 +55,37 @@ class Crops(MemorySource):
             first = first + (rand(count, 1) * (length - self.width + 1)).int()
         inside = first + cr.arange(self.width)
         return sound.reshape(-1)[inside], labels[rows]
+
+
+class Ragged(ByLength):
+    """Rows that lie one after the other in a long array; what is beyond one is 0."""
+
+    def __init__(self, arrays: tuple[Array, ...], lengths: Array, bounds: Any = ()) -> None:
+        x, _, target = arrays
+        values = np.concatenate([row[:n] for row, n in zip(x, lengths, strict=True)])
+        starts = (np.cumsum(lengths) - lengths).astype(np.int32)
+        self.arrays: tuple[Array, ...] = (values, starts, lengths, target)
+        self.lengths, self.rows = lengths, len(x)
+        self.bounds = tuple(bounds) or (x.shape[1],)
+        self.bytes_per_row, self.form = 4 * x.shape[1], "ragged"
+
+    def take(self, arrays: Batch, rows: cr.Tensor) -> Batch:
+        values, starts, lengths, target = arrays
+        places, own = cr.arange(self.length), lengths[rows].unsqueeze(1)
+        inside = starts[rows].unsqueeze(1) + cr.minimum(places, own - 1)
+        return cr.where(places < own, values[inside], 0.0), lengths[rows], target[rows]
+
+
+def ragged(rows: int, longest: int, seed: int = 0) -> tuple[tuple[Array, ...], Array]:
+    """Rows of 1 to ``longest`` numbers, many of them short, padded with zeros; their lengths; and
+    the mean of each. The longest has ``longest``."""
+    rng = np.random.default_rng(seed)
+    lengths = np.ceil(longest * rng.random(rows) ** 2).clip(1, longest).astype(np.int32)
+    lengths[rows // 2] = longest
+    x = rng.standard_normal((rows, longest)).astype(np.float32)
+    x[np.arange(longest) >= lengths[:, None]] = 0
+    mean = (x.sum(axis=1) / lengths).astype(np.float32)[:, None]
+    return (x, lengths, mean), lengths
 
 
 def wave(length: int = 133) -> Array:

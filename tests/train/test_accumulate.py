@@ -1,9 +1,13 @@
-"""Accumulated gradients make the updates of one big batch."""
+"""Accumulated gradients make the updates of one big batch.
+
+Steps are interpreted; `tests/train/test_resume.py` accumulates in native code.
+"""
 
 from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,14 @@ from chainrule.train import Trainer
 from chainrule.train.accumulate import Accumulation
 from chainrule.train.callback import Callback
 from chainrule.train.order import Order
+from interpreting import interpreting
 from train.problems_small import blobs, line, linear_trainer, weights
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _interpreted() -> Iterator[None]:
+    with interpreting():
+        yield
 
 
 def trainer_of(optimizer: str = "adam", **settings: Any) -> Trainer:

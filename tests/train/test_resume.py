@@ -189,7 +189,7 @@ def start(folder: Path, every: str, pause: float) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(("every", "seed"), [("epoch", 0), ("1", 1)])
 def test_killed_at_random_moments(tmp_path: Path, every: str, seed: int) -> None:
     moments = random.Random(seed)
-    for kill in (True, True, True, False):
+    for kill in (True, True, False):
         process = start(tmp_path, every, 0.1)
         if kill:
             time.sleep(moments.uniform(0.05, 0.6))

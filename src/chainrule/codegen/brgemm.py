@@ -25,7 +25,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from ..errors import CompileError
-from ..schedule.nest import LANES, Nest, Product, Waiting
+from ..schedule.buffers import LANES
+from ..schedule.nest import Nest, Product, Waiting
 from .bounds import Bound, below, larger, plus, smaller, value_of
 from .brgemm_epilogue import Epilogue, Region, is_short
 from .brgemm_sum import Band, Block, Panel, Part, Rows, Sum
@@ -37,6 +38,8 @@ from .values import Value, const, i64, vector_of
 
 VECTOR = vector_of("float")
 ZERO = const(VECTOR, 0.0)
+#: steps of k that are asked for in advance when a block is copied
+COPY_AHEAD = 4
 #: first, last and step of a loop
 Piece = tuple[Bound, Bound, int]
 
@@ -66,10 +69,11 @@ class _Emitter:
         self.blocked = self.tile.block < self.x.k
         self.short = is_short(nest) and not self.blocked and nest.waiting is None
         t = self.tile
-        self.packed = self._scratch(t.block * t.width) if t.pack else None
+        self.packed = self._scratch(t.block * t.width * t.group) if t.pack else None
         self.sum = Sum(self.b, nest, source, t, self.pointers, self.packed)
         waiting_rows = t.strip if self.blocked else 0 if self.short else t.rows
         self.waiting = self._scratch(waiting_rows * t.width * t.group)
+        self.columns = self._scratch(t.strip * t.pitch) if t.columns else None
 
     def _scratch(self, floats: int) -> Value:
         return self.b.op("ptr", f"alloca [{max(floats, 1)} x float], align 64")
@@ -186,30 +190,81 @@ class _Emitter:
 
     @contextmanager
     def _in_turn(self, panel: Panel, stop: Bound | None) -> Iterator[tuple[Panel, Value]]:
-        """Each panel up to column ``stop`` (None: this one alone), and where it waits."""
+        """Each panel up to column ``stop`` (None: this one alone), and columns before it."""
         if stop is None:
-            yield panel, self.waiting
+            yield panel, i64(0)
             return
         b = self.b
         with b.loop(panel.n, stop, panel.width) as n:
-            past = b.mul(b.sub(n, panel.n), i64(self.tile.strip))
-            yield replace(panel, n=n), b.gep(self.waiting, past, "float")
+            yield replace(panel, n=n), b.sub(n, panel.n)
+
+    def _past(self, scratch: Value, columns: Value, rows: int) -> Value:
+        """Behind so many columns of ``rows`` elements."""
+        if columns == i64(0):
+            return scratch
+        return self.b.gep(scratch, self.b.mul(columns, i64(rows)), "float")
 
     def _strip(self, panel: Panel, top: Value, end: Bound, stop: Bound | None = None) -> None:
         """Blocks of k one after another, accumulators waiting in scratch."""
         b, tile = self.b, self.tile
         count = b.sub(value_of(end), top)
         floats = b.mul(count, i64(panel.width))
-        with self._in_turn(panel, stop) as (_, waiting), b.loop(0, floats, LANES) as i:
+        with self._in_turn(panel, stop) as (_, before), b.loop(0, floats, LANES) as i:
+            waiting = self._past(self.waiting, before, tile.strip)
             b.store(ZERO, b.gep(waiting, i, "float"), 64)
         with b.loop(0, self.x.k, tile.block) as k:
             length = smaller(self.b, self.x.k, plus(self.b, k, tile.block))
             steps = b.sub(value_of(length), k)
-            with self._in_turn(panel, stop) as (each, waiting):
-                self._rows(each, Block(k, steps, waiting, top), top, end)
-        with self._in_turn(panel, stop) as (each, waiting):
+            block = Block(k, steps, None, top, columns=self.columns)
+            if self.columns:
+                self._copy_columns(self.columns, panel, block, end)
+            if self.packed and stop is not None:
+                self._copy_rows(self.packed, panel, block, stop)
+            with self._in_turn(panel, stop) as (each, before):
+                waiting = self._past(self.waiting, before, tile.strip)
+                rows = None
+                if self.packed and stop is not None:
+                    rows = self._past(self.packed, before, tile.block)
+                self._rows(each, replace(block, waiting=waiting, rows=rows), top, end)
+        with self._in_turn(panel, stop) as (each, before):
             region = Region(each.index, top, each.n, each.lanes)
-            self.epilogue.from_memory(region, count, waiting)
+            self.epilogue.from_memory(region, count, self._past(self.waiting, before, tile.strip))
+
+    def _copy_columns(self, place: Value, panel: Panel, block: Block, end: Bound) -> None:
+        """Columns of A from row ``block.top`` on, so that those of a tile lie one after another."""
+        b, a = self.b, self.source.a
+        first = self.sum.address(a, panel.index, value_of(block.top), block.start)
+        with b.loop(0, block.length) as step:
+            column = b.gep(first, b.mul(step, i64(a.offset.coeffs[-1])), "float")
+            for lo, hi, rows in self._pieces(block.top, end, self.x.m, self.tile.rows):
+                with b.loop(lo, hi, rows) as m:
+                    above = b.sub(m, value_of(block.top))
+                    tile = b.gep(place, b.mul(above, i64(self.tile.pitch)), "float")
+                    kind = f"<{rows} x float>"
+                    later = b.gep(column, COPY_AHEAD * a.offset.coeffs[-1], "float")
+                    b.ask_for(b.gep(later, above, "float"))
+                    values = b.op(kind, f"load {kind}, {b.gep(column, above, 'float')}, align 4")
+                    b.store(values, b.gep(tile, b.mul(step, i64(rows)), "float"), 4)
+
+    def _copy_rows(self, place: Value, panel: Panel, block: Block, stop: Bound) -> None:
+        """Rows of B from ``panel`` to column ``stop``, so that those of a panel lie together."""
+        b, access = self.b, self.source.b
+        first = self.sum.address(access, panel.index, panel.n, block.start)
+        with b.loop(0, block.length) as step:
+            row = b.gep(first, b.mul(step, i64(access.offset.coeffs[-1])), "float")
+            with self._in_turn(panel, stop) as (_, before):
+                home = b.gep(
+                    self._past(place, before, self.tile.block),
+                    b.mul(step, i64(panel.width)),
+                    "float",
+                )
+                for j in range(len(panel.lanes)):
+                    later = b.gep(row, COPY_AHEAD * access.offset.coeffs[-1] + j * LANES, "float")
+                    b.ask_for(b.gep(later, before, "float"))
+                    vector = b.load(
+                        VECTOR, b.gep(b.gep(row, before, "float"), j * LANES, "float"), 4
+                    )
+                    b.store(vector, b.gep(home, j * LANES, "float"), 64)
 
     # --------------------------------------------------------------------------------- tiles
 
@@ -217,17 +272,20 @@ class _Emitter:
         """Every tile of ``range(lo, hi)``."""
         inner = self.sum.address(self.source.b, panel.index, panel.n, block.start)
         raw = Rows(inner, self.source.b.offset.coeffs[-1])
-        packed = Rows(self.packed, panel.width) if self.packed else raw
+        ready = block.rows is not None  # all of them have been copied
+        dense_rows = block.rows or self.packed
+        packed = Rows(dense_rows, panel.width) if dense_rows else raw
         base = LO if self.nest.piece else 0
+        dense = block.columns is not None
         for first, last, rows in self._pieces(lo, hi, self.x.m, self.tile.rows, base):
-            if self.packed and rows == self.tile.rows:
+            if self.packed and rows == self.tile.rows and not ready:
                 with self.b.loop(first, smaller(self.b, last, plus(self.b, first, 1)), rows) as m:
-                    self._tile(Band(panel, m, rows, raw, copy=True), block)
+                    self._tile(Band(panel, m, rows, raw, copy=True, dense=dense), block)
                 first = plus(self.b, first, rows)
-            elif self.packed:
+            elif self.packed and not ready:
                 packed = self._either(below(self.b, lo, first), packed, raw)
             with self.b.loop(first, last, rows) as m:
-                self._tile(Band(panel, m, rows, packed), block)
+                self._tile(Band(panel, m, rows, packed, dense=dense), block)
 
     def _either(self, c: Value | bool, yes: Rows, no: Rows) -> Rows:
         if isinstance(c, bool):

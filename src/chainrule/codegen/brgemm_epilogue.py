@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.types import f32
-from ..schedule.nest import LANES, Acc, Access, Apply, Buffer, Load, Nest, walk
+from ..schedule.buffers import LANES, Buffer
+from ..schedule.nest import Acc, Access, Apply, Load, Nest, walk
 from .builder import Builder, Place
 from .elementwise import INSTRUCTIONS
 from .expression import Expressions

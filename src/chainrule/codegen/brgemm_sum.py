@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..schedule.nest import LANES, Access, Buffer, Nest, Product
-from .bounds import Bound, times
+from ..schedule.buffers import LANES, Buffer
+from ..schedule.nest import Access, Nest, Product
+from .bounds import Bound, times, value_of
 from .brgemm_epilogue import far_accesses
 from .brgemm_tile import Extents, Tile
 from .builder import Builder
@@ -70,13 +71,17 @@ class Block:
     waiting: Value | None
     top: Bound
     part: Part | None = None
+    #: dense copies: of columns of A, tile by tile, and of rows of B
+    columns: Value | None = None
+    rows: Value | None = None
 
 
 @dataclass(frozen=True)
 class Band:
     """A tile: ``rows`` rows of a panel from ``m`` on, and where it finds rows of B.
 
-    ``copy``: it keeps the rows of B it meets, for the tiles below it.
+    ``copy``: it keeps the rows of B it meets, for the tiles below it. ``dense``: its columns of A
+    lie one after another.
     """
 
     panel: Panel
@@ -84,6 +89,7 @@ class Band:
     rows: int
     source: Rows
     copy: bool = False
+    dense: bool = False
 
 
 class Sum:
@@ -108,8 +114,8 @@ class Sum:
 
     def steps(self, band: Band, block: Block, sums: list[Value]) -> list[Value]:
         """``sums`` after the steps of one block."""
-        a, panel, rows = self.source.a, band.panel, band.rows
-        start = [self.address(a, panel.index, band.m, block.start), band.source.first]
+        panel, rows = band.panel, band.rows
+        start = [self._first_column(band, block), band.source.first]
         if self.x.outer:
             dim = self.nest.parallel
             for value in block.part.still if block.part else ():
@@ -127,6 +133,14 @@ class Sum:
                 parts.update(*self._inner(band, (0, each), list(parts.values)))
             values = list(parts.results)
         return self._inner(band, (done, block.length), values)[len(start) :]
+
+    def _first_column(self, band: Band, block: Block) -> Value:
+        """Where the elements of A begin that the tile needs."""
+        if not band.dense:
+            return self.address(self.source.a, band.panel.index, band.m, block.start)
+        assert block.columns is not None
+        above = self.b.sub(band.m, value_of(block.top))
+        return self.b.gep(block.columns, self.b.mul(above, i64(self.tile.pitch)), "float")
 
     def _outer(
         self, band: Band, dim: int, values: list[Value], part: Part | None = None
@@ -181,7 +195,7 @@ class Sum:
         if self.x.slides:
             return self._taps(band, start)
         b, unroll = self.b, self.tile.unroll
-        along = self.source.a.offset.coeffs[-1]
+        along = band.rows if band.dense else self.source.a.offset.coeffs[-1]
         with b.fold(*piece, unroll, start) as fold:
             column, row, *rest = fold.values
             place, totals = (rest[0], rest[1:]) if band.copy else (None, rest)
@@ -196,7 +210,7 @@ class Sum:
                     for j, vector in enumerate(vectors):
                         b.store(vector, b.gep(place, j * LANES, "float"), 64)
                     place = b.gep(place, band.panel.width, "float")
-                totals = self._column(b.gep(column, u * along, "float"), band.rows, vectors, totals)
+                totals = self._column(b.gep(column, u * along, "float"), band, vectors, totals)
                 row = b.gep(row, band.source.step, "float")
             moved = [b.gep(column, unroll * along, "float"), row]
             fold.update(*moved, *([place] if place else []), *totals)
@@ -228,12 +242,12 @@ class Sum:
         return [load_lanes(b, "float", place, some, 4) for place, some in lanes]
 
     def _column(
-        self, column: Value, rows: int, vectors: list[Value], sums: list[Value]
+        self, column: Value, band: Band, vectors: list[Value], sums: list[Value]
     ) -> list[Value]:
         """``sums`` after one step of k."""
         b, down = self.b, self.source.a.offset.coeffs[self.nest.parallel - 2]
         totals = []
-        for i in range(rows):
+        for i in range(band.rows):
             x = b.splat(b.load("float", b.gep(column, i * down, "float"), 4))
             for j, vector in enumerate(vectors):
                 totals.append(b.fma(x, vector, sums[i * len(vectors) + j]))

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..schedule.nest import LANES, MOST_TAPS, Nest, Product
+from ..schedule.buffers import LANES
+from ..schedule.nest import MOST_TAPS, Nest, Product
 from .target import Target
 
 #: bytes of B kept for one panel and one block of k: half in L1, the rest streams from L2
@@ -21,8 +22,10 @@ PANEL_BYTES = 64 << 10
 LINED_BYTES, LINE = 48 << 10, 64
 #: bytes of accumulators that wait between blocks of k
 WAITING_BYTES = 40 << 10
-#: the same for several panels at once, and how many; and bytes of A that stay in L2 anyway
-GROUP_BYTES, MOST_PANELS, NEAR_BYTES = 128 << 10, 8, 256 << 10
+#: the same for several panels at once; and bytes of A that stay in L2 anyway
+GROUP_BYTES, NEAR_BYTES = 320 << 10, 256 << 10
+#: panels for which it pays to copy a block of A, and how many steps of k that has
+FEWEST_PANELS, COPIED_STEPS = 3, 128
 #: more rows than this need no further reuse of B
 MOST_ROWS, MOST_VECTORS = 28, 8
 LATENCY = 5
@@ -44,6 +47,7 @@ class Tile:
     strip:  rows that one block of B serves before the next one is loaded; a multiple of ``rows``.
     group:  panels that accumulators wait for at once, so that a block of A serves all of them.
     pack:   the first tile copies its panel of B to aligned, dense memory for those below it.
+    columns: a block of A is copied, tile by tile, for all panels that share it.
     held:   steps of k whose rows of B are in registers at once.
     """
 
@@ -54,7 +58,13 @@ class Tile:
     strip: int
     group: int
     pack: bool
+    columns: bool
     held: int
+
+    @property
+    def pitch(self) -> int:
+        """Elements from one copied column to the next of which lines do not share cache sets."""
+        return self.block + LANES // 2
 
     @property
     def width(self) -> int:
@@ -102,25 +112,46 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
     rows, vectors = choose_registers(x, target)
     unroll = x.k if x.slides else _unroll(x.k, rows * vectors)
     serves = x.m // rows // (2 if x.split == "m" else 1)
-    longest = _longest_block(nest, vectors) // unroll * unroll
+    group, strip = _waiting(x, rows, vectors)
+    columns = group >= FEWEST_PANELS and _lies_along_rows(nest)
+    longest = COPIED_STEPS if columns else _longest_block(nest, vectors) // unroll * unroll
     block = x.k
     if x.k > longest and serves > 1 and not x.outer:
-        parts = math.ceil(x.k / longest)
-        block = math.ceil(x.k / parts / unroll) * unroll
-    group = _group(x, vectors) if block < x.k else 1
-    waiting = GROUP_BYTES // group if group > 1 else WAITING_BYTES
-    strip = max(1, waiting // (4 * LANES * vectors * rows)) * rows
+        block = _even(x.k, longest, unroll)
+    else:
+        group, strip, columns = 1, rows, False
     again = bool(nest.piece)  # in the next trip, so that B stays in the second cache as it is
     pack = serves > 1 and not (x.outer or x.slides or again or _tidy(nest, x))
-    return Tile(rows, vectors, block, unroll, strip, group, pack, x.held(target))
+    return Tile(rows, vectors, block, unroll, strip, group, pack, columns, x.held(target))
 
 
-def _group(x: Extents, vectors: int) -> int:
-    """Panels that share each block of A, where all of A would not stay in the second cache."""
-    if 4 * x.m * x.k <= NEAR_BYTES:
-        return 1
-    panels = x.n // (LANES * vectors) // (2 if x.split == "n" else 1)
-    return max(1, min(MOST_PANELS, panels))
+def _lies_along_rows(nest: Nest) -> bool:
+    """Whether neighbours in A are of neighbouring rows: then each step of k is a line of its own,
+    and at a stride of a power of two these share few cache sets.
+    """
+    assert isinstance(nest.source, Product)
+    steps = nest.source.a.offset.coeffs
+    return steps[nest.parallel - 2] == 1 and steps[-1] >= LANES
+
+
+def _waiting(x: Extents, rows: int, vectors: int) -> tuple[int, int]:
+    """Panels and rows whose accumulators wait between blocks of k.
+
+    Where A would not stay in the second cache, several panels share each block of it. A comes once
+    for each group of panels, B once for each strip of rows: least comes in all if both are as wide.
+    """
+    panel, panels = LANES * vectors, x.n // (LANES * vectors)
+    if 4 * x.m * x.k <= NEAR_BYTES or panels < 2:
+        return 1, max(1, WAITING_BYTES // (4 * panel * rows)) * rows
+    side = math.isqrt(GROUP_BYTES // 4)
+    group = _even(panels, max(1, GROUP_BYTES // (4 * panel * min(x.m, side))), 1)
+    return group, _even(x.m, GROUP_BYTES // (4 * panel * group), rows)
+
+
+def _even(extent: int, most: int, unit: int) -> int:
+    """The size of even parts of ``extent``, in whole units, of about ``most`` or less."""
+    parts = math.ceil(extent / max(most, unit))
+    return math.ceil(extent / parts / unit) * unit
 
 
 def _longest_block(nest: Nest, vectors: int) -> int:

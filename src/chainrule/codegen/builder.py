@@ -229,6 +229,11 @@ class Builder:
         """Load a scalar or vector."""
         return self.op(type_, f"load {type_}, {pointer}, align {align}")
 
+    def ask_for(self, pointer: Value, *, written: bool = False) -> None:
+        """Prefetch the cache line at ``pointer``."""
+        self.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.emit(f"call void @llvm.prefetch.p0({pointer}, i32 {int(written)}, i32 3, i32 1)")
+
     def store(self, value: Value, pointer: Value, align: int) -> None:
         """Store a scalar or vector."""
         self.emit(f"store {value}, {pointer}, align {align}")

@@ -14,9 +14,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
+from typing import NamedTuple
 
 from ..errors import VerifyError
-from ..schedule.nest import Buffer, Chain, Loop, Nest, Product, Program, Task, nests_of
+from ..schedule.buffers import Buffer
+from ..schedule.nest import Chain, Loop, Nest, Phases, Product, Program, Task, nests_of
 from .brgemm import emit_product
 from .builder import Builder
 from .kernel import Kernel, buffers_of
@@ -54,6 +56,14 @@ def emit_program(program: Program, target: Target) -> str:
     return _Module(program, target).text()
 
 
+class _Trip(NamedTuple):
+    """Where a loop is, see `Trip`; ``first``: of the trips that this thread does."""
+
+    at: Value
+    turn: Value
+    first: Value
+
+
 class _Module:
     """A module while it is written."""
 
@@ -67,7 +77,7 @@ class _Module:
         self.b = Builder.on(target)
         self.ranges: dict[tuple[int, int], tuple[Value, Value]] = {}
         self.step = Value("%step", "i64")
-        self.trips: list[Value] = []  # of the loops around what is being emitted
+        self.trips: list[_Trip] = []  # of the loops around what is being emitted
         chains = [len({t.chain for t in p if t.chain}) for p in program.phases]
         shared = [count for count in chains if count]
         most = max(shared, default=0)
@@ -137,26 +147,61 @@ class _Module:
         if loop.pieces:
             self._loop_by_pieces(loop)
             return
+        if loop.shared:
+            first, end = self._range(loop.trips, 1)
+            with self.b.loop(first, end) as at, self._trip(at, at, first):
+                self._alone(loop.phases)
+            return
         phases = [p for p in loop.phases if p]
-        with self.b.loop(0, loop.trips) as trip:
-            self.trips.append(trip)
+        with self._trips(loop):
             for number, phase in enumerate(phases):
                 self._phase(phase)
                 if not _same_thread(phase, phases[(number + 1) % len(phases)]):
                     self._barrier()
-            self.trips.pop()
+
+    @contextmanager
+    def _trip(self, at: Value, turn: Value, first: Value) -> Iterator[None]:
+        self.trips.append(_Trip(at, turn, first))
+        yield
+        self.trips.pop()
+
+    @contextmanager
+    def _trips(self, loop: Loop) -> Iterator[None]:
+        """For each trip that ``loop`` makes."""
+        b = self.b
+        count: Value | int = loop.trips
+        if loop.limit is not None:
+            pointer = self._pointer(loop.limit.buffer)
+            where = b.gep(pointer, loop.limit.offset.const * loop.limit.buffer.dtype.itemsize, "i8")
+            said = b.op("i64", f"sext {b.load('i32', where, 4)} to i64")
+            count = b.overloaded("smin", said, i64(loop.trips))
+        with b.loop(0, count) as at:
+            turn = b.sub(count, at) if isinstance(count, Value) else at
+            with self._trip(at, turn, i64(0)):
+                yield
+
+    def _alone(self, phases: Phases) -> None:
+        """All tasks, in their order, by each thread that comes here."""
+        for task in (task for phase in phases for task in phase):
+            nest = task.nest
+            if isinstance(nest, Loop):
+                with self._trips(nest):
+                    self._alone(nest.phases)
+                continue
+            kernel = self._kernel(nest)
+            pointers = [self._pointer(buffer) for buffer in kernel.buffers]
+            extent = nest.dims[nest.split] if nest.split is not None else 0
+            self._call(kernel, pointers, i64(0), i64(extent))
 
     def _loop_by_pieces(self, loop: Loop) -> None:
         """All trips of one piece after another, of those that fall to this thread."""
         b, (first, end) = self.b, self._range(loop.pieces, 1)
-        with b.loop(first, end) as piece, b.loop(0, loop.trips) as trip:
-            self.trips.append(trip)
+        with b.loop(first, end) as piece, self._trips(loop):
             for nest in nests_of(loop.phases):
                 kernel, length = self._kernel(nest), i64(nest.piece)
                 lo = b.mul(piece, length)
                 pointers = [self._pointer(buffer) for buffer in kernel.buffers]
                 self._call(kernel, pointers, lo, b.add(lo, length))
-            self.trips.pop()
 
     # ---------------------------------------------------------------------------------- tasks
 
@@ -282,11 +327,12 @@ class _Module:
         b, trip = self.b, self.trips[buffer.depth]
         size = buffer.dtype.itemsize
         start = b.gep(self._pointer(base), buffer.start * size, "i8")
+        if not buffer.stride:
+            return start
+        number = trip.first if buffer.private else trip.at
         if buffer.period:
-            trip = b.op("i64", f"urem {trip}, {buffer.period}")
-        return (
-            b.gep(start, b.mul(trip, i64(buffer.stride * size)), "i8") if buffer.stride else start
-        )
+            number = b.op("i64", f"urem {trip.turn}, {buffer.period}")
+        return b.gep(start, b.mul(number, i64(buffer.stride * size)), "i8")
 
 
 def constant_text(name: str, buffer: Buffer) -> str:
@@ -309,5 +355,6 @@ def _same_thread(phase: Sequence[Task], following: Sequence[Task]) -> bool:
 def _alone(task: Task) -> bool:
     """Whether one thread does all of a task; of a loop, the first one."""
     if isinstance(task.nest, Loop):
-        return not task.nest.pieces and all(_alone(t) and not t.owner for t in task.nest.tasks)
+        free = task.nest.pieces or task.nest.shared
+        return not free and all(_alone(t) and not t.owner for t in task.nest.tasks)
     return task.nest.split is None or task.owner is not None

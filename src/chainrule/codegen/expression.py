@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from ..ir.types import DType
-from ..schedule.nest import LANES, Access, Apply, Buffer, Const, Expr, Index, Indirect, Load, Nest
+from ..schedule.buffers import LANES, Buffer
+from ..schedule.nest import Access, Apply, Const, Expr, Index, Indirect, Load, Nest
 from .builder import Builder, Place
 from .elementwise import MEMORY, REGISTER, apply, threefry, threefry_parity
 from .placement import Dims, Placement, Point, affine_dims, bound

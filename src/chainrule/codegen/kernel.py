@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..schedule.nest import Buffer, Nest
+from ..schedule.buffers import Buffer
+from ..schedule.nest import Nest
 from .builder import Builder
 from .target import Target
 from .values import Value

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ..schedule.nest import LANES, Nest
+from ..schedule.buffers import LANES
+from ..schedule.nest import Nest
 from .builder import Builder, Fold
 from .kernel import HI, LO
 from .placement import Binding, Point

@@ -8,7 +8,8 @@ along another goes in blocks of sixteen by sixteen that are transposed in regist
 
 from __future__ import annotations
 
-from ..schedule.nest import LANES, Acc, Access, Apply, Load, Nest, Reduce, Store, walk
+from ..schedule.buffers import LANES
+from ..schedule.nest import Acc, Access, Apply, Load, Nest, Reduce, Store, walk
 from .builder import Builder
 from .elementwise import INSTRUCTIONS, MEMORY, REGISTER
 from .expression import Expressions

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..ir.types import DType
-from ..schedule.nest import LANES
+from ..schedule.buffers import LANES
 from .builder import Builder
 from .elementwise import maximum
 from .values import Value, const, lane_mask

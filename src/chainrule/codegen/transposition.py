@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..schedule.nest import LANES
+from ..schedule.buffers import LANES
 from .builder import Builder
 from .values import Value
 

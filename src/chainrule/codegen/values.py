@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..schedule.nest import LANES
+from ..schedule.buffers import LANES
 
 
 def vector_of(scalar: str) -> str:

@@ -21,8 +21,8 @@ NAMED = 5
 @dataclass(frozen=True)
 class FileKind:
     """The kind of files that is looked for: how their names end, what several are called, and the
-    codes of findings: of other files, folders ``without`` any, links that lead ``outside``, and
-    files beside the folders of classes (``loose``)."""
+    codes of findings: of other files, folders ``without`` any, links that lead ``outside``, files
+    beside the folders of classes (``loose``), and those that are ``unreadable``."""
 
     endings: tuple[str, ...]
     units: str
@@ -30,6 +30,7 @@ class FileKind:
     without: str
     outside: str
     loose: str
+    unreadable: str
 
 
 @dataclass

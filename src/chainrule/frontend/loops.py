@@ -328,6 +328,8 @@ class _Parts:
     scanned: int
     reverse: int
     segment: int
+    tiled: int = 0
+    limited: int = 0
 
     def bind(
         self, first: Sequence[Node], rows: Sequence[Node], consts: Sequence[Node]

@@ -128,6 +128,7 @@ def generate(
     *,
     length: int,
     context: int | None = None,
+    piece: int = 1,
     stop: int | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
@@ -138,16 +139,17 @@ def generate(
     """New tokens i32 [rows], one after the other, after ``prompts``: ``length`` for each row.
 
     Prompts are [rows, tokens], or a list of rows of several lengths; they are read token by token,
-    by the program that also makes new ones. -1 stands for no token: while another row has begun and
-    this one still reads, and after ``stop``, which ends a row and is given out itself. The model
-    starts in ``state``; if it holds ``context`` tokens and there are more, it starts again with the
-    second half of the last ``context``. Settings are those of `sample`, and ``seed`` is that of
-    the draws.
+    by the program that also makes new ones, or, where as many are left in all rows, ``piece`` at a
+    time: ``step`` then gets [rows, piece] and gives the scores after the last. -1 stands for no
+    token: while another row has begun and this one still reads, and after ``stop``, which ends a
+    row and is given out itself. The model starts in ``state``; if it holds ``context`` tokens and
+    there are more, it starts again with the second half of the last ``context``. Settings are those
+    of `sample`, and ``seed`` is that of the draws.
 
     `DataError` for an empty prompt and for a token that is not in the vocabulary.
     """
     rows = tokens_of(prompts)
-    count = whole("length", length, least=0)
+    count, piece = whole("length", length, least=0), whole("piece", piece)
     if context is not None:
         context = whole("context", context, least=2)
     _check(temperature, top_k, top_p, repetition_penalty)
@@ -162,6 +164,7 @@ def generate(
         state,
         [count] * len(rows),
         context,
+        piece,
         stop,
         choose,
         _drawn_in_turn(len(rows), Generator(seed)),
@@ -174,6 +177,7 @@ def _made(
     state: Any,
     left: list[int],
     context: int | None,
+    piece: int,
     stop: int | None,
     choose: Callable[[Any, Array], Array],
     draws: Iterator[Array],
@@ -184,11 +188,15 @@ def _made(
     while any(left):
         if held == context:
             at, held, state = at - held // 2, 0, first
-        tokens = np.array([[row[min(at, len(row) - 1)]] for row in rows], np.int32)
+        room = context is None or held + piece <= context
+        known = min(len(row) for row, n in zip(rows, left, strict=True) if n) - at
+        count = piece if room and known >= piece else 1
+        window = range(at, at + count)
+        tokens = np.array([[row[min(i, len(row) - 1)] for i in window] for row in rows], np.int32)
         logits, state = step(tokens, state)
-        at, held = at + 1, held + 1
-        if at == 1:
+        if at == 0:
             check_vocabulary(rows, logits)
+        at, held = at + count, held + count
         choosing = [n > 0 and at == len(row) for row, n in zip(rows, left, strict=True)]
         if any(choosing):
             chosen = np.where(choosing, choose(logits, next(draws)), -1)

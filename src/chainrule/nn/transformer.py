@@ -54,9 +54,17 @@ class TransformerEncoder(_Stack):
     As in PyTorch the copies begin with the same numbers; ``reset_parameters()`` draws each anew.
     Masks are those of `TransformerEncoderLayer`, for all layers. (PyTorch looks at the numbers of a
     mask to see whether it is causal; say ``is_causal=True``, which needs no mask.)
+    ``enable_nested_tensor`` and ``mask_check`` change nothing.
     """
 
-    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+    def __init__(
+        self,
+        encoder_layer: Module,
+        num_layers: int,
+        norm: Module | None = None,
+        enable_nested_tensor: bool = True,
+        mask_check: bool = True,
+    ) -> None:
         super().__init__(encoder_layer, num_layers, norm)
 
     def forward(

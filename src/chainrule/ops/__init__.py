@@ -4,6 +4,13 @@ Each is callable on nodes, arrays positional and parameters by keyword: ``add(a,
 ``reshape(x, shape=(2, 3))``. A trailing underscore (``and_``) keeps clear of Python's keywords.
 """
 
+from .attention import (
+    attention,
+    attention_dk,
+    attention_dq,
+    attention_dv,
+    attention_lse,
+)
 from .contract import dot
 from .control import assign, detour, fence
 from .convolution import conv, conv_wgrad
@@ -47,6 +54,11 @@ __all__ = [
     "add",
     "and_",
     "assign",
+    "attention",
+    "attention_dk",
+    "attention_dq",
+    "attention_dv",
+    "attention_lse",
     "broadcast",
     "cast",
     "concat",

@@ -118,6 +118,8 @@ class _Backward:
             scanned=len(self.stacked) + len(new),
             reverse=1 - loop.params["reverse"],
             segment=loop.params["segment"],
+            tiled=0,
+            limited=0,
         )
         leaving = [self.inputs[0][i] for i in self.carried] + self.summed + given
         numbers = {n: index for index, n in enumerate(leaving)}

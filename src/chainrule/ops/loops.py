@@ -4,6 +4,10 @@
 
 ``scan`` has several results, which ``item`` takes apart: the carries as they are in the end, then
 the stacked ys. The body is a graph of its own, closed but for its inputs, and without effects.
+
+``tiled`` loops cut one operation into tiles that stay near: passes leave them as they are, and
+where nothing is carried threads share out the steps. A ``limited`` one does no more steps than its
+first const says, an i32, and stacks nothing.
 """
 
 from __future__ import annotations
@@ -29,12 +33,23 @@ from .rules import describe, line_of, quiet, shape_error
 
 
 def scan_type(
-    *inputs: Node, body: Graph, length: int, carries: int, scanned: int, reverse: int, segment: int
+    *inputs: Node,
+    body: Graph,
+    length: int,
+    carries: int,
+    scanned: int,
+    reverse: int,
+    segment: int,
+    tiled: int,
+    limited: int,
 ) -> tuple[Shape, DType]:
     """Checks everything; the type itself is nobody's, as only the results have one."""
     if len(inputs) != len(body.inputs) or len(body.outputs) < carries or length < 0:
         raise VerifyError("`scan` and its body do not fit together", where=line_of(inputs))
     first, xs, consts = parts_of(tuple(zip(inputs, body.inputs, strict=True)), carries, scanned)
+    limit = [(outer.shape, outer.dtype) for outer, _ in consts[:limited]]
+    if limited and not (tiled and len(body.outputs) == carries and limit == [((), DType.i32)]):
+        raise VerifyError("a limited `scan` is tiled, stacks nothing, and has a limit")
     for outer, inner in (*first, *consts):
         if (outer.shape, outer.dtype) != (inner.shape, inner.dtype):
             raise shape_error(f"`scan` gives {describe(outer)} for {describe(inner)}", outer)
@@ -61,12 +76,15 @@ def scan_reference(
     scanned: int,
     reverse: int,
     segment: int,
+    tiled: int,
+    limited: int,
     precision: DType | None = None,
 ) -> tuple[Array, ...]:
     """One step after the other."""
     carry, xs, consts = parts_of(arrays, carries, scanned)
     steps: list[list[Array]] = []
-    for t in range(length)[:: -1 if reverse else 1]:
+    order = range(length)[:: -1 if reverse else 1]
+    for t in order[: max(0, int(consts[0]))] if limited else order:
         values = (*carry, *(x[t] for x in xs), *consts)
         results = evaluate(body.outputs, dict(zip(body.inputs, values, strict=True)), precision)
         carry = results[:carries]
@@ -107,6 +125,8 @@ def item_type(loop: Node, *, index: int) -> tuple[Shape, DType]:
 
 def scan_vjp(g: Results, y: Node, *inputs: Node, **params: Any) -> Sequence[Node | None]:
     """The loop run the other way: see `backwards.py`."""
+    if params["tiled"]:
+        raise VerifyError("a tiled loop is made when derivatives are done", where=line_of(inputs))
     return derivative(g.parts, y)
 
 
@@ -134,6 +154,8 @@ def _params(body: Graph, length: int, carries: int, scanned: int, reverse: int =
         "scanned": scanned,
         "reverse": reverse,
         "segment": 0,
+        "tiled": 0,
+        "limited": 0,
     }
 
 

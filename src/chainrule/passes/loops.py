@@ -56,12 +56,12 @@ class _Sweep:
     def run(self) -> Graph:
         new: dict[Node, Node] = {}
         for node in topological(self.graph.inputs + self.graph.roots):
-            if node.op == "item":
+            if node.op == "item" and not node.inputs[0].params["tiled"]:
                 loop, index = node.inputs[0], node.params["index"]
                 result = self._results(loop, new)[loop, index]
                 same = result.op == "item" and result.inputs[0] is loop
                 new[node] = node if same and result.params["index"] == index else result
-            elif node.op == "scan":
+            elif node.op == "scan" and not node.params["tiled"]:
                 new[node] = node
             else:
                 new[node] = with_inputs(node, [new[i] for i in node.inputs])

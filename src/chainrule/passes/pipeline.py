@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph, Node
 from ..ir.verify import verify
+from .attention import OPS as ATTENTION
+from .attention import tile_attention
 from .bodies import optimize_bodies
 from .canonicalize import canonicalize
 from .cropping import crop
@@ -68,6 +70,13 @@ PIPELINE: tuple[Pass, ...] = (
     ),
     Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
     Pass("simplify", canonicalize, "what the passes before left behind"),
+    Pass(
+        "attention",
+        tile_attention,
+        "attention in tiles that stay near; after all that would move them out of their loops",
+        ATTENTION,
+        required=True,
+    ),
     Pass(
         "bodies",
         lambda graph: optimize_bodies(graph, optimize),

@@ -1,4 +1,5 @@
-"""Charts and tables that a task put into ``evaluation.json``, whatever they are about.
+"""Charts and tables of ``evaluation.json``, whatever they are about: those that the task put into
+its section ``test``, and those of the kind of data beside it.
 
 charts   [{title, words, below, x: [whole numbers], lines: [{name, values}], band?: {name, low,
          high}}]: the first line is the main one
@@ -20,6 +21,8 @@ __all__ = ["drawn"]
 
 #: of each, what is shown at most
 CHARTS, TABLES, LINES, ROWS, STEPS = 12, 6, 4, 100, 20_000
+#: characters of a cell from which on it holds a sentence
+WORDS = 40
 
 
 def drawn(test: Mapping[str, Any]) -> list[Markup]:
@@ -82,7 +85,10 @@ def _table(content: Mapping[str, Any]) -> Markup:
         [format_number(c) if i in numeric else text(c) for i, c in enumerate(row)] for row in rows
     ]
     title, words = text(content.get("title")), text(content.get("words"))
+    sentences = [
+        i for i in range(len(heads)) if i not in numeric and any(len(c[i]) > WORDS for c in cells)
+    ]
     return element(
         "div", element("h3", title), paragraph(words, "quiet"),
-        data_table(title, heads, cells, numbers=numeric),
+        data_table(title, heads, cells, numbers=numeric, long=sentences),
     )  # fmt: skip

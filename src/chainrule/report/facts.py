@@ -74,7 +74,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
         "findings": _findings(facts),
         "model": dict(table(facts.get("model"))),
         "metrics": metrics,
-        "test": dict(table(files.evaluation.get("test"))) if done else {},
+        "test": _test_of(files) if done else {},
         "mistakes": mistakes_of(files) if done else [],
         "history": history,
         "best": best,
@@ -96,6 +96,15 @@ def _status(facts: Mapping[str, Any], running: bool) -> str:
 def _target(files: RunFiles) -> str:
     recorded = text(table(files.facts.get("data")).get("target"))
     return recorded or text(table(files.settings.get("data")).get("target"))
+
+
+def _test_of(files: RunFiles) -> dict[str, Any]:
+    """Of the test part, what the task has to show, and then the kind of data."""
+    evaluation, test = files.evaluation, dict(table(files.evaluation.get("test")))
+    for name in ("charts", "tables"):
+        if shown := [*items(test.get(name)), *items(evaluation.get(name))]:
+            test[name] = shown
+    return test
 
 
 def _title(files: RunFiles) -> str:

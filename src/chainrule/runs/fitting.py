@@ -4,23 +4,72 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from ..arguments import path_of
-from ..errors import ConfigError
+from ..errors import ConfigError, meant
 from .groups import Repeated, repeat
 from .listeners import Listener, Talk
 from .modality import Modality
 from .predictor import Predictor
-from .settings.arguments import from_arguments
+from .settings.arguments import from_arguments, setting_arguments
 from .settings.document import RunSettings
 from .settings.sources import from_environment, from_overrides, gather
 from .training import train
 
-__all__ = ["cross_validate_source", "fit_source", "settings_from_arguments"]
+__all__ = ["FitArguments", "cross_validate_source", "fit_kind", "fit_source",
+           "settings_from_arguments"]  # fmt: skip
+
+#: where run folders go
+RUNS_DIR = "runs"
+#: arguments that are no settings
+HOW = ("settings", "verbose", "listener")
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
+
+
+class FitArguments(TypedDict, total=False):
+    """The arguments that every ``fit_*`` function has, beside those of its kind of data: all that
+    are not given are decided by ``run.toml`` or the data."""
+
+    split: tuple[float, float, float] | None
+    epochs: int | None
+    batch_size: int | str | None
+    lr: float | None
+    optimizer: str | None
+    schedule: str | None
+    patience: int | None
+    time_limit: float | None
+    seed: int | None
+    name: str | None
+    #: anything else, as ``KEY=VALUE``
+    settings: Sequence[str]
+    #: where the run folder goes; None: nothing is written
+    runs_dir: str | os.PathLike[str] | None
+    verbose: bool
+    listener: Listener | None
+
+
+def fit_kind(
+    kind: Modality[S, P],
+    source: object,
+    own: Mapping[str, Any],
+    common: FitArguments,
+    labels: object = None,
+) -> P:
+    """A ``fit_*`` function: ``own`` are its arguments, its ``locals()``, of which those count that
+    its kind of data has. With ``labels``, the source lies in memory."""
+    settings = {name: value for name, value in common.items() if name not in HOW}
+    return fit_source(
+        kind,
+        source,
+        {"runs_dir": RUNS_DIR, **setting_arguments(own, kind.arguments), **settings},
+        common.get("settings", ()),
+        data=None if labels is None else (source, labels),
+        verbose=common.get("verbose", True),
+        listener=common.get("listener"),
+    )
 
 
 def fit_source(
@@ -73,9 +122,10 @@ def settings_from_arguments(
     of data does not have."""
     for name in arguments:
         if name not in kind.arguments:
+            known = [n for n in kind.arguments if n not in ("path", "fold")]
             raise ConfigError(
                 f"there is no argument {name!r} for {kind.name}",
-                help=f"known: {', '.join(n for n in kind.arguments if n not in ('path', 'fold'))}",
+                help=f"{meant(name, known)}known: {', '.join(known)}",
             )
     runs_dir = arguments.get("runs_dir")
     values = {

@@ -257,5 +257,6 @@ class Modality(ABC, Generic[S, P]):
         return {}
 
     def draft(self, settings: S, output: Path) -> Draft[S]:
-        """A first ``run.toml`` at ``output``, with all that can be inferred from the data."""
-        return Draft(settings, settings.descriptions())
+        """A first ``run.toml`` at ``output``, with what can be inferred from the data: nothing, if
+        all of it would have to be read."""
+        return Draft(settings.relative_to(output), settings.descriptions())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from ..optim import schedule
-from .settings import defaults
 from .settings.training import TrainSettings
 
 __all__ = ["draw_schedule", "make_schedule", "steps_per_epoch"]
@@ -15,7 +14,7 @@ def steps_per_epoch(settings: TrainSettings, rows: int) -> int:
     """Optimizer steps in one epoch of ``rows`` training examples."""
     size = settings.batch_size
     if size == "auto":
-        size = defaults.batch_size_for(rows, settings.optimizer.name)
+        size = settings.usual_batch_size(rows)
     batch = min(size, rows) if isinstance(size, int) and size else rows
     return math.ceil(math.ceil(rows / batch) / settings.accumulate)
 
@@ -26,7 +25,7 @@ def make_schedule(settings: TrainSettings, rows: int) -> schedule.Schedule:
     options = {k: v for k, v in settings.schedule.settings.items() if v is not None}
     lr = settings.lr
     if lr == "auto":
-        lr = defaults.lr_for(settings.optimizer.name, rows)
+        lr = settings.usual_lr(rows)
     return schedule.make(
         settings.schedule.name, lr, steps * settings.epochs, steps_per_epoch=steps, **options
     )

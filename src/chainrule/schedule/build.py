@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..config import VERIFY
 from ..ir.graph import Graph, Node
 from .fuse import Cluster, fuse
-from .loops import make_loop, surroundings
+from .loops import limit_of, make_loop, surroundings
 from .lower import lower_cluster
 from .memory import plan_memory
 from .nest import Loop, Nest, Phases, Program
@@ -51,12 +51,13 @@ def make_body(
 def _lower(cluster: Cluster, plan: Plan, needed: set[Node], fusion: bool) -> Nest | Loop:
     if cluster.host.kind != "loop":
         return lower_cluster(cluster, plan, needed)
-    loop, memory, depth = cluster.host.node, cluster.host.loop, plan.around.depth
+    loop, memory, around = cluster.host.node, cluster.host.loop, plan.around
     assert memory is not None
-    inside = surroundings(loop, memory, plan.places, depth)
-    rows = rows_of(loop)
+    inside = surroundings(loop, memory, plan.places, around)
+    rows = None if loop.params["tiled"] else rows_of(loop)
     phases, independent = make_body(loop.params["body"], inside, fusion, rows)
-    return make_loop(loop, phases, rows.pieces if rows and independent else 0)
+    pieces = rows.pieces if rows and independent else 0
+    return make_loop(loop, phases, pieces, around, limit_of(loop, plan.places))
 
 
 def values_read_elsewhere(clusters: list[Cluster], plan: Plan) -> set[Node]:

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Iterable
 from math import gcd
 
-from .nest import LANES, Access, Buffer, Chain, Loop, Nest, Product
+from .buffers import LANES, Buffer
+from .nest import Access, Chain, Loop, Nest, Product
 
 #: a batch that falls into fewer pieces leaves too little for each thread
 FEWEST = 8

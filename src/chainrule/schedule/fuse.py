@@ -16,6 +16,7 @@ a concatenation, what a pad surrounds) is never at hand: its neighbours come fro
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..ir.graph import Node, topological
@@ -72,6 +73,27 @@ class Grouping:
     before: dict[Unit, set[Unit]]
     clusters: list[Cluster] = field(default_factory=list)
     home: dict[Unit, Cluster] = field(default_factory=dict)
+    #: clusters, by their numbers, that read each value
+    readers: dict[Node, dict[int, Cluster]] = field(default_factory=dict)
+    numbers: dict[Cluster, int] = field(default_factory=dict)
+
+    def begin(self, cluster: Cluster) -> None:
+        """Add a cluster."""
+        self.numbers[cluster] = len(self.clusters)
+        self.clusters.append(cluster)
+
+    def add(self, unit: Unit, cluster: Cluster) -> None:
+        """``unit`` is part of ``cluster``."""
+        cluster.units.append(unit)
+        cluster.depths[unit] = _depth(unit, cluster, self.plan)
+        self.home[unit] = cluster
+        for leaf, _ in unit.reads:
+            self.readers.setdefault(leaf, {})[self.numbers[cluster]] = cluster
+
+    def reading(self, leaves: Iterable[Node]) -> list[Cluster]:
+        """The clusters that read any of ``leaves``, those begun last first."""
+        found = {n: c for leaf in leaves for n, c in self.readers.get(leaf, {}).items()}
+        return [found[n] for n in sorted(found, reverse=True)]
 
 
 def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit, set[Unit]]]:
@@ -83,10 +105,8 @@ def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit,
         if cluster is None:
             cluster = Cluster(unit, [], {})
             cluster.index[unit] = axes_of(unit.shape)
-            grouping.clusters.append(cluster)
-        cluster.units.append(unit)
-        cluster.depths[unit] = _depth(unit, cluster, plan)
-        grouping.home[unit] = cluster
+            grouping.begin(cluster)
+        grouping.add(unit, cluster)
     return _ordered(grouping), grouping.before
 
 
@@ -178,9 +198,8 @@ def _meeting(unit: Unit, grouping: Grouping) -> list[Cluster]:
     leaves = dict.fromkeys(leaf for leaf, idx in unit.walked if idx is not FLAT and leaf.ndim)
     writers = [w for leaf in leaves for w in grouping.plan.writers.get(leaf, ())]
     sources = {grouping.home[w]: None for w in writers}
-    for cluster in reversed(grouping.clusters):
-        reads = (leaf for u in cluster.units for leaf, _ in u.reads)
-        if cluster not in sources and cluster.space and any(leaf in leaves for leaf in reads):
+    for cluster in grouping.reading(leaves):
+        if cluster.space:
             sources[cluster] = None
     return list(sources)
 
@@ -228,7 +247,7 @@ def _siblings(unit: Unit, grouping: Grouping) -> list[Cluster]:
     """Maps over the same space that read something this unit reads too."""
     mine = {leaf for leaf, idx in unit.reads if idx is not None and leaf.ndim}
     siblings = []
-    for cluster in reversed(grouping.clusters):
+    for cluster in grouping.reading(mine):
         if cluster.host.kind == "map" and cluster.shape == unit.shape and unit.shape:
             theirs = {leaf for leaf, idx in cluster.host.reads if idx is not None}
             if mine & theirs:

@@ -210,7 +210,7 @@ def _stores(
         if unit.whole and mine:
             builder.members[unit.node] = (idx, value)
         for place in unit.places:
-            if place.buffer.kind == "arena" and unit.node not in needed:
+            if place.buffer.is_temporary and unit.node not in needed:
                 continue
             stores.append(Store(_target(unit, place, idx, builder.count), value))
     return tuple(stores)

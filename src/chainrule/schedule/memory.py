@@ -6,7 +6,8 @@ buffer that lives in a common phase. (Pisarchyk and Lee 2020, arXiv:2001.03288.)
 
 from __future__ import annotations
 
-from .nest import Buffer, Task
+from .buffers import Buffer
+from .nest import Task
 
 ALIGN = 64
 #: consecutive buffers are shifted by a line more, so that equal sizes do not share cache sets

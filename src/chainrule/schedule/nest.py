@@ -30,65 +30,15 @@ width:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..ir.types import Array, DType
+from ..ir.types import DType
+from .buffers import Buffer, Trip
 
-#: elements of a vector in every nest, whatever the processor: part of the order of sums
-LANES = 16
 #: a kernel with more elements along its last axis is not summed tap by tap inside of a channel
 MOST_TAPS = 9
-
-
-@dataclass(frozen=True, eq=False)
-class Buffer:
-    """A contiguous range of memory. Identity is equality.
-
-    kind ``arena``: temporary of one step; ``external``: memory of the caller or of a state, found
-    in slot ``slot`` of the pointer table, moving on by ``step_stride`` elements each step;
-    ``const``: ``data``. ``aligned``: the start is 64-byte aligned (else only aligned to one
-    element). ``kept``: how many elements no nest stores because they stay zero; then the buffer
-    shares its place in the arena with no other and is zero before the first step. ``window``: a
-    part of ``base`` that moves with the trips of the loop at ``depth``, counted from outside: from
-    element ``start``, ``stride`` on with each trip, or with each trip modulo ``period``.
-    """
-
-    name: str
-    dtype: DType
-    size: int
-    kind: str = "arena"
-    slot: int = -1
-    step_stride: int = 0
-    aligned: bool = True
-    data: Array | None = None
-    kept: int = 0
-    base: Buffer | None = None
-    start: int = 0
-    stride: int = 0
-    period: int = 0
-    depth: int = 0
-
-    @property
-    def root(self) -> Buffer:
-        """The buffer in whose memory this one lies."""
-        return self if self.base is None else self.base.root
-
-    def shift(self, trips: Sequence[int]) -> int:
-        """Elements from the start of `root` to that of this one, in the present ``trips``."""
-        if self.base is None:
-            return 0
-        trip = trips[self.depth] % self.period if self.period else trips[self.depth]
-        return self.start + self.stride * trip + self.base.shift(trips)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of one step's range."""
-        return self.size * self.dtype.itemsize
-
-    def __repr__(self) -> str:
-        return f"%{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +286,9 @@ class Loop:
     """The phases of a body, ``trips`` times, with a barrier after each trip.
 
     With ``pieces`` its nests are split into so many, and no piece needs another: each thread takes
-    some of them through all trips, and nobody waits. ``reads`` and ``writes`` are the buffers
+    some of them through all trips, and nobody waits. Where the trips are ``shared``, none needs
+    another: each thread does some of them, all that is inside, loops too. ``limit``: where it says
+    how many trips are done, no more than ``trips``. ``reads`` and ``writes`` are the buffers
     outside of it, and its temporaries, as a whole.
     """
 
@@ -345,9 +297,15 @@ class Loop:
     reads: tuple[Access, ...]
     writes: tuple[Access, ...]
     pieces: int = 0
+    shared: bool = False
+    limit: Access | None = None
     name: str = "scan"
     #: threads share what is inside of it, not its trips
     split: None = None
+
+    def trip(self, at: int, count: int) -> Trip:
+        """Trip number ``at`` of ``count``."""
+        return Trip(at, count - at if self.limit else at)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from .buffers import Buffer
 from .chains import LONGEST, can_chain, chain_of, follows, users_of
 from .fuse import Cluster
-from .nest import Buffer, Loop, Nest, Task
+from .nest import Loop, Nest, Task
 from .tile import work
 from .units import Unit
 

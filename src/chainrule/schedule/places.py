@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..ir.graph import Graph, Node
-from ..ir.types import row_major
+from ..ir.types import DType, row_major
+from .buffers import LANES, Buffer
 from .index import Idx, dot_strides, input_index, loops
-from .nest import Affine, Buffer
+from .nest import Affine
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +51,49 @@ class Surroundings:
     """Memory that is there before a graph is scheduled.
 
     ``places``: of its inputs; ``given``: their buffers; ``targets``: values that must end up
-    somewhere, and where. ``depth``: loops around the graph.
+    somewhere, and where. ``depth``: loops around the graph. ``private``: the depth and the trips of
+    a loop around it whose trips threads share out, so that each has temporaries of its own.
     """
 
     places: Mapping[Node, Place]
     given: tuple[Buffer, ...]
     targets: tuple[tuple[Node, Place], ...]
     depth: int = 0
+    private: tuple[int, int] | None = None
+
+    def temporary(self, name: str, dtype: DType, size: int, kept: int = 0) -> Buffer:
+        """Memory for a value in between."""
+        if self.private is None:
+            return Buffer(name, dtype, size, kept=kept)
+        depth, trips = self.private
+        room = -(-size // per_line(dtype)) * per_line(dtype)
+        whole = Buffer(name, dtype, room * trips)
+        return replace(window_of(whole, name, size, 0, room, 0, depth), private=True)
+
+
+def per_line(dtype: DType) -> int:
+    """Elements of 64 bytes, or of a vector."""
+    return LANES if dtype.itemsize == 4 else 64 // dtype.itemsize
+
+
+def window_of(
+    base: Buffer, name: str, size: int, start: int, stride: int, period: int, depth: int
+) -> Buffer:
+    """A part of ``base`` that moves with the trips of the loop at ``depth``."""
+    whole = per_line(base.dtype)
+    aligned = base.aligned and start % whole == 0 and stride % whole == 0
+    return Buffer(
+        name,
+        base.dtype,
+        size,
+        "window",
+        aligned=aligned and base.kind != "external",
+        base=base,
+        start=start,
+        stride=stride,
+        period=period,
+        depth=depth,
+    )
 
 
 def of_step(graph: Graph, layout: InputLayout) -> Surroundings:
@@ -87,12 +124,27 @@ def constants(graph: Graph) -> dict[Node, Place]:
 
 
 def view_place(node: Node, places: Mapping[Node, Place]) -> Place:
-    """Where the elements of ``node`` lie, which is a view of a value that has a place."""
+    """Where the elements of ``node`` lie, which is a view of a value that has a place.
+
+    What a reshape merges lies in row-major order, so that it is read as it lies.
+    """
     count, idx, base = node.ndim, loops(node.ndim), node
-    while base not in places:
+    home = places.get(base)
+    while home is None:
         below = input_index(base, idx, count)
         if below is None:
-            raise AssertionError(f"{node!r} is no view of a value in memory")
-        idx, base = below, base.inputs[0]
-    offset = places[base].at(idx, count)
-    return Place(places[base].buffer, offset.coeffs, offset.const)
+            home = _as_it_lies(base, view_place(base.inputs[0], places))
+        else:
+            idx, base = below, base.inputs[0]
+            home = places.get(base)
+    offset = home.at(idx, count)
+    return Place(home.buffer, offset.coeffs, offset.const)
+
+
+def _as_it_lies(reshaped: Node, place: Place) -> Place:
+    source = reshaped.inputs[0]
+    wide = [i for i, extent in enumerate(source.shape) if extent != 1]
+    dense = row_major(source.shape)
+    if reshaped.op != "reshape" or any(place.strides[i] != dense[i] for i in wide):
+        raise AssertionError(f"{reshaped!r} is no view of a value in memory")
+    return Place(place.buffer, row_major(reshaped.shape), place.start)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.graph import Node
-from .nest import Access, Buffer, Loop, Nest, Product
+from .buffers import Buffer
+from .nest import Access, Loop, Nest, Product
 from .tile import merge_loops, narrow_loops, regroup, reorder_map
 
 #: rows of a piece: enough for tiles of products, few enough for all threads to get some

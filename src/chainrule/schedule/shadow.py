@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VerifyError
-from .nest import Buffer, Nest, Program
+from .buffers import Buffer, Trip
+from .nest import Nest, Program
 
 Mask = NDArray[np.bool_]
 #: a row for each element of a buffer
@@ -97,7 +98,7 @@ class Shadow:
         self._marks = Marks(program)
         self._outputs: dict[int, Buffer] = {}
         #: of the loops around what is looked at, by which windows find their place
-        self.trips: tuple[int, ...] = ()
+        self.trips: tuple[Trip, ...] = ()
 
     def place(self, buffer: Buffer, elements: Elements) -> tuple[Buffer, Elements]:
         """The same elements as those of the buffer in which a window lies."""

@@ -20,13 +20,12 @@ from ..errors import VerifyError
 from ..ir.types import Array, DType
 from ..ops import elementwise
 from ..ops.random import threefry2x32
+from .buffers import LANES, Buffer, Trip
 from .nest import (
-    LANES,
     Acc,
     Access,
     Affine,
     Apply,
-    Buffer,
     Const,
     Expr,
     Index,
@@ -89,19 +88,27 @@ class _Run:
     functions: Functions | None
     shadow: Shadow
 
-    def phases(self, phases: Phases, trips: tuple[int, ...]) -> None:
+    def phases(self, phases: Phases, trips: tuple[Trip, ...]) -> None:
         """All tasks in their order, in the present trips of the loops around them."""
         for task in (task for phase in phases for task in phase):
             if isinstance(task.nest, Loop):
-                for trip in range(task.nest.trips):
-                    self.phases(task.nest.phases, (*trips, trip))
+                count = self._trips(task.nest, trips)
+                for at in range(count):
+                    self.phases(task.nest.phases, (*trips, task.nest.trip(at, count)))
                 continue
             self.shadow.trips = trips
             used = {a.buffer for a in (*task.nest.reads, *task.nest.writes)}
             memory = {b: self._memory(b, trips) for b in used}
             simulate_nest(task.nest, memory, self.functions, self.shadow)
 
-    def _memory(self, buffer: Buffer, trips: tuple[int, ...]) -> Array:
+    def _trips(self, loop: Loop, trips: tuple[Trip, ...]) -> int:
+        """How many trips ``loop`` makes now."""
+        if loop.limit is None:
+            return loop.trips
+        said = self._memory(loop.limit.buffer, trips)[loop.limit.offset.const]
+        return max(0, min(int(said), loop.trips))
+
+    def _memory(self, buffer: Buffer, trips: tuple[Trip, ...]) -> Array:
         whole = _memory(buffer.root, self.program, self.externals, self.arena, self.step)
         return whole[buffer.shift(trips) :]
 

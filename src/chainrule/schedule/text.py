@@ -52,7 +52,9 @@ def _loop(loop: Loop) -> list[str]:
     accesses = [a for task in loop.tasks for a in (*task.nest.reads, *task.nest.writes)]
     windows = dict.fromkeys(a.buffer for a in accesses if a.buffer.base is not None)
     shared = f", {loop.pieces} pieces of rows shared out" if loop.pieces else ""
-    lines = [f"loop {loop.name}: {loop.trips} trips{shared}"]
+    shared += ", shared out" if loop.shared else ""
+    most = f"{access_text(loop.limit, {})} of " if loop.limit else ""
+    lines = [f"loop {loop.name}: {most}{loop.trips} trips{shared}"]
     for w in windows:
         turns = f" mod {w.period}" if w.period else ""
         assert w.base is not None

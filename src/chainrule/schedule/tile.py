@@ -11,12 +11,11 @@ from dataclasses import replace
 from math import prod
 
 from ..ir.types import DType
+from .buffers import LANES, Buffer
 from .nest import (
-    LANES,
     Access,
     Affine,
     Apply,
-    Buffer,
     Expr,
     Index,
     Indirect,

@@ -18,7 +18,6 @@ from ..ir.types import Shape, row_major
 from ..passes.layout import PRODUCTS
 from .index import axes_of
 from .loops import LoopMemory, loop_memory
-from .nest import Buffer
 from .places import Place, Surroundings, constants
 from .reads import FLAT, Reads, unit_reads, walked_reads
 from .realize import realized_nodes, view_base
@@ -96,7 +95,7 @@ def make_plan(graph: Graph, around: Surroundings) -> Plan:
     for number, node in pads_first:
         if node not in places:
             kept = _leave_zeros(plan, node)
-            buffer = Buffer(f"t{number}", node.dtype, node.size, kept=kept)
+            buffer = around.temporary(f"t{number}", node.dtype, node.size, kept)
             places[node] = Place(buffer, row_major(node.shape))
             for unit in writers[node]:
                 unit.places.append(places[node])
@@ -137,7 +136,7 @@ def node_units(node: Node) -> list[Unit]:
 
 def _leave_zeros(plan: Plan, node: Node) -> int:
     """How many zeros ``node`` is padded with, which its own memory can hold from step to step."""
-    if node.op != "pad" or node.inputs[1].op != "const":
+    if node.op != "pad" or node.inputs[1].op != "const" or plan.around.private:
         return 0
     value = node.inputs[1].params["value"]
     zeros = node.size - node.inputs[0].size
@@ -202,6 +201,8 @@ def _copy_unit(node: Node, value: Node) -> Unit:
 def _bind_targets(plan: Plan, targets: Iterable[tuple[Node, Place]]) -> None:
     """Values are computed where they must end up; one that has a place by then is copied."""
     for node, place in targets:
+        if plan.places.get(node) is place:
+            continue  # a loop stacks it there
         if node in plan.writers and node not in plan.places:
             plan.places[node] = place
             for unit in plan.writers[node]:
@@ -213,14 +214,17 @@ def _bind_targets(plan: Plan, targets: Iterable[tuple[Node, Place]]) -> None:
 def _bind_loops(plan: Plan) -> None:
     """Memory for what loops give, and the first values of what they carry."""
     loops = dict.fromkeys(u for u in plan.units if u.kind == "loop")
+    wanted = dict(reversed(plan.around.targets))
     for number, unit in enumerate(loops):
-        unit.loop = memory = loop_memory(unit.node, number)
+        homes = {i.params["index"]: wanted[i] for i in unit.items if i in wanted}
+        unit.loop = memory = loop_memory(unit.node, number, plan.around, homes)
         for item in unit.items:
             plan.places[item] = memory.results[item.params["index"]]
-        for init, place in zip(unit.node.inputs, memory.first, strict=False):
-            copy = _add_copy(plan, init, place)
-            copy.reads = unit_reads("map", init, set(plan.writers), own=False)
-            unit.after.append(copy)
+        for init, starts in zip(unit.node.inputs, memory.first, strict=False):
+            for place in starts:
+                copy = _add_copy(plan, init, place)
+                copy.reads = unit_reads("map", init, set(plan.writers), own=False)
+                unit.after.append(copy)
 
 
 def _add_copy(plan: Plan, node: Node, place: Place) -> Unit:

@@ -3,6 +3,7 @@
     read    stored in an earlier phase, by an earlier nest of the chain in the same piece, kept
             zero, or given by the caller; and nothing else was stored there since
     piece   of a loop whose rows threads share out: nests keep to the rows of their piece
+    trip    of a loop whose trips threads share out: of what these write it touches its own part
     store   in one phase only one nest stores an element, others do not read it, and threads that
             share the nest store different ones
     nest    reads what it stores at the same point only (an update of a state in place)
@@ -23,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VerifyError
-from .nest import Access, Buffer, Chain, Loop, Nest, Phases, Program, Task, nests_of
+from .buffers import Buffer, Trip
+from .nest import Access, Chain, Loop, Nest, Phases, Program, Task, nests_of
 from .rows import keeps_to_rows
 from .shadow import (
     Elements,
@@ -54,7 +56,7 @@ class _Proof:
     program: Program
     shadow: Shadow
 
-    def phases(self, phases: Phases, trips: tuple[int, ...]) -> None:
+    def phases(self, phases: Phases, trips: tuple[Trip, ...]) -> None:
         """All phases in their order, in the present trips of the loops around them."""
         for phase in phases:
             groups = [list(tasks) for _, tasks in groupby(phase, key=_group_key)]
@@ -64,15 +66,17 @@ class _Proof:
             _check_phase(groups, self.program, self.shadow)
             self._store(phase, trips)
 
-    def _group(self, tasks: Sequence[Task], trips: tuple[int, ...]) -> None:
+    def _group(self, tasks: Sequence[Task], trips: tuple[Trip, ...]) -> None:
         first = tasks[0].nest
         if isinstance(first, Loop):
             _check_pieces(first)
-            for trip in range(first.trips):
-                if trip < CHECKED_TRIPS or trip == first.trips - 1:
-                    self.phases(first.phases, (*trips, trip))
+            _check_shared(first, len(trips))
+            for at in range(first.trips):
+                inside = (*trips, first.trip(at, first.trips))
+                if at < CHECKED_TRIPS or at == first.trips - 1:
+                    self.phases(first.phases, inside)
                 else:  # as the one before, further on
-                    self._store(first.tasks, (*trips, trip))
+                    self._store(first.tasks, inside)
             return
         self.shadow.trips = trips
         nests = [t.nest for t in tasks if isinstance(t.nest, Nest)]
@@ -80,13 +84,13 @@ class _Proof:
             _check_nest(nest, self.shadow)
         _check_chain(nests, tasks[0].chain, self.shadow)
 
-    def _store(self, tasks: Sequence[Task], trips: tuple[int, ...]) -> None:
+    def _store(self, tasks: Sequence[Task], trips: tuple[Trip, ...]) -> None:
         """All that ``tasks`` store is there from now on; loops have said so themselves."""
         for nest in (t.nest for t in tasks):
             if isinstance(nest, Loop):
                 if trips:
-                    for trip in range(nest.trips):
-                        self._store(nest.tasks, (*trips, trip))
+                    for at in range(nest.trips):
+                        self._store(nest.tasks, (*trips, nest.trip(at, nest.trips)))
                 continue
             self.shadow.trips = trips
             for buffer, elements in _stores(nest):
@@ -190,6 +194,26 @@ def _check_pieces(loop: Loop) -> None:
             raise VerifyError(f"nest {nest.name} is not split into the pieces of its loop")
         if not keeps_to_rows(nest, nest.split, nest.dims[nest.split], written):
             raise VerifyError(f"nest {nest.name} leaves the rows of its piece")
+
+
+def _check_shared(loop: Loop, depth: int) -> None:
+    """Where threads share out the trips, each trip has parts of its own of all that is written."""
+    nests = list(nests_of(loop.phases)) if loop.shared else []
+    written = {a.buffer.root for n in nests for a in n.writes}
+    parts: dict[Buffer, set[tuple[int, int, int]]] = {}
+    for nest in nests:
+        for access in (*nest.reads, *nest.writes):
+            if access.buffer.root in written:
+                part = access.buffer
+                while part.base is not None and part.depth != depth:
+                    part = part.base
+                if part.base is not part.root or part.period or part.size > abs(part.stride):
+                    raise VerifyError(f"nest {nest.name}: trips of a loop share {access.buffer}")
+                own = parts.setdefault(access.buffer.root, set())
+                own.add((part.start, part.size, part.stride))
+    for buffer, own in parts.items():
+        if len(own) > 1:
+            raise VerifyError(f"trips of a loop see {buffer} in different ways")
 
 
 def _check_threads(access: Access, nest: Nest) -> None:

@@ -17,8 +17,8 @@ from .wording import NOTHING_LEARNED
 
 __all__ = ["Transcription", "edits", "error_rates"]
 
-#: of the examples in ``evaluation.json``, the worst first
-SHOWN = 50
+#: examples in each table of ``evaluation.json``
+SHOWN = 10
 
 
 def edits(truth: Sequence[Hashable], other: Sequence[Hashable]) -> int:
@@ -48,7 +48,7 @@ def error_rates(truth: Sequence[str], heard: Sequence[str]) -> dict[str, float]:
 class Transcription(Task):
     """``letters`` are numbered from 1, 0 is the blank. A target is a row of whole numbers: the
     steps that the network has for it, how many letters follow, and these. Outputs are
-    log-probabilities [rows, steps, letters + 1], certain blanks beyond the steps of a row."""
+    log-probabilities [rows, steps, letters + 1], zeros beyond the steps of a row."""
 
     letters: str
 
@@ -100,7 +100,7 @@ class Transcription(Task):
 
     def confidence(self, scores: Scores) -> Array:
         """The probability of the likeliest letter, averaged (geometrically) over the steps of each
-        row that are not certain blanks."""
+        row: those that are not zeros."""
         best = scores.values.max(axis=2)
         counts = np.maximum((best < 0).sum(axis=1), 1)
         return np.asarray(np.exp(best.sum(axis=1) / counts))
@@ -113,13 +113,33 @@ class Transcription(Task):
         return error_rates(list(truth), [""] * len(truth))
 
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
+        return {"rows": len(truth)}
+
+    def transcripts(
+        self, names: Sequence[str], unit: str, truth: Array, scores: Scores
+    ) -> list[dict[str, Any]]:
+        """Tables for ``evaluation.json``: what was said and heard in the worst examples and in some
+        typical ones, whose error is in the middle; ``unit`` is what an example is called."""
         heard = self.decode(scores)
-        wrong = [edits(t, h) / max(len(t), 1) for t, h in zip(truth, heard, strict=True)]
-        order = np.argsort(-np.array(wrong), kind="stable")[:SHOWN]
-        return {
-            "rows": len(truth),
-            "transcripts": [{"said": truth[i], "heard": heard[i]} for i in order.tolist()],
-        }
+        wrong = np.array([error_rates([t], [h])["cer"] for t, h in zip(truth, heard, strict=True)])
+        order = np.argsort(-wrong, kind="stable")
+        worst = order[wrong[order] > 0][:SHOWN]
+        rest = order[len(worst) :]
+        first = max(0, min(len(order) // 2 - SHOWN // 2 - len(worst), len(rest) - SHOWN))
+        heads = [unit, "said", "heard", "cer"]
+
+        def table(title: str, words: str, rows: Array) -> dict[str, Any]:
+            cells = [[names[i], truth[i], heard[i], float(wrong[i])] for i in rows.tolist()]
+            return {"title": title, "words": words, "heads": heads, "rows": cells}
+
+        tables = [
+            table("Worst transcripts", f"What was heard in each {unit}, the worst first.", worst),
+            table(
+                "Typical transcripts", "Those whose error is in the middle of all.",
+                rest[first : first + SHOWN],
+            ),
+        ]  # fmt: skip
+        return [shown for shown in tables if shown["rows"]]
 
     def describe_untrained(self, loss: str) -> str:
         return "with all letters equally likely in each step"

@@ -1,7 +1,7 @@
 """Training: the trainer, its callbacks, metrics, history, checkpoints, and weights on disk."""
 
 from . import callbacks, metrics
-from .batch_source import BatchSource, MemorySource
+from .batch_source import BatchSource, ByLength, MemorySource
 from .callback import Callback
 from .callbacks.progress import Progress
 from .callbacks.stopping import EarlyStopping
@@ -12,11 +12,14 @@ from .diagnosis.overfit import Overfit
 from .history import History
 from .metrics import Metric
 from .muon import muon_with_adamw
+from .padded import Padded
+from .plan import bounds_for
 from .scores import Scores
 from .trainer import Trainer
 
 __all__ = [
     "BatchSource",
+    "ByLength",
     "Callback",
     "Checkpoint",
     "Checkpoints",
@@ -25,10 +28,12 @@ __all__ = [
     "MemorySource",
     "Metric",
     "Overfit",
+    "Padded",
     "Progress",
     "RateSearch",
     "Scores",
     "Trainer",
+    "bounds_for",
     "callbacks",
     "load",
     "metrics",

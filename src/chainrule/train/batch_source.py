@@ -3,14 +3,15 @@
 A step is recorded for one batch. `BatchSource.take` is recorded in front of it, so the program gets
 whole arrays and the numbers of the rows it trains on, and reads them itself: thousands of steps run
 in one native call. What a row is, the source decides: a row of each array, a window of a long
-series, a crop.
+series, a crop. Rows of different lengths are read `ByLength`.
 """
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Hashable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,16 @@ from ..frontend.apply import apply, from_array
 from ..interpret import evaluate
 
 __all__ = [
+    "MOST_LENGTHS",
     "BatchSource",
+    "ByLength",
+    "LengthSource",
     "MemorySource",
     "Rows",
+    "as_read",
+    "by_length",
     "calls",
+    "has_lengths",
     "host_batch",
     "peek",
     "spread_rows",
@@ -118,6 +125,93 @@ class MemorySource:
         """Nothing: it stays."""
 
 
+class LengthSource(BatchSource, Protocol):
+    """What training and evaluation ask of a source that has lengths; see `ByLength`."""
+
+    @property
+    def lengths(self) -> npt.NDArray[np.integer[Any]]: ...
+    @property
+    def bounds(self) -> tuple[int, ...]: ...
+    @property
+    def padding(self) -> int: ...
+
+    def keys(self, rows: Rows | None = None) -> npt.NDArray[np.integer[Any]]: ...
+    def at(self, bound: int) -> BatchSource: ...
+
+
+#: the most lengths at which the batches of one source are read
+MOST_LENGTHS = 8
+
+
+class ByLength(MemorySource):
+    """Rows of different lengths: a batch is read at a length that its longest row needs, so that
+    short rows do not compute the padding of long ones.
+
+    That length is one of the ``bounds``: at most 8, ascending, the last at least the longest row's.
+    There is one program for each, because a program is for one shape (and one for the last batch of
+    an epoch, if that is short). A batch may hold any rows; `plan.batches` puts rows of like length
+    into one. A subclass has
+
+    * ``lengths``: of each row, in whatever it counts (samples, tokens);
+    * ``take``, which reads the rows of a batch at ``length``: none of them is longer;
+    * ``form`` in place of ``recipe``: equal for sources that take alike at one length.
+
+    The model has to respect lengths, which are inputs like any other: then a row gives the same in
+    any batch. In evaluation, outputs of shorter batches are filled up on axis 1 with zeros, and
+    their targets with ``padding``.
+    """
+
+    lengths: npt.NDArray[np.integer[Any]]
+    bounds: tuple[int, ...]
+    form: Hashable
+    padding: int = 0
+    #: the bound at which rows are read, where that is decided
+    decided: int | None = None
+
+    @property
+    def length(self) -> int:
+        """What `take` reads at."""
+        return max(self.bounds, default=0) if self.decided is None else self.decided
+
+    @property
+    def recipe(self) -> Hashable:
+        return self.form, self.length
+
+    def keys(self, rows: Rows | None = None) -> npt.NDArray[np.integer[Any]]:
+        """The number of the bound that each row needs."""
+        return np.searchsorted(self.bounds, self.lengths if rows is None else self.lengths[rows])
+
+    def at(self, bound: int) -> Self:
+        """The same rows, read at ``bound`` alone."""
+        view = copy.copy(self)
+        view.bounds, view.decided = (bound,), bound
+        return view
+
+
+def has_lengths(source: BatchSource) -> TypeGuard[LengthSource]:
+    """Whether there is a length to decide on."""
+    return isinstance(source, ByLength) and len(source.bounds) > 1
+
+
+def as_read(source: BatchSource, rows: Rows) -> BatchSource:
+    """``source`` at the length that a batch of ``rows`` is read at."""
+    if not has_lengths(source):
+        return source
+    return source.at(source.bounds[source.keys(rows).max()])
+
+
+def by_length(source: BatchSource, rows: Rows) -> Iterator[tuple[BatchSource, Rows]]:
+    """The batches ``rows`` [steps, batch] in pieces that one program does, in order, each with the
+    source as it is read there."""
+    if not has_lengths(source):
+        yield source, rows
+        return
+    keys = source.keys(rows).max(axis=1)
+    edges = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(rows)]
+    for start, stop in itertools.pairwise(edges):
+        yield source.at(source.bounds[keys[start]]), rows[start:stop]
+
+
 def take_rows(arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
     """``array[rows]`` of each array: `BatchSource.take` of those with a row for each example."""
     # Rows are in range: indexing would look for negative ones in every step.
@@ -126,6 +220,7 @@ def take_rows(arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
 
 def host_batch(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
     """The batch of ``rows`` as arrays."""
+    source = as_read(source, rows)
     with no_grad():
         batch = source.take(tuple(map(from_array, source.arrays)), from_array(rows))
     return tuple(np.asarray(tensor.concrete, order="C") for tensor in batch)

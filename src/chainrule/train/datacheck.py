@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, DTypeError, ShapeError
+from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..frontend import Tensor, trace_function
 from ..frontend.apply import new_tensor
 from ..frontend.modes import structure
 from ..frontend.ranges import IndexCheck
 from ..ir.types import DType, Shape
-from .batch_source import BatchSource, Rows, peek
+from .batch_source import MOST_LENGTHS, BatchSource, ByLength, Rows, peek
 from .criterion import Criterion
 from .examples import Examples, read_examples, read_inputs
 
@@ -49,7 +49,7 @@ class DataCheck:
         if validation is None:
             return train, None
         held_out = self.labelled(validation, "validation data")
-        for shape, other in zip(_row_shapes(train), _row_shapes(held_out), strict=True):
+        for shape, other in zip(*map(_row_shapes, _read_alike(train, held_out)), strict=True):
             if shape != other:
                 raise ShapeError(
                     f"rows of the training data have shape {shape}, but those of the validation "
@@ -112,6 +112,8 @@ class DataCheck:
                 )
         if source.rows < 1:
             raise DataError(f"the {name} is empty", help="pass at least one row")
+        if isinstance(source, ByLength):
+            _check_lengths(source, source.rows, name)
         self._output_shape(_inputs(source, ONE_ROW), final=True)
         self._check_indices(source, name)
 
@@ -194,6 +196,29 @@ class DataCheck:
 _READABLE = frozenset(d.numpy for d in DType if d is not DType.f64)
 
 
+def _check_lengths(source: ByLength, rows: int, name: str) -> None:
+    """ConfigError or DataError for lengths that no program could be made for."""
+    bounds, lengths = source.bounds, np.asarray(source.lengths)
+    if list(bounds) != sorted(set(bounds)) or not 1 <= len(bounds) <= MOST_LENGTHS:
+        raise ConfigError(
+            f"the rows of the {name} are read at the lengths {', '.join(map(str, bounds)) or '()'}",
+            help=f"give at most {MOST_LENGTHS} in ascending order: bounds_for(lengths)",
+        )
+    if lengths.shape != (rows,):
+        raise ShapeError(
+            f"the {name} has {rows} rows, and lengths of shape {lengths.shape}",
+            help="give one for each row",
+        )
+    if lengths.max() > bounds[-1]:
+        row = int(lengths.argmax())
+        raise DataError(
+            f"a row of the {name} is {lengths[row]} long, and none is read further than "
+            f"{bounds[-1]}",
+            where=f"row {row}",
+            help="cut it, or give a greater last bound",
+        )
+
+
 def _blocks(rows: int) -> Iterator[Rows]:
     """All rows in blocks of one size, a power of two; the first rows fill up the last block."""
     count = min(1 << (rows - 1).bit_length(), MOST_ROWS)
@@ -206,6 +231,15 @@ def _inputs(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
     if isinstance(source, Examples):
         return tuple(array[rows] for array in source.inputs)
     return peek(source, rows, slice(-1) if source.labelled else slice(None))
+
+
+def _read_alike(*sources: BatchSource) -> list[BatchSource]:
+    """Sources as they are read at one length, if all have lengths."""
+    with_lengths = [source for source in sources if isinstance(source, ByLength)]
+    if len(with_lengths) < len(sources):
+        return list(sources)
+    shortest = min(source.bounds[-1] for source in with_lengths)
+    return [source.at(shortest) for source in with_lengths]
 
 
 def _row_shapes(source: BatchSource) -> list[Shape]:

@@ -17,7 +17,7 @@ from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import new_tensor
 from ..ir.types import is_whole
 from ..nn import Module
-from .batch_source import BatchSource, Rows, calls, host_batch
+from .batch_source import BatchSource, LengthSource, Rows, calls, has_lengths, host_batch
 from .criterion import Criterion
 from .datacheck import DataCheck
 from .examples import Examples
@@ -144,9 +144,12 @@ class Evaluator:
         They are computed in blocks of one size, so that few programs serve all: at most
         ``batch_size``, and what the source allows. The last block is filled up with copies of its
         last row, which are cut off. Outputs are those of the averaged weights, if there is an
-        average and ``averaged`` does not say no.
+        average and ``averaged`` does not say no. Rows that have lengths are put into blocks of like
+        length.
         """
         chosen = np.arange(source.rows, dtype=np.int32) if rows is None else rows
+        if has_lengths(source):
+            return self._evaluated_by_length(source, batch_size, chosen, averaged)
         count = len(chosen)
         block = min(batch_size, source.evaluation_rows or batch_size, 1 << (count - 1).bit_length())
         blocks = chosen[np.minimum(np.arange(-(-count // block) * block), count - 1)]
@@ -159,6 +162,20 @@ class Evaluator:
                     targets += each[1:]
         target = np.concatenate(targets)[:count] if targets else np.empty(0, np.float32)
         return np.concatenate(outputs)[:count], target
+
+    def _evaluated_by_length(
+        self, source: LengthSource, batch_size: int, rows: Rows, averaged: bool
+    ) -> tuple[Array, Array]:
+        keys = source.keys(rows)
+        used = np.unique(keys).tolist()
+        places = [np.flatnonzero(keys == key) for key in used]
+        parts = [
+            self._evaluated(source.at(source.bounds[key]), batch_size, rows[where], averaged)
+            for key, where in zip(used, places, strict=True)
+        ]
+        outputs, targets = zip(*parts, strict=True)
+        target = _in_order(targets, places, source.padding) if source.labelled else targets[0]
+        return _in_order(outputs, places, 0), target
 
     def _piece(self, source: BatchSource, rows: Rows) -> Iterator[tuple[Array, ...]]:
         """Outputs and target (none if there is none) of some batches.
@@ -198,6 +215,16 @@ class Evaluator:
         finally:
             for module in training:
                 module.__dict__["training"] = True
+
+
+def _in_order(parts: Sequence[Array], places: Sequence[Array], padding: int) -> Array:
+    """Values of rows by their ``places``; shorter ones are filled up with ``padding`` on axis 1."""
+    largest = np.max([part.shape for part in parts], axis=0)
+    together = np.full((sum(map(len, places)), *largest[1:]), padding, parts[0].dtype)
+    for part, where in zip(parts, places, strict=True):
+        own: tuple[Any, ...] = (where, *map(slice, part.shape[1:]))
+        together[own] = part
+    return together
 
 
 def _rows_at_once(batch_size: int | None) -> int:

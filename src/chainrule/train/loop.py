@@ -15,7 +15,7 @@ from ..frontend.modes import thread
 from ..frontend.traced import trace_function
 from ..ir.graph import Graph
 from ..runtime.program import NativeProgram
-from .batch_source import BatchSource, Rows
+from .batch_source import BatchSource, Rows, by_length
 
 __all__ = ["LoopStepper"]
 
@@ -28,7 +28,8 @@ class LoopStepper:
 
     The step is recorded for one batch, behind what takes that batch from the whole arrays, at rows
     that move on with each step. There is one program for each batch size, and for each thing that
-    the step does: in training and in evaluation mode, for example.
+    the step does: in training and in evaluation mode, for example; and one for each length that a
+    batch is read at (`ByLength`).
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:
@@ -41,6 +42,12 @@ class LoopStepper:
 
     def results(self, source: BatchSource, rows: Rows) -> tuple[Array, ...]:
         """Perform ``len(rows)`` steps; everything that each returns, [steps, ...]."""
+        pieces = [self._results(*piece) for piece in by_length(source, rows)]
+        if len(pieces) == 1:
+            return pieces[0]
+        return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
+
+    def _results(self, source: BatchSource, rows: Rows) -> tuple[Array, ...]:
         call, steps = self._call(source, rows.shape[1]), len(rows)
 
         def execute() -> tuple[Array, ...]:
@@ -51,7 +58,8 @@ class LoopStepper:
         return call.perform(execute)
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
-        """The program for batches of so many rows, compiled if there is none yet."""
+        """The program for batches of so many rows, the longest ones if these have lengths; compiled
+        if there is none yet."""
         return self._call(source, batch).run
 
     def _call(self, source: BatchSource, batch: int) -> Call[NativeProgram]:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import StateError
-from .batch_source import BatchSource
+from .batch_source import BatchSource, Rows, has_lengths
 from .callback import CallbackList
 from .checkpoints.folder import Checkpoints
 from .interrupts import Interrupts
 from .order import Order
+from .plan import batches
 
 __all__ = ["Run", "check_settings"]
 
@@ -43,6 +44,10 @@ class Run:
     def steps(self) -> int:
         """Steps done since the beginning, in all epochs."""
         return self.epoch * self.order.steps + self.step
+
+    def batches(self, epoch: int) -> list[Rows]:
+        """The rows of the batches of an epoch; see `plan.batches`."""
+        return batches(self.train, self.order, epoch)
 
     def advance(self, losses: npt.NDArray[Any], batch: int) -> None:
         """Steps on batches of ``batch`` rows were done, with these mean losses."""
@@ -76,12 +81,14 @@ class Run:
     def settings(self, accumulate: int) -> dict[str, Any]:
         """What must be the same when a training goes on, because the order of rows comes of it."""
         order = self.order
+        lengths = {"lengths": list(self.train.bounds)} if has_lengths(self.train) else {}
         return {
             "rows": order.rows,
             "batch_size": order.batch,
             "seed": order.seed,
             "shuffle": order.shuffle,
             "accumulate": accumulate,
+            **lengths,
         }
 
 

@@ -220,7 +220,7 @@ class Trainer(Learner):
 
     def train_epoch(self, run: Run, epoch: int) -> float:
         """All steps of an epoch that are left; the mean loss over its rows."""
-        for rows in self._slices(run, run.order.batches(epoch)):
+        for rows in self._slices(run, run.batches(epoch)):
             run.advance(self.train_batches(run, rows, epoch, run.step), rows.shape[1])
             if run.step < run.order.steps:
                 if run.hooks.listens("on_progress"):
@@ -293,7 +293,7 @@ class Trainer(Learner):
 
     def _run_epochs(self, run: Run, first: int, count: int) -> dict[str, float]:
         """``count`` epochs in one call: the same steps and numbers as one after the other."""
-        blocks = [run.order.batches(epoch)[0] for epoch in range(first, first + count)]
+        blocks = [run.batches(epoch)[0] for epoch in range(first, first + count)]
         losses = self.train_batches(run, np.concatenate(blocks), first, 0)
         sums = losses.astype(np.float64).reshape(count, -1) * run.order.batch
         for i in range(count):

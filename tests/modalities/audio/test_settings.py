@@ -13,7 +13,7 @@ from chainrule.errors import ConfigError
 from chainrule.modalities.audio.kind import AUDIO
 from chainrule.modalities.audio.network import NETWORKS, build
 from chainrule.modalities.audio.prepare import AudioPreprocessor
-from chainrule.modalities.audio.settings import AudioSettings, FeatureSettings, batch_size_for
+from chainrule.modalities.audio.settings import AudioSettings, AudioTrainSettings, FeatureSettings
 from chainrule.modalities.tables.settings import Settings
 from chainrule.runs.settings.describing import markdown
 from chainrule.runs.settings.sources import from_overrides, from_text, gather
@@ -47,7 +47,7 @@ def test_settings_come_back_from_their_text() -> None:
         ("model.dropout=1", "`model.dropout` is 1.0"),
         ("model.name=transformer", "there is no network 'transformer'"),
         ("train.loss=mse", "`train.loss` is 'mse'"),
-        ("train.regularization.mixup=0.2", "is for tables"),
+        ("train.regularization.mixup=0.2", "does not apply to recordings"),
         ("data.length=0", "`data.length` is 0"),
         ("augment.speed=2", "`augment.speed` is 2"),
     ],
@@ -90,4 +90,5 @@ def test_auto_is_resolved_for_every_network() -> None:
         assert resolved.undecided() == ()
         assert resolved.features.hop == network.hop
         assert resolved.data.length == 0.78
-    assert [batch_size_for(rows) for rows in (9, 1001, 4001, 10**6)] == [16, 32, 64, 64]
+    size = AudioTrainSettings().usual_batch_size
+    assert [size(rows) for rows in (9, 1001, 4001, 10**6)] == [16, 32, 64, 64]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +13,19 @@ import soundfile
 from click.testing import CliRunner
 
 import chainrule as cr
+from chainrule import optim
 from chainrule.cli.app import app
+from chainrule.data.audio import Recordings
 from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.modalities.audio.fit import fit_audio
 from chainrule.modalities.audio.kind import AUDIO
 from chainrule.modalities.audio.predictor import AudioPredictor
 from chainrule.modalities.audio.settings import AudioDataSettings, AudioSettings
-from chainrule.modalities.audio.transcribing import TranscriptPreprocessor, steps_of
+from chainrule.modalities.audio.source import TranscriptSource, steps_of
+from chainrule.modalities.audio.transcribing import TranscriptLoss, TranscriptPreprocessor
+from chainrule.report import report_html
+from chainrule.train import Trainer
+from chainrule.train.batch_source import host_batch
 
 RATE = 8000
 TONES = {"a": 500, "b": 1100, "c": 2300}
@@ -83,11 +91,68 @@ def test_any_length_may_be_heard(writer: AudioPredictor, table: Path) -> None:
     assert writer.predict(clips[1:2]).tolist() == ["c"]
 
 
+def test_what_is_heard_does_not_depend_on_the_padding(writer: AudioPredictor) -> None:
+    """The same outputs alone, in a batch, and padded to several times the length."""
+    rng = np.random.default_rng(4)
+    clips = Recordings.of_arrays([say(text, rng) for text in ("ab", "c", "abcab")], RATE)
+    hop, room = RATE * writer.settings.hop // 1000, writer.settings.room(RATE)
+
+    def outputs(recordings: Recordings, *bounds: int) -> np.ndarray:
+        longest = int(recordings.lengths.max())
+        source = TranscriptSource(recordings, longest, hop, room, bounds=bounds)
+        return writer.scores_of(source).outputs
+
+    together = outputs(clips)
+    padded = outputs(clips, 40_000)
+    steps = steps_of(clips.lengths, hop)
+    assert padded.shape[1] > 2 * together.shape[1]
+    for i, n in enumerate(steps.tolist()):
+        alone = outputs(clips.take([i]))
+        for other in (together, padded):
+            np.testing.assert_allclose(other[i, :n], alone[0, :n], rtol=1e-3, atol=1e-4)
+            assert not other[i, n:].any()
+
+
+def test_gradients_are_those_of_recordings_without_padding(writer: AudioPredictor) -> None:
+    """In evaluation mode: batch normalisation takes the mean over a batch, padding included."""
+    rng = np.random.default_rng(5)
+    clips = Recordings.of_arrays([say(text, rng) for text in ("ab", "c")], RATE)
+    hop, room = RATE * writer.settings.hop // 1000, writer.settings.room(RATE)
+    target = np.array([[0, 2, 1, 2], [0, 1, 3, 1]], np.int32)
+    target[:, 0] = steps_of(clips.lengths, hop)
+    model = writer.model
+    optimizer = optim.SGD(model.parameters(), lr=0.0)
+    trainer = Trainer(model, TranscriptLoss(), optimizer)
+
+    def norm(rows: list[int], *bounds: int) -> float:
+        recordings = clips.take(rows)
+        longest = int(recordings.lengths.max())
+        return trainer.gradient_norm(
+            TranscriptSource(recordings, longest, hop, room, target[rows], bounds)
+        )
+
+    for row in (0, 1):
+        assert norm([row], 40_000) == pytest.approx(norm([row]), rel=1e-3)
+
+
+def test_batches_are_as_long_as_their_recordings(table: Path) -> None:
+    prepared = prepared_of(table)
+    source = prepared.train
+    assert 2 <= len(source.bounds) <= 8
+    assert source.bounds[:-1] == prepared.validation.bounds[:-1]
+    clips, steps, target = host_batch(source, np.array([int(source.lengths.argmin())], np.int32))
+    assert clips.shape == (1, source.bounds[0])
+    assert (target[:, 0] == steps).all()
+
+
 def test_a_run_comes_back(writer: AudioPredictor, table: Path) -> None:
     assert writer.run is not None
     loaded = cr.load_run(writer.run)
     assert loaded.metrics == writer.metrics
     assert loaded.predict(table.parent / "0.wav").tolist() == [words(1)[0]]
+    page = report_html(writer.run)
+    assert "Worst transcripts" in page or "Typical transcripts" in page
+    assert re.search(r"<td[^>]*>\d+\.wav</td>", page)
     result = CliRunner().invoke(app, ["predict", str(writer.run), str(table.parent / "0.wav")])
     head, line = result.stdout.strip().split("\n")
     assert head == "path,prediction,probability"
@@ -100,7 +165,7 @@ def test_a_table_is_sound_only_if_transcripts_are_wanted(table: Path) -> None:
         fit_audio([np.ones(9, np.int16)], task="transcription", runs_dir=None, verbose=False)
 
 
-def prepared_of(table: Path, **data: object) -> object:
+def prepared_of(table: Path, **data: object) -> Any:
     settings = AudioSettings(
         data=AudioDataSettings(path=str(table), task="transcription", target="said", **data)
     )

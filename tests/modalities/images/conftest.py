@@ -15,6 +15,8 @@ from chainrule.modalities.images.predictor import ImagePredictor
 SHAPES = ("cross", "disc", "square")
 #: enough for a test to see that something is learned, and no more
 FAST: tuple[str, ...] = ("model.widths=[8,16]", "train.batch_size=16", "train.lr=0.01")
+#: for what is not about learning: less to compile
+NARROW = ("model.widths=[4]",)
 
 
 def draw(shape: str, rng: np.random.Generator) -> Image.Image:

@@ -26,7 +26,7 @@ from chainrule.modalities.images.predictor import ImagePredictor
 from chainrule.report import report_facts, report_html, write_report
 from chainrule.runs.listeners import Listener, Talk
 from chainrule.train import Callback
-from modalities.images.conftest import SHAPES, paint_shapes, train
+from modalities.images.conftest import NARROW, SHAPES, paint_shapes, train
 
 
 def test_shapes_are_recognised(learned: ImagePredictor, others: Path) -> None:
@@ -84,7 +84,7 @@ def test_equal_seeds_give_equal_bits(learned: ImagePredictor, shapes: Path) -> N
 def test_arrays_with_names(shapes: Path) -> None:
     images = read_images(shapes)
     labels = [images.classes[k] for k in images.labels]
-    model = train(images.pixels, None, labels=labels, epochs=1)
+    model = train(images.pixels, None, labels=labels, epochs=1, settings=NARROW)
     assert model.classes == SHAPES
     assert model.settings.data.size == (16, 16)
 
@@ -134,7 +134,7 @@ def test_changed_folders_are_refused(learned: ImagePredictor, tmp_path: Path) ->
 
 
 def test_test_images_of_their_own(shapes: Path, others: Path) -> None:
-    model = train(shapes, None, test=others, epochs=1)
+    model = train(shapes, None, test=others, epochs=1, settings=NARROW)
     assert model.evaluate(others)["accuracy"] == model.metrics["accuracy"]
     assert model.settings.data.test == str(others)
 
@@ -164,7 +164,7 @@ def test_everything_at_once(shapes: Path) -> None:
     words = (
         "augment.shift=1", "augment.rotate=5", "augment.brightness=0.1", "augment.cutout=2",
         "augment.mixup=0.2", "augment.cutmix=0.2", "train.label_smoothing=0.1",
-        "train.average=ema", "model.dropout=0.1", "train.regularization.max_norm=4",
+        "train.average=ema", "model.dropout=0.1", "train.regularization.max_norm=4", *NARROW,
     )  # fmt: skip
     model = train(shapes, None, epochs=2, settings=words)
     assert np.isfinite(model.history["loss"]).all()
@@ -174,7 +174,7 @@ def test_everything_at_once(shapes: Path) -> None:
     ("words", "message"),
     [
         (("model.widths=[8,8,8,8,8]",), "until nothing is left"),
-        (("train.regularization.mixup=0.2",), "is for tables"),
+        (("train.regularization.mixup=0.2",), "does not apply to images"),
         (("train.loss=mse",), "`train.loss` is 'mse'"),
         (
             ("data.class_weights=balanced", "augment.cutmix=1.0"),
@@ -216,7 +216,8 @@ def test_so_few_images_that_nothing_can_be_divided(tmp_path: Path) -> None:
 
 def test_one_image_to_learn_from(tmp_path: Path) -> None:
     few, heard = paint_shapes(tmp_path / "few", 1, 0), io.StringIO()
-    model = fit_images(few, epochs=1, runs_dir=tmp_path / "runs", listener=Talk(heard))
+    model = fit_images(few, epochs=1, runs_dir=tmp_path / "runs", listener=Talk(heard),
+                       settings=NARROW)  # fmt: skip
     assert model.settings.train.batch_size == 32
     assert "1 test image " in heard.getvalue()
     assert model.run is not None
@@ -247,9 +248,10 @@ def test_balanced_classes_find_the_rare_one(shapes: Path, tmp_path: Path) -> Non
         (tmp_path / "few" / name).mkdir(parents=True)
         for i in range(count):
             shutil.copy(shapes / name / f"{i}.png", tmp_path / "few" / name)
-    model = train(tmp_path / "few", None, epochs=1, settings=("data.class_weights=balanced",))
+    balanced = ("data.class_weights=balanced", *NARROW)
+    model = train(tmp_path / "few", None, epochs=1, settings=balanced)
     assert "D111" in [f.code for f in model.findings]
-    plain = train(tmp_path / "few", None, epochs=1)
+    plain = train(tmp_path / "few", None, epochs=1, settings=NARROW)
     squares = shapes / "square"
     assert model.predict_proba(squares)[:, 1].mean() > plain.predict_proba(squares)[:, 1].mean()
 
@@ -266,7 +268,7 @@ def test_pictures_are_png_files(channels: int) -> None:
 
 
 def test_the_report_shows_the_worst_mistakes(shapes: Path, tmp_path: Path) -> None:
-    model = train(shapes, tmp_path, epochs=1)  # has hardly learned anything
+    model = train(shapes, tmp_path, epochs=1, settings=NARROW)  # has hardly learned anything
     assert model.run is not None
     facts = report_facts(model.run)
     assert facts["summary"].startswith("A convolutional network (cnn, 16 x 16 RGB pixels)")

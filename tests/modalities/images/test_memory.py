@@ -31,7 +31,7 @@ def growth(memory):
         file.write("5")  # the peak counts from here
     before = status("VmRSS")
     model = fit_images(sys.argv[1], epochs=1, runs_dir=sys.argv[2], verbose=False, settings=[
-        f"data.memory={memory}", "data.size=192", "model.widths=[2,2,2,2]",
+        f"data.memory={memory}", "data.size=256", "model.widths=[2,2,2,2]",
         "train.batch_size=8", "output.report=false"])
     return status("VmHWM") - before
 
@@ -43,12 +43,12 @@ print(growth(bounded), growth(free))
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,000 pictures: 105 MB of pixels."""
+    """400 pictures: 79 MB of pixels."""
     place = tmp_path_factory.mktemp("large") / "photos"
     for k, name in enumerate(("bright", "dark")):
         (place / name).mkdir(parents=True)
-        Image.new("RGB", (192, 192), (200 - 150 * k,) * 3).save(place / name / "0.png")
-        for i in range(1, 500):
+        Image.new("RGB", (256, 256), (200 - 150 * k,) * 3).save(place / name / "0.png")
+        for i in range(1, 200):
             os.link(place / name / "0.png", place / name / f"{i}.png")
     return place
 
@@ -63,7 +63,7 @@ def test_the_peak_of_memory(large: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]  # no arrays are left
     bounded, free = map(float, done.stdout.split())
-    assert free - bounded > 1000 * 192 * 192 * 3 / 2**20
+    assert free - bounded > 400 * 256 * 256 * 3 / 2**20
 
 
 def test_a_file_gives_the_bits_of_memory(shapes: Path, others: Path, tmp_path: Path) -> None:

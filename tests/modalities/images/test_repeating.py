@@ -21,9 +21,9 @@ from chainrule.runs.groups import Repeated
 from chainrule.runs.listeners import Listener, Talk
 from chainrule.train import Callback
 from chainrule.train.callbacks import LambdaCallback
-from modalities.images.conftest import FAST, train
+from modalities.images.conftest import FAST, NARROW, train
 
-OPTIONS: dict[str, Any] = {"epochs": 1, "settings": FAST, "verbose": False}
+OPTIONS: dict[str, Any] = {"epochs": 1, "settings": (*FAST, *NARROW), "verbose": False}
 
 
 def test_each_image_is_a_test_image_once(shapes: Path) -> None:
@@ -49,7 +49,7 @@ def test_cross_validation(shapes: Path, tmp_path: Path) -> None:
     assert (facts["status"], facts["name"]) == ("done", "shapes")
     member = cr.load_run(found.run / facts["members"]["fold-2"]["run"])
     assert member.settings.data.fold == (2, 3)
-    alone = train(shapes, None, epochs=1, settings=["data.fold=[2,3]"])
+    alone = train(shapes, None, epochs=1, settings=["data.fold=[2,3]", *NARROW])
     assert alone.metrics == found.predictors[1].metrics
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
@@ -61,7 +61,10 @@ def test_seeds_of_arrays(shapes: Path) -> None:
         images.pixels, labels, folds=None, seeds=[4, 7], runs_dir=None, **OPTIONS
     )
     assert found.names == ("seed-4", "seed-7")
-    assert found.predictors[1].metrics == train(shapes, None, epochs=1, seed=7).metrics
+    assert (
+        found.predictors[1].metrics
+        == train(shapes, None, epochs=1, seed=7, settings=NARROW).metrics
+    )
 
 
 class EndsInSecond(Listener):

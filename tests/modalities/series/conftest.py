@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 from chainrule.cli.app import app
 
 FAST: tuple[str, ...] = ("train.epochs=3", "train.batch_size=32")
+#: the quickest network to compile, where it is not about networks
+PLAIN: tuple[str, ...] = (*FAST, "model.name=dlinear", "model.kernel=5")
 #: of each network, small enough for a test
 SMALL: dict[str, tuple[str, ...]] = {
     "dlinear": ("model.kernel=5",),

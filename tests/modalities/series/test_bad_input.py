@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,19 @@ from chainrule.modalities.series.prepare import PreparedSeries
 from chainrule.runs.preparation import open_data, prepare_data
 from chainrule.runs.settings.arguments import from_arguments
 from chainrule.runs.settings.sources import from_overrides, gather
+from interpreting import interpreting
 
-from .conftest import FAST, columns_of, months, write
+from .conftest import PLAIN, columns_of, months, write
 
 Columns = dict[str, list[Any]]
 Spoil = Callable[[Columns], None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _interpreted() -> Iterator[None]:
+    """It is about what networks are given, not about their code."""
+    with interpreting():
+        yield
 
 
 def prepared(source: Any, *overrides: str, **arguments: Any) -> PreparedSeries:
@@ -125,7 +133,7 @@ def test_series_that_are_too_short_or_constant_are_said() -> None:
     assert "b" in codes["D404"].evidence
     assert "b" in codes["D405"].evidence
     assert "b" in codes["D406"].evidence
-    model = fit_series(columns, "sales", horizon=4, settings=list(FAST), runs_dir=None,
+    model = fit_series(columns, "sales", horizon=4, settings=list(PLAIN), runs_dir=None,
                        verbose=False)  # fmt: skip
     assert np.isfinite(model.predict(columns)).all()
     assert np.isfinite(model.metrics["mase"])
@@ -133,7 +141,7 @@ def test_series_that_are_too_short_or_constant_are_said() -> None:
 
 def test_a_constant_series_alone() -> None:
     columns = {"month": months(80), "value": [3.0] * 80}
-    model = fit_series(columns, horizon=4, settings=list(FAST), runs_dir=None, verbose=False)
+    model = fit_series(columns, horizon=4, settings=list(PLAIN), runs_dir=None, verbose=False)
     np.testing.assert_allclose(model.predict(columns), 3.0, atol=1e-3)
     assert np.isnan(model.metrics["mase"])
 
@@ -187,7 +195,7 @@ def test_a_future_that_is_not_known(missing: str) -> None:
     later = columns_of(84)
     later["sales"] = [None if i % 84 >= 80 else v for i, v in enumerate(later["sales"])]
     data = {n: [v for i, v in enumerate(vs) if i % 84 < 80] for n, vs in later.items()}
-    model = fit_series(data, "sales", horizon=4, known=("price",), settings=list(FAST),
+    model = fit_series(data, "sales", horizon=4, known=("price",), settings=list(PLAIN),
                        runs_dir=None, verbose=False)  # fmt: skip
     assert model.forecast(later).values.shape == (2, 4, 5)
     if missing == "row":
@@ -200,7 +208,7 @@ def test_a_future_that_is_not_known(missing: str) -> None:
 
 
 def test_a_horizon_that_is_longer_than_the_training_is_said() -> None:
-    model = fit_series(single(), horizon=4, settings=list(FAST), runs_dir=None, verbose=False)
+    model = fit_series(single(), horizon=4, settings=list(PLAIN), runs_dir=None, verbose=False)
     made = model.forecast(single(), horizon=10)
     assert made.values.shape == (1, 10, 5)
     assert [f.code for f in model.last_findings] == ["D408"]
@@ -215,15 +223,8 @@ def test_a_forecast_worse_than_naive_says_so_first(run: Callable[..., Result]) -
     rng = np.random.default_rng(3)
     walk = np.cumsum(rng.choice([-1.0, 1.0], 200)).tolist()
     path = write({"month": months(200), "value": walk}, Path("walk.csv"))
-    spoiled = (
-        "--lr",
-        0.5,
-        "--patience",
-        1,
-        "--epochs",
-        1,
-        "train.early_stopping.restore_best=false",
-    )
+    spoiled = ("--lr", 0.5, "--patience", 1, "--epochs", 1, "model=dlinear",
+               "train.early_stopping.restore_best=false")  # fmt: skip
     result = run("train", path, "--horizon", 3, *spoiled)
     assert result.exit_code == 0, result.output
     lines = result.stderr.splitlines()
@@ -235,7 +236,7 @@ def test_a_forecast_worse_than_naive_says_so_first(run: Callable[..., Result]) -
 
 
 def test_later_data_is_needed_to_evaluate() -> None:
-    model = fit_series(single(), horizon=4, settings=list(FAST), runs_dir=None, verbose=False)
+    model = fit_series(single(), horizon=4, settings=list(PLAIN), runs_dir=None, verbose=False)
     early = {name: values[:60] for name, values in single().items()}
     with pytest.raises(DataError, match="no series has 4 steps from 2005-09-01 on"):
         model.evaluate(early)
@@ -243,7 +244,7 @@ def test_later_data_is_needed_to_evaluate() -> None:
 
 
 def test_a_pipeline_that_was_changed(shops: Path) -> None:
-    model = fit_series(shops, "sales", horizon=3, settings=list(FAST), verbose=False,
+    model = fit_series(shops, "sales", horizon=3, settings=list(PLAIN), verbose=False,
                        runs_dir=shops.parent / "runs")  # fmt: skip
     text = model.preprocessor.to_json()
     read = SERIES.read_preprocessor(text, "here")

@@ -14,7 +14,7 @@ from click.testing import Result
 import chainrule as cr
 from chainrule.modalities.series import SeriesPredictor
 
-from .conftest import FAST, columns_of, done, write
+from .conftest import PLAIN, SMALL, columns_of, done, write
 
 Run = Callable[..., Result]
 
@@ -56,7 +56,7 @@ def test_it_trains_reports_predicts_and_is_evaluated(run: Run, shops: Path, tmp_
 
 
 def test_the_report_shows_forecasts_and_the_worst_series(run: Run, shops: Path) -> None:
-    done(run("train", shops, "--target", "sales", "--horizon", 4, "--epochs", 3, "--quiet"))
+    done(run("train", shops, "--target", "sales", "--horizon", 4, "--quiet", *PLAIN))
     told = json.loads(done(run("report", "last", "--json")).stdout)
     assert told["result"]
     charts = told["test"]["charts"]
@@ -79,7 +79,7 @@ def test_the_report_shows_forecasts_and_the_worst_series(run: Run, shops: Path) 
 
 
 def test_checks_and_drafts(run: Run, shops: Path, tmp_path: Path) -> None:
-    checked = run("check", shops, "--target", "sales", "--horizon", 4, *FAST)
+    checked = run("check", shops, "--target", "sales", "--horizon", 4, *PLAIN)
     assert checked.exit_code == 0, checked.output
     assert "2 series, monthly, 2000-01-01 to 2007-12-01" in checked.output
     assert "failed" not in checked.output
@@ -88,13 +88,13 @@ def test_checks_and_drafts(run: Run, shops: Path, tmp_path: Path) -> None:
     assert 'kind = "series"' in text
     assert 'path = "shops.csv"' in text
     assert 'group = ["shop"]' in text
-    done(run("train", "run.toml", "--quiet", *FAST))
-    done(run("find-lr", shops, "--target", "sales", "--horizon", 4))
+    done(run("train", "run.toml", "--quiet", *PLAIN))
+    done(run("find-lr", shops, "--target", "sales", "--horizon", 4, *PLAIN))
 
 
 @pytest.mark.parametrize("name", ["macrodata", "stocks"])
 def test_bundled_series_need_nothing_else(run: Run, name: str) -> None:
-    trained = done(run("train", name, "--epochs", 2))
+    trained = done(run("train", name, *PLAIN, "--epochs", 2))
     assert f"{name}: " in trained.stderr
     done(run("predict", "last", "--horizon", 3, "-o", "out.csv"))
     rows = list(csv.DictReader(Path("out.csv").read_text().splitlines()))
@@ -109,16 +109,21 @@ def test_a_table_stays_a_table_unless_something_says_otherwise(run: Run, shops: 
     done(run("train", shops, "--target", "sales", "--epochs", 1, "--quiet"))
     facts = json.loads(next(Path("runs").glob("*/run.json")).read_text())
     assert "kind" not in facts["data"]
-    by_task = cr.fit(shops, "sales", task="forecasting", epochs=1, runs_dir=None, verbose=False)
-    by_horizon = cr.fit(shops, "sales", horizon=3, epochs=1, runs_dir=None, verbose=False)
+    options = {"settings": list(PLAIN), "runs_dir": None, "verbose": False}
+    by_task = cr.fit(shops, "sales", task="forecasting", **options)
+    by_horizon = cr.fit(shops, "sales", horizon=3, **options)
     assert isinstance(by_task, SeriesPredictor)
     assert isinstance(by_horizon, SeriesPredictor)
     assert run("predict", "last").exit_code == 2  # a table does not go on
 
 
 def test_a_training_that_goes_on_has_the_bits_of_one_that_never_stopped(shops: Path) -> None:
-    options = {"horizon": 3, "verbose": False, "patience": 99,
-               "settings": ["output.checkpoints.every=epoch"]}  # fmt: skip
+    options = {
+        "horizon": 3,
+        "verbose": False,
+        "patience": 99,
+        "settings": ["output.checkpoints.every=epoch", "model=nhits", *SMALL["nhits"]],
+    }
     folder = str(shops.parent)
     whole = cr.fit(shops, "sales", epochs=6, runs_dir=f"{folder}/whole", **options)
     half = cr.fit(shops, "sales", epochs=3, runs_dir=f"{folder}/half", **options)
@@ -136,10 +141,10 @@ def test_a_training_that_goes_on_has_the_bits_of_one_that_never_stopped(shops: P
 
 def test_folds_are_rolling_origins(run: Run, shops: Path) -> None:
     repeated = cr.cross_validate(shops, "sales", folds=3, horizon=4, runs_dir=None, verbose=False,
-                                 settings=list(FAST))  # fmt: skip
+                                 settings=list(PLAIN))  # fmt: skip
     assert repeated.names == ("fold-1", "fold-2", "fold-3")
     seen = [p.preprocessor.seen for p in repeated.predictors]
     assert seen == ["2004-01-01", "2005-05-01", "2006-09-01"]
     assert set(repeated.mean) >= {"mase", "smape", "wql", "coverage"}
-    grouped = done(run("train", shops, "--target", "sales", "--horizon", 4, "--folds", 2, *FAST))
-    assert "2 runs of shops" in grouped.stderr
+    grouped = done(run("train", shops, "--target", "sales", "--horizon", 4, "--folds", 3, *PLAIN))
+    assert "3 runs of shops" in grouped.stderr

@@ -13,7 +13,7 @@ import pytest
 from chainrule.modalities.series import fit_series
 from chainrule.modalities.series.statistical import STATISTICAL
 
-from .conftest import FAST, columns_of
+from .conftest import PLAIN, columns_of
 
 
 class LastValue:
@@ -47,7 +47,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_stands_beside_the_naive_forecasts(library: None) -> None:
-    model = fit_series(columns_of(), "sales", horizon=4, settings=list(FAST), runs_dir=None,
+    model = fit_series(columns_of(), "sales", horizon=4, settings=list(PLAIN), runs_dir=None,
                        verbose=False)  # fmt: skip
     naive, method = (dict(model.baselines[name]) for name in ("naive", STATISTICAL))
     assert np.isnan(method.pop("coverage"))
@@ -58,6 +58,6 @@ def test_it_stands_beside_the_naive_forecasts(library: None) -> None:
 
 def test_without_the_library_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    model = fit_series(columns_of(), "sales", horizon=4, settings=list(FAST), runs_dir=None,
+    model = fit_series(columns_of(), "sales", horizon=4, settings=list(PLAIN), runs_dir=None,
                        verbose=False)  # fmt: skip
     assert set(model.baselines) == {"naive"}

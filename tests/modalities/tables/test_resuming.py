@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from chainrule.records import sha256_of
 from chainrule.runs.folder import RunFolder, is_being_written
 from chainrule.runs.listeners import Listener
 from chainrule.train import Callback
+from interpreting import interpreting
 from resealing import reseal
 
 
@@ -63,15 +65,29 @@ def started(csv: Path, place: Path, listener: Listener) -> TablePredictor:
     return fit(csv, "ill", epochs=6, settings=WORDS, runs_dir=place, listener=listener)
 
 
-@pytest.fixture
-def ended(csv: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def interrupted(csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that Ctrl-C ended after its third epoch."""
+    place = tmp_path_factory.mktemp("ended")
     with pytest.raises(KeyboardInterrupt):
-        started(csv, tmp_path, Stopping(2))
-    [run] = tmp_path.iterdir()
+        started(csv, place, Stopping(2))
+    [run] = place.iterdir()
     return run
 
 
+@pytest.fixture
+def ended(interrupted: Path, tmp_path: Path) -> Path:
+    """A copy, to be resumed or changed."""
+    return Path(shutil.copytree(interrupted, tmp_path / interrupted.name))
+
+
+@pytest.fixture
+def interpreted() -> Iterator[None]:
+    with interpreting():
+        yield
+
+
+@pytest.mark.usefixtures("interpreted")  # it is about what they keep
 def test_other_optimizers_go_on_too(csv: Path, tmp_path: Path) -> None:
     words = ["train.optimizer=muon", "train.regularization.input_noise=0.1",
              "train.gradient_noise.eta=0.01", "train.lookahead.k=3"]  # fmt: skip

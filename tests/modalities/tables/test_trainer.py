@@ -1,7 +1,11 @@
-"""What run.toml asks for happens in the training: each setting against what it must do."""
+"""What run.toml asks for happens in the training: each setting against what it must do.
+
+Steps are interpreted, because it is about what they are made of.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,13 @@ from chainrule.runs.listeners import Listener
 from chainrule.runs.settings.sources import from_file, gather
 from chainrule.runs.settings.training import ClipSettings
 from chainrule.runs.training import train
+from interpreting import interpreting
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _interpreted() -> Iterator[None]:
+    with interpreting():
+        yield
 
 
 def trained(table: Any, *settings: str, **options: Any) -> TablePredictor:
@@ -135,15 +146,15 @@ def test_mixup_takes_numbers_alone(table: Any) -> None:
     with pytest.raises(ConfigError, match="the table has categories"):
         trained(table, "train.regularization.mixup=0.2")
     numbers = {name: table[name] for name in ("age", "income", "ill")}
-    mixed = trained(numbers, "train.regularization.mixup=0.2", epochs=60, lr=1e-2)
-    assert not same(weights(mixed), weights(trained(numbers, epochs=60, lr=1e-2)))
+    mixed = trained(numbers, "train.regularization.mixup=0.2", epochs=30, lr=1e-2)
+    assert not same(weights(mixed), weights(trained(numbers, epochs=30, lr=1e-2)))
     assert mixed.metrics["accuracy"] > mixed.baseline["accuracy"]
 
 
 def test_smoothed_labels_bound_the_logits() -> None:
     x = np.linspace(-1, 1, 120)
     label = np.digitize(x, [-0.3, 0.3])
-    options: dict[str, Any] = {"epochs": 150, "layers": (16,), "dropout": 0.0, "lr": 0.02,
+    options: dict[str, Any] = {"epochs": 80, "layers": (16,), "dropout": 0.0, "lr": 0.02,
                                "runs_dir": None, "verbose": False}  # fmt: skip
     sharp = fit({"x": x, "y": label}, "y", **options)
     soft = fit({"x": x, "y": label}, "y", settings=["train.label_smoothing=0.3"], **options)

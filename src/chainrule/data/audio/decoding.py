@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.audio.resampling import resampled
+from chainrule.data.files import UnreadableError
 from chainrule.errors import ConfigError
 
-__all__ = ["ENDINGS", "Header", "Samples", "UnreadableError", "decode", "inspect", "rounded",
-           "soundfile"]  # fmt: skip
+__all__ = ["ENDINGS", "Header", "Samples", "decode", "inspect", "rounded", "soundfile"]
 
 Samples = NDArray[np.int16]
 
@@ -31,10 +31,6 @@ MOST_SECONDS = 3600
 CLIPPED = 1e-3
 #: peaks below -60 decibels of full scale: nothing was said
 SILENT = 33
-
-
-class UnreadableError(Exception):
-    """A file that gives no sound; the text says why."""
 
 
 @dataclass(frozen=True)

@@ -5,42 +5,28 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from chainrule.arguments import user_path
-from chainrule.data.audio.decoding import (
-    ENDINGS,
-    Header,
-    Samples,
-    UnreadableError,
-    decode,
-    inspect,
-    soundfile,
-)
+from chainrule.data.audio.decoding import ENDINGS, Header, decode, inspect, soundfile
 from chainrule.data.audio.recordings import Recordings, joined
+from chainrule.data.files import MOST_BAD, Files
 from chainrule.data.findings import Finding
-from chainrule.data.listing import FileKind, Listing, holds, list_folder, some
+from chainrule.data.listing import FileKind, holds, some
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["BUNDLED_AUDIO", "MOST_BAD", "is_audio_source", "read_audio", "read_listed"]
-
-T = TypeVar("T")
+__all__ = ["AUDIO_FILES", "BUNDLED_AUDIO", "heard", "is_audio_source", "read_audio", "read_listed"]
 
 BUNDLED = Path(__file__).parent.parent / "bundled"
 #: recordings that come with the package: a file of all, and a table of where each lies
 BUNDLED_AUDIO = ("digits-spoken",)
-AUDIO_FILES = FileKind(ENDINGS, "recordings", "D501", "D506", "D507", "D508")
-#: of the files that look like sound, at most this share may be unreadable
-MOST_BAD = 0.1
+AUDIO_FILES = FileKind(ENDINGS, "recordings", "D501", "D506", "D507", "D508", "D502")
 #: the highest rate that is chosen where none is wanted: speech has little above 8,000 Hz
 HIGHEST_AUTO, LOWEST_AUTO = 16_000, 8_000
-THREADS = 8
 ENDED = ", ".join(ENDINGS)
 
 
@@ -92,8 +78,6 @@ def read_audio(
         raise ConfigError("the subfolders already name the classes", help="leave labels out")
     if str(source) in BUNDLED_AUDIO and not path.exists():
         return _bundled(str(source), rate)
-    if not path.exists():
-        raise DataError(f"no such file or folder: {path}", help="check the path")
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         raise DataError(
             f"{path.name} is no sound file", where=str(path), help=f"sound files end in {ENDED}"
@@ -128,71 +112,29 @@ def _bundled(name: str, rate: int | None) -> Recordings:
 
 def _read_files(path: Path, rate: int | None, most_bad: float, labelled: bool) -> Recordings:
     soundfile()
-    try:
-        listing = (
-            list_folder(path, AUDIO_FILES, labelled)
-            if path.is_dir()
-            else Listing(path, [path], [-1])
-        )
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    if not listing.files:
+    files = Files.at(path, AUDIO_FILES, labelled, most_bad)
+    if not files:
         wanted = "a folder of recordings for each class" if labelled else "recordings"
         raise DataError(
             f"{path} is a folder without recordings", help=f"put {wanted} ({ENDED}) in it"
         )
-    name = path.name or str(path.resolve().name)
-    return read_listed(name, listing, rate, most_bad)[0]
+    return read_listed(files, rate)
 
 
-def read_listed(
-    name: str, listing: Listing, rate: int | None, most_bad: float
-) -> tuple[Recordings, list[int]]:
-    """The recordings of files, and the numbers of those that could be read."""
-    headers = _each(inspect, listing.files)
-    readable = [h for h in headers if isinstance(h, Header)]
-    bad = {i: str(h) for i, h in enumerate(headers) if isinstance(h, UnreadableError)}
-    _check_share(bad, listing, most_bad)
-    wanted_rate = rate or _auto_rate([h.rate for h in readable])
-    rows = [i for i in range(len(headers)) if i not in bad]
-    decoded = _each(lambda file: decode(file, wanted_rate), [listing.files[i] for i in rows])
-    bad |= {i: str(d) for i, d in zip(rows, decoded, strict=True) if isinstance(d, UnreadableError)}
-    _check_share(bad, listing, most_bad)
-    kept = [i for i in rows if i not in bad]
-    clips: list[Samples] = [d for d in decoded if not isinstance(d, UnreadableError)]
+def read_listed(files: Files, rate: int | None, name: str = "") -> Recordings:
+    """The recordings of files, those alone that can be read."""
+    heads = files.read(inspect)
+    files.check()
+    wanted = rate or _auto_rate([head.rate for head in heads.values()])
+    clips = files.read(lambda file: decode(file, wanted))
+    files.check()
+    rows = list(clips)
     recordings = Recordings(
-        name,
-        wanted_rate,
-        *joined(clips),
-        np.array([listing.labels[i] for i in kept], np.int32),
-        listing.classes,
-        tuple(listing.name_of(listing.files[i]) for i in kept),
-    )
-    findings = (*listing.findings, *_noticed(listing, headers, bad, recordings))
-    return replace(recordings, findings=findings), kept
-
-
-def _each(work: Callable[[Path], T], files: Sequence[Path]) -> list[T | UnreadableError]:
-    """``work`` on each file, on several threads; what it raised stands where there is no result."""
-
-    def one(file: Path) -> T | UnreadableError:
-        try:
-            return work(file)
-        except UnreadableError as error:
-            return error
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, files))
-
-
-def _check_share(bad: dict[int, str], listing: Listing, most: float) -> None:
-    if len(bad) > most * len(listing.files) or len(bad) == len(listing.files):
-        first = min(bad)
-        raise DataError(
-            f"{len(bad)} of {len(listing.files)} recordings are unreadable",
-            where=f"{listing.files[first]}: {bad[first]}",
-            help="copy them again, or remove them from the folder",
-        )
+        name or files.name, wanted, *joined(list(clips.values())), files.labels(rows),
+        files.listing.classes, files.names(rows),
+    )  # fmt: skip
+    findings = (*files.findings, *_noticed(files, heads, recordings))
+    return replace(recordings, findings=findings)
 
 
 def _auto_rate(rates: Sequence[int]) -> int:
@@ -201,26 +143,16 @@ def _auto_rate(rates: Sequence[int]) -> int:
     return max(LOWEST_AUTO, min(usual, HIGHEST_AUTO))
 
 
-def _noticed(
-    listing: Listing,
-    headers: Sequence[Header | UnreadableError],
-    bad: dict[int, str],
-    recordings: Recordings,
-) -> list[Finding]:
+def _noticed(files: Files, heads: Mapping[int, Header], recordings: Recordings) -> list[Finding]:
     """What there is to say about the files."""
     findings = []
-    if bad:
-        reasons = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
-        evidence = f"{len(bad)} of {len(listing.files)}: {some(reasons)}"
-        message, advice = "unreadable recordings were skipped", "copy them again, or remove them"
-        findings.append(Finding("D502", "warning", message, evidence, advice))
-    read = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header) and i not in bad]
-    cut_off = [listing.name_of(listing.files[i]) for i, h in read if h.cut_off]
+    read = [(i, heads[i]) for i in files.good]
+    cut_off = files.names([i for i, h in read if h.cut_off])
     if cut_off:
         message = "recordings were cut off: they are shorter than their files say"
         evidence = f"{len(cut_off)} files: {some(cut_off)}"
         findings.append(Finding("D505", "warning", message, evidence, "copy them again"))
-    mixed = [listing.name_of(listing.files[i]) for i, h in read if h.channels > 1]
+    mixed = files.names([i for i, h in read if h.channels > 1])
     if mixed:
         message = "several channels were mixed to one"
         findings.append(Finding("D503", "info", message, f"{len(mixed)} files: {some(mixed)}"))

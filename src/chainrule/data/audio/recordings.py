@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.audio.decoding import CLIPPED, LOUDEST, SILENT, Samples, rounded
 from chainrule.data.findings import Finding
+from chainrule.data.labelled import Labelled, Labels, codes_of
 from chainrule.errors import DataError
 
 __all__ = ["Recordings"]
 
-Labels = NDArray[np.int32]
-
 
 @dataclass(frozen=True)
-class Recordings:
+class Recordings(Labelled):
     """``samples`` holds all recordings one after the other, one channel at ``rate`` a second;
     number i goes from ``starts[i]`` to ``starts[i + 1]``. ``labels`` int32 [N] index ``classes``;
     without labels, all of them are -1. ``paths`` name each recording.
     """
+
+    UNIT: ClassVar[str] = "recording"
+    UNITS: ClassVar[str] = "recordings"
+    COPIES: ClassVar[str] = "D510"
 
     name: str
     rate: int
@@ -33,9 +37,6 @@ class Recordings:
     classes: tuple[str, ...]
     paths: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
 
     def __getitem__(self, i: int) -> Samples:
         return self.samples[self.starts[i] : self.starts[i + 1]]
@@ -84,10 +85,6 @@ class Recordings:
         """A hash of the samples of each."""
         return [hashlib.blake2b(self[i].data, digest_size=16).digest() for i in range(len(self))]
 
-    def copies(self) -> int:
-        """How many are equal to an earlier one, sample for sample."""
-        return len(self) - len(set(self.digests()))
-
     def fingerprint(self) -> str:
         """``sha256:...`` of rate, samples, lengths, labels and classes."""
         digest = hashlib.sha256(repr((self.rate, self.classes)).encode())
@@ -95,25 +92,6 @@ class Recordings:
         digest.update(self.starts.astype("<i8").tobytes())
         digest.update(self.labels.astype("<i4").tobytes())
         return f"sha256:{digest.hexdigest()}"
-
-    def labelled_as(self, classes: Sequence[str]) -> Recordings:
-        """The same with labels that index ``classes``, which must have all of its names.
-
-        Raises DataError for recordings without labels, or of a class that is not among them.
-        """
-        if not self.classes:
-            raise DataError(
-                f"the recordings of {self.name} have no classes",
-                help="pass a folder with one folder for each class",
-            )
-        unknown = [name for name in self.classes if name not in classes]
-        if unknown:
-            raise DataError(
-                f"unknown classes in {self.name}: {', '.join(unknown)}",
-                help=f"the known classes are {', '.join(classes)}",
-            )
-        new_code = np.array([classes.index(name) for name in self.classes], np.int32)
-        return replace(self, labels=new_code[self.labels], classes=tuple(classes))
 
     @classmethod
     def of_arrays(
@@ -125,18 +103,10 @@ class Recordings:
         paths = tuple(f"{name} {i}" for i in range(len(samples)))
         if not samples:
             raise DataError(f"the {name} are empty", help="pass at least one recording")
+        codes: Labels = np.full(len(samples), -1, np.int32)
         classes: tuple[str, ...] = ()
-        if labels is None:
-            codes = np.full(len(samples), -1, np.int32)
-        else:
-            values = np.asarray(labels)
-            if values.shape != (len(samples),):
-                raise DataError(
-                    f"got {len(samples)} recordings, but labels of shape {values.shape}",
-                    help="pass one label per recording",
-                )
-            distinct, order = np.unique(values, return_inverse=True)
-            codes, classes = order.astype(np.int32), tuple(str(v) for v in distinct.tolist())
+        if labels is not None:
+            codes, classes = codes_of(labels, len(samples), (cls.UNIT, cls.UNITS), where=name)
         return cls(name, rate, *joined(samples), codes, classes, paths)
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.arguments import user_path
-from chainrule.data.audio.decoding import ENDINGS
-from chainrule.data.audio.reading import MOST_BAD, read_listed
+from chainrule.data.audio.reading import AUDIO_FILES, read_listed
 from chainrule.data.audio.recordings import Recordings
+from chainrule.data.files import MOST_BAD, Files
+from chainrule.data.filetable import read_file_table
 from chainrule.data.findings import Finding
-from chainrule.data.listing import Listing, some
+from chainrule.data.listing import some
 from chainrule.errors import DataError
 
 __all__ = ["Alphabet", "Transcribed", "normalised", "read_transcripts", "steps_needed"]
@@ -115,60 +114,18 @@ def read_transcripts(
     is a DataError, and so is a table without the columns.
     """
     path = user_path(table, "the table")
-    rows, lines = _rows(path)
-    file_column = _column(path, rows[0], "", FILE_COLUMNS, "files")
-    text_column = _column(path, rows[0], target, TEXT_COLUMNS, "transcripts")
-    texts = [normalised(row[text_column]) for row in rows[1:]]
+    read = read_file_table(path, AUDIO_FILES, "transcripts", target, TEXT_COLUMNS, FILE_COLUMNS)
+    texts = [normalised(text) for text in read.values]
     empty = [i for i, text in enumerate(texts) if not text]
     kept = [i for i, text in enumerate(texts) if text]
     if not kept:
         raise DataError("all transcripts are empty", where=str(path))
-    listing = Listing(path.parent)
-    listing.files = [path.parent / rows[1 + i][file_column] for i in kept]
-    listing.labels = [-1] * len(kept)
-    recordings, read = read_listed(path.stem, listing, rate, most_bad)
-    findings = list(recordings.findings)
+    files = Files(AUDIO_FILES, read.listing(kept), most_bad)
+    recordings = read_listed(files, rate, path.stem)
     if empty:
-        evidence = f"{len(empty)} of {len(texts)}: " + some([f"line {lines[i]}" for i in empty])
+        evidence = f"{len(empty)} of {len(texts)}: "
+        evidence += some([f"line {read.lines[i]}" for i in empty])
         message = "rows without a transcript were left out"
-        findings.append(Finding("D513", "warning", message, evidence))
-    recordings = replace(recordings, findings=tuple(findings))
-    return Transcribed(recordings, tuple(texts[kept[i]] for i in read))
-
-
-def _rows(path: Path) -> tuple[list[list[str]], list[int]]:
-    """The header and the rows of a table, and on which line each row ends."""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            numbered = [(row, reader.line_num) for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"cannot read {path.name}: {error}", where=str(path), help="pass a csv file in UTF-8"
-        ) from None
-    if len(numbered) < 2:
-        raise DataError(f"{path.name} has no rows", where=str(path))
-    width = len(numbered[0][0])
-    for row, line in numbered:
-        if len(row) != width:
-            raise DataError(
-                f"the row has {len(row)} fields, but the header {width}",
-                where=f"{path}, line {line}",
-                help='put fields with commas in quotes: "yes, indeed"',
-            )
-    return [row for row, _ in numbered], [line for _, line in numbered[1:]]
-
-
-def _column(path: Path, header: Sequence[str], wanted: str, usual: Sequence[str], what: str) -> int:
-    """Where a column is: ``wanted``, or else one with a ``usual`` name."""
-    names = [name.strip().lower() for name in header]
-    for name in [wanted.lower()] if wanted else usual:
-        if name in names:
-            return names.index(name)
-    expected = repr(wanted) if wanted else " or ".join(usual)
-    raise DataError(
-        f"no column of {what}: {expected}",
-        where=str(path),
-        help=f"its columns are {', '.join(header)}; sound files end in {', '.join(ENDINGS)}",
-    )
+        finding = Finding("D513", "warning", message, evidence)
+        recordings = replace(recordings, findings=(*recordings.findings, finding))
+    return Transcribed(recordings, tuple(texts[kept[i]] for i in files.good))

@@ -18,11 +18,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from chainrule.data.files import UnreadableError
 from chainrule.data.images.memory import Pixels
 from chainrule.errors import ConfigError
 
-__all__ = ["ENDINGS", "FITS", "Fit", "Header", "UnreadableError", "decode", "fitted", "inspect",
-           "pillow", "strict"]  # fmt: skip
+__all__ = ["ENDINGS", "FITS", "Fit", "Header", "decode", "fitted", "inspect", "pillow", "strict"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -34,10 +34,6 @@ ORIENTATION, FIRST_TURNED = 0x0112, 5
 #: crop: cover the size, cut off what is left over on both sides; stretch: without proportions
 Fit = Literal["crop", "stretch"]
 FITS: tuple[str, ...] = get_args(Fit)
-
-
-class UnreadableError(Exception):
-    """A file that gives no image; the text says why."""
 
 
 @dataclass(frozen=True)

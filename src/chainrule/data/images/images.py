@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +13,28 @@ from numpy.typing import NDArray
 from chainrule.data.findings import Finding
 from chainrule.data.images.decoding import fitted, pillow
 from chainrule.data.images.memory import MEMORY, WINDOW, Pixels, Room, release, windows
+from chainrule.data.labelled import Labelled, Labels, codes_of
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["Images", "Labels"]
-
-Labels = NDArray[np.int32]
 
 #: the rounded weights of ITU-R BT.601, with which Pillow makes grey of colours
 LUMA = np.array([19595, 38470, 7471])
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(Labelled):
     """``pixels`` uint8 [N, H, W, C] with C 1 (grey) or 3 (RGB); ``labels`` int32 [N] index
     ``classes``. Without labels, all of them are -1. ``paths`` name each image.
     """
+
+    UNIT: ClassVar[str] = "image"
+    UNITS: ClassVar[str] = "images"
+    COPIES: ClassVar[str] = "D310"
+    PASS_CLASSES: ClassVar[str] = (
+        "pass a folder with a subfolder for each of two or more classes, an IDX file next to its "
+        "labels, or arrays with labels"
+    )
 
     name: str
     pixels: Pixels
@@ -34,9 +42,6 @@ class Images:
     classes: tuple[str, ...]
     paths: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.pixels)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -77,12 +82,11 @@ class Images:
         std = np.where(variance > 0, np.sqrt(variance), 1.0)
         return tuple(mean.tolist()), tuple(std.tolist())
 
-    def copies(self) -> int:
-        """How many images are equal to an earlier one, byte for byte."""
-        digests: set[bytes] = set()
+    def digests(self) -> Iterator[bytes]:
+        """A hash of the pixels of each."""
         for part in windows(self.pixels):
-            digests |= {hashlib.blake2b(i, digest_size=16).digest() for i in self.pixels[part]}
-        return len(self) - len(digests)
+            for image in self.pixels[part]:
+                yield hashlib.blake2b(image, digest_size=16).digest()
 
     def fingerprint(self) -> str:
         """``sha256:...`` of shape, pixels, labels and classes."""
@@ -123,26 +127,6 @@ class Images:
             release(pixels)
         return pixels
 
-    def labelled_as(self, classes: Sequence[str]) -> Images:
-        """The same with labels that index ``classes``, which must have all of its names.
-
-        Raises DataError for images without labels, or of a class that is not among them.
-        """
-        if not self.classes:
-            raise DataError(
-                f"the images of {self.name} have no classes",
-                help="pass a folder with one folder for each class, or an IDX file beside its "
-                "labels",
-            )
-        unknown = [name for name in self.classes if name not in classes]
-        if unknown:
-            raise DataError(
-                f"unknown classes in {self.name}: {', '.join(unknown)}",
-                help=f"the known classes are {', '.join(classes)}",
-            )
-        new_code = np.array([classes.index(name) for name in self.classes], np.int32)
-        return replace(self, labels=new_code[self.labels], classes=tuple(classes))
-
     @classmethod
     def of_array(
         cls,
@@ -170,7 +154,9 @@ class Images:
         paths = tuple(f"{name} {i}" for i in range(len(pixels)))
         if labels is None:
             return cls(name, pixels, np.full(len(pixels), -1, np.int32), (), paths)
-        codes, names = _codes(np.asarray(labels), len(pixels), classes, name)
+        codes, names = codes_of(
+            labels, len(pixels), (cls.UNIT, cls.UNITS), where=name, classes=classes
+        )
         return cls(name, pixels, codes, names, paths)
 
 
@@ -198,36 +184,3 @@ def _channels_last(array: NDArray[np.generic], layout: str, name: str) -> Pixels
             help="pass [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3 channels",
         )
     return np.ascontiguousarray(pixels)
-
-
-def _codes(
-    labels: NDArray[np.generic], rows: int, classes: Sequence[str] | None, name: str
-) -> tuple[Labels, tuple[str, ...]]:
-    """Labels as indices of names: those of ``classes``, or the labels themselves, sorted."""
-    if labels.shape != (rows,):
-        raise DataError(
-            f"got {rows} images, but labels of shape {labels.shape}",
-            where=name,
-            help="pass one label per image",
-        )
-    if labels.dtype.kind not in "iuUb":
-        raise DataError(f"the labels are {labels.dtype}", where=name, help="pass integers or text")
-    if classes is None or labels.dtype.kind == "U":
-        distinct, codes = np.unique(labels, return_inverse=True)
-        names = [str(label) for label in distinct.tolist()]
-        order = list(classes or names)
-        if unknown := [name for name in names if name not in order]:
-            raise DataError(
-                f"unknown labels: {', '.join(unknown)}",
-                where=name,
-                help=f"the classes are {', '.join(order)}",
-            )
-        code_of = np.array([order.index(name) for name in names], np.int32)
-        return code_of[codes], tuple(order)
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(classes):
-        raise DataError(
-            f"the labels do not index the {len(classes)} classes",
-            where=name,
-            help=f"they must be integers from 0 to {len(classes) - 1}",
-        )
-    return labels.astype(np.int32), tuple(classes)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from chainrule.arguments import user_path
+from chainrule.data.files import MOST_BAD, Files
 from chainrule.data.findings import Finding
 from chainrule.data.images.decoding import (
     ENDINGS,
     FITS,
     Header,
-    UnreadableError,
     decode,
     inspect,
     pillow,
@@ -26,13 +24,11 @@ from chainrule.data.images.decoding import (
 )
 from chainrule.data.images.idx import is_idx, labels_beside, read_idx
 from chainrule.data.images.images import Images
-from chainrule.data.images.memory import MEMORY, Pixels, Room, windows
-from chainrule.data.listing import FileKind, Listing, holds, list_folder, some
+from chainrule.data.images.memory import MEMORY, Room, windows
+from chainrule.data.listing import FileKind, holds, some
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["BUNDLED_IMAGES", "LARGEST_AUTO", "MOST_BAD", "is_image_source", "read_images"]
-
-T = TypeVar("T")
+__all__ = ["BUNDLED_IMAGES", "LARGEST_AUTO", "is_image_source", "read_images"]
 
 BUNDLED = Path(__file__).parent.parent / "bundled"
 #: images that come with the package, with the names of their classes
@@ -44,13 +40,10 @@ BUNDLED_IMAGES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: sides of images that have no wanted size are at most so long
 LARGEST_AUTO = 96
-#: of the files that look like images, at most this share may be unreadable
-MOST_BAD = 0.1
-THREADS = 8
 #: how surely a folder without images was meant to have some
 FOLDER = 0.4
 #: the files of images; the codes are those of findings
-IMAGE_FILES = FileKind(ENDINGS, "images", "D301", "D306", "D307", "D308")
+IMAGE_FILES = FileKind(ENDINGS, "images", "D301", "D306", "D307", "D308", "D302")
 #: how the files of images end, in words
 ENDED = ", ".join(ENDINGS)
 
@@ -127,9 +120,7 @@ def read_images(
         if not is_idx(path):
             raise _neither(path)
         return _shaped(_read_pair(path, labels, classes, room), wanted)
-    if not path.exists():
-        raise DataError(f"no such file or folder: {path}", help="check the path")
-    if labels is not None:
+    if labels is not None and path.exists():
         raise ConfigError("the subfolders already name the classes", help="leave labels out")
     images = _read_files(path, wanted, most_bad, labelled)
     return images.labelled_as(classes) if classes and images.classes else images
@@ -211,35 +202,28 @@ def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: 
 
 def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> Images:
     pillow()
-    try:
-        listing = (
-            list_folder(path, IMAGE_FILES, labelled)
-            if path.is_dir()
-            else Listing(path, [path], [-1])
-        )
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    if not listing.files:
+    files = Files.at(path, IMAGE_FILES, labelled, most_bad)
+    if not files:
         raise _no_images(path, labelled)
-    headers = _each(inspect, listing.files)
-    bad = {i: str(h) for i, h in enumerate(headers) if isinstance(h, UnreadableError)}
-    _check_share(bad, listing, most_bad)
-    readable = [h for h in headers if isinstance(h, Header)]
-    size = wanted.size or _auto_size([(h.height, h.width) for h in readable])
-    channels = wanted.channels or (1 if all(h.grey for h in readable) else 3)
-    rows = [i for i in range(len(headers)) if i not in bad]
+    with strict():
+        heads = files.read(inspect)
+    files.check()
+    size = wanted.size or _auto_size([(h.height, h.width) for h in heads.values()])
+    channels = wanted.channels or (1 if all(h.grey for h in heads.values()) else 3)
+    rows = files.good
     pixels = wanted.room.array((len(rows), *size, channels))
-    _decode_all(pixels, rows, listing, bad, (channels, size, wanted.fit))
-    _check_share(bad, listing, most_bad)
+    for part in windows(pixels):
+        with strict():
+            decoded = files.read(lambda file: decode(file, channels, size, wanted.fit), rows[part])
+        for row, i in zip(pixels[part], rows[part], strict=True):
+            if i in decoded:
+                row[...] = decoded[i]
+    files.check()
+    findings = (*files.findings, *_noticed(files, heads, size, channels))
     images = Images(
-        path.name or str(path.resolve().name),
-        pixels,
-        np.array([listing.labels[i] for i in rows], np.int32),
-        listing.classes,
-        tuple(listing.name_of(listing.files[i]) for i in rows),
-        (*listing.findings, *_noticed(listing, headers, bad, size, channels)),
+        files.name, pixels, files.labels(rows), files.listing.classes, files.names(rows), findings
     )
-    kept = [position for position, i in enumerate(rows) if i not in bad]
+    kept = [position for position, i in enumerate(rows) if i not in files.bad]
     return images if len(kept) == len(rows) else images.take(np.array(kept), wanted.room)
 
 
@@ -254,47 +238,6 @@ def _no_images(path: Path, labelled: bool) -> DataError:
     return DataError(f"{path} is a folder without images", help=f"pass {wanted}")
 
 
-def _each(work: Callable[[Path], T], files: Sequence[Path]) -> list[T | UnreadableError]:
-    """``work`` on each file, on several threads; what it raised stands where there is no result."""
-
-    def one(file: Path) -> T | UnreadableError:
-        try:
-            return work(file)
-        except UnreadableError as error:
-            return error
-
-    with strict(), ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, files))
-
-
-def _decode_all(
-    pixels: Pixels,
-    rows: Sequence[int],
-    listing: Listing,
-    bad: dict[int, str],
-    how: tuple[int, tuple[int, int], str],
-) -> None:
-    """Fills ``pixels``, a part at a time; files that turn out to be damaged join ``bad``."""
-    for part in windows(pixels):
-        part_rows = rows[part]
-        results = _each(lambda file: decode(file, *how), [listing.files[i] for i in part_rows])
-        for row, i, result in zip(pixels[part], part_rows, results, strict=True):
-            if isinstance(result, UnreadableError):
-                bad[i] = str(result)
-            else:
-                row[...] = result
-
-
-def _check_share(bad: dict[int, str], listing: Listing, most: float) -> None:
-    if len(bad) > most * len(listing.files) or len(bad) == len(listing.files):
-        first = min(bad)
-        raise DataError(
-            f"{len(bad)} of {len(listing.files)} images are unreadable",
-            where=f"{listing.files[first]}: {bad[first]}",
-            help="copy them again, or remove them from the folder",
-        )
-
-
 def _auto_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """See `read_images`."""
     if len(set(sizes)) == 1 and max(sizes[0]) <= LARGEST_AUTO:
@@ -304,38 +247,28 @@ def _auto_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _noticed(
-    listing: Listing,
-    headers: Sequence[Header | UnreadableError],
-    bad: dict[int, str],
-    size: tuple[int, int],
-    channels: int,
+    files: Files, heads: Mapping[int, Header], size: tuple[int, int], channels: int
 ) -> list[Finding]:
     """What there is to say about the files."""
     findings = []
-    if bad:
-        reasons = [f"{listing.name_of(listing.files[i])}: {why}" for i, why in sorted(bad.items())]
-        evidence = f"{len(bad)} of {len(listing.files)}: {some(reasons)}"
-        message, advice = "unreadable images were skipped", "copy them again, or remove them"
-        findings.append(Finding("D302", "warning", message, evidence, advice))
-    readable = [(i, h) for i, h in enumerate(headers) if isinstance(h, Header)]
 
     def note(code: str, message: str, rows: Sequence[int]) -> None:
         if rows:
-            names = some([listing.name_of(listing.files[i]) for i in rows])
-            findings.append(Finding(code, "info", message, f"{len(rows)} images: {names}"))
+            evidence = f"{len(rows)} images: {some(files.names(rows))}"
+            findings.append(Finding(code, "info", message, evidence))
 
-    animated = [i for i, h in readable if h.frames > 1]
+    animated = [i for i, h in heads.items() if h.frames > 1]
     note("D303", "only the first frame of animated images was used", animated)
-    sizes = Counter((h.width, h.height) for _, h in readable)
+    sizes = Counter((h.width, h.height) for h in heads.values())
     if set(sizes) != {(size[1], size[0])}:
         counts = some([f"{n} of {w} x {h}" for (w, h), n in sizes.most_common()])
         message = f"images were resized to {size[1]} x {size[0]} pixels"
         findings.append(Finding("D304", "info", message, counts, "data.size sets another size"))
-    grey = [i for i, h in readable if h.grey] if channels == 3 else []
-    if len(grey) < len(readable):
+    grey = [i for i, h in heads.items() if h.grey] if channels == 3 else []
+    if len(grey) < len(heads):
         note("D305", "grey images among colour ones were converted to RGB", grey)
-    deep = [i for i, h in readable if h.deep]
+    deep = [i for i, h in heads.items() if h.deep]
     note("D309", "16-bit images were reduced to the upper 8 bits", deep)
-    transparent = [i for i, h in readable if h.see_through]
+    transparent = [i for i, h in heads.items() if h.see_through]
     note("D311", "transparent pixels are shown on white", transparent)
     return findings

@@ -22,7 +22,7 @@ __all__ = ["ENDINGS", "MOST_BYTES", "TEXT_FILES", "is_prose", "list_texts", "rea
            "read_text", "text_pieces"]  # fmt: skip
 
 ENDINGS = (".txt", ".text")
-TEXT_FILES = FileKind(ENDINGS, "texts", "D601", "D602", "D603", "D604")
+TEXT_FILES = FileKind(ENDINGS, "texts", "D601", "D602", "D603", "D604", "D611")
 #: of all text that is learned from at once: its tokens have to be in memory
 MOST_BYTES = 256 << 20
 BLOCK = 1 << 20

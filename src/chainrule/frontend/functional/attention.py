@@ -1,8 +1,9 @@
 """Attention: means of values, weighted by how well queries and keys agree.
 
-Said in the plainest way, once, so that a pass can recognise it: a product, a factor, a mask, the
-softmax, dropout, a product. Everything else that attends calls `scaled_dot_product_attention`, or
-`attend`, which also gives the weights.
+Without a mask, other than the causal one, and without dropout it is a primitive, which never has
+all weights in memory. What else there is, is said in the plainest way, once: a product, a factor, a
+mask, the softmax, dropout, a product. Everything else that attends calls
+`scaled_dot_product_attention`, or `attend`, which also gives the weights.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...errors import DTypeError, ShapeError
 from ...ir.types import DType, Shape
-from ..apply import tensor_of
+from ...ops import attention
+from ..apply import apply, tensor_of
 from ..modes import user_line
 from ..operations import reductions
 from ..operations.arithmetic import (
@@ -59,7 +63,43 @@ def scaled_dot_product_attention(
     query, key, value = tensor_of(query), tensor_of(key), tensor_of(value)
     if enable_gqa:
         key, value = _repeated(key, query, "key"), _repeated(value, query, "value")
+    _check(query, key, value)
+    if attn_mask is None and dropout_p == 0 and 0 not in query.shape + value.shape:
+        return _unmasked(query, key, value, is_causal, scale)
     return attend(query, key, value, attn_mask, dropout_p, is_causal, scale)[0]
+
+
+def _unmasked(
+    query: Tensor, key: Tensor, value: Tensor, is_causal: bool, scale: float | None
+) -> Tensor:
+    """Attention as one primitive over all heads of all sequences."""
+    front = _common_front(query, key, value)
+    joined = [
+        reshape(broadcast_to(x, (*front, *x.shape[-2:])), (math.prod(front), *x.shape[-2:]))
+        for x in (query, key, value)
+    ]
+    y = apply(attention, *joined, causal=int(is_causal), scale=_scale(scale, query))
+    return reshape(y, (*front, query.shape[-2], value.shape[-1]))
+
+
+def _common_front(*xs: Tensor) -> Shape:
+    """The axes in front of the last two, stretched to one another."""
+    try:
+        return np.broadcast_shapes(*(x.shape[:-2] for x in xs))
+    except ValueError:
+        shapes = ", ".join(str(x.shape) for x in xs)
+        raise ShapeError(
+            f"query, key and value have shapes {shapes}",
+            where=user_line(),
+            help="their axes in front of the last two must be equal, or 1",
+        ) from None
+
+
+def _scale(scale: float | None, query: Tensor) -> float:
+    if scale is None:
+        return 1.0 / math.sqrt(max(query.shape[-1], 1))
+    setting("scale", scale, is_number(scale) and math.isfinite(scale), "a finite number")
+    return float(scale)
 
 
 def attend(
@@ -73,10 +113,7 @@ def attend(
 ) -> tuple[Tensor, Tensor]:
     """What `scaled_dot_product_attention` gives, and the weights [..., L, S] after dropout."""
     _check(query, key, value)
-    if scale is None:
-        scale = 1.0 / math.sqrt(max(query.shape[-1], 1))
-    setting("scale", scale, is_number(scale) and math.isfinite(scale), "a finite number")
-    scores = matmul(query, transpose(key, -2, -1)) * scale
+    scores = matmul(query, transpose(key, -2, -1)) * _scale(scale, query)
     return weighted_mean(scores, value, attn_mask, dropout_p, is_causal)
 
 

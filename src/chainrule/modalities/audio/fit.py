@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from typing import Unpack
 
-from ...runs.fitting import fit_source
-from ...runs.listeners import Listener
-from ...runs.settings.arguments import setting_arguments
+from ...runs.fitting import FitArguments, fit_kind
 from .kind import AUDIO
 from .predictor import AudioPredictor
 
@@ -25,20 +23,7 @@ def fit_audio(
     rate: int | None = None,
     length: float | None = None,
     network: str | None = None,
-    split: tuple[float, float, float] | None = None,
-    epochs: int | None = None,
-    batch_size: int | str | None = None,
-    lr: float | None = None,
-    optimizer: str | None = None,
-    schedule: str | None = None,
-    patience: int | None = None,
-    time_limit: float | None = None,
-    seed: int | None = None,
-    name: str | None = None,
-    settings: Sequence[str] = (),
-    runs_dir: str | os.PathLike[str] | None = "runs",
-    verbose: bool = True,
-    listener: Listener | None = None,
+    **common: Unpack[FitArguments],
 ) -> AudioPredictor:
     """Trains a network to tell recordings apart, or to write down what is said in them, and
     evaluates it on held-out recordings.
@@ -56,12 +41,7 @@ def fit_audio(
     for example ``["augment.noise=0.5", "features.bands=80"]``. The run folder goes to ``runs_dir``;
     with None, nothing is written. The same recordings and ``seed`` give the same bits.
 
-    Raises DataError or ConfigError for data or settings that cannot be used, StateError if the run
-    folder cannot be written, TrainingError if training diverges. Ctrl-C saves the best weights so
-    far with the status ``interrupted`` and raises KeyboardInterrupt.
+    The other arguments (``common``) are those of every kind of data, and so are the errors: see
+    `chainrule.fit`.
     """
-    arguments = setting_arguments(locals(), AUDIO.arguments)
-    data = (source, labels) if labels is not None else source
-    return fit_source(
-        AUDIO, source, arguments, settings, data=data, verbose=verbose, listener=listener
-    )
+    return fit_kind(AUDIO, source, locals(), common, labels)

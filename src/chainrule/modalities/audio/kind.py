@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from ... import nn
 from ...data.audio import BUNDLED_AUDIO, Recordings, is_audio_source, read_audio
 from ...records import parsed
-from ...runs.modality import Batch, Draft, Modality, Words, is_pair
+from ...runs.modality import Batch, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
@@ -25,7 +25,6 @@ from .pictures import picture
 from .predictor import AudioPredictor
 from .prepare import AudioPreprocessor, OpenedAudio, PreparedAudio
 from .settings import BUNDLED_SPEAKER, AudioSettings
-from .transcribing import FORMAT as TRANSCRIPTS
 from .transcribing import (
     TABLES,
     OpenedTranscripts,
@@ -104,7 +103,10 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
 
     def read_preprocessor(self, text: str, where: str) -> AnyPreprocessor:
         document = parsed(text, "pipeline.json", where)
-        if isinstance(document, Mapping) and document.get("format") == TRANSCRIPTS:
+        if (
+            isinstance(document, Mapping)
+            and document.get("format") == TranscriptPreprocessor.FORMAT
+        ):
             return TranscriptPreprocessor.from_json(text, where)
         return AudioPreprocessor.from_json(text, where)
 
@@ -129,20 +131,18 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
         return settings.augment.augment(preprocessor.rate, smoothing, len(preprocessor.classes))
 
     def evaluation(self, prepared: AnyPrepared, scores: Scores) -> dict[str, Any]:
-        """The worst mistakes, as pictures of what the network saw."""
+        """The worst mistakes, as pictures of what the network saw; or transcripts."""
+        test = prepared.part("test")
         if isinstance(prepared, PreparedTranscripts):
-            return {}
-        test = prepared.parts[2]
+            goal = Transcription(prepared.preprocessor.letters)
+            names, unit = test.recordings.paths, test.recordings.UNIT
+            return {"tables": goal.transcripts(names, unit, prepared.truth, scores)}
         clips = prepared.test.arrays[0]
         features = prepared.settings.features.build(test.rate, prepared.settings.hop)
         mistakes = worst_mistakes(
             test.paths, test.labels, test.classes, scores, lambda i: picture(features, clips[i])
         )
         return {"mistakes": mistakes}
-
-    def draft(self, settings: AudioSettings, output: Path) -> Draft[AudioSettings]:
-        """Nothing is inferred from recordings before they are read: a file to fill in."""
-        return Draft(settings.relative_to(output), settings.descriptions())
 
 
 KIND = AUDIO = AudioKind()

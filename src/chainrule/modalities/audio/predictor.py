@@ -7,18 +7,20 @@ import numpy.typing as npt
 
 from ...data.audio import Recordings, read_transcripts
 from ...nn import Module
-from ...runs.predictor import Column, Predictor
+from ...runs.file_predictor import FilePredictor
 from ...tasks import Transcription
-from ...train import Scores
+from ...train import BatchSource, Scores, bounds_for
 from .prepare import AudioPreprocessor, heard_in
 from .settings import AudioSettings
-from .source import AudioSource
-from .transcribing import TranscriptPreprocessor, TranscriptSource, clips_of, table_of
+from .source import AudioSource, TranscriptSource
+from .transcribing import TranscriptPreprocessor, table_of
 
 __all__ = ["AudioPredictor"]
 
 
-class AudioPredictor(Predictor[Module, AudioPreprocessor | TranscriptPreprocessor, AudioSettings]):
+class AudioPredictor(
+    FilePredictor[Module, AudioPreprocessor | TranscriptPreprocessor, AudioSettings, Recordings]
+):
     """What ``fit_audio`` and ``load_run`` return::
 
         model.predict("new.wav")       # the names of the classes
@@ -32,52 +34,37 @@ class AudioPredictor(Predictor[Module, AudioPreprocessor | TranscriptPreprocesso
     """
 
     def evaluate(self, source: object) -> dict[str, float]:
-        """Metrics on labelled recordings; their classes must be known to the model."""
-        if isinstance(self.goal, Transcription):
-            data = read_transcripts(
-                table_of(source), self.settings.data.target, rate=self.preprocessor.rate
-            )
-            self.last_findings = heard_in(data.recordings)
-            return self.goal.compute_metrics(
-                np.array(data.texts, object), self._scores(data.recordings)
-            )
-        recordings = self.recordings(source, True).labelled_as(self.classes)
-        return self.goal.compute_metrics(recordings.labels, self._scores(recordings))
+        """Metrics on recordings with their classes, which must be known to the model, or on a table
+        with their transcripts."""
+        if not isinstance(self.goal, Transcription):
+            return super().evaluate(source)
+        data = read_transcripts(
+            table_of(source), self.settings.data.target, rate=self.preprocessor.rate
+        )
+        self.last_findings = heard_in(data.recordings)
+        scores = self.scores_of(self.batches(data.recordings))
+        return self.goal.compute_metrics(np.array(data.texts, object), scores)
 
-    def scores(self, source: object) -> Scores:
-        """The network's outputs for all recordings of a source."""
-        return self._scores(self.recordings(source))
-
-    def _scores(self, recordings: Recordings) -> Scores:
-        if isinstance(self.preprocessor, TranscriptPreprocessor):
-            pre = self.preprocessor
+    def batches(self, examples: Recordings) -> BatchSource:
+        pre = self.preprocessor
+        if isinstance(pre, TranscriptPreprocessor):
             # Any length will do; whole seconds, so that few programs serve all.
-            longest = max(pre.length, -(-int(recordings.lengths.max()) // pre.rate) * pre.rate)
+            room, lengths = self.settings.room(pre.rate), examples.lengths
+            bounds = bounds_for(-(-(lengths + room) // pre.rate) * pre.rate)
             hop = pre.rate * self.settings.hop // 1000
-            clips, steps = clips_of(recordings, longest, hop)
-            return self.scores_of(TranscriptSource((clips, steps, recordings.labels)))
-        clips = recordings.fixed(self.preprocessor.length)
-        return self.scores_of(AudioSource(clips, recordings.labels))
+            return TranscriptSource(examples, int(lengths.max()), hop, room, bounds=bounds)
+        return AudioSource(examples.fixed(pre.length), examples.labels)
 
-    def _confidence(self, scores: Scores) -> npt.NDArray[np.float64]:
+    def confidence(self, scores: Scores) -> npt.NDArray[np.float64]:
         if isinstance(self.goal, Transcription):
             return self.goal.confidence(scores)
-        return np.asarray(scores.probabilities.max(axis=1))
+        return super().confidence(scores)
 
     def recordings(self, source: object, labelled: bool = False) -> Recordings:
-        """The recordings of a source at the rate of the network. Those of a folder are in it and in
-        all folders below, which are classes if the recordings are ``labelled``."""
+        """The recordings of a source at the rate of the network; see `examples`."""
         recordings = self.preprocessor.read(source, labelled=labelled)
         self.last_findings = heard_in(recordings)
         return recordings
 
-    def columns(self, source: object, proba: bool = False) -> list[Column]:
-        """The path of each recording, its class, and how probable that is."""
-        recordings = self.recordings(source)
-        scores = self._scores(recordings)
-        columns: list[Column] = [
-            ("path", np.array(recordings.paths, object)),
-            ("prediction", self.decode(scores)),
-            ("probability", self._confidence(scores)),
-        ]
-        return columns + (self.probability_columns(scores) if proba else [])
+    def examples(self, source: object, labelled: bool = False) -> Recordings:
+        return self.recordings(source, labelled)

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from ...arguments import path_beside, user_path
 from ...data.audio import BUNDLED_AUDIO
 from ...errors import ConfigError
 from ...frontend import Tensor
 from ...nn import MelSpectrogram, SpecAugment
-from ...runs.settings import defaults
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, SettingError, Within
-from ...runs.settings.section import Choice, Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
-from ...runs.settings.training import (
-    EarlyStoppingSettings,
-    OptimizerSettings,
-    ScheduleSettings,
-    TrainSettings,
-)
+from ...runs.settings.files import FileDataSettings
+from ...runs.settings.network import Network, NetworkChoice
+from ...runs.settings.section import Section
+from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
+from ...runs.task import Task
+from ...tasks import Multiclass, Transcription
 from .augment import Augment
 from .network import NETWORKS, Features
 
 __all__ = ["AudioDataSettings", "AudioSettings", "AudioTrainSettings", "FeatureSettings"]
 
 EPOCHS = 30
-WEIGHT_DECAY = 0.01
-#: the peak of one cycle, as a multiple of a constant rate
-LR_FACTOR = 4.0
-SMALLEST_BATCH, LARGEST_BATCH = 16, 64
 #: recordings of different lengths are brought to the longest, but at most so many seconds
 LONGEST_AUTO = 2.0
 #: and sentences
@@ -41,19 +33,16 @@ LONGEST_TRANSCRIBED = 15.0
 #: finds the speaker of bundled recordings
 BUNDLED_SPEAKER = "^[^/]+"
 
-#: smallest and largest values of the settings of networks
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "width": (0.25, 4096), "depth": (1, 32), "dropout": (0, 0.95), "hidden": (1, 8192),
-    "layers": (1, 8),
-}  # fmt: skip
-
 Amount = Annotated[float, Within(0.0, 1.0)]
 Masks = Annotated[int, Within(0, 16)]
 
 
 @dataclass(frozen=True)
-class AudioDataSettings(DataSettings):
+class AudioDataSettings(FileDataSettings):
     """The recordings, and how to split them."""
+
+    UNITS: ClassVar[str] = "recordings"
+    BUNDLED: ClassVar[Container[str]] = BUNDLED_AUDIO
 
     kind: Annotated[Literal["audio"], About("marks a run on sound; tables leave it out")] = "audio"
     path: Annotated[str, About("a folder with one subfolder per class; relative to this file")] = ""
@@ -84,11 +73,6 @@ class AudioDataSettings(DataSettings):
 
     def check(self) -> None:
         super().check()
-        if self.fold and self.test:
-            raise ConfigError(
-                "folds cannot be combined with separate test recordings (`data.test`)",
-                help="leave out the folds (--seeds repeats a training) or data.test",
-            )
         try:
             re.compile(self.speaker)
         except re.error as error:
@@ -96,6 +80,11 @@ class AudioDataSettings(DataSettings):
                 f"`data.speaker` is {self.speaker!r}, which is no regular expression: {error}",
                 help='"^[^/]+" is the first folder of a path, "([^/]+)_" what is before a _',
             ) from None
+
+    def samples(self, rate: int) -> int:
+        """``length`` of a clip in samples, once decided."""
+        assert not isinstance(self.length, str)
+        return round(self.length * rate)
 
     @property
     def fixed_rate(self) -> int | None:
@@ -133,11 +122,15 @@ class FeatureSettings(Section):
                 help="there are at most as many coefficients as bands",
             )
 
+    def window_size(self, rate: int) -> tuple[int, int]:
+        """The samples of a window, and of the power of two that it lies in."""
+        window = max(4, rate * self.window // 1000)
+        return window, 1 << (window - 1).bit_length()
+
     def build(self, rate: int, hop: int) -> Features:
         """The features for sound of this ``rate``, ``hop`` milliseconds apart. SettingError for
         bands that do not exist there."""
-        window = max(4, rate * self.window // 1000)
-        size = 1 << (window - 1).bit_length()
+        window, size = self.window_size(rate)
         try:
             spectrum = MelSpectrogram(
                 rate, size, window, max(1, rate * hop // 1000), self.lowest, self.highest or None,
@@ -149,25 +142,16 @@ class FeatureSettings(Section):
 
 
 @dataclass(frozen=True)
-class NetworkSettings(Choice):
+class NetworkSettings(NetworkChoice):
     """The network: one of ``chainrule.nn.models``."""
 
-    TABLE: ClassVar[str] = "model"
-    NOUN: ClassVar[str] = "network"
+    NETWORKS: ClassVar[Mapping[str, Network]] = NETWORKS
+    LIMITS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "width": (0.25, 4096), "depth": (1, 32), "dropout": (0, 0.95), "hidden": (1, 8192),
+        "layers": (1, 8),
+    }  # fmt: skip
 
     name: str = "ds-cnn"
-
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return {name: network.settings for name, network in NETWORKS.items()}
-
-    def check(self) -> None:
-        for name, value in self.settings.items():
-            low, high = LIMITS[name]
-            if not low <= value <= high:
-                raise ConfigError(
-                    f"`model.{name}` is {value!r}", help=f"expected: from {low:g} to {high:g}"
-                )
 
 
 @dataclass(frozen=True)
@@ -192,6 +176,12 @@ class AugmentSettings(Section):
     )
     band_masks: Annotated[Masks, About("stretches of bands that are blanked out")] = 1
     band_mask: Annotated[Annotated[int, Within(0, 512)], About("bands of each, at most")] = 5
+
+    def unregularized(self) -> AugmentSettings:
+        """Without any."""
+        return AugmentSettings(
+            shift=0.0, speed=0.0, gain=0.0, noise=0.0, time_masks=0, band_masks=0
+        )
 
     def holes(self, hop: int) -> SpecAugment | None:
         """The holes in features ``hop`` milliseconds apart; None if there are none."""
@@ -226,44 +216,27 @@ class AugmentSettings(Section):
 class AudioOptimizerSettings(OptimizerSettings):
     """The optimizer."""
 
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        known = super().options()
-        return {**known, "adamw": {**known["adamw"], "weight_decay": WEIGHT_DECAY}}
-
-
-@dataclass(frozen=True)
-class AudioScheduleSettings(ScheduleSettings):
-    """The learning rate schedule."""
-
-    name: str = "one_cycle"
+    WEIGHT_DECAY: ClassVar[float] = 0.01
 
 
 @dataclass(frozen=True)
 class AudioTrainSettings(TrainSettings):
     """Training."""
 
-    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
-        EPOCHS
-    )
-    optimizer: AudioOptimizerSettings = field(default_factory=AudioOptimizerSettings)
-    schedule: AudioScheduleSettings = field(default_factory=AudioScheduleSettings)
-    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
+    UNITS: ClassVar[str] = "recordings"
+    LOSSES: ClassVar[tuple[str, ...]] = ("cross_entropy", "ctc")
+    INSTEAD: ClassVar[Mapping[str, str]] = {
+        "mixup": "use `augment.speed`", "input_noise": "use `augment.noise`"
+    }  # fmt: skip
+    PEAK: ClassVar[float] = 4.0
 
-    def check(self) -> None:
-        super().check()
-        if self.loss not in ("auto", "cross_entropy", "ctc"):
-            raise ConfigError(
-                f"`train.loss` is {self.loss!r}",
-                help="classes use cross_entropy, transcripts ctc",
-            )
-        for name, instead in (("mixup", "augment.speed"), ("input_noise", "augment.noise")):
-            if getattr(self.regularization, name):
-                raise SettingError(
-                    f"train.regularization.{name}",
-                    f"`train.regularization.{name}` is for tables",
-                    help=f"use `{instead}`",
-                )
+    epochs: MostEpochs = EPOCHS
+    optimizer: AudioOptimizerSettings = field(default_factory=AudioOptimizerSettings)
+    schedule: OneCycleSettings = field(default_factory=OneCycleSettings)
+
+    def usual_batch_size(self, rows: int) -> int:
+        """16 for up to 1,000 training recordings, 32 for up to 4,000, then 64."""
+        return 16 << (rows > 1000) << (rows > 4000)
 
 
 @dataclass(frozen=True)
@@ -272,7 +245,7 @@ class AudioSettings(RunSettings):
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("data.rate", "data.length", "train.loss")
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[
         Seed, About("seed of the split, initial weights, shuffling and augmentation")
     ] = 0
@@ -289,72 +262,35 @@ class AudioSettings(RunSettings):
         hop = self.features.hop
         return NETWORKS[self.model.name].hop if isinstance(hop, str) else hop
 
-    def unregularized(self) -> AudioSettings:
-        network = dict(self.model.settings)
-        if "dropout" in network:
-            network["dropout"] = 0.0
-        model = replace(self.model, settings=network)
-        augment = AugmentSettings(
-            shift=0.0, speed=0.0, gain=0.0, noise=0.0, time_masks=0, band_masks=0
-        )
-        return replace(super().unregularized(), augment=augment, model=model)
+    def room(self, rate: int) -> int:
+        """Samples beyond the end of a clip that its last step may see: a frame, and half of a
+        window."""
+        return rate * self.hop // 1000 + self.features.window_size(rate)[1] // 2
 
-    def with_absolute_paths(self) -> AudioSettings:
-        """The same with absolute paths."""
-        data = replace(self.data, path=_absolute(self.data.path), test=_absolute(self.data.test))
-        return replace(self, data=data)
-
-    def relative_to(self, output: Path) -> AudioSettings:
-        """The same with paths relative to the folder of ``output``, a ``run.toml``."""
-        path, test = (
-            path_beside(text, output) if text and user_path(text, "the data").exists() else text
-            for text in (self.data.path, self.data.test)
-        )
-        return replace(self, data=replace(self.data, path=path, test=test))
-
-    def resolved(self, rows: int, rate: int, longest: int) -> AudioSettings:
-        """The same without `auto`, which the recordings and the number of those for training
-        decide; ``longest`` is in samples."""
-        train, data = self.train, self.data
-        lr = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
-        constant = train.schedule.name != "one_cycle"
-        seconds = min(-(-longest * 100 // rate) / 100, LONGEST_AUTO)
+    def resolved(
+        self, rows: int, rate: int, longest: int, task: type[Task] = Multiclass
+    ) -> AudioSettings:
+        """The same without `auto`, which the task, the recordings and the number of those for
+        training decide; ``longest`` is in samples. Transcripts have a network of their own."""
+        model, data = self.model, self.data
+        if task is Transcription:
+            model = self._writing_network()
+        most = LONGEST_AUTO if task is Multiclass else LONGEST_TRANSCRIBED
+        seconds = max(min(-(-longest * 100 // rate) / 100, most), 0.05)
+        length = seconds if data.length == "auto" else data.length
+        own = replace(self, model=model, data=replace(data, rate=rate, length=length))
         return replace(
-            self,
-            data=replace(
-                data, rate=rate, length=max(seconds, 0.05) if data.length == "auto" else data.length
-            ),
-            features=replace(self.features, hop=self.hop),
-            train=replace(
-                train,
-                batch_size=batch_size_for(rows) if train.batch_size == "auto" else train.batch_size,
-                lr=(lr / LR_FACTOR if constant else lr) if train.lr == "auto" else train.lr,
-                loss="cross_entropy",
-            ),
+            own,
+            features=replace(self.features, hop=own.hop),
+            train=self.train.resolved(rows, task),
         )
 
-    def resolved_for_transcripts(self, rows: int, rate: int, longest: int) -> AudioSettings:
-        """`resolved` for transcripts, whose network is ``gru``, wider and deeper by default."""
-        if self.model.name not in ("gru", NetworkSettings().name):
+    def _writing_network(self) -> NetworkSettings:
+        """``gru``, wider and deeper by default. ConfigError if another one was chosen."""
+        if self.model.name == "gru":
+            return self.model
+        if self.model.name != NetworkSettings().name:
             raise ConfigError(
                 f"`model.name` is {self.model.name!r}", help="transcripts are written by gru"
             )
-        model, length = self.model, self.data.length
-        if model.name != "gru":
-            model = NetworkSettings("gru", {"hidden": 128, "layers": 2})
-        seconds = min(-(-longest * 100 // rate) / 100, LONGEST_TRANSCRIBED)
-        data = replace(self.data, length=seconds if length == "auto" else length)
-        own = replace(self, model=model, data=data).resolved(rows, rate, longest)
-        return replace(own, train=replace(own.train, loss="ctc"))
-
-
-def batch_size_for(rows: int) -> int:
-    """16 for up to 1,000 training recordings, 32 for up to 4,000, then 64."""
-    return min(max(SMALLEST_BATCH, 16 << (rows > 1000) << (rows > 4000)), LARGEST_BATCH)
-
-
-def _absolute(text: str) -> str:
-    """A path made absolute; the name of bundled recordings is left as it is."""
-    path = user_path(text, "the data")
-    bundled = text in BUNDLED_AUDIO and not path.exists()
-    return text if bundled or not text else str(path.absolute())
+        return NetworkSettings("gru", {"hidden": 128, "layers": 2})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,40 +17,39 @@ from ...data import Finding, Split
 from ...data.audio import Alphabet, Recordings, Transcribed, read_audio, read_transcripts
 from ...data.audio.transcripts import steps_needed
 from ...data.listing import some
-from ...errors import ConfigError, DataError, StateError
+from ...errors import ConfigError, DataError
 from ...frontend import Tensor
 from ...frontend.operations.arithmetic import where
 from ...frontend.operations.creation import iota, tensor
 from ...nn import functional as F
-from ...records import check_shape, parsed
-from ...runs.modality import PARTS, PartName
-from ...train.examples import Examples
+from ...runs.modality import PartName
+from ...runs.parts import OpenedExamples, PreparedFiles
+from ...runs.preprocessor import PlainPreprocessor
+from ...tasks import Transcription
+from ...train import bounds_for
 from .network import Features
-from .prepare import feature_moments, speakers_apart
+from .prepare import audio_facts, feature_moments, minutes, speakers_apart, usable
 from .settings import AudioDataSettings, AudioSettings
-from .source import EVALUATION_SAMPLES
+from .source import STRIDE, TranscriptSource, steps_of
 
 __all__ = ["OpenedTranscripts", "PreparedTranscripts", "TranscriptLoss", "TranscriptPreprocessor",
-           "WritingNetwork", "clips_of",
-           "open_transcripts", "table_of"]  # fmt: skip
+           "WritingNetwork", "open_transcripts", "table_of"]  # fmt: skip
 
-Array = npt.NDArray[Any]
-FORMAT = "chainrule.transcripts"
 #: how the names of tables end
 TABLES = (".csv", ".tsv")
-SHAPE = {"format": str, "version": int, "rate": int, "length": int, "letters": str,
-         "mean": [float], "std": [float]}  # fmt: skip
-#: frames to a step of the network
-STRIDE = 2
 CHANNELS = 24
-#: the log-probability of what cannot be
-NEVER = -1e4
 
 
 @dataclass(frozen=True)
-class TranscriptPreprocessor:
+class TranscriptPreprocessor(PlainPreprocessor):
     """``rate`` in samples per second, ``length`` of a clip in samples, the ``letters`` of the
     training transcripts; ``mean`` and ``std`` of each band."""
+
+    FORMAT: ClassVar[str] = "chainrule.transcripts"
+    OF: ClassVar[str] = "transcripts"
+    SHAPE: ClassVar[Mapping[str, Any]] = {
+        "rate": int, "length": int, "letters": str, "mean": [float], "std": [float]
+    }  # fmt: skip
 
     rate: int
     length: int
@@ -64,32 +63,18 @@ class TranscriptPreprocessor:
             return read_transcripts(source, rate=self.rate, most_bad=1.0).recordings
         return read_audio(source, rate=self.rate, labelled=False, most_bad=1.0)
 
-    def to_json(self) -> str:
-        """The text of ``pipeline.json``."""
-        return json.dumps({"format": FORMAT, "version": 1, **asdict(self)}, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, where: str) -> TranscriptPreprocessor:
-        """From the text of `to_json`. StateError, naming ``where``, for anything else."""
-        document = parsed(text, "pipeline.json", where)
-        check_shape(document, SHAPE, where)
-        mean, std = tuple(document["mean"]), tuple(document["std"])
-        letters = document["letters"]
-        known = (document["format"], document["version"]) == (FORMAT, 1)
-        sized = 1000 <= document["rate"] <= 768_000 and 1 <= document["length"] <= 1 << 24
-        if not known or not sized or len(mean) != len(std) or len(set(letters)) != len(letters):
-            raise StateError(
-                "pipeline.json does not belong to a run on transcripts",
-                where=where,
-                help="it was changed or cut off; copy it again",
-            )
-        return cls(document["rate"], document["length"], letters, mean, std)
+    def holds_together(self) -> bool:
+        letters = self.letters
+        return usable(self.rate, self.length, self.mean, self.std) and (
+            0 < len(set(letters)) == len(letters)
+        )
 
 
 class WritingNetwork(nn.Module):
     """Log-probabilities [N, steps, letters + 1] of clips int16 [N, samples] and the ``steps`` of
     each: two convolutions, then gated recurrent units in both directions (Amodei et al., 2016,
-    "Deep Speech 2", much smaller). Steps beyond those of a clip are certain blanks."""
+    "Deep Speech 2", much smaller). Beyond the steps of a clip there are zeros, in and between the
+    layers too: what a clip gives does not depend on how far it is padded."""
 
     def __init__(
         self,
@@ -126,14 +111,23 @@ class WritingNetwork(nn.Module):
         features = self.features(clips) * self.scale + self.shift
         if self.holes is not None:
             features = self.holes(features)
-        maps = self.convolutions(features.unsqueeze(1)).permute(0, 3, 1, 2).flatten(2)
-        rows, available = maps.shape[0], maps.shape[1]
-        outputs, _ = self.gru(maps, lengths=steps)
+        maps = inside(features, steps * STRIDE).unsqueeze(1)
+        for layer in self.convolutions:
+            maps = layer(maps)
+            if isinstance(layer, nn.ReLU):
+                maps = inside(maps, steps)
+        outputs, _ = self.gru(maps.permute(0, 3, 1, 2).flatten(2), lengths=steps)
         scores = F.log_softmax(self.classifier(self.dropout(outputs)), -1)
-        inside = (iota((rows, available), 1) < steps.unsqueeze(1)).unsqueeze(2)
-        blank = iota((1, 1, scores.shape[2]), 2) == 0
-        result: Tensor = where(inside, scores, where(blank, 0.0, NEVER))
-        return result
+        return inside(scores.transpose(1, 2), steps).transpose(1, 2)
+
+
+def inside(x: Tensor, steps: Tensor) -> Tensor:
+    """``x`` [N, ..., times] with zeros from ``steps`` [N] on."""
+    rows, times = x.shape[0], x.shape[-1]
+    between = [1] * (x.ndim - 2)
+    known = iota((rows, times), 1) < steps.unsqueeze(1)
+    result: Tensor = where(known.reshape(rows, *between, times), x, 0.0)
+    return result
 
 
 class TranscriptLoss(nn.Module):
@@ -147,72 +141,38 @@ class TranscriptLoss(nn.Module):
         )
 
 
-def steps_of(samples: npt.NDArray[np.integer[Any]], hop: int) -> npt.NDArray[np.int32]:
-    """The steps of the network for so many samples, ``hop`` samples between frames."""
-    frames = 1 + samples // hop
-    return np.asarray((frames + STRIDE - 1) // STRIDE, np.int32)
-
-
-class TranscriptSource(Examples):
-    """Clips, the steps of each, and targets; long ones are evaluated a few at a time."""
-
-    @property
-    def evaluation_rows(self) -> int:
-        """A power of two."""
-        fitting = EVALUATION_SAMPLES // int(self.arrays[0].shape[1])
-        return 1 << max(0, fitting.bit_length() - 1)
-
-
-def clips_of(recordings: Recordings, length: int, hop: int) -> tuple[Array, Array]:
-    """Recordings from their beginning, as [N, length], and the steps of each."""
-    clips = np.zeros((len(recordings), length), np.int16)
-    for i in range(len(recordings)):
-        own = recordings[i][:length]
-        clips[i, : len(own)] = own
-    return clips, steps_of(np.minimum(recordings.lengths, length), hop)
-
-
 @dataclass(frozen=True)
-class OpenedTranscripts:
+class OpenedTranscripts(OpenedExamples[AudioSettings, Transcribed]):
     """All recordings of a table with their transcripts."""
 
-    data: Transcribed
-    settings: AudioSettings
-
-    @property
-    def fingerprint(self) -> None:
-        """Not known before it is asked for all."""
-        return None
-
-    def training_rows(self) -> int:
-        return self.settings.data.training_rows(len(self.data))
-
     def divide(self, settings: AudioSettings) -> Split:
-        """Which rows are for training, validation and test."""
-        return speakers_apart(self.data.recordings, settings.data, settings.seed)
+        """At random, or with no speaker in two parts."""
+        data, recordings = settings.data, self.examples.recordings
+        if data.speaker:
+            return speakers_apart(recordings, data, settings.seed)
+        return data.divide(len(recordings), settings.seed, unit=recordings.UNIT)
 
     def prepare(self, settings: AudioSettings, folder: Path | None) -> PreparedTranscripts:
         """Splits the recordings, and measures the training part."""
-        recordings = self.data.recordings
-        settings = settings.resolved_for_transcripts(
-            self.training_rows(), recordings.rate, int(recordings.lengths.max())
+        recordings = self.examples.recordings
+        settings = settings.resolved(
+            self.training_rows(), recordings.rate, int(recordings.lengths.max()), Transcription
         )
-        assert not isinstance(settings.data.length, str)
-        length = round(settings.data.length * recordings.rate)
+        length = settings.data.samples(recordings.rate)
         split = self.divide(settings)
-        parts = tuple(
-            self.data.take(rows.tolist()) for rows in (split.train, split.val, split.test)
+        train, val, test = (
+            self.examples.take(rows.tolist()) for rows in (split.train, split.val, split.test)
         )
         hop = recordings.rate * settings.hop // 1000
-        train, findings = _sayable(parts[0], Alphabet.of(parts[0].texts), length, hop)
+        train, findings = _sayable(train, Alphabet.of(train.texts), length, hop)
         alphabet = Alphabet.of(train.texts)
-        findings += _unknown(parts[1:], alphabet)
+        findings += _unknown((val, test), alphabet)
         features = settings.features.build(recordings.rate, settings.hop)
         mean, std = feature_moments(features, train.recordings, length)
         preprocessor = TranscriptPreprocessor(recordings.rate, length, alphabet.letters, mean, std)
         return PreparedTranscripts(
-            settings, recordings.name, self.data.fingerprint(), (train, parts[1], parts[2]),
-            preprocessor, (*self.data.findings, *findings),
+            settings, recordings.name, self.examples.fingerprint(), (train, val, test),
+            preprocessor, (*self.examples.findings, *findings),
         )  # fmt: skip
 
 
@@ -237,47 +197,38 @@ def open_transcripts(settings: AudioSettings, source: object) -> OpenedTranscrip
 
 
 @dataclass(frozen=True)
-class PreparedTranscripts:
+class PreparedTranscripts(PreparedFiles[AudioSettings]):
     """``parts`` of the recordings: training, validation, test."""
 
-    settings: AudioSettings
-    name: str
-    fingerprint: str
-    parts: tuple[Transcribed, Transcribed, Transcribed]
     preprocessor: TranscriptPreprocessor
-    findings: tuple[Finding, ...]
-
-    def with_settings(self, settings: AudioSettings) -> PreparedTranscripts:
-        return replace(self, settings=settings)
 
     @property
     def hop(self) -> int:
         """Samples from frame to frame."""
         return self.preprocessor.rate * self.settings.hop // 1000
 
+    @property
+    def room(self) -> int:
+        """Samples after a recording that its last step sees."""
+        return self.settings.room(self.preprocessor.rate)
+
+    @cached_property
+    def bounds(self) -> tuple[int, ...]:
+        """The lengths at which batches are read, by the training part."""
+        lengths = self.part("train").recordings.lengths
+        return bounds_for(np.minimum(lengths, self.preprocessor.length) + self.room)
+
     def source(self, part: PartName) -> TranscriptSource:
-        """A part as clips of one length."""
-        clips, steps = clips_of(
-            self.parts[PARTS.index(part)].recordings, self.preprocessor.length, self.hop
-        )
-        return TranscriptSource((clips, steps, self.target(part)))
-
-    @property
-    def train(self) -> TranscriptSource:
-        return self.source("train")
-
-    @property
-    def validation(self) -> TranscriptSource:
-        return self.source("validation")
-
-    @property
-    def test(self) -> TranscriptSource:
-        return self.source("test")
+        """A part, in batches of recordings of like length."""
+        return TranscriptSource(
+            self.part(part).recordings, self.preprocessor.length, self.hop, self.room,
+            self.target(part), self.bounds,
+        )  # fmt: skip
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
         """Steps, the number of letters, and these. Letters without a number are left out: they
         count as errors of the test all the same, see `truth`."""
-        data, letters = self.parts[PARTS.index(part)], self.preprocessor.letters
+        data, letters = self.part(part), self.preprocessor.letters
         longest = max(len(text) for each in self.parts for text in each.texts)
         lengths = np.minimum(data.recordings.lengths, self.preprocessor.length)
         target = np.ones((len(data), 2 + longest), np.int32)
@@ -291,25 +242,12 @@ class PreparedTranscripts:
     def truth(self) -> npt.NDArray[Any]:
         return np.array(self.parts[2].texts, object)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {name: len(part) for name, part in zip(PARTS, self.parts, strict=True)}
-
     def data_facts(self) -> dict[str, Any]:
         seconds = sum(part.recordings.seconds for part in self.parts)
-        return {"rows": sum(map(len, self.parts)), "minutes": round(seconds / 60, 1)}
+        return {**super().data_facts(), **minutes(seconds)}
 
     def model_facts(self) -> dict[str, Any]:
-        pre = self.preprocessor
-        return {
-            "name": self.settings.model.name,
-            "clips": f"up to {pre.length / pre.rate:g} s at {pre.rate:,} Hz",
-            "features": f"{self.settings.features.bands} bands every {self.settings.hop} ms",
-        }
-
-    @property
-    def model_name(self) -> str:
-        return self.settings.model.name
+        return audio_facts(self.settings, "up to ", self.preprocessor)
 
 
 def _sayable(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...data.images import Images, Room, is_image_source, read_images
-from ...runs.modality import Batch, Draft, Modality, Words, is_pair
+from ...runs.modality import Batch, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
@@ -102,10 +102,6 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
                 test.paths, test.labels, test.classes, scores, test.pixels.__getitem__
             )
         }
-
-    def draft(self, settings: ImageSettings, output: Path) -> Draft[ImageSettings]:
-        """Nothing is inferred from images before they are read: a file to fill in."""
-        return Draft(settings.relative_to(output), settings.descriptions())
 
 
 KIND = IMAGES = ImageKind()

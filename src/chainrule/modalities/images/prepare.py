@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, ClassVar
 
 from ... import nn
-from ...data import Finding, Setting, Split
+from ...data import Finding, Setting
+from ...data.files import MOST_BAD
 from ...data.images import BUNDLED_IMAGES, Images, Room, read_images
 from ...data.images.decoding import FITS
 from ...data.images.memory import MEMORY, in_file
-from ...data.images.reading import MOST_BAD
-from ...errors import ConfigError, DataError, StateError
+from ...errors import ConfigError
 from ...frontend.operations.creation import tensor
-from ...records import check_shape, parsed
-from ...runs.modality import PARTS, PartName, is_pair
+from ...runs.modality import PartName, is_pair
+from ...runs.parts import OpenedFiles, PreparedFiles
+from ...runs.preprocessor import PlainPreprocessor
 from .network import class_weights
-from .settings import ImageDataSettings, ImageSettings
+from .settings import ImageSettings
 from .source import ImageSource
 
 __all__ = ["ImagePreprocessor", "OpenedImages", "PreparedImages", "loss_of"]
 
-FORMAT = "chainrule.images"
-SHAPE = {"format": str, "version": int, "size": [int], "channels": int, "fit": str,
-         "classes": [str], "mean": [float], "std": [float], "numbered?": bool}  # fmt: skip
 LARGEST_SIDE = 1 << 15
-#: classes with fewer images are reported, and at most so many of them
-FEW = 10
 
 
 @dataclass(frozen=True)
-class ImagePreprocessor:
+class ImagePreprocessor(PlainPreprocessor):
     """``mean`` and ``std`` of each channel are those of the training images, in levels from 0 to
     255. If it is ``numbered``, numeric labels index ``classes``; otherwise they are names.
     """
+
+    FORMAT: ClassVar[str] = "chainrule.images"
+    OF: ClassVar[str] = "images"
+    SHAPE: ClassVar[Mapping[str, Any]] = {
+        "size": [int], "channels": int, "fit": str, "classes": [str], "mean": [float],
+        "std": [float], "numbered?": bool,
+    }  # fmt: skip
 
     size: tuple[int, int]
     channels: int
@@ -61,123 +61,49 @@ class ImagePreprocessor:
             most_bad=MOST_BAD if labelled else 1.0,
         )  # fmt: skip
 
-    def to_json(self) -> str:
-        """The text of ``pipeline.json``."""
-        return json.dumps({"format": FORMAT, "version": 1, **asdict(self)}, indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, where: str) -> ImagePreprocessor:
-        """From the text of `to_json`. StateError, naming ``where``, for anything else."""
-        document = parsed(text, "pipeline.json", where)
-        check_shape(document, SHAPE, where)
-        size, classes, mean, std = (tuple(document[k]) for k in ("size", "classes", "mean", "std"))
-        pipeline = cls(
-            size, document["channels"], document["fit"], classes, mean, std,
-            document.get("numbered", False),
-        )  # fmt: skip
-        counts = {len(pipeline.mean), len(pipeline.std), pipeline.channels}
-        has_size = len(pipeline.size) == 2 and all(1 <= n <= LARGEST_SIDE for n in pipeline.size)
-        known = (document["format"], document["version"]) == (FORMAT, 1) and pipeline.fit in FITS
-        if not known or not has_size or len(counts) > 1 or len(pipeline.classes) < 2:
-            raise StateError(
-                "pipeline.json does not belong to a run on images",
-                where=where,
-                help="it was changed or cut off; copy it again",
-            )
-        return pipeline
+    def holds_together(self) -> bool:
+        sized = len(self.size) == 2 and all(1 <= n <= LARGEST_SIDE for n in self.size)
+        counts = {len(self.mean), len(self.std), self.channels}
+        return sized and self.fit in FITS and len(counts) == 1 and len(self.classes) >= 2
 
 
 @dataclass(frozen=True)
-class OpenedImages:
+class OpenedImages(OpenedFiles[ImageSettings, Images]):
     """All images of a source; ``settings`` have absolute paths."""
-
-    images: Images
-    settings: ImageSettings
-
-    @property
-    def fingerprint(self) -> None:
-        """Not known before separate test images have been resized."""
-        return None
-
-    def training_rows(self) -> int:
-        data, rows = self.settings.data, len(self.images)
-        if data.test:
-            return max(1, round(rows * data.split[0] / (data.split[0] + data.split[1])))
-        return data.training_rows(rows)
-
-    def divide(self, settings: ImageSettings) -> None:
-        split_images(self.images, settings.data, settings.seed)
 
     def prepare(self, settings: ImageSettings, folder: Path | None) -> PreparedImages:
         """Splits the images, stratified by class, and measures the training part."""
-        images, data, room = self.images, settings.data, Room(folder, settings.data.limit)
-        split = split_images(images, data, settings.seed)
-        findings = [*images.findings, *_findings_of(images, data.memory)]
-        fingerprint = images.fingerprint()
+        images, data, room = self.examples, settings.data, Room(folder, settings.data.limit)
+        split = self.divide(settings)
         train, val, test = (images.take(r, room) for r in (split.train, split.val, split.test))
         mean, std = train.moments()
         numbered = bool(data.classes) or images.classes == BUNDLED_IMAGES.get(images.name)
         preprocessor = ImagePreprocessor(
             images.size, images.channels, data.fit, images.classes, mean, std, numbered
         )
-        if data.test:
-            test = preprocessor.read(data.test, room=room).labelled_as(images.classes)
-            findings += test.findings
-            fingerprint += "+" + test.fingerprint()
+        test, fingerprint, findings = self.tested_on(
+            settings, test, lambda source: preprocessor.read(source, room=room)
+        )
         return PreparedImages(
             settings.resolved(len(train), images.size, images.channels), images.name, fingerprint,
-            (train, val, test), preprocessor, tuple(findings),
+            (train, val, test), preprocessor, (*_kept_in_file(images, data.memory), *findings),
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class PreparedImages:
-    """``parts`` of the images: training, validation, test. ``fingerprint`` is of all."""
+class PreparedImages(PreparedFiles[ImageSettings]):
+    """``parts`` of the images: training, validation, test."""
 
-    settings: ImageSettings
-    name: str
-    fingerprint: str
-    parts: tuple[Images, Images, Images]
     preprocessor: ImagePreprocessor
-    findings: tuple[Finding, ...]
 
-    def with_settings(self, settings: ImageSettings) -> PreparedImages:
-        return replace(self, settings=settings)
-
-    @property
-    def train(self) -> ImageSource:
-        return ImageSource(self.parts[0].pixels, self.parts[0].labels)
-
-    @property
-    def validation(self) -> ImageSource:
-        return ImageSource(self.parts[1].pixels, self.parts[1].labels)
-
-    @property
-    def test(self) -> ImageSource:
-        return ImageSource(self.parts[2].pixels, self.parts[2].labels)
-
-    def target(self, part: PartName) -> npt.NDArray[Any]:
-        return self.parts[PARTS.index(part)].labels
-
-    @property
-    def truth(self) -> npt.NDArray[Any]:
-        return self.parts[2].labels
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {name: len(part) for name, part in zip(PARTS, self.parts, strict=True)}
-
-    def data_facts(self) -> dict[str, Any]:
-        return {"rows": sum(map(len, self.parts))}
+    def source(self, part: PartName) -> ImageSource:
+        images = self.part(part)
+        return ImageSource(images.pixels, images.labels)
 
     def model_facts(self) -> dict[str, Any]:
         height, width = self.preprocessor.size
         colour = "grey" if self.preprocessor.channels == 1 else "RGB"
-        return {"name": self.settings.model.name, "images": f"{width} x {height} {colour} pixels"}
-
-    @property
-    def model_name(self) -> str:
-        return self.settings.model.name
+        return {"name": self.model_name, "images": f"{width} x {height} {colour} pixels"}
 
 
 def loss_of(prepared: PreparedImages) -> Any:
@@ -194,42 +120,13 @@ def loss_of(prepared: PreparedImages) -> Any:
     return nn.CrossEntropyLoss(weight=tensor(weights))
 
 
-def split_images(images: Images, data: ImageDataSettings, seed: int) -> Split:
-    """Which images are for training, validation and test. DataError if there are fewer than two
-    classes, or too few images."""
-    if len(images.classes) < 2:
-        only = f"one class, {images.classes[0]}" if images.classes else "no classes"
-        raise DataError(
-            f"the images of {images.name} have {only}",
-            help="pass a folder with a subfolder for each of two or more classes, an IDX file next "
-            "to its labels, or arrays with labels",
-        )
-    shares = data.split
-    if data.test:
-        held = shares[1] / (shares[0] + shares[1])
-        shares = (1 - held, held, 0.0)
-    return data.divide(len(images), seed, classes=images.labels, unit="image", shares=shares)
-
-
-def _findings_of(images: Images, memory: int) -> list[Finding]:
-    findings = []
-    if in_file(images.pixels):
-        text = "the pixels are kept in a file instead of in memory; it is removed at the end"
-        evidence = f"{images.pixels.nbytes / 2**20:,.0f} MB, and data.memory is {memory} MB"
-        setting = Setting(("data", "memory"), _sufficient_memory(images))
-        findings.append(Finding("D312", "info", text, evidence, setting=setting))
-    if copies := images.copies():
-        text = f"{copies} of {len(images)} images are exact copies of earlier ones"
-        evidence = "a random split puts copies on both sides, which makes the test too easy"
-        findings.append(
-            Finding("D310", "warning" if copies > 0.02 * len(images) else "info", text, evidence)
-        )
-    counts = np.bincount(images.labels, minlength=len(images.classes))
-    few = [f"{images.classes[k]} ({counts[k]})" for k in np.flatnonzero(counts < FEW)]
-    if few:
-        text = "classes with very few images are hard to learn"
-        findings.append(Finding("D111", "warning", text, ", ".join(few[:FEW])))
-    return findings
+def _kept_in_file(images: Images, memory: int) -> list[Finding]:
+    if not in_file(images.pixels):
+        return []
+    text = "the pixels are kept in a file instead of in memory; it is removed at the end"
+    evidence = f"{images.pixels.nbytes / 2**20:,.0f} MB, and data.memory is {memory} MB"
+    setting = Setting(("data", "memory"), _sufficient_memory(images))
+    return [Finding("D312", "info", text, evidence, setting=setting)]
 
 
 def _sufficient_memory(images: Images) -> int:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from ...arguments import path_beside, user_path
 from ...data.images import BUNDLED_IMAGES
 from ...data.images.decoding import Fit
 from ...errors import ConfigError
 from ...nn.models.mobilenet import SEPARABLE
-from ...runs.settings import defaults
 from ...runs.settings.document import RunSettings
-from ...runs.settings.fields import About, SettingError, Within
-from ...runs.settings.section import Choice, Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
-from ...runs.settings.training import (
-    EarlyStoppingSettings,
-    OptimizerSettings,
-    ScheduleSettings,
-    TrainSettings,
-)
+from ...runs.settings.fields import About, Within
+from ...runs.settings.files import FileDataSettings
+from ...runs.settings.network import Network, NetworkChoice
+from ...runs.settings.section import Section
+from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
+from ...tasks import Multiclass
 from .augment import Augment, check_images
 from .network import NETWORKS
 
@@ -32,17 +27,8 @@ __all__ = ["AugmentSettings", "ImageDataSettings", "ImageSettings", "ImageTrainS
 
 EPOCHS = 15
 MEMORY = 2048
-WEIGHT_DECAY = 0.05
 LARGEST_BATCH = 128
 SMALLEST_BATCH = 32
-#: the peak of one cycle, as a multiple of a constant rate
-LR_FACTOR = 3.0
-
-#: smallest and largest values of the settings of networks
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "widths": (1, 65_536), "dropout": (0, 0.95), "width": (0.125, 4), "stride": (1, 4),
-    "depth": (1, len(SEPARABLE)),
-}  # fmt: skip
 
 Amount = Annotated[float, Within(0.0, 1.0)]
 Count = Annotated[int, Within(0, 4096)]
@@ -51,8 +37,11 @@ Side = Annotated[int, Within(1, 4096)]
 
 
 @dataclass(frozen=True)
-class ImageDataSettings(DataSettings):
+class ImageDataSettings(FileDataSettings):
     """The images, and how to split them."""
+
+    UNITS: ClassVar[str] = "images"
+    BUNDLED: ClassVar[Container[str]] = BUNDLED_IMAGES
 
     kind: Annotated[Literal["images"], About("marks a run on images; tables leave it out")] = (
         "images"
@@ -84,14 +73,6 @@ class ImageDataSettings(DataSettings):
         About("maximum MB for pixels and their copies; beyond that they go to a file"),
     ] = MEMORY
 
-    def check(self) -> None:
-        super().check()
-        if self.fold and self.test:
-            raise ConfigError(
-                "folds cannot be combined with separate test images (`data.test`)",
-                help="leave out the folds (--seeds repeats a training) or data.test",
-            )
-
     @property
     def limit(self) -> int:
         """Bytes of images to keep in memory: half of ``memory``, because splitting copies them."""
@@ -109,29 +90,17 @@ class ImageDataSettings(DataSettings):
 
 
 @dataclass(frozen=True)
-class NetworkSettings(Choice):
+class NetworkSettings(NetworkChoice):
     """The network. ``cnn`` has a convolution, batch normalisation and a pooling for each of
     ``widths``; the others are those of ``chainrule.nn.models``."""
 
-    TABLE: ClassVar[str] = "model"
-    NOUN: ClassVar[str] = "network"
+    NETWORKS: ClassVar[Mapping[str, Network]] = NETWORKS
+    LIMITS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "widths": (1, 65_536), "dropout": (0, 0.95), "width": (0.125, 4), "stride": (1, 4),
+        "depth": (1, len(SEPARABLE)),
+    }  # fmt: skip
 
     name: str = "cnn"
-
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return {name: network.settings for name, network in NETWORKS.items()}
-
-    def check(self) -> None:
-        for name, value in self.settings.items():
-            numbers: Sequence[Any] = value if isinstance(value, tuple) else (value,)
-            low, high = LIMITS[name]
-            if not numbers or not all(low <= n <= high for n in numbers):
-                many = isinstance(value, tuple)
-                raise ConfigError(
-                    f"`model.{name}` is {list(numbers) if many else value!r}",
-                    help=f"expected: {'one or more, each ' * many}from {low:g} to {high:g}",
-                )
 
 
 @dataclass(frozen=True)
@@ -159,46 +128,37 @@ class AugmentSettings(Section):
             return None
         return Augment(**vars(self), fill=fill, label_smoothing=smoothing, classes=classes)
 
+    def unregularized(self) -> AugmentSettings:
+        """Without any."""
+        return AugmentSettings(flip=False)
+
 
 @dataclass(frozen=True)
 class ImageOptimizerSettings(OptimizerSettings):
     """The optimizer."""
 
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        known = super().options()
-        return {**known, "adamw": {**known["adamw"], "weight_decay": WEIGHT_DECAY}}
-
-
-@dataclass(frozen=True)
-class ImageScheduleSettings(ScheduleSettings):
-    """The learning rate schedule."""
-
-    name: str = "one_cycle"
+    WEIGHT_DECAY: ClassVar[float] = 0.05
 
 
 @dataclass(frozen=True)
 class ImageTrainSettings(TrainSettings):
     """Training."""
 
-    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
-        EPOCHS
-    )
-    optimizer: ImageOptimizerSettings = field(default_factory=ImageOptimizerSettings)
-    schedule: ImageScheduleSettings = field(default_factory=ImageScheduleSettings)
-    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
+    UNITS: ClassVar[str] = "images"
+    LOSSES: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    INSTEAD: ClassVar[Mapping[str, str]] = {
+        "mixup": "use `augment.mixup`", "input_noise": "use `augment.brightness`"
+    }  # fmt: skip
+    PEAK: ClassVar[float] = 3.0
 
-    def check(self) -> None:
-        super().check()
-        if self.loss not in ("auto", "cross_entropy"):
-            raise ConfigError(f"`train.loss` is {self.loss!r}", help="images use cross_entropy")
-        for name, instead in (("mixup", "augment.mixup"), ("input_noise", "augment.brightness")):
-            if getattr(self.regularization, name):
-                raise SettingError(
-                    f"train.regularization.{name}",
-                    f"`train.regularization.{name}` is for tables",
-                    help=f"use `{instead}`",
-                )
+    epochs: MostEpochs = EPOCHS
+    optimizer: ImageOptimizerSettings = field(default_factory=ImageOptimizerSettings)
+    schedule: OneCycleSettings = field(default_factory=OneCycleSettings)
+
+    def usual_batch_size(self, rows: int) -> int:
+        """The power of two nearest to half the root of the training images, from 32 to 128."""
+        nearest = 1 << round(math.log2(math.sqrt(max(rows, SMALLEST_BATCH)) / 2))
+        return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
 
 
 @dataclass(frozen=True)
@@ -207,7 +167,7 @@ class ImageSettings(RunSettings):
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("data.size", "train.loss")
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[
         Seed, About("seed of the split, initial weights, shuffling and augmentation")
     ] = 0
@@ -216,27 +176,6 @@ class ImageSettings(RunSettings):
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: ImageTrainSettings = field(default_factory=ImageTrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
-
-    def unregularized(self) -> ImageSettings:
-        network = dict(self.model.settings)
-        if "dropout" in network:
-            network["dropout"] = 0.0
-        model = replace(self.model, settings=network)
-        augment = AugmentSettings(flip=False)
-        return replace(super().unregularized(), augment=augment, model=model)
-
-    def with_absolute_paths(self) -> ImageSettings:
-        """The same with absolute paths."""
-        data = replace(self.data, path=_absolute(self.data.path), test=_absolute(self.data.test))
-        return replace(self, data=data)
-
-    def relative_to(self, output: Path) -> ImageSettings:
-        """The same with paths relative to the folder of ``output``, a ``run.toml``."""
-        path, test = (
-            path_beside(text, output) if text and user_path(text, "the data").exists() else text
-            for text in (self.data.path, self.data.test)
-        )
-        return replace(self, data=replace(self.data, path=path, test=test))
 
     def resolved(self, rows: int, size: tuple[int, int], channels: int) -> ImageSettings:
         """The same without `auto`, which the images and the number of training images decide.
@@ -249,29 +188,5 @@ class ImageSettings(RunSettings):
                 f"`augment.saturation` is {self.augment.saturation:g}, but the images are grey",
                 help="set it to 0, or use augment.contrast",
             )
-        train = self.train
-        rate = LR_FACTOR * defaults.lr_for(train.optimizer.name, rows)
-        constant = train.schedule.name != "one_cycle"
-        return replace(
-            self,
-            data=replace(self.data, size=size, channels=1 if channels == 1 else 3),
-            train=replace(
-                train,
-                batch_size=batch_size_for(rows) if train.batch_size == "auto" else train.batch_size,
-                lr=(rate / LR_FACTOR if constant else rate) if train.lr == "auto" else train.lr,
-                loss="cross_entropy",
-            ),
-        )
-
-
-def batch_size_for(rows: int) -> int:
-    """The power of two nearest to half the root of the training images, from 32 to 128."""
-    nearest = 1 << round(math.log2(math.sqrt(max(rows, SMALLEST_BATCH)) / 2))
-    return min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH)
-
-
-def _absolute(text: str) -> str:
-    """A path made absolute; the name of bundled images is left as it is."""
-    path = user_path(text, "the data")
-    bundled = text in BUNDLED_IMAGES and not path.exists()
-    return text if bundled or not text else str(path.absolute())
+        data = replace(self.data, size=size, channels=1 if channels == 1 else 3)
+        return replace(self, data=data, train=self.train.resolved(rows, Multiclass))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from typing import Unpack
 
-from ...runs.fitting import fit_source
-from ...runs.listeners import Listener
-from ...runs.settings.arguments import setting_arguments
+from ...runs.fitting import FitArguments, fit_kind
 from .kind import SERIES
 from .predictor import SeriesPredictor
 
@@ -30,20 +28,7 @@ def fit_series(
     static: Sequence[str] | None = None,
     query: str | None = None,
     network: str | None = None,
-    split: tuple[float, float, float] | None = None,
-    epochs: int | None = None,
-    batch_size: int | str | None = None,
-    lr: float | None = None,
-    optimizer: str | None = None,
-    schedule: str | None = None,
-    patience: int | None = None,
-    time_limit: float | None = None,
-    seed: int | None = None,
-    name: str | None = None,
-    settings: Sequence[str] = (),
-    runs_dir: str | os.PathLike[str] | None = "runs",
-    verbose: bool = True,
-    listener: Listener | None = None,
+    **common: Unpack[FitArguments],
 ) -> SeriesPredictor:
     """Trains a network to forecast ``horizon`` steps of one or many series, and evaluates it on the
     last part of the time.
@@ -63,10 +48,8 @@ def fit_series(
     ``settings`` sets anything else, for example ``["data.calendar=true"]``. The run folder goes to
     ``runs_dir``; with None, nothing is written. The same data and ``seed`` give the same bits.
 
-    Raises DataError or ConfigError for data or settings that cannot be used, StateError if the run
-    folder cannot be written, TrainingError if training diverges. Ctrl-C saves the best weights so
-    far with the status ``interrupted`` and raises KeyboardInterrupt.
+    The other arguments (``common``) are those of every kind of data, and so are the errors: see
+    `chainrule.fit`.
     """
     group = (group,) if isinstance(group, str) else group
-    arguments = setting_arguments(locals(), SERIES.arguments)
-    return fit_source(SERIES, source, arguments, settings, verbose=verbose, listener=listener)
+    return fit_kind(SERIES, source, locals(), common)

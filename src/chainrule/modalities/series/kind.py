@@ -8,9 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ...arguments import path_beside
 from ...data import Table
-from ...data.series.bundles import BUNDLED_SERIES, bundled_series
+from ...data.series.bundles import bundled_series
 from ...data.tables.columns import is_frame
 from ...runs.modality import Draft, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
@@ -111,12 +110,8 @@ class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
     def draft(self, settings: SeriesSettings, output: Path) -> Draft[SeriesSettings]:
         """With the columns, the horizon and the season that were inferred."""
         opened = self.open(settings, None, None)
-        data = opened.settings.data
-        if data.path and data.path not in BUNDLED_SERIES:
-            data = replace(data, path=path_beside(data.path, output))
-        return Draft(
-            replace(opened.settings, data=data), settings.descriptions(), opened.source.findings
-        )
+        drafted = opened.settings.relative_to(output)
+        return Draft(drafted, settings.descriptions(), opened.source.findings)
 
 
 KIND = SERIES = SeriesKind()

@@ -17,6 +17,7 @@ from ...data.series.stamps import stamp_texts
 from ...data.tables.fingerprint import fingerprint_of
 from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName
+from ...runs.parts import PreparedParts
 from ...tasks.forecast_metrics import OTHER
 from ...tasks.forecasting import truth_type
 from .findings import data_findings
@@ -151,7 +152,7 @@ def truth_of(
 
 
 @dataclass(frozen=True)
-class PreparedSeries:
+class PreparedSeries(PreparedParts[SeriesSettings]):
     """``parts`` of all forecasts: training, validation, test; series scaled by what was fitted on
     the training part."""
 
@@ -163,41 +164,20 @@ class PreparedSeries:
     parts: tuple[Origins, ...]
     findings: tuple[Finding, ...]
 
-    def with_settings(self, settings: SeriesSettings) -> PreparedSeries:
-        return replace(self, settings=settings)
-
     @property
     def name(self) -> str:
         """The name of the data without folders and extensions."""
         return Path(self.opened.source.table.name).name.split(".")[0] or "series"
 
     @property
-    def model_name(self) -> str:
-        return self.settings.model.name
-
-    @property
     def fingerprint(self) -> str:
         return self.opened.fingerprint
 
-    def _windows(self, part: PartName) -> Windows:
-        chosen = self.parts[PARTS.index(part)]
-        return Windows(self.encoded, chosen, self.static, self.preprocessor.layout)
-
-    @property
-    def train(self) -> Windows:
-        return self._windows("train")
-
-    @property
-    def validation(self) -> Windows:
-        return self._windows("validation")
-
-    @property
-    def test(self) -> Windows:
-        return self._windows("test")
+    def source(self, part: PartName) -> Windows:
+        return Windows(self.encoded, self.part(part), self.static, self.preprocessor.layout)
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
-        chosen = self.parts[PARTS.index(part)]
-        return truth_of(self.opened.panel, self.preprocessor, self.encoded, chosen)
+        return truth_of(self.opened.panel, self.preprocessor, self.encoded, self.part(part))
 
     @property
     def truth(self) -> npt.NDArray[Any]:
@@ -206,14 +186,10 @@ class PreparedSeries:
         others = statistical_forecasts(self.encoded, chosen, preprocessor.season, stop)
         return truth_of(self.opened.panel, preprocessor, self.encoded, chosen, others)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {name: len(part) for name, part in zip(PARTS, self.parts, strict=True)}
-
     def data_facts(self) -> dict[str, Any]:
         panel = self.opened.panel
         return {
-            "rows": sum(map(len, self.parts)),
+            **super().data_facts(),
             "series": len(panel.names),
             "steps": int(panel.lengths.sum()),
             "frequency": panel.frequency.name,

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from ...data.series.bundles import BUNDLED_SERIES
 from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
-from ...runs.settings.section import Choice
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
-from ...runs.settings.training import (
-    AverageSettings,
-    EarlyStoppingSettings,
-    OptimizerSettings,
-    ScheduleSettings,
-    TrainSettings,
-)
+from ...runs.settings.network import Network, NetworkChoice
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.training import AverageSettings, OptimizerSettings, TrainSettings
 from ...tasks import Forecasting
 from .network import DEFAULT, NETWORKS
 
@@ -34,6 +29,8 @@ Level = Annotated[float, Within(1e-6, 1 - 1e-6)]
 @dataclass(frozen=True)
 class SeriesDataSettings(DataSettings):
     """The series, which columns they are in, and how far to forecast."""
+
+    BUNDLED: ClassVar[Container[str]] = BUNDLED_SERIES
 
     kind: Annotated[Literal["series"], About("marks a run on series; tables leave it out")] = (
         "series"
@@ -89,17 +86,12 @@ class SeriesDataSettings(DataSettings):
 
 
 @dataclass(frozen=True)
-class NetworkSettings(Choice):
+class NetworkSettings(NetworkChoice):
     """The network; see ``docs/series.md``."""
 
-    TABLE: ClassVar[str] = "model"
-    NOUN: ClassVar[str] = "network"
+    NETWORKS: ClassVar[Mapping[str, Network]] = NETWORKS
 
     name: str = DEFAULT
-
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return {name: network.settings for name, network in NETWORKS.items()}
 
     def check(self) -> None:
         NETWORKS[self.name].check(self.settings)
@@ -109,10 +101,7 @@ class NetworkSettings(Choice):
 class SeriesOptimizerSettings(OptimizerSettings):
     """The optimizer."""
 
-    @classmethod
-    def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        known = super().options()
-        return {**known, "adamw": {**known["adamw"], "weight_decay": 0.01}}
+    WEIGHT_DECAY: ClassVar[float] = 0.01
 
 
 @dataclass(frozen=True)
@@ -127,18 +116,14 @@ class SeriesAverageSettings(AverageSettings):
 class SeriesTrainSettings(TrainSettings):
     """Training."""
 
+    UNITS: ClassVar[str] = "series"
+    INSTEAD: ClassVar[Mapping[str, str]] = {"mixup": "set it to 0", "input_noise": "set it to 0"}
+
     optimizer: SeriesOptimizerSettings = field(default_factory=SeriesOptimizerSettings)
-    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     average: SeriesAverageSettings = field(default_factory=SeriesAverageSettings)
-    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
 
     def check(self) -> None:
         super().check()
-        for name in ("mixup", "input_noise"):
-            if getattr(self.regularization, name):
-                raise ConfigError(
-                    f"`train.regularization.{name}` is not for series", help="set it to 0"
-                )
         if self.label_smoothing:
             raise ConfigError("`train.label_smoothing` is for classes", help="set it to 0")
 
@@ -151,18 +136,12 @@ class SeriesSettings(RunSettings):
         "data.horizon", "data.window", "data.season", "train.loss",
     )  # fmt: skip
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[Seed, About("seed of initial weights, shuffling and dropout")] = 0
     data: SeriesDataSettings = field(default_factory=SeriesDataSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: SeriesTrainSettings = field(default_factory=SeriesTrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
-
-    def unregularized(self) -> SeriesSettings:
-        network = dict(self.model.settings)
-        if "dropout" in network:
-            network["dropout"] = 0.0
-        return replace(super().unregularized(), model=replace(self.model, settings=network))
 
     def resolved(self, windows: int) -> SeriesSettings:
         """The same without `auto` in training, which the number of training windows decides."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 from ...data import Kind, Task
 from ...data.tables.table import Cell
-from ...runs.fitting import fit_source
-from ...runs.listeners import Listener
-from ...runs.settings.arguments import setting_arguments
+from ...runs.fitting import FitArguments, fit_kind
 from .kind import TABLES
 from .predictor import TablePredictor
 
@@ -24,23 +22,10 @@ def fit_table(
     missing: Mapping[str, Sequence[Cell]] | None = None,
     columns: Mapping[str, Kind] | None = None,
     query: str | None = None,
-    split: tuple[float, float, float] | None = None,
     layers: Sequence[int] | None = None,
     dropout: float | None = None,
-    epochs: int | None = None,
-    batch_size: int | str | None = None,
-    lr: float | None = None,
-    optimizer: str | None = None,
-    schedule: str | None = None,
     weight_decay: float | None = None,
-    patience: int | None = None,
-    time_limit: float | None = None,
-    seed: int | None = None,
-    name: str | None = None,
-    settings: Sequence[str] = (),
-    runs_dir: str | os.PathLike[str] | None = "runs",
-    verbose: bool = True,
-    listener: Listener | None = None,
+    **common: Unpack[FitArguments],
 ) -> TablePredictor:
     """Trains a network to predict the column ``target`` of a table, and evaluates it on held-out
     rows.
@@ -62,9 +47,7 @@ def fit_table(
     nothing is written. `chainrule.report.write_report` writes its report, as the command line does.
     The same data and ``seed`` give the same bits.
 
-    Raises DataError or ConfigError for data or settings that cannot be used, StateError if the run
-    folder cannot be written, TrainingError if training diverges. Ctrl-C saves the best weights so
-    far with the status ``interrupted`` and raises KeyboardInterrupt.
+    The other arguments (``common``) are those of every kind of data, and so are the errors: see
+    `chainrule.fit`.
     """
-    arguments = setting_arguments(locals(), TABLES.arguments)
-    return fit_source(TABLES, source, arguments, settings, verbose=verbose, listener=listener)
+    return fit_kind(TABLES, source, locals(), common)

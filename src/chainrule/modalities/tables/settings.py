@@ -11,7 +11,7 @@ from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
@@ -90,6 +90,10 @@ class ModelSettings(Section):
         About("normalisation after each hidden layer: none, batch or layer"),
     ] = "none"
 
+    def unregularized(self) -> ModelSettings:
+        """Without dropout."""
+        return replace(self, dropout=0.0)
+
     @property
     def widths(self) -> tuple[int, ...]:
         """``layers``, once the data has decided."""
@@ -109,15 +113,12 @@ class Settings(RunSettings):
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("model.layers", "model.dropout", "train.loss")
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
-
-    def unregularized(self) -> Settings:
-        return replace(super().unregularized(), model=replace(self.model, dropout=0.0))
 
     def resolved(self, rows: int, task: Task) -> Settings:
         """The same without `auto`, which the number of training rows and the task decide.

@@ -83,7 +83,6 @@ class GPT(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values."""
-        self.blocks.reset_parameters()
         added = 0.02 / math.sqrt(2 * self.blocks.num_layers)
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
@@ -91,6 +90,8 @@ class GPT(Module):
             elif parameter.ndim > 1:
                 into_stream = name.endswith(("out_proj.weight", "linear2.weight"))
                 init.normal_(parameter, std=added if into_stream else 0.02)
+            else:
+                init.ones_(parameter)
 
     def forward(self, tokens: Any) -> Tensor:
         """The scores after each token; `ShapeError` for more tokens than the context holds."""

@@ -25,7 +25,7 @@ def training_time(trial: Trial) -> Check:
     """Steps and validation, measured as they will run, times the number of epochs."""
     trainer, prepared = trial.trainer, trial.run.prepared
     settings = prepared.settings.train
-    order, rows = trial.order, trial.order.batches(0)[0]
+    order, rows = trial.order, trial.batches
     with trainer.undone():
         trainer.accumulation.begin(order, 0)
         first = _shortest(lambda: trainer.stepper.run(trial.train, rows[:1]), 1)

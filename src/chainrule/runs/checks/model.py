@@ -9,12 +9,13 @@ import numpy as np
 
 from ...errors import TrainingError
 from ...train import Trainer
-from ...train.batch_source import BatchSource, host_batch, spread_rows
+from ...train.batch_source import BatchSource, Rows, host_batch, spread_rows
 from ...train.diagnosis.gradcheck import TOLERANCE, compare_gradients
 from ...train.diagnosis.gradient import gradients
 from ...train.evaluation import EVALUATION_ROWS
 from ...train.examples import Examples
 from ...train.order import Order
+from ...train.plan import batches
 from ..dry_run import PreparedRun
 from .result import Check, Status, check, list_names
 
@@ -48,6 +49,11 @@ class Trial:
         rows = min(EVALUATION_ROWS, train.evaluation_rows or EVALUATION_ROWS)
         return cls(run, trainer, train, evenly_spaced(train, rows), order)
 
+    @property
+    def batches(self) -> Rows:
+        """The whole batches of the first epoch."""
+        return batches(self.train, self.order, 0)[0]
+
 
 def evenly_spaced(source: BatchSource, rows: int) -> Examples:
     """At most ``rows`` examples of ``source``, evenly spaced, as a step reads them."""
@@ -62,7 +68,7 @@ def first_loss(trial: Trial) -> Check:
     expected = trainer.loss_of(np.zeros_like(outputs), few.target)
     with trainer.undone():
         trainer.accumulation.begin(trial.order, 0)
-        batch = trial.order.batches(0)[0][:1]
+        batch = trial.batches[:1]
         step = float(trainer.stepper.run(trial.train, batch)[0])
         after = trainer.loss_of(trainer.outputs(few, EVALUATION_ROWS), few.target)
     guess = trial.run.goal.describe_untrained(trial.run.settings.train.objective)

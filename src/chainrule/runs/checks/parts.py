@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import Finding
+from ...data.labelled import Labelled
 from ..dry_run import PreparedRun
 from ..modality import PARTS
 from .result import Check, Status, check, list_names, select_findings
 
-__all__ = ["shared_examples", "split_sizes", "target_balance"]
+__all__ = ["file_copies", "shared_examples", "split_sizes", "target_balance"]
 
 #: share of the judging examples that are training examples, too: above it a warning, a failure
 SHARED, MOSTLY_SHARED = 0.02, 0.5
@@ -52,6 +53,19 @@ def shared_examples(
     if status == "ok":
         return check(name, status, evidence, findings=findings, facts=facts)
     return check(name, status, evidence, remedies, facts=facts)
+
+
+def file_copies(run: PreparedRun[Any], parts: Sequence[Labelled]) -> Check:
+    """Files that are in the training part and in another one."""
+    train, *others = parts
+    return shared_examples(
+        f"duplicate {train.UNITS}",
+        train.digests(),
+        [digest for part in others for digest in part.digests()],
+        run.words.units,
+        remedies=["remove the copies: they make the test too easy"],
+        findings=select_findings(run.prepared.findings, train.COPIES),
+    )
 
 
 def target_balance(run: PreparedRun[Any]) -> Check:

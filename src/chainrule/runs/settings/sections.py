@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arguments import path_beside, user_path
 from ...data import Split as RowSplit
 from ...data import split_rows
 from ...data.split import fold_rows
@@ -15,11 +18,21 @@ from ...errors import ConfigError
 from .fields import About, Length, Pattern, Within
 from .section import Section
 
-__all__ = ["Auto", "CheckpointSettings", "DataSettings", "Fold", "OutputSettings", "Seed", "Split"]
+__all__ = [
+    "Auto",
+    "CheckpointSettings",
+    "DataSettings",
+    "Fold",
+    "OutputSettings",
+    "RunName",
+    "Seed",
+    "Split",
+]
 
 Auto: TypeAlias = Literal["auto"]
 
 Seed = Annotated[int, Within(0, 2**63 - 1)]
+RunName = Annotated[str, About("name for the run folder")]
 Share = Annotated[float, Within(0.0, 1.0)]
 Split = Annotated[
     tuple[Share, Share, Share], About("fractions for training, validation and test set")
@@ -37,6 +50,9 @@ class DataSettings(Section):
     """
 
     TABLE: ClassVar[str] = "data"
+    #: its settings that are paths, and the names of data that comes along, which are none
+    PATHS: ClassVar[tuple[str, ...]] = ("path",)
+    BUNDLED: ClassVar[Container[str]] = ()
 
     path: str
     target: str
@@ -76,6 +92,23 @@ class DataSettings(Section):
                 rows, fold, folds, classes=classes, validation=held, seed=seed, unit=unit
             )
         return split_rows(rows, classes=classes, fractions=shares, seed=seed, unit=unit)
+
+    def with_absolute_paths(self) -> Self:
+        """The same with absolute paths; the names of bundled data stay as they are."""
+        return self._with_paths(lambda path: str(path.absolute()))
+
+    def relative_to(self, output: Path) -> Self:
+        """The same with the paths of what exists relative to the folder of ``output``."""
+        return self._with_paths(lambda p: path_beside(str(p), output) if p.exists() else None)
+
+    def _with_paths(self, spell: Callable[[Path], str | None]) -> Self:
+        spelled = {}
+        for name in self.PATHS:
+            text = getattr(self, name)
+            path = user_path(text, "the data")
+            if text and (text not in self.BUNDLED or path.exists()):
+                spelled[name] = spell(path) or text
+        return self.changed(**spelled)
 
     def training_rows(self, rows: int) -> int:
         """The approximate number of training examples among ``rows``."""

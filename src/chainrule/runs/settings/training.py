@@ -12,7 +12,7 @@ from ...errors import ConfigError
 from ...frontend.operations.creation import zeros
 from ..task import Task
 from . import defaults, methods
-from .fields import About, Within
+from .fields import About, SettingError, Within
 from .section import Choice, Section
 from .sections import Auto
 
@@ -25,6 +25,8 @@ __all__ = [
     "GuardSettings",
     "LookaheadSettings",
     "Loss",
+    "MostEpochs",
+    "OneCycleSettings",
     "OptimizerSettings",
     "RegularizationSettings",
     "ScheduleSettings",
@@ -35,8 +37,11 @@ Loss = Literal[
     "bce_with_logits", "cross_entropy", "mse", "l1", "huber", "smooth_l1", "pinball", "ctc"
 ]  # fmt: skip
 
+ONE_CYCLE = "one_cycle"
+
 Amount = Annotated[float, Within(0.0)]
 Epochs = Annotated[int, Within(1, 1_000_000)]
+MostEpochs = Annotated[Epochs, About("maximum number of epochs")]
 Rate = Annotated[float, Within(1e-12, 1e3)]
 
 
@@ -47,11 +52,17 @@ class OptimizerSettings(Choice):
     TABLE: ClassVar[str] = "train.optimizer"
     NOUN: ClassVar[str] = "optimizer"
 
+    #: AdamW's, where it is not the usual one
+    WEIGHT_DECAY: ClassVar[float | None] = None
+
     name: str = defaults.OPTIMIZER
 
     @classmethod
     def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        return methods.optimizers()
+        known = methods.optimizers()
+        if cls.WEIGHT_DECAY is None:
+            return known
+        return {**known, "adamw": {**known["adamw"], "weight_decay": cls.WEIGHT_DECAY}}
 
     def check(self) -> None:
         # The optimizer knows the ranges of its settings.
@@ -71,6 +82,13 @@ class ScheduleSettings(Choice):
     @classmethod
     def options(cls) -> Mapping[str, Mapping[str, Any]]:
         return methods.schedules()
+
+
+@dataclass(frozen=True)
+class OneCycleSettings(ScheduleSettings):
+    """The learning rate schedule."""
+
+    name: str = ONE_CYCLE
 
 
 @dataclass(frozen=True)
@@ -211,9 +229,18 @@ class GuardSettings(Section):
 class TrainSettings(Section):
     """Training."""
 
+    # A kind of data may have defaults of its own, and leave out what has no meaning for it:
     TABLE: ClassVar[str] = "train"
+    #: what its examples are called
+    UNITS: ClassVar[str] = "examples"
+    #: the losses that can be chosen; (): all that fit the task
+    LOSSES: ClassVar[tuple[str, ...]] = ()
+    #: regularization that it cannot use, and what to do instead
+    INSTEAD: ClassVar[Mapping[str, str]] = {}
+    #: the peak of one cycle, as a multiple of a constant rate
+    PEAK: ClassVar[float] = 1.0
 
-    epochs: Annotated[Epochs, About("maximum number of epochs")] = defaults.EPOCHS
+    epochs: MostEpochs = defaults.EPOCHS
     batch_size: Annotated[
         Annotated[int, Within(0, 1 << 24)] | Literal["all"] | Auto,
         About("examples per step; 1: stochastic, all (or 0): full batch"),
@@ -244,6 +271,22 @@ class TrainSettings(Section):
             object.__setattr__(self, "batch_size", "all")
         if self.time_limit == math.inf:
             object.__setattr__(self, "time_limit", 0.0)
+        if self.LOSSES and self.loss not in ("auto", *self.LOSSES):
+            losses = " or ".join(self.LOSSES)
+            raise ConfigError(f"`train.loss` is {self.loss!r}", help=f"{self.UNITS} use {losses}")
+        for name, instead in self.INSTEAD.items():
+            if getattr(self.regularization, name):
+                key = f"train.regularization.{name}"
+                raise SettingError(key, f"`{key}` does not apply to {self.UNITS}", help=instead)
+
+    def usual_batch_size(self, rows: int) -> int:
+        """The size of a batch for so many training examples; 0 for all."""
+        return defaults.batch_size_for(rows, self.optimizer.name)
+
+    def usual_lr(self, rows: int) -> float:
+        """The learning rate for so many training examples."""
+        rate = defaults.lr_for(self.optimizer.name, rows)
+        return self.PEAK * rate if self.schedule.name == ONE_CYCLE else rate
 
     def resolved(self, rows: int, task: type[Task]) -> Self:
         """The same without ``auto``: decided by the number of training rows and the task.
@@ -255,12 +298,10 @@ class TrainSettings(Section):
                 f"the loss {self.loss} does not fit a {task.name} target",
                 help=f"use {' or '.join(task.losses)}, or another task",
             )
-        name = self.optimizer.name
+        auto = self.batch_size == "auto"
         return self.changed(
-            batch_size=defaults.batch_size_for(rows, name)
-            if self.batch_size == "auto"
-            else self.batch_size,
-            lr=defaults.lr_for(name, rows) if self.lr == "auto" else self.lr,
+            batch_size=self.usual_batch_size(rows) if auto else self.batch_size,
+            lr=self.usual_lr(rows) if self.lr == "auto" else self.lr,
             loss=task.losses[0] if self.loss == "auto" else self.loss,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....data.audio import Transcribed
-from ....runs.checks.parts import shared_examples
+from ....runs.checks.parts import file_copies
 from ....runs.checks.result import Check, check, select_findings
 from ....runs.dry_run import PreparedRun
 from ..prepare import PreparedAudio
@@ -44,14 +44,5 @@ def classes_and_lengths(run: AudioRun) -> Check:
 
 def copies(run: AudioRun) -> Check:
     """Recordings that are in the training part and in another one."""
-    train, val, test = (
-        part.recordings if isinstance(part, Transcribed) else part for part in run.prepared.parts
-    )
-    return shared_examples(
-        "duplicate recordings",
-        iter(train.digests()),
-        [*val.digests(), *test.digests()],
-        run.words.units,
-        remedies=["remove the copies: they make the test too easy"],
-        findings=select_findings(run.prepared.findings, "D510"),
-    )
+    parts = run.prepared.parts
+    return file_copies(run, [p.recordings if isinstance(p, Transcribed) else p for p in parts])

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ....data.images import Images
-from ....data.images.memory import windows
-from ....runs.checks.parts import shared_examples
+from ....runs.checks.parts import file_copies
 from ....runs.checks.result import Check, check, select_findings
 from ....runs.dry_run import PreparedRun
 from ..prepare import PreparedImages
@@ -44,19 +40,4 @@ def classes_and_sizes(run: ImageRun) -> Check:
 
 def copies(run: ImageRun) -> Check:
     """Images that are in the training part and in another one."""
-    train, val, test = run.prepared.parts
-    return shared_examples(
-        "duplicate images",
-        _pixel_hashes(train),
-        [*_pixel_hashes(val), *_pixel_hashes(test)],
-        run.words.units,
-        remedies=["remove the copies: they make the test too easy"],
-        findings=select_findings(run.prepared.findings, "D310"),
-    )
-
-
-def _pixel_hashes(images: Images) -> Iterator[bytes]:
-    """A hash of the pixels of each image."""
-    for window in windows(images.pixels):
-        for image in images.pixels[window]:
-            yield hashlib.blake2b(image, digest_size=16).digest()
+    return file_copies(run, run.prepared.parts)
