@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -130,6 +131,7 @@ def test_a_language_model_from_train_to_generate(run: Run, novel: Path, network:
     small = (*SMALL_LANGUAGE, *LANGUAGE[network])
     trained = done(run("train", novel, "--task", "language", "--network", network, *small))
     assert "characters" in trained.stderr
+    assert "next: chainrule generate " in trained.stderr
     assert "5-grams" in trained.stderr or "6-grams" in trained.stderr
     facts = json.loads((Path(trained.stdout.strip()) / "run.json").read_text())
     assert facts["metrics"]["bits_per_character"] < facts["baseline"]["bits_per_character"]
@@ -147,6 +149,20 @@ def test_a_language_model_from_train_to_generate(run: Run, novel: Path, network:
     told = json.loads(done(run("report", "last", "--json")).stdout)
     assert told["test"]["tables"][0]["title"] == "Samples"
     assert told["test"]["charts"][0]["x"][-1] == 16
+
+
+def test_batches_are_as_long_as_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.modalities.text.bounds.MANY_TEXTS", 10)
+    columns = reviews(80)
+    texts = [f"{text} {'and more' * (i % 3 * 4)}" for i, text in enumerate(columns["review"])]
+    options: dict[str, Any] = {"network": "gru", "settings": [*SMALL["gru"]], "epochs": 2,
+                               "runs_dir": None, "verbose": False}  # fmt: skip
+    model = cr.fit(texts, columns["label"], **options)
+    monkeypatch.setattr("chainrule.modalities.text.bounds.MANY_TEXTS", 10_000)
+    whole = cr.fit(texts, columns["label"], **options)
+    # Other batches, the same task: what is learned is alike, and rows are judged in any batch.
+    assert model.history["val_loss"][-1] == pytest.approx(whole.history["val_loss"][-1], abs=0.1)
+    assert model.history["val_loss"] != whole.history["val_loss"]
 
 
 def test_only_language_models_generate(run: Run, table: Path) -> None:

@@ -36,7 +36,8 @@ from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName, is_pair
 from ...tasks import Task
 from ...tasks.labels import goal_of
-from ...train.scores import Scores
+from ...train import Padded, Scores
+from .bounds import length_bounds
 from .findings import text_findings
 from .preprocessor import LabelPreprocessor, Odds, Reader, read_texts
 from .settings import TextDataSettings, TextSettings
@@ -263,29 +264,44 @@ class PreparedLabels:
         return self.opened.fingerprint
 
     @cached_property
-    def _width(self) -> int:
-        """The same for all parts, which share their programs."""
+    def _lengths(self) -> Mapping[PartName, npt.NDArray[np.int64]]:
+        """How many numbers each text takes."""
         reader = self.preprocessor.reader
-        return reader.width_for(
-            max(len(row) for texts in self.texts.values() for row in reader.features(texts))
-        )
+        return {
+            name: np.array([len(row) for row in reader.features(texts)], np.int64)
+            for name, texts in self.texts.items()
+        }
 
-    def _part(self, name: PartName) -> tuple[Any, Any]:
+    @cached_property
+    def _bounds(self) -> tuple[int, ...]:
+        """The lengths that batches are read at, the same for all parts."""
+        bounds = length_bounds(self._lengths["train"])
+        return (*bounds[:-1], max(int(own.max()) for own in self._lengths.values()))
+
+    def inputs(self, name: PartName) -> tuple[npt.NDArray[Any], ...]:
+        """The arguments of the network for the texts of a part."""
         table, rows = self.division.table, self.rows[name]
         known = self.target(name) if name == "train" else None
-        inputs, _ = self.preprocessor.inputs(table, rows, self._width, known)
-        return inputs, self.target(name)
+        return self.preprocessor.inputs(table, rows, self._bounds[-1], known)[0]
+
+    def _part(self, name: PartName) -> Padded:
+        target = self.target(name)
+        if self.goal.outputs == 1:  # as the losses of one output take it
+            target = target.astype(np.float32)[:, None]
+        arrays = (*self.inputs(name), target)
+        cut = (True, *[False] * (len(arrays) - 1))
+        return Padded(arrays, self._lengths[name], self._bounds, cut)
 
     @property
-    def train(self) -> tuple[Any, Any]:
+    def train(self) -> Padded:
         return self._part("train")
 
     @property
-    def validation(self) -> tuple[Any, Any]:
+    def validation(self) -> Padded:
         return self._part("validation")
 
     @property
-    def test(self) -> tuple[Any, Any]:
+    def test(self) -> Padded:
         return self._part("test")
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
