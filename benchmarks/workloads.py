@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import nets, recurrent
+from benchmarks.language import Transformer
 from benchmarks.nets import Array, Net, Shape
 from benchmarks.recurrent import Recurrent
 
@@ -66,8 +67,9 @@ Mode = Literal["call", "loop", "infer"]
 TRAINING: tuple[Mode, ...] = ("call", "loop")
 MODES: tuple[Mode, ...] = (*TRAINING, "infer")
 Loss = Literal["bce_with_logits", "cross_entropy", "mse"]
-Optimizer = Literal["adam", "sgd"]  # sgd: momentum 0.9, weight decay 1e-4
-MOMENTUM, WEIGHT_DECAY = 0.9, 1e-4
+#: sgd: momentum 0.9, weight decay 1e-4; adamw: decoupled weight decay 0.01
+Optimizer = Literal["adam", "adamw", "sgd"]
+MOMENTUM, WEIGHT_DECAY, DECOUPLED_DECAY = 0.9, 1e-4, 0.01
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Workload:
     """
 
     name: str
-    model: Dense | Net | Recurrent
+    model: Dense | Net | Recurrent | Transformer
     loss: Loss
     samples: int
     batch: int
@@ -137,7 +139,10 @@ class Workload:
         features beyond the length are 0. Targets come from a noisy linear teacher: for ``mse`` its
         scores, float32 of shape (rows, ..., outputs), for ``bce_with_logits`` whether they are
         positive, as 0.0 and 1.0, and for ``cross_entropy`` the largest, int64 of shape (rows,).
+        Of a language model tokens, and the tokens that follow.
         """
+        if isinstance(self.model, Transformer):
+            return tuple(a[: self.rows] for a in self.model.tokens(self.seed, self.samples))
         rng = np.random.default_rng(self.seed)
         shape, outputs = self.model.features, self.model.outputs
         x = rng.standard_normal((self.samples, *shape)).astype(np.float32)
@@ -228,6 +233,23 @@ def sequences(name: str, model: Recurrent, loss: Loss, *, samples: int, batch: i
     return Workload(name, model, loss, samples, batch, lr=1e-3, loop_steps=steps, call_steps=4)
 
 
+def texts(name: str, context: int, *, samples: int, batch: int) -> Workload:
+    """A language model with AdamW; one epoch is a loop."""
+    model, steps = Transformer(context), samples // batch
+    return Workload(
+        name,
+        model,
+        "cross_entropy",
+        samples,
+        batch,
+        lr=1e-3,
+        loop_steps=steps,
+        optimizer="adamw",
+        call_steps=2,
+        compared=3,
+    )
+
+
 WORKLOADS: dict[str, Workload] = {
     w.name: w
     for w in (
@@ -265,6 +287,9 @@ WORKLOADS: dict[str, Workload] = {
         sequences("gru", recurrent.GRU, "cross_entropy", samples=512, batch=16),
         sequences("lstm-small", recurrent.SMALL, "mse", samples=512, batch=8),
         sequences("bilstm", recurrent.BOTH, "cross_entropy", samples=512, batch=24),
+        texts("gpt", 64, samples=252, batch=12),
+        texts("gpt-512", 512, samples=32, batch=2),
+        texts("gpt-1024", 1024, samples=16, batch=1),
         inference("cnn", nets.CNN, samples=64, batch=1),
         inference("cnn", nets.CNN, samples=1024, batch=256),
         inference("resnet", nets.resnet20(), samples=64, batch=1),

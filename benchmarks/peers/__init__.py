@@ -20,7 +20,8 @@ DENSE = ("tabular", "mlp")
 CONVOLUTIONS = ("cnn", "resnet", "mobilenet", "oddsizes", "signals")
 FULL = ("lstm", "gru", "lstm-small")  # sequences of one length
 RECURRENT = (*FULL, "bilstm")
-TRAINED = DENSE + CONVOLUTIONS + RECURRENT
+LANGUAGE = ("gpt", "gpt-512", "gpt-1024")
+TRAINED = DENSE + CONVOLUTIONS + RECURRENT + LANGUAGE
 PREDICTED = ("cnn-1", "cnn-256", "resnet-1", "resnet-64")
 
 
@@ -113,13 +114,13 @@ PEERS: tuple[Peer, ...] = (
     Peer("torch", "packed", "torch", ("bilstm",)),
     Peer("torch", "channels last", "torch", LAST),
     Peer("torch", "frozen", "torch", PREDICTED),
-    Peer("torch", "compile", "torch", DENSE + RECURRENT, compiler=True, cached=True),
+    Peer("torch", "compile", "torch", DENSE + RECURRENT + LANGUAGE, compiler=True, cached=True),
     Peer("torch", "compile cells", "torch", RECURRENT, compiler=True, cached=True),
     Peer("torch", "compile channels last", "torch", LAST, compiler=True, cached=True),
     Peer("torch", "compile step", "torch", DENSE, compiler=True, cached=True),
     Peer("onnxruntime", "", "onnxruntime", PREDICTED),
     # lax.scan leaves XLA's fast path for convolutions: 60 ms against 9 for `oddsizes`
-    Peer("jax", "tree", "jax", TRAINED, cached=True, loops=DENSE + RECURRENT),
+    Peer("jax", "tree", "jax", TRAINED, cached=True, loops=DENSE + RECURRENT + LANGUAGE),
     Peer("jax", "unrolled", "jax", RECURRENT, cached=True),
     Peer("jax", "flat", "jax", DENSE, cached=True),
     Peer("jax", "jit", "jax", PREDICTED, cached=True),

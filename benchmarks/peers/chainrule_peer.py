@@ -9,10 +9,11 @@ from typing import Any
 import chainrule as cr
 import chainrule.nn.functional as F
 from benchmarks import nets
+from benchmarks.language import Transformer
 from benchmarks.nets import Conv, Layer, Linear, MaxPool, Mean, Net, Relu
 from benchmarks.peers import Predictions, Session
 from benchmarks.recurrent import Recurrent
-from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
+from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 from chainrule import nn, optim
 from chainrule.nn import models
 
@@ -39,6 +40,8 @@ def build(workload: Workload) -> Any:
         return nn.Sequential(*every)
     if isinstance(model, Recurrent):
         return Sequences(model)
+    if isinstance(model, Transformer):
+        return Tokens(model)
     layers: list[Any] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -83,6 +86,18 @@ class Sequences(nn.Module):
         return self.head(y)
 
 
+class Tokens(nn.Module):
+    """A language model."""
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        sizes = (model.vocabulary, model.context, model.width, model.layers, model.heads)
+        self.gpt = models.GPT(*sizes, tied=False)
+
+    def forward(self, tokens: Any) -> Any:
+        return self.gpt(tokens).transpose(1, 2)  # scores along axis 1, as the loss has them
+
+
 class ChainruleSession:
     """Batches stay NumPy arrays, as a user would pass them."""
 
@@ -105,6 +120,8 @@ class ChainruleSession:
         parameters, lr = self.model.parameters(), self.workload.lr
         if self.workload.optimizer == "adam":
             return optim.Adam(parameters, lr=lr)
+        if self.workload.optimizer == "adamw":
+            return optim.AdamW(parameters, lr=lr, weight_decay=DECOUPLED_DECAY)
         return optim.SGD(parameters, lr=lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
 
     def compiled(self) -> Any:

@@ -16,10 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.language import Transformer
 from benchmarks.nets import Net
-from benchmarks.peers import Predictions, Session, jax_nets, jax_recurrent
+from benchmarks.peers import Predictions, Session, jax_language, jax_nets, jax_recurrent
 from benchmarks.recurrent import Recurrent
-from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
+from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
 UNROLL = 8
 
@@ -34,7 +35,7 @@ def loss_from_logits(workload: Workload, z: jax.Array, y: jax.Array) -> jax.Arra
         return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
     if workload.loss == "mse":
         return jnp.mean(jnp.square(z - y))
-    picked = jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1)
+    picked = jnp.take_along_axis(jax.nn.log_softmax(z), y[..., None], axis=-1)
     return -jnp.mean(picked)
 
 
@@ -87,6 +88,8 @@ class JaxSession:
             return jax_nets.apply(model, parameters, x)
         if isinstance(model, Recurrent):
             return jax_recurrent.apply(model, parameters, *inputs, unroll=self.unroll), []
+        if isinstance(model, Transformer):
+            return jax_language.apply(model, parameters, x), []
         *hidden, (last, bias) = self.layers(parameters)
         for w, b in hidden:
             x = jax.nn.relu(x @ w + b)
@@ -102,7 +105,7 @@ class JaxSession:
         gradient = jax.value_and_grad(self.objective, has_aux=True)
         (loss, seen), gradients = gradient(parameters, *batch)
         running = jax.tree.map(lambda r, s: 0.9 * r + 0.1 * s, running, seen)
-        update = self.adam if self.workload.optimizer == "adam" else self.sgd
+        update = self.sgd if self.workload.optimizer == "sgd" else self.adam
         return (*update(parameters, first, second, count + 1, gradients), running), loss
 
     def adam(self, parameters: Any, first: Any, second: Any, count: Any, gradients: Any) -> State:
@@ -111,6 +114,9 @@ class JaxSession:
         each = jax.tree.map
         first = each(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
         second = each(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
+        if self.workload.optimizer == "adamw":
+            kept = 1 - self.workload.lr * DECOUPLED_DECAY
+            parameters = each(lambda p: kept * p, parameters)
         parameters = each(
             lambda p, m, v: p - rate * m / (jnp.sqrt(v) * scale + 1e-8), parameters, first, second
         )
@@ -142,7 +148,7 @@ class JaxSession:
         if self.flat:
             parameters = jnp.concatenate([a.ravel() for a in parameters])
         zeros = jax.tree.map(jnp.zeros_like, parameters)
-        twice = self.workload.optimizer == "adam"
+        twice = self.workload.optimizer != "sgd"
         again = jax.tree.map(jnp.zeros_like, parameters) if twice else None
         state = (parameters, zeros, again, jnp.float32(0), running)
         self.state = jax.block_until_ready(state)

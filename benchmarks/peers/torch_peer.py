@@ -25,12 +25,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.language import Transformer
 from benchmarks.nets import Net
 from benchmarks.peers import Session, torch_inference
+from benchmarks.peers.torch_language import GPT
 from benchmarks.peers.torch_nets import convolutional, laid_out
 from benchmarks.peers.torch_recurrent import long_to_short, of_sequences
 from benchmarks.recurrent import Recurrent
-from benchmarks.workloads import MOMENTUM, WEIGHT_DECAY, Mode, Workload
+from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
@@ -41,6 +43,8 @@ def build(workload: Workload, form: str = "") -> nn.Module:
         return convolutional(model, form.endswith("channels last"))
     if isinstance(model, Recurrent):
         return of_sequences(model, form)
+    if isinstance(model, Transformer):
+        return GPT(model)
     layers: list[nn.Module] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -112,7 +116,8 @@ class ModuleStep:
 
         def forward(*batch: Tensor) -> Tensor:
             *inputs, y = batch
-            return criterion(model(*inputs), y)
+            scores = model(*inputs)
+            return criterion(scores, y.flatten() if y.ndim > scores.ndim - 1 else y)
 
         whole = form.startswith("compile") and form != "compile cells"
         self.forward = torch.compile(forward, dynamic=False) if whole else forward
@@ -122,13 +127,16 @@ class ModuleStep:
         for parameter, array in zip(self.model.parameters(), arrays, strict=True):
             parameter.copy_(array.reshape(parameter.shape))
         lr, each = self.workload.lr, self.model.parameters()
-        self.optimizer: torch.optim.Optimizer = (
-            torch.optim.Adam(each, lr=lr, **self.kind)
-            if self.workload.optimizer == "adam"
-            else torch.optim.SGD(
-                each, lr=lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, **self.kind
-            )
-        )
+        self.optimizer: torch.optim.Optimizer
+        match self.workload.optimizer:
+            case "adam":
+                self.optimizer = torch.optim.Adam(each, lr=lr, **self.kind)
+            case "adamw":
+                decay = {"weight_decay": DECOUPLED_DECAY}
+                self.optimizer = torch.optim.AdamW(each, lr=lr, **decay, **self.kind)
+            case "sgd":
+                extra = {"momentum": MOMENTUM, "weight_decay": WEIGHT_DECAY}
+                self.optimizer = torch.optim.SGD(each, lr=lr, **extra, **self.kind)
 
     def step(self, *batch: Tensor) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)

@@ -13,6 +13,8 @@ import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn
 from chainrule.errors import ConfigError, DataError, DTypeError, ShapeError
+from chainrule.ir.graph import topological
+from chainrule.nn import models
 from precise import in_double, parameters_of
 from reference.images import array_of, cotangent, described, parameter_values, values
 from reference.problems import load
@@ -313,6 +315,25 @@ def test_dropout_acts_in_training_on_the_weights() -> None:
     assert not y.numpy().any()
 
 
+def test_where_a_decoder_looked() -> None:
+    cr.manual_seed(0)
+    decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 9, 0.0), 2, nn.LayerNorm(8))
+    decoder.reset_parameters()
+    tgt, memory = drawn(1, 5, 3, 8), drawn(2, 4, 3, 8)
+    hidden = np.array([[False] * 4, [False, True, False, True], [True] * 3 + [False]])
+    masks: dict[str, Any] = {"memory_key_padding_mask": hidden, "tgt_is_causal": True}
+    y, weights = decoder.with_weights(tgt, memory, **masks)
+    np.testing.assert_array_equal(y.numpy(), decoder(tgt, memory, **masks).numpy())
+    for of_layer in weights:
+        assert of_layer.shape == (3, 5, 4)
+        np.testing.assert_allclose(of_layer.numpy().sum(2), 1.0, rtol=1e-6)
+        assert not of_layer.numpy()[np.broadcast_to(hidden[:, None], (3, 5, 4))].any()
+    first = decoder.layers[0]
+    x = first.norm1(tgt + first.self_attn(tgt, tgt, tgt, is_causal=True)[0])
+    _, expected = first.multihead_attn(x, memory, memory, hidden)
+    np.testing.assert_allclose(weights[0].numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_layers_of_a_stack_are_copies_until_they_are_drawn() -> None:
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 9), 2)
     first, second = (layer.self_attn.in_proj_weight for layer in encoder.layers)
@@ -422,3 +443,17 @@ def test_errors_name_the_layer() -> None:
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2), 2)
     with pytest.raises(ShapeError, match=r"MultiheadAttention `layers\.0\.self_attn`"):
         encoder(X, np.zeros((4, 4), bool))
+
+
+def test_weights_that_nobody_asks_for_are_in_no_memory() -> None:
+    """Layers and models attend by the primitive, whatever the order of the batch."""
+    model = models.GPT(7, 8, 8, 2, 2)
+    layers = [
+        nn.TransformerEncoderLayer(8, 2, 9, 0.0, batch_first=first) for first in (True, False)
+    ]
+    tokens, x = np.zeros((2, 5), np.int32), drawn(0, 3, 5, 8)
+    for call, given in [(model, tokens), *((layer, x) for layer in layers)]:
+        graph = cr.compile(lambda x: call(x)).trace(given).graph  # noqa: B023 (called in this turn)
+        operations = {node.op for node in topological(graph.roots)}
+        assert "attention" in operations
+        assert "exp" not in operations

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..frontend.functional.activations import setting
-from ..frontend.functional.attention import attend, causal
+from ..frontend.functional.attention import attend, causal, scaled_dot_product_attention
 from ..frontend.functional.windows import whole
 from ..frontend.modes import user_line
 from ..frontend.operations.arithmetic import broadcast_to, less_equal, logical_not, where
@@ -150,22 +150,29 @@ class MultiheadAttention(Module):
             if is_causal:  # before there are keys that stand behind all queries
                 hidden, is_causal = both(hidden, logical_not(causal(queries, keys))), False
             k, v, hidden = self._with_more(k, v, hidden)
-        y, weights = self._answer(q, k, v, allowing(hidden), is_causal, alone)
+        mask = allowing(hidden)
         if not need_weights:
-            return y, None
+            return self._joined(self._heads(q, k, v, mask, is_causal), alone), None
+        heads, weights = attend(q, k, v, mask, self._dropping(), is_causal)
+        y = self._joined(heads, alone)
         weights = weights.mean(1) if average_attn_weights else weights
         return y, weights[0] if alone else weights
 
-    def _answer(
-        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool, alone: bool
-    ) -> tuple[Tensor, Tensor]:
-        """y as the query lies, and the weights of each head; the mask is that of `attend`."""
-        dropout = self.dropout if self.training else 0.0
-        heads, weights = attend(q, k, v, mask, dropout, is_causal)
+    def _heads(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool = False
+    ) -> Tensor:
+        """What each head says, for a mask as functions have it; the weights are in no memory."""
+        return scaled_dot_product_attention(q, k, v, mask, self._dropping(), is_causal)
+
+    def _dropping(self) -> float:
+        return self.dropout if self.training else 0.0
+
+    def _joined(self, heads: Tensor, alone: bool) -> Tensor:
+        """y, as the query lay."""
         joined = permute(heads, (0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3))
-        steps = (q.shape[2],) if alone else joined.shape[:2]
+        steps = (heads.shape[2],) if alone else joined.shape[:2]
         y: Tensor = self.out_proj(reshape(joined, (*steps, self.embed_dim)))
-        return y, weights
+        return y
 
     # ---------------------------------------------------------------------------- the inputs
 
@@ -306,7 +313,7 @@ class MultiheadAttention(Module):
         keys, values = written(cache.keys, k, position), written(cache.values, v, position)
         shape = (steps, length)
         read = less_equal(iota(shape, 1), iota(shape, 0) + position)
-        y, _ = self._answer(q, keys, values, read, False, x.ndim == 2)
+        y = self._joined(self._heads(q, keys, values, read), x.ndim == 2)
         return where(fits, y, math.nan), KeyValues(keys, values)
 
     def remember(self, memory: Any) -> KeyValues:
@@ -324,7 +331,7 @@ class MultiheadAttention(Module):
         rows, keys = memory.keys.shape[0], memory.keys.shape[2]
         _same_rows(q.shape[0], rows)
         hidden = self._hidden(None, key_padding_mask, rows, q.shape[2], keys, alone)
-        return self._answer(q, *memory, allowing(hidden), False, alone)[0]
+        return self._joined(self._heads(q, *memory, allowing(hidden)), alone)
 
     def extra_repr(self) -> str:
         """Sizes, and what is not as usual."""

@@ -126,6 +126,16 @@ class TransformerDecoder(_Stack):
             )  # fmt: skip
         return self._ended(tgt)
 
+    def with_weights(self, tgt: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, list[Tensor]]:
+        """What `forward` gives for the same arguments, and with which weights [batch, T, S] each
+        layer looked at the memory, means over its heads.
+        """
+        weights = []
+        for layer in _own(self.layers):
+            tgt, of_layer = layer.with_weights(tgt, *args, **kwargs)
+            weights.append(of_layer)
+        return self._ended(tgt), weights
+
     def new_cache(self, memory: Any, length: int) -> tuple[DecoderCache, ...]:
         """Room for ``length`` steps, beside keys and values of the memory, in every layer."""
         return tuple(layer.new_cache(memory, length) for layer in _own(self.layers))

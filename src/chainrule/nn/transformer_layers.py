@@ -162,7 +162,31 @@ class TransformerDecoderLayer(TransformerLayer):
         memory_is_causal: bool = False,
     ) -> Tensor:
         """y, as long as ``tgt``."""
+        masks = tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask
+        return self._attending(False, tgt, memory, *masks, tgt_is_causal, memory_is_causal)[0]
+
+    def with_weights(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """What `forward` gives for the same arguments, and with which weights [batch, T, S] it
+        looked at the memory, means over the heads.
+        """
+        y, weights = self._attending(True, *args, **kwargs)
+        assert weights is not None
+        return y, weights
+
+    def _attending(
+        self,
+        need_weights: bool,
+        tgt: Any,
+        memory: Any,
+        tgt_mask: Any = None,
+        memory_mask: Any = None,
+        tgt_key_padding_mask: Any = None,
+        memory_key_padding_mask: Any = None,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
         memory = as_tensor(memory)
+        weights: list[Tensor | None] = []
 
         def own(x: Tensor) -> Tensor:
             result: tuple[Tensor, None] = self.self_attn(
@@ -171,13 +195,14 @@ class TransformerDecoderLayer(TransformerLayer):
             return result[0]
 
         def other(x: Tensor) -> Tensor:
-            result: tuple[Tensor, None] = self.multihead_attn(
-                x, memory, memory, memory_key_padding_mask, False, memory_mask,
+            result: tuple[Tensor, Tensor | None] = self.multihead_attn(
+                x, memory, memory, memory_key_padding_mask, need_weights, memory_mask,
                 is_causal=memory_is_causal,
             )  # fmt: skip
+            weights.append(result[1])
             return result[0]
 
-        return self._three_parts(as_tensor(tgt), own, other)
+        return self._three_parts(as_tensor(tgt), own, other), weights[0]
 
     def _three_parts(self, x: Tensor, own: Activation, other: Activation) -> Tensor:
         x = self._add(x, own, self.norm1, self.dropout1)
