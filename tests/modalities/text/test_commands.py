@@ -79,6 +79,31 @@ def test_a_training_goes_on_with_the_bits_of_one_that_never_stopped(table: Path)
     assert again.predict(["the film is great"]).tolist() in (["pos"], ["neg"])
 
 
+def test_a_language_model_goes_on_with_the_same_bits(novel: Path) -> None:
+    """Which stretches are drawn does not depend on when a training was stopped."""
+    settings = [*SMALL_LANGUAGE[1:3], *LANGUAGE["gpt"], "model.width=16", "train.batch_size=16",
+                "output.checkpoints.every=epoch", "train.schedule=constant"]  # fmt: skip
+    options: dict[str, Any] = {"task": "language", "settings": settings, "verbose": False}
+    whole = cr.fit(novel, epochs=3, runs_dir=None, **options)
+    begun = cr.fit(novel, epochs=1, runs_dir=novel.parent / "runs", **options)
+    more = cr.resume(begun.run, epochs=3, verbose=False)
+    assert more.history["loss"] == whole.history["loss"]
+    assert more.history["val_loss"] == whole.history["val_loss"]
+    assert more.generate("the", 20) == whole.generate("the", 20)
+
+
+def test_drafts_name_what_was_recognised(run: Run, table: Path, novel: Path) -> None:
+    done(run("init", table.name, "--target", "label", "--text", "review"))
+    drafted = Path("run.toml").read_text()
+    assert 'kind = "text"' in drafted
+    assert 'path = "reviews.tsv"' in drafted
+    assert 'text = ["review"]' in drafted
+    done(run("train", "run.toml", "--quiet", "train.epochs=1", *SMALL["bag"]))
+    Path("run.toml").unlink()
+    done(run("init", novel.name, "--task", "language"))
+    assert 'task = "language"' in Path("run.toml").read_text()
+
+
 def test_a_folder_with_a_folder_for_each_class(run: Run, tmp_path: Path) -> None:
     columns = reviews(60)
     for i, (text, label) in enumerate(zip(columns["review"], columns["label"], strict=True)):
