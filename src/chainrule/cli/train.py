@@ -112,7 +112,12 @@ def train(
     if not as_json:
         print_path(run)
     if not (as_json or state.quiet):
-        say(f"next: {show_command(run) if repeats else predict_command(run, settings.data.path)}")
+        following = next((c for c in kind.commands if not repeats and result.task in c.tasks), None)
+        if following is not None:
+            say(f"next: {run_command(following.name, run)}")
+        else:
+            path = settings.data.path
+            say(f"next: {show_command(run) if repeats else run_command('predict', run, path)}")
 
 
 def show_command(group: Path) -> str:
@@ -120,8 +125,9 @@ def show_command(group: Path) -> str:
     return shlex.join(["chainrule", "runs", "show", str(group)])
 
 
-def predict_command(run: Path, data: str) -> str:
-    """A command to paste after training once."""
+def run_command(name: str, run: Path, data: str = "") -> str:
+    """A command to paste after training once; with ``data``, it writes a file."""
     runs_dir = [] if str(run.parent) == "runs" else ["--runs-dir", str(run.parent)]
     short_name = run.name.rpartition("-")[2]
-    return shlex.join(["chainrule", "predict", short_name, data, "-o", "out.csv", *runs_dir])
+    output = [data, "-o", "out.csv"] if data else []
+    return shlex.join(["chainrule", name, short_name, *output, *runs_dir])

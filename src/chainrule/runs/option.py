@@ -35,12 +35,14 @@ class Option:
 @dataclass(frozen=True)
 class Command:
     """A command that a kind of data adds: ``chainrule NAME RUN``, with the options that kinds give
-    for it. The text that ``method`` of the predictor yields goes to stdout, piece by piece."""
+    for it. The text that ``method`` of the predictor yields goes to stdout, piece by piece. After
+    a training on one of ``tasks`` it is what comes next."""
 
     name: str
     method: str
     short_help: str
     help: str
+    tasks: tuple[str, ...] = ()
 
 
 #: by the name of the command

@@ -58,6 +58,18 @@ def test_naive_bayes_by_hand() -> None:
     )
 
 
+def test_of_its_own_rows_it_says_what_it_would_without_them() -> None:
+    rng = np.random.default_rng(0)
+    rows = rows_of(*(rng.integers(4, 12, 6).tolist() for _ in range(12)))
+    classes = rng.integers(0, 3, 12)
+    said = NaiveBayes.fit(rows, classes, 3, 12).joint(rows, classes)
+    for i in range(12):
+        rest = [j for j in range(12) if j != i]
+        without = NaiveBayes.fit([rows[j] for j in rest], classes[rest], 3, 12)
+        difference = said[i] - without.joint([rows[i]])[0]
+        np.testing.assert_allclose(difference, difference[0])  # a constant of the row
+
+
 def test_successors_are_probabilities_and_those_by_hand() -> None:
     tokens = np.random.default_rng(0).integers(4, 9, 300).astype(np.int32)
     size, order = 10, 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -78,6 +79,31 @@ def test_a_training_goes_on_with_the_bits_of_one_that_never_stopped(table: Path)
     assert again.predict(["the film is great"]).tolist() in (["pos"], ["neg"])
 
 
+def test_a_language_model_goes_on_with_the_same_bits(novel: Path) -> None:
+    """Which stretches are drawn does not depend on when a training was stopped."""
+    settings = [*SMALL_LANGUAGE[1:3], *LANGUAGE["gpt"], "model.width=16", "train.batch_size=16",
+                "output.checkpoints.every=epoch", "train.schedule=constant"]  # fmt: skip
+    options: dict[str, Any] = {"task": "language", "settings": settings, "verbose": False}
+    whole = cr.fit(novel, epochs=3, runs_dir=None, **options)
+    begun = cr.fit(novel, epochs=1, runs_dir=novel.parent / "runs", **options)
+    more = cr.resume(begun.run, epochs=3, verbose=False)
+    assert more.history["loss"] == whole.history["loss"]
+    assert more.history["val_loss"] == whole.history["val_loss"]
+    assert more.generate("the", 20) == whole.generate("the", 20)
+
+
+def test_drafts_name_what_was_recognised(run: Run, table: Path, novel: Path) -> None:
+    done(run("init", table.name, "--target", "label", "--text", "review"))
+    drafted = Path("run.toml").read_text()
+    assert 'kind = "text"' in drafted
+    assert 'path = "reviews.tsv"' in drafted
+    assert 'text = ["review"]' in drafted
+    done(run("train", "run.toml", "--quiet", "train.epochs=1", *SMALL["bag"]))
+    Path("run.toml").unlink()
+    done(run("init", novel.name, "--task", "language"))
+    assert 'task = "language"' in Path("run.toml").read_text()
+
+
 def test_a_folder_with_a_folder_for_each_class(run: Run, tmp_path: Path) -> None:
     columns = reviews(60)
     for i, (text, label) in enumerate(zip(columns["review"], columns["label"], strict=True)):
@@ -130,6 +156,7 @@ def test_a_language_model_from_train_to_generate(run: Run, novel: Path, network:
     small = (*SMALL_LANGUAGE, *LANGUAGE[network])
     trained = done(run("train", novel, "--task", "language", "--network", network, *small))
     assert "characters" in trained.stderr
+    assert "next: chainrule generate " in trained.stderr
     assert "5-grams" in trained.stderr or "6-grams" in trained.stderr
     facts = json.loads((Path(trained.stdout.strip()) / "run.json").read_text())
     assert facts["metrics"]["bits_per_character"] < facts["baseline"]["bits_per_character"]
@@ -147,6 +174,20 @@ def test_a_language_model_from_train_to_generate(run: Run, novel: Path, network:
     told = json.loads(done(run("report", "last", "--json")).stdout)
     assert told["test"]["tables"][0]["title"] == "Samples"
     assert told["test"]["charts"][0]["x"][-1] == 16
+
+
+def test_batches_are_as_long_as_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.modalities.text.bounds.MANY_TEXTS", 10)
+    columns = reviews(80)
+    texts = [f"{text} {'and more' * (i % 3 * 4)}" for i, text in enumerate(columns["review"])]
+    options: dict[str, Any] = {"network": "gru", "settings": [*SMALL["gru"]], "epochs": 2,
+                               "runs_dir": None, "verbose": False}  # fmt: skip
+    model = cr.fit(texts, columns["label"], **options)
+    monkeypatch.setattr("chainrule.modalities.text.bounds.MANY_TEXTS", 10_000)
+    whole = cr.fit(texts, columns["label"], **options)
+    # Other batches, the same task: what is learned is alike, and rows are judged in any batch.
+    assert model.history["val_loss"][-1] == pytest.approx(whole.history["val_loss"][-1], abs=0.1)
+    assert model.history["val_loss"] != whole.history["val_loss"]
 
 
 def test_only_language_models_generate(run: Run, table: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +23,56 @@ class NaiveBayes:
     Manning, Raghavan and Schütze, 2008, chapter 13)::
 
         log P(c | x) = log P(c) + sum of log P(feature | c) over the features of x + constant
+
+    ``counts`` [classes, features] says how often each feature occurred in each class, ``members``
+    [classes] how many rows were of each.
     """
 
-    prior: Floats
-    features: Floats
+    counts: Counts
+    members: Counts
 
     @classmethod
     def fit(cls, rows: Sequence[Codes], classes: NDArray[np.integer], count: int, features: int
             ) -> NaiveBayes:  # fmt: skip
         """From the features of rows, and the class of each."""
-        counted = np.ones((count, features))
-        owners = np.repeat(np.asarray(classes, np.int64), [len(row) for row in rows])
-        flat = np.concatenate([np.zeros(0, np.int64), *rows])
-        np.add.at(counted, (owners, flat), 1.0)
-        prior = np.bincount(np.asarray(classes, np.int64), minlength=count) + 1.0
+        own = np.asarray(classes, np.int64)
+        counted = np.zeros((count, features), np.int64)
+        owners = np.repeat(own, [len(row) for row in rows])
+        np.add.at(counted, (owners, np.concatenate([np.zeros(0, np.int64), *rows])), 1)
+        return cls(counted, np.bincount(own, minlength=count))
+
+    @cached_property
+    def _logs(self) -> tuple[Floats, Floats]:
+        prior, counted = self.members + 1.0, self.counts + 1.0
         totals = counted.sum(axis=1, keepdims=True)
-        return cls(np.log(prior / prior.sum()), np.log(counted / totals))
+        return np.log(prior / prior.sum()), np.log(counted / totals)
+
+    @property
+    def feature_logs(self) -> Floats:
+        """log P(feature | class), [classes, features]."""
+        return self._logs[1]
+
+    def joint(self, rows: Sequence[Codes], known: NDArray[np.integer] | None = None) -> Floats:
+        """log P(class, row) up to a constant of the row, [rows, classes].
+
+        Of rows that it was fitted on, whose classes are ``known``, it says what it would say
+        without having seen them.
+        """
+        prior, features = self._logs
+        joint = np.stack([prior + features[:, row].sum(axis=1) for row in rows])
+        if known is None:
+            return joint
+        totals = (self.counts + 1).sum(axis=1)
+        for i, (row, c) in enumerate(zip(rows, np.asarray(known).tolist(), strict=True)):
+            own, times = np.unique(row, return_counts=True)
+            left = self.counts[c, own] + 1 - times
+            joint[i, c] = np.log(self.members[c] / (self.members.sum() + len(totals)))
+            joint[i, c] += (times * np.log(left)).sum() - len(row) * np.log(totals[c] - len(row))
+        return joint
 
     def log_probabilities(self, rows: Sequence[Codes]) -> Floats:
         """log P(class | row), [rows, classes]."""
-        joint = np.stack([self.prior + self.features[:, row].sum(axis=1) for row in rows])
+        joint = self.joint(rows)
         top = joint.max(axis=1, keepdims=True)
         return np.asarray(joint - top - np.log(np.exp(joint - top).sum(axis=1, keepdims=True)))
 

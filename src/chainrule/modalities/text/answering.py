@@ -16,7 +16,7 @@ from ...errors import ConfigError, DataError
 from ...nn import Module
 from ...tasks import Task
 from ...tasks.translation import Translated
-from ...train import Scores
+from ...train import Padded, Scores
 from .classifier import Classifier
 from .generating import generate
 from .labelled import PreparedLabels, labelled_truth, table_of_texts
@@ -101,9 +101,9 @@ class LabelAnswering(Answering):
     ) -> dict[str, Any]:
         assert isinstance(model, Classifier)
         assert isinstance(prepared, PreparedLabels)
-        inputs, _ = prepared.test
+        inputs = prepared.inputs("test")
         tables = explanation(
-            model, self.preprocessor.reader, prepared.texts["test"], inputs, truth, scores,
+            model, self.preprocessor, prepared.texts["test"], inputs, truth, scores,
             prepared.goal.labels,
         )  # fmt: skip
         return {"tables": tables}
@@ -186,7 +186,8 @@ class PairAnswering(Answering):
         return Read(texts, pre.sources(texts), np.zeros(0), findings)
 
     def scored(self, model: Module, scores: Scores, inputs: Any) -> Scores:
-        return Translated(scores.outputs, scores.link, tuple(self.translate(model, inputs[0])))
+        sources = inputs.arrays[0] if isinstance(inputs, Padded) else inputs[0]
+        return Translated(scores.outputs, scores.link, tuple(self.translate(model, sources)))
 
     def translate(self, model: Module, sources: npt.NDArray[np.int32], beam: int = 1) -> list[str]:
         """The translations of rows of tokens."""

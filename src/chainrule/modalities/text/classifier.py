@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from ... import nn
 from ...data.text import PADDING
-from ...frontend import Tensor
+from ...frontend import Tensor, no_grad
+from ...frontend.operations.creation import eye
 from ...frontend.operations.shaping import cat
 from .bodies import Body
 
@@ -24,8 +25,8 @@ WIDEST = 32
 
 
 class Classifier(nn.Module):
-    """Outputs [rows, outputs] of ``tokens`` int32 [rows, length], then the numbers and the codes of
-    other columns, if there are any: as `Features` holds them."""
+    """Outputs [rows, outputs] of ``tokens`` int32 [rows, length], then of log-odds [rows, odds],
+    numbers and codes of other columns, if there are any: as `Features` holds them."""
 
     def __init__(
         self,
@@ -34,11 +35,12 @@ class Classifier(nn.Module):
         body: Body,
         outputs: int,
         *,
+        odds: int = 0,
         numeric: int = 0,
         cardinalities: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.numeric, self.coded = numeric, len(cardinalities)
+        self.odds, self.numeric, self.coded = odds, numeric, len(cardinalities)
         self.embedding = nn.Embedding(features, width, padding_idx=PADDING)
         scale = 1.0 / math.sqrt(width)
         nn.init.uniform_(self.embedding.weight, -scale, scale)
@@ -51,7 +53,11 @@ class Classifier(nn.Module):
         self.join = (
             nn.Sequential(nn.Linear(body.out + others, JOINED), nn.ReLU()) if others else None
         )
-        self.head = nn.Linear(JOINED if others else body.out, outputs)
+        inside = JOINED if others else body.out
+        self.head = nn.Linear(inside + odds, outputs)
+        if odds:
+            with no_grad():
+                self.head.weight[:, inside:] = eye(outputs)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """The vectors of tokens."""
@@ -63,13 +69,15 @@ class Classifier(nn.Module):
         there = (tokens != PADDING).float().unsqueeze(2)
         parts = [self.body(vectors, there)]
         if self.numeric:
-            parts.append(others[0])
+            parts.append(others[1 if self.odds else 0])
         if self.coded:
             codes = others[-1]
             parts += [embed(codes[:, j]) for j, embed in enumerate(self.columns)]
         joined = cat(parts, 1) if len(parts) > 1 else parts[0]
         if self.join is not None:
             joined = self.join(joined)
+        if self.odds:
+            joined = cat([joined, others[0]], 1)
         result: Tensor = self.head(joined)
         return result
 

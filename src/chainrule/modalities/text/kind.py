@@ -108,8 +108,9 @@ class TextKind(Modality[TextSettings, TextPredictor]):
         assert network.body is not None
         table = preprocessor.table
         return Classifier(
-            preprocessor.reader.ngrams.features, own["width"], network.body(**own),
-            goal_of(table).outputs, numeric=len(table.names), cardinalities=table.cardinalities,
+            preprocessor.reader.size, own["width"], network.body(**own), goal_of(table).outputs,
+            odds=preprocessor.odds.columns if preprocessor.odds else 0,
+            numeric=len(table.names), cardinalities=table.cardinalities,
         )  # fmt: skip
 
     def read_preprocessor(self, text: str, where: str) -> AnyPreprocessor:

@@ -36,13 +36,16 @@ from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName, is_pair
 from ...tasks import Task
 from ...tasks.labels import goal_of
-from ...train.scores import Scores
+from ...train import Padded, Scores
+from .bounds import length_bounds
 from .findings import text_findings
-from .preprocessor import LabelPreprocessor, Reader, read_texts
+from .preprocessor import LabelPreprocessor, Odds, Reader, read_texts
 from .settings import TextDataSettings, TextSettings
 
 __all__ = ["OpenedLabels", "PreparedLabels", "open_labels", "table_of_texts"]
 
+#: the longest n-grams that naive Bayes counts, where the network has none
+PAIRS = 2
 #: of several columns, a text is one with so many letters to a cell, in most rows another one
 LETTERS, DIFFERENT = 20, 0.5
 
@@ -208,12 +211,22 @@ class OpenedLabels:
         table = Preprocessor.fit(division.table, division.schema, rows["train"])
         goal = goal_of(table)
         settings = settings.resolved(len(rows["train"]), type(goal), length)
-        reader = Reader(tokenizer, length, NGrams(tokenizer.size))
-        if settings.model.name == "bag" and settings.tokenizer.ngrams > 1:
-            trained = reader.tokens(texts["train"])
-            ngrams = learn_ngrams(trained, tokenizer.size, settings.tokenizer.ngrams)
-            reader = replace(reader, ngrams=ngrams)
+        pairs = settings.model.name == "bag" and settings.tokenizer.ngrams > 1
+        reader = Reader(tokenizer, length, NGrams(tokenizer.size), pairs)
+        trained = reader.tokens(texts["train"])
+        longest = settings.tokenizer.ngrams if pairs else PAIRS
+        reader = replace(reader, ngrams=learn_ngrams(trained, tokenizer.size, longest))
         preprocessor = LabelPreprocessor(data.text, reader, table)
+        if goal.labels:
+            codes = np.searchsorted(division.usable, rows["train"])
+            known = table.encode_target(division.values[codes]).astype(np.int32)
+            bayes = NaiveBayes.fit(
+                reader.ngrams.encode(trained), known, len(goal.labels), reader.ngrams.features
+            )
+            if data.odds:
+                raw = Odds(bayes).of(reader.ngrams.encode(trained), known)
+                scale = max(float(np.sqrt(np.mean(np.square(raw, dtype=np.float64)))), 1e-6)
+                preprocessor = replace(preprocessor, odds=Odds(bayes, scale))
         findings = (
             *self.findings, *division.findings, *table.findings,
             *text_findings(texts, lengths, length),
@@ -251,28 +264,44 @@ class PreparedLabels:
         return self.opened.fingerprint
 
     @cached_property
-    def _width(self) -> int:
-        """The same for all parts, which share their programs."""
+    def _lengths(self) -> Mapping[PartName, npt.NDArray[np.int64]]:
+        """How many numbers each text takes."""
         reader = self.preprocessor.reader
-        return reader.width_for(
-            max(len(row) for texts in self.texts.values() for row in reader.features(texts))
-        )
+        return {
+            name: np.array([len(row) for row in reader.features(texts)], np.int64)
+            for name, texts in self.texts.items()
+        }
 
-    def _part(self, name: PartName) -> tuple[Any, Any]:
+    @cached_property
+    def _bounds(self) -> tuple[int, ...]:
+        """The lengths that batches are read at, the same for all parts."""
+        bounds = length_bounds(self._lengths["train"])
+        return (*bounds[:-1], max(int(own.max()) for own in self._lengths.values()))
+
+    def inputs(self, name: PartName) -> tuple[npt.NDArray[Any], ...]:
+        """The arguments of the network for the texts of a part."""
         table, rows = self.division.table, self.rows[name]
-        inputs, _ = self.preprocessor.inputs(table, rows, self._width)
-        return inputs, self.target(name)
+        known = self.target(name) if name == "train" else None
+        return self.preprocessor.inputs(table, rows, self._bounds[-1], known)[0]
+
+    def _part(self, name: PartName) -> Padded:
+        target = self.target(name)
+        if self.goal.outputs == 1:  # as the losses of one output take it
+            target = target.astype(np.float32)[:, None]
+        arrays = (*self.inputs(name), target)
+        cut = (True, *[False] * (len(arrays) - 1))
+        return Padded(arrays, self._lengths[name], self._bounds, cut)
 
     @property
-    def train(self) -> tuple[Any, Any]:
+    def train(self) -> Padded:
         return self._part("train")
 
     @property
-    def validation(self) -> tuple[Any, Any]:
+    def validation(self) -> Padded:
         return self._part("validation")
 
     @property
-    def test(self) -> tuple[Any, Any]:
+    def test(self) -> Padded:
         return self._part("test")
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
@@ -294,12 +323,9 @@ class PreparedLabels:
         if not self.goal.labels:
             return {}
         reader, count = self.preprocessor.reader, len(self.goal.labels)
-        if not reader.ngrams.keys:
-            trained = reader.tokens(self.texts["train"])
-            reader = replace(reader, ngrams=learn_ngrams(trained, reader.tokenizer.size, 2))
-        rows, classes = reader.features(self.texts["train"]), self.target("train")
+        rows, classes = reader.counted(self.texts["train"]), self.target("train")
         bayes = NaiveBayes.fit(rows, classes, count, reader.ngrams.features)
-        said = bayes.log_probabilities(reader.features(self.texts["test"]))
+        said = bayes.log_probabilities(reader.counted(self.texts["test"]))
         one = self.goal.outputs == 1
         scores = Scores(np.exp(said[:, 1:]), "probability") if one else Scores(said, "exp")
         return {"naive Bayes": scores}
@@ -318,7 +344,7 @@ class PreparedLabels:
             "name": self.model_name,
             "tokens": f"{tokenizer.size:,} {tokenizer.kind} tokens",
             "length": self.preprocessor.reader.length,
-            "inputs": self.preprocessor.reader.ngrams.features,
+            "inputs": self.preprocessor.reader.size,
         }
 
 

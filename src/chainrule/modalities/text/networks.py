@@ -55,7 +55,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 #: by the name in ``run.toml``; of each family the default comes first
 NETWORKS: Mapping[str, Network] = {
     "bag": Network(
-        {"width": 64, "dropout": 0.3}, ("classes",), 5e-3, "a bag of embeddings", Bag
+        {"width": 64, "dropout": 0.5}, ("classes",), 1e-3, "a bag of embeddings", Bag
     ),
     "conv": Network(
         {"width": 128, "filters": 100, "dropout": 0.5}, ("classes",), 1e-3,

@@ -43,11 +43,14 @@ SEED = Option("seed", "Seed of the draws.  [default: 0]", "N", read=int)
 
 COMMANDS = (
     Command(
-        "generate", "stream", "Generate text with a trained language model.",
+        "generate",
+        "stream",
+        "Generate text with a trained language model.",
         "Go on from a prompt with the language model of RUN (a folder, the end of its name, or\n"
         "`last`). The text is printed as it is made; the same seed makes the same text.",
+        ("language",),
     ),
-)  # fmt: skip
+)
 
 COLUMNS = (TARGET, QUERY, TASK, TEXT, SOURCE, PARALLEL)
 

@@ -18,6 +18,7 @@ from ...data import Finding, Split, Table, read_table
 from ...data.tables.fingerprint import fingerprint_of
 from ...data.text import (
     END,
+    PADDING,
     START,
     Codes,
     NGrams,
@@ -31,7 +32,8 @@ from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName
 from ...tasks import Translation
 from ...tasks.translation import sacrebleu
-from ...train.scores import Scores
+from ...train import Padded, Scores
+from .bounds import length_bounds
 from .preprocessor import Reader, read_texts, wrong
 from .settings import TextDataSettings, TextSettings
 
@@ -232,20 +234,42 @@ class PreparedPairs:
     def fingerprint(self) -> str:
         return self.opened.fingerprint
 
-    def _part(self, name: PartName) -> tuple[Any, Any]:
+    @cached_property
+    def _lengths(self) -> Mapping[PartName, npt.NDArray[np.int64]]:
+        """How many tokens the longer one of each pair has."""
+        return {
+            name: np.maximum(
+                (self.preprocessor.sources(self.parts[name][0]) != PADDING).sum(axis=1),
+                (self.target(name) != PADDING).sum(axis=1),
+            )
+            for name in PARTS
+        }
+
+    @cached_property
+    def _bounds(self) -> tuple[int, ...]:
+        """The lengths that batches are read at, the same for all parts."""
+        bounds = length_bounds(self._lengths["train"])
+        return (*bounds[:-1], self.preprocessor.reader.length + 2)
+
+    def _part(self, name: PartName) -> Padded:
         target = self.target(name)
-        return (self.preprocessor.sources(self.parts[name][0]), target), target
+        sources = np.zeros_like(target)
+        own = self.preprocessor.sources(self.parts[name][0])
+        sources[:, : own.shape[1]] = own
+        return Padded(
+            (sources, target, target), self._lengths[name], self._bounds, (True, True, True)
+        )
 
     @property
-    def train(self) -> tuple[Any, Any]:
+    def train(self) -> Padded:
         return self._part("train")
 
     @property
-    def validation(self) -> tuple[Any, Any]:
+    def validation(self) -> Padded:
         return self._part("validation")
 
     @property
-    def test(self) -> tuple[Any, Any]:
+    def test(self) -> Padded:
         return self._part("test")
 
     def target(self, part: PartName) -> npt.NDArray[Any]:

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from ...data import Features, Finding, Preprocessor, Table
 from ...data.tables.table import column_hint
-from ...data.text import UNKNOWN, Codes, NGrams, Tokenizer, padded
+from ...data.text import UNKNOWN, Codes, NaiveBayes, NGrams, Tokenizer, padded
 from ...errors import DataError, StateError
 from ...records import check_shape, parsed
 
-__all__ = ["LabelPreprocessor", "Reader", "read_texts"]
+__all__ = ["LabelPreprocessor", "Odds", "Reader", "read_texts"]
 
 FORMAT, VERSION = "chainrule.text", 1
 SHAPE: Mapping[str, Any] = {
@@ -58,11 +58,18 @@ def wrong(where: str, why: str) -> StateError:
 
 @dataclass(frozen=True)
 class Reader:
-    """Texts as rows of numbers: at most ``length`` tokens of each, then its n-grams."""
+    """Texts as rows of numbers: at most ``length`` tokens of each, and with ``pairs`` the n-grams
+    of these, too."""
 
     tokenizer: Tokenizer
     length: int
     ngrams: NGrams
+    pairs: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are for the network."""
+        return self.ngrams.features if self.pairs else self.tokenizer.size
 
     def tokens(self, texts: Sequence[str]) -> list[Codes]:
         """The tokens of each text, as many as are read; at least one, so that no row is empty."""
@@ -70,7 +77,11 @@ class Reader:
         return [row[: self.length] if len(row) else nothing for row in self.tokenizer.encode(texts)]
 
     def features(self, texts: Sequence[str]) -> list[Codes]:
-        """Tokens and n-grams of each text."""
+        """What the network reads of each text."""
+        return self.counted(texts) if self.pairs else self.tokens(texts)
+
+    def counted(self, texts: Sequence[str]) -> list[Codes]:
+        """Tokens and n-grams of each text, which naive Bayes counts."""
         return self.ngrams.encode(self.tokens(texts))
 
     def arrays(self, texts: Sequence[str], width: int = 0) -> npt.NDArray[np.int32]:
@@ -97,6 +108,7 @@ class Reader:
             "length": self.length,
             "tokenizer": self.tokenizer.to_document(),
             "ngrams": self.ngrams.to_document(),
+            "pairs": self.pairs,
         }
 
     @classmethod
@@ -109,17 +121,69 @@ class Reader:
             raise wrong(where, f"its length is {document['length']}")
         tokenizer = Tokenizer.from_document(document["tokenizer"], where)
         ngrams = NGrams.from_document(document.get("ngrams", []), tokenizer.size, where)
-        return cls(tokenizer, document["length"], ngrams)
+        return cls(tokenizer, document["length"], ngrams, document.get("pairs") is True)
+
+
+@dataclass(frozen=True)
+class Odds:
+    """What naive Bayes says of texts, as inputs of a network: log-odds divided by ``scale``, their
+    deviation over the training texts."""
+
+    bayes: NaiveBayes
+    scale: float = 1.0
+
+    @property
+    def columns(self) -> int:
+        """One for two classes, else one for each."""
+        return 1 if len(self.bayes.members) == 2 else len(self.bayes.members)
+
+    def of(
+        self, rows: Sequence[Codes], known: npt.NDArray[np.integer] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """For rows of features, [rows, columns]; of training rows the classes are ``known``."""
+        joint = self.bayes.joint(rows, known)
+        if self.columns == 1:
+            odds = joint[:, 1:] - joint[:, :1]
+        else:
+            odds = joint - joint.mean(axis=1, keepdims=True)
+        return (odds / self.scale).astype(np.float32)
+
+    def by_feature(self) -> npt.NDArray[np.float64]:
+        """What one occurrence of each feature adds, [features, columns]."""
+        log = self.bayes.feature_logs.T
+        odds = log[:, 1:] - log[:, :1] if self.columns == 1 else log - log.mean(1, keepdims=True)
+        return np.asarray(odds / self.scale)
+
+    def to_document(self) -> dict[str, Any]:
+        """What `from_document` reads."""
+        return {
+            "counts": self.bayes.counts.tolist(),
+            "members": self.bayes.members.tolist(),
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def from_document(cls, document: Any, classes: int, features: int, where: str) -> Odds:
+        """StateError, naming ``where``, for what `to_document` did not give."""
+        check_shape(document, {"counts": [[int]], "members": [int], "scale": float}, where)
+        counts, members = document["counts"], document["members"]
+        sized = len(members) == len(counts) == classes and all(len(c) == features for c in counts)
+        every = [*members, *(n for row in counts for n in row)]
+        if not sized or not all(0 <= n < 1 << 40 for n in every) or not document["scale"] > 0:
+            raise wrong(where, "its counts do not fit the vocabulary and the classes")
+        return cls(NaiveBayes(np.array(counts, np.int64), np.array(members, np.int64)),
+                   float(document["scale"]))  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LabelPreprocessor:
-    """For texts with a label: the columns ``texts``, their ``reader``, and the ``table`` of labels
-    and other columns."""
+    """For texts with a label: the columns ``texts``, their ``reader``, the ``table`` of labels and
+    other columns, and the ``odds`` by naive Bayes, if they are an input, too."""
 
     texts: tuple[str, ...]
     reader: Reader
     table: Preprocessor
+    odds: Odds | None = None
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -131,12 +195,19 @@ class LabelPreprocessor:
         return bool(self.table.encoders)
 
     def inputs(
-        self, table: Table, rows: Rows | None = None, width: int = 0
+        self,
+        table: Table,
+        rows: Rows | None = None,
+        width: int = 0,
+        known: npt.NDArray[np.integer] | None = None,
     ) -> tuple[tuple[npt.NDArray[Any], ...], tuple[Finding, ...]]:
         """The arguments of the network for rows, and what was unusual in them; the tokens of a text
-        take ``width`` numbers, or as many as those of the longest."""
+        take ``width`` numbers, or as many as those of the longest. Of training rows the classes are
+        ``known``."""
         texts = read_texts(table, self.texts, rows)
         parts: list[npt.NDArray[Any]] = [self.reader.arrays(texts, width)]
+        if self.odds is not None:
+            parts.append(self.odds.of(self.reader.counted(texts), known))
         findings: tuple[Finding, ...] = ()
         if self.has_others:
             features: Features = self.table.transform(table, rows)
@@ -151,6 +222,7 @@ class LabelPreprocessor:
             **self.reader.to_document(),
             "family": "classes",
             "texts": list(self.texts),
+            "odds": None if self.odds is None else self.odds.to_document(),
             "table": json.loads(self.table.to_json()),
         }
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
@@ -168,4 +240,8 @@ class LabelPreprocessor:
             encoder.column for encoder in table.encoders
         }:
             raise wrong(where, "its columns contradict one another")
-        return cls(tuple(document["texts"]), reader, table)
+        odds = None
+        if document.get("odds") is not None:
+            classes = len(table.classes)
+            odds = Odds.from_document(document["odds"], classes, reader.ngrams.features, where)
+        return cls(tuple(document["texts"]), reader, table, odds)

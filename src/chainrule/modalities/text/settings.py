@@ -76,6 +76,9 @@ class TextDataSettings(DataSettings):
         About("kinds of the other columns of a table; ignored: not used"),
     ] = field(default_factory=dict)
     others: Annotated[bool, About("whether the other columns of a table are inputs, too")] = True
+    odds: Annotated[
+        bool, About("whether the log-odds of the classes by naive Bayes are an input, too")
+    ] = True
     windows: Annotated[
         Annotated[int, Within(1, 1 << 30)] | Auto,
         About("stretches of text in an epoch of a language model; auto: for 100 steps"),
@@ -228,6 +231,8 @@ class TextTrainSettings(TrainSettings):
                 raise ConfigError(
                     f"`train.regularization.{name}` is not for text", help="set it to 0"
                 )
+        if self.label_smoothing:
+            raise ConfigError("`train.label_smoothing` is not for text", help="set it to 0")
 
 
 @dataclass(frozen=True)

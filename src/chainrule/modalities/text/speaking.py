@@ -19,7 +19,7 @@ from ...frontend.transforms import grad
 from ...phrasing import percent
 from ...train import Scores
 from .classifier import Classifier
-from .preprocessor import Reader
+from .preprocessor import LabelPreprocessor, Reader
 
 __all__ = ["contributions", "explanation"]
 
@@ -32,15 +32,18 @@ EXCERPT = 280
 
 
 def contributions(
-    model: Classifier, inputs: Sequence[npt.NDArray[Any]], chosen: npt.NDArray[np.integer] | None
+    model: Classifier,
+    preprocessor: LabelPreprocessor,
+    inputs: Sequence[npt.NDArray[Any]],
+    chosen: npt.NDArray[np.integer] | None,
 ) -> Floats:
     """What each token adds to the output ``chosen`` [rows], over the mean of all outputs; with one
-    output, to that one: [rows, tokens]."""
+    output, to that one: [rows, tokens]. What it adds through naive Bayes is in it."""
     model.eval()
     tokens, *others = (from_array(np.ascontiguousarray(part)) for part in inputs)
 
-    def output(vectors: Tensor) -> Tensor:
-        outputs = model.read(vectors, tokens, *others)
+    def output(vectors: Tensor, *beside: Tensor) -> Tensor:
+        outputs = model.read(vectors, tokens, *beside, *others[len(beside) :])
         if chosen is None or outputs.shape[1] == 1:
             return outputs.sum()
         weights = np.full(outputs.shape, -1.0 / outputs.shape[1], np.float32)
@@ -49,13 +52,18 @@ def contributions(
 
     with no_grad():
         vectors = model.embed(tokens)
-    gradient = grad(output)(vectors)
-    return np.asarray((gradient.numpy() * vectors.numpy()).sum(axis=2), np.float64)
+    if preprocessor.odds is None:
+        by_vectors = grad(output)(vectors)
+        return np.asarray((by_vectors.numpy() * vectors.numpy()).sum(axis=2), np.float64)
+    by_vectors, by_odds = grad(output, (0, 1))(vectors, others[0])
+    added = np.asarray((by_vectors.numpy() * vectors.numpy()).sum(axis=2), np.float64)
+    own = preprocessor.odds.by_feature()[inputs[0]]
+    return np.asarray(added + (own * by_odds.numpy()[:, None, :]).sum(axis=2))
 
 
 def explanation(
     model: Classifier,
-    reader: Reader,
+    preprocessor: LabelPreprocessor,
     texts: Sequence[str],
     inputs: Sequence[npt.NDArray[Any]],
     truth: npt.NDArray[Any],
@@ -64,14 +72,14 @@ def explanation(
 ) -> list[dict[str, Any]]:
     """Tables for reports: the words that speak for each class, and the worst mistakes."""
     if not labels:
-        return [_words_for_numbers(model, reader, inputs)]
+        return [_words_for_numbers(model, preprocessor, inputs)]
     predicted = scores.labels.reshape(len(truth)).astype(np.int64)
     names = [str(label).lower() if isinstance(label, bool) else str(label) for label in labels]
-    tables = [_words_by_class(model, reader, inputs, predicted, names)]
+    tables = [_words_by_class(model, preprocessor, inputs, predicted, names)]
     worst = _worst(truth.astype(np.int64), predicted, scores)
     if len(worst):
         own = [part[worst] for part in inputs]
-        added = contributions(model, own, predicted[worst])
+        added = contributions(model, preprocessor, own, predicted[worst])
         if len(names) == 2 and scores.outputs.shape[1] == 1:
             added = np.where(predicted[worst][:, None] == 1, added, -added)
         chances = _chances(scores)[worst, predicted[worst]]
@@ -82,7 +90,7 @@ def explanation(
             "heads": ["text", "true", "predicted", "probability", "spoke for it"],
             "rows": [
                 [_excerpt(texts[i]), names[int(truth[i])], names[predicted[i]], percent(chance),
-                 ", ".join(_loudest(reader, row, part))]
+                 ", ".join(_loudest(preprocessor.reader, row, part))]
                 for i, row, part, chance in zip(worst, own[0], added, chances, strict=True)
             ],
         })  # fmt: skip
@@ -132,23 +140,23 @@ def _ranked(reader: Reader, totals: Floats) -> list[str]:
 
 def _words_by_class(
     model: Classifier,
-    reader: Reader,
+    preprocessor: LabelPreprocessor,
     inputs: Sequence[npt.NDArray[Any]],
     predicted: npt.NDArray[np.int64],
     names: Sequence[str],
 ) -> dict[str, Any]:
     rows = _spread(len(predicted))
     own = [part[rows] for part in inputs]
-    added = contributions(model, own, predicted[rows])
+    added = contributions(model, preprocessor, own, predicted[rows])
     one_output = len(names) == 2 and model.head.out_features == 1
     shown = []
     for code, name in list(enumerate(names))[:CLASSES]:
         if one_output:
-            totals = _totals(own[0], added if code else -added, reader.ngrams.features)
+            totals = _totals(own[0], added if code else -added, preprocessor.reader.size)
         else:
             members = predicted[rows] == code
-            totals = _totals(own[0][members], added[members], reader.ngrams.features)
-        if words := _ranked(reader, totals):
+            totals = _totals(own[0][members], added[members], preprocessor.reader.size)
+        if words := _ranked(preprocessor.reader, totals):
             shown.append([name, ", ".join(words)])
     return {
         "title": "Words that speak for a class",
@@ -160,18 +168,20 @@ def _words_by_class(
 
 
 def _words_for_numbers(
-    model: Classifier, reader: Reader, inputs: Sequence[npt.NDArray[Any]]
+    model: Classifier, preprocessor: LabelPreprocessor, inputs: Sequence[npt.NDArray[Any]]
 ) -> dict[str, Any]:
     rows = _spread(len(inputs[0]))
     own = [part[rows] for part in inputs]
-    totals = _totals(own[0], contributions(model, own, None), reader.ngrams.features)
+    totals = _totals(
+        own[0], contributions(model, preprocessor, own, None), preprocessor.reader.size
+    )
     return {
         "title": "Words that raise and lower the prediction",
         "words": f"What {len(rows)} test texts say most clearly, the clearest first: the gradient "
         "of the prediction by each token, times the token.",
         "heads": ["the prediction becomes", "words"],
         "rows": [
-            ["higher", ", ".join(_ranked(reader, totals))],
-            ["lower", ", ".join(_ranked(reader, -totals))],
+            ["higher", ", ".join(_ranked(preprocessor.reader, totals))],
+            ["lower", ", ".join(_ranked(preprocessor.reader, -totals))],
         ],
     }
