@@ -47,6 +47,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "DSCNN": (lambda: models.DSCNN(num_classes=5, width=16), (6, 1, 40, 49)),
     "ConvGRU": (lambda: models.ConvGRU(num_classes=5, hidden=8), (6, 1, 40, 16)),
     "BCResNet": (short_bc_resnet, (6, 1, 40, 16)),
+    "GPT": (lambda: models.GPT(19, context=12, width=16, layers=2, heads=2), (4, 12)),
 }
 
 
@@ -56,7 +57,10 @@ def test_every_model_learns_what_the_interpreter_says(name: str) -> None:
     make, shape = MODELS[name]
     cr.manual_seed(0)
     model = make()
-    x = np.random.default_rng(0).standard_normal(shape, np.float32)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(shape, np.float32)
+    if name == "GPT":
+        x = rng.integers(0, 19, shape, np.int32)
 
     @cr.compile
     def step(x: cr.Tensor) -> list[cr.Tensor]:
@@ -72,7 +76,12 @@ def test_every_model_learns_what_the_interpreter_says(name: str) -> None:
 
 
 def test_every_model_is_compared() -> None:
-    families = {"BasicBlock": "resnet20", "ResNet": "resnet20", "VGG": "vgg11"}
+    families = {
+        "BasicBlock": "resnet20",
+        "ResNet": "resnet20",
+        "VGG": "vgg11",
+        "GPTState": "GPT",
+    }
     for name in models.__all__:
         assert families.get(name, name) in MODELS
 
