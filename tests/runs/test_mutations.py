@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import chainrule.driver  # noqa: F401 - compiled functions run natively
+from interpreting import interpreting
 from runs.mutations import Subject, mutated, prepared
 
 COUNT, AT_ONCE = 50, 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _interpreted() -> Iterator[None]:
+    """It is about files, not about the code of networks."""
+    with interpreting():
+        yield
 
 
 @pytest.fixture(scope="module")

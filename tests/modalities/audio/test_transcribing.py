@@ -58,7 +58,7 @@ def write(folder: Path, texts: list[str], seed: int = 0) -> Path:
 
 def words(count: int) -> list[str]:
     rng = np.random.default_rng(1)
-    return ["".join(rng.choice(list(TONES), rng.integers(1, 5))) for _ in range(count)]
+    return ["".join(rng.choice(list(TONES), rng.integers(1, 3))) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
