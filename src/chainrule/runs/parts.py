@@ -34,7 +34,10 @@ X = TypeVar("X", bound=Sized)
 
 
 class PreparedParts(ABC, Generic[S]):
-    """`Prepared` data, a dataclass with ``settings`` and ``parts``: training, validation, test."""
+    """`Prepared` data, a dataclass with ``settings`` and ``parts``: training, validation, test.
+
+    Where parts are something else, `part` and `sizes` say what.
+    """
 
     settings: S
     parts: Any
@@ -67,13 +70,8 @@ class PreparedParts(ABC, Generic[S]):
     def sizes(self) -> dict[str, int]:
         return {name: len(part) for name, part in zip(PARTS, self.parts, strict=True)}
 
-    @property
-    def rows(self) -> int:
-        """How many examples there are in all."""
-        return sum(map(len, self.parts))
-
     def data_facts(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": sum(self.sizes.values())}
 
     @property
     def model_name(self) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
-from ...runs.fitting import fit_source
-from ...runs.listeners import Listener
-from ...runs.settings.arguments import setting_arguments
+from ...runs.fitting import FitArguments, fit_kind
 from .kind import TEXT
 from .predictor import TextPredictor
 
@@ -26,20 +24,7 @@ def fit_text(
     query: str | None = None,
     columns: Mapping[str, str] | None = None,
     network: str | None = None,
-    split: tuple[float, float, float] | None = None,
-    epochs: int | None = None,
-    batch_size: int | str | None = None,
-    lr: float | None = None,
-    optimizer: str | None = None,
-    schedule: str | None = None,
-    patience: int | None = None,
-    time_limit: float | None = None,
-    seed: int | None = None,
-    name: str | None = None,
-    settings: Sequence[str] = (),
-    runs_dir: str | os.PathLike[str] | None = "runs",
-    verbose: bool = True,
-    listener: Listener | None = None,
+    **common: Unpack[FitArguments],
 ) -> TextPredictor:
     """Trains a network on texts, and evaluates it on the part that was held out.
 
@@ -53,15 +38,11 @@ def fit_text(
     goes to ``runs_dir``; with None, nothing is written. The same data and ``seed`` give the same
     bits.
 
-    Raises DataError or ConfigError for data or settings that cannot be used, StateError if the run
-    folder cannot be written, TrainingError if training diverges. Ctrl-C saves the best weights so
-    far with the status ``interrupted`` and raises KeyboardInterrupt.
+    The other arguments (``common``) are those of every kind of data, and so are the errors: see
+    `chainrule.fit`.
     """
     text = (text,) if isinstance(text, str) else text
-    data: object = None
-    if target is not None and not isinstance(target, str):
-        data, target = (source, target), None
-    arguments = setting_arguments(locals(), TEXT.arguments)
-    return fit_source(
-        TEXT, source, arguments, settings, data=data, verbose=verbose, listener=listener
-    )
+    labels = None
+    if not isinstance(target, str):
+        labels, target = target, None
+    return fit_kind(TEXT, source, locals(), common, labels)

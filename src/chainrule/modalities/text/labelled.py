@@ -34,6 +34,7 @@ from ...data.text import (
 from ...data.text.reading import ENDINGS, is_prose
 from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName, is_pair
+from ...runs.parts import PreparedParts
 from ...tasks import Task
 from ...tasks.labels import goal_of
 from ...train import Padded, Scores
@@ -235,7 +236,7 @@ class OpenedLabels:
 
 
 @dataclass(frozen=True)
-class PreparedLabels:
+class PreparedLabels(PreparedParts[TextSettings]):
     """``rows`` of the table and their ``texts``, by part."""
 
     opened: OpenedLabels
@@ -247,17 +248,10 @@ class PreparedLabels:
     goal: Task
     findings: tuple[Finding, ...]
 
-    def with_settings(self, settings: TextSettings) -> PreparedLabels:
-        return replace(self, settings=settings)
-
     @property
     def name(self) -> str:
         """The name of the data without folders and extensions."""
         return Path(self.opened.table.name).name.split(".")[0] or "texts"
-
-    @property
-    def model_name(self) -> str:
-        return self.settings.model.name
 
     @property
     def fingerprint(self) -> str:
@@ -284,25 +278,13 @@ class PreparedLabels:
         known = self.target(name) if name == "train" else None
         return self.preprocessor.inputs(table, rows, self._bounds[-1], known)[0]
 
-    def _part(self, name: PartName) -> Padded:
-        target = self.target(name)
+    def source(self, part: PartName) -> Padded:
+        target = self.target(part)
         if self.goal.outputs == 1:  # as the losses of one output take it
             target = target.astype(np.float32)[:, None]
-        arrays = (*self.inputs(name), target)
+        arrays = (*self.inputs(part), target)
         cut = (True, *[False] * (len(arrays) - 1))
-        return Padded(arrays, self._lengths[name], self._bounds, cut)
-
-    @property
-    def train(self) -> Padded:
-        return self._part("train")
-
-    @property
-    def validation(self) -> Padded:
-        return self._part("validation")
-
-    @property
-    def test(self) -> Padded:
-        return self._part("test")
+        return Padded(arrays, self._lengths[part], self._bounds, cut)
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
         places = np.searchsorted(self.division.usable, self.rows[part])

@@ -32,6 +32,7 @@ from ...data.text.tokenizer import clean
 from ...errors import ConfigError, DataError
 from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName
+from ...runs.parts import PreparedParts
 from ...tasks import Language
 from ...train import Scores
 from .preprocessor import FORMAT, LONGEST, SHAPE, VERSION, wrong
@@ -206,7 +207,7 @@ def _unknown(tokenizer: Tokenizer, codes: Sequence[Codes]) -> tuple[Finding, ...
 
 
 @dataclass(frozen=True)
-class PreparedLanguage:
+class PreparedLanguage(PreparedParts[TextSettings]):
     """``codes``: the tokens of the training, validation and test part."""
 
     settings: TextSettings
@@ -217,30 +218,17 @@ class PreparedLanguage:
     characters: int
     findings: tuple[Finding, ...]
 
-    def with_settings(self, settings: TextSettings) -> PreparedLanguage:
-        return replace(self, settings=settings)
-
-    @property
-    def model_name(self) -> str:
-        return self.settings.model.name
-
     def _stretches(self, part: PartName, count: int = 0, drawn: bool = False) -> Stretches:
         codes, pre = self.codes[PARTS.index(part)], self.preprocessor
         return Stretches(codes, pre.length, pre.tokenizer.size, count, drawn)
 
-    @property
-    def train(self) -> Stretches:
+    def source(self, part: PartName) -> Stretches:
+        if part == "validation":
+            return self._judging(part)
         windows = self.settings.data.windows
         assert not isinstance(windows, str)
-        return self._stretches("train", windows, drawn=True)
-
-    @property
-    def validation(self) -> Stretches:
-        return self._judging("validation")
-
-    @property
-    def test(self) -> Stretches:
-        return self._stretches("test")
+        drawn = part == "train"
+        return self._stretches(part, windows if drawn else 0, drawn)
 
     def _judging(self, part: PartName) -> Stretches:
         """At most `JUDGES` stretches of a part, evenly spaced."""
@@ -281,13 +269,10 @@ class PreparedLanguage:
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"train": self.train.rows, "validation": self.validation.rows,
-                "test": self.test.rows}  # fmt: skip
+        return {part: self.source(part).rows for part in PARTS}
 
     def data_facts(self) -> dict[str, Any]:
-        return {
-            "rows": sum(self.sizes.values()), "task": "language", "characters": self.characters,
-        }  # fmt: skip
+        return {**super().data_facts(), "task": "language", "characters": self.characters}
 
     def model_facts(self) -> dict[str, Any]:
         tokenizer = self.preprocessor.tokenizer

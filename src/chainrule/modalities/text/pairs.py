@@ -30,6 +30,7 @@ from ...data.text import (
 from ...errors import ConfigError, DataError
 from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName
+from ...runs.parts import PreparedParts
 from ...tasks import Translation
 from ...tasks.translation import sacrebleu
 from ...train import Padded, Scores
@@ -209,7 +210,7 @@ class OpenedPairs:
 
 
 @dataclass(frozen=True)
-class PreparedPairs:
+class PreparedPairs(PreparedParts[TextSettings]):
     """``parts`` of the pairs: sources and translations."""
 
     opened: OpenedPairs
@@ -218,17 +219,10 @@ class PreparedPairs:
     parts: Mapping[PartName, tuple[list[str], ...]]
     findings: tuple[Finding, ...]
 
-    def with_settings(self, settings: TextSettings) -> PreparedPairs:
-        return replace(self, settings=settings)
-
     @property
     def name(self) -> str:
         """The name of the data without folders and extensions."""
         return Path(self.opened.name).name.split(".")[0] or "pairs"
-
-    @property
-    def model_name(self) -> str:
-        return self.settings.model.name
 
     @property
     def fingerprint(self) -> str:
@@ -251,26 +245,14 @@ class PreparedPairs:
         bounds = length_bounds(self._lengths["train"])
         return (*bounds[:-1], self.preprocessor.reader.length + 2)
 
-    def _part(self, name: PartName) -> Padded:
-        target = self.target(name)
+    def source(self, part: PartName) -> Padded:
+        target = self.target(part)
         sources = np.zeros_like(target)
-        own = self.preprocessor.sources(self.parts[name][0])
+        own = self.preprocessor.sources(self.parts[part][0])
         sources[:, : own.shape[1]] = own
         return Padded(
-            (sources, target, target), self._lengths[name], self._bounds, (True, True, True)
+            (sources, target, target), self._lengths[part], self._bounds, (True, True, True)
         )
-
-    @property
-    def train(self) -> Padded:
-        return self._part("train")
-
-    @property
-    def validation(self) -> Padded:
-        return self._part("validation")
-
-    @property
-    def test(self) -> Padded:
-        return self._part("test")
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
         return self.preprocessor.targets(self.parts[part][1])
@@ -291,12 +273,8 @@ class PreparedPairs:
     def sizes(self) -> dict[str, int]:
         return {name: len(self.parts[name][0]) for name in PARTS}
 
-    @cached_property
-    def _rows(self) -> int:
-        return sum(self.sizes.values())
-
     def data_facts(self) -> dict[str, Any]:
-        return {"rows": self._rows, "task": "translation"}
+        return {**super().data_facts(), "task": "translation"}
 
     def model_facts(self) -> dict[str, Any]:
         tokenizer = self.preprocessor.tokenizer

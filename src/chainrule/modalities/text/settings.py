@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from ...arguments import path_beside, user_path
 from ...data import Kind
 from ...data.text import BUNDLED_TEXTS, TokenizerKind
 from ...errors import ConfigError
 from ...runs.settings import methods
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
-from ...runs.settings.section import Choice, Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, Seed, Split
+from ...runs.settings.network import Network, NetworkChoice
+from ...runs.settings.section import Section
+from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
 from ...runs.settings.training import (
     ClipSettings,
     EarlyStoppingSettings,
+    MostEpochs,
     OptimizerSettings,
     ScheduleSettings,
     TrainSettings,
@@ -49,6 +49,9 @@ Columns = Annotated[tuple[str, ...], Length(0, 100)]
 @dataclass(frozen=True)
 class TextDataSettings(DataSettings):
     """The texts, what to learn from them, and how to split them."""
+
+    PATHS: ClassVar[tuple[str, ...]] = ("path", "parallel")
+    BUNDLED: ClassVar[Container[str]] = BUNDLED_TEXTS
 
     kind: Annotated[Literal["text"], About("marks a run on text; tables leave it out")] = "text"
     path: Annotated[
@@ -137,18 +140,17 @@ class TokenizerSettings(Section):
 
 
 @dataclass(frozen=True)
-class NetworkSettings(Choice):
+class NetworkSettings(NetworkChoice):
     """The network; see ``docs/text.md``."""
 
-    TABLE: ClassVar[str] = "model"
-    NOUN: ClassVar[str] = "network"
+    NETWORKS: ClassVar[Mapping[str, Network]] = NETWORKS
     UNSET: ClassVar[str] = "auto"
 
     name: str = "auto"
 
     @classmethod
     def options(cls) -> Mapping[str, Mapping[str, Any]]:
-        known = {name: network.settings for name, network in NETWORKS.items()}
+        known = super().options()
         every = dict.fromkeys(key for settings in known.values() for key in settings)
         return {"auto": every, **known}
 
@@ -216,9 +218,10 @@ class TextEarlyStoppingSettings(EarlyStoppingSettings):
 class TextTrainSettings(TrainSettings):
     """Training."""
 
-    epochs: Annotated[Annotated[int, Within(1, 1_000_000)], About("maximum number of epochs")] = (
-        EPOCHS
-    )
+    UNITS: ClassVar[str] = "text"
+    INSTEAD: ClassVar[Mapping[str, str]] = {"mixup": "set it to 0", "input_noise": "set it to 0"}
+
+    epochs: MostEpochs = EPOCHS
     optimizer: TextOptimizerSettings = field(default_factory=TextOptimizerSettings)
     schedule: TextScheduleSettings = field(default_factory=TextScheduleSettings)
     clip: TextClipSettings = field(default_factory=TextClipSettings)
@@ -226,11 +229,6 @@ class TextTrainSettings(TrainSettings):
 
     def check(self) -> None:
         super().check()
-        for name in ("mixup", "input_noise"):
-            if getattr(self.regularization, name):
-                raise ConfigError(
-                    f"`train.regularization.{name}` is not for text", help="set it to 0"
-                )
         if self.label_smoothing:
             raise ConfigError("`train.label_smoothing` is not for text", help="set it to 0")
 
@@ -244,19 +242,13 @@ class TextSettings(RunSettings):
         "tokenizer.length", "model.name", "train.batch_size", "train.lr", "train.loss",
     )  # fmt: skip
 
-    name: Annotated[str, About("name for the run folder")] = ""
+    name: RunName = ""
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TextDataSettings = field(default_factory=TextDataSettings)
     tokenizer: TokenizerSettings = field(default_factory=TokenizerSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: TextTrainSettings = field(default_factory=TextTrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
-
-    def unregularized(self) -> TextSettings:
-        network = dict(self.model.settings)
-        if "dropout" in network:
-            network["dropout"] = 0.0
-        return replace(super().unregularized(), model=replace(self.model, settings=network))
 
     @property
     def tokens(self) -> tuple[TokenizerKind, int, bool]:
@@ -300,22 +292,6 @@ class TextSettings(RunSettings):
             train=train.resolved(rows, task),
         )
 
-    def with_absolute_paths(self) -> TextSettings:
-        """The same with absolute paths."""
-        data = self.data
-        return replace(
-            self,
-            data=replace(data, path=_absolute(data.path), parallel=_absolute(data.parallel)),
-        )
-
-    def relative_to(self, output: Path) -> TextSettings:
-        """The same with paths relative to the folder of ``output``, a ``run.toml``."""
-        path, parallel = (
-            path_beside(text, output) if text and user_path(text, "the data").exists() else text
-            for text in (self.data.path, self.data.parallel)
-        )
-        return replace(self, data=replace(self.data, path=path, parallel=parallel))
-
 
 def batch_size_for(family: str, rows: int) -> int:
     """A power of two that makes about 64 steps of an epoch, from 8 up to that of the task; that of
@@ -324,10 +300,3 @@ def batch_size_for(family: str, rows: int) -> int:
     if family == "language":
         return most
     return min(max(SMALLEST_BATCH, 1 << (max(rows // EPOCH_STEPS, 1) - 1).bit_length()), most)
-
-
-def _absolute(text: str) -> str:
-    """A path made absolute; the name of bundled texts is left as it is."""
-    path = user_path(text, "the data")
-    bundled = text in BUNDLED_TEXTS and not path.exists()
-    return text if bundled or not text else str(path.absolute())
