@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..arguments import user_path
-from ..showing import visible
 from .kind_options import KindCommand
 from .loading import load_predictor
 from .options import common, runs_dir_option, threads_option
 from .run_lookup import find_run
-from .terminal import graceful_signals
+from .terminal import graceful_signals, print_piece
 
 if TYPE_CHECKING:
     from ..runs.option import Command
@@ -35,16 +33,10 @@ def _click_command(command: Command) -> click.Command:
         predictor, values = load_predictor(command.name, folder, threads, options)
         with graceful_signals():
             for piece in getattr(predictor, command.method)(**values):
-                _write(piece)
-            _write("\n")
+                print_piece(piece)
+            print_piece("\n")
 
     run.__doc__ = command.help
     arguments = click.argument("run")
     decorated = arguments(runs_dir_option(threads_option(common(run))))
     return click.command(command.name, cls=KindCommand, short_help=command.short_help)(decorated)
-
-
-def _write(text: str) -> None:
-    """Text on stdout, at once; on a terminal, nothing in it is a command to the terminal."""
-    click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
-    sys.stdout.flush()

@@ -20,7 +20,8 @@ from ..config import NO_COLOR
 from ..showing import cell_text, visible
 
 __all__ = ["Terminated", "graceful_signals", "print_error", "print_json", "print_path",
-           "print_rows", "print_text", "say", "state", "use_colour", "warn"]  # fmt: skip
+           "print_piece", "print_rows", "print_text", "say", "state", "use_colour",
+           "warn"]  # fmt: skip
 
 
 class State:
@@ -84,6 +85,12 @@ def print_error(text: str) -> None:
 def print_text(text: str, end: str = "\n") -> None:
     """Prints text on stdout."""
     click.echo(visible(text) + end, nl=False)
+
+
+def print_piece(text: str) -> None:
+    """Prints a part of a text on stdout, at once; as it is unless it goes to a terminal."""
+    click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
+    sys.stdout.flush()
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
