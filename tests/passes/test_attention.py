@@ -9,6 +9,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.autodiff import cotangents
 from chainrule.errors import VerifyError
+from chainrule.frontend import trace_function
 from chainrule.frontend.apply import apply
 from chainrule.interpret import evaluate, interpret
 from chainrule.ir.graph import Graph
@@ -173,3 +174,22 @@ def test_the_proof_refuses_trips_that_share_what_they_write() -> None:
     object.__setattr__(written, "stride", 0)
     with pytest.raises(VerifyError, match="trips of a loop"):
         verify_program(program)
+
+
+def test_heads_are_copied_once_for_all_loops() -> None:
+    """[batch, steps, heads, width] is laid out by heads once for the way there and back."""
+
+    def loss(x: cr.Tensor, g: cr.Tensor) -> cr.Tensor:
+        q, k, v = (cr.tanh(x * n) for n in (1.0, 2.0, 3.0))
+        heads = [t.reshape(2, 8, 3, 4).transpose(1, 2).reshape(6, 8, 4) for t in (q, k, v)]
+        return (apply(ops.attention, *heads, causal=1, **HOW) * g).sum()
+
+    arrays = np.ones((2, 8, 12), np.float32), np.ones((6, 8, 4), np.float32)
+    graph = optimize(trace_function(cr.grad(loss), arrays, {}).graph)
+    loops = [n for n in graph.nodes() if n.op == "scan"]
+    copied = [n.inputs[0] for n in graph.nodes() if n.op == "fence"]
+    assert len(loops) == 2
+    assert len(copied) == len(set(copied))
+    forward, backward = ({i.inputs[0] for i in loop.inputs if i.op == "reshape"} for loop in loops)
+    assert len(forward) == 3
+    assert forward <= backward

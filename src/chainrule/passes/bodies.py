@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.rewrite import map_nodes, substitute
 from ..ops.bodies import parts_of, placeholder
-from .layout import view_strides
+from .layout import laid_out, view_strides
 
 
 def optimize_bodies(graph: Graph, optimize: Callable[[Graph], Graph]) -> Graph:
     """Every loop with an optimised body whose inputs say how they lie in memory."""
+    copies: dict[Node, Node] = {}  # one of each value for all loops
 
     def changed(node: Node) -> Node:
-        return _optimized(node, optimize) if node.op == "scan" else node
+        return _optimized(node, optimize, copies) if node.op == "scan" else node
 
     return map_nodes(graph, changed)
 
@@ -30,10 +31,10 @@ def rebuilt(loop: Node, inputs: Sequence[Node], body: Graph, **params: int) -> N
     return bind("scan", *inputs, location=loop.location, **new)
 
 
-def _optimized(loop: Node, optimize: Callable[[Graph], Graph]) -> Node:
+def _optimized(loop: Node, optimize: Callable[[Graph], Graph], copies: dict[Node, Node]) -> Node:
     count = loop.params["carries"]
     first, rest = loop.inputs[:count], loop.inputs[count:]
-    copied = tuple(n if view_strides(n) is not None else bind("fence", n) for n in rest)
+    copied = tuple(n if view_strides(n) is not None else laid_out(n, copies) for n in rest)
     body = optimize(_laid_out(loop, copied))
     return _hoist_copies(rebuilt(loop, (*first, *copied), body))
 

@@ -27,7 +27,7 @@ def materialize_operands(graph: Graph) -> Graph:
         inputs = tuple(new[i] for i in node.inputs)
         if node.op in PRODUCTS:
             inputs = tuple(
-                i if _readable(node.op, at, i) else _laid_out(i, copies)
+                i if _readable(node.op, at, i) else laid_out(i, copies)
                 for at, i in enumerate(inputs)
             )
         elif node.op == "reshape" and reads_scattered_state(node):
@@ -38,10 +38,10 @@ def materialize_operands(graph: Graph) -> Graph:
     return graph.with_roots(new[r] for r in graph.roots)
 
 
-def _laid_out(node: Node, copies: dict[Node, Node]) -> Node:
+def laid_out(node: Node, copies: dict[Node, Node]) -> Node:
     """``node`` in row-major order. What is reshaped anyway is copied before, then it is a view."""
     if node.op == "reshape" and view_strides(node) is None and not is_scalar_fill(node.inputs[0]):
-        return with_inputs(node, (_laid_out(node.inputs[0], copies),))
+        return with_inputs(node, (laid_out(node.inputs[0], copies),))
     return _copy(node, copies)
 
 
