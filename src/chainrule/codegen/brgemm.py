@@ -12,7 +12,9 @@
 A is read by scalars, so its strides are free. B is read by vectors along n. The first tile of a
 panel copies the rows of B it meets into dense, aligned scratch, which serves the tiles below it:
 power-of-two strides would otherwise share few cache sets, and vectors that straddle two cache lines
-cost twice. Reading memory and arithmetic overlap in that tile.
+cost twice. Reading memory and arithmetic overlap in that tile. Where several panels share each
+block of k, its rows of B are copied for all of them at once, whole rows of memory, and so are
+columns of A that lie along m: otherwise each step of k would be a line of its own.
 
 Each element of the result is one chain of fused multiply-adds in the order of k that starts from 0:
 tiles, blocks, vector width and threads leave its bits alone.

@@ -178,7 +178,6 @@ class Sum:
         These lines come from far away, a few from each of many rows, which no processor foresees.
         """
         b, depth = self.b, self.nest.parallel
-        b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         for access, written in self.fetched.items():
             offset = access.offset
             pointer = b.gep(self.pointers[access.buffer], offset.const, "float")
@@ -187,8 +186,7 @@ class Sum:
                 if offset.coeffs[dim]:
                     pointer = b.gep(pointer, scaled(b, value, offset.coeffs[dim]), "float")
             for j in range(len(panel.lanes)):
-                address = b.gep(pointer, j * LANES, "float")
-                b.emit(f"call void @llvm.prefetch.p0({address}, i32 {int(written)}, i32 3, i32 1)")
+                b.ask_for(b.gep(pointer, j * LANES, "float"), written=written)
 
     def _inner(self, band: Band, piece: tuple[int, Bound], start: list[Value]) -> list[Value]:
         """Some steps of k: addresses and sums as they are after them."""
@@ -257,10 +255,8 @@ class Sum:
         """Ask for a row of B that will be met soon."""
         b = self.b
         later = b.gep(row, times(b, step, AHEAD), "float")
-        b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         for j in range(vectors):
-            address = b.gep(later, j * LANES, "float")
-            b.emit(f"call void @llvm.prefetch.p0({address}, i32 0, i32 3, i32 1)")
+            b.ask_for(b.gep(later, j * LANES, "float"))
 
     def address(self, access: Access, index: Sequence[Value], row: Value, k: Value) -> Value:
         """The element at (batch, row, k), where ``row`` is m for A and n for B."""

@@ -230,7 +230,7 @@ class Builder:
         return self.op(type_, f"load {type_}, {pointer}, align {align}")
 
     def ask_for(self, pointer: Value, *, written: bool = False) -> None:
-        """Prefetch the cache line at ``pointer``."""
+        """Prefetch the cache line at ``pointer``, which need not exist, into the nearest cache."""
         self.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         self.emit(f"call void @llvm.prefetch.p0({pointer}, i32 {int(written)}, i32 3, i32 1)")
 

@@ -226,7 +226,7 @@ class Expressions(Placement):
             return b.load(scalar, pointer, size)
         if stride == 1:
             if lanes == LANES and self.streams(access):
-                ask_for(b, b.gep(pointer, AHEAD, "i8"))
+                b.ask_for(b.gep(pointer, AHEAD, "i8"))
             return load_lanes(b, scalar, pointer, lanes, self.alignment(access, point))
         first = b.gep(pointer, 1 - lanes, scalar)
         back = load_lanes(b, scalar, first, lanes, size)
@@ -243,12 +243,6 @@ def load_lanes(b: Builder, scalar: str, pointer: Value, lanes: int, align: int) 
     if lanes == 1:
         return b.splat(b.load(scalar, pointer, align))
     return b.masked_load(vector_of(scalar), pointer, lane_mask(lanes), align)
-
-
-def ask_for(b: Builder, address: Value) -> None:
-    """Fetch the line at ``address``, which need not exist, into the nearest cache."""
-    b.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-    b.emit(f"call void @llvm.prefetch.p0({address}, i32 0, i32 3, i32 1)")
 
 
 def store_lanes(b: Builder, value: Value, pointer: Value, lanes: int, align: int) -> None:
