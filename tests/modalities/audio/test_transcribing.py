@@ -13,18 +13,23 @@ import soundfile
 from click.testing import CliRunner
 
 import chainrule as cr
-from chainrule import optim
+from chainrule import nn
 from chainrule.cli.app import app
 from chainrule.data.audio import Recordings
 from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.modalities.audio.fit import fit_audio
 from chainrule.modalities.audio.kind import AUDIO
+from chainrule.modalities.audio.network import Features
 from chainrule.modalities.audio.predictor import AudioPredictor
+from chainrule.modalities.audio.prepare import feature_moments
 from chainrule.modalities.audio.settings import AudioDataSettings, AudioSettings
 from chainrule.modalities.audio.source import TranscriptSource, steps_of
-from chainrule.modalities.audio.transcribing import TranscriptLoss, TranscriptPreprocessor
+from chainrule.modalities.audio.transcribing import (
+    TranscriptLoss,
+    TranscriptPreprocessor,
+    WritingNetwork,
+)
 from chainrule.report import report_html
-from chainrule.train import Trainer
 from chainrule.train.batch_source import host_batch
 
 RATE = 8000
@@ -113,26 +118,46 @@ def test_what_is_heard_does_not_depend_on_the_padding(writer: AudioPredictor) ->
             assert not other[i, n:].any()
 
 
-def test_gradients_are_those_of_recordings_without_padding(writer: AudioPredictor) -> None:
-    """In evaluation mode: batch normalisation takes the mean over a batch, padding included."""
+def test_learning_does_not_depend_on_the_padding() -> None:
+    """In training, where batch statistics count: gradients and running statistics of two clips of
+    different length, padded a little and to several times the length."""
     rng = np.random.default_rng(5)
-    clips = Recordings.of_arrays([say(text, rng) for text in ("ab", "c")], RATE)
-    hop, room = RATE * writer.settings.hop // 1000, writer.settings.room(RATE)
-    target = np.array([[0, 2, 1, 2], [0, 1, 3, 1]], np.int32)
-    target[:, 0] = steps_of(clips.lengths, hop)
-    model = writer.model
-    optimizer = optim.SGD(model.parameters(), lr=0.0)
-    trainer = Trainer(model, TranscriptLoss(), optimizer)
+    clips = Recordings.of_arrays([say(text, rng) for text in ("abcb", "c")], RATE)
+    target = np.array([[0, 4, 1, 2, 3, 2], [0, 1, 3, 1, 1, 1]], np.int32)
+    target[:, 0] = steps_of(clips.lengths, 160)
+    assert target[0, 0] > 2 * target[1, 0]
+    rows = np.arange(2, dtype=np.int32)
 
-    def norm(rows: list[int], *bounds: int) -> float:
-        recordings = clips.take(rows)
-        longest = int(recordings.lengths.max())
-        return trainer.gradient_norm(
-            TranscriptSource(recordings, longest, hop, room, target[rows], bounds)
-        )
+    def learned(*bounds: int) -> dict[str, np.ndarray]:
+        longest = int(clips.lengths.max())
+        source = TranscriptSource(clips, longest, 160, 288, target, bounds)
+        samples, steps, wanted = host_batch(source, rows)
+        cr.manual_seed(0)
+        features = Features(nn.MelSpectrogram(RATE, 256, 256, 160, n_mels=20), 0)
+        scaling = [-4.0] * 20, [3.0] * 20
+        model = WritingNetwork(features, scaling, None, 3, hidden=6, layers=1, dropout=0.0)
+        outputs = model(cr.tensor(samples), cr.tensor(steps))
+        TranscriptLoss()(outputs, cr.tensor(wanted)).backward()
+        gradients = {n: p.grad.numpy() for n, p in model.named_parameters()}
+        return gradients | {n: b.numpy() for n, b in model.named_buffers() if "running" in n}
 
-    for row in (0, 1):
-        assert norm([row], 40_000) == pytest.approx(norm([row]), rel=1e-3)
+    close, far = learned(), learned(40_000)
+    assert sum("running" in name for name in close) == 4
+    for name, value in close.items():
+        np.testing.assert_allclose(far[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_scaling_does_not_depend_on_the_padding() -> None:
+    rng = np.random.default_rng(6)
+    clips = Recordings.of_arrays([say(text, rng) for text in ("abc", "c", "bb")], RATE)
+    features = Features(nn.MelSpectrogram(RATE, 256, 256, 160, n_mels=20), 0)
+    longest = int(clips.lengths.max())
+    close, far = (
+        feature_moments(features, clips, longest + more, padded=False) for more in (300, 30_000)
+    )
+    assert close == far
+    mean, _ = feature_moments(features, clips, longest + 30_000)
+    assert max(mean) < min(close[0])  # that of silence, nearly
 
 
 def test_batches_are_as_long_as_their_recordings(table: Path) -> None:

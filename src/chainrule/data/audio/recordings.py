@@ -70,6 +70,14 @@ class Recordings(Labelled):
             clip[before : before + len(own)] = own
         return clips
 
+    def beginnings(self, length: int, size: int) -> Samples:
+        """The first ``length`` samples of each, with zeros after them, as [N, size]."""
+        clips = np.zeros((len(self), size), np.int16)
+        for clip, i in zip(clips, range(len(self)), strict=True):
+            own = self[i][:length]
+            clip[: len(own)] = own
+        return clips
+
     def silent(self) -> list[int]:
         """The numbers of recordings in which nothing is louder than -60 decibels."""
         return [i for i in range(len(self)) if _peak(self[i]) < SILENT]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import ShapeError
-from ...ir.types import Shape
+from ...ir.types import DType, Shape
 from ..modes import no_grad, user_line
 from ..operations import reductions
-from ..operations.arithmetic import sqrt
+from ..operations.arithmetic import broadcast_to, cast, maximum, sqrt, where
 from ..operations.shaping import reshape, whole_lengths
 from .activations import setting
 
@@ -80,6 +80,36 @@ def batch_norm(
     the running ones are used. `ShapeError` if a channel of a batch has a single value, or if there
     are no channels.
     """
+    return _batch_norm(x, None, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def masked_batch_norm(
+    x: Tensor,
+    inside: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float | Tensor = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`batch_norm` with the statistics of those values alone that are ``inside``, a bool that
+    broadcasts to [N, 1, ...]: padding moves no mean. What is outside is scaled like the rest."""
+    return _batch_norm(x, inside, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def _batch_norm(
+    x: Tensor,
+    inside: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float | Tensor,
+    eps: float,
+) -> Tensor:
     if x.ndim < 2:
         raise ShapeError(
             f"an input of shape {x.shape} has no channels",
@@ -89,27 +119,41 @@ def batch_norm(
     setting("eps", eps, eps > 0.0, ABOVE_0)
     along = [1, x.shape[1]] + [1] * (x.ndim - 2)
     if running_mean is None or running_var is None or training:
-        axes = [a for a in range(x.ndim) if a != 1]
-        count = x.shape[0] * _product(x.shape[2:])
-        if count < 2:
-            raise ShapeError(
-                f"batch statistics need more than one value per channel; the input is {x.shape}",
-                where=user_line(),
-                help="use a larger batch, or model.eval()",
-            )
-        mean = reductions.mean(x, axes)
-        centred = x - reshape(mean, along)
-        variance = reductions.mean(centred * centred, axes)
+        mean, centred, variance, unbiased = _moments(x, inside, along)
         if training and running_mean is not None and running_var is not None:
             with no_grad():
                 _move(running_mean, mean, momentum)
-                _move(running_var, variance * (count / (count - 1)), momentum)
+                _move(running_var, variance * unbiased, momentum)
     else:
         mean, variance = running_mean, running_var
         centred = x - reshape(mean, along)
     scale = 1.0 / sqrt(variance + eps)
     y = centred * reshape(scale if weight is None else scale * weight, along)
     return y if bias is None else y + reshape(bias, along)
+
+
+def _moments(
+    x: Tensor, inside: Tensor | None, along: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor, float | Tensor]:
+    """Of each channel the mean, x without it, the variance, and n / (n - 1) for n values."""
+    axes = [a for a in range(x.ndim) if a != 1]
+    count = x.shape[0] * _product(x.shape[2:])
+    if count < 2:
+        raise ShapeError(
+            f"batch statistics need more than one value per channel; the input is {x.shape}",
+            where=user_line(),
+            help="use a larger batch, or model.eval()",
+        )
+    if inside is None:
+        mean = reductions.mean(x, axes)
+        centred = x - reshape(mean, along)
+        return mean, centred, reductions.mean(centred * centred, axes), count / (count - 1)
+    places = broadcast_to(inside, (x.shape[0], 1, *x.shape[2:]))
+    known = cast(reductions.sum(places), DType.f32)
+    mean = reductions.sum(where(inside, x, 0.0), axes) / known
+    centred = x - reshape(mean, along)
+    variance = reductions.sum(where(inside, centred * centred, 0.0), axes) / known
+    return mean, centred, variance, known / maximum(known - 1.0, 1.0)
 
 
 def group_norm(

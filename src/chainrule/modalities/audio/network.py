@@ -39,6 +39,13 @@ class Features(nn.Module):
         assert self.mel is not None
         return self.mel.n_mels
 
+    @property
+    def hop(self) -> int:
+        """Samples from frame to frame."""
+        mel = self.mel if self.mfcc is None else self.mfcc.mel
+        assert mel is not None
+        return mel.hop_length
+
     def forward(self, x: Tensor) -> Tensor:
         """The features."""
         if self.mfcc is not None:

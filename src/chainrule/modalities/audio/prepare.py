@@ -27,7 +27,7 @@ from ...runs.preprocessor import PlainPreprocessor
 from ...train.batch_source import spread_rows
 from .network import Features
 from .settings import AudioDataSettings, AudioSettings
-from .source import AudioSource
+from .source import AudioSource, frames_of
 
 __all__ = ["AudioPreprocessor", "OpenedAudio", "PreparedAudio", "audio_facts", "feature_moments",
            "heard_in", "minutes", "speakers_apart", "split_recordings", "usable"]  # fmt: skip
@@ -139,22 +139,26 @@ class PreparedAudio(PreparedFiles[AudioSettings]):
 
 
 def feature_moments(
-    features: Features, recordings: Recordings, length: int
+    features: Features, recordings: Recordings, length: int, *, padded: bool = True
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of each band over frames of recordings, at most `MEASURED` of them, evenly
-    spaced; the same bits on every machine. A band of one value has the deviation 1."""
-    clips = recordings.take(spread_rows(len(recordings), MEASURED)).fixed(length)
+    spaced; the same bits on every machine. A band of one value has the deviation 1. Unless they are
+    ``padded``, which their network sees, frames after the end of a recording do not count."""
+    chosen = recordings.take(spread_rows(len(recordings), MEASURED))
+    clips = chosen.fixed(length) if padded else chosen.beginnings(length, length)
+    frames = frames_of(np.full_like(chosen.lengths, length) if padded else chosen.lengths,
+                       features.hop)  # fmt: skip
     moments = Moments(features.bands)
     step = compile(features)
 
     def chunks() -> Iterator[npt.NDArray[np.float64]]:
         for start in range(0, len(clips), BATCH):
-            batch = clips[start : start + BATCH]
-            padded = np.zeros((BATCH, length), np.int16)  # one program for the last batch, too
-            padded[: len(batch)] = batch
+            batch, known = clips[start : start + BATCH], frames[start : start + BATCH]
+            together = np.zeros((BATCH, length), np.int16)  # one program for the last batch, too
+            together[: len(batch)] = batch
             with no_grad():
-                values = step(from_array(padded)).numpy()[: len(batch)]
-            yield values.transpose(0, 2, 1).reshape(-1, features.bands).astype(np.float64)
+                values = step(from_array(together)).numpy()[: len(batch)].transpose(0, 2, 1)
+            yield values[np.arange(values.shape[1]) < known[:, None]].astype(np.float64)
 
     for chunk in chunks():
         moments.add(chunk)

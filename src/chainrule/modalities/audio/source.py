@@ -12,7 +12,7 @@ from ...data.audio.decoding import Samples
 from ...train import Padded, bounds_for
 from ...train.examples import Examples
 
-__all__ = ["AudioSource", "TranscriptSource", "steps_of"]
+__all__ = ["AudioSource", "TranscriptSource", "frames_of", "steps_of"]
 
 #: samples of one batch in evaluation: a minute at 16,000 a second
 EVALUATION_SAMPLES = 1 << 20
@@ -40,10 +40,14 @@ class AudioSource(Examples):
         return rows_at_once(int(self.arrays[0].shape[1]))
 
 
+def frames_of(samples: NDArray[np.integer[Any]], hop: int) -> NDArray[np.int32]:
+    """The frames of features of so many samples, ``hop`` samples between them."""
+    return np.asarray(1 + samples // hop, np.int32)
+
+
 def steps_of(samples: NDArray[np.integer[Any]], hop: int) -> NDArray[np.int32]:
-    """The steps of the network for so many samples, ``hop`` samples between frames."""
-    frames = 1 + samples // hop
-    return np.asarray((frames + STRIDE - 1) // STRIDE, np.int32)
+    """The steps of the network for so many samples."""
+    return (frames_of(samples, hop) + STRIDE - 1) // STRIDE
 
 
 class TranscriptSource(Padded):
@@ -68,9 +72,7 @@ class TranscriptSource(Padded):
         lengths = own + room
         bounds = bounds or bounds_for(lengths)
         bounds = (*bounds[:-1], max(bounds[-1], int(lengths.max())))
-        clips = np.zeros((len(recordings), bounds[-1]), np.int16)
-        for i, samples in enumerate(own.tolist()):
-            clips[i, :samples] = recordings[i][:samples]
+        clips = recordings.beginnings(length, bounds[-1])
         labels = () if target is None else (target,)
         super().__init__(
             (clips, steps_of(own, hop), *labels), lengths, bounds,

@@ -19,6 +19,7 @@ from ...data.audio.transcripts import steps_needed
 from ...data.listing import some
 from ...errors import ConfigError, DataError
 from ...frontend import Tensor
+from ...frontend.functional.normalization import masked_batch_norm
 from ...frontend.operations.arithmetic import where
 from ...frontend.operations.creation import iota, tensor
 from ...nn import functional as F
@@ -74,7 +75,8 @@ class WritingNetwork(nn.Module):
     """Log-probabilities [N, steps, letters + 1] of clips int16 [N, samples] and the ``steps`` of
     each: two convolutions, then gated recurrent units in both directions (Amodei et al., 2016,
     "Deep Speech 2", much smaller). Beyond the steps of a clip there are zeros, in and between the
-    layers too: what a clip gives does not depend on how far it is padded."""
+    layers too, which no batch statistic counts: what a clip gives, and what is learned from it,
+    does not depend on how far it is padded."""
 
     def __init__(
         self,
@@ -94,9 +96,9 @@ class WritingNetwork(nn.Module):
         self.register_buffer("shift", tensor((-mean / std).astype(np.float32)))
         self.convolutions = nn.Sequential(
             nn.Conv2d(1, CHANNELS, 5, STRIDE, padding=2, bias=False),
-            nn.BatchNorm2d(CHANNELS), nn.ReLU(),
+            StepNorm(CHANNELS), nn.ReLU(),
             nn.Conv2d(CHANNELS, CHANNELS, 3, (2, 1), padding=1, bias=False),
-            nn.BatchNorm2d(CHANNELS), nn.ReLU(),
+            StepNorm(CHANNELS), nn.ReLU(),
         )  # fmt: skip
         width = CHANNELS * ((features.bands + 3) // 4)
         between = dropout if layers > 1 else 0.0
@@ -113,7 +115,7 @@ class WritingNetwork(nn.Module):
             features = self.holes(features)
         maps = inside(features, steps * STRIDE).unsqueeze(1)
         for layer in self.convolutions:
-            maps = layer(maps)
+            maps = layer(maps, steps) if isinstance(layer, StepNorm) else layer(maps)
             if isinstance(layer, nn.ReLU):
                 maps = inside(maps, steps)
         outputs, _ = self.gru(maps.permute(0, 3, 1, 2).flatten(2), lengths=steps)
@@ -121,12 +123,30 @@ class WritingNetwork(nn.Module):
         return inside(scores.transpose(1, 2), steps).transpose(1, 2)
 
 
-def inside(x: Tensor, steps: Tensor) -> Tensor:
-    """``x`` [N, ..., times] with zeros from ``steps`` [N] on."""
+class StepNorm(nn.BatchNorm2d):
+    """`nn.BatchNorm2d` of maps [N, C, bands, times] by the ``steps`` [N] that clips have."""
+
+    def forward(self, x: Tensor, steps: Tensor | None = None) -> Tensor:
+        """The normalised maps; without ``steps`` all times count."""
+        if steps is None:
+            return super().forward(x)
+        return masked_batch_norm(
+            x, known(x, steps), self.running_mean, self.running_var, self.weight, self.bias,
+            training=self.training, momentum=self._momentum(), eps=self.eps,
+        )  # fmt: skip
+
+
+def known(x: Tensor, steps: Tensor) -> Tensor:
+    """Which times of ``x`` [N, ..., times] are before ``steps`` [N]: bool [N, 1, ..., times]."""
     rows, times = x.shape[0], x.shape[-1]
     between = [1] * (x.ndim - 2)
-    known = iota((rows, times), 1) < steps.unsqueeze(1)
-    result: Tensor = where(known.reshape(rows, *between, times), x, 0.0)
+    before: Tensor = iota((rows, times), 1) < steps.unsqueeze(1)
+    return before.reshape(rows, *between, times)
+
+
+def inside(x: Tensor, steps: Tensor) -> Tensor:
+    """``x`` [N, ..., times] with zeros from ``steps`` [N] on."""
+    result: Tensor = where(known(x, steps), x, 0.0)
     return result
 
 
@@ -168,7 +188,7 @@ class OpenedTranscripts(OpenedExamples[AudioSettings, Transcribed]):
         alphabet = Alphabet.of(train.texts)
         findings += _unknown((val, test), alphabet)
         features = settings.features.build(recordings.rate, settings.hop)
-        mean, std = feature_moments(features, train.recordings, length)
+        mean, std = feature_moments(features, train.recordings, length, padded=False)
         preprocessor = TranscriptPreprocessor(recordings.rate, length, alphabet.letters, mean, std)
         return PreparedTranscripts(
             settings, recordings.name, self.examples.fingerprint(), (train, val, test),
