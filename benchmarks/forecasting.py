@@ -179,9 +179,10 @@ def statistical(data: DataSet, part: str) -> dict[str, dict[str, float]]:
         point = np.full(truth["value"].shape, np.nan)
         for s in np.unique(truth["series"]).tolist():
             start, first = int(encoded.begin[s]), int(encoded.first[s])
-            stop = start + int(truth["step"].min()) - first
+            origins = np.flatnonzero(truth["series"] == s)
+            stop = start + int(truth["step"][origins].min()) - first
             model = getattr(models, name)(season_length=season).fit(encoded.levels[start:stop])
-            for i in np.flatnonzero(truth["series"] == s):
+            for i in origins:
                 known = encoded.levels[start : start + int(truth["step"][i]) - first]
                 point[i] = model.forward(known, h=horizon)["mean"]
         results[name] = by_series(truth, point, prepared.preprocessor.names)
