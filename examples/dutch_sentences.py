@@ -2,14 +2,14 @@
 
     apt-get download fillets-ng-data fillets-ng-data-nl
     for f in fillets-ng-data*.deb; do dpkg -x $f game; done
-    pip install "chainrule[audio]" jiwer
-    python examples/dutch_sentences.py game sentences
+    pip install "chainrule[audio]"
+    python examples/dutch_sentences.py game sentences [epochs]
 
 The dialogues of the game Fish Fillets, spoken by actors (Debian's fillets-ng-data; GPL-2). Every
-tenth level is held out, so no sentence of it was heard in training. Letters come from a
-convolution and gated recurrent units in both directions, trained with connectionist temporal
+tenth level is held out, so no sentence of it was heard in training. Letters come from two
+convolutions and gated recurrent units in both directions, trained with connectionist temporal
 classification; the error is counted in letters (CER) and words (WER), without capitals and
-punctuation (`read_transcripts`).
+punctuation (`read_transcripts`). `python -m benchmarks.sentences` trains PyTorch on the same.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import csv
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,16 +31,23 @@ from chainrule import nn, optim
 from chainrule.data.audio import Alphabet, Transcribed, read_transcripts
 from chainrule.data.audio.transcripts import steps_needed
 from chainrule.modalities.audio.network import Features
+from chainrule.modalities.audio.prepare import feature_moments
+from chainrule.modalities.audio.source import steps_of
+from chainrule.modalities.audio.transcribing import WritingNetwork
 from chainrule.nn import functional as F
+from chainrule.tasks.transcription import error_rates
 
 GAME = Path("usr/share/games/fillets-ng")
 SPOKEN = re.compile(r'dialogId\("([^"]+)".*?\)\s*dialogStr\("((?:[^"\\]|\\.)*)"\)', re.DOTALL)
-RATE, BANDS, HOP = 16_000, 40, 10
+RATE, BANDS, HOP = 16_000, 40, 160
 #: seconds to which recordings are padded: one program for each
 LENGTHS = (2, 3, 4, 6, 9)
 BATCH, EPOCHS, RATE_OF_LEARNING = 16, 60, 2e-3
-#: frames to a step of the network
-STRIDE = 2
+WEIGHT_DECAY, LONGEST_GRADIENT = 0.01, 5.0
+#: of the network, which is that of `chainrule train --task transcription`
+HIDDEN, LAYERS, DROPOUT = 160, 2, 0.2
+#: stretches of time and of bands that are blanked out, and how long they are at most
+HOLES = (2, 25, 2, 6)
 
 
 def write_table(game: Path, folder: Path) -> Path:
@@ -69,29 +76,15 @@ def divided(data: Transcribed) -> tuple[Transcribed, Transcribed]:
     )
 
 
-class Listener(nn.Module):
-    """Log-probabilities [steps, batch, letters + 1] of clips int16 [batch, samples]."""
-
-    def __init__(self, letters: int, hidden: int = 160, channels: int = 24) -> None:
-        super().__init__()
-        mel = nn.MelSpectrogram(RATE, 512, 400, RATE * HOP // 1000, 20.0, n_mels=BANDS)
-        self.features, self.scale = Features(mel, 0), nn.BatchNorm1d(BANDS, affine=False)
-        self.holes = nn.SpecAugment(2, 25, 2, 6)
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(1, channels, 5, 2, padding=2, bias=False),
-            nn.BatchNorm2d(channels), nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, (2, 1), padding=1, bias=False),
-            nn.BatchNorm2d(channels), nn.ReLU(),
-        )  # fmt: skip
-        width = channels * BANDS // 4
-        self.gru = nn.GRU(width, hidden, 2, batch_first=True, dropout=0.2, bidirectional=True)
-        self.dropout, self.letters = nn.Dropout(0.2), nn.Linear(2 * hidden, letters + 1)
-
-    def forward(self, clips: cr.Tensor, steps: cr.Tensor) -> cr.Tensor:
-        features = self.holes(self.scale(self.features(clips)))
-        maps = self.convolutions(features.unsqueeze(1)).permute(0, 3, 1, 2).flatten(2)
-        outputs, _ = self.gru(maps, lengths=steps)
-        return F.log_softmax(self.letters(self.dropout(outputs)), -1).permute(1, 0, 2)
+def network(data: Transcribed, alphabet: Alphabet) -> WritingNetwork:
+    """With features scaled as those of ``data`` need it."""
+    mel = nn.MelSpectrogram(RATE, 512, 400, HOP, 20.0, n_mels=BANDS)
+    features = Features(mel, 0)
+    scaling = feature_moments(features, data.recordings, LENGTHS[-1] * RATE, padded=False)
+    return WritingNetwork(
+        features, scaling, nn.SpecAugment(*HOLES), len(alphabet.letters),
+        hidden=HIDDEN, layers=LAYERS, dropout=DROPOUT,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,45 +114,44 @@ def batches(data: Transcribed, codes: list[list[int]], seed: int | None) -> Iter
             for j, i in enumerate(chosen):
                 clips[j, : samples[i]] = data.recordings[int(i)]
                 letters[j, : len(codes[i])] = codes[i]
-            steps = steps_of(samples[chosen])
+            steps = steps_of(samples[chosen], HOP)
             counts = np.array([len(codes[i]) for i in chosen], np.int32)
             made.append(Batch(clips, steps, letters, counts, chosen))
     for k in np.random.default_rng(seed).permutation(len(made)):
         yield made[k]
 
 
-def steps_of(samples: NDArray[np.integer]) -> NDArray[np.int32]:
-    """The steps of the network for so many samples."""
-    frames = 1 + samples // (RATE * HOP // 1000)
-    return ((frames + STRIDE - 1) // STRIDE).astype(np.int32)
-
-
-def train(data: Transcribed, alphabet: Alphabet, epochs: int = EPOCHS) -> Listener:
-    """The network after so many epochs, with one cycle of the learning rate."""
+def sayable(data: Transcribed, alphabet: Alphabet) -> tuple[Transcribed, list[list[int]]]:
+    """What has time for all of its letters, and these as numbers."""
     codes = [alphabet.encode(text) for text in data.texts]
-    steps = steps_of(data.recordings.lengths)
-    sayable = [i for i, code in enumerate(codes) if steps_needed(code) <= steps[i]]
-    data, codes = data.take(sayable), [codes[i] for i in sayable]
+    steps = steps_of(data.recordings.lengths, HOP)
+    rows = [i for i, code in enumerate(codes) if steps_needed(code) <= steps[i]]
+    return data.take(rows), [codes[i] for i in rows]
+
+
+def train(data: Transcribed, alphabet: Alphabet, epochs: int = EPOCHS) -> WritingNetwork:
+    """The network after so many epochs, with one cycle of the learning rate."""
+    data, codes = sayable(data, alphabet)
     cr.manual_seed(0)
-    model = Listener(len(alphabet.letters))
+    model = network(data, alphabet)
     total = epochs * sum(1 for _ in batches(data, codes, 0))
     schedule = optim.schedule.OneCycle(RATE_OF_LEARNING, total)
-    adam = optim.AdamW(model.parameters(), lr=schedule, weight_decay=0.01)
+    adam = optim.AdamW(model.parameters(), lr=schedule, weight_decay=WEIGHT_DECAY)
 
     @cr.compile
     def step(clips, steps, letters, counts):
         adam.zero_grad()
-        loss = F.ctc_loss(model(clips, steps), letters, steps, counts, zero_infinity=True)
+        scores = model(clips, steps).permute(1, 0, 2)
+        loss = F.ctc_loss(scores, letters, steps, counts, zero_infinity=True)
         loss.backward()
-        norm = optim.clip.clip_grad_norm_(model.parameters(), 5.0)
+        optim.clip.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
         adam.step()
-        return loss, norm
+        return loss
 
     for epoch in range(epochs):
         begun, losses = time.perf_counter(), []
         for batch in batches(data, codes, epoch):
-            loss, _ = step(batch.clips, batch.steps, batch.codes, batch.letters)
-            losses.append(loss.item())
+            losses.append(step(batch.clips, batch.steps, batch.codes, batch.letters).item())
         seconds = time.perf_counter() - begun
         print(
             f"epoch {epoch + 1}/{epochs}  loss {np.mean(losses):.3f}  {seconds:.0f} s", flush=True
@@ -167,21 +159,32 @@ def train(data: Transcribed, alphabet: Alphabet, epochs: int = EPOCHS) -> Listen
     return model
 
 
-def transcribe(model: Listener, data: Transcribed, alphabet: Alphabet) -> list[str]:
-    """What the network hears in each recording."""
+def transcribe(
+    listen: Callable[[Any, Any], Any], data: Transcribed, alphabet: Alphabet
+) -> list[str]:
+    """What is heard in each recording, by log-probabilities [batch, steps, letters + 1]."""
     heard = [""] * len(data)
-    model.eval()
-    listen = cr.compile(lambda clips, steps: model(clips, steps))
-    with cr.no_grad():
-        for batch in batches(data, [[1]] * len(data), None):
-            scores = listen(batch.clips, batch.steps)
-            for i, found in zip(batch.rows, nn.ctc_greedy_decode(scores, batch.steps), strict=True):
-                heard[i] = alphabet.decode(found.labels)
+    for batch in batches(data, [[1]] * len(data), None):
+        scores = np.asarray(listen(batch.clips, batch.steps)).transpose(1, 0, 2)
+        for i, found in zip(batch.rows, nn.ctc_greedy_decode(scores, batch.steps), strict=True):
+            heard[i] = alphabet.decode(found.labels)
     return heard
 
 
-def main(game: Path, folder: Path) -> None:
-    """Trains, and says how many letters and words of the held-out levels are wrong."""
+def listener(model: WritingNetwork) -> Callable[[Any, Any], Any]:
+    """The network in evaluation, compiled."""
+    model.eval()
+
+    @cr.compile
+    def listen(clips, steps):
+        with cr.no_grad():
+            return model(clips, steps)
+
+    return lambda clips, steps: listen(clips, steps).numpy()
+
+
+def parts_of(game: Path, folder: Path) -> tuple[Transcribed, Transcribed, Alphabet]:
+    """Sentences to learn from, those held out, and the letters of the first."""
     if not (game / GAME / "sound").is_dir():
         sys.exit(f"there is no folder {game / GAME / 'sound'}; how to get it:\n\n{__doc__}")
     data = read_transcripts(write_table(game / GAME, folder), rate=RATE)
@@ -190,14 +193,20 @@ def main(game: Path, folder: Path) -> None:
     known, held_out = divided(data)
     alphabet = Alphabet.of(known.texts)
     print(f"{len(known)} sentences to learn from, {len(held_out)} held out; {alphabet.letters!r}")
-    heard = transcribe(train(known, alphabet), held_out, alphabet)
+    return known, held_out, alphabet
+
+
+def main(game: Path, folder: Path, epochs: int = EPOCHS) -> None:
+    """Trains, and says how many letters and words of the held-out levels are wrong."""
+    known, held_out, alphabet = parts_of(game, folder)
+    heard = transcribe(listener(train(known, alphabet, epochs)), held_out, alphabet)
     for said, words in list(zip(held_out.texts, heard, strict=True))[:10]:
         print(f"  said   {said}\n  heard  {words}")
-    truth = list(held_out.texts)
-    print(f"CER {jiwer.cer(truth, heard):.1%}, WER {jiwer.wer(truth, heard):.1%}")
+    rates = error_rates(list(held_out.texts), heard)
+    print(f"CER {rates['cer']:.1%}, WER {rates['wer']:.1%}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))
