@@ -3,6 +3,7 @@
     python -m benchmarks.forecasting --data FOLDER --write
     python -m benchmarks.forecasting --data FOLDER [--networks dlinear,tcn] [--set KEY=VALUE]
     python -m benchmarks.forecasting --data FOLDER --statistical      # AutoETS and AutoTheta
+    python -m benchmarks.forecasting --table FILE [FILE ...]          # of the lines of the others
 
 Data sets come with Chainrule, statsmodels and pmdarima; ``--write`` makes csv files of those of the
 packages in FOLDER. A line of JSON for each data set: what is chosen, is chosen by ``validation``.
@@ -189,9 +190,39 @@ def statistical(data: DataSet, part: str) -> dict[str, dict[str, float]]:
     return results
 
 
+def merged(files: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """What all lines say of each data set."""
+    results: dict[str, dict[str, Any]] = {}
+    for line in (line for file in files for line in file.read_text().splitlines()):
+        said = json.loads(line)
+        known = results.setdefault(said["data"], {"validation": {}, "test": {}})
+        for part in ("validation", "test"):
+            known[part] |= said.pop(part)
+        known |= said
+    return results
+
+
+def print_table(results: Mapping[str, Any], part: str) -> None:
+    """MASE of every series as rows of Markdown, the lowest bold, data sets in order."""
+    methods = dict.fromkeys(m for r in results.values() for m in r[part])
+    print("| Data | series |", " | ".join(methods), "|")
+    print("|---" * (2 + len(methods)), "|", sep="")
+    for data, result in results.items():
+        for name in result[part][NAIVE]:
+            errors = {m: each[name] for m, each in result[part].items() if name in each}
+            cells = [
+                "" if m not in errors
+                else f"**{errors[m]:.3f}**" if errors[m] == min(errors.values())
+                else f"{errors[m]:.3f}"
+                for m in methods
+            ]  # fmt: skip
+            print(f"| {data} | {name} |", " | ".join(cells), "|")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path("sets"))
+    parser.add_argument("--table", type=Path, nargs="+", help="print what files of lines say")
     parser.add_argument("--sets", default="")
     parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--seeds", type=int, default=3)
@@ -199,6 +230,11 @@ def main() -> None:
     parser.add_argument("--statistical", action="store_true")
     parser.add_argument("--write", action="store_true", help="write the csv files and stop")
     options = parser.parse_args()
+    if options.table:
+        for part in ("validation", "test"):
+            print(f"\n{part}\n")
+            print_table(merged(options.table), part)
+        return
     options.data.mkdir(parents=True, exist_ok=True)
     if options.write:
         write_data(options.data)
