@@ -34,6 +34,19 @@ def test_copying_asks_for_what_was_shown() -> None:
     assert (codes[23:] == 8).all()  # ten steps in which to say them
 
 
+def test_copying_is_practised_with_every_delay() -> None:
+    x, target = memory.copying_sooner(np.random.default_rng(0), 500, 13)
+    assert x.shape == (33, 500, 10)
+    codes = x.argmax(-1)
+    first = (codes < 8).argmax(0)
+    assert sorted(set(first.tolist())) == list(range(13))  # delays of 13 to 1
+    for row in range(500):
+        shown = codes[first[row] : first[row] + 10, row]
+        np.testing.assert_array_equal(shown, target[:, row])
+        assert (codes[:, row] < 8).sum() == 10
+    assert (codes[22] == 9).all()
+
+
 def test_cells_remember_from_the_start() -> None:
     cr.manual_seed(0)
     lstm = nn.LSTM(3, 256)
