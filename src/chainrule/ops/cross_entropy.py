@@ -26,7 +26,7 @@ from ..ir.types import Array, DType, Shape
 from .contract import dot
 from .elementwise import eq, exp, log, select
 from .examples import draw
-from .formulas import along_columns, along_rows, through, times
+from .formulas import along_columns, along_rows, everywhere, through, times
 from .movement import transposed
 from .reduce import reduce_max, reduce_sum
 from .rules import FLOATS, describe, need_dtype, quiet, shape_error
@@ -122,7 +122,7 @@ def db_reference(*xs: Array, smoothing: float) -> Array:
 def change(z: Node, chosen: Node, g: Node, lse: Node, smoothing: float, classes: int) -> Node:
     """dZ of some rows and columns; ``chosen`` says which of them are the rows' classes."""
     even = smoothing / classes
-    right, wrong = (full(x, z.shape, z.dtype) for x in (1 - smoothing + even, even))
+    right, wrong = everywhere(1 - smoothing + even, z), everywhere(even, z)
     wanted = select(chosen, right, wrong)
     return along_rows(g, z) * (exp(z - along_rows(lse, z)) - wanted)
 

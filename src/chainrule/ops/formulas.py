@@ -12,10 +12,15 @@ from .elementwise import cast
 from .movement import broadcast
 
 
+def everywhere(value: float, like: Node) -> Node:
+    """A number as large as ``like``, rounded no earlier than it is."""
+    number = cast(constant(value, DType.f64), dtype=like.dtype)
+    return broadcast(number, shape=like.shape, axes=())
+
+
 def times(x: Node, factor: float) -> Node:
-    """``x`` times a number that is rounded no earlier than ``x`` is."""
-    number = cast(constant(factor, DType.f64), dtype=x.dtype)
-    return x * broadcast(number, shape=x.shape, axes=())
+    """``x`` times a number."""
+    return x * everywhere(factor, x)
 
 
 def along_rows(row: Node, like: Node) -> Node:
