@@ -21,8 +21,8 @@ from chainrule.modalities.audio.predictor import AudioPredictor
 PLACE = Path("usr/share/gcin-voice/ogg")
 SPEAKERS = ("3", "5")
 NEUTRAL = "1"
-#: the pitch of a voice is what tones are: narrow bands, and none above 2,000 Hz. Clips are as long as
-#: the longest syllable, whoever is learned from: one of the two is slower
+#: the pitch of a voice is what tones are: narrow bands, and none above 2,000 Hz. Clips are as long
+#: as the longest syllable, whoever is learned from: one of the two is slower
 PITCH = ("features.window=64", "features.bands=80", "features.lowest=60", "features.highest=2000",
          "augment.band_masks=0", "data.length=0.64")  # fmt: skip
 
