@@ -142,8 +142,8 @@ def feature_moments(
     features: Features, recordings: Recordings, length: int, *, padded: bool = True
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of each band over frames of recordings, at most `MEASURED` of them, evenly
-    spaced; the same bits on every machine. A band of one value has the deviation 1. Unless they are
-    ``padded``, which their network sees, frames after the end of a recording do not count."""
+    spaced; the same bits on every machine. A band of one value has the deviation 1. Unless they
+    count as ``padded`` to ``length``, frames after the end of a recording are left out."""
     chosen = recordings.take(spread_rows(len(recordings), MEASURED))
     clips = chosen.fixed(length) if padded else chosen.beginnings(length, length)
     frames = frames_of(np.full_like(chosen.lengths, length) if padded else chosen.lengths,

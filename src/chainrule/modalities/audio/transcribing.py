@@ -188,7 +188,7 @@ class OpenedTranscripts(OpenedExamples[AudioSettings, Transcribed]):
         alphabet = Alphabet.of(train.texts)
         findings += _unknown((val, test), alphabet)
         features = settings.features.build(recordings.rate, settings.hop)
-        mean, std = feature_moments(features, train.recordings, length, padded=False)
+        mean, std = feature_moments(features, train.recordings, length)
         preprocessor = TranscriptPreprocessor(recordings.rate, length, alphabet.letters, mean, std)
         return PreparedTranscripts(
             settings, recordings.name, self.examples.fingerprint(), (train, val, test),
