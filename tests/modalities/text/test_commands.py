@@ -219,6 +219,9 @@ def test_translation_from_train_to_predict(run: Run, tmp_path: Path, network: st
     assert facts["task"] == "translation"
     assert 0 <= facts["metrics"]["bleu"] <= 100
     assert facts["metrics"]["chrf"] > 5
+    memory = facts["baselines"]["translation memory"]["bleu"]
+    better = memory > facts["metrics"]["bleu"]
+    assert ("Worse than a translation memory" in trained.stderr) == better
     new = write({"de": ["rot haus steht 7"]}, tmp_path / "new.tsv")
     done(run("predict", "last", new, "-o", "out.csv"))
     assert columns_of(Path("out.csv"))[0]["text"] == "rot haus steht 7"

@@ -12,6 +12,7 @@ from chainrule.data.text.columns import (
 )
 from chainrule.data.text.counts import NaiveBayes, Successors
 from chainrule.data.text.learning import LEAST_BYTE_PAIRS, learn_tokenizer
+from chainrule.data.text.memory import TranslationMemory
 from chainrule.data.text.ngrams import NGrams, learn_ngrams, padded
 from chainrule.data.text.reading import (
     ENDINGS,
@@ -51,6 +52,7 @@ __all__ = [
     "Successors",
     "Tokenizer",
     "TokenizerKind",
+    "TranslationMemory",
     "bundled_text",
     "folder_columns",
     "is_texts",
