@@ -22,6 +22,7 @@ from chainrule.data.text.reading import (
     read_text,
     text_pieces,
 )
+from chainrule.data.text.subwords import Subwords, learn_subwords
 from chainrule.data.text.tokenizer import (
     END,
     KINDS,
@@ -49,6 +50,7 @@ __all__ = [
     "Codes",
     "NGrams",
     "NaiveBayes",
+    "Subwords",
     "Successors",
     "Tokenizer",
     "TokenizerKind",
@@ -57,6 +59,7 @@ __all__ = [
     "folder_columns",
     "is_texts",
     "learn_ngrams",
+    "learn_subwords",
     "learn_tokenizer",
     "line_columns",
     "list_texts",

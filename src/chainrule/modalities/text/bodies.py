@@ -13,7 +13,7 @@ from ... import nn
 from ...frontend import Tensor
 from ...frontend.operations.shaping import cat
 
-__all__ = ["Attending", "Bag", "Body", "Convolutional", "Recurrent"]
+__all__ = ["Attending", "Bag", "Body", "Convolutional", "Recurrent", "Weighed"]
 
 #: below all activations: where there is only padding, the largest value of a row
 NEVER = -1e4
@@ -43,6 +43,19 @@ class Bag(Body):
     def forward(self, vectors: Tensor, there: Tensor) -> Tensor:
         mean = (vectors * there).sum(1) / there.sum(1).clamp(min=1.0)
         result: Tensor = self.dropout(mean)
+        return result
+
+
+class Weighed(Body):
+    """The sum of the vectors over the root of their number (Wang and Manning, 2012): each is the
+    log-ratio of a feature by naive Bayes, times a weight."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.out = width
+
+    def forward(self, vectors: Tensor, there: Tensor) -> Tensor:
+        result: Tensor = (vectors * there).sum(1) / there.sum(1).clamp(min=1.0).sqrt()
         return result
 
 
