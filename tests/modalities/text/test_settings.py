@@ -54,7 +54,7 @@ def test_the_task_decides_what_is_auto() -> None:
     assert (language.model.name, language.train.batch_size) == ("gpt", 12)
     assert language.tokens == ("character", 1_000, False)
     assert labels.train.optimizer.name == "adamw"
-    assert (language.train.optimizer.name, language.train.lr) == ("muon", 4e-3)
+    assert (language.train.optimizer.name, language.train.lr) == ("muon", 1.2e-2)
     assert not labels.undecided()
     assert not language.undecided()
     for family in ("classes", "language", "translation"):

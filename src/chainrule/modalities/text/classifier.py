@@ -83,13 +83,12 @@ class Classifier(nn.Module):
         )
         others, read = numeric + sum(widths), 0 if self.direct else body.out
         self.join = nn.Sequential(nn.Linear(read + others, JOINED), nn.ReLU()) if others else None
-        inside, added = JOINED if others else read, body.out if self.direct else odds
-        self.head = nn.Linear(inside + added, outputs)
-        if added:
+        inside, self.outputs = JOINED if others else read, outputs
+        # Another weight for what is weighed would only grow: of their own texts, ratios are sure.
+        self.head = nn.Linear(inside + odds, outputs) if inside else None
+        if odds and self.head is not None:
             with no_grad():
                 self.head.weight[:, inside:] = eye(outputs)
-        if self.direct:
-            nn.init.zeros_(self.head.bias)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """The vectors of tokens."""
@@ -99,7 +98,7 @@ class Classifier(nn.Module):
     def read(self, vectors: Tensor, tokens: Tensor, *others: Tensor) -> Tensor:
         """The outputs for the vectors of tokens."""
         there = (tokens != PADDING).float().unsqueeze(2)
-        text = self.body(vectors, there)
+        text: Tensor = self.body(vectors, there)
         parts = [] if self.direct else [text]
         if self.numeric:
             parts.append(others[1 if self.odds else 0])
@@ -108,9 +107,13 @@ class Classifier(nn.Module):
             parts += [embed(codes[:, j]) for j, embed in enumerate(self.columns)]
         if self.join is not None:
             parts = [self.join(cat(parts, 1))]
-        if self.direct or self.odds:
-            parts.append(text if self.direct else others[0])
+        if self.odds:
+            parts.append(others[0])
+        if self.head is None:
+            return text
         result: Tensor = self.head(cat(parts, 1) if len(parts) > 1 else parts[0])
+        if self.direct:
+            result = result + text
         return result
 
     def forward(self, tokens: Tensor, *others: Tensor) -> Tensor:

@@ -114,7 +114,7 @@ class TextKind(Modality[TextSettings, TextPredictor]):
             preprocessor.reader.size, own["width"], network.body(**own), goal_of(table).outputs,
             odds=odds.columns if odds else 0,
             numeric=len(table.names), cardinalities=table.cardinalities,
-            ratios=ratios.by_feature() if network.weighs and ratios else None,
+            ratios=ratios.shared() if network.weighs and ratios else None,
         )  # fmt: skip
 
     def read_preprocessor(self, text: str, where: str) -> AnyPreprocessor:

@@ -68,7 +68,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 #: by the name in ``run.toml``; of each family the default comes first
 NETWORKS: Mapping[str, Network] = {
     "nbsvm": Network(
-        {}, ("classes",), {"adamw": 1e-2}, "a linear model", Weighed, features=True
+        {}, ("classes",), {"adamw": 4e-3}, "a linear model", Weighed, features=True
     ),
     "bag": Network(
         {"width": 64, "dropout": 0.5}, ("numbers", "classes"), {"adamw": 1e-3},
@@ -80,7 +80,7 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "gpt": Network(
         {"width": 128, "layers": 4, "heads": 4, "dropout": 0.0}, ("language",),
-        {"muon": 4e-3, "adamw": 1e-3},
+        {"muon": 1.2e-2, "adamw": 1e-3},
         "a transformer", language=GPTLanguage,
     ),
     "transformer": Network(

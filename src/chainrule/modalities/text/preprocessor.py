@@ -184,6 +184,11 @@ class Odds:
         odds = log[:, 1:] - log[:, :1] if self.columns == 1 else log - log.mean(1, keepdims=True)
         return np.asarray(odds / self.scale)
 
+    def shared(self) -> npt.NDArray[np.float64]:
+        """The same, 0 for what a single text has: of that one it gives the class away."""
+        several = self.bayes.counts.sum(axis=0) > 1
+        return np.asarray(self.by_feature() * several[:, None])
+
     def to_document(self) -> dict[str, Any]:
         """What `from_document` reads."""
         return {

@@ -148,7 +148,7 @@ def _words_by_class(
     rows = _spread(len(predicted))
     own = [part[rows] for part in inputs]
     added = contributions(model, preprocessor, own, predicted[rows])
-    one_output = len(names) == 2 and model.head.out_features == 1
+    one_output = len(names) == 2 and model.outputs == 1
     shown = []
     for code, name in list(enumerate(names))[:CLASSES]:
         if one_output:
