@@ -63,10 +63,11 @@ def test_the_task_decides_what_is_auto() -> None:
 
 def test_settings_of_the_optimizer_go_to_that_of_the_network() -> None:
     given = settings_of("data.task=language", "train.optimizer.weight_decay=0.3")
+    assert given.language_steps == 55
     assert given.resolved(1200, Language, 64).train.optimizer.settings["weight_decay"] == 0.3
     recipe = settings_of("data.task=language", "train.optimizer=adamw")
     own = recipe.resolved(1200, Language, 64).train
-    assert (own.optimizer.name, own.lr) == ("adamw", 1e-3)
+    assert (own.optimizer.name, own.lr, recipe.language_steps) == ("adamw", 1e-3, 100)
     assert own.optimizer.settings["betas"] == (0.9, 0.99)
     with pytest.raises(ConfigError, match=r"unknown key `train.optimizer.ns_steps`"):
         settings_of("train.optimizer.ns_steps=3").resolved(100, Binary, 10)
