@@ -22,9 +22,9 @@ from .conftest import reviews
 FAST: dict[str, Any] = {"epochs": 2, "verbose": False}
 
 
-def prepared_of(columns: dict[str, list[Any]], target: str) -> Any:
+def prepared_of(columns: dict[str, list[Any]], target: str, *overrides: str) -> Any:
     arguments = {"target": target, "text": ("review",)}
-    settings = settings_from_arguments(TEXT, "", arguments, ["data.others=false"])
+    settings = settings_from_arguments(TEXT, "", arguments, ["data.others=false", *overrides])
     opened = TEXT.open(settings, columns, None)
     return opened.prepare(opened.settings, None)
 
@@ -48,6 +48,21 @@ def test_it_begins_as_naive_bayes(target: str) -> None:
     odds[:, once] = 0.0
     expected = [odds[:, row].sum(1) / np.sqrt(len(row)) for row in rows]
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_features_are_numbered_one_after_the_other() -> None:
+    """Tokens, their n-grams, runs of letters; of a bag each as often as it occurs."""
+    texts = ["great great film"]
+    for overrides in (["model=bag"], ["model=bag", "tokenizer.ngrams=1"], []):
+        own = [*overrides, "tokenizer.subwords=true"]
+        reader = prepared_of(reviews(80), "label", *own).preprocessor.reader
+        (row,) = reader.features(texts)
+        assert (
+            row.max() < reader.size == len({reader.meaning(i) for i in range(4, reader.size)}) + 4
+        )
+        runs = [reader.meaning(int(code)) for code in row if "…" in reader.meaning(int(code))]
+        assert runs.count("gre…") == (1 if reader.once else 2)
+        assert reader.once == (not overrides)
 
 
 def test_what_features_add_is_the_output_but_for_its_bias() -> None:

@@ -27,13 +27,11 @@ Words = Sequence[Sequence[str]]
 
 
 def runs_of(word: str) -> list[str]:
-    """Those of one word, in order; none of a mark, and none of a single letter."""
-    if len(word) < 2:
-        return []
+    """Those of one word, in order, but for the whole word; none of a single letter or mark."""
     marked = f"{BEGIN}{word}{END}"
     return [
         marked[start : start + size]
-        for size in range(FEWEST, MOST + 1)
+        for size in range(FEWEST, min(MOST, len(word) + 1) + 1)
         for start in range(len(marked) - size + 1)
     ]
 
