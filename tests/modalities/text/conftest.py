@@ -16,7 +16,7 @@ from chainrule.cli.app import app
 
 #: of each network, small enough for a test
 SMALL: dict[str, tuple[str, ...]] = {
-    "bag": ("model.name=bag", "model.width=8", "train.lr=0.02"),
+    "bag": ("model.width=8", "train.lr=0.02"),
     "nbsvm": ("train.lr=0.1",),
     "conv": ("model.width=8", "model.filters=4"),
     "gru": ("model.width=8", "model.hidden=8"),

@@ -30,7 +30,7 @@ Run = Callable[..., Result]
 
 
 def test_labels_from_train_to_report(run: Run, table: Path, tmp_path: Path) -> None:
-    trained = done(run("train", table, "--target", "label", "--text", "review", *SMALL["nbsvm"]))
+    trained = done(run("train", table, "--target", "label", "--text", "review", *SMALL["bag"]))
     assert "reviews: 120 texts" in trained.stderr
     assert "naive Bayes" in trained.stderr
     place = Path(trained.stdout.strip())
@@ -52,7 +52,7 @@ def test_labels_from_train_to_report(run: Run, table: Path, tmp_path: Path) -> N
     assert "great" in words["pos"] or "superb" in words["pos"] or "lovely" in words["pos"]
     assert "Words that speak for a class" in (place / "report.html").read_text()
     assert "failed" not in done(run(
-        "check", table, "--target", "label", "--text", "review", *SMALL["nbsvm"]
+        "check", table, "--target", "label", "--text", "review", *SMALL["bag"]
     )).output  # fmt: skip
     done(run("find-lr", table, "--target", "label", "--text", "review", *SMALL["bag"]))
 
@@ -125,10 +125,10 @@ def test_a_folder_with_a_folder_for_each_class(run: Run, tmp_path: Path) -> None
 def test_texts_beside_numbers_and_categories(tmp_path: Path) -> None:
     path = write(reviews(160), tmp_path / "all.jsonl")
     options = {"text": "review", "runs_dir": None, "verbose": False, "epochs": 15}
-    both = cr.fit(path, "label", **options, settings=["model.width=8"], network="bag")
+    both = cr.fit(path, "label", **options, settings=["model.width=8"])
     assert both.preprocessor.table.names[0] == "stars"
     assert both.metrics["accuracy"] > 0.9
-    alone = cr.fit(path, "label", **options, settings=["data.others=false"])
+    alone = cr.fit(path, "label", **options, settings=["data.others=false"], network="nbsvm")
     assert not alone.preprocessor.has_others
     rating = cr.fit(path, "stars", **options, settings=["model.width=8", "data.others=false"])
     assert rating.task == "regression"

@@ -44,11 +44,12 @@ def test_they_are_read_back() -> None:
 
 
 def test_the_task_decides_what_is_auto() -> None:
-    labels = settings_of().resolved(1000, Binary, 40)
-    assert (labels.model.name, labels.tokenizer.subwords) == ("nbsvm", True)
-    numbers = settings_of("model.width=32").resolved(1000, Regression, 40)
-    assert (numbers.model.name, numbers.model.settings["width"]) == ("bag", 32)
-    assert numbers.tokenizer.subwords is False
+    labels = settings_of("model.width=32").resolved(1000, Binary, 40)
+    assert (labels.model.name, labels.model.settings["width"]) == ("bag", 32)
+    assert labels.tokenizer.subwords is True
+    assert settings_of("model=conv").resolved(1000, Binary, 40).tokenizer.subwords is False
+    with pytest.raises(ConfigError, match="not for this task"):
+        settings_of("model=nbsvm").resolved(1000, Regression, 40)
     assert labels.tokens == ("word", 30_000, True)
     language = settings_of("data.task=language").resolved(1200, Language, 64)
     assert (language.model.name, language.train.batch_size) == ("gpt", 12)

@@ -67,12 +67,12 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 
 #: by the name in ``run.toml``; of each family the default comes first
 NETWORKS: Mapping[str, Network] = {
+    "bag": Network(
+        {"width": 64, "dropout": 0.5}, ("classes", "numbers"), {"adamw": 1e-3},
+        "a bag of embeddings", Bag, features=True,
+    ),
     "nbsvm": Network(
         {}, ("classes",), {"adamw": 4e-3}, "a linear model", Weighed, features=True
-    ),
-    "bag": Network(
-        {"width": 64, "dropout": 0.5}, ("numbers", "classes"), {"adamw": 1e-3},
-        "a bag of embeddings", Bag, features=True,
     ),
     "conv": Network(
         {"width": 128, "filters": 100, "dropout": 0.5}, ("classes", "numbers"), {"adamw": 1e-3},

@@ -142,7 +142,7 @@ class TokenizerSettings(Section):
     ] = 2
     subwords: Annotated[
         bool | Auto,
-        About("whether runs of three to five letters in words count, too; auto: for nbsvm"),
+        About("whether runs of three to five letters in words count, too; auto: in bag and nbsvm"),
     ] = "auto"
 
 
@@ -336,7 +336,7 @@ class TextSettings(RunSettings):
         """Whether runs of letters are features, too. ConfigError where they cannot be."""
         own, possible = self.tokenizer.subwords, network.features and kind == "word"
         if own == "auto":
-            return network.weighs and possible
+            return possible
         if own and not possible:
             raise ConfigError(
                 "`tokenizer.subwords` is for words, read by nbsvm or bag",
