@@ -74,10 +74,10 @@ class Reader:
     @property
     def size(self) -> int:
         """How many numbers there are for the network."""
-        return self._whole + (len(self.subwords.pieces) if self.subwords else 0)
+        return self.whole + (len(self.subwords.pieces) if self.subwords else 0)
 
     @property
-    def _whole(self) -> int:
+    def whole(self) -> int:
         """Those of tokens and their n-grams, which come first."""
         return self.ngrams.features if self.pairs else self.tokenizer.size
 
@@ -91,7 +91,7 @@ class Reader:
         rows = self.counted(texts) if self.pairs else self.tokens(texts)
         if self.subwords is not None:
             inside = self.subwords.encode(self.words(texts))
-            rows = [np.concatenate([row, own + self._whole])
+            rows = [np.concatenate([row, own + self.whole])
                     for row, own in zip(rows, inside, strict=True)]  # fmt: skip
         return [np.unique(row)[:MOST_FEATURES] for row in rows] if self.once else rows
 
@@ -115,8 +115,8 @@ class Reader:
 
     def meaning(self, feature: int) -> str:
         """What a number stands for, for reading."""
-        if self.subwords is not None and feature >= self._whole:
-            return self.subwords.shown(feature - self._whole)
+        if self.subwords is not None and feature >= self.whole:
+            return self.subwords.shown(feature - self.whole)
         tokens = self.ngrams.tokens_of(feature)
         joint = "" if self.tokenizer.kind in ("character", "byte-pair") else " "
         return joint.join(self.tokenizer.shown(token) for token in tokens)

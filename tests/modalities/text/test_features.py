@@ -1,4 +1,4 @@
-"""The linear model over the ratios of naive Bayes."""
+"""Features of texts, and the linear model over the ratios of naive Bayes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
 from chainrule.errors import StateError
 from chainrule.frontend.apply import from_array
 from chainrule.modalities.text.kind import TEXT
@@ -62,6 +63,21 @@ def test_features_are_numbered_one_after_the_other() -> None:
         runs = [reader.meaning(int(code)) for code in row if "…" in reader.meaning(int(code))]
         assert runs.count("gre…") == (1 if reader.once else 2)
         assert reader.once == ("model=nbsvm" in overrides)
+
+
+def test_what_a_bag_counts_in_its_runs_of_letters() -> None:
+    """Naive Bayes has not counted them, so through it they add nothing."""
+    columns = reviews(80)
+    for overrides in ([], ["tokenizer.ngrams=1"]):
+        prepared = prepared_of(columns, "label", *overrides)
+        model, pre = TEXT.build(prepared.preprocessor, prepared.settings), prepared.preprocessor
+        nn.init.zeros_(model.embedding.weight)
+        reader = pre.reader
+        rows = reader.arrays(columns["review"][:9])
+        inputs = [rows, pre.odds.of(reader.counted(columns["review"][:9]))]
+        added: Any = contributions(model, pre, inputs, None)
+        assert (added[rows >= reader.whole] == 0).all()
+        assert (added[rows < reader.whole] != 0).any()
 
 
 def test_what_features_add_is_the_output_but_for_its_bias() -> None:
