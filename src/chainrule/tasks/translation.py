@@ -15,7 +15,7 @@ from ..phrasing import format_number, quoted
 from ..runs.task import Array, Task
 from ..train import Scores
 from ..train.metrics import Metric
-from ..unverified import number
+from ..unverified import number, table
 from .wording import NOTHING_LEARNED
 
 __all__ = ["Translated", "Translation", "sacrebleu"]
@@ -102,6 +102,19 @@ class Translation(Task):
 
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
         return dict.fromkeys(self.metrics, 0.0)
+
+    @classmethod
+    def caution(cls, metrics: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:
+        own = number(metrics.get("bleu"))
+        others = {name: number(table(m).get("bleu")) for name, m in baselines.items()}
+        known = {name: b for name, b in others.items() if b is not None and name != cls.guess}
+        best = max(known, key=lambda name: known[name], default="")
+        if own is None or not best or known[best] <= own:
+            return ""
+        return (
+            f"Worse than a {best}: its BLEU is {format_number(known[best])}, that of this model "
+            f"{format_number(own)}."
+        )
 
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
         return {"rows": len(truth), "signature": _signatures()}

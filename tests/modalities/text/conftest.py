@@ -17,6 +17,7 @@ from chainrule.cli.app import app
 #: of each network, small enough for a test
 SMALL: dict[str, tuple[str, ...]] = {
     "bag": ("model.width=8", "train.lr=0.02"),
+    "nbsvm": ("train.lr=0.1",),
     "conv": ("model.width=8", "model.filters=4"),
     "gru": ("model.width=8", "model.hidden=8"),
     "transformer": ("model.width=8", "model.heads=2", "model.layers=1"),

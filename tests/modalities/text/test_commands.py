@@ -60,9 +60,10 @@ def test_labels_from_train_to_report(run: Run, table: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("network", [*SMALL])
 def test_every_network_learns_what_words_say(network: str) -> None:
     columns = {k: v for k, v in reviews(160).items() if k in ("review", "label")}
+    kept = [] if network == "nbsvm" else ["model.dropout=0"]
     model = cr.fit(
         columns, "label", text="review", network=network, epochs=15, lr=0.02, patience=15,
-        settings=[*SMALL[network], "model.dropout=0"], runs_dir=None, verbose=False,
+        settings=[*SMALL[network], *kept], runs_dir=None, verbose=False,
     )  # fmt: skip
     assert isinstance(model, TextPredictor)
     assert model.metrics["accuracy"] > 0.75
@@ -127,7 +128,7 @@ def test_texts_beside_numbers_and_categories(tmp_path: Path) -> None:
     both = cr.fit(path, "label", **options, settings=["model.width=8"])
     assert both.preprocessor.table.names[0] == "stars"
     assert both.metrics["accuracy"] > 0.9
-    alone = cr.fit(path, "label", **options, settings=["model.width=8", "data.others=false"])
+    alone = cr.fit(path, "label", **options, settings=["data.others=false"], network="nbsvm")
     assert not alone.preprocessor.has_others
     rating = cr.fit(path, "stars", **options, settings=["model.width=8", "data.others=false"])
     assert rating.task == "regression"
@@ -219,6 +220,9 @@ def test_translation_from_train_to_predict(run: Run, tmp_path: Path, network: st
     assert facts["task"] == "translation"
     assert 0 <= facts["metrics"]["bleu"] <= 100
     assert facts["metrics"]["chrf"] > 5
+    memory = facts["baselines"]["translation memory"]["bleu"]
+    better = memory > facts["metrics"]["bleu"]
+    assert ("Worse than a translation memory" in trained.stderr) == better
     new = write({"de": ["rot haus steht 7"]}, tmp_path / "new.tsv")
     done(run("predict", "last", new, "-o", "out.csv"))
     assert columns_of(Path("out.csv"))[0]["text"] == "rot haus steht 7"

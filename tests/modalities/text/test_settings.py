@@ -14,7 +14,7 @@ from chainrule.modalities.text import NETWORKS, TextSettings
 from chainrule.modalities.text.networks import networks_for
 from chainrule.runs.settings.describing import markdown
 from chainrule.runs.settings.sources import from_overrides, gather
-from chainrule.tasks import Binary, Language
+from chainrule.tasks import Binary, Language, Regression
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
@@ -46,14 +46,32 @@ def test_they_are_read_back() -> None:
 def test_the_task_decides_what_is_auto() -> None:
     labels = settings_of("model.width=32").resolved(1000, Binary, 40)
     assert (labels.model.name, labels.model.settings["width"]) == ("bag", 32)
+    assert labels.tokenizer.subwords is True
+    assert settings_of("model=conv").resolved(1000, Binary, 40).tokenizer.subwords is False
+    with pytest.raises(ConfigError, match="not for this task"):
+        settings_of("model=nbsvm").resolved(1000, Regression, 40)
     assert labels.tokens == ("word", 30_000, True)
     language = settings_of("data.task=language").resolved(1200, Language, 64)
     assert (language.model.name, language.train.batch_size) == ("gpt", 12)
     assert language.tokens == ("character", 1_000, False)
+    assert labels.train.optimizer.name == "adamw"
+    assert (language.train.optimizer.name, language.train.lr) == ("muon", 1.2e-2)
     assert not labels.undecided()
     assert not language.undecided()
     for family in ("classes", "language", "translation"):
         assert networks_for(family)
+
+
+def test_settings_of_the_optimizer_go_to_that_of_the_network() -> None:
+    given = settings_of("data.task=language", "train.optimizer.weight_decay=0.3")
+    assert given.language_steps == 55
+    assert given.resolved(1200, Language, 64).train.optimizer.settings["weight_decay"] == 0.3
+    recipe = settings_of("data.task=language", "train.optimizer=adamw")
+    own = recipe.resolved(1200, Language, 64).train
+    assert (own.optimizer.name, own.lr, recipe.language_steps) == ("adamw", 1e-3, 100)
+    assert own.optimizer.settings["betas"] == (0.9, 0.99)
+    with pytest.raises(ConfigError, match=r"unknown key `train.optimizer.ns_steps`"):
+        settings_of("train.optimizer.ns_steps=3").resolved(100, Binary, 10)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +92,15 @@ def test_settings_out_of_bounds(overrides: list[str], help: str) -> None:
     with pytest.raises(ConfigError) as caught:
         settings_of(*overrides)
     assert help in caught.value.help
+
+
+@pytest.mark.parametrize("overrides", [
+    ["model=conv", "tokenizer.subwords=true"],
+    ["tokenizer.kind=byte-pair", "tokenizer.subwords=true"],
+])  # fmt: skip
+def test_runs_of_letters_are_for_words(overrides: list[str]) -> None:
+    with pytest.raises(ConfigError, match="subwords"):
+        settings_of(*overrides).resolved(100, Binary, 10)
 
 
 def test_a_setting_of_another_network() -> None:

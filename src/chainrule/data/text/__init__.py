@@ -12,6 +12,7 @@ from chainrule.data.text.columns import (
 )
 from chainrule.data.text.counts import NaiveBayes, Successors
 from chainrule.data.text.learning import LEAST_BYTE_PAIRS, learn_tokenizer
+from chainrule.data.text.memory import TranslationMemory
 from chainrule.data.text.ngrams import NGrams, learn_ngrams, padded
 from chainrule.data.text.reading import (
     ENDINGS,
@@ -21,6 +22,7 @@ from chainrule.data.text.reading import (
     read_text,
     text_pieces,
 )
+from chainrule.data.text.subwords import Subwords, learn_subwords
 from chainrule.data.text.tokenizer import (
     END,
     KINDS,
@@ -48,13 +50,16 @@ __all__ = [
     "Codes",
     "NGrams",
     "NaiveBayes",
+    "Subwords",
     "Successors",
     "Tokenizer",
     "TokenizerKind",
+    "TranslationMemory",
     "bundled_text",
     "folder_columns",
     "is_texts",
     "learn_ngrams",
+    "learn_subwords",
     "learn_tokenizer",
     "line_columns",
     "list_texts",

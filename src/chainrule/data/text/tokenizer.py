@@ -91,6 +91,14 @@ class Tokenizer:
         encoded = self._machine.encode_batch_fast(cleaned, add_special_tokens=False)
         return [np.array(each.ids, np.int32) for each in encoded]
 
+    def words(self, texts: Sequence[str]) -> list[list[str]]:
+        """The words of each text, known or not, as the vocabulary spells them."""
+        machine, rows = self._machine, []
+        for text in texts:
+            normal = machine.normalizer.normalize_str(clean(text))
+            rows.append([word for word, _ in machine.pre_tokenizer.pre_tokenize_str(normal)])
+        return rows
+
     def decode(self, codes: Sequence[int] | Codes) -> str:
         """The text of numbers; special ones say nothing."""
         tokens = [self.tokens[c - len(SPECIALS)] for c in map(int, codes) if c >= len(SPECIALS)]

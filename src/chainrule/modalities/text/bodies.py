@@ -11,9 +11,10 @@ from abc import abstractmethod
 
 from ... import nn
 from ...frontend import Tensor
+from ...frontend.operations.creation import zeros
 from ...frontend.operations.shaping import cat
 
-__all__ = ["Attending", "Bag", "Body", "Convolutional", "Recurrent"]
+__all__ = ["Attending", "Bag", "Body", "Convolutional", "Recurrent", "Weighed"]
 
 #: below all activations: where there is only padding, the largest value of a row
 NEVER = -1e4
@@ -43,6 +44,21 @@ class Bag(Body):
     def forward(self, vectors: Tensor, there: Tensor) -> Tensor:
         mean = (vectors * there).sum(1) / there.sum(1).clamp(min=1.0)
         result: Tensor = self.dropout(mean)
+        return result
+
+
+class Weighed(Body):
+    """The sum of the vectors over the root of their number, and a bias (Wang and Manning, 2012):
+    each is the log-ratio of a feature by naive Bayes, times a weight."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.out = width
+        self.bias = nn.Parameter(zeros(width))
+
+    def forward(self, vectors: Tensor, there: Tensor) -> Tensor:
+        sums = (vectors * there).sum(1)
+        result: Tensor = sums / there.sum(1).clamp(min=1.0).sqrt() + self.bias
         return result
 
 

@@ -106,11 +106,15 @@ class TextKind(Modality[TextSettings, TextPredictor]):
             reader = preprocessor.reader
             return network.translator(reader.tokenizer.size, reader.length, **own)
         assert network.body is not None
-        table = preprocessor.table
+        table, odds, ratios = preprocessor.table, preprocessor.odds, preprocessor.ratios
+        if network.weighs:
+            assert ratios is not None
+            own["width"] = ratios.columns
         return Classifier(
             preprocessor.reader.size, own["width"], network.body(**own), goal_of(table).outputs,
-            odds=preprocessor.odds.columns if preprocessor.odds else 0,
+            odds=odds.columns if odds else 0,
             numeric=len(table.names), cardinalities=table.cardinalities,
+            ratios=ratios.shared() if network.weighs and ratios else None,
         )  # fmt: skip
 
     def read_preprocessor(self, text: str, where: str) -> AnyPreprocessor:

@@ -23,10 +23,12 @@ from ...data.text import (
     Codes,
     NaiveBayes,
     NGrams,
+    Tokenizer,
     bundled_text,
     folder_columns,
     is_texts,
     learn_ngrams,
+    learn_subwords,
     learn_tokenizer,
     line_columns,
     text_columns,
@@ -40,6 +42,7 @@ from ...tasks.labels import goal_of
 from ...train import Padded, Scores
 from .bounds import length_bounds
 from .findings import text_findings
+from .networks import NETWORKS
 from .preprocessor import LabelPreprocessor, Odds, Reader, read_texts
 from .settings import TextDataSettings, TextSettings
 
@@ -212,27 +215,54 @@ class OpenedLabels:
         table = Preprocessor.fit(division.table, division.schema, rows["train"])
         goal = goal_of(table)
         settings = settings.resolved(len(rows["train"]), type(goal), length)
-        pairs = settings.model.name == "bag" and settings.tokenizer.ngrams > 1
-        reader = Reader(tokenizer, length, NGrams(tokenizer.size), pairs)
-        trained = reader.tokens(texts["train"])
-        longest = settings.tokenizer.ngrams if pairs else PAIRS
-        reader = replace(reader, ngrams=learn_ngrams(trained, tokenizer.size, longest))
-        preprocessor = LabelPreprocessor(data.text, reader, table)
+        preprocessor = LabelPreprocessor(
+            data.text, reader_of(settings, tokenizer, texts["train"]), table
+        )
         if goal.labels:
             codes = np.searchsorted(division.usable, rows["train"])
             known = table.encode_target(division.values[codes]).astype(np.int32)
-            bayes = NaiveBayes.fit(
-                reader.ngrams.encode(trained), known, len(goal.labels), reader.ngrams.features
-            )
-            if data.odds:
-                raw = Odds(bayes).of(reader.ngrams.encode(trained), known)
-                scale = max(float(np.sqrt(np.mean(np.square(raw, dtype=np.float64)))), 1e-6)
-                preprocessor = replace(preprocessor, odds=Odds(bayes, scale))
+            preprocessor = counted(settings, preprocessor, texts["train"], known)
         findings = (
             *self.findings, *division.findings, *table.findings,
             *text_findings(texts, lengths, length),
         )  # fmt: skip
         return PreparedLabels(self, settings, preprocessor, division, rows, texts, goal, findings)
+
+
+def reader_of(settings: TextSettings, tokenizer: Tokenizer, texts: list[str]) -> Reader:
+    """What reads texts for the network of ``settings``, learned from those of the training part."""
+    network, own, length = (
+        NETWORKS[settings.model.name],
+        settings.tokenizer,
+        settings.tokenizer.length,
+    )
+    assert not isinstance(length, str)
+    pairs = network.features and own.ngrams > 1
+    reader = Reader(tokenizer, length, NGrams(tokenizer.size), pairs, once=network.weighs)
+    longest = own.ngrams if pairs else PAIRS
+    ngrams = learn_ngrams(reader.tokens(texts), tokenizer.size, longest)
+    subwords = learn_subwords(reader.words(texts)) if own.subwords is True else None
+    return replace(reader, ngrams=ngrams, subwords=subwords)
+
+
+def counted(
+    settings: TextSettings,
+    preprocessor: LabelPreprocessor,
+    texts: list[str],
+    classes: npt.NDArray[np.int32],
+) -> LabelPreprocessor:
+    """With what naive Bayes has counted in the training texts, as far as the network uses it."""
+    reader, count = preprocessor.reader, len(preprocessor.table.classes)
+    if NETWORKS[settings.model.name].weighs:
+        bayes = NaiveBayes.fit(reader.features(texts), classes, count, reader.size)
+        return replace(preprocessor, ratios=Odds(bayes))
+    if not settings.data.odds:
+        return preprocessor
+    rows = reader.counted(texts)
+    bayes = NaiveBayes.fit(rows, classes, count, reader.ngrams.features)
+    raw = Odds(bayes).of(rows, classes)
+    scale = max(float(np.sqrt(np.mean(np.square(raw, dtype=np.float64)))), 1e-6)
+    return replace(preprocessor, odds=Odds(bayes, scale))
 
 
 @dataclass(frozen=True)

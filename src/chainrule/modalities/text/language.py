@@ -36,7 +36,7 @@ from ...runs.parts import PreparedParts
 from ...tasks import Language
 from ...train import Scores
 from .preprocessor import FORMAT, LONGEST, SHAPE, VERSION, wrong
-from .settings import BATCH, LANGUAGE_STEPS, TextSettings
+from .settings import BATCH, TextSettings
 from .stretches import Stretches
 
 __all__ = ["LanguagePreprocessor", "OpenedLanguage", "PreparedLanguage", "open_language",
@@ -145,7 +145,7 @@ class OpenedLanguage:
         if not isinstance(data.windows, str):
             return data.windows
         characters = sum(map(len, self.texts)) * data.split[0]
-        return max(1, min(LANGUAGE_STEPS * BATCH["language"], int(characters)))
+        return max(1, min(self.settings.language_steps * BATCH["language"], int(characters)))
 
     def divide(self, settings: TextSettings) -> tuple[list[str], list[str], list[str]]:
         """The texts of each part: the first share of all characters, the next one, the last."""
@@ -184,7 +184,7 @@ class OpenedLanguage:
         batch = settings.train.batch_size
         batch = batch if isinstance(batch, int) and batch else BATCH["language"]
         windows = settings.data.windows
-        fitting = min(LANGUAGE_STEPS * batch, len(codes[0]) - length)
+        fitting = min(settings.language_steps * batch, len(codes[0]) - length)
         rows = fitting if isinstance(windows, str) else windows
         settings = settings.resolved(rows, Language, length)
         findings = _unknown(tokenizer, codes[1:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConfigError
-from .bodies import Attending, Bag, Body, Convolutional, Recurrent
+from .bodies import Attending, Bag, Body, Convolutional, Recurrent, Weighed
 from .language_net import GPTLanguage, LanguageNet, RecurrentLanguage
 from .translating import RecurrentTranslator, TransformerTranslator, Translator
 
@@ -18,18 +18,31 @@ __all__ = ["NETWORKS", "Network", "networks_for"]
 class Network:
     """``settings`` with their defaults, within `LIMITS`.
 
-    ``families`` are the tasks that it is for: ``classes``, ``language`` or ``translation``; ``lr``
-    is the rate that it learns well with. ``body(**settings)`` reads vectors of texts with a label,
-    ``language(size, length, **settings)`` continues a text, ``translator`` of the same translates.
+    ``families`` are the tasks that it is for: ``classes``, ``numbers``, ``language`` or
+    ``translation``; it learns well at the ``rates`` of these optimizers, best with the first.
+    ``body(**settings)`` reads vectors of texts with a label; n-grams have some, too, for a network
+    of ``features``. ``language(size, length, **settings)`` continues a text, ``translator`` of the
+    same translates.
     """
 
     settings: Mapping[str, Any]
     families: tuple[str, ...]
-    lr: float
+    rates: Mapping[str, float]
     words: str
     body: Callable[..., Body] | None = None
     language: Callable[..., LanguageNet] | None = None
     translator: Callable[..., Translator] | None = None
+    features: bool = False
+
+    @property
+    def weighs(self) -> bool:
+        """Whether its vectors are the ratios of naive Bayes, each with a weight."""
+        return self.body is Weighed
+
+    @property
+    def optimizer(self) -> str:
+        """The one to take."""
+        return next(iter(self.rates))
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """ConfigError for a setting out of its bounds."""
@@ -40,7 +53,7 @@ class Network:
                     f"`model.{name}` is {value!r}", help=f"expected: from {low:g} to {high:g}"
                 )
         heads = settings.get("heads", 1)
-        if settings["width"] % heads:
+        if settings.get("width", heads) % heads:
             raise ConfigError(
                 f"`model.heads` is {heads}, which does not divide a width of {settings['width']}",
                 help="each head takes an equal share of model.width",
@@ -55,23 +68,29 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 #: by the name in ``run.toml``; of each family the default comes first
 NETWORKS: Mapping[str, Network] = {
     "bag": Network(
-        {"width": 64, "dropout": 0.5}, ("classes",), 1e-3, "a bag of embeddings", Bag
+        {"width": 64, "dropout": 0.5}, ("classes", "numbers"), {"adamw": 1e-3},
+        "a bag of embeddings", Bag, features=True,
+    ),
+    "nbsvm": Network(
+        {}, ("classes",), {"adamw": 4e-3}, "a linear model", Weighed, features=True
     ),
     "conv": Network(
-        {"width": 128, "filters": 100, "dropout": 0.5}, ("classes",), 1e-3,
+        {"width": 128, "filters": 100, "dropout": 0.5}, ("classes", "numbers"), {"adamw": 1e-3},
         "a convolutional network", Convolutional,
     ),
     "gpt": Network(
-        {"width": 128, "layers": 4, "heads": 4, "dropout": 0.0}, ("language",), 1e-3,
+        {"width": 128, "layers": 4, "heads": 4, "dropout": 0.0}, ("language",),
+        {"muon": 1.2e-2, "adamw": 1e-3},
         "a transformer", language=GPTLanguage,
     ),
     "transformer": Network(
-        {"width": 128, "layers": 2, "heads": 4, "dropout": 0.2}, ("translation", "classes"), 1e-3,
+        {"width": 128, "layers": 2, "heads": 4, "dropout": 0.2},
+        ("translation", "classes", "numbers"), {"adamw": 1e-3},
         "a transformer", Attending, translator=TransformerTranslator,
     ),
     "gru": Network(
         {"width": 128, "hidden": 128, "layers": 1, "dropout": 0.3},
-        ("classes", "language", "translation"), 2e-3, "a recurrent network",
+        ("classes", "numbers", "language", "translation"), {"adamw": 2e-3}, "a recurrent network",
         Recurrent, RecurrentLanguage, RecurrentTranslator,
     ),
 }  # fmt: skip

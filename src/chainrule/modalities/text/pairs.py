@@ -23,6 +23,7 @@ from ...data.text import (
     Codes,
     NGrams,
     Tokenizer,
+    TranslationMemory,
     learn_tokenizer,
     padded,
     parallel_columns,
@@ -32,7 +33,7 @@ from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName
 from ...runs.parts import PreparedParts
 from ...tasks import Translation
-from ...tasks.translation import sacrebleu
+from ...tasks.translation import Translated, sacrebleu
 from ...train import Padded, Scores
 from .bounds import length_bounds
 from .preprocessor import Reader, read_texts, wrong
@@ -266,8 +267,12 @@ class PreparedPairs(PreparedParts[TextSettings]):
         return np.array(self.parts["test"][1], object)
 
     def rivals(self) -> dict[str, Scores]:
-        """Nothing so far."""
-        return {}
+        """What a translation memory says of the test part: the translation of the training source
+        that is most like each."""
+        memory = TranslationMemory(self.tokens("train"), self.preprocessor.tokenizer.size)
+        known = self.parts["train"][1]
+        texts = tuple(known[i] for i in memory.nearest(self.tokens("test")).tolist())
+        return {"translation memory": Translated(np.zeros((len(texts), 0)), "identity", texts)}
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...data import Features, Finding, Preprocessor, Table
 from ...data.tables.table import column_hint
-from ...data.text import UNKNOWN, Codes, NaiveBayes, NGrams, Tokenizer, padded
+from ...data.text import UNKNOWN, Codes, NaiveBayes, NGrams, Subwords, Tokenizer, padded
 from ...errors import DataError, StateError
 from ...records import check_shape, parsed
 
@@ -25,6 +25,8 @@ SHAPE: Mapping[str, Any] = {
 }  # fmt: skip
 LABEL_SHAPE: Mapping[str, Any] = {**SHAPE, "texts": [str], "ngrams": list, "table": dict}
 LONGEST = 1 << 20
+#: features of a text that is read as a set of them
+MOST_FEATURES = 1024
 #: between the texts of several columns
 BETWEEN = "\n"
 
@@ -58,17 +60,25 @@ def wrong(where: str, why: str) -> StateError:
 
 @dataclass(frozen=True)
 class Reader:
-    """Texts as rows of numbers: at most ``length`` tokens of each, and with ``pairs`` the n-grams
-    of these, too."""
+    """Texts as rows of numbers: at most ``length`` tokens of each, with ``pairs`` the n-grams of
+    these, too, and with ``subwords`` the runs of letters in these. ``once``: each feature of a text
+    once, in order of their numbers, so that of too many the rarest are left out."""
 
     tokenizer: Tokenizer
     length: int
     ngrams: NGrams
     pairs: bool = False
+    subwords: Subwords | None = None
+    once: bool = False
 
     @property
     def size(self) -> int:
         """How many numbers there are for the network."""
+        return self.whole + (len(self.subwords.pieces) if self.subwords else 0)
+
+    @property
+    def whole(self) -> int:
+        """Those of tokens and their n-grams, which come first."""
         return self.ngrams.features if self.pairs else self.tokenizer.size
 
     def tokens(self, texts: Sequence[str]) -> list[Codes]:
@@ -78,7 +88,16 @@ class Reader:
 
     def features(self, texts: Sequence[str]) -> list[Codes]:
         """What the network reads of each text."""
-        return self.counted(texts) if self.pairs else self.tokens(texts)
+        rows = self.counted(texts) if self.pairs else self.tokens(texts)
+        if self.subwords is not None:
+            inside = self.subwords.encode(self.words(texts))
+            rows = [np.concatenate([row, own + self.whole])
+                    for row, own in zip(rows, inside, strict=True)]  # fmt: skip
+        return [np.unique(row)[:MOST_FEATURES] for row in rows] if self.once else rows
+
+    def words(self, texts: Sequence[str]) -> list[list[str]]:
+        """The words of each text, as many as are read."""
+        return [row[: self.length] for row in self.tokenizer.words(texts)]
 
     def counted(self, texts: Sequence[str]) -> list[Codes]:
         """Tokens and n-grams of each text, which naive Bayes counts."""
@@ -96,6 +115,8 @@ class Reader:
 
     def meaning(self, feature: int) -> str:
         """What a number stands for, for reading."""
+        if self.subwords is not None and feature >= self.whole:
+            return self.subwords.shown(feature - self.whole)
         tokens = self.ngrams.tokens_of(feature)
         joint = "" if self.tokenizer.kind in ("character", "byte-pair") else " "
         return joint.join(self.tokenizer.shown(token) for token in tokens)
@@ -109,6 +130,8 @@ class Reader:
             "tokenizer": self.tokenizer.to_document(),
             "ngrams": self.ngrams.to_document(),
             "pairs": self.pairs,
+            "subwords": None if self.subwords is None else list(self.subwords.pieces),
+            "once": self.once,
         }
 
     @classmethod
@@ -121,7 +144,14 @@ class Reader:
             raise wrong(where, f"its length is {document['length']}")
         tokenizer = Tokenizer.from_document(document["tokenizer"], where)
         ngrams = NGrams.from_document(document.get("ngrams", []), tokenizer.size, where)
-        return cls(tokenizer, document["length"], ngrams, document.get("pairs") is True)
+        subwords = document.get("subwords")
+        if subwords is not None and tokenizer.kind != "word":
+            raise wrong(where, "its tokens are no words, but there are runs of letters in words")
+        return cls(
+            tokenizer, document["length"], ngrams, document.get("pairs") is True,
+            None if subwords is None else Subwords.from_document(subwords, where),
+            document.get("once") is True,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -154,6 +184,11 @@ class Odds:
         odds = log[:, 1:] - log[:, :1] if self.columns == 1 else log - log.mean(1, keepdims=True)
         return np.asarray(odds / self.scale)
 
+    def shared(self) -> npt.NDArray[np.float64]:
+        """The same, 0 for what a single text has: of that one it gives the class away."""
+        several = self.bayes.counts.sum(axis=0) > 1
+        return np.asarray(self.by_feature() * several[:, None])
+
     def to_document(self) -> dict[str, Any]:
         """What `from_document` reads."""
         return {
@@ -178,12 +213,14 @@ class Odds:
 @dataclass(frozen=True)
 class LabelPreprocessor:
     """For texts with a label: the columns ``texts``, their ``reader``, the ``table`` of labels and
-    other columns, and the ``odds`` by naive Bayes, if they are an input, too."""
+    other columns, the ``odds`` by naive Bayes, if they are an input, too, and the ``ratios`` of all
+    features, if the network weighs these."""
 
     texts: tuple[str, ...]
     reader: Reader
     table: Preprocessor
     odds: Odds | None = None
+    ratios: Odds | None = None
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -223,6 +260,7 @@ class LabelPreprocessor:
             "family": "classes",
             "texts": list(self.texts),
             "odds": None if self.odds is None else self.odds.to_document(),
+            "ratios": None if self.ratios is None else self.ratios.to_document(),
             "table": json.loads(self.table.to_json()),
         }
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
@@ -240,8 +278,10 @@ class LabelPreprocessor:
             encoder.column for encoder in table.encoders
         }:
             raise wrong(where, "its columns contradict one another")
-        odds = None
-        if document.get("odds") is not None:
-            classes = len(table.classes)
-            odds = Odds.from_document(document["odds"], classes, reader.ngrams.features, where)
-        return cls(tuple(document["texts"]), reader, table, odds)
+        counted = {"odds": reader.ngrams.features, "ratios": reader.size}
+        known = {
+            name: Odds.from_document(document[name], len(table.classes), features, where)
+            for name, features in counted.items()
+            if document.get(name) is not None
+        }
+        return cls(tuple(document["texts"]), reader, table, **known)

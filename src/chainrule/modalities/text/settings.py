@@ -24,14 +24,17 @@ from ...runs.settings.training import (
     TrainSettings,
 )
 from ...runs.task import Task
+from ...tasks import Regression
 from .networks import NETWORKS, networks_for
+from .networks import Network as TextNetwork
 
 __all__ = ["NetworkSettings", "TextDataSettings", "TextSettings", "TextTrainSettings",
            "TokenizerSettings"]  # fmt: skip
 
 EPOCHS, PATIENCE = 20, 5
-#: steps of an epoch of a language model, unless its text is shorter
-LANGUAGE_STEPS = 100
+#: steps of an epoch of a language model, unless its text is shorter: nanoGPT's 2,000 in 20 epochs.
+#: Those with Muon cost more, and fewer of them do better
+LANGUAGE_STEPS, MUON_STEPS = 100, 55
 #: of each task: the kind of tokens, the most of them, the longest text in tokens
 TOKENS: Mapping[str, tuple[TokenizerKind, int]] = {
     "classes": ("word", 30_000), "language": ("character", 1_000),
@@ -84,7 +87,7 @@ class TextDataSettings(DataSettings):
     ] = True
     windows: Annotated[
         Annotated[int, Within(1, 1 << 30)] | Auto,
-        About("stretches of text in an epoch of a language model; auto: for 100 steps"),
+        About("stretches of text in an epoch of a language model; auto: 100 steps, 55 with Muon"),
     ] = "auto"
     split: Split = (0.8, 0.1, 0.1)
     fold: Fold = ()
@@ -137,6 +140,10 @@ class TokenizerSettings(Section):
         Annotated[int, Within(1, 5)],
         About("longest runs of tokens that a bag of them counts as one, if they occur twice"),
     ] = 2
+    subwords: Annotated[
+        bool | Auto,
+        About("whether runs of three to five letters in words count, too; auto: in bag and nbsvm"),
+    ] = "auto"
 
 
 @dataclass(frozen=True)
@@ -175,12 +182,30 @@ class NetworkSettings(NetworkChoice):
 
 @dataclass(frozen=True)
 class TextOptimizerSettings(OptimizerSettings):
-    """The optimizer."""
+    """The optimizer; auto: that of the network."""
+
+    UNSET: ClassVar[str] = "auto"
+
+    name: str = "auto"
 
     @classmethod
     def options(cls) -> Mapping[str, Mapping[str, Any]]:
         known = methods.optimizers()
-        return {**known, "adamw": {**known["adamw"], "betas": (0.9, 0.99)}}
+        known = {**known, "adamw": {**known["adamw"], "betas": (0.9, 0.99)}}
+        used = {network.optimizer for network in NETWORKS.values()}
+        every = dict.fromkeys(key for name in sorted(used) for key in known[name])
+        return {"auto": every, **known}
+
+    def chosen(self, network: str) -> TextOptimizerSettings:
+        """That of the network, unless one was named, with the settings that were given."""
+        if self.name != "auto":
+            return self
+        given = {key: value for key, value in self.settings.items() if value is not None}
+        return TextOptimizerSettings(NETWORKS[network].optimizer, given)
+
+    def check(self) -> None:
+        if self.name != "auto":
+            super().check()
 
 
 @dataclass(frozen=True)
@@ -239,7 +264,8 @@ class TextSettings(RunSettings):
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = (
         "data.windows", "tokenizer.kind", "tokenizer.size", "tokenizer.lowercase",
-        "tokenizer.length", "model.name", "train.batch_size", "train.lr", "train.loss",
+        "tokenizer.length", "tokenizer.subwords", "model.name", "train.batch_size", "train.lr",
+        "train.loss", "train.optimizer.name",
     )  # fmt: skip
 
     name: RunName = ""
@@ -260,6 +286,13 @@ class TextSettings(RunSettings):
         small = self.data.family == "classes" and kind == "word"
         return kind, size, small if own.lowercase == "auto" else own.lowercase
 
+    @property
+    def language_steps(self) -> int:
+        """Steps of an epoch of a language model of a long text."""
+        network = self.model.chosen("language").name
+        muon = self.train.optimizer.chosen(network).name == "muon"
+        return MUON_STEPS if muon else LANGUAGE_STEPS
+
     def length_for(self, longest: int) -> int:
         """Tokens of a text, if the longest has so many."""
         if not isinstance(self.tokenizer.length, str):
@@ -272,25 +305,44 @@ class TextSettings(RunSettings):
         """The same without `auto`, for so many training examples of texts of this ``length``."""
         kind, size, lowercase = self.tokens
         family = self.data.family
-        model = self.model.chosen(family)
-        batch, lr = self.train.batch_size, self.train.lr
+        model = self.model.chosen("numbers" if task is Regression else family)
+        network, batch, lr = NETWORKS[model.name], self.train.batch_size, self.train.lr
+        optimizer = self.train.optimizer.chosen(model.name)
+        if lr == "auto" and optimizer.name in network.rates:
+            lr = network.rates[optimizer.name]
         train = replace(
             self.train,
             batch_size=batch_size_for(family, rows) if batch == "auto" else batch,
-            lr=NETWORKS[model.name].lr
-            if lr == "auto" and self.train.optimizer.name == "adamw"
-            else lr,
+            lr=lr,
+            optimizer=optimizer,
         )
         windows = rows if self.data.windows == "auto" else self.data.windows
         return replace(
             self,
             data=replace(self.data, windows=windows),
             tokenizer=replace(
-                self.tokenizer, kind=kind, size=size, lowercase=lowercase, length=length
+                self.tokenizer,
+                kind=kind,
+                size=size,
+                lowercase=lowercase,
+                length=length,
+                subwords=self._subwords(network, kind),
             ),
             model=model,
             train=train.resolved(rows, task),
         )
+
+    def _subwords(self, network: TextNetwork, kind: TokenizerKind) -> bool:
+        """Whether runs of letters are features, too. ConfigError where they cannot be."""
+        own, possible = self.tokenizer.subwords, network.features and kind == "word"
+        if own == "auto":
+            return possible
+        if own and not possible:
+            raise ConfigError(
+                "`tokenizer.subwords` is for words, read by nbsvm or bag",
+                help="leave it out, or set model.name and tokenizer.kind",
+            )
+        return own is True
 
 
 def batch_size_for(family: str, rows: int) -> int:

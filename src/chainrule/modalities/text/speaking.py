@@ -57,7 +57,10 @@ def contributions(
         return np.asarray((by_vectors.numpy() * vectors.numpy()).sum(axis=2), np.float64)
     by_vectors, by_odds = grad(output, (0, 1))(vectors, others[0])
     added = np.asarray((by_vectors.numpy() * vectors.numpy()).sum(axis=2), np.float64)
-    own = preprocessor.odds.by_feature()[inputs[0]]
+    counted = preprocessor.odds.by_feature()
+    every = np.zeros((preprocessor.reader.size, counted.shape[1]))
+    every[: preprocessor.reader.whole] = counted[: preprocessor.reader.whole]
+    own = every[inputs[0]]
     return np.asarray(added + (own * by_odds.numpy()[:, None, :]).sum(axis=2))
 
 
@@ -148,7 +151,7 @@ def _words_by_class(
     rows = _spread(len(predicted))
     own = [part[rows] for part in inputs]
     added = contributions(model, preprocessor, own, predicted[rows])
-    one_output = len(names) == 2 and model.head.out_features == 1
+    one_output = len(names) == 2 and model.outputs == 1
     shown = []
     for code, name in list(enumerate(names))[:CLASSES]:
         if one_output:
