@@ -128,8 +128,8 @@ class Workload:
 
     @property
     def flops(self) -> int:
-        if "infer" in self.modes:
-            return self.net.forward_flops(self.batch)
+        if "infer" in self.modes and isinstance(self.model, Net | Transformer):
+            return self.model.forward_flops(self.batch)
         return self.model.flops(self.batch)
 
     def data(self) -> tuple[Array, ...]:
@@ -181,8 +181,10 @@ class Workload:
         return self.net.statistics(self.seed + 3)
 
     def inputs(self) -> list[Array]:
-        """The features of each batch of one epoch."""
+        """The features of each batch of one epoch; of texts that are made, the prompts."""
         x = self.data()[0]
+        if isinstance(self.model, Transformer):
+            x = x[:, : self.model.prompt]
         return [x[rows] for rows in self.order(1)]
 
 
@@ -250,6 +252,24 @@ def texts(name: str, context: int, *, samples: int, batch: int) -> Workload:
     )
 
 
+def generation(context: int, *, batch: int) -> Workload:
+    """The likeliest texts that fill the context, after prompts of a quarter of it. A step makes
+    ``batch`` of them side by side, token by token.
+    """
+    return Workload(
+        f"generate-{batch}",
+        Transformer(context),
+        "cross_entropy",
+        samples=4 * batch,
+        batch=batch,
+        lr=0.0,
+        loop_steps=1,
+        compared=3,
+        call_steps=2,
+        modes=("infer",),
+    )
+
+
 WORKLOADS: dict[str, Workload] = {
     w.name: w
     for w in (
@@ -290,6 +310,8 @@ WORKLOADS: dict[str, Workload] = {
         texts("gpt", 64, samples=252, batch=12),
         texts("gpt-512", 512, samples=32, batch=2),
         texts("gpt-1024", 1024, samples=16, batch=1),
+        generation(64, batch=1),
+        generation(64, batch=16),
         inference("cnn", nets.CNN, samples=64, batch=1),
         inference("cnn", nets.CNN, samples=1024, batch=256),
         inference("resnet", nets.resnet20(), samples=64, batch=1),

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import chainrule as cr
 import chainrule.nn.functional as F
 from benchmarks import nets
@@ -164,6 +166,23 @@ class ChainruleSession:
         return [float(self.step(*batch)) for batch in self.batches[:steps]]
 
 
+def texts(workload: Workload, model: Transformer) -> Predictions:
+    """Texts that go on from prompts."""
+    cr.set_num_threads(len(os.sched_getaffinity(0)))
+    gpt = Tokens(model).gpt.eval()
+    parameters = [name for name, _ in gpt.named_parameters()]
+    gpt.load_state_dict(dict(zip(parameters, workload.weights(), strict=True)))
+    read = nn.TokenLoop(gpt.step, model.vocabulary)
+    length, state = model.context - model.prompt, gpt.new_state(workload.batch)
+
+    def predict(prompts: Any) -> Any:
+        with cr.no_grad():
+            made = nn.generate(read, prompts, state, length=length, temperature=0.0)
+            return np.stack(list(made), axis=1)
+
+    return Predictions(predict, workload.inputs())
+
+
 def predictions(workload: Workload) -> Predictions:
     """The model in evaluation as one compiled function; batches stay NumPy arrays."""
     cr.set_num_threads(len(os.sched_getaffinity(0)))
@@ -183,4 +202,6 @@ def predictions(workload: Workload) -> Predictions:
 
 
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    if isinstance(workload.model, Transformer) and mode == "infer":
+        return texts(workload, workload.model)
     return predictions(workload) if mode == "infer" else ChainruleSession(workload, mode)

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from benchmarks.language import Transformer
 from benchmarks.nets import Net
-from benchmarks.peers import Session, torch_inference
+from benchmarks.peers import Session, torch_generation, torch_inference
 from benchmarks.peers.torch_language import GPT
 from benchmarks.peers.torch_nets import convolutional, laid_out
 from benchmarks.peers.torch_recurrent import long_to_short, of_sequences
@@ -189,6 +189,8 @@ class WholeStep:
 
 
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    if isinstance(workload.model, Transformer) and mode == "infer":
+        return torch_generation.predictions(workload, form)
     if mode == "infer":
         return torch_inference.predictions(workload, form)
     return TorchSession(workload, form, mode)

@@ -171,6 +171,7 @@ from .series import (
     RevIN,
     SeriesDecomposition,
 )
+from .token_loop import TokenLoop
 from .transformer import (
     Transformer,
     TransformerDecoder,
@@ -301,6 +302,7 @@ __all__ = [
     "Tanhshrink",
     "TemporalBlock",
     "Threshold",
+    "TokenLoop",
     "Transcript",
     "Transformer",
     "TransformerDecoder",

@@ -41,7 +41,7 @@ from .elementwise import (
 )
 from .elementwise import max_ as max
 from .elementwise import pow_ as pow
-from .indexing import gather, scatter_add
+from .indexing import gather, scatter, scatter_add
 from .loops import item, scan
 from .movement import broadcast, concat, pad, reshape, transpose
 from .movement import slice_ as slice
@@ -92,6 +92,7 @@ __all__ = [
     "reshape",
     "rng_bits",
     "scan",
+    "scatter",
     "scatter_add",
     "select",
     "shl",
