@@ -177,7 +177,9 @@ def texts(workload: Workload, model: Transformer) -> Predictions:
 
     def predict(prompts: Any) -> Any:
         with cr.no_grad():
-            made = nn.generate(read, prompts, state, length=length, temperature=0.0)
+            made = nn.generate(
+                read, prompts, state, length=length, temperature=0.0, piece=model.prompt
+            )
             return np.stack(list(made), axis=1)
 
     return Predictions(predict, workload.inputs())

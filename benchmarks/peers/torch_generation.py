@@ -43,7 +43,7 @@ class Text:
         if isinstance(start, Tensor):
             keys.index_copy_(2, start, k)
             values.index_copy_(2, start, v)
-            mask = self.places <= start
+            mask = (self.places <= start)[None]
             seen = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
         else:
             end = start + steps

@@ -100,4 +100,5 @@ def _climbed(low: Tensor, steps: Array, holds: Callable[[Tensor], Tensor]) -> Te
         higher = at + step
         return where(holds(higher), higher, at), None
 
-    return scan(climb, low, steps)[0]
+    result: Tensor = scan(climb, low, steps)[0]
+    return result

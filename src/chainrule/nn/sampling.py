@@ -50,7 +50,8 @@ def sample(
     divided by ``repetition_penalty`` if above 0, else multiplied with it (Keskar et al., 2019); of
     the likeliest tokens ``top_k`` are left (Fan et al., 2018); of these the fewest whose
     probabilities add up to ``top_p`` (Holtzman et al., 2020); tokens as likely as the last of these
-    are left, too. A temperature of 0 takes the likeliest, of equal ones the first. Takes one count of ``generator``.
+    are left, too. A temperature of 0 takes the likeliest, of equal ones the first. Takes one count
+    of ``generator``.
 
     `ConfigError` for settings out of range, `DataError` for logits that are NaN, or say nothing.
     """
@@ -187,12 +188,13 @@ def generate(
 
     Prompts are [rows, tokens], or a list of rows of several lengths; they are read token by token,
     by the program that also makes new ones, or, where as many are left in all rows, ``piece`` at a
-    time: ``step`` then gets [rows, piece] and gives the scores after the last. With a `TokenLoop` in
-    place of ``step`` many tokens are made in one native call, and shown as it returns. -1 stands for no
-    token: while another row has begun and this one still reads, and after ``stop``, which ends a
-    row and is given out itself. The model starts in ``state``; if it holds ``context`` tokens and
-    there are more, it starts again with the second half of the last ``context``. Settings are those
-    of `sample`, and ``seed`` is that of the draws.
+    time: ``step`` then gets [rows, piece] and gives the scores after the last. With a `TokenLoop`
+    in place of ``step`` many tokens are made in one native call, no more than take `PATIENCE`.
+
+    -1 stands for no token: while another row has begun and this one still reads, and after
+    ``stop``, which ends a row and is given out itself. The model starts in ``state``; if it holds
+    ``context`` tokens and there are more, it starts again with the second half of the last
+    ``context``. Settings are those of `sample`, and ``seed`` is that of the draws.
 
     `DataError` for an empty prompt and for a token that is not in the vocabulary.
     """
@@ -205,7 +207,7 @@ def generate(
     settings = _Settings(temperature, top_k, top_p, repetition_penalty)
     left, draws = [count] * len(rows), _Draws(len(rows), Generator(seed))
     if isinstance(step, TokenLoop):
-        return _made_in_calls(step, rows, state, left, context, stop, settings, draws)
+        return _made_in_calls(step, rows, state, left, context, piece, stop, settings, draws)
 
     def choose(logits: Any, uniform: Array) -> Array:
         return _chosen(scores_of(logits), uniform, *settings, rows)
@@ -242,10 +244,7 @@ def _made(
         choosing = [n > 0 and at == len(row) for row, n in zip(rows, left, strict=True)]
         if any(choosing):
             chosen = np.where(choosing, choose(logits, draws[at - begin]), -1)
-            for i in np.flatnonzero(choosing):
-                rows[i].append(int(chosen[i]))
-                left[i] = 0 if chosen[i] == stop else left[i] - 1
-            yield chosen.astype(np.int32)
+            yield _taken(chosen, rows, left, stop)
 
 
 def _made_in_calls(
@@ -254,44 +253,56 @@ def _made_in_calls(
     state: Any,
     left: list[int],
     context: int | None,
+    piece: int,
     stop: int | None,
     settings: _Settings,
     draws: _Draws,
 ) -> Iterator[Array]:
     """The tokens of `_made`, many of them in a call, but no more than show as they are made."""
     _refuse_unknown(rows, loop.vocabulary)
-    kind = loop.begin(len(rows), state, settings.marked(rows, loop.vocabulary))
+    memory = loop.begin(len(rows), state, settings.marked(rows, loop.vocabulary))
     begin = min(map(len, rows))
     at = held = 0
     pace = 1  # tokens that a call makes
     while any(left):
         if held == context:
             at, held = at - held // 2, 0
-            kind.restart()
-        known = max(len(row) for row, n in zip(rows, left, strict=True) if n) - at
-        count = known - 1 + max(1, min(pace, max(left)))
-        count = count if context is None else min(count, context - held)
-        tokens = np.full((count, len(rows)), -1, np.int32)
-        for i, row in enumerate(rows):
-            piece = row[at : at + count]
-            tokens[: len(piece), i] = piece
-        uniform = np.stack([draws[max(0, t - begin)] for t in range(at + 1, at + count + 1)])
+            memory.restart()
+        known = min(len(row) for row, n in zip(rows, left, strict=True) if n) - at
+        room = math.inf if context is None else context - held
+        size = piece if piece <= min(known, room) else 1
+        steps = known // size if size > 1 else known - 1 + max(1, min(pace, max(left)))
+        steps = min(steps, int(room // size)) if room < math.inf else steps
+        ends = range(at + size, at + size * steps + 1, size)
+        uniform = np.stack([draws[max(0, end - begin)] for end in ends])
         start = time.perf_counter()
-        made = kind.run(settings.choice, tokens, uniform, settings.numbers)
-        pace = int(PATIENCE * count / (time.perf_counter() - start))
-        for chosen in made:
-            at, held = at + 1, held + 1
+        read = _pieces(rows, at, steps, size)
+        made = memory.run(settings.choice, read, uniform, settings.numbers)
+        if size == 1:
+            pace = int(PATIENCE * steps / (time.perf_counter() - start))
+        for at, chosen in zip(ends, made, strict=True):
+            held += size
             choosing = [n > 0 and at == len(row) for row, n in zip(rows, left, strict=True)]
-            if not any(choosing):
-                continue
-            chosen = np.where(choosing, chosen, -1)
-            _refuse_impossible(chosen == IMPOSSIBLE)
-            for i in np.flatnonzero(choosing):
-                rows[i].append(int(chosen[i]))
-                left[i] = 0 if chosen[i] == stop else left[i] - 1
-            yield chosen.astype(np.int32)
-            if not any(left):
-                return
+            if any(choosing):
+                yield _taken(np.where(choosing, chosen, -1), rows, left, stop)
+
+
+def _pieces(rows: list[list[int]], at: int, steps: int, size: int) -> Array:
+    """What there is of the tokens from number ``at`` on, -1 for others: [steps, rows, size]."""
+    tokens = np.full((len(rows), steps * size), -1, np.int32)
+    for place, row in zip(tokens, rows, strict=True):
+        own = row[at : at + steps * size]
+        place[: len(own)] = own
+    return np.ascontiguousarray(tokens.reshape(len(rows), steps, size).swapaxes(0, 1))
+
+
+def _taken(chosen: Array, rows: list[list[int]], left: list[int], stop: int | None) -> Array:
+    """``chosen``, added to the rows that it is for."""
+    _refuse_impossible(chosen == IMPOSSIBLE)
+    for i in np.flatnonzero(chosen >= 0):
+        rows[i].append(int(chosen[i]))
+        left[i] = 0 if chosen[i] == stop else left[i] - 1
+    return chosen.astype(np.int32)
 
 
 class _Draws:
@@ -306,7 +317,8 @@ class _Draws:
         while len(self._blocks) <= block:
             drawn = rand(BLOCK, self._rows, generator=self._generator)
             self._blocks.append(drawn.numpy())
-        return self._blocks[block][row]
+        found: Array = self._blocks[block][row]
+        return found
 
 
 def tokens_of(prompts: Any) -> list[list[int]]:

@@ -18,7 +18,7 @@ from ..driver import load
 from ..errors import ShapeError
 from ..frontend.compiled import Call, Recordings
 from ..frontend.functional.windows import whole
-from ..frontend.modes import no_grad, thread, user_line
+from ..frontend.modes import no_grad, user_line
 from ..frontend.operations.arithmetic import equal, less, maximum, where
 from ..frontend.operations.creation import iota, tensor
 from ..frontend.storage import Storage
@@ -35,7 +35,7 @@ __all__ = ["TokenLoop"]
 
 
 class TokenLoop:
-    """``step(tokens [rows, 1], state) -> (scores [rows, vocabulary], state)`` for `generate`, which
+    """``step(tokens [rows, n], state) -> (scores [rows, vocabulary], state)`` for `generate`, which
     then makes many tokens in one call.
 
     ``step`` is recorded, not called for each token: it may do what a compiled function may, and
@@ -72,7 +72,7 @@ class _Kind:
         self._state = [tensor(a) for a in first]
         self._token = tensor(np.zeros(rows, np.int32))
         self._seen = None if seen is None else tensor(seen)
-        self._recordings: dict[Choice, Recordings[NativeProgram]] = {}
+        self._recordings: dict[tuple[Choice, int], Recordings[NativeProgram]] = {}
 
     def begin(self, first: Sequence[Array], seen: Array | None) -> None:
         """Texts that have read nothing."""
@@ -87,8 +87,8 @@ class _Kind:
             own.assign_(array)
 
     def run(self, choice: Choice, known: Array, uniform: Array, numbers: Sequence[Array]) -> Array:
-        """A step for each row of ``known`` [steps, rows]: tokens to read, -1 for the one that was
-        chosen before. The token chosen after each, [steps, rows].
+        """A step for each of ``known`` [steps, rows, piece]: tokens to read, where one is -1 that
+        which was chosen before. The token chosen after each, [steps, rows].
         """
         inputs = (known, uniform, *numbers)
         with no_grad():
@@ -98,7 +98,8 @@ class _Kind:
         return tokens
 
     def _call(self, choice: Choice, inputs: tuple[Array, ...]) -> Call[NativeProgram]:
-        recordings = self._recordings.setdefault(choice, Recordings())
+        kind = choice, inputs[0].shape[2]
+        recordings = self._recordings.setdefault(kind, Recordings())
         call = recordings.current()
         if call is not None:
             return call
@@ -115,12 +116,14 @@ class _Kind:
         self, choice: Choice, known: Tensor, uniform: Tensor,
         temperature: Tensor, k: Tensor, p: Tensor, penalty: Tensor,
     ) -> Tensor:  # fmt: skip
-        token = where(less(known, 0), self._token, known)
-        scores, state = self._loop.step(token.unsqueeze(1), unflatten(self._tree, self._state))
+        tokens = known
+        if known.shape[1] == 1:
+            tokens = where(less(known, 0), self._token.unsqueeze(1), known)
+        scores, state = self._loop.step(tokens, unflatten(self._tree, self._state))
         scores = as_tensor(scores)
         self._check(scores, state)
         if self._seen is not None:
-            own = equal(iota(scores.shape, 1), token.unsqueeze(1))
+            own = equal(iota(scores.shape, 1), tokens[:, -1:])
             seen = maximum(self._seen, own.float())
             self._seen.assign_(seen)
             less_likely = where(less(0.0, scores), scores / penalty, scores * penalty)

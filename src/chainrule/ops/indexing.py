@@ -184,6 +184,4 @@ def scatter_vjp(
     return left, None, _read_where(stays, g, indices, axis)
 
 
-scatter = Primitive(
-    "scatter", scatter_type, quiet(scatter_reference), scatter_vjp, scatter_samples
-)
+scatter = Primitive("scatter", scatter_type, quiet(scatter_reference), scatter_vjp, scatter_samples)
