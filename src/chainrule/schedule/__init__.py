@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ..lazily import loaded
-from .places import InputLayout
+from .layout import InputLayout
 
 if TYPE_CHECKING:
     from .build import schedule
