@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from benchmarks.language import Transformer
 from benchmarks.nets import Conv, Layer, Linear, MaxPool, Mean, Net, Relu
 from benchmarks.peers import Predictions, Session
 from benchmarks.recurrent import Recurrent
+from benchmarks.translation import PADDING, Seq2Seq
 from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 from chainrule import nn, optim
 from chainrule.nn import models
@@ -30,6 +32,10 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], Any]]] = {
     "bce_with_logits": (F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss),
     "cross_entropy": (F.cross_entropy, nn.CrossEntropyLoss),
     "mse": (F.mse_loss, nn.MSELoss),
+    "tokens": (
+        partial(F.cross_entropy, ignore_index=PADDING),
+        partial(nn.CrossEntropyLoss, ignore_index=PADDING),
+    ),
 }
 
 
@@ -44,6 +50,8 @@ def build(workload: Workload) -> Any:
         return Sequences(model)
     if isinstance(model, Transformer):
         return Tokens(model)
+    if isinstance(model, Seq2Seq):
+        return Translator(model)
     layers: list[Any] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -98,6 +106,32 @@ class Tokens(nn.Module):
 
     def forward(self, tokens: Any) -> Any:
         return self.gpt(tokens).transpose(1, 2)  # scores along axis 1, as the loss has them
+
+
+class Translator(nn.Module):
+    """A transformer with an encoder and a decoder."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        super().__init__()
+        self.source = nn.Embedding(model.vocabulary, model.width)
+        self.target = nn.Embedding(model.vocabulary, model.width)
+        layers, wide = model.layers, 4 * model.width
+        self.transformer = nn.Transformer(
+            model.width, model.heads, layers, layers, wide, 0.0, batch_first=True
+        )
+        self.head = nn.Linear(model.width, model.vocabulary, bias=False)
+        self.waves = cr.tensor(model.waves().astype(np.float32))
+        self.scale = model.width**0.5
+
+    def forward(self, source: Any, target: Any) -> Any:
+        x = self.source(source) * self.scale + self.waves
+        y = self.target(target) * self.scale + self.waves
+        missing = source == PADDING
+        z = self.transformer(
+            x, y, src_key_padding_mask=missing, tgt_key_padding_mask=target == PADDING,
+            memory_key_padding_mask=missing, tgt_is_causal=True,
+        )  # fmt: skip
+        return self.head(z).transpose(1, 2)
 
 
 class ChainruleSession:
