@@ -1,4 +1,4 @@
-"""A transformer that translates, said once for every peer: sizes, first weights, operations, tokens.
+"""A transformer that translates, said once for every peer: sizes, weights, operations, tokens.
 
 Embeddings times the root of their width, plus waves of positions; layers of an encoder and of a
 decoder that norm what they have added, with ReLU between; a layer of scores without bias. Weights

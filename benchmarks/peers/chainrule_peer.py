@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,15 +26,25 @@ KNOWN: dict[Net, Callable[[], Any]] = {
     nets.mobilenet(): lambda: models.MobileNet(10, width=0.5, stride=1),
 }
 
+
+def of_tokens(scores: Any, wanted: Any) -> Any:
+    """Scores [rows, steps, vocabulary], with a row for each token as they lie."""
+    return F.cross_entropy(scores.flatten(0, 1), wanted.flatten(), ignore_index=PADDING)
+
+
+class TokenLoss(nn.Module):
+    """`of_tokens`."""
+
+    def forward(self, scores: Any, wanted: Any) -> Any:
+        return of_tokens(scores, wanted)
+
+
 #: as a function and as a module
 LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], Any]]] = {
     "bce_with_logits": (F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss),
     "cross_entropy": (F.cross_entropy, nn.CrossEntropyLoss),
     "mse": (F.mse_loss, nn.MSELoss),
-    "tokens": (
-        partial(F.cross_entropy, ignore_index=PADDING),
-        partial(nn.CrossEntropyLoss, ignore_index=PADDING),
-    ),
+    "tokens": (of_tokens, TokenLoss),
 }
 
 
@@ -131,7 +140,7 @@ class Translator(nn.Module):
             x, y, src_key_padding_mask=missing, tgt_key_padding_mask=target == PADDING,
             memory_key_padding_mask=missing, tgt_is_causal=True,
         )  # fmt: skip
-        return self.head(z).transpose(1, 2)
+        return self.head(z)
 
 
 class ChainruleSession:
