@@ -348,6 +348,25 @@ def make_attention(primitive: Primitive) -> Maker:
     return make
 
 
+def make_cross_entropy(primitive: Primitive) -> Maker:
+    """Cross entropy or one of its derivatives; seldom, for the same reason."""
+
+    def make(grower: Grower) -> Node:
+        if grower.rng.random() < 0.7:
+            return ops.tanh(grower.pick())
+        rows, width, classes = (int(grower.rng.choice((1, 2, 5, 17, n))) for n in (150, 1, 33))
+        shapes = (rows, width), (classes, width), (classes,)
+        x, w, b = (ops.tanh(grower.pick(shape=shape)) for shape in shapes)
+        given = [x, w, b, grower.fresh(i32, (rows,), -1, classes + 1)]
+        smoothing = float(grower.rng.choice((0.0, 0.1)))
+        if primitive not in (ops.cross_entropy, ops.cross_entropy_lse):
+            lse = ops.cross_entropy_lse(*given, smoothing=smoothing)
+            given += [grower.pick(shape=(rows,)), lse]
+        return primitive(*given, smoothing=smoothing)
+
+    return make
+
+
 def make_conv(grower: Grower) -> Node:
     """A convolution along one or two axes, of what may be a view or a padded array."""
     count = int(grower.rng.integers(1, 3))
@@ -446,6 +465,11 @@ MAKERS: dict[str, Maker] = {
     "attention_dq": make_attention(ops.attention_dq),
     "attention_dk": make_attention(ops.attention_dk),
     "attention_dv": make_attention(ops.attention_dv),
+    "cross_entropy": make_cross_entropy(ops.cross_entropy),
+    "cross_entropy_lse": make_cross_entropy(ops.cross_entropy_lse),
+    "cross_entropy_dx": make_cross_entropy(ops.cross_entropy_dx),
+    "cross_entropy_dw": make_cross_entropy(ops.cross_entropy_dw),
+    "cross_entropy_db": make_cross_entropy(ops.cross_entropy_db),
     "conv": make_conv,
     "conv_wgrad": make_wgrad,
     "fence": make_unary(ops.fence),

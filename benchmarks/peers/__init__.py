@@ -125,6 +125,6 @@ PEERS: tuple[Peer, ...] = (
     Peer("jax", "tree", "jax", TRAINED, cached=True, loops=DENSE + RECURRENT + LANGUAGE),
     Peer("jax", "unrolled", "jax", RECURRENT, cached=True),
     Peer("jax", "flat", "jax", DENSE, cached=True),
-    Peer("jax", "jit", "jax", PREDICTED, cached=True),
+    Peer("jax", "jit", "jax", PREDICTED + GENERATED, cached=True),
     Peer("sklearn", "", "sklearn", DENSE),
 )

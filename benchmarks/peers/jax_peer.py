@@ -21,6 +21,7 @@ from benchmarks.nets import Net
 from benchmarks.peers import (
     Predictions,
     Session,
+    jax_generation,
     jax_language,
     jax_nets,
     jax_recurrent,
@@ -199,6 +200,8 @@ def predictions(workload: Workload) -> Predictions:
 
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
     keep_compiled()
+    if isinstance(workload.model, Transformer) and mode == "infer":
+        return jax_generation.predictions(workload)
     if mode == "infer":
         return predictions(workload)
     return JaxSession(workload, form, mode)

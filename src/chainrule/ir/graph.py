@@ -14,6 +14,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Node:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     def __add__(self, other: Node | float) -> Node:
         return _binary("add", self, other)
@@ -110,15 +111,20 @@ class Graph:
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     updates: tuple[Node, ...] = ()
+    _nodes: list[tuple[Node, ...]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @property
     def roots(self) -> tuple[Node, ...]:
         """Everything that must be computed."""
         return self.outputs + self.updates
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> tuple[Node, ...]:
         """All nodes, each after its inputs; declared inputs first."""
-        return list(topological(self.inputs + self.roots))
+        if not self._nodes:
+            self._nodes.append(tuple(topological(self.inputs + self.roots)))
+        return self._nodes[0]
 
     def with_roots(self, roots: Iterable[Node]) -> Graph:
         """The same graph with other roots, in the order of ``roots``."""

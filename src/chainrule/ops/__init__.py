@@ -14,6 +14,13 @@ from .attention import (
 from .contract import dot
 from .control import assign, detour, fence
 from .convolution import conv, conv_wgrad
+from .cross_entropy import (
+    cross_entropy,
+    cross_entropy_db,
+    cross_entropy_dw,
+    cross_entropy_dx,
+    cross_entropy_lse,
+)
 from .elementwise import (
     add,
     and_,
@@ -65,6 +72,11 @@ __all__ = [
     "const",
     "conv",
     "conv_wgrad",
+    "cross_entropy",
+    "cross_entropy_db",
+    "cross_entropy_dw",
+    "cross_entropy_dx",
+    "cross_entropy_lse",
     "detour",
     "div",
     "dot",

@@ -16,18 +16,17 @@ Each of these is a primitive, so that nothing of T x S elements need ever be in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from ..autodiff import cotangents
-from ..ir.graph import Node, constant, full
+from ..ir.graph import Node, full
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
 from .contract import dot
-from .elementwise import cast, exp, le, log, select
+from .elementwise import exp, le, log, select
 from .examples import draw
-from .movement import broadcast, transposed
+from .formulas import along_rows, through, times
+from .movement import transposed
 from .reduce import reduce_max, reduce_sum
 from .rules import FLOATS, describe, need_dtype, quiet, shape_error
 from .sources import iota
@@ -137,17 +136,6 @@ def plain_scores(q: Node, k: Node, causal: int, scale: float) -> Node:
     return select(seen, scores, full(-np.inf, scores.shape, scores.dtype))
 
 
-def times(x: Node, factor: float) -> Node:
-    """``x`` times a number that is rounded no earlier than ``x`` is."""
-    number = cast(constant(factor, DType.f64), dtype=x.dtype)
-    return x * broadcast(number, shape=x.shape, axes=())
-
-
-def along_rows(row: Node, like: Node) -> Node:
-    """A number for each row of ``like``, at all its columns."""
-    return broadcast(row, shape=like.shape, axes=tuple(range(like.ndim - 1)))
-
-
 def _plain_lse(q: Node, k: Node, v: Node, *, causal: int, scale: float) -> Node:
     scores = plain_scores(q, k, causal, scale)
     highest = reduce_max(scores, axes=(2,))
@@ -197,15 +185,6 @@ def attention_vjp(
     )
 
 
-def _through(plain: Callable[..., Node]) -> Callable[..., Sequence[Node | None]]:
-    """The derivative of what other primitives say as well."""
-
-    def vjp(g: Node, y: Node, *xs: Node, **how: Any) -> Sequence[Node | None]:
-        return cotangents([plain(*xs, **how)], [g], xs, stop=frozenset(xs))
-
-    return vjp
-
-
 def samples(rng: np.random.Generator) -> Iterator[Sample]:
     """As many queries as keys, more, and fewer."""
     for rows, columns, width, wide, causal in _CASES:
@@ -230,26 +209,26 @@ attention = Primitive(
     "attention", attention_type, quiet(attention_reference), attention_vjp, samples
 )
 attention_lse = Primitive(
-    "attention_lse", lse_type, quiet(lse_reference), _through(_plain_lse), samples
+    "attention_lse", lse_type, quiet(lse_reference), through(_plain_lse), samples
 )
 attention_dq = Primitive(
     "attention_dq",
     _gradient_type("attention_dq", 0),
     quiet(dq_reference),
-    _through(_plain_dq),
+    through(_plain_dq),
     gradient_samples,
 )
 attention_dk = Primitive(
     "attention_dk",
     _gradient_type("attention_dk", 1),
     quiet(dk_reference),
-    _through(_plain_dk),
+    through(_plain_dk),
     gradient_samples,
 )
 attention_dv = Primitive(
     "attention_dv",
     _gradient_type("attention_dv", 2),
     quiet(dv_reference),
-    _through(_plain_dv),
+    through(_plain_dv),
     gradient_samples,
 )

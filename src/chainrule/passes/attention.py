@@ -15,7 +15,7 @@ tiles of which nothing is seen are left out: the loops inside are limited.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,9 @@ import numpy as np
 from ..ir.graph import Graph, Node, bind, constant, full, full_like, topological
 from ..ir.rewrite import with_inputs
 from ..ir.types import DType
-from ..ops.attention import along_rows
-from ..ops.bodies import placeholder
+from ..ops.formulas import along_columns, along_rows
 from ..ops.movement import transposed
+from .tiled_loop import TiledLoop
 
 #: rows and columns of a tile: scores, weights and what they multiply stay in the first cache
 TILE = 64
@@ -130,59 +130,6 @@ def _at(tile: Node, axis: int, start: Node) -> Node:
 # ------------------------------------------------------------------------------- loops
 
 
-@dataclass
-class _Loop:
-    """A tiled loop while it is written: what goes in has a name inside."""
-
-    length: int
-    reverse: int = 0
-    limit: Node | None = None
-    firsts: dict[Node, Node] = field(default_factory=dict)
-    rows: dict[Node, Node] = field(default_factory=dict)
-    same: dict[Node, Node] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.limit is not None:
-            self.const(self.limit)
-
-    def carry(self, first: Node) -> Node:
-        """A carry that begins as ``first``."""
-        return self._named(self.firsts, first, first.shape)
-
-    def row(self, outer: Node) -> Node:
-        """The present row of ``outer``."""
-        return self._named(self.rows, outer, outer.shape[1:])
-
-    def const(self, outer: Node) -> Node:
-        """``outer``, the same in each step."""
-        return self._named(self.same, outer, outer.shape)
-
-    def _named(self, table: dict[Node, Node], outer: Node, shape: tuple[int, ...]) -> Node:
-        inner = placeholder(
-            f"i{len(self.firsts) + len(self.rows) + len(self.same)}", shape, outer.dtype
-        )
-        table[inner] = outer
-        return inner
-
-    def results(self, *outputs: Node) -> list[Node]:
-        """What carries end with, then what is stacked, if ``outputs`` are the body's."""
-        tables = (self.firsts, self.rows, self.same)
-        body = Graph(tuple(n for table in tables for n in table), outputs)
-        loop = bind(
-            "scan",
-            *(n for table in tables for n in table.values()),
-            body=body,
-            length=self.length,
-            carries=len(self.firsts),
-            scanned=len(self.rows),
-            reverse=self.reverse,
-            segment=0,
-            tiled=1,
-            limited=int(self.limit is not None),
-        )
-        return [bind("item", loop, index=i) for i in range(len(outputs))]
-
-
 def _numbers(values: Iterable[int]) -> Node:
     return constant(np.array(list(values)), DType.i32)
 
@@ -208,7 +155,7 @@ def _of_heads(
     names: Sequence[str], count: int, given: Sequence[Node], step: Callable[..., list[Node]]
 ) -> dict[str, Node]:
     """What ``step`` makes of each head."""
-    heads = _Loop(count)
+    heads = TiledLoop(count)
     return dict(zip(names, heads.results(*step(*map(heads.row, given))), strict=True))
 
 
@@ -217,7 +164,7 @@ def _by_head(
     step: Callable[..., list[Node]], starts: Node, limits: Node,
 ) -> list[Node]:  # fmt: skip
     """``step`` for each head and each tile of ``stacks``; of ``wholes`` it sees all tiles."""
-    heads, across = _Loop(count), _Loop(tiles)
+    heads, across = TiledLoop(count), TiledLoop(tiles)
     rows = [across.row(heads.row(x)) for x in stacks]
     start, limit = across.row(starts), across.row(limits)
     all_of = [across.const(heads.row(x)) for x in wholes]
@@ -233,7 +180,7 @@ def _forward(t: _Tiling, q: Node, k: Node, v: Node) -> dict[str, Node]:
         return _of_heads(FORWARD, q.shape[0], [q, k, v], lambda q, k, v: _seen_at_once(t, q, k, v))
 
     def step(q: Node, i: Node, limit: Node, kt: Node, v: Node) -> list[Node]:
-        keys = _Loop(t.along, limit=limit if t.causal else None)
+        keys = TiledLoop(t.along, limit=limit if t.causal else None)
         low = full(-np.inf, (t.tall,), q.dtype)
         none = full_like(low, 0.0)
         m, total = keys.carry(low), keys.carry(none)
@@ -288,7 +235,7 @@ def _along_keys(t: _Tiling, *given: Node) -> dict[str, Node]:
     def step(
         q: Node, g: Node, lse: Node, delta: Node, i: Node, limit: Node, kt: Node, k: Node, vt: Node
     ) -> list[Node]:
-        keys = _Loop(t.along, limit=limit if t.causal else None)
+        keys = TiledLoop(t.along, limit=limit if t.causal else None)
         total = keys.carry(full_like(q, 0.0))
         kt, k, vt = keys.row(kt), keys.row(k), keys.row(vt)
         j = keys.row(_numbers(range(0, t.along * t.wide, t.wide)))
@@ -315,15 +262,15 @@ def _along_queries(t: _Tiling, *given: Node) -> dict[str, Node]:
         k: Node, v: Node, j: Node, limit: Node,
         q: Node, qt: Node, g: Node, gt: Node, lse: Node, delta: Node,
     ) -> list[Node]:  # fmt: skip
-        queries = _Loop(t.across, reverse=1, limit=limit if t.causal else None)
+        queries = TiledLoop(t.across, reverse=1, limit=limit if t.causal else None)
         dk, dv = queries.carry(full_like(k, 0.0)), queries.carry(full_like(v, 0.0))
         q, qt, g, gt = (queries.row(x) for x in (q, qt, g, gt))
         lse, delta = queries.row(lse), queries.row(delta)
         i = queries.row(_numbers(range(0, t.across * t.tall, t.tall)))
         scores = t.scores(queries.const(k), qt, i, queries.const(j), turned=True)
-        weights = bind("exp", scores - _along_columns(lse, scores))
+        weights = bind("exp", scores - along_columns(lse, scores))
         fits = bind("dot", queries.const(v), gt)
-        change = weights * (fits - _along_columns(delta, fits))
+        change = weights * (fits - along_columns(delta, fits))
         dk, dv = queries.results(dk + bind("dot", change, q), dv + bind("dot", weights, g))
         return [dk * t.scale, dv]
 
@@ -336,11 +283,6 @@ def _along_queries(t: _Tiling, *given: Node) -> dict[str, Node]:
     stacks = [_cut(k, t.wide), _cut(v, t.wide)]
     found = _by_head(q.shape[0], t.along, stacks, wholes, step, starts, limits)
     return dict(zip(BACKWARD, found, strict=True))
-
-
-def _along_columns(column: Node, like: Node) -> Node:
-    """A number for each column of ``like``, in all its rows."""
-    return bind("broadcast", column, shape=like.shape, axes=(1,))
 
 
 _TILED: dict[str, Callable[..., dict[str, Node]]] = {
