@@ -18,6 +18,8 @@ from .language_net import LanguageNet
 
 __all__ = ["generate", "reading"]
 
+#: a context that it pays to read so many tokens of at once, by a second program
+LONG, PIECE = 256, 64
 #: what is never written
 UNSAID = [PADDING, UNKNOWN, START]
 
@@ -51,9 +53,10 @@ def generate(
     assert isinstance(model, LanguageNet)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     first = not prompt and tokenizer.kind in ("word", "unigram")
+    piece = PIECE if (model.context or 0) >= LONG else 1
     made = nn.generate(
         loop, [beginning(tokenizer, prompt)], model.new_state(1),
-        length=tokens, context=model.context, stop=END, **options,
+        length=tokens, context=model.context, piece=piece, stop=END, **options,
     )  # fmt: skip
     for (token,) in made:
         if token == END:
