@@ -1,5 +1,5 @@
-"""JAX writes texts in one program: prompts at once, then a ``lax.scan`` over tokens that carries keys
-and values along. Weights are constants.
+"""JAX writes texts in one program: prompts at once, then a ``lax.scan`` over tokens, which carries
+keys and values along. Weights are constants.
 """
 
 from __future__ import annotations

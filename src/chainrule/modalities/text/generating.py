@@ -53,10 +53,10 @@ def generate(
     assert isinstance(model, LanguageNet)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     first = not prompt and tokenizer.kind in ("word", "unigram")
-    piece = PIECE if (model.context or 0) >= LONG else 1
+    at_once = PIECE if (model.context or 0) >= LONG else 1
     made = nn.generate(
         loop, [beginning(tokenizer, prompt)], model.new_state(1),
-        length=tokens, context=model.context, piece=piece, stop=END, **options,
+        length=tokens, context=model.context, piece=at_once, stop=END, **options,
     )  # fmt: skip
     for (token,) in made:
         if token == END:
