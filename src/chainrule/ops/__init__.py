@@ -7,6 +7,7 @@ Each is callable on nodes, arrays positional and parameters by keyword: ``add(a,
 from .attention import (
     attention,
     attention_dk,
+    attention_dm,
     attention_dq,
     attention_dv,
     attention_lse,
@@ -52,7 +53,7 @@ from .indexing import gather, scatter, scatter_add
 from .loops import item, scan
 from .movement import broadcast, concat, pad, reshape, transpose
 from .movement import slice_ as slice
-from .random import rng_bits, threefry2x32
+from .random import rng_bits, rng_words, threefry2x32
 from .reduce import reduce_max, reduce_sum
 from .sources import const, iota
 from .sources import input_ as input
@@ -63,6 +64,7 @@ __all__ = [
     "assign",
     "attention",
     "attention_dk",
+    "attention_dm",
     "attention_dq",
     "attention_dv",
     "attention_lse",
@@ -103,6 +105,7 @@ __all__ = [
     "reduce_sum",
     "reshape",
     "rng_bits",
+    "rng_words",
     "scan",
     "scatter",
     "scatter_add",

@@ -1,11 +1,16 @@
-"""Loops that cut one operation into tiles, while they are written."""
+"""Loops that cut one operation into tiles, while they are written, and arrays cut into tiles."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..ir.graph import Graph, Node, bind
+import numpy as np
+
+from ..ir.graph import Graph, Node, bind, constant
+from ..ir.types import DType
 from ..ops.bodies import placeholder
+from ..ops.movement import transposed
 
 
 @dataclass
@@ -59,3 +64,44 @@ class TiledLoop:
             limited=int(self.limit is not None),
         )
         return [bind("item", loop, index=i) for i in range(len(outputs))]
+
+
+def numbers(values: Iterable[int]) -> Node:
+    """Whole numbers, such as where tiles begin."""
+    return constant(np.array(list(values)), DType.i32)
+
+
+def cut(x: Node, size: int) -> Node:
+    """[N, T, ...] in tiles of ``size`` rows."""
+    shape = (x.shape[0], x.shape[1] // size, size, *x.shape[2:])
+    while x.op == "reshape" and x.shape != shape:
+        x = x.inputs[0]
+    return x if x.shape == shape else bind("reshape", x, shape=shape)
+
+
+def turned(x: Node, size: int) -> Node:
+    """The same, each tile transposed, as products read it."""
+    return bind("fence", transposed(cut(x, size)))
+
+
+def joined(x: Node) -> Node:
+    """The other way."""
+    return bind("reshape", x, shape=(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]))
+
+
+def filled(x: Node, axis: int, size: int, value: float = 0.0) -> Node:
+    """``x`` with more elements at the end of an ``axis``, so that it has ``size``."""
+    if x.shape[axis] == size:
+        return x
+    none = [0] * x.ndim
+    high = [*none[:axis], size - x.shape[axis], *none[axis + 1 :]]
+    zero = tuple(none)
+    return bind("pad", x, constant(value, x.dtype), low=zero, high=tuple(high), interior=zero)
+
+
+def first_of(x: Node, axis: int, size: int) -> Node:
+    """The first ``size`` elements of an ``axis``."""
+    if x.shape[axis] == size:
+        return x
+    stop = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    return bind("slice", x, start=(0,) * x.ndim, stop=stop, step=(1,) * x.ndim)

@@ -24,7 +24,7 @@ from ..ir.types import DType
 from ..ops.cross_entropy import change
 from ..ops.formulas import along_columns, along_rows, times
 from ..ops.movement import transposed
-from .tiled_loop import TiledLoop
+from .tiled_loop import TiledLoop, filled, first_of
 
 #: of a block, at most
 ROWS = 128
@@ -75,23 +75,15 @@ class _Cut:
     def count(self) -> int:
         return -(-self.length // max(self.size, 1))
 
-    def cut(self, x: Node, filled: float = 0.0) -> Node:
+    def cut(self, x: Node, value: float = 0.0) -> Node:
         """[length, ...] as [count, size, ...]."""
-        rest = self.count * self.size - self.length
-        if rest:
-            none = (0,) * x.ndim
-            high, value = (rest, *none[1:]), constant(filled, x.dtype)
-            x = bind("pad", x, value, low=none, high=high, interior=none)
+        x = filled(x, 0, self.count * self.size, value)
         return bind("reshape", x, shape=(self.count, self.size, *x.shape[1:]))
 
     def joined(self, x: Node) -> Node:
         """The other way."""
         whole = bind("reshape", x, shape=(self.count * self.size, *x.shape[2:]))
-        if whole.shape[0] == self.length:
-            return whole
-        none = (0,) * whole.ndim
-        stop = (self.length, *whole.shape[1:])
-        return bind("slice", whole, start=none, stop=stop, step=(1,) * whole.ndim)
+        return first_of(whole, 0, self.length)
 
 
 @dataclass(frozen=True)
