@@ -315,7 +315,8 @@ class MultiheadAttention(Module):
         values = written(cache.values, v, position, 2)
         shape = (steps, length)
         read = less_equal(iota(shape, 1), iota(shape, 0) + position)
-        heads = self._heads(q, transpose(keys, 2, 3), values, read)
+        # One query of a row has few scores: all heads at once, instead of a tile of each in turn.
+        heads, _ = attend(q, transpose(keys, 2, 3), values, read, self._dropping())
         y = self._joined(heads, x.ndim == 2)
         return where(fits, y, math.nan), KeyValues(keys, values)
 
