@@ -42,7 +42,8 @@ _thread = _Thread()
 
 @contextmanager
 def spared() -> Iterator[None]:
-    """Inside, this thread gives parameters no first values: they are about to be loaded."""
+    """Inside, this thread fills parameters with zeros instead of drawing: they are about to be
+    loaded."""
     before, _thread.spared = _thread.spared, True
     try:
         yield
@@ -53,7 +54,7 @@ def spared() -> Iterator[None]:
 def _fill(tensor: Tensor, make: Callable[[], Tensor]) -> Tensor:
     """Write what ``make`` computes, outside of any trace and history."""
     if _thread.spared:
-        return tensor
+        return constant_(tensor, 0.0)
     with paused(), no_grad():
         return tensor.assign_(make())
 
