@@ -70,6 +70,15 @@ class Transformer:
             for s, d in self._shapes()
         ]
 
+    @property
+    def prompt(self) -> int:
+        """Tokens that stand before those that are made; these fill the context."""
+        return self.context // 4
+
+    def forward_flops(self, batch: int) -> int:
+        """Of the products of a text: each token but the last is read once."""
+        return self.flops(batch) // 3
+
     def flops(self, batch: int) -> int:
         """Of one step's products: forward, dW and dX. Of attention what is seen alone counts, and
         nothing that is computed twice.

@@ -19,6 +19,7 @@ from benchmarks import nets, recurrent
 from benchmarks.language import Transformer
 from benchmarks.nets import Array, Net, Shape
 from benchmarks.recurrent import Recurrent
+from benchmarks.translation import Seq2Seq
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Dense:
 Mode = Literal["call", "loop", "infer"]
 TRAINING: tuple[Mode, ...] = ("call", "loop")
 MODES: tuple[Mode, ...] = (*TRAINING, "infer")
-Loss = Literal["bce_with_logits", "cross_entropy", "mse"]
+#: tokens: cross-entropy of all but padding
+Loss = Literal["bce_with_logits", "cross_entropy", "mse", "tokens"]
 #: sgd: momentum 0.9, weight decay 1e-4; adamw: decoupled weight decay 0.01
 Optimizer = Literal["adam", "adamw", "sgd"]
 MOMENTUM, WEIGHT_DECAY, DECOUPLED_DECAY = 0.9, 1e-4, 0.01
@@ -83,7 +85,7 @@ class Workload:
     """
 
     name: str
-    model: Dense | Net | Recurrent | Transformer
+    model: Dense | Net | Recurrent | Seq2Seq | Transformer
     loss: Loss
     samples: int
     batch: int
@@ -128,8 +130,8 @@ class Workload:
 
     @property
     def flops(self) -> int:
-        if "infer" in self.modes:
-            return self.net.forward_flops(self.batch)
+        if "infer" in self.modes and isinstance(self.model, Net | Transformer):
+            return self.model.forward_flops(self.batch)
         return self.model.flops(self.batch)
 
     def data(self) -> tuple[Array, ...]:
@@ -139,9 +141,10 @@ class Workload:
         features beyond the length are 0. Targets come from a noisy linear teacher: for ``mse`` its
         scores, float32 of shape (rows, ..., outputs), for ``bce_with_logits`` whether they are
         positive, as 0.0 and 1.0, and for ``cross_entropy`` the largest, int64 of shape (rows,).
-        Of a language model tokens, and the tokens that follow.
+        Of a language model tokens, and the tokens that follow; of pairs of texts these after the
+        tokens of the source.
         """
-        if isinstance(self.model, Transformer):
+        if isinstance(self.model, Seq2Seq | Transformer):
             return tuple(a[: self.rows] for a in self.model.tokens(self.seed, self.samples))
         rng = np.random.default_rng(self.seed)
         shape, outputs = self.model.features, self.model.outputs
@@ -181,8 +184,10 @@ class Workload:
         return self.net.statistics(self.seed + 3)
 
     def inputs(self) -> list[Array]:
-        """The features of each batch of one epoch."""
+        """The features of each batch of one epoch; of texts that are made, the prompts."""
         x = self.data()[0]
+        if isinstance(self.model, Transformer):
+            x = x[:, : self.model.prompt]
         return [x[rows] for rows in self.order(1)]
 
 
@@ -250,6 +255,24 @@ def texts(name: str, context: int, *, samples: int, batch: int) -> Workload:
     )
 
 
+def generation(context: int, *, batch: int) -> Workload:
+    """The likeliest texts that fill the context, after prompts of a quarter of it. A step makes
+    ``batch`` of them side by side, token by token.
+    """
+    return Workload(
+        f"generate-{batch}",
+        Transformer(context),
+        "cross_entropy",
+        samples=4 * batch,
+        batch=batch,
+        lr=0.0,
+        loop_steps=1,
+        compared=3,
+        call_steps=2,
+        modes=("infer",),
+    )
+
+
 WORKLOADS: dict[str, Workload] = {
     w.name: w
     for w in (
@@ -290,6 +313,9 @@ WORKLOADS: dict[str, Workload] = {
         texts("gpt", 64, samples=252, batch=12),
         texts("gpt-512", 512, samples=32, batch=2),
         texts("gpt-1024", 1024, samples=16, batch=1),
+        Workload("seq2seq", Seq2Seq(), "tokens", 640, 32, 1e-3, 20, call_steps=2, compared=3),
+        generation(64, batch=1),
+        generation(64, batch=16),
         inference("cnn", nets.CNN, samples=64, batch=1),
         inference("cnn", nets.CNN, samples=1024, batch=256),
         inference("resnet", nets.resnet20(), samples=64, batch=1),

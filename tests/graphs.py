@@ -303,12 +303,15 @@ def make_gather(grower: Grower) -> Node:
     return ops.gather(x, grower.fresh(i32, shape, -2, x.shape[axis] + 1), axis=axis)
 
 
-def make_scatter_add(grower: Grower) -> Node:
-    x = grower.pick(fits=has_axes)
-    axis = grower.axis(x)
-    indices = grower.fresh(i32, grower.shape(1), -2, x.shape[axis] + 1)
-    updates = grower.fresh(f32, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
-    return ops.scatter_add(x, indices, updates, axis=axis)
+def make_scatter(op: Callable[..., Node]) -> Maker:
+    def make(grower: Grower) -> Node:
+        x = grower.pick(fits=has_axes)
+        axis = grower.axis(x)
+        indices = grower.fresh(i32, grower.shape(1), -2, x.shape[axis] + 1)
+        updates = grower.fresh(f32, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+        return op(x, indices, updates, axis=axis)
+
+    return make
 
 
 def make_reduce(op: Callable[..., Node]) -> Maker:
@@ -466,7 +469,8 @@ MAKERS: dict[str, Maker] = {
     "pad": make_pad,
     "concat": make_concat,
     "gather": make_gather,
-    "scatter_add": make_scatter_add,
+    "scatter": make_scatter(ops.scatter),
+    "scatter_add": make_scatter(ops.scatter_add),
     "reduce_sum": make_reduce(ops.reduce_sum),
     "reduce_max": make_reduce(ops.reduce_max),
     "dot": make_dot,

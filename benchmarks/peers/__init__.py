@@ -20,9 +20,10 @@ DENSE = ("tabular", "mlp")
 CONVOLUTIONS = ("cnn", "resnet", "mobilenet", "oddsizes", "signals")
 FULL = ("lstm", "gru", "lstm-small")  # sequences of one length
 RECURRENT = (*FULL, "bilstm")
-LANGUAGE = ("gpt", "gpt-512", "gpt-1024")
+LANGUAGE = ("gpt", "gpt-512", "gpt-1024", "seq2seq")
 TRAINED = DENSE + CONVOLUTIONS + RECURRENT + LANGUAGE
 PREDICTED = ("cnn-1", "cnn-256", "resnet-1", "resnet-64")
+GENERATED = ("generate-1", "generate-16")
 
 
 class Session(Protocol):
@@ -36,7 +37,7 @@ class Session(Protocol):
 
     def answers(self, steps: int) -> list[float]:
         """What peers are compared by: reset, then the loss of each step trained, empty where the
-        form does not tell it; in inference the logits of each batch.
+        form does not tell it; in inference the logits of each batch, or the tokens made.
         """
 
 
@@ -104,17 +105,18 @@ class Peer:
         return ""
 
 
+COMPILED = DENSE + RECURRENT + LANGUAGE + GENERATED
 LAST = CONVOLUTIONS + PREDICTED  # what PyTorch can lay out channels last
 
 PEERS: tuple[Peer, ...] = (
-    Peer("chainrule", "", "", TRAINED + PREDICTED, cached=True),
+    Peer("chainrule", "", "", TRAINED + PREDICTED + GENERATED, cached=True),
     Peer("torch", "eager foreach", "torch", DENSE),
     Peer("torch", "eager fused", "torch", TRAINED),
-    Peer("torch", "eager", "torch", PREDICTED),
+    Peer("torch", "eager", "torch", PREDICTED + GENERATED),
     Peer("torch", "packed", "torch", ("bilstm",)),
     Peer("torch", "channels last", "torch", LAST),
     Peer("torch", "frozen", "torch", PREDICTED),
-    Peer("torch", "compile", "torch", DENSE + RECURRENT + LANGUAGE, compiler=True, cached=True),
+    Peer("torch", "compile", "torch", COMPILED, compiler=True, cached=True),
     Peer("torch", "compile cells", "torch", RECURRENT, compiler=True, cached=True),
     Peer("torch", "compile channels last", "torch", LAST, compiler=True, cached=True),
     Peer("torch", "compile step", "torch", DENSE, compiler=True, cached=True),
@@ -123,6 +125,6 @@ PEERS: tuple[Peer, ...] = (
     Peer("jax", "tree", "jax", TRAINED, cached=True, loops=DENSE + RECURRENT + LANGUAGE),
     Peer("jax", "unrolled", "jax", RECURRENT, cached=True),
     Peer("jax", "flat", "jax", DENSE, cached=True),
-    Peer("jax", "jit", "jax", PREDICTED, cached=True),
+    Peer("jax", "jit", "jax", PREDICTED + GENERATED, cached=True),
     Peer("sklearn", "", "sklearn", DENSE),
 )

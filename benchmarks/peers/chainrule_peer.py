@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import chainrule as cr
 import chainrule.nn.functional as F
 from benchmarks import nets
@@ -13,6 +15,7 @@ from benchmarks.language import Transformer
 from benchmarks.nets import Conv, Layer, Linear, MaxPool, Mean, Net, Relu
 from benchmarks.peers import Predictions, Session
 from benchmarks.recurrent import Recurrent
+from benchmarks.translation import PADDING, Seq2Seq
 from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 from chainrule import nn, optim
 from chainrule.nn import models
@@ -23,11 +26,25 @@ KNOWN: dict[Net, Callable[[], Any]] = {
     nets.mobilenet(): lambda: models.MobileNet(10, width=0.5, stride=1),
 }
 
+
+def of_tokens(scores: Any, wanted: Any) -> Any:
+    """Scores [rows, steps, vocabulary], with a row for each token as they lie."""
+    return F.cross_entropy(scores.flatten(0, 1), wanted.flatten(), ignore_index=PADDING)
+
+
+class TokenLoss(nn.Module):
+    """`of_tokens`."""
+
+    def forward(self, scores: Any, wanted: Any) -> Any:
+        return of_tokens(scores, wanted)
+
+
 #: as a function and as a module
 LOSSES: dict[str, tuple[Callable[..., Any], Callable[[], Any]]] = {
     "bce_with_logits": (F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss),
     "cross_entropy": (F.cross_entropy, nn.CrossEntropyLoss),
     "mse": (F.mse_loss, nn.MSELoss),
+    "tokens": (of_tokens, TokenLoss),
 }
 
 
@@ -42,6 +59,8 @@ def build(workload: Workload) -> Any:
         return Sequences(model)
     if isinstance(model, Transformer):
         return Tokens(model)
+    if isinstance(model, Seq2Seq):
+        return Translator(model)
     layers: list[Any] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -96,6 +115,32 @@ class Tokens(nn.Module):
 
     def forward(self, tokens: Any) -> Any:
         return self.gpt(tokens).transpose(1, 2)  # scores along axis 1, as the loss has them
+
+
+class Translator(nn.Module):
+    """A transformer with an encoder and a decoder."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        super().__init__()
+        self.source = nn.Embedding(model.vocabulary, model.width)
+        self.target = nn.Embedding(model.vocabulary, model.width)
+        layers, wide = model.layers, 4 * model.width
+        self.transformer = nn.Transformer(
+            model.width, model.heads, layers, layers, wide, 0.0, batch_first=True
+        )
+        self.head = nn.Linear(model.width, model.vocabulary, bias=False)
+        self.waves = cr.tensor(model.waves().astype(np.float32))
+        self.scale = model.width**0.5
+
+    def forward(self, source: Any, target: Any) -> Any:
+        x = self.source(source) * self.scale + self.waves
+        y = self.target(target) * self.scale + self.waves
+        missing = source == PADDING
+        z = self.transformer(
+            x, y, src_key_padding_mask=missing, tgt_key_padding_mask=target == PADDING,
+            memory_key_padding_mask=missing, tgt_is_causal=True,
+        )  # fmt: skip
+        return self.head(z)
 
 
 class ChainruleSession:
@@ -164,6 +209,25 @@ class ChainruleSession:
         return [float(self.step(*batch)) for batch in self.batches[:steps]]
 
 
+def texts(workload: Workload, model: Transformer) -> Predictions:
+    """Texts that go on from prompts."""
+    cr.set_num_threads(len(os.sched_getaffinity(0)))
+    gpt = Tokens(model).gpt.eval()
+    parameters = [name for name, _ in gpt.named_parameters()]
+    gpt.load_state_dict(dict(zip(parameters, workload.weights(), strict=True)))
+    read = nn.TokenLoop(gpt.step, model.vocabulary)
+    length, state = model.context - model.prompt, gpt.new_state(workload.batch)
+
+    def predict(prompts: Any) -> Any:
+        with cr.no_grad():
+            made = nn.generate(
+                read, prompts, state, length=length, temperature=0.0, piece=model.prompt
+            )
+            return np.stack(list(made), axis=1)
+
+    return Predictions(predict, workload.inputs())
+
+
 def predictions(workload: Workload) -> Predictions:
     """The model in evaluation as one compiled function; batches stay NumPy arrays."""
     cr.set_num_threads(len(os.sched_getaffinity(0)))
@@ -183,4 +247,6 @@ def predictions(workload: Workload) -> Predictions:
 
 
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    if isinstance(workload.model, Transformer) and mode == "infer":
+        return texts(workload, workload.model)
     return predictions(workload) if mode == "infer" else ChainruleSession(workload, mode)

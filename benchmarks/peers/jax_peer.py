@@ -18,8 +18,17 @@ import numpy as np
 
 from benchmarks.language import Transformer
 from benchmarks.nets import Net
-from benchmarks.peers import Predictions, Session, jax_language, jax_nets, jax_recurrent
+from benchmarks.peers import (
+    Predictions,
+    Session,
+    jax_generation,
+    jax_language,
+    jax_nets,
+    jax_recurrent,
+    jax_translation,
+)
 from benchmarks.recurrent import Recurrent
+from benchmarks.translation import PADDING, Seq2Seq
 from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
 UNROLL = 8
@@ -36,6 +45,9 @@ def loss_from_logits(workload: Workload, z: jax.Array, y: jax.Array) -> jax.Arra
     if workload.loss == "mse":
         return jnp.mean(jnp.square(z - y))
     picked = jnp.take_along_axis(jax.nn.log_softmax(z), y[..., None], axis=-1)
+    if workload.loss == "tokens":
+        there = y != PADDING
+        return -jnp.sum(jnp.where(there, picked[..., 0], 0.0)) / jnp.sum(there)
     return -jnp.mean(picked)
 
 
@@ -56,7 +68,7 @@ class JaxSession:
         *inputs, y = workload.data()
         if isinstance(workload.model, Net):
             inputs = [jax_nets.channels_last(x) for x in inputs]
-        y = y.astype(np.int32) if workload.loss == "cross_entropy" else y
+        y = y.astype(np.int32) if y.dtype == np.int64 else y
         self.data = [jnp.asarray(array) for array in (*inputs, y)]
         epochs = max(1, workload.loop_steps // workload.steps_per_epoch)
         order = workload.order(epochs)
@@ -90,6 +102,8 @@ class JaxSession:
             return jax_recurrent.apply(model, parameters, *inputs, unroll=self.unroll), []
         if isinstance(model, Transformer):
             return jax_language.apply(model, parameters, x), []
+        if isinstance(model, Seq2Seq):
+            return jax_translation.apply(model, parameters, *inputs), []
         *hidden, (last, bias) = self.layers(parameters)
         for w, b in hidden:
             x = jax.nn.relu(x @ w + b)
@@ -186,6 +200,8 @@ def predictions(workload: Workload) -> Predictions:
 
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
     keep_compiled()
+    if isinstance(workload.model, Transformer) and mode == "infer":
+        return jax_generation.predictions(workload)
     if mode == "infer":
         return predictions(workload)
     return JaxSession(workload, form, mode)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,11 +28,12 @@ from torch import Tensor, nn
 
 from benchmarks.language import Transformer
 from benchmarks.nets import Net
-from benchmarks.peers import Session, torch_inference
-from benchmarks.peers.torch_language import GPT
+from benchmarks.peers import Session, torch_generation, torch_inference
+from benchmarks.peers.torch_language import GPT, Translator
 from benchmarks.peers.torch_nets import convolutional, laid_out
 from benchmarks.peers.torch_recurrent import long_to_short, of_sequences
 from benchmarks.recurrent import Recurrent
+from benchmarks.translation import PADDING, Seq2Seq
 from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
@@ -45,6 +47,8 @@ def build(workload: Workload, form: str = "") -> nn.Module:
         return of_sequences(model, form)
     if isinstance(model, Transformer):
         return GPT(model)
+    if isinstance(model, Seq2Seq):
+        return Translator(model)
     layers: list[nn.Module] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -55,6 +59,7 @@ LOSSES: dict[str, Criterion] = {
     "bce_with_logits": F.binary_cross_entropy_with_logits,
     "cross_entropy": F.cross_entropy,
     "mse": F.mse_loss,
+    "tokens": partial(F.cross_entropy, ignore_index=PADDING),
 }
 
 
@@ -189,6 +194,8 @@ class WholeStep:
 
 
 def open_session(workload: Workload, form: str, mode: Mode) -> Session:
+    if isinstance(workload.model, Transformer) and mode == "infer":
+        return torch_generation.predictions(workload, form)
     if mode == "infer":
         return torch_inference.predictions(workload, form)
     return TorchSession(workload, form, mode)

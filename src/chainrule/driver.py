@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import config
-from .codegen.emit import emit_program
 from .codegen.target import Target, emit_objects, llvm_version, target_for
 from .compared import ComparedProgram
 from .debug import Dump
@@ -28,16 +27,24 @@ from .ir.graph import Graph
 from .ir.memory import ALIGNMENT, address
 from .ir.text import canonical
 from .ir.types import Array, row_major
-from .passes import optimize
+from .lazily import Lazy
 from .runtime.cache import default_cache
 from .runtime.description import ProgramMeta, Slot
 from .runtime.link import link
 from .runtime.locks import lock_of
 from .runtime.program import STAGED_BYTES, NativeProgram
-from .schedule import InputLayout, schedule
-from .schedule.nest import Program
-from .schedule.text import program_text
-from .schedule.tile import traffic_of, work
+from .schedule import InputLayout
+
+if TYPE_CHECKING:
+    from . import passes
+    from .codegen import emit
+    from .schedule import build, tile
+    from .schedule import text as program_text
+    from .schedule.nest import Program
+else:  # what a program that is in the cache does not need
+    passes, emit = Lazy("chainrule.passes"), Lazy("chainrule.codegen.emit")
+    build, tile = Lazy("chainrule.schedule.build"), Lazy("chainrule.schedule.tile")
+    program_text = Lazy("chainrule.schedule.text")
 
 
 @dataclass(frozen=True)
@@ -148,13 +155,13 @@ def stages(graph: Graph, layout: InputLayout, options: Options = DEFAULT) -> Dum
 def _compile(
     graph: Graph, layout: InputLayout, options: Options, target: Target, dump: Dump
 ) -> Compiled:
-    optimized = optimize(
+    optimized = passes.optimize(
         graph, exclude=options.exclude, observe=dump.graph if dump.wanted else None
     )
-    program = schedule(optimized, layout, fusion=options.fusion)
+    program = build.schedule(optimized, layout, fusion=options.fusion)
     if dump.wanted:
-        dump.text("program", program_text(program))
-    texts = emit_program(program, target)
+        dump.text("program", program_text.program_text(program))
+    texts = emit.emit_program(program, target)
     if dump.wanted:
         dump.text("llvm", "\n".join(texts))
     objects = emit_objects(texts, target, options.hasty)
@@ -171,8 +178,8 @@ def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta
         slots.append(Slot(f"in{i}", kind, node.dtype, node.shape, stride, given, aligned))
     for i, node in enumerate(graph.outputs):
         slots.append(Slot(f"out{i}", "output", node.dtype, node.shape, node.size))
-    flops = sum(work(t.nest) for phase in program.phases for t in phase)
-    traffic = sum(traffic_of(t.nest) for phase in program.phases for t in phase)
+    flops = sum(tile.work(t.nest) for phase in program.phases for t in phase)
+    traffic = sum(tile.traffic_of(t.nest) for phase in program.phases for t in phase)
     kept = program.kept_bytes
     return ProgramMeta(tuple(slots), program.arena_bytes, flops, traffic, kept_bytes=kept)
 

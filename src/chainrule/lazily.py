@@ -1,4 +1,4 @@
-"""Public names of a package that are loaded when they are first used."""
+"""Modules, and public names of a package, that are loaded when they are first used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["loaded"]
+__all__ = ["Lazy", "loaded"]
 
 
 def loaded(name: str, homes: Mapping[str, str], package: str) -> Any:
@@ -18,3 +18,16 @@ def loaded(name: str, homes: Mapping[str, str], package: str) -> Any:
     if home is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{package}.{home}"), name)
+
+
+class Lazy:
+    """Stands for the module ``name``, which most processes can do without, until it is used.
+
+    ModuleNotFoundError, then, if there is none.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,8 +22,13 @@ from .frontend.traced import Traced, flatten_call
 from .interpret import evaluate
 from .ir.graph import Graph, Node, topological
 from .ir.types import Array
+from .lazily import Lazy
 from .ops.bodies import parts_of
-from .passes import PIPELINE, optimize
+
+if TYPE_CHECKING:
+    from . import passes
+else:
+    passes = Lazy("chainrule.passes")
 
 __all__ = ["NonFinite", "find_nonfinite", "first_nonfinite"]
 
@@ -118,7 +123,7 @@ class _Search:
     def __init__(self, traced: Traced, arrays: list[Array], scalars: Sequence[float]) -> None:
         self.traced, self.scalars = traced, scalars
         self.batch = len(arrays[0]) if arrays and arrays[0].ndim else 0
-        self.graph = optimize(traced.graph)
+        self.graph = passes.optimize(traced.graph)
         states = [t.settle() for t in traced.states]
         given = [*arrays, *states, *(np.float64(s) for s in scalars)]
         self.values: dict[Node, Array] = dict(
@@ -144,7 +149,7 @@ class _Search:
         loop = item.inputs[0]
         missing = [i for i in loop.inputs if i not in self.values and i.op != "const"]
         graph = Graph(self.graph.inputs, tuple(missing))
-        options = Options(exclude=frozenset(p.name for p in PIPELINE), use_cache=False)
+        options = Options(exclude=frozenset(p.name for p in passes.PIPELINE), use_cache=False)
         outputs = load(graph, self.states, options=options)(*self.arrays, scalars=self.scalars)
         self.values.update(zip(missing, outputs, strict=True))
         steps, node, values = first_in_loop(loop, [self._value(i) for i in loop.inputs])
@@ -173,7 +178,7 @@ class _Search:
     def _compute(self, nodes: list[Node]) -> None:
         """Keep the values of ``nodes`` that are not finite, with those of their operands."""
         graph = Graph(self.graph.inputs, tuple(nodes))
-        every_pass = frozenset(p.name for p in PIPELINE)
+        every_pass = frozenset(p.name for p in passes.PIPELINE)
         options = Options(exclude=every_pass, use_cache=False, hasty=True)
         outputs = load(graph, self.states, options=options)(*self.arrays, scalars=self.scalars)
         value_of = dict(zip(nodes, outputs, strict=True))

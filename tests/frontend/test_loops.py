@@ -593,3 +593,35 @@ def test_the_program_does_not_grow_with_the_steps() -> None:
     step = cr.compile(cr.grad(lambda x: (cell(cr.scan, x)[1] ** 2).sum()))
     shown = [str(cr.show(step, np.zeros((n, 3, 4), np.float32))) for n in (64, 1024)]
     assert len(shown[1]) < 1.02 * len(shown[0])
+
+
+VIEWS: dict[str, Callable[[cr.Tensor], cr.Tensor]] = {
+    "as it lies": lambda x: x.reshape(4, 4, 5),
+    "turned, then merged": lambda x: x.transpose(2, 3).reshape(4, 5, 4),
+    "merged, then turned": lambda x: x.reshape(4, 4, 5).transpose(1, 2),
+    "exchanged, then merged": lambda x: x.transpose(0, 1).reshape(4, 4, 5),
+    "cut, then merged": lambda x: x[:, :, 1:3].reshape(4, 2, 5),
+    "backwards, then merged": lambda x: x.flip(2).transpose(2, 3).reshape(4, 5, 4),
+    "all turned": lambda x: x.permute(3, 2, 1, 0).reshape(5, 4, 4),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_rows_of_views_are_read_as_they_lie(name: str) -> None:
+    """Bodies with products, which care how their operands lie."""
+    x = np.random.default_rng(0).standard_normal((2, 2, 4, 5)).astype(np.float32)
+    a = np.random.default_rng(1).standard_normal((3, 5)).astype(np.float32)
+
+    def run(x: Any, a: Any) -> Any:
+        def body(total: Any, row: Any) -> Any:
+            left = (a[:, : row.shape[0]] + total) @ row
+            right = (a[:, : row.shape[1]] - total) @ row.T
+            return F.tanh(left.sum() - right.mean()), (left, right)
+
+        return cr.scan(body, 0.0, VIEWS[name](x))
+
+    total, ys = cr.compile(run)(x, a)
+    expected, others = run(cr.tensor(x), cr.tensor(a))
+    np.testing.assert_allclose(total.numpy(), expected.numpy(), rtol=1e-4)
+    for y, other in zip(ys, others, strict=True):
+        np.testing.assert_allclose(y.numpy(), other.numpy(), rtol=1e-4, atol=1e-5)

@@ -15,7 +15,7 @@ import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn, optim
 from chainrule.errors import ConfigError, DataError, ShapeError
-from chainrule.nn import models
+from chainrule.nn import models, sampling
 
 
 def gpt(layers: int = 1, **settings: Any) -> models.GPT:
@@ -64,6 +64,12 @@ def test_with_a_cache_and_without(kind: str) -> None:
     assert np.isnan(step(tokens[:, :1], state)[0].numpy()).all()
 
 
+@functools.cache
+def loop(kind: str = "learned") -> nn.TokenLoop:
+    """The same model for many tokens in one call."""
+    return nn.TokenLoop(reader(kind)[0].step, 11)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_tokens_are_chosen(kind: str) -> None:
     model, step = reader(kind)
@@ -79,7 +85,77 @@ def test_the_same_tokens_are_chosen(kind: str) -> None:
         with_cache = list(nn.generate(step, prompts, model.new_state(2), **settings))
         without = nn.generate(read_again, prompts, np.zeros((2, 0), np.int32), **settings)
         np.testing.assert_array_equal(with_cache, list(without))
+        in_calls = nn.generate(loop(kind), prompts, model.new_state(2), **settings)
+        np.testing.assert_array_equal(with_cache, list(in_calls))
     assert len(np.unique(with_cache)) > 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"context": 12, "length": 30},
+        {"context": 12, "length": 30, "piece": 4},
+        {"temperature": 0.0, "stop": 3},
+        {"top_k": 3},
+        {"top_p": 0.6, "temperature": 1.5},
+        {"top_k": 5, "top_p": 0.9, "repetition_penalty": 1.7},
+        {"temperature": 0.0, "repetition_penalty": 3.0},
+    ],
+    ids=str,
+)
+def test_many_tokens_in_one_call(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of a step for each token, however many a call makes."""
+    model, step = reader()
+    prompts = [[1, 4, 2, 9, 9, 0, 5], [7, 7], [10, 3, 6, 2]]
+    settings = {"length": 5, "seed": 3, "temperature": 1.0} | settings
+    one_by_one = list(nn.generate(step, prompts, model.new_state(3), **settings))
+    assert any((tokens < 0).any() for tokens in one_by_one)  # rows begin at different times
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(sampling, "PATIENCE", seconds)
+        made = list(nn.generate(loop(), prompts, model.new_state(3), **settings))
+        np.testing.assert_array_equal(made, one_by_one)
+
+
+def test_a_token_writes_its_own_keys_and_values() -> None:
+    """What was read before stays where it is: no nest stores a cache but where the token stands."""
+    model = gpt(2)
+    state = model.new_state(1)
+    caches = [array for layer in state.layers for array in layer]
+
+    @cr.compile
+    def step(tokens: cr.Tensor) -> cr.Tensor:
+        logits, new = model.step(tokens, models.GPTState(state.position, state.layers))
+        for own, value in zip(caches, [a for layer in new.layers for a in layer], strict=True):
+            own.assign_(value)
+        return logits
+
+    text = str(cr.show(step, np.zeros((1, 1), np.int32))).split("== program")[1]
+    assert text.count("nest scatter") == len(caches)
+    before = [cache.numpy().copy() for cache in caches]
+    state.position.assign_(5)
+    step(np.zeros((1, 1), np.int32))
+    for cache, old in zip(caches, before, strict=True):
+        steps = cache.shape.index(12)
+        changed = np.flatnonzero((cache.numpy() != old).any(tuple({1, 2, 3} - {steps}))[0])
+        assert changed.tolist() == [5]
+
+
+def test_what_a_token_loop_refuses() -> None:
+    model = gpt()
+    state = model.new_state(1)
+
+    def made(step: Any, state: Any = state, vocabulary: int = 11) -> Any:
+        read = nn.TokenLoop(step, vocabulary)
+        return list(nn.generate(read, [[1]], state, length=20, temperature=0.0))
+
+    with pytest.raises(DataError, match="token 9 of prompt 0 is not among the 7"):
+        list(nn.generate(nn.TokenLoop(model.step, 7), [[1, 9]], state, length=1))
+    with pytest.raises(ShapeError, match=r"gives scores \(1, 11\), not \(1, 7\)"):
+        made(model.step, vocabulary=7)
+    with pytest.raises(ShapeError, match="shaped otherwise than before"):
+        made(lambda tokens, state: (cr.zeros(1, 11), cr.zeros(2)), cr.zeros(1))
+    with pytest.raises(DataError, match=r"(?s)no token to choose .* a full cache makes NaN"):
+        made(model.step)
 
 
 def test_a_program_compiled_once_serves_all_lengths() -> None:

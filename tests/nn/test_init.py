@@ -166,3 +166,13 @@ def test_truncated_normal_far_from_its_mean_stays_inside() -> None:
 def test_settings_that_no_distribution_has(fill: Any) -> None:
     with pytest.raises(cr.ConfigError):
         fill(cr.zeros(3, 4))
+
+
+def test_what_is_about_to_be_loaded_is_not_drawn() -> None:
+    cr.manual_seed(3)
+    with init.spared():
+        layer = nn.MultiheadAttention(8, 2)
+    assert not any(p.numpy().any() for p in layer.parameters())
+    after = nn.Linear(4, 4).weight.numpy()
+    cr.manual_seed(3)
+    np.testing.assert_array_equal(after, nn.Linear(4, 4).weight.numpy())

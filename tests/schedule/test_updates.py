@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import ops
+from chainrule.frontend.apply import apply
 from chainrule.nn import functional as F
 from chainrule.passes import optimize
 from chainrule.schedule import InputLayout, schedule
@@ -35,7 +37,17 @@ UPDATES: dict[str, Update] = {
     "less its mean": lambda s: s - s.mean(),
     "sums": lambda s: s.cumsum(0) * 0.1,
     "reshaped": lambda s: s.reshape(-1).flip(0).reshape(s.shape),
+    "rows replaced": lambda s: scattered(s, s[:2].flip(1) * 0.5),
+    "rows replaced by others": lambda s: scattered(s, cr.ones(2, s.shape[1])),
+    "rows replaced, and read": lambda s: scattered(s, s[3:5] + s.sum(0) * 0.1) + s[0],
+    "rows of another": lambda s: scattered(s * 0.5, cr.ones(2, s.shape[1])),
 }
+
+
+def scattered(x: cr.Tensor, rows: cr.Tensor) -> cr.Tensor:
+    """``x`` with two rows in place of its own."""
+    places: cr.Tensor = apply(ops.scatter, x, cr.tensor([4, 1]), rows, axis=0)
+    return places
 
 
 @pytest.mark.parametrize("rows", [7, 160])
@@ -69,3 +81,24 @@ def test_an_update_element_by_element_needs_no_copy() -> None:
     nests = [task.nest for phase in program.phases for task in phase]
     (product,) = [nest for nest in nests if isinstance(nest.source, Product)]
     assert [access.buffer.kind for access in product.writes] == ["external"]
+
+
+def test_rows_of_a_state_are_replaced_where_they_lie() -> None:
+    state = cr.tensor(np.ones((40, 8), np.float32))
+
+    @cr.compile
+    def step(rows: cr.Tensor) -> cr.Tensor:
+        with cr.no_grad():
+            before = state.sum()
+            state.assign_(scattered(state, rows))
+            return before + state @ rows.T.sum(1, keepdim=True)
+
+    rows = np.full((2, 8), 2, np.float32)
+    program = schedule(optimize(step.trace(rows).graph), InputLayout())
+    nests = [task.nest for phase in program.phases for task in phase]
+    stores = [n for n in nests if any(a.buffer.kind == "external" for a in n.writes)]
+    assert sorted((n.name, n.dims) for n in stores)[-1] == ("scatter", (2, 8))
+    assert all(n.dims != (40, 8) and n.dims != (320,) for n in nests if not n.source)
+    expected = np.full(40, 320.0 + 8 * 4)
+    expected[[1, 4]] = 320.0 + 16 * 4
+    np.testing.assert_allclose(step(rows).numpy()[:, 0], expected)

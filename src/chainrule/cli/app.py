@@ -13,6 +13,7 @@ goes on. Exit codes:
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -42,6 +43,9 @@ from .train import train
 __all__ = ["app", "main"]
 
 CLOSED_PIPE = 141  # as a shell reports a pipe whose reader is gone
+#: new objects before Python looks for garbage: what is loaded at the start stays, and a search
+#: through it every 700 takes a tenth of the start
+GARBAGE = 20_000
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -170,6 +174,7 @@ class Commands(KindHelp, click.Group):
         **extra: Any,
     ) -> NoReturn:
         state.reset()
+        gc.set_threshold(GARBAGE)
         guard = Guard()
         with guard:
             words = list(sys.argv[1:] if args is None else args)

@@ -29,6 +29,8 @@ from .values import Value, i64
 AHEAD = 12
 #: elements of B that are not near from the step before
 FAR = 1 << 17
+#: rows of A for which a panel is soon done, and elements of B that are in the first cache
+FEW, NEAR = 64, 1 << 13
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ class Sum:
         #: each row of B is met once, by the only tile of its columns (one row of A leaves the
         #: processor the time to see this itself)
         self.once = 1 < self.x.m <= tile.rows and self.x.n * self.x.k > FAR and not self.x.outer
+        #: so few tiles share a panel that it would be waited for
+        near = self.x.outer or self.x.n * self.x.k <= NEAR
+        self.few = 1 < self.x.m <= FEW and not near
         self.fetched = {} if tile.block < self.x.k else far_accesses(nest)
 
     def steps(self, band: Band, block: Block, sums: list[Value]) -> list[Value]:
@@ -204,6 +209,8 @@ class Sum:
                 ]
                 if place is not None or self.once:
                     self._ask_ahead(row, band.source.step, len(vectors))
+                    if self.few:
+                        self._ask_beside(row, len(vectors))
                 if place is not None:
                     for j, vector in enumerate(vectors):
                         b.store(vector, b.gep(place, j * LANES, "float"), 64)
@@ -257,6 +264,12 @@ class Sum:
         later = b.gep(row, times(b, step, AHEAD), "float")
         for j in range(vectors):
             b.ask_for(b.gep(later, j * LANES, "float"))
+
+    def _ask_beside(self, row: Value, vectors: int) -> None:
+        """Ask for the same row of the next panel, while this one is computed."""
+        b = self.b
+        for j in range(vectors):
+            b.ask_for(b.gep(row, (vectors + j) * LANES, "float"))
 
     def address(self, access: Access, index: Sequence[Value], row: Value, k: Value) -> Value:
         """The element at (batch, row, k), where ``row`` is m for A and n for B."""

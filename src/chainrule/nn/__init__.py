@@ -172,6 +172,7 @@ from .series import (
     RevIN,
     SeriesDecomposition,
 )
+from .token_loop import TokenLoop
 from .transformer import (
     Transformer,
     TransformerDecoder,
@@ -303,6 +304,7 @@ __all__ = [
     "Tanhshrink",
     "TemporalBlock",
     "Threshold",
+    "TokenLoop",
     "Transcript",
     "Transformer",
     "TransformerDecoder",

@@ -15,7 +15,7 @@ from ..frontend.modes import user_line
 from ..frontend.operations.arithmetic import broadcast_to, less_equal, logical_not, where
 from ..frontend.operations.creation import iota, zeros
 from ..frontend.operations.products import linear
-from ..frontend.operations.shaping import cat, permute, reshape, split
+from ..frontend.operations.shaping import cat, permute, reshape, split, transpose
 from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_empty
 from ..ir.types import DType
@@ -221,13 +221,14 @@ class MultiheadAttention(Module):
             return q, k, v
         return self._by_heads(linear(query, *self._part(0, 1))), *self._read(key, value)
 
-    def _read(self, key: Tensor, value: Tensor) -> KeyValues:
+    def _read(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values by heads."""
         if self.in_proj_weight is not None and key is value:
             parts = split(linear(key, *self._part(1, 3)), self.embed_dim, -1)
         else:
             parts = linear(key, *self._part(1, 2)), linear(value, *self._part(2, 3))
-        return KeyValues(*map(self._by_heads, parts))
+        k, v = map(self._by_heads, parts)
+        return k, v
 
     def _part(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         """Weight and bias of what is projected: 0 is the query, 1 the key, 2 the value."""
@@ -292,8 +293,8 @@ class MultiheadAttention(Module):
                 help="pass a length that both have room for",
             )
         length = whole("length of a cache", length)
-        shape = (whole("batch of a cache", batch), self.num_heads, length, self.head_dim)
-        return KeyValues(zeros(*shape), zeros(*shape))
+        rows, width = (whole("batch of a cache", batch), self.num_heads), self.head_dim
+        return KeyValues(zeros(*rows, width, length), zeros(*rows, length, width))
 
     def with_cache(self, x: Any, cache: KeyValues, position: Any) -> tuple[Tensor, KeyValues]:
         """y for the steps x, the first of which stands at ``position``, and the cache with them.
@@ -305,15 +306,18 @@ class MultiheadAttention(Module):
         x, _, _ = self._checked(x, x, x)
         position = position_of(position)
         q, k, v = self._projected(x, x, x)
-        steps, length = q.shape[2], cache.keys.shape[2]
+        steps, length = q.shape[2], cache.keys.shape[3]
         _same_rows(q.shape[0], cache.keys.shape[0])
         fits = room_for(steps, length, position)
         if self.rotary is not None:
             q, k = self.rotary(q, position), self.rotary(k, position)
-        keys, values = written(cache.keys, k, position), written(cache.values, v, position)
+        keys = written(cache.keys, transpose(k, 2, 3), position, 3)
+        values = written(cache.values, v, position, 2)
         shape = (steps, length)
         read = less_equal(iota(shape, 1), iota(shape, 0) + position)
-        y = self._joined(self._heads(q, keys, values, read), x.ndim == 2)
+        # One query of a row has few scores: all heads at once, instead of a tile of each in turn.
+        heads, _ = attend(q, transpose(keys, 2, 3), values, read, self._dropping())
+        y = self._joined(heads, x.ndim == 2)
         return where(fits, y, math.nan), KeyValues(keys, values)
 
     def remember(self, memory: Any) -> KeyValues:
@@ -321,17 +325,19 @@ class MultiheadAttention(Module):
         memory = as_tensor(memory)
         self._check("key", memory, self.kdim, (2, 3))
         self._check("value", memory, self.vdim, (2, 3))
-        return self._read(memory, memory)
+        k, v = self._read(memory, memory)
+        return KeyValues(transpose(k, 2, 3), v)
 
     def recall(self, query: Any, memory: KeyValues, key_padding_mask: Any = None) -> Tensor:
         """The y of `forward` for the memory of which these are the keys and values."""
         query = as_tensor(query)
         self._check("query", query, self.embed_dim, (2, 3))
         q, alone = self._by_heads(linear(query, *self._part(0, 1))), query.ndim == 2
-        rows, keys = memory.keys.shape[0], memory.keys.shape[2]
+        rows, keys = memory.keys.shape[0], memory.keys.shape[3]
         _same_rows(q.shape[0], rows)
         hidden = self._hidden(None, key_padding_mask, rows, q.shape[2], keys, alone)
-        return self._joined(self._heads(q, *memory, allowing(hidden)), alone)
+        k = transpose(memory.keys, 2, 3)
+        return self._joined(self._heads(q, k, memory.values, allowing(hidden)), alone)
 
     def extra_repr(self) -> str:
         """Sizes, and what is not as usual."""

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .. import ops
 from ..errors import DTypeError, ShapeError
+from ..frontend.apply import apply
 from ..frontend.modes import thread, user_line
-from ..frontend.operations.arithmetic import (
-    bitwise_and,
-    broadcast_to,
-    clamp,
-    less,
-    less_equal,
-    where,
-)
+from ..frontend.operations.arithmetic import bitwise_and, less_equal
 from ..frontend.operations.creation import iota
-from ..frontend.operations.indexing import take
 from ..frontend.tensor import Tensor
 from .module import as_tensor
 
 
 class KeyValues(NamedTuple):
-    """Keys and values, each [batch, heads, length, width]."""
+    """Keys [batch, heads, width, length], as products read them, and values [batch, heads, length,
+    width].
+    """
 
     keys: Tensor
     values: Tensor
@@ -71,10 +67,10 @@ def room_for(steps: int, length: int, position: Tensor) -> Tensor:
     return bitwise_and(less_equal(0, position), less_equal(position + steps, length))
 
 
-def written(old: Tensor, new: Tensor, position: Tensor) -> Tensor:
-    """``old`` [batch, heads, length, width] with the steps ``new`` from ``position`` on."""
-    steps, length = new.shape[2], old.shape[2]
-    at = iota((length,), 0) - position
-    inside = bitwise_and(less_equal(0, at), less(at, steps)).reshape(1, 1, length, 1)
-    rows = new if steps == 1 else take(new, clamp(at, 0, steps - 1), 2)
-    return where(broadcast_to(inside, old.shape), broadcast_to(rows, old.shape), old)
+def written(old: Tensor, new: Tensor, position: Tensor, axis: int) -> Tensor:
+    """``old`` with the steps ``new`` from ``position`` on, along ``axis``. Where ``old`` is a state
+    that becomes the result, nothing else is written.
+    """
+    places = iota((new.shape[axis],), 0) + position
+    result: Tensor = apply(ops.scatter, old, places, new, axis=axis)
+    return result

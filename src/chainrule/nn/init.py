@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,8 +33,28 @@ __all__ = [
 ]  # fmt: skip
 
 
+class _Thread(threading.local):
+    spared: bool = False
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def spared() -> Iterator[None]:
+    """Inside, this thread fills parameters with zeros instead of drawing: they are about to be
+    loaded."""
+    before, _thread.spared = _thread.spared, True
+    try:
+        yield
+    finally:
+        _thread.spared = before
+
+
 def _fill(tensor: Tensor, make: Callable[[], Tensor]) -> Tensor:
     """Write what ``make`` computes, outside of any trace and history."""
+    if _thread.spared:
+        return constant_(tensor, 0.0)
     with paused(), no_grad():
         return tensor.assign_(make())
 

@@ -49,7 +49,7 @@ from .elementwise import (
 )
 from .elementwise import max_ as max
 from .elementwise import pow_ as pow
-from .indexing import gather, scatter_add
+from .indexing import gather, scatter, scatter_add
 from .loops import item, scan
 from .movement import broadcast, concat, pad, reshape, transpose
 from .movement import slice_ as slice
@@ -107,6 +107,7 @@ __all__ = [
     "rng_bits",
     "rng_words",
     "scan",
+    "scatter",
     "scatter_add",
     "select",
     "shl",

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..ir.graph import Node, full_like
+from ..ir.graph import Node, full, full_like
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
-from .elementwise import and_, le, lt, max_, select
+from .elementwise import and_, eq, le, lt, max_, select
 from .examples import draw
-from .movement import broadcast
+from .movement import broadcast, reshape
 from .rules import NUMBERS, describe, need_axes, need_dtype, quiet, shape_error
+from .sources import iota
 
 
 def indexed(shape: Shape, indices: Shape, axis: int) -> Shape:
@@ -69,10 +70,16 @@ def scatter_add_type(x: Node, indices: Node, updates: Node, *, axis: int) -> tup
     need_axes("scatter_add", (axis,), x.ndim, x)
     need_dtype("scatter_add", NUMBERS, x)
     need_dtype("scatter_add", (DType.i32,), indices)
+    return _scattered_type("scatter_add", x, indices, updates, axis)
+
+
+def _scattered_type(
+    op: str, x: Node, indices: Node, updates: Node, axis: int
+) -> tuple[Shape, DType]:
     expected = indexed(x.shape, indices.shape, axis)
     if updates.shape != expected or updates.dtype is not x.dtype:
         raise shape_error(
-            f"`scatter_add` into {describe(x)} at indices of shape {indices.shape} needs updates "
+            f"`{op}` into {describe(x)} at indices of shape {indices.shape} needs updates "
             f"{x.dtype!r}{list(expected)}, not {describe(updates)}",
             x,
             indices,
@@ -84,13 +91,19 @@ def scatter_add_type(x: Node, indices: Node, updates: Node, *, axis: int) -> tup
 def scatter_add_reference(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
     """One addition after the other, in the order of the indices."""
     result = np.array(x, order="C")
-    rows = np.moveaxis(result, axis, 0)
-    flat = indices.ravel()
-    shape = indexed(x.shape, flat.shape, axis)
-    parts = np.moveaxis(updates.reshape(shape), axis, 0)
-    valid = (flat >= 0) & (flat < x.shape[axis])
-    np.add.at(rows, flat[valid], parts[valid])
+    rows, places, parts = _scattered(result, indices, updates, axis)
+    np.add.at(rows, places, parts)
     return result
+
+
+def _scattered(
+    result: Array, indices: Array, updates: Array, axis: int
+) -> tuple[Array, Array, Array]:
+    """``result`` along ``axis``, the indices that are in range, and the updates there."""
+    rows, flat = np.moveaxis(result, axis, 0), indices.ravel()
+    parts = np.moveaxis(updates.reshape(indexed(result.shape, flat.shape, axis)), axis, 0)
+    valid = (flat >= 0) & (flat < result.shape[axis])
+    return rows, flat[valid], parts[valid]
 
 
 def scatter_add_vjp(
@@ -99,15 +112,23 @@ def scatter_add_vjp(
     """Each update gets the cotangent of its place; dropped ones get zero."""
     if x.shape[axis] == 0:
         return g, None, full_like(updates, 0.0)
-    inside = and_(
-        le(full_like(indices, 0), indices), lt(indices, full_like(indices, x.shape[axis]))
-    )
-    mask = broadcast(inside, shape=updates.shape, axes=tuple(range(axis, axis + indices.ndim)))
+    return g, None, _read_where(_inside(x, indices, axis), g, indices, axis)
+
+
+def _inside(x: Node, indices: Node, axis: int) -> Node:
+    """Which of ``indices`` are in range."""
+    low, high = full_like(indices, 0), full_like(indices, x.shape[axis])
+    return and_(le(low, indices), lt(indices, high))
+
+
+def _read_where(chosen: Node, g: Node, indices: Node, axis: int) -> Node:
+    """``g`` at those ``indices`` that are ``chosen``, 0 for the others."""
     read = gather(g, indices, axis=axis)
-    return g, None, select(mask, read, full_like(updates, 0.0))
+    mask = broadcast(chosen, shape=read.shape, axes=tuple(range(axis, axis + indices.ndim)))
+    return select(mask, read, full_like(read, 0.0))
 
 
-def scatter_add_samples(rng: np.random.Generator) -> Iterator[Sample]:
+def scatter_samples(rng: np.random.Generator) -> Iterator[Sample]:
     """Colliding and out-of-range indices, each axis, 0-d to 2-d indices, integers too."""
     cases: tuple[tuple[Shape, Shape, int, DType], ...] = (
         ((7,), (17,), 0, DType.f32),
@@ -128,5 +149,39 @@ scatter_add = Primitive(
     scatter_add_type,
     quiet(scatter_add_reference),
     scatter_add_vjp,
-    scatter_add_samples,
+    scatter_samples,
 )
+
+
+def scatter_type(x: Node, indices: Node, updates: Node, *, axis: int) -> tuple[Shape, DType]:
+    """The type of x. ``updates`` has the shape that ``gather(x, indices)`` would have."""
+    need_axes("scatter", (axis,), x.ndim, x)
+    need_dtype("scatter", (DType.i32,), indices)
+    return _scattered_type("scatter", x, indices, updates, axis)
+
+
+def scatter_reference(x: Array, indices: Array, updates: Array, *, axis: int) -> Array:
+    """One update after the other, in the order of the indices: the last one stays."""
+    result = np.array(x, order="C")
+    rows, places, parts = _scattered(result, indices, updates, axis)
+    for place, part in zip(places, parts, strict=True):
+        rows[place] = part
+    return result
+
+
+def scatter_vjp(
+    g: Node, y: Node, x: Node, indices: Node, updates: Node, *, axis: int
+) -> tuple[Node, None, Node]:
+    """x gets what was left of it; of updates to one place the last gets it all."""
+    if x.shape[axis] == 0 or not indices.size:
+        return g, None, full_like(updates, 0.0)
+    own = iota(shape=(indices.size,), axis=0)
+    order = reshape(own, shape=indices.shape)
+    none = full(-1, (x.shape[axis],), DType.i32)
+    last = gather(scatter(none, indices, order, axis=0), indices, axis=0)
+    stays = and_(_inside(x, indices, axis), eq(last, order))
+    left = scatter(g, indices, full_like(updates, 0.0), axis=axis)
+    return left, None, _read_where(stays, g, indices, axis)
+
+
+scatter = Primitive("scatter", scatter_type, quiet(scatter_reference), scatter_vjp, scatter_samples)

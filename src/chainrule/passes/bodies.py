@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.rewrite import map_nodes, substitute
 from ..ops.bodies import parts_of, placeholder
-from .layout import laid_out, view_strides
+from .layout import as_read, laid_out, view_strides
 
 
 def optimize_bodies(graph: Graph, optimize: Callable[[Graph], Graph]) -> Graph:
@@ -33,7 +33,7 @@ def rebuilt(loop: Node, inputs: Sequence[Node], body: Graph, **params: int) -> N
 
 def _optimized(loop: Node, optimize: Callable[[Graph], Graph], copies: dict[Node, Node]) -> Node:
     count = loop.params["carries"]
-    first, rest = loop.inputs[:count], loop.inputs[count:]
+    first, rest = loop.inputs[:count], [as_read(n, copies) for n in loop.inputs[count:]]
     copied = tuple(n if view_strides(n) is not None else laid_out(n, copies) for n in rest)
     body = optimize(_laid_out(loop, copied))
     return _hoist_copies(rebuilt(loop, (*first, *copied), body))

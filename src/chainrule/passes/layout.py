@@ -45,6 +45,17 @@ def laid_out(node: Node, copies: dict[Node, Node]) -> Node:
     return _copy(node, copies)
 
 
+def as_read(node: Node, copies: dict[Node, Node]) -> Node:
+    """``node`` with all copies that `materialize_operands` will make of what it views."""
+    if node.op not in ("reshape", "transpose", "broadcast", "slice"):
+        return node
+    inner = as_read(node.inputs[0], copies)
+    view = with_inputs(node, (inner,))
+    if node.op == "reshape" and reads_scattered_state(view):
+        return with_inputs(node, (_copy(inner, copies),))
+    return view
+
+
 def _copy(node: Node, copies: dict[Node, Node]) -> Node:
     if node not in copies:
         copies[node] = bind("fence", node, location=node.location)

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, TypeVar
 
 from ..data import Finding
 from ..errors import ConfigError, StateError
+from ..nn.init import spared
 from ..records import check_shape, file_text, parsed, parsed_sealed, read_sealed, sha256_of
 from ..train import History, load
 from .fixes import FINDING_SHAPE, read_finding
@@ -101,7 +102,8 @@ def load_run(kind: Modality[S, P], folder: Path, facts: Mapping[str, Any]) -> P:
             where=str(folder),
             help="copy the whole folder again",
         )
-    model = kind.build(preprocessor, settings)
+    with spared():
+        model = kind.build(preprocessor, settings)
     model.load_state_dict(load(folder / "model.safetensors"))
     return kind.predictor(model, preprocessor, settings, goal, **results)
 

@@ -12,15 +12,20 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, StateError
+from ..lazily import Lazy
 from ..scratch import hold, remove_abandoned
 from ..showing import escaped_json, spreadsheet_text, whole_text
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    duckdb = Lazy("duckdb")
 
 __all__ = ["FORMATS", "escaped_columns", "file_format", "write_file", "write_text"]
 

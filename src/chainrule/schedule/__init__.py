@@ -1,6 +1,15 @@
 """Level 6: from the graph to nests, phases and memory."""
 
-from .build import schedule
-from .places import InputLayout
+from typing import TYPE_CHECKING, Any
+
+from ..lazily import loaded
+from .layout import InputLayout
+
+if TYPE_CHECKING:
+    from .build import schedule
 
 __all__ = ["InputLayout", "schedule"]
+
+
+def __getattr__(name: str) -> Any:
+    return loaded(name, {"schedule": "build"}, __name__)

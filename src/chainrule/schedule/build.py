@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from ..config import VERIFY
 from ..ir.graph import Graph, Node
 from .fuse import Cluster, fuse
+from .layout import InputLayout
 from .loops import limit_of, make_loop, surroundings
 from .lower import lower_cluster
 from .memory import plan_memory
 from .nest import Loop, Nest, Phases, Program
 from .phases import make_phases
-from .places import InputLayout, Surroundings, of_step
+from .places import Surroundings, of_step
 from .rows import Rows, rows_of, tile_by_rows
 from .tile import tile
 from .units import Plan, make_plan

@@ -164,7 +164,7 @@ def _operand(expr: Expr) -> Access:
 
 
 def _scatter(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
-    """x[.., indices[j], ..] += updates[.., j, ..], in the order of j."""
+    """x[.., indices[j], ..] = updates[.., j, ..], or +=, in the order of j."""
     node = cluster.host.node
     _, indices, updates = node.inputs
     axis = node.params["axis"]
@@ -184,9 +184,10 @@ def _scatter(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
         strides = place.strides[:axis] + place.strides[axis + 1 :]
         offset = dot_strides(outer, strides, count)
         indirect = (Indirect(row, place.strides[axis], extent),)
-        stores.append(Store(Access(place.buffer, offset, indirect), value, add=True))
+        access = Access(place.buffer, offset, indirect)
+        stores.append(Store(access, value, add=node.op == "scatter_add"))
     dims = tuple(updates.shape[a] for a in order)
-    return Nest(dims, len(dims), tuple(stores), name="scatter_add")
+    return Nest(dims, len(dims), tuple(stores), name=node.op)
 
 
 def _stores(

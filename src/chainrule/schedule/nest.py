@@ -175,7 +175,8 @@ class Waiting:
 class Store:
     """``buffer[offset] = value``, or ``+=`` in loop order with ``add``.
 
-    A nest that adds is sequential along every dim that the indirect index depends on.
+    Of elements stored twice the last one stays, so a nest that stores where an indirect index says,
+    or adds, is sequential along every dim that the index depends on.
     """
 
     access: Access

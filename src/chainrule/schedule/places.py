@@ -9,6 +9,7 @@ from ..ir.graph import Graph, Node
 from ..ir.types import DType, row_major
 from .buffers import LANES, Buffer
 from .index import Idx, dot_strides, input_index, loops
+from .layout import InputLayout
 from .nest import Affine
 
 
@@ -23,27 +24,6 @@ class Place:
     def at(self, idx: Idx, count: int) -> Affine:
         """The offset of the element at ``idx`` over ``count`` loops."""
         return dot_strides(idx, self.strides, count).shift(self.start)
-
-
-@dataclass(frozen=True)
-class InputLayout:
-    """How the graph's inputs and outputs lie in the caller's memory.
-
-    ``stepped``: positions of inputs of which each step takes the next row; ``unaligned``: positions
-    of inputs that need not start at a multiple of 64 bytes.
-    """
-
-    stepped: frozenset[int] = frozenset()
-    unaligned: frozenset[int] = frozenset()
-
-    def step_stride(self, position: int, node: Node) -> int:
-        """Elements from one step's value of an input to the next; 0 if all steps share it."""
-        moves = node.params["kind"] == "scalar" or position in self.stepped
-        return node.size if moves else 0
-
-    def is_aligned(self, position: int, node: Node) -> bool:
-        """Whether code may rely on an input to start at a multiple of 64 bytes in every step."""
-        return position not in self.unaligned and not self.step_stride(position, node)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from ..passes.reductions import REDUCTIONS
 from .index import input_index, loops
 from .tile import SMALL
 
+#: writes of rows where indices say
+SCATTERS = ("scatter", "scatter_add")
 #: always realized; a ``fence`` that is left after the passes asks for a copy (see passes/layout)
-HEAVY = frozenset({*PRODUCTS, *REDUCTIONS, "scatter_add", "pad", "concat", "fence", "item"})
+HEAVY = frozenset({*PRODUCTS, *REDUCTIONS, *SCATTERS, "pad", "concat", "fence", "item"})
 #: no more than another index into the same memory; pads and concatenations have memory to fill
 MOVEMENT = frozenset({"reshape", "transpose", "broadcast", "slice"})
 #: rough cost of an element-wise operation, in additions
@@ -84,7 +86,7 @@ def _demanded(graph: Graph, order: list[Node]) -> set[Node]:
             chosen.update(view_base(i) for i in node.inputs)
         elif node.op == "scan":
             chosen.update(view_base(i) for i in node.inputs[node.params["carries"] :])
-        elif node.op in ("gather", "scatter_add") or (node.op == "reshape" and not _affine(node)):
+        elif node.op in ("gather", *SCATTERS) or (node.op == "reshape" and not _affine(node)):
             chosen.add(node.inputs[0])
     return {n for n in chosen if not has_memory(n) and n.op != "assign"}
 

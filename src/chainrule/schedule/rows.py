@@ -70,7 +70,7 @@ def _matrices(nests: Iterable[Nest | Loop]) -> set[Buffer]:
 
 
 def _tiled(nest: Nest, rows: Rows, written: set[Buffer]) -> Nest | None:
-    if nest.waiting is not None or any(s.add for s in nest.stores):
+    if nest.waiting is not None or any(s.add or s.access.indirect for s in nest.stores):
         return None
     for d in range(nest.parallel):
         if nest.dims[d] == rows.count and keeps_to_rows(nest, d, rows.count, written):

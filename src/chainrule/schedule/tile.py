@@ -115,7 +115,7 @@ def work(nest: Nest | Loop) -> int:
 
 
 def _scatters(nest: Nest) -> bool:
-    return any(s.add for s in nest.stores)
+    return any(s.add or s.access.indirect for s in nest.stores)
 
 
 def affines(nest: Nest) -> list[Affine]:

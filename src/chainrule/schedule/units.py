@@ -20,7 +20,7 @@ from .index import axes_of
 from .loops import LoopMemory, loop_memory
 from .places import Place, Surroundings, constants
 from .reads import FLAT, Reads, unit_reads, walked_reads
-from .realize import realized_nodes, view_base
+from .realize import SCATTERS, realized_nodes, view_base
 
 
 @dataclass(eq=False)
@@ -127,7 +127,7 @@ def node_units(node: Node) -> list[Unit]:
         return [first, second]
     if node.op == "concat":
         return _concat_units(node)
-    if node.op == "scatter_add":
+    if node.op in SCATTERS:
         first = Unit("map", node, node.inputs[0], node.shape, zeros, ones)
         return [first, Unit("scatter", node, node, node.shape, zeros, ones, after=[first])]
     kinds = dict.fromkeys(PRODUCTS, "product") | {"reduce_sum": "reduce", "reduce_max": "reduce"}
@@ -246,6 +246,8 @@ def _bind_updates(plan: Plan, rigid: set[Node]) -> None:
         place = plan.places[state]
         fits = value not in rigid or place.strides == row_major(value.shape)
         writers = plan.writers.get(value, []) if fits and value not in plan.places else []
+        if writers and value.op in SCATTERS and value.inputs[0] is state:
+            _spare_copy(plan, writers, state, order)
         if (
             len(writers) == 1
             and _reads_in_place(writers[0], state)
@@ -259,6 +261,20 @@ def _bind_updates(plan: Plan, rigid: set[Node]) -> None:
             order.add(unit, plan.writers.get(value, ()))
         unit.writes.append(state)
         order.add(unit, order.readers.get(state, ()))
+
+
+def _spare_copy(plan: Plan, writers: list[Unit], state: Node, order: _Order) -> None:
+    """Rows of ``state`` are replaced by rows: what is not, is there already, if it may be written.
+
+    ``writers``, which copy the old value and then write the rows, lose the first.
+    """
+    copy, rows = writers
+    if not (_reads_in_place(rows, state) and order.may_write(rows, state)):
+        return
+    writers.remove(copy)
+    plan.units.remove(copy)
+    rows.after.remove(copy)
+    order.forget(copy)
 
 
 def _reads_in_place(unit: Unit, state: Node) -> bool:
@@ -287,6 +303,13 @@ class _Order:
         for other in earlier:
             if other is not unit:
                 self.followers.setdefault(other, set()).add(unit)
+
+    def forget(self, unit: Unit) -> None:
+        """``unit`` is not done."""
+        self.followers.pop(unit, None)
+        for readers in self.readers.values():
+            if unit in readers:
+                readers.remove(unit)
 
     def may_write(self, unit: Unit, state: Node) -> bool:
         """Whether no other reader of ``state`` comes after ``unit``."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from chainrule.data.findings import Setting
 from chainrule.data.tables.sql import name_of, number_of, time_of, trimmed, truth_of
 from chainrule.data.tables.table import Table
 from chainrule.errors import DataError
+from chainrule.lazily import Lazy
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    duckdb = Lazy("duckdb")
 
 __all__ = ["first_line", "query_setting", "refuse_bad_names", "select"]
 

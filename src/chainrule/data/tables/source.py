@@ -6,8 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from chainrule.arguments import user_path
 from chainrule.data.findings import Finding
@@ -25,6 +24,12 @@ from chainrule.data.tables.textfile import (
     rewrite,
 )
 from chainrule.errors import DataError, nearest
+from chainrule.lazily import Lazy
+
+if TYPE_CHECKING:
+    import duckdb
+else:
+    duckdb = Lazy("duckdb")
 
 __all__ = ["read_table"]
 

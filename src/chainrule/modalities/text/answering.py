@@ -18,7 +18,7 @@ from ...tasks import Task
 from ...tasks.translation import Translated
 from ...train import Padded, Scores
 from .classifier import Classifier
-from .generating import generate
+from .generating import generate, reading
 from .labelled import PreparedLabels, labelled_truth, table_of_texts
 from .language import LanguagePreprocessor, PreparedLanguage, texts_of
 from .pairs import PairPreprocessor, PreparedPairs, table_of_pairs
@@ -151,12 +151,13 @@ class LanguageAnswering(Answering):
     ) -> dict[str, Any]:
         """Samples: the beginnings of some test stretches, and how the network goes on."""
         assert isinstance(prepared, PreparedLanguage)
-        tokenizer = self.preprocessor.tokenizer
+        tokenizer, loop = self.preprocessor.tokenizer, reading(model)
         rows = []
         for i in np.linspace(0, len(truth) - 1, min(SAMPLES, len(truth))).round().astype(int):
             prompt = tokenizer.decode(truth[i])
             options = {"temperature": 0.8, "top_p": 0.95, "seed": int(i)}
-            rows.append([prompt, "".join(generate(model, tokenizer, prompt, SAMPLE, options))])
+            made = generate(loop, model, tokenizer, prompt, SAMPLE, options)
+            rows.append([prompt, "".join(made)])
         return {"tables": [{
             "title": "Samples",
             "words": f"The beginnings of stretches of the test part, and {SAMPLE} tokens drawn "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,19 +12,38 @@ import numpy as np
 from ... import nn
 from ...data.text import END, PADDING, START, UNKNOWN, Tokenizer
 from ...data.text.tokenizer import SPECIALS
-from ...frontend import no_grad
-from ...frontend.compiled import compile
+from ...frontend.operations.arithmetic import where
 from ...nn import Module
 from .language_net import LanguageNet
 
-__all__ = ["generate"]
+__all__ = ["generate", "reading"]
 
+#: a context that it pays to read so many tokens of at once, by a second program
+LONG, PIECE = 256, 64
 #: what is never written
 UNSAID = [PADDING, UNKNOWN, START]
 
 
+def reading(model: Module) -> nn.TokenLoop:
+    """What makes tokens with ``model``, none that is never written."""
+    assert isinstance(model, LanguageNet)
+    net = model.eval()
+    unsaid = np.isin(np.arange(net.size), UNSAID)
+
+    def step(token: Any, state: Any) -> tuple[Any, Any]:
+        logits, state = net.step(token, state)
+        return where(unsaid, -math.inf, logits), state
+
+    return nn.TokenLoop(step, net.size)
+
+
 def generate(
-    model: Module, tokenizer: Tokenizer, prompt: str, tokens: int, options: Mapping[str, Any]
+    loop: nn.TokenLoop,
+    model: Module,
+    tokenizer: Tokenizer,
+    prompt: str,
+    tokens: int,
+    options: Mapping[str, Any],
 ) -> Iterator[str]:
     """``tokens`` more tokens after ``prompt``, as text: a letter of several tokens comes whole.
 
@@ -31,20 +51,12 @@ def generate(
     drawn. ``options`` are those of `nn.generate`, which raises ConfigError for what makes no sense.
     """
     assert isinstance(model, LanguageNet)
-    read = compile(model.eval().step)
-
-    def step(token: Any, state: Any) -> tuple[Any, Any]:
-        with no_grad():
-            logits, state = read(token, state)
-        scores = np.array(logits.numpy(), np.float64)
-        scores[:, UNSAID] = -np.inf
-        return scores, state
-
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     first = not prompt and tokenizer.kind in ("word", "unigram")
+    at_once = PIECE if (model.context or 0) >= LONG else 1
     made = nn.generate(
-        step, [beginning(tokenizer, prompt)], model.new_state(1), length=tokens,
-        context=model.context, stop=END, **options,
+        loop, [beginning(tokenizer, prompt)], model.new_state(1),
+        length=tokens, context=model.context, piece=at_once, stop=END, **options,
     )  # fmt: skip
     for (token,) in made:
         if token == END:

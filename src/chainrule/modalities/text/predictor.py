@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...nn import Module
+from ...nn import Module, TokenLoop
 from ...runs.predictor import Column, Predictor
 from ...tasks.translation import Translated
 from ...train import Scores
 from .answering import Answering, LabelAnswering, LanguageAnswering, PairAnswering, Read
-from .generating import generate
+from .generating import generate, reading
 from .labelled import PreparedLabels
 from .language import LanguagePreprocessor, PreparedLanguage
 from .pairs import PairPreprocessor, PreparedPairs
@@ -55,6 +55,11 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
         if isinstance(self.preprocessor, PairPreprocessor):
             return PairAnswering(self.preprocessor, self.settings)
         return LabelAnswering(self.preprocessor)
+
+    @cached_property
+    def _reading(self) -> TokenLoop:
+        """Its programs, which serve one text after another."""
+        return reading(self.model)
 
     def _read(self, source: Any, query: str | None, labelled: bool = False) -> Read:
         read = self._answering.read(source, query, labelled)
@@ -114,7 +119,7 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
         preprocessor = self._answering.require_language()
         options = {"temperature": temperature, "top_k": top_k, "top_p": top_p,
                    "repetition_penalty": repetition_penalty, "seed": seed}  # fmt: skip
-        return generate(self.model, preprocessor.tokenizer, prompt, tokens, options)
+        return generate(self._reading, self.model, preprocessor.tokenizer, prompt, tokens, options)
 
     def generate(self, prompt: str = "", tokens: int = 200, **options: Any) -> str:
         """`stream` as one text, without the prompt."""
