@@ -10,6 +10,7 @@ all updates take effect together at its end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -69,7 +70,7 @@ class Node:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def __add__(self, other: Node | float) -> Node:
         return _binary("add", self, other)
@@ -110,6 +111,8 @@ class Graph:
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     updates: tuple[Node, ...] = ()
+    #: what `nodes` found: passes and their checks all ask for it
+    _order: tuple[Node, ...] = field(default=(), init=False, repr=False, compare=False)
 
     @property
     def roots(self) -> tuple[Node, ...]:
@@ -118,7 +121,10 @@ class Graph:
 
     def nodes(self) -> list[Node]:
         """All nodes, each after its inputs; declared inputs first."""
-        return list(topological(self.inputs + self.roots))
+        if not self._order:
+            order = tuple(topological(self.inputs + self.roots))
+            object.__setattr__(self, "_order", order)
+        return list(self._order)
 
     def with_roots(self, roots: Iterable[Node]) -> Graph:
         """The same graph with other roots, in the order of ``roots``."""
@@ -135,17 +141,19 @@ def topological(roots: Iterable[Node], known: Container[Node] = ()) -> Iterator[
     ``known`` nodes and what only they need are left out.
     """
     done: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(r, False) for r in reversed(tuple(roots))]
+    stack = list(reversed(tuple(roots)))
     while stack:
-        node, expanded = stack.pop()
+        node = stack[-1]
         if node in done or node in known:
+            stack.pop()
             continue
-        if expanded:
-            done.add(node)
-            yield node
+        waiting = [i for i in reversed(node.inputs) if i not in done and i not in known]
+        if waiting:
+            stack += waiting
             continue
-        stack.append((node, True))
-        stack.extend((i, False) for i in reversed(node.inputs) if i not in done)
+        stack.pop()
+        done.add(node)
+        yield node
 
 
 def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:

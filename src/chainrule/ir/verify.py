@@ -29,8 +29,8 @@ def verify(graph: Graph, stage: str, sound: set[Node] | None = None, *, made_by:
     maker = f"pass `{made_by}`" if made_by else f"stage `{stage}`"
     node_rules, graph_rules = STAGES[stage]
     nodes = graph.nodes()
-    for node in nodes:
-        for rule in node_rules if sound is None or node not in sound else ():
+    for node in nodes if sound is None else [n for n in nodes if n not in sound]:
+        for rule in node_rules:
             problem = rule(node)
             if problem is not None:
                 raise _error(maker, nodes, node, problem)
@@ -130,13 +130,15 @@ def reads_no_effect(node: Node) -> str | None:
 
 def declares_inputs(graph: Graph) -> Iterator[tuple[Node, str]]:
     """``inputs`` are different ``input`` nodes, and no other is reached."""
-    for i, node in enumerate(graph.inputs):
+    declared: set[Node] = set()
+    for node in graph.inputs:
         if node.op != "input":
             yield node, "stands among the inputs but is none"
-        if node in graph.inputs[:i]:
+        if node in declared:
             yield node, "stands among the inputs twice"
+        declared.add(node)
     for node in graph.nodes():
-        if node.op == "input" and node not in graph.inputs:
+        if node.op == "input" and node not in declared:
             yield node, f"input {node.params['name']!r} is used but not declared"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from .rules import describe, need_axes, quiet, shape_error
 
 def reshape_type(x: Node, *, shape: Shape) -> tuple[Shape, DType]:
     """The same elements in row-major order."""
-    if any(n < 0 for n in shape) or np.prod(shape, dtype=np.int64) != x.size:
+    if any(n < 0 for n in shape) or math.prod(shape) != x.size:
         raise shape_error(
             f"`reshape` cannot turn {describe(x)} into shape {shape}",
             x,
