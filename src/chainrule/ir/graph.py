@@ -111,8 +111,9 @@ class Graph:
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     updates: tuple[Node, ...] = ()
-    #: what `nodes` found: passes and their checks all ask for it
+    #: what `nodes` and `ops` found: passes and their checks all ask for it
     _order: tuple[Node, ...] = field(default=(), init=False, repr=False, compare=False)
+    _ops: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
 
     @property
     def roots(self) -> tuple[Node, ...]:
@@ -125,6 +126,13 @@ class Graph:
             order = tuple(topological(self.inputs + self.roots))
             object.__setattr__(self, "_order", order)
         return list(self._order)
+
+    @property
+    def ops(self) -> frozenset[str]:
+        """The names of all primitives that it applies."""
+        if not self._ops:
+            object.__setattr__(self, "_ops", frozenset(node.op for node in self.nodes()))
+        return self._ops
 
     def with_roots(self, roots: Iterable[Node]) -> Graph:
         """The same graph with other roots, in the order of ``roots``."""
