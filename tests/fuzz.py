@@ -97,7 +97,7 @@ def _run(
     compiled = compile_graph(
         graph, InputLayout(unaligned=frozenset(range(len(graph.inputs)))), options
     )
-    linked = link(compiled.object_bytes, [compiled.meta.entry])
+    linked = link(compiled.objects, [compiled.meta.entry])
     found: list[list[list[Array]]] = []
     for count in threads:
         set_num_threads(count)

@@ -334,13 +334,39 @@ def make_attention(primitive: Primitive) -> Maker:
         heads, rows, columns, width, wide = (
             int(grower.rng.choice((1, 2, 3, 5, 17))) for _ in "NTSDE"
         )
-        how = {"causal": int(grower.rng.random() < 0.5), "scale": 0.25}
+        masked = int(primitive is ops.attention_dm or grower.rng.random() < 0.5)
+        keep = float(grower.rng.choice((1.0, 0.5)))
+        causal = int(grower.rng.random() < 0.5)
+        how = {"causal": causal, "scale": 0.25, "masked": masked, "keep": keep}
         shapes = (heads, rows, width), (heads, columns, width), (heads, columns, wide)
         q, k, v = (ops.tanh(grower.pick(shape=shape)) for shape in shapes)
+        extras = [grower.pick(shape=(heads, columns))] * masked
+        if keep < 1:
+            extras += [grower.fresh(u32, (2,), 0, 2**31), grower.fresh(u32, (), 0, 2**31)]
         if primitive in (ops.attention, ops.attention_lse):
-            return primitive(q, k, v, **how)
+            return primitive(q, k, v, *extras, **how)
         g, delta = (grower.pick(shape=shape) for shape in ((heads, rows, wide), (heads, rows)))
-        return primitive(q, k, v, g, ops.attention_lse(q, k, v, **how), delta, **how)
+        lse = ops.attention_lse(q, k, v, *extras, **how)
+        return primitive(q, k, v, g, lse, delta, *extras, **how)
+
+    return make
+
+
+def make_cross_entropy(primitive: Primitive) -> Maker:
+    """Cross entropy or one of its derivatives; seldom, for the same reason."""
+
+    def make(grower: Grower) -> Node:
+        if grower.rng.random() < 0.7:
+            return ops.tanh(grower.pick())
+        rows, width, classes = (int(grower.rng.choice((1, 2, 5, 17, n))) for n in (150, 1, 33))
+        shapes = (rows, width), (classes, width), (classes,)
+        x, w, b = (ops.tanh(grower.pick(shape=shape)) for shape in shapes)
+        given = [x, w, b, grower.fresh(i32, (rows,), -1, classes + 1)]
+        smoothing = float(grower.rng.choice((0.0, 0.1)))
+        if primitive not in (ops.cross_entropy, ops.cross_entropy_lse):
+            lse = ops.cross_entropy_lse(*given, smoothing=smoothing)
+            given += [grower.pick(shape=(rows,)), lse]
+        return primitive(*given, smoothing=smoothing)
 
     return make
 
@@ -380,6 +406,12 @@ def make_rng_bits(grower: Grower) -> Node:
     return ops.rng_bits(key, count, shape=grower.shape())
 
 
+def make_rng_words(grower: Grower) -> Node:
+    key = grower.fresh(u32, (2,), 0, 2**32 - 1)
+    count = grower.fresh(u32, (), 0, 1000)
+    return ops.rng_words(grower.fresh(u32, grower.shape(), 0, 2**32 - 1), key, count)
+
+
 def make_iota(grower: Grower) -> Node:
     shape = grower.shape(int(grower.rng.integers(1, 4)))
     return ops.iota(shape=shape, axis=int(grower.rng.integers(len(shape))))
@@ -400,6 +432,7 @@ MAKERS: dict[str, Maker] = {
     "const": lambda grower: constant(grower.rng.uniform(-2, 2, grower.shape(2)), f32),
     "iota": make_iota,
     "rng_bits": make_rng_bits,
+    "rng_words": make_rng_words,
     "neg": make_unary(ops.neg),
     "exp": lambda grower: ops.exp(ops.tanh(grower.pick()) * 2),
     "log": lambda grower: ops.log(grower.at_least(0.5)),
@@ -442,6 +475,12 @@ MAKERS: dict[str, Maker] = {
     "attention_dq": make_attention(ops.attention_dq),
     "attention_dk": make_attention(ops.attention_dk),
     "attention_dv": make_attention(ops.attention_dv),
+    "attention_dm": make_attention(ops.attention_dm),
+    "cross_entropy": make_cross_entropy(ops.cross_entropy),
+    "cross_entropy_lse": make_cross_entropy(ops.cross_entropy_lse),
+    "cross_entropy_dx": make_cross_entropy(ops.cross_entropy_dx),
+    "cross_entropy_dw": make_cross_entropy(ops.cross_entropy_dw),
+    "cross_entropy_db": make_cross_entropy(ops.cross_entropy_db),
     "conv": make_conv,
     "conv_wgrad": make_wgrad,
     "fence": make_unary(ops.fence),

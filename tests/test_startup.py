@@ -58,10 +58,10 @@ from chainrule.train.loop import LoopStepper
 
 made = []
 for module in (chainrule.driver, chainrule.runtime.threads):
-    def counted(text, *how, emit=module.emit_object):
-        made.append(len(text))
-        return emit(text, *how)
-    module.emit_object = counted
+    def counted(texts, *how, emit=module.emit_objects):
+        made.append(len(texts))
+        return emit(texts, *how)
+    module.emit_objects = counted
 
 cr.manual_seed(0)
 model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 1))

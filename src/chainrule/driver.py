@@ -18,7 +18,7 @@ from typing import Any
 
 from . import config
 from .codegen.emit import emit_program
-from .codegen.target import Target, emit_object, llvm_version, target_for
+from .codegen.target import Target, emit_objects, llvm_version, target_for
 from .compared import ComparedProgram
 from .debug import Dump
 from .errors import CompileError
@@ -59,9 +59,9 @@ DEFAULT = Options()
 
 @dataclass(frozen=True)
 class Compiled:
-    """An object file and what must be known to run it."""
+    """Object files and what must be known to run them."""
 
-    object_bytes: bytes
+    objects: tuple[bytes, ...]
     meta: ProgramMeta
 
 
@@ -114,7 +114,7 @@ def load(
             loose.add(i)
     compiled = compile_graph(graph, InputLayout(stepped, frozenset(loose)), options)
     names = [compiled.meta.slots[i].name for i in positions]
-    linked = link(compiled.object_bytes, [compiled.meta.entry])
+    linked = link(compiled.objects, [compiled.meta.entry])
     bound = dict(zip(names, states, strict=True))
     if config.COMPARE.read():
         return ComparedProgram(linked, compiled.meta, bound, graph)
@@ -130,10 +130,10 @@ def compile_graph(graph: Graph, layout: InputLayout, options: Options = DEFAULT)
         key = cache_key(graph, layout, options, target)
         entry = store.get(key)
         if entry is not None:
-            return Compiled(entry.object_bytes, ProgramMeta.from_json(entry.meta))
+            return Compiled(entry.objects, ProgramMeta.from_json(entry.meta))
     compiled = _compile(graph, layout, options, target, Dump())
     if store is not None:
-        store.put(key, compiled.meta.to_json(), compiled.object_bytes)
+        store.put(key, compiled.meta.to_json(), compiled.objects)
     return compiled
 
 
@@ -154,11 +154,11 @@ def _compile(
     program = schedule(optimized, layout, fusion=options.fusion)
     if dump.wanted:
         dump.text("program", program_text(program))
-    text = emit_program(program, target)
+    texts = emit_program(program, target)
     if dump.wanted:
-        dump.text("llvm", text)
-    object_bytes = emit_object(text, target, options.hasty)
-    return Compiled(object_bytes, describe(graph, layout, program))
+        dump.text("llvm", "\n".join(texts))
+    objects = emit_objects(texts, target, options.hasty)
+    return Compiled(objects, describe(graph, layout, program))
 
 
 def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta:

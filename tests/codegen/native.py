@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import llvmlite.binding as llvm
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.codegen.emit import emit_nest
-from chainrule.codegen.target import Target, emit_object, target_for
+from chainrule.codegen.target import Target, emit_objects, target_for
 from chainrule.ir.types import Array, DType
 from chainrule.schedule.buffers import Buffer
 from chainrule.schedule.nest import Access, Affine, Apply, Load, Nest, Store
@@ -22,11 +22,13 @@ GUARD = 64  # bytes of canary on both sides of every buffer
 
 
 def link(
-    text: str, target: Target, name: str, arguments: int, hasty: bool = False
+    texts: str | Sequence[str], target: Target, name: str, arguments: int, hasty: bool = False
 ) -> Callable[..., None]:
-    """Compile a module and return its function ``name``, of pointers and integers."""
+    """Compile modules and return their function ``name``, of pointers and integers."""
     engine = llvm.create_lljit_compiler()
-    builder = llvm.JITLibraryBuilder().add_object_img(emit_object(text, target, hasty))
+    builder = llvm.JITLibraryBuilder()
+    for content in emit_objects([texts] if isinstance(texts, str) else texts, target, hasty):
+        builder.add_object_img(content)
     library = builder.export_symbol(name).link(engine, f"test{next(_serial)}")
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(library[name])
 

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+from chainrule.codegen import modules
 from chainrule.codegen.emit import emit_program
 from chainrule.codegen.spmd import DONE, SLEEP, STOP, YIELD
 from chainrule.codegen.target import target_for
@@ -128,8 +129,11 @@ def _externals(program: Program) -> tuple[Buffer, Buffer]:
 
 
 @pytest.mark.parametrize("cpu", [None, "haswell"])
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_program_has_the_bits_of_the_simulation(threads: int, cpu: str | None) -> None:
+@pytest.mark.parametrize(("threads", "part"), [(1, modules.PART), (2, 1), (3, modules.PART)])
+def test_program_has_the_bits_of_the_simulation(
+    threads: int, part: int, cpu: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modules, "PART", part)  # with 1, a module for each kernel
     program = small_program()
     expected = memory(program, 7)
     simulate_program(program, expected, 7, {"exp": native_function("exp", cpu)})
@@ -173,6 +177,18 @@ def test_text_is_deterministic_and_equal_kernels_are_one() -> None:
     assert first == second
     program = small_program()
     twice = Program(program.phases * 2, program.offsets, program.arena_bytes, program.slots)
-    text = emit_program(twice, target)
+    [text] = emit_program(twice, target)
     assert text.count("define internal void @kernel_") == 4
     assert text.count("call void @kernel_") == 8
+
+
+def test_large_programs_are_several_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number depends on their text alone, and so do the numbers that they compute."""
+    target = target_for("haswell")
+    whole = emit_program(small_program(), target)
+    monkeypatch.setattr(modules, "PART", 1)
+    parts = emit_program(small_program(), target)
+    assert (len(whole), len(parts)) == (1, modules.MOST)
+    assert parts == emit_program(small_program(), target)
+    kernels = sum(text.count("define hidden void @kernel_") for text in parts[1:])
+    assert kernels == parts[0].count("declare hidden void @kernel_") == 3

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.codegen.target import emit_object, host_target, initialize, target_for
-from chainrule.codegen.undisturbed import undisturbed
+from chainrule.codegen.target import emit_objects, host_target, initialize, target_for
+from chainrule.codegen.undisturbed import side_by_side, undisturbed
 from chainrule.errors import CompileError
 from chainrule.runtime.link import link
 from runtime.storm import storm
@@ -55,14 +55,14 @@ def compile_and_drop() -> None:
     step(np.ones(5, np.float32))
     del step
     gc.collect()
-    link(emit_object(_TEXT, target_for("haswell")), ["answer"]).close()
+    link(emit_objects([_TEXT], target_for("haswell")), ["answer"]).close()
 
 
 def link_nonsense() -> None:
     with pytest.raises(CompileError, match="cannot be loaded"):
         link(b"nonsense", ["answer"])
     with pytest.raises(CompileError, match="invalid"):
-        emit_object("nonsense", host_target())
+        emit_objects(["nonsense"], host_target())
     gc.collect()
 
 
@@ -80,7 +80,7 @@ def test_llvm_is_never_called_where_signals_arrive(
 def test_no_thread_is_left() -> None:
     before = _thread._count()
     for _ in range(5):
-        link(emit_object(_TEXT, host_target()), ["answer"])
+        link(emit_objects([_TEXT], host_target()), ["answer"])
     deadline = time.monotonic() + 60
     while _thread._count() > before:  # the last one is on its way out
         assert time.monotonic() < deadline
@@ -118,7 +118,7 @@ def interrupted(work: Callable[[], object], number: int = signal.SIGINT) -> list
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
 def test_a_signal_is_handled_at_once_and_raises_when_the_work_is_done(number: int) -> None:
     expected = ["begun", "handled", "ended", "raised"]
-    assert interrupted(lambda: emit_object(_TEXT, host_target()), number) == expected
+    assert interrupted(lambda: emit_objects([_TEXT], host_target()), number) == expected
 
 
 def test_an_interrupt_goes_before_an_error() -> None:
@@ -156,17 +156,29 @@ def test_without_more_threads_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(_thread, "start_new_thread", none_left)
-    linked = link(emit_object(_TEXT, host_target()), ["answer"])
+    linked = link(emit_objects([_TEXT], host_target()), ["answer"])
     linked.close()
     assert linked.closed
 
 
+def test_side_by_side_gives_results_in_order_and_the_first_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert side_by_side(lambda x: x * x, range(50)) == [x * x for x in range(50)]
+    assert side_by_side(lambda x: x, []) == []
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda x: 1 / x, [1, 0, 2])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    both = threading.Barrier(3)  # which fewer threads would wait at for ever
+    assert side_by_side(lambda x: both.wait(60) >= 0, range(3)) == [True, True, True]
+
+
 def test_many_threads_compile_at_once() -> None:
-    objects: list[bytes] = []
+    objects: list[tuple[bytes, ...]] = []
 
     def work() -> None:
         for _ in range(5):
-            objects.append(emit_object(_TEXT, host_target()))
+            objects.append(emit_objects([_TEXT], host_target()))
             link(objects[-1], ["answer"])
 
     threads = [threading.Thread(target=work) for _ in range(4)]

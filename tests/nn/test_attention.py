@@ -13,8 +13,10 @@ import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn
 from chainrule.errors import ConfigError, DataError, DTypeError, ShapeError
+from chainrule.frontend.functional.attention import attend
 from chainrule.ir.graph import topological
 from chainrule.nn import models
+from chainrule.nn.module import as_tensor
 from precise import in_double, parameters_of
 from reference.images import array_of, cotangent, described, parameter_values, values
 from reference.problems import load
@@ -323,7 +325,9 @@ def test_where_a_decoder_looked() -> None:
     hidden = np.array([[False] * 4, [False, True, False, True], [True] * 3 + [False]])
     masks: dict[str, Any] = {"memory_key_padding_mask": hidden, "tgt_is_causal": True}
     y, weights = decoder.with_weights(tgt, memory, **masks)
-    np.testing.assert_array_equal(y.numpy(), decoder(tgt, memory, **masks).numpy())
+    np.testing.assert_allclose(
+        y.numpy(), decoder(tgt, memory, **masks).numpy(), rtol=1e-5, atol=1e-6
+    )
     for of_layer in weights:
         assert of_layer.shape == (3, 5, 4)
         np.testing.assert_allclose(of_layer.numpy().sum(2), 1.0, rtol=1e-6)
@@ -445,14 +449,56 @@ def test_errors_name_the_layer() -> None:
         encoder(X, np.zeros((4, 4), bool))
 
 
+@pytest.mark.parametrize("through", [lambda f: f, cr.compile], ids=["eager", "compiled"])
+@pytest.mark.parametrize("dropout_p", [0.0, 0.3])
+@pytest.mark.parametrize("kind", ["bools", "numbers", "one query"])
+def test_by_the_primitive_and_with_all_weights(
+    kind: str, dropout_p: float, through: Callable[[Any], Any]
+) -> None:
+    """The same numbers, and the same weights dropped; a row that sees nothing gets zeros."""
+    rng = np.random.default_rng(0)
+    queries = 1 if kind == "one query" else 5
+    shapes = (2, 3, queries, 4), (2, 3, 6, 4), (2, 3, 6, 7), (2, 3, queries, 7)
+    q, k, v, g = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+    mask = rng.random((2, 1, 1, 6)) < 0.6
+    mask[1], wanted = False, 3
+    if kind == "numbers":
+        mask = np.where(mask, rng.normal(size=mask.shape), -np.inf).astype(np.float32)
+
+        wanted = 4
+
+    def loss(call: Callable[..., Any], q: Any, k: Any, v: Any, mask: Any = mask) -> cr.Tensor:
+        return (call(*map(as_tensor, (q, k, v)), mask, dropout_p) * g).sum()
+
+    results = []
+    for way in (F.scaled_dot_product_attention, lambda *given: attend(*given)[0]):
+        f = through(lambda q, k, v: loss(way, q, k, v))  # noqa: B023 (called in this turn)
+        operations = {n.op for n in topological(cr.compile(f).trace(q, k, v).graph.roots)}
+        cr.manual_seed(3)
+        value = np.asarray(f(q, k, v))
+        cr.manual_seed(3)
+        slopes = cr.grad(
+            lambda q, k, v, m: loss(way, q, k, v, m),  # noqa: B023 (called in this turn)
+            (0, 1, 2, 3)[:wanted],
+        )
+        results.append([value, *map(np.asarray, through(slopes)(q, k, v, mask))])
+        assert ("attention" in operations) == (way is F.scaled_dot_product_attention)
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
 def test_weights_that_nobody_asks_for_are_in_no_memory() -> None:
     """Layers and models attend by the primitive, whatever the order of the batch."""
-    model = models.GPT(7, 8, 8, 2, 2)
+    model = models.GPT(7, 8, 8, 2, 2, dropout=0.1)
     layers = [
-        nn.TransformerEncoderLayer(8, 2, 9, 0.0, batch_first=first) for first in (True, False)
+        nn.TransformerEncoderLayer(8, 2, 9, 0.1, batch_first=first) for first in (True, False)
     ]
     tokens, x = np.zeros((2, 5), np.int32), drawn(0, 3, 5, 8)
-    for call, given in [(model, tokens), *((layer, x) for layer in layers)]:
+    padding = np.zeros((3, 5), bool)
+    padded = nn.TransformerEncoderLayer(8, 2, 9, batch_first=True)
+    calls = [(model, tokens), *((layer, x) for layer in layers)]
+    calls.append((lambda x: padded(x, src_key_padding_mask=padding), x))
+    for call, given in calls:
         graph = cr.compile(lambda x: call(x)).trace(given).graph  # noqa: B023 (called in this turn)
         operations = {node.op for node in topological(graph.roots)}
         assert "attention" in operations

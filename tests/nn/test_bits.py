@@ -41,7 +41,7 @@ def trained(options: Options, threads: int, guarded: bool = False) -> list[Array
     compiled = compile_graph(traced.graph, InputLayout(frozenset(), loose), options)
     names = [compiled.meta.slots[i].name for i, kind in enumerate(kinds) if kind == "state"]
     states = [t.settle() for t in traced.states]
-    linked = link(compiled.object_bytes, [compiled.meta.entry])
+    linked = link(compiled.objects, [compiled.meta.entry])
     bound = dict(zip(names, states, strict=True))
     program = NativeProgram(linked, compiled.meta, bound, guarded=guarded)
     before = cr.get_num_threads()

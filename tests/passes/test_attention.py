@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from chainrule.frontend import trace_function
 from chainrule.frontend.apply import apply
 from chainrule.interpret import evaluate, interpret
 from chainrule.ir.graph import Graph
-from chainrule.ir.types import Array, f32, f64, i32
+from chainrule.ir.types import Array, f32, f64, i32, u32
 from chainrule.ops.bodies import placeholder
 from chainrule.passes import attention, optimize
 from chainrule.schedule import InputLayout, schedule
@@ -23,7 +25,7 @@ from chainrule.schedule.verify import verify_program
 from compiled import run_native
 from schedule.test_meaning import run as run_simulated
 
-HOW = {"scale": 0.6}
+HOW: dict[str, Any] = {"scale": 0.6, "masked": 0, "keep": 1.0}
 #: heads, queries, keys, width of queries and of values
 SIZES = (
     (2, 8, 8, 3, 3),  # whole tiles
@@ -44,13 +46,32 @@ def drawn(heads: int, rows: int, columns: int, width: int, wide: int) -> list[Ar
     return [rng.normal(size=shape).astype(np.float32) for shape in (*shapes, (heads, rows, wide))]
 
 
-def with_derivatives(arrays: list[Array], causal: int) -> Graph:
-    """Attention of q, k, v, and their cotangents for that of the result."""
-    q, k, v, g = (placeholder(n, a.shape, f32) for n, a in zip("qkvg", arrays, strict=True))
-    y = ops.attention(q, k, v, causal=causal, **HOW)
-    back = cotangents([y], [g], [q, k, v])
+def extras_of(arrays: list[Array], masked: int, keep: float) -> list[Array]:
+    """A mask that hides some keys, and all of the last head; a key and a count."""
+    rng = np.random.default_rng(3)
+    extras: list[Array] = []
+    if masked:
+        mask = rng.normal(size=arrays[1].shape[:2]).astype(np.float32)
+        mask[rng.random(mask.shape) < 0.3], mask[-1] = -np.inf, -np.inf
+        extras.append(mask)
+    if keep < 1:
+        extras += [np.array([11, 5], np.uint32), np.array(9, np.uint32)]
+    return extras
+
+
+def with_derivatives(
+    arrays: list[Array], causal: int, masked: int = 0, keep: float = 1.0
+) -> tuple[Graph, list[Array]]:
+    """Attention of q, k, v, and their cotangents for that of the result; all inputs."""
+    arrays = [*arrays, *extras_of(arrays, masked, keep)]
+    dtypes = {"f": f32, "u": u32}
+    inputs = [placeholder(f"x{i}", a.shape, dtypes[a.dtype.kind]) for i, a in enumerate(arrays)]
+    q, k, v, g, *extras = inputs
+    how = HOW | {"causal": causal, "masked": masked, "keep": keep}
+    y = ops.attention(q, k, v, *extras, **how)
+    back = cotangents([y], [g], [q, k, v, *extras[:masked]])
     assert all(back)
-    return Graph((q, k, v, g), (y, *(c for c in back if c is not None)))
+    return Graph(tuple(inputs), (y, *(c for c in back if c is not None))), arrays
 
 
 @pytest.fixture
@@ -64,11 +85,13 @@ def loops_of(program: Program) -> list[Loop]:
 
 
 @pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize(("masked", "keep"), [(0, 1.0), (1, 1.0), (0, 0.5), (1, 0.75)])
 @pytest.mark.parametrize("causal", [0, 1])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_tiles_mean_the_whole(sizes: tuple[int, int, int, int, int], causal: int) -> None:
-    arrays = drawn(*sizes)
-    graph = with_derivatives(arrays, causal)
+def test_tiles_mean_the_whole(
+    sizes: tuple[int, int, int, int, int], causal: int, masked: int, keep: float
+) -> None:
+    graph, arrays = with_derivatives(drawn(*sizes), causal, masked, keep)
     program = schedule(optimize(graph), InputLayout())
     found = [np.zeros(n.shape, np.float32) for n in graph.outputs]
     flat = [a.reshape(-1).copy() for a in arrays] + [a.reshape(-1) for a in found]
@@ -86,7 +109,7 @@ def test_no_array_has_queries_x_keys_elements() -> None:
     """So memory is linear in the context."""
 
     def bytes_of(length: int) -> int:
-        graph = with_derivatives(drawn(2, length, length, 8, 8), 1)
+        graph, _ = with_derivatives(drawn(2, length, length, 8, 8), 1, 1, 0.5)
         return schedule(optimize(graph), InputLayout()).arena_bytes
 
     few, many = bytes_of(512), bytes_of(2048)
@@ -100,28 +123,30 @@ def test_program_and_its_kernels_do_not_grow_with_the_context() -> None:
         return len(graph.nodes()) + sum(map(nodes, inner))
 
     few, many = (
-        nodes(optimize(with_derivatives(drawn(1, length, length, 8, 8), 1)))
+        nodes(optimize(with_derivatives(drawn(1, length, length, 8, 8), 1, 1, 0.5)[0]))
         for length in (128, 1024)
     )
     assert few == many
 
 
 @pytest.mark.parametrize("sizes", [(5, 100, 100, 8, 8), (3, 70, 130, 16, 5)], ids=str)
-@pytest.mark.parametrize("causal", [0, 1])
+@pytest.mark.parametrize(("causal", "masked", "keep"), [(0, 0, 0.9), (1, 0, 1.0), (0, 1, 1.0)])
 def test_native_code_gives_the_same_bits_for_any_number_of_threads(
-    sizes: tuple[int, int, int, int, int], causal: int
+    sizes: tuple[int, int, int, int, int], causal: int, masked: int, keep: float
 ) -> None:
-    arrays = drawn(*sizes)
+    graph, arrays = with_derivatives(drawn(*sizes), causal, masked, keep)
+    how = HOW | {"causal": causal, "masked": masked, "keep": keep}
 
-    def loss(q: cr.Tensor, k: cr.Tensor, v: cr.Tensor, g: cr.Tensor) -> cr.Tensor:
-        return (apply(ops.attention, q, k, v, causal=causal, **HOW) * g).sum()
+    def loss(
+        q: cr.Tensor, k: cr.Tensor, v: cr.Tensor, g: cr.Tensor, *extras: cr.Tensor
+    ) -> cr.Tensor:
+        return (apply(ops.attention, q, k, v, *extras, **how) * g).sum()
 
     results = []
     for threads in (1, 2, 3):
         cr.set_num_threads(threads)
-        step = cr.compile(cr.grad(loss, (0, 1, 2)))
+        step = cr.compile(cr.grad(loss, (0, 1, 2, 4)[: 3 + masked]))
         results.append([np.asarray(r) for r in step(*arrays)])
-    graph = with_derivatives(arrays, causal)
     expected = evaluate(graph.outputs[1:], dict(zip(graph.inputs, arrays, strict=True)), f64)
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
@@ -167,7 +192,7 @@ def test_a_limited_loop_makes_so_many_steps(limit: int, reverse: int) -> None:
 
 def test_the_proof_refuses_trips_that_share_what_they_write() -> None:
     """A value of all heads, written in each trip: threads would not know whose it is."""
-    program = schedule(optimize(with_derivatives(drawn(2, 8, 8, 3, 3), 1)), InputLayout())
+    program = schedule(optimize(with_derivatives(drawn(2, 8, 8, 3, 3), 1)[0]), InputLayout())
     verify_program(program)
     loop = loops_of(program)[0]
     written = next(a.buffer for t in loop.tasks for a in t.nest.writes if a.buffer.private)

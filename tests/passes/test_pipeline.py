@@ -61,7 +61,9 @@ def test_only_a_pass_that_is_not_required_can_be_left_out(
 
 
 def test_what_a_schedule_relies_on_is_required() -> None:
-    assert [p.name for p in PIPELINE if p.required] == ["attention", "bodies", "layout"]
+    assert [p.name for p in PIPELINE if p.required] == [
+        "attention", "vocabulary", "bodies", "layout",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["transposes", "cropping", "depthwise", "strided"])

@@ -15,7 +15,7 @@ from chainrule.runtime.cache import Cache, default_cache
 
 KEY = "graph of a step\nübersetzt für cascadelake"
 META = {"slots": [{"name": "x", "shape": [2, 3]}], "arena_bytes": 64, "entry": "run"}
-CODE = bytes(range(256)) * 5
+CODE = (bytes(range(256)) * 4, b"", bytes(range(256)))
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def filled(folder: Path) -> Path:
 def test_what_is_put_is_found(folder: Path, filled: Path) -> None:
     found = Cache(folder).get(KEY)
     assert found is not None
-    assert (found.meta, found.object_bytes) == (META, CODE)
+    assert (found.meta, found.objects) == (META, CODE)
     assert Cache(folder).get(KEY + " ") is None
     assert folder.stat().st_mode & 0o777 == 0o700
     assert filled.stat().st_mode & 0o777 == 0o600
@@ -47,10 +47,10 @@ def test_what_is_put_is_found(folder: Path, filled: Path) -> None:
 
 
 def test_putting_again_replaces(folder: Path, filled: Path) -> None:
-    Cache(folder).put(KEY, {}, b"other")
+    Cache(folder).put(KEY, {}, (b"other",))
     found = Cache(folder).get(KEY)
     assert found is not None
-    assert (found.meta, found.object_bytes) == ({}, b"other")
+    assert (found.meta, found.objects) == ({}, (b"other",))
 
 
 def test_every_flipped_byte_is_found_and_the_entry_deleted(folder: Path, filled: Path) -> None:
@@ -73,7 +73,7 @@ def test_every_truncation_is_found(folder: Path, filled: Path) -> None:
 
 
 def test_an_entry_under_another_key_is_refused(folder: Path, filled: Path) -> None:
-    Cache(folder).put("other key", {}, b"other")
+    Cache(folder).put("other key", {}, (b"other",))
     (other,) = set(folder.iterdir()) - {filled}
     os.replace(other, filled)
     assert Cache(folder).get(KEY) is None
@@ -88,7 +88,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(
         assert Cache(folder).get(KEY) is None
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # once is enough
-        Cache(folder).put("second", {}, b"code")
+        Cache(folder).put("second", {}, (b"code",))
     assert list(folder.iterdir()) == [filled]
 
 
@@ -136,16 +136,16 @@ def test_entries_that_are_links_or_writable_by_others_are_removed(
 def test_the_least_recently_used_go_first(folder: Path) -> None:
     small = Cache(folder, total_bytes=5000)
     for number in range(4):
-        small.put(f"key {number}", {}, bytes(1000))
+        small.put(f"key {number}", {}, (bytes(1000),))
     before = time.time() - 100
     for age, number in enumerate((2, 0, 3, 1)):
         path = folder / cache_module._file_name(f"key {number}")
         os.utime(path, (before + age, before + age))
     assert small.get("key 2") is not None  # used now: the oldest is 0
-    small.put("key 4", {}, bytes(1000))
+    small.put("key 4", {}, (bytes(1000),))
     kept = [n for n in range(5) if Cache(folder).get(f"key {n}") is not None]
     assert kept == [1, 2, 3, 4]
-    small.put("huge", {}, bytes(6000))
+    small.put("huge", {}, (bytes(6000),))
     assert Cache(folder).get("huge") is None
     assert Cache(folder).get("key 4") is not None
 
@@ -155,7 +155,7 @@ def test_what_broken_writers_left_is_removed(folder: Path, filled: Path) -> None
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (1, 1))
-    Cache(folder).put("second", {}, b"code")
+    Cache(folder).put("second", {}, (b"code",))
     assert not old.exists()
     assert young.exists()
 

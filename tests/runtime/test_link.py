@@ -11,7 +11,7 @@ import weakref
 
 import pytest
 
-from chainrule.codegen.target import emit_object, host_target
+from chainrule.codegen.target import emit_objects, host_target
 from chainrule.errors import CompileError
 from chainrule.runtime.link import link
 
@@ -31,21 +31,21 @@ define i64 @twice(i64 %x) {
 
 
 @pytest.fixture(scope="module")
-def answer() -> bytes:
-    return emit_object(_ANSWER, host_target())
+def answer() -> tuple[bytes, ...]:
+    return emit_objects([_ANSWER], host_target())
 
 
 def call(address: int, argument: int) -> int:
     return int(ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(argument))
 
 
-def test_symbols_are_found_and_constants_reached(answer: bytes) -> None:
+def test_symbols_are_found_and_constants_reached(answer: tuple[bytes, ...]) -> None:
     linked = link(answer, ["answer", "twice"])
     assert call(linked.addresses["answer"], 1) == 42
     assert call(linked.addresses["twice"], -7) == -14
 
 
-def test_code_outlives_garbage_collection_while_its_owner_lives(answer: bytes) -> None:
+def test_code_outlives_garbage_collection_while_its_owner_lives(answer: tuple[bytes, ...]) -> None:
     linked = link(answer, ["answer"])
     for _ in range(20):
         link(answer, ["answer"])
@@ -53,7 +53,7 @@ def test_code_outlives_garbage_collection_while_its_owner_lives(answer: bytes) -
     assert call(linked.addresses["answer"], 0) == 40
 
 
-def test_close_frees_once(answer: bytes) -> None:
+def test_close_frees_once(answer: tuple[bytes, ...]) -> None:
     linked = link(answer, ["answer"])
     assert not linked.closed
     linked.close()
@@ -61,27 +61,28 @@ def test_close_frees_once(answer: bytes) -> None:
     assert linked.closed
 
 
-def test_an_owner_without_references_goes_at_once(answer: bytes) -> None:
+def test_an_owner_without_references_goes_at_once(answer: tuple[bytes, ...]) -> None:
     linked = link(answer, ["answer"])
     gone = weakref.ref(linked)
     del linked
     assert gone() is None
 
 
-def test_every_truncation_is_an_error(answer: bytes) -> None:
-    for length in range(0, len(answer), 7):
+def test_every_truncation_is_an_error(answer: tuple[bytes, ...]) -> None:
+    [content] = answer
+    for length in range(0, len(content), 7):
         with pytest.raises(CompileError, match="cannot be loaded"):
-            link(answer[:length], ["answer"])
+            link([content[:length]], ["answer"])
 
 
 def test_random_bytes_are_an_error() -> None:
     source = random.Random(0)
     for length in (0, 1, 4, 64, 1000, 5000):
         with pytest.raises(CompileError, match="cannot be loaded"):
-            link(source.randbytes(length), ["answer"])
+            link([source.randbytes(length)], ["answer"])
 
 
-def test_a_missing_symbol_is_an_error(answer: bytes) -> None:
+def test_a_missing_symbol_is_an_error(answer: tuple[bytes, ...]) -> None:
     with pytest.raises(CompileError, match="nowhere"):
         link(answer, ["answer", "nowhere"])
 
@@ -89,21 +90,30 @@ def test_a_missing_symbol_is_an_error(answer: bytes) -> None:
 def test_a_reference_to_outside_is_an_error() -> None:
     text = "declare void @outside()\ndefine void @f() {\n call void @outside()\n ret void\n}"
     with pytest.raises(CompileError, match="cannot be loaded"):
-        link(emit_object(text, host_target()), ["f"])
+        link(emit_objects([text], host_target()), ["f"])
+
+
+def test_objects_call_one_another() -> None:
+    one = "declare hidden i64 @inner(i64)\ndefine i64 @f(i64 %x) {\n"
+    one += " %r = call i64 @inner(i64 %x)\n ret i64 %r\n}"
+    two = "@add = internal constant i64 5\ndefine hidden i64 @inner(i64 %x) {\n"
+    two += " %c = load i64, ptr @add\n %r = add i64 %x, %c\n ret i64 %r\n}"
+    linked = link(emit_objects([one, two], host_target()), ["f"])
+    assert call(linked.addresses["f"], 2) == 7
 
 
 _MANY = """
 from chainrule.runtime.link import link
 from runtime.toy import counting
 import ctypes
-object_bytes = counting()
+objects = counting()
 def held():  # not the peak, which a process takes over from the one that starts it
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1])
 def growth(kept):
     begin = held()
     for _ in range(160):
-        linked = link(object_bytes, ["run"])
+        linked = link(objects, ["run"])
         if kept is not None:
             kept.append(linked)
     return held() - begin

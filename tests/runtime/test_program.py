@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 import pytest
 
-from chainrule.codegen.target import emit_object, host_target
+from chainrule.codegen.target import emit_objects, host_target
 from chainrule.errors import ChainruleError, DTypeError, ShapeError, StateError, VerifyError
 from chainrule.ir.memory import aligned_copy, aligned_empty
 from chainrule.runtime.description import ProgramMeta, Slot
@@ -145,7 +145,7 @@ def test_small_and_large_arrays_in_any_layout(
     shape: tuple[int, int], strides: tuple[int, int] | None, aligned: bool
 ) -> None:
     nbytes = shape[0] * shape[1] * 4
-    code = emit_object(_COPY.replace("BYTES", str(nbytes)), host_target())
+    code = emit_objects([_COPY.replace("BYTES", str(nbytes))], host_target())
     slots = (
         Slot("x", "arg", F32, shape, strides=strides, aligned=aligned),
         Slot("y", "output", F32, (nbytes // 4,)),
@@ -260,7 +260,7 @@ define void @run(ptr %ctl, ptr %externals, ptr %arena, i64 %tid, i64 %threads, i
 
 
 def test_a_guarded_program_shows_bad_reads_and_writes() -> None:
-    linked = link(emit_object(_WRITE_PAST, host_target()), ["run"])
+    linked = link(emit_objects([_WRITE_PAST], host_target()), ["run"])
     out = Slot("y", "output", F32, ())
     guarded = NativeProgram(linked, ProgramMeta((out,), 64), guarded=True)
     with pytest.raises(VerifyError, match="past the end"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from chainrule.codegen.target import emit_object, host_target
+from chainrule.codegen.target import emit_objects, host_target
 
 # Each step: every thread adds 1 to its own word (64 bytes apart in the arena) in `phases` phases,
 # with a barrier after each; before the barrier of the last phase thread 0 decides whether to leave.
@@ -187,12 +187,12 @@ ARENA_BYTES = BROKEN_AT + 64
 
 
 @functools.cache
-def counting(phases: int = 3, spin: int = 0) -> bytes:
+def counting(phases: int = 3, spin: int = 0) -> tuple[bytes, ...]:
     """A program of `phases` barriers a step; all threads together turn `spin` loops in a phase."""
-    return emit_object(_COUNTING.format(phases=phases, spin=spin), host_target())
+    return emit_objects([_COUNTING.format(phases=phases, spin=spin)], host_target())
 
 
 @functools.cache
-def axpy(stepped: bool = False) -> bytes:
+def axpy(stepped: bool = False) -> tuple[bytes, ...]:
     """w += scale * x; with ``stepped``, each step takes the next 16 elements of x."""
-    return emit_object(_AXPY.replace("X_STRIDE", "16" if stepped else "0"), host_target())
+    return emit_objects([_AXPY.replace("X_STRIDE", "16" if stepped else "0")], host_target())

@@ -1,7 +1,7 @@
-"""Nests as kernels, and a program as one module of LLVM IR.
+"""Nests as kernels, and a program as a few modules of LLVM IR.
 
-The module has no external symbols. Its text depends on the program and the target alone, so that
-it can name an entry of a cache.
+Together they have no external symbols. Their text depends on the program and the target alone, so
+that it can name an entry of a cache.
 
     kernels          one function for each distinct body
     @barrier         where threads meet
@@ -22,6 +22,7 @@ from ..schedule.nest import Chain, Loop, Nest, Phases, Product, Program, Task, n
 from .brgemm import emit_product
 from .builder import Builder
 from .kernel import Kernel, buffers_of
+from .modules import divided, module_of
 from .nests import emit_loops
 from .spmd import (
     CLAIMED_CHAINS,
@@ -51,9 +52,9 @@ def emit_nest(nest: Nest, target: Target) -> Kernel:
     return emit_loops(nest, target)
 
 
-def emit_program(program: Program, target: Target) -> str:
-    """The module of ``program`` with the entry `@run`."""
-    return _Module(program, target).text()
+def emit_program(program: Program, target: Target) -> tuple[str, ...]:
+    """The modules of ``program``; the first has the entry `@run`."""
+    return _Module(program, target).texts()
 
 
 class _Trip(NamedTuple):
@@ -71,8 +72,7 @@ class _Module:
         self.program, self.target = program, target
         self.written: dict[Hashable, Kernel] = {}
         self.kernels: dict[tuple[int, str, str], str] = {}  # parameters, attributes, body -> name
-        self.functions: list[str] = []
-        self.declarations: set[str] = set()
+        self.functions: list[tuple[str, Kernel]] = []
         self.constants: dict[Buffer, str] = {}
         self.b = Builder.on(target)
         self.ranges: dict[tuple[int, int], tuple[Value, Value]] = {}
@@ -84,13 +84,16 @@ class _Module:
         self.stealing = WorkStealing(self.b, _CTL, _TID, _THREADS, len(shared), most)
         self.begun = 0  # phases with chains
 
-    def text(self) -> str:
+    def texts(self) -> tuple[str, ...]:
         barrier, needed = barrier_text(self.target)
         run = self._run()
-        self.declarations |= {needed, *self.b.declarations}
+        own, *others = divided(self.functions)
+        declared = {needed, *self.b.declarations}.union(*(k.declarations for _, k in own))
         data = [constant_text(name, buffer) for buffer, name in self.constants.items()]
-        parts = [*sorted(self.declarations), *data, *self.functions, barrier, run]
-        return "\n".join(parts)
+        elsewhere = [kernel.declaration(name) for group in others for name, kernel in group]
+        functions = [kernel.text(name) for name, kernel in own]
+        first = "\n".join([*sorted(declared), *elsewhere, *data, *functions, barrier, run])
+        return (first, *map(module_of, others))
 
     # ------------------------------------------------------------------------------ the entry
 
@@ -272,8 +275,7 @@ class _Module:
         key = (len(kernel.buffers), kernel.attributes, kernel.body)
         if key not in self.kernels:
             self.kernels[key] = f"kernel_{len(self.kernels)}"
-            self.functions.append(kernel.text(self.kernels[key]))
-            self.declarations |= kernel.declarations
+            self.functions.append((self.kernels[key], kernel))
         return self.kernels[key]
 
     def _moved(self, buffer: Buffer, chain: Chain, back: Value) -> Value:

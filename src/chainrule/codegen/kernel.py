@@ -27,11 +27,16 @@ class Kernel:
     attributes: str
     grain: int = 1
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, linkage: str = "internal") -> str:
         """The definition of the function as ``@name``."""
         params = [f"ptr %b{i}" for i in range(len(self.buffers))] + ["i64 %lo", "i64 %hi"]
-        head = f"define internal void @{name}({', '.join(params)}) {self.attributes}"
+        head = f"define {linkage} void @{name}({', '.join(params)}) {self.attributes}"
         return f"{head} {{\nentry:\n{self.body}\n}}\n"
+
+    def declaration(self, name: str) -> str:
+        """That another module has the function as ``@name``."""
+        params = ", ".join(["ptr"] * len(self.buffers) + ["i64", "i64"])
+        return f"declare hidden void @{name}({params})"
 
 
 def buffers_of(nest: Nest) -> tuple[Buffer, ...]:

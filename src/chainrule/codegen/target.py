@@ -7,13 +7,15 @@ by signals.
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
 
 from ..errors import CompileError
-from .undisturbed import undisturbed
+from .undisturbed import side_by_side, undisturbed
 
 
 @dataclass(frozen=True)
@@ -113,28 +115,57 @@ def _machine(target: Target, hasty: bool = False) -> llvm.TargetMachine:
 
 
 @undisturbed
-def emit_object(text: str, target: Target, hasty: bool = False) -> bytes:
-    """Verify a module's text and compile it to an object file.
+def emit_objects(texts: Sequence[str], target: Target, hasty: bool = False) -> tuple[bytes, ...]:
+    """Verify the texts of modules and compile each to an object file, side by side.
 
     ``hasty`` code takes a fraction of the time to make, and several times as long to run.
-    `CompileError` if the text is not valid IR, which is a defect of the compiler.
+    `CompileError` if a text is not valid IR, which is a defect of the compiler.
     """
+    return tuple(side_by_side(lambda text: _object_of(text, target, hasty), texts))
+
+
+def _object_of(text: str, target: Target, hasty: bool) -> bytes:
+    """A module in a context of its own, so that others may be compiled meanwhile."""
     machine = _machine(target, hasty)
-    module = _parse(text, target, machine)
-    return bytes(machine.emit_object(module))
+    with llvm.create_context() as context, _parse(text, target, machine, context) as module:
+        # llvmlite would let nobody else in meanwhile.
+        return bytes(machine.emit_object(module)) if _EMIT is None else _emitted(machine, module)
+
+
+#: llvmlite's function without its lock; that is not public
+_EMIT = getattr(llvm.ffi.lib.LLVMPY_TargetMachineEmitToMemory, "_cfn", None)
+
+
+def _emitted(machine: llvm.TargetMachine, module: llvm.ModuleRef) -> bytes:
+    """What `llvmlite.binding.TargetMachine.emit_object` gives."""
+    assert _EMIT is not None
+    with llvm.ffi.OutputString() as problem:
+        memory = _EMIT(machine, module, 1, problem)
+        if not memory:
+            raise CompileError(
+                f"LLVM made no object of a module: {problem}",
+                help="this is a bug in chainrule; please report it with the program that caused it",
+            )
+    try:
+        size = llvm.ffi.lib.LLVMPY_GetBufferSize(memory)
+        return ctypes.string_at(llvm.ffi.lib.LLVMPY_GetBufferStart(memory), size)
+    finally:
+        llvm.ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
 
 
 @undisturbed
 def emit_assembly(text: str, target: Target) -> str:
     """The processor's instructions for a module's text, to read."""
     machine = _machine(target)
-    module = _parse(text, target, machine)
-    return str(machine.emit_assembly(module))
+    with llvm.create_context() as context, _parse(text, target, machine, context) as module:
+        return str(machine.emit_assembly(module))
 
 
-def _parse(text: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+def _parse(
+    text: str, target: Target, machine: llvm.TargetMachine, context: llvm.ContextRef
+) -> llvm.ModuleRef:
     try:
-        module = llvm.parse_assembly(text)
+        module = llvm.parse_assembly(text, context)
         module.triple = target.triple
         module.data_layout = str(machine.target_data)
         module.verify()

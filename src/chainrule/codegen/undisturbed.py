@@ -10,15 +10,17 @@ from __future__ import annotations
 import _thread
 import atexit
 import functools
+import os
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Literal, ParamSpec, TypeVar
 
-__all__ = ["COMPILING", "undisturbed"]
+__all__ = ["COMPILING", "side_by_side", "undisturbed"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 #: seconds after which a signal is handled at the latest
 LATEST = 0.05
@@ -87,14 +89,9 @@ class _Outcome(Generic[R]):
 
 def _elsewhere(work: Callable[[], R]) -> R:
     outcome: _Outcome[R] = _Outcome()
-
-    def run() -> None:
-        with outcome:
-            outcome.value = work()
-
     try:
         # Not threading.Thread: an interrupt of its start leaves open whether it has begun.
-        _thread.start_new_thread(run, ())
+        _thread.start_new_thread(_within, (outcome, work))
     except RuntimeError:  # no more threads can be had, or the interpreter is ending
         return work()
     outcome.wait()
@@ -104,6 +101,45 @@ def _elsewhere(work: Callable[[], R]) -> R:
         raise outcome.error
     finally:
         outcome.error = None  # which holds this frame by its traceback
+
+
+def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """``work`` for each of the ``items``, on as many threads as there are processors.
+
+    For what runs undisturbed already, and lets other threads run. The first error is raised.
+    """
+    left = list(enumerate(items))[::-1]
+    results: dict[int, R] = {}
+
+    def take() -> None:
+        while left:
+            try:
+                number, item = left.pop()
+            except IndexError:  # another thread was faster
+                return
+            results[number] = work(item)
+
+    outcomes: list[_Outcome[None]] = []
+    for _ in range(min(len(items), len(os.sched_getaffinity(0))) - 1):
+        outcome: _Outcome[None] = _Outcome()
+        try:
+            _thread.start_new_thread(_within, (outcome, take))
+        except RuntimeError:  # no more threads can be had
+            break
+        outcomes.append(outcome)
+    own: _Outcome[None] = _Outcome()
+    _within(own, take)
+    for outcome in outcomes:
+        outcome.wait()
+    for error in (outcome.error for outcome in (own, *outcomes)):
+        if error is not None:
+            raise error
+    return [results[number] for number in range(len(items))]
+
+
+def _within(outcome: _Outcome[R], work: Callable[[], R]) -> None:
+    with outcome:
+        outcome.value = work()
 
 
 @atexit.register

@@ -80,6 +80,13 @@ class Generator:
             self.count.assign_(self.count + 1)
         return result
 
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Key and count of their own for one drawing, also of derivatives that are yet to come."""
+        key, count = self.key.clone(), self.count.clone()
+        with no_grad():
+            self.count.assign_(self.count + 1)
+        return key, count
+
 
 default_generator = Generator()
 

@@ -10,11 +10,11 @@ all updates take effect together at its end.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class Node:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return math.prod(self.shape)
+        return prod(self.shape)
 
     def __add__(self, other: Node | float) -> Node:
         return _binary("add", self, other)
@@ -111,28 +111,28 @@ class Graph:
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     updates: tuple[Node, ...] = ()
-    #: what `nodes` and `ops` found: passes and their checks all ask for it
-    _order: tuple[Node, ...] = field(default=(), init=False, repr=False, compare=False)
-    _ops: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
+    _nodes: list[tuple[Node, ...]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+    _ops: list[frozenset[str]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def roots(self) -> tuple[Node, ...]:
         """Everything that must be computed."""
         return self.outputs + self.updates
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> tuple[Node, ...]:
         """All nodes, each after its inputs; declared inputs first."""
-        if not self._order:
-            order = tuple(topological(self.inputs + self.roots))
-            object.__setattr__(self, "_order", order)
-        return list(self._order)
+        if not self._nodes:
+            self._nodes.append(tuple(topological(self.inputs + self.roots)))
+        return self._nodes[0]
 
     @property
     def ops(self) -> frozenset[str]:
         """The names of all primitives that it applies."""
         if not self._ops:
-            object.__setattr__(self, "_ops", frozenset(node.op for node in self.nodes()))
-        return self._ops
+            self._ops.append(frozenset(node.op for node in self.nodes()))
+        return self._ops[0]
 
     def with_roots(self, roots: Iterable[Node]) -> Graph:
         """The same graph with other roots, in the order of ``roots``."""

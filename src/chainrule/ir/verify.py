@@ -5,11 +5,12 @@ That graphs have no cycles needs no check: a node is made after its inputs and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..config import VERIFY
 from ..errors import ChainruleError, VerifyError
 from .graph import Graph, Node
 from .primitive import primitives
@@ -28,6 +29,8 @@ def verify(graph: Graph, stage: str, sound: set[Node] | None = None, *, made_by:
     """
     maker = f"pass `{made_by}`" if made_by else f"stage `{stage}`"
     node_rules, graph_rules = STAGES[stage]
+    if VERIFY.read():
+        node_rules = (*BOUND, *node_rules)
     nodes = graph.nodes()
     for node in nodes if sound is None else [n for n in nodes if n not in sound]:
         for rule in node_rules:
@@ -41,7 +44,7 @@ def verify(graph: Graph, stage: str, sound: set[Node] | None = None, *, made_by:
         sound.update(nodes)
 
 
-def _error(maker: str, nodes: list[Node], node: Node, problem: str) -> VerifyError:
+def _error(maker: str, nodes: Sequence[Node], node: Node, problem: str) -> VerifyError:
     numbers = {n: i for i, n in enumerate(nodes)}
     where = str(node.location) if node.location else "no line of the program is known"
     line = f"%{numbers[node]} = {node_text(node, numbers, locations=False)}"
@@ -130,15 +133,15 @@ def reads_no_effect(node: Node) -> str | None:
 
 def declares_inputs(graph: Graph) -> Iterator[tuple[Node, str]]:
     """``inputs`` are different ``input`` nodes, and no other is reached."""
-    declared: set[Node] = set()
+    seen: set[Node] = set()
     for node in graph.inputs:
         if node.op != "input":
             yield node, "stands among the inputs but is none"
-        if node in declared:
+        if node in seen:
             yield node, "stands among the inputs twice"
-        declared.add(node)
+        seen.add(node)
     for node in graph.nodes():
-        if node.op == "input" and node not in declared:
+        if node.op == "input" and node not in seen:
             yield node, f"input {node.params['name']!r} is used but not declared"
 
 
@@ -165,10 +168,10 @@ def updates_states_once(graph: Graph) -> Iterator[tuple[Node, str]]:
             yield node, "an assign stands among the outputs"
 
 
+#: what `bind`, which makes all nodes, sees to: looked at where programs are proved
+BOUND: tuple[NodeRule, ...] = (is_declared, has_derived_type)
 _NODES: tuple[NodeRule, ...] = (
-    is_declared,
     has_plain_params,
-    has_derived_type,
     has_sound_bodies,
     is_taken_apart,
     reads_no_effect,

@@ -49,6 +49,7 @@ from ..frontend.functional.dropout import (
     gaussian_noise,
     word_dropout,
 )
+from ..frontend.functional.linear_losses import linear_cross_entropy
 from ..frontend.functional.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -149,6 +150,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_cross_entropy",
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",

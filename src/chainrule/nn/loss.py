@@ -9,7 +9,9 @@ from ..frontend.functional import ctc
 from ..frontend.functional import losses as F
 from ..frontend.functional import margins as G
 from ..frontend.functional import quantiles as Q
+from ..frontend.functional.linear_losses import linear_cross_entropy
 from ..frontend.tensor import Tensor
+from .linear import Linear
 from .module import Module, as_tensor
 
 
@@ -89,6 +91,42 @@ class CrossEntropyLoss(_WeightedLoss):
             self.weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """A linear layer, and the cross entropy of its scores: `functional.linear_cross_entropy`.
+
+    For large vocabularies: the scores of all rows are never in memory. Parameters: linear.weight
+    [num_classes, in_features] and, with ``bias``, linear.bias; the scores are ``self.linear(x)``.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        bias: bool = False,
+        weight: Any = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, reduction=reduction)
+        self.linear = Linear(in_features, num_classes, bias=bias)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """The loss for inputs [..., in_features] and classes [...]."""
+        return linear_cross_entropy(
+            x,
+            self.linear.weight,
+            target,
+            linear_bias=self.linear.bias,
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
         )
 

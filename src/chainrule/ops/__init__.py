@@ -7,6 +7,7 @@ Each is callable on nodes, arrays positional and parameters by keyword: ``add(a,
 from .attention import (
     attention,
     attention_dk,
+    attention_dm,
     attention_dq,
     attention_dv,
     attention_lse,
@@ -14,6 +15,13 @@ from .attention import (
 from .contract import dot
 from .control import assign, detour, fence
 from .convolution import conv, conv_wgrad
+from .cross_entropy import (
+    cross_entropy,
+    cross_entropy_db,
+    cross_entropy_dw,
+    cross_entropy_dx,
+    cross_entropy_lse,
+)
 from .elementwise import (
     add,
     and_,
@@ -45,7 +53,7 @@ from .indexing import gather, scatter_add
 from .loops import item, scan
 from .movement import broadcast, concat, pad, reshape, transpose
 from .movement import slice_ as slice
-from .random import rng_bits, threefry2x32
+from .random import rng_bits, rng_words, threefry2x32
 from .reduce import reduce_max, reduce_sum
 from .sources import const, iota
 from .sources import input_ as input
@@ -56,6 +64,7 @@ __all__ = [
     "assign",
     "attention",
     "attention_dk",
+    "attention_dm",
     "attention_dq",
     "attention_dv",
     "attention_lse",
@@ -65,6 +74,11 @@ __all__ = [
     "const",
     "conv",
     "conv_wgrad",
+    "cross_entropy",
+    "cross_entropy_db",
+    "cross_entropy_dw",
+    "cross_entropy_dx",
+    "cross_entropy_lse",
     "detour",
     "div",
     "dot",
@@ -91,6 +105,7 @@ __all__ = [
     "reduce_sum",
     "reshape",
     "rng_bits",
+    "rng_words",
     "scan",
     "scatter_add",
     "select",

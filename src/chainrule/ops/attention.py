@@ -1,13 +1,17 @@
 """Attention: every query reads a mean of values, weighted by how well its key fits.
 
-    S = scale * Q Kᵀ         P = softmax of the rows of S         O = P V
+    S = scale * Q Kᵀ + M       P = softmax of the rows of S       O = (P * R) V
 
-Q is [N, T, D], K [N, S, D], V [N, S, E]; with ``causal`` query t sees the keys 0 to t alone. What a
-derivative needs of T x S elements it computes again, from the logarithms of the rows' sums (Dao et
-al. 2022, arXiv:2205.14135):
+Q is [N, T, D], K [N, S, D], V [N, S, E]; with ``causal`` query t sees the keys 0 to t alone. The
+mask M [N, S], added for each key, and the factors R [N, T, S] of dropout, 0 or 1/keep, are there if
+``masked`` is 1 and ``keep`` below 1. The bits of R are those of `rng_bits`, from a key and a count.
+A query that sees nothing reads zeros, and its derivatives are 0. What a derivative needs of T x S
+elements it computes again, from the logarithms of the rows' sums (Dao et al. 2022,
+arXiv:2205.14135):
 
-    L = log sum exp S        dV = Pᵀ dO        dS = P * (dO Vᵀ - delta)        delta = sum of dO * O
-    dQ = scale * dS K        dK = scale * dSᵀ Q
+    L = log sum exp S          dV = (P * R)ᵀ dO          delta = sum of dO * O
+    dS = P * (R * (dO Vᵀ) - delta)       dQ = scale * dS K       dK = scale * dSᵀ Q
+    dM = sum of dS over the queries
 
 Each of these is a primitive, so that nothing of T x S elements need ever be in memory; the pass
 ``attention`` cuts all of them into tiles.
@@ -20,61 +24,87 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff import cotangents
-from ..ir.graph import Node, constant, full
+from ..ir.graph import Node, full
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
 from .contract import dot
-from .elementwise import cast, exp, le, log, select
+from .elementwise import eq, exp, le, log, lt, select
 from .examples import draw
+from .formulas import along_rows, everywhere, through, times
 from .movement import broadcast, transposed
+from .random import rng_bits, rng_bits_reference
 from .reduce import reduce_max, reduce_sum
 from .rules import FLOATS, describe, need_dtype, quiet, shape_error
 from .sources import iota
 
-#: rows, columns, width of queries, width of values, causal
-_CASES = ((5, 5, 3, 3, 0), (7, 7, 4, 2, 1), (3, 6, 2, 5, 0), (6, 3, 2, 3, 1), (1, 1, 1, 1, 1))
+#: rows, columns, width of queries, width of values, causal, masked, kept
+_CASES = (
+    (5, 5, 3, 3, 0, 0, 1.0),
+    (7, 7, 4, 2, 1, 1, 1.0),
+    (3, 6, 2, 5, 0, 1, 0.5),
+    (6, 3, 2, 3, 1, 0, 0.75),
+    (1, 1, 1, 1, 1, 0, 1.0),
+)
+
+
+#: the place of the mask among the inputs of derivatives
+MASK = 6
+
+
+def threshold(keep: float) -> int:
+    """Random words below it keep their weight."""
+    return round(keep * 2.0**32)
 
 
 # ----------------------------------------------------------------------------------- types
 
 
-def _check(op: str, q: Node, k: Node, v: Node) -> None:
-    need_dtype(op, FLOATS, q, k, v)
+def _check(op: str, q: Node, k: Node, v: Node, extras: Sequence[Node], how: Any) -> None:
+    masked, keep = how["masked"], how["keep"]
+    mask, drawn = extras[:masked], extras[masked:]
+    need_dtype(op, FLOATS, q, k, v, *mask)
+    need_dtype(op, (DType.u32,), *drawn)
     same = q.ndim == k.ndim == v.ndim == 3 and q.dtype is k.dtype is v.dtype
     if not same or not q.shape[0] == k.shape[0] == v.shape[0] or k.shape[1] != v.shape[1]:
-        raise _misfit(op, q, k, v)
+        raise _misfit(op, q, k, v, *extras)
     if q.shape[2] != k.shape[2] or 0 in k.shape:
-        raise _misfit(op, q, k, v)
+        raise _misfit(op, q, k, v, *extras)
+    if [m.shape for m in mask] != [k.shape[:2]] * masked:
+        raise _misfit(op, q, k, v, *extras)
+    if [d.shape for d in drawn] != ([(2,), ()] if keep < 1 else []):
+        raise _misfit(op, q, k, v, *extras)
 
 
 def _misfit(op: str, *nodes: Node) -> Exception:
     return shape_error(
         f"`{op}` does not take {describe(*nodes)}",
         *nodes,
-        help="queries [N, T, D], keys [N, S, D], values [N, S, E], with S at least 1",
+        help="queries [N, T, D], keys [N, S, D], values [N, S, E], with S at least 1, a mask "
+        "[N, S] if there is one, and u32[2] and u32[] if weights are dropped",
     )
 
 
-def attention_type(q: Node, k: Node, v: Node, *, causal: int, scale: float) -> tuple[Shape, DType]:
+def attention_type(q: Node, k: Node, v: Node, *extras: Node, **how: Any) -> tuple[Shape, DType]:
     """A row of values for each query."""
-    _check("attention", q, k, v)
+    _check("attention", q, k, v, extras, how)
     return (*q.shape[:2], v.shape[2]), q.dtype
 
 
-def lse_type(q: Node, k: Node, v: Node, *, causal: int, scale: float) -> tuple[Shape, DType]:
+def lse_type(q: Node, k: Node, v: Node, *extras: Node, **how: Any) -> tuple[Shape, DType]:
     """A number for each query."""
-    _check("attention_lse", q, k, v)
+    _check("attention_lse", q, k, v, extras, how)
     return q.shape[:2], q.dtype
 
 
 def _gradient_type(name: str, of: int) -> Callable[..., tuple[Shape, DType]]:
     """That of the input number ``of``."""
 
-    def type_rule(*xs: Node, causal: int, scale: float) -> tuple[Shape, DType]:
-        q, k, v, g, lse, delta = xs
-        _check(name, q, k, v)
+    def type_rule(*xs: Node, **how: Any) -> tuple[Shape, DType]:
+        q, k, v, g, lse, delta, *extras = xs
+        _check(name, q, k, v, extras, how)
         if g.shape != (*q.shape[:2], v.shape[2]) or not lse.shape == delta.shape == q.shape[:2]:
+            raise _misfit(name, *xs)
+        if of == MASK and not how["masked"]:
             raise _misfit(name, *xs)
         return xs[of].shape, q.dtype
 
@@ -84,172 +114,205 @@ def _gradient_type(name: str, of: int) -> Callable[..., tuple[Shape, DType]]:
 # ------------------------------------------------------------------------------ references
 
 
-def _scores(q: Array, k: Array, causal: int, scale: float) -> Array:
-    scores = q @ np.swapaxes(k, -1, -2) * q.dtype.type(scale)
-    seen = np.tri(q.shape[1], k.shape[1], dtype=np.bool_) if causal else np.True_
+def _scores(q: Array, k: Array, extras: Sequence[Array], how: Any) -> Array:
+    scores = q @ np.swapaxes(k, -1, -2) * q.dtype.type(how["scale"])
+    if how["masked"]:
+        scores = scores + extras[0][:, None, :]
+    seen = np.tri(q.shape[1], k.shape[1], dtype=np.bool_) if how["causal"] else np.True_
     return np.asarray(np.where(seen, scores, q.dtype.type(-np.inf)))
 
 
-def attention_reference(q: Array, k: Array, v: Array, *, causal: int, scale: float) -> Array:
-    scores = _scores(q, k, causal, scale)
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    return np.asarray(weights @ v / weights.sum(-1, keepdims=True))
+def _kept(weights: Array, extras: Sequence[Array], how: Any) -> Array:
+    """``weights`` after dropout."""
+    if how["keep"] == 1:
+        return weights
+    bits = rng_bits_reference(*extras[how["masked"] :], shape=weights.shape)
+    factor = weights.dtype.type(1 / how["keep"])
+    return np.asarray(np.where(bits < threshold(how["keep"]), weights * factor, 0), weights.dtype)
 
 
-def lse_reference(q: Array, k: Array, v: Array, *, causal: int, scale: float) -> Array:
-    scores = _scores(q, k, causal, scale)
-    highest = scores.max(-1)
-    return np.asarray(highest + np.log(np.exp(scores - highest[..., None]).sum(-1)))
+def _highest(scores: Array) -> Array:
+    """The largest score of each row; 0 where nothing is seen."""
+    highest = scores.max(-1, keepdims=True)
+    return np.asarray(np.where(highest == -np.inf, 0, highest), scores.dtype)
 
 
-def dq_reference(
-    q: Array, k: Array, v: Array, g: Array, lse: Array, delta: Array, *, causal: int, scale: float
+def attention_reference(q: Array, k: Array, v: Array, *extras: Array, **how: Any) -> Array:
+    scores = _scores(q, k, extras, how)
+    weights = np.exp(scores - _highest(scores))
+    total = weights.sum(-1, keepdims=True)
+    return np.asarray(_kept(weights, extras, how) @ v / np.where(total == 0, 1, total), q.dtype)
+
+
+def lse_reference(q: Array, k: Array, v: Array, *extras: Array, **how: Any) -> Array:
+    scores = _scores(q, k, extras, how)
+    highest = _highest(scores)
+    total = np.exp(scores - highest).sum(-1)
+    return np.asarray(highest[..., 0] + np.log(np.where(total == 0, 1, total)), q.dtype)
+
+
+def _change_reference(
+    q: Array, k: Array, v: Array, g: Array, lse: Array, delta: Array, *extras: Array, **how: Any
 ) -> Array:
-    weights = np.exp(_scores(q, k, causal, scale) - lse[..., None])
-    change = weights * (g @ np.swapaxes(v, -1, -2) - delta[..., None])
-    return np.asarray(change @ k * q.dtype.type(scale))
+    weights = np.exp(_scores(q, k, extras, how) - lse[..., None])
+    fits = _kept(g @ np.swapaxes(v, -1, -2), extras, how)
+    return np.asarray(weights * (fits - delta[..., None]))
 
 
-def dk_reference(
-    q: Array, k: Array, v: Array, g: Array, lse: Array, delta: Array, *, causal: int, scale: float
-) -> Array:
-    weights = np.exp(_scores(q, k, causal, scale) - lse[..., None])
-    change = weights * (g @ np.swapaxes(v, -1, -2) - delta[..., None])
-    return np.asarray(np.swapaxes(change, -1, -2) @ q * q.dtype.type(scale))
+def dq_reference(*xs: Array, **how: Any) -> Array:
+    return np.asarray(_change_reference(*xs, **how) @ xs[1] * xs[0].dtype.type(how["scale"]))
+
+
+def dk_reference(*xs: Array, **how: Any) -> Array:
+    change = np.swapaxes(_change_reference(*xs, **how), -1, -2)
+    return np.asarray(change @ xs[0] * xs[0].dtype.type(how["scale"]))
+
+
+def dm_reference(*xs: Array, **how: Any) -> Array:
+    return np.asarray(_change_reference(*xs, **how).sum(1))
 
 
 def dv_reference(
-    q: Array, k: Array, v: Array, g: Array, lse: Array, delta: Array, *, causal: int, scale: float
+    q: Array, k: Array, v: Array, g: Array, lse: Array, delta: Array, *extras: Array, **how: Any
 ) -> Array:
-    weights = np.exp(_scores(q, k, causal, scale) - lse[..., None])
-    return np.asarray(np.swapaxes(weights, -1, -2) @ g)
+    weights = np.exp(_scores(q, k, extras, how) - lse[..., None])
+    return np.asarray(np.swapaxes(_kept(weights, extras, how), -1, -2) @ g)
 
 
 # ------------------------------------------------------------ the same in other primitives
 
 
-def plain_scores(q: Node, k: Node, causal: int, scale: float) -> Node:
+def _plain_scores(q: Node, k: Node, extras: Sequence[Node], how: Any) -> Node:
     """S [N, T, S], where a key that a query does not see is -inf."""
-    scores = times(dot(q, transposed(k)), scale)
-    if not causal:
+    scores = times(dot(q, transposed(k)), how["scale"])
+    if how["masked"]:
+        scores = scores + broadcast(extras[0], shape=scores.shape, axes=(0, 2))
+    if not how["causal"]:
         return scores
     seen = le(iota(shape=scores.shape, axis=2), iota(shape=scores.shape, axis=1))
     return select(seen, scores, full(-np.inf, scores.shape, scores.dtype))
 
 
-def times(x: Node, factor: float) -> Node:
-    """``x`` times a number that is rounded no earlier than ``x`` is."""
-    number = cast(constant(factor, DType.f64), dtype=x.dtype)
-    return x * broadcast(number, shape=x.shape, axes=())
+def dropped(weights: Node, bits: Node, keep: float) -> Node:
+    """``weights`` times R."""
+    limit = full(threshold(keep), bits.shape, DType.u32)
+    return select(lt(bits, limit), times(weights, 1 / keep), everywhere(0.0, weights))
 
 
-def along_rows(row: Node, like: Node) -> Node:
-    """A number for each row of ``like``, at all its columns."""
-    return broadcast(row, shape=like.shape, axes=tuple(range(like.ndim - 1)))
+def _plain_kept(weights: Node, extras: Sequence[Node], how: Any) -> Node:
+    if how["keep"] == 1:
+        return weights
+    bits = rng_bits(*extras[how["masked"] :], shape=weights.shape)
+    return dropped(weights, bits, how["keep"])
 
 
-def _plain_lse(q: Node, k: Node, v: Node, *, causal: int, scale: float) -> Node:
-    scores = plain_scores(q, k, causal, scale)
-    highest = reduce_max(scores, axes=(2,))
-    return highest + log(reduce_sum(exp(scores - along_rows(highest, scores)), axes=(2,)))
+def seen_or(x: Node, where: float, instead: float) -> Node:
+    """``x``, or another number ``instead`` of the one that says that nothing is seen."""
+    return select(eq(x, everywhere(where, x)), everywhere(instead, x), x)
 
 
-def _plain_dv(*xs: Node, causal: int, scale: float) -> Node:
-    q, k, _, g, lse, _ = xs
-    return dot(transposed(_weights(q, k, lse, causal, scale)), g)
+def _plain_lse(q: Node, k: Node, v: Node, *extras: Node, **how: Any) -> Node:
+    scores = _plain_scores(q, k, extras, how)
+    highest = seen_or(reduce_max(scores, axes=(2,)), -np.inf, 0.0)
+    total = reduce_sum(exp(scores - along_rows(highest, scores)), axes=(2,))
+    return highest + log(seen_or(total, 0.0, 1.0))
 
 
-def _plain_dq(*xs: Node, causal: int, scale: float) -> Node:
-    return times(dot(_change(*xs, causal=causal, scale=scale), xs[1]), scale)
-
-
-def _plain_dk(*xs: Node, causal: int, scale: float) -> Node:
-    return times(dot(transposed(_change(*xs, causal=causal, scale=scale)), xs[0]), scale)
-
-
-def _weights(q: Node, k: Node, lse: Node, causal: int, scale: float) -> Node:
-    scores = plain_scores(q, k, causal, scale)
+def _weights(xs: Sequence[Node], how: Any) -> Node:
+    q, k, _, _, lse, _, *extras = xs
+    scores = _plain_scores(q, k, extras, how)
     return exp(scores - along_rows(lse, scores))
 
 
-def _change(*xs: Node, causal: int, scale: float) -> Node:
+def _plain_change(xs: Sequence[Node], how: Any) -> Node:
     """dS."""
-    q, k, v, g, lse, delta = xs
-    weights = _weights(q, k, lse, causal, scale)
-    return weights * (dot(g, transposed(v)) - along_rows(delta, weights))
+    _, _, v, g, _, delta, *extras = xs
+    weights = _weights(xs, how)
+    fits = _plain_kept(dot(g, transposed(v)), extras, how)
+    return weights * (fits - along_rows(delta, weights))
+
+
+def _plain_dq(*xs: Node, **how: Any) -> Node:
+    return times(dot(_plain_change(xs, how), xs[1]), how["scale"])
+
+
+def _plain_dk(*xs: Node, **how: Any) -> Node:
+    return times(dot(transposed(_plain_change(xs, how)), xs[0]), how["scale"])
+
+
+def _plain_dm(*xs: Node, **how: Any) -> Node:
+    return reduce_sum(_plain_change(xs, how), axes=(1,))
+
+
+def _plain_dv(*xs: Node, **how: Any) -> Node:
+    return dot(transposed(_plain_kept(_weights(xs, how), xs[6:], how)), xs[3])
 
 
 # ----------------------------------------------------------------------------- derivatives
 
 
 def attention_vjp(
-    g: Node, y: Node, q: Node, k: Node, v: Node, *, causal: int, scale: float
-) -> Sequence[Node]:
+    g: Node, y: Node, q: Node, k: Node, v: Node, *extras: Node, **how: Any
+) -> Sequence[Node | None]:
     """See above."""
-    how = {"causal": causal, "scale": scale}
-    lse = attention_lse(q, k, v, **how)
+    lse = attention_lse(q, k, v, *extras, **how)
     delta = reduce_sum(g * y, axes=(2,))
-    given = (q, k, v, g, lse, delta)
-    return (
-        attention_dq(*given, **how),
-        attention_dk(*given, **how),
-        attention_dv(*given, **how),
-    )
-
-
-def _through(plain: Callable[..., Node]) -> Callable[..., Sequence[Node | None]]:
-    """The derivative of what other primitives say as well."""
-
-    def vjp(g: Node, y: Node, *xs: Node, **how: Any) -> Sequence[Node | None]:
-        return cotangents([plain(*xs, **how)], [g], xs, stop=frozenset(xs))
-
-    return vjp
+    given = (q, k, v, g, lse, delta, *extras)
+    parts = [attention_dq, attention_dk, attention_dv]
+    parts += [attention_dm] * how["masked"]
+    drawn = len(extras) - how["masked"]
+    return (*(part(*given, **how) for part in parts), *([None] * drawn))
 
 
 def samples(rng: np.random.Generator) -> Iterator[Sample]:
-    """As many queries as keys, more, and fewer."""
-    for rows, columns, width, wide, causal in _CASES:
-        q, k, v = (
+    """As many queries as keys, more, and fewer; hidden keys, all of one row too; dropout."""
+    for rows, columns, width, wide, causal, masked, keep in _CASES:
+        inputs = [
             draw(rng, shape, DType.f32, -1, 1)
             for shape in ((2, rows, width), (2, columns, width), (2, columns, wide))
-        )
-        yield Sample((q, k, v), {"causal": causal, "scale": 0.7})
+        ]
+        if masked:
+            mask = draw(rng, (2, columns), DType.f32, -1, 1)
+            mask[0], mask[1, -1] = -np.inf, -np.inf
+            inputs.append(mask)
+        if keep < 1:
+            inputs += [rng.integers(0, 2**32, 2, dtype=np.uint32), np.asarray(7, np.uint32)]
+        how = {"causal": causal, "scale": 0.7, "masked": masked, "keep": keep}
+        yield Sample(tuple(inputs), how)
 
 
 def gradient_samples(rng: np.random.Generator) -> Iterator[Sample]:
     """What derivatives get with these."""
     for sample in samples(rng):
-        q, k, v = sample.inputs
+        q, k, v, *extras = sample.inputs
         g = draw(rng, (*q.shape[:2], v.shape[2]), DType.f32, -1, 1)
-        lse = lse_reference(q, k, v, **sample.params)
-        delta = np.asarray((g * attention_reference(q, k, v, **sample.params)).sum(-1))
-        yield Sample((q, k, v, g, lse, delta), sample.params)
+        lse = lse_reference(*sample.inputs, **sample.params)
+        delta = np.asarray((g * attention_reference(*sample.inputs, **sample.params)).sum(-1))
+        yield Sample((q, k, v, g, lse, delta, *extras), sample.params)
 
 
 attention = Primitive(
     "attention", attention_type, quiet(attention_reference), attention_vjp, samples
 )
 attention_lse = Primitive(
-    "attention_lse", lse_type, quiet(lse_reference), _through(_plain_lse), samples
+    "attention_lse", lse_type, quiet(lse_reference), through(_plain_lse), samples
 )
-attention_dq = Primitive(
-    "attention_dq",
-    _gradient_type("attention_dq", 0),
-    quiet(dq_reference),
-    _through(_plain_dq),
-    gradient_samples,
-)
-attention_dk = Primitive(
-    "attention_dk",
-    _gradient_type("attention_dk", 1),
-    quiet(dk_reference),
-    _through(_plain_dk),
-    gradient_samples,
-)
-attention_dv = Primitive(
-    "attention_dv",
-    _gradient_type("attention_dv", 2),
-    quiet(dv_reference),
-    _through(_plain_dv),
-    gradient_samples,
+
+
+def _gradient(
+    name: str, of: int, reference: Callable[..., Array], plain: Callable[..., Node]
+) -> Primitive:
+    rule = _gradient_type(name, of)
+    return Primitive(name, rule, quiet(reference), through(plain), gradient_samples)
+
+
+attention_dq = _gradient("attention_dq", 0, dq_reference, _plain_dq)
+attention_dk = _gradient("attention_dk", 1, dk_reference, _plain_dk)
+attention_dv = _gradient("attention_dv", 2, dv_reference, _plain_dv)
+attention_dm = Primitive(
+    "attention_dm",
+    _gradient_type("attention_dm", MASK),
+    quiet(dm_reference),
+    through(_plain_dm),
+    lambda rng: (sample for sample in gradient_samples(rng) if sample.params["masked"]),
 )

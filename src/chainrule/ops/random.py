@@ -68,3 +68,33 @@ def rng_bits_samples(rng: np.random.Generator) -> Iterator[Sample]:
 rng_bits = Primitive(
     "rng_bits", rng_bits_type, quiet(rng_bits_reference), vjp=None, samples=rng_bits_samples
 )
+
+
+def rng_words_type(index: Node, key: Node, count: Node) -> tuple[Shape, DType]:
+    """u32 for each number of ``index`` u32, from a key u32[2] and a count u32[]."""
+    need_dtype("rng_words", (DType.u32,), index, key, count)
+    if key.shape != (2,) or count.shape != ():
+        found = describe(index, key, count)
+        raise shape_error(f"`rng_words` needs u32, u32[2] and u32[], not {found}", key)
+    return index.shape, DType.u32
+
+
+def rng_words_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """The samples of `rng_bits`, of indices in any order."""
+    for sample in rng_bits_samples(rng):
+        index = rng.integers(0, 2**32, sample.params["shape"], dtype=np.uint32)
+        yield Sample((index, *sample.inputs), {})
+
+
+#: what `rng_bits` gives its element with the number ``index``
+rng_words = Primitive(
+    "rng_words",
+    rng_words_type,
+    quiet(
+        lambda index, key, count: threefry2x32(
+            (key[0], key[1]), (index, np.full_like(index, count))
+        )[0]
+    ),
+    vjp=None,
+    samples=rng_words_samples,
+)

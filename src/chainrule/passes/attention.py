@@ -9,13 +9,14 @@ softmax, Milakov and Gimelshein 2018, arXiv:1805.02867):
 
 and gives O = o / l and L = m + log l. Backward every tile of P is computed again from L: once along
 the keys for dQ, and once along the queries, from the last one back, for dK and dV. With ``causal``
-tiles of which nothing is seen are left out: the loops inside are limited.
+tiles of which nothing is seen are left out: the loops inside are limited. A mask of keys is cut as
+keys are; what dropout keeps of a tile is drawn by where its elements lie in the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,10 @@ import numpy as np
 from ..ir.graph import Graph, Node, bind, constant, full, full_like, topological
 from ..ir.rewrite import with_inputs
 from ..ir.types import DType
-from ..ops.attention import along_rows
-from ..ops.bodies import placeholder
+from ..ops.attention import dropped, seen_or
+from ..ops.formulas import along_columns, along_rows
 from ..ops.movement import transposed
+from .tiled_loop import TiledLoop, cut, filled, first_of, joined, numbers, turned
 
 #: rows and columns of a tile: scores, weights and what they multiply stay in the first cache
 TILE = 64
@@ -34,7 +36,7 @@ SMALLEST = 24
 
 ZERO = constant(0, DType.i32)
 FORWARD = ("attention", "attention_lse")
-BACKWARD = ("attention_dk", "attention_dv")
+BACKWARD = ("attention_dk", "attention_dv", "attention_dm")
 GRADIENTS = ("attention_dq", *BACKWARD)
 OPS = frozenset({*FORWARD, *GRADIENTS})
 
@@ -43,23 +45,53 @@ def tile_attention(graph: Graph) -> Graph:
     """Replace attention and its derivatives by loops over tiles."""
     new: dict[Node, Node] = {}
     made: dict[Any, dict[str, Node]] = {}
+    learning = {node.inputs for node in graph.nodes() if node.op == "attention_dm"}
     for node in topological(graph.inputs + graph.roots):
         inputs = [new[i] for i in node.inputs]
         if node.op not in OPS:
             new[node] = with_inputs(node, inputs)
             continue
-        tiling = _Tiling.of(inputs, **node.params)
+        tiling = _Tiling.of(inputs, node.inputs in learning, **node.params)
         kind = _TILED[node.op] if node.op in FORWARD or not tiling.single else _at_once
         key = (kind, tuple(inputs), tuple(node.params.items()))
         if key not in made:
-            made[key] = _padded(kind, tiling, inputs)
+            count = 3 if node.op in FORWARD else 6
+            extras = tiling.extras(inputs[0].shape[0], inputs[count:])
+            made[key] = tiling.whole(kind(tiling, extras, *tiling.padded(inputs[:count])))
         new[node] = made[key][node.op]
     return graph.with_roots(new[r] for r in graph.roots)
 
 
 @dataclass(frozen=True)
+class _Extras:
+    """The mask, and what dropout draws from: the first element's number, key and count. Of all
+    heads [N, ...] to begin with, of one head and one tile of keys where scores are computed."""
+
+    mask: Node | None = None
+    draw: tuple[Node, ...] = ()
+
+    def masks(self) -> list[Node]:
+        """The mask, if there is one."""
+        return [] if self.mask is None else [self.mask]
+
+    def of_head(self, heads: TiledLoop) -> _Extras:
+        """Inside of the loop over heads."""
+        first = [heads.row(x) for x in self.draw[:1]]
+        rest = [heads.const(x) for x in self.draw[1:]]
+        return _Extras(None if self.mask is None else heads.row(self.mask), (*first, *rest))
+
+    def inside(self, loop: TiledLoop, *, cut: bool) -> _Extras:
+        """Inside of a loop, which is one over the tiles of the mask if it is to be ``cut``."""
+        mask = self.mask
+        if mask is not None:
+            mask = loop.row(mask) if cut else loop.const(mask)
+        return _Extras(mask, tuple(loop.const(x) for x in self.draw))
+
+
+@dataclass(frozen=True)
 class _Tiling:
-    """Queries and keys, of which ``rows`` and ``columns`` are real, in tiles."""
+    """Queries and keys, of which ``rows`` and ``columns`` are real, in tiles; ``learning``: whether
+    somebody asks for the derivative of the mask."""
 
     rows: int
     columns: int
@@ -67,11 +99,17 @@ class _Tiling:
     wide: int
     causal: bool
     scale: float
+    masked: bool
+    keep: float
+    learning: bool
 
     @staticmethod
-    def of(inputs: list[Node], *, causal: int, scale: float) -> _Tiling:
+    def of(
+        inputs: list[Node], learning: bool, *, causal: int, scale: float, masked: int, keep: float
+    ) -> _Tiling:
         rows, columns = inputs[0].shape[1], inputs[1].shape[1]
-        return _Tiling(rows, columns, _tile(rows), _tile(columns), bool(causal), scale)
+        how = bool(causal), scale, bool(masked), keep, learning
+        return _Tiling(rows, columns, _tile(rows), _tile(columns), *how)
 
     @property
     def across(self) -> int:
@@ -95,16 +133,43 @@ class _Tiling:
 
     def seeing(self, j: int) -> int:
         """How many tiles of queries, the last ones, see any key of tile ``j``."""
-        return (
-            self.across - min(self.across, j * self.wide // self.tall)
-            if self.causal
-            else self.across
-        )
+        first = min(self.across, j * self.wide // self.tall) if self.causal else 0
+        return self.across - first
 
-    def scores(self, q: Node, kt: Node, i: Node, j: Node, turned: bool = False) -> Node:
-        """A tile of scale * Q Kᵀ, or of its transpose; -inf where nothing is seen."""
+    # ------------------------------------------------------------------------ whole tiles
+
+    def extras(self, heads: int, given: Sequence[Node]) -> _Extras:
+        """Mask, key and count, as they were ``given``, with where each head's elements begin."""
+        mask = cut(filled(given[0], 1, self.along * self.wide), self.wide) if self.masked else None
+        drawn = given[self.masked :]
+        if not drawn:
+            return _Extras(mask)
+        starts = np.arange(heads, dtype=np.uint64) * (self.rows * self.columns)
+        return _Extras(mask, (constant(starts.astype(np.uint32), DType.u32), *drawn))
+
+    def padded(self, given: Sequence[Node]) -> list[Node]:
+        """Inputs with rows that fill the last tiles. They add nothing to any sum: they are zeros,
+        and weigh nothing, since their sums are infinite."""
+        tall, wide = self.across * self.tall, self.along * self.wide
+        sizes = (tall, wide, wide, tall, tall, tall)
+        values = (0.0, 0.0, 0.0, 0.0, np.inf, 0.0)
+        return [filled(x, 1, n, v) for x, n, v in zip(given, sizes, values, strict=False)]
+
+    def whole(self, results: dict[str, Node]) -> dict[str, Node]:
+        """``results`` without the rows that filled tiles."""
+        rows = dict.fromkeys(BACKWARD, self.columns)
+        return {name: first_of(x, 1, rows.get(name, self.rows)) for name, x in results.items()}
+
+    # ----------------------------------------------------------------------------- a tile
+
+    def scores(
+        self, q: Node, kt: Node, i: Node, j: Node, extras: _Extras, turned: bool = False
+    ) -> Node:
+        """A tile of S, or of its transpose; -inf where nothing is seen."""
         scores = bind("dot", q, kt) * self.scale
-        row, column = (_at(scores, axis, start) for axis, start in ((turned, i), (1 - turned, j)))
+        if extras.mask is not None:
+            scores = scores + (along_rows if turned else along_columns)(extras.mask, scores)
+        row, column = self.places(scores, i, j, turned)
         hidden = []
         if self.causal:
             hidden.append(bind("lt", row, column))
@@ -113,6 +178,29 @@ class _Tiling:
         for part in hidden:
             scores = bind("select", part, full_like(scores, -np.inf), scores)
         return scores
+
+    def places(self, tile: Node, i: Node, j: Node, turned: bool = False) -> tuple[Node, Node]:
+        """Row and column of each element of a tile in the whole."""
+        return _at(tile, turned, i), _at(tile, 1 - turned, j)
+
+    def kept(self, weights: Node, i: Node, j: Node, extras: _Extras, turned: bool = False) -> Node:
+        """A tile of ``weights``, or of its transpose, after dropout."""
+        if not extras.draw:
+            return weights
+        first, key, count = extras.draw
+        row, column = (bind("cast", x, dtype=DType.u32) for x in self.places(weights, i, j, turned))
+        number = row * full_like(row, self.columns) + column
+        number = number + bind("broadcast", first, shape=number.shape, axes=())
+        return dropped(weights, bind("rng_words", number, key, count), self.keep)
+
+    def finite(self, highest: Node) -> Node:
+        """The largest score of each row, or 0 where a mask hides everything."""
+        return seen_or(highest, -np.inf, 0.0) if self.masked else highest
+
+    def ended(self, highest: Node, total: Node, mean: Node) -> list[Node]:
+        """O and L."""
+        total = seen_or(total, 0.0, 1.0) if self.masked else total
+        return [mean / along_rows(total, mean), self.finite(highest) + bind("log", total)]
 
 
 def _tile(size: int) -> int:
@@ -130,217 +218,157 @@ def _at(tile: Node, axis: int, start: Node) -> Node:
 # ------------------------------------------------------------------------------- loops
 
 
-@dataclass
-class _Loop:
-    """A tiled loop while it is written: what goes in has a name inside."""
-
-    length: int
-    reverse: int = 0
-    limit: Node | None = None
-    firsts: dict[Node, Node] = field(default_factory=dict)
-    rows: dict[Node, Node] = field(default_factory=dict)
-    same: dict[Node, Node] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.limit is not None:
-            self.const(self.limit)
-
-    def carry(self, first: Node) -> Node:
-        """A carry that begins as ``first``."""
-        return self._named(self.firsts, first, first.shape)
-
-    def row(self, outer: Node) -> Node:
-        """The present row of ``outer``."""
-        return self._named(self.rows, outer, outer.shape[1:])
-
-    def const(self, outer: Node) -> Node:
-        """``outer``, the same in each step."""
-        return self._named(self.same, outer, outer.shape)
-
-    def _named(self, table: dict[Node, Node], outer: Node, shape: tuple[int, ...]) -> Node:
-        inner = placeholder(
-            f"i{len(self.firsts) + len(self.rows) + len(self.same)}", shape, outer.dtype
-        )
-        table[inner] = outer
-        return inner
-
-    def results(self, *outputs: Node) -> list[Node]:
-        """What carries end with, then what is stacked, if ``outputs`` are the body's."""
-        tables = (self.firsts, self.rows, self.same)
-        body = Graph(tuple(n for table in tables for n in table), outputs)
-        loop = bind(
-            "scan",
-            *(n for table in tables for n in table.values()),
-            body=body,
-            length=self.length,
-            carries=len(self.firsts),
-            scanned=len(self.rows),
-            reverse=self.reverse,
-            segment=0,
-            tiled=1,
-            limited=int(self.limit is not None),
-        )
-        return [bind("item", loop, index=i) for i in range(len(outputs))]
-
-
-def _numbers(values: Iterable[int]) -> Node:
-    return constant(np.array(list(values)), DType.i32)
-
-
-def _cut(x: Node, size: int) -> Node:
-    """[N, T, ...] in tiles of ``size`` rows."""
-    shape = (x.shape[0], x.shape[1] // size, size, *x.shape[2:])
-    while x.op == "reshape" and x.shape != shape:
-        x = x.inputs[0]
-    return x if x.shape == shape else bind("reshape", x, shape=shape)
-
-
-def _turned(x: Node, size: int) -> Node:
-    """The same, each tile transposed, as products read it."""
-    return bind("fence", transposed(_cut(x, size)))
-
-
-def _joined(x: Node) -> Node:
-    return bind("reshape", x, shape=(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]))
-
-
 def _of_heads(
-    names: Sequence[str], count: int, given: Sequence[Node], step: Callable[..., list[Node]]
+    names: Sequence[str], given: Sequence[Node], extras: _Extras, step: Callable[..., list[Node]]
 ) -> dict[str, Node]:
-    """What ``step`` makes of each head."""
-    heads = _Loop(count)
-    return dict(zip(names, heads.results(*step(*map(heads.row, given))), strict=True))
+    """What ``step`` makes of each head, all keys in one tile."""
+    heads = TiledLoop(given[0].shape[0])
+    own = extras.of_head(heads)
+    if own.mask is not None:
+        own = _Extras(bind("reshape", own.mask, shape=own.mask.shape[1:]), own.draw)
+    return dict(zip(names, heads.results(*step(own, *map(heads.row, given))), strict=False))
 
 
 def _by_head(
-    count: int, tiles: int, stacks: list[Node], wholes: list[Node],
-    step: Callable[..., list[Node]], starts: Node, limits: Node,
+    stacks: list[Node], wholes: list[Node], extras: _Extras, step: Callable[..., list[Node]],
+    starts: Node, limits: Node, *, cut: bool,
 ) -> list[Node]:  # fmt: skip
-    """``step`` for each head and each tile of ``stacks``; of ``wholes`` it sees all tiles."""
-    heads, across = _Loop(count), _Loop(tiles)
+    """``step`` for each head and each tile of ``stacks``, among them the mask if it is to be
+    ``cut``; of ``wholes`` it sees all tiles."""
+    count, tiles = stacks[0].shape[:2]
+    heads, across = TiledLoop(count), TiledLoop(tiles)
     rows = [across.row(heads.row(x)) for x in stacks]
     start, limit = across.row(starts), across.row(limits)
+    own = extras.of_head(heads).inside(across, cut=cut)
     all_of = [across.const(heads.row(x)) for x in wholes]
-    results = across.results(*step(*rows, start, limit, *all_of))
-    return [_joined(x) for x in heads.results(*results)]
+    results = across.results(*step(own, *rows, start, limit, *all_of))
+    return [joined(x) for x in heads.results(*results)]
 
 
 # ------------------------------------------------------------------------- the formulas
 
 
-def _forward(t: _Tiling, q: Node, k: Node, v: Node) -> dict[str, Node]:
+def _forward(t: _Tiling, extras: _Extras, q: Node, k: Node, v: Node) -> dict[str, Node]:
     if t.single:
-        return _of_heads(FORWARD, q.shape[0], [q, k, v], lambda q, k, v: _seen_at_once(t, q, k, v))
+        return _of_heads(FORWARD, [q, k, v], extras, lambda *given: _seen_at_once(t, *given))
 
-    def step(q: Node, i: Node, limit: Node, kt: Node, v: Node) -> list[Node]:
-        keys = _Loop(t.along, limit=limit if t.causal else None)
+    def step(own: _Extras, q: Node, i: Node, limit: Node, kt: Node, v: Node) -> list[Node]:
+        keys = TiledLoop(t.along, limit=limit if t.causal else None)
         low = full(-np.inf, (t.tall,), q.dtype)
         none = full_like(low, 0.0)
         m, total = keys.carry(low), keys.carry(none)
         mean = keys.carry(full(0.0, (t.tall, v.shape[-1]), q.dtype))
-        kt, v, j = keys.row(kt), keys.row(v), keys.row(_numbers(range(0, t.along * t.wide, t.wide)))
-        scores = t.scores(keys.const(q), kt, keys.const(i), j)
+        kt, v, j = keys.row(kt), keys.row(v), keys.row(numbers(range(0, t.along * t.wide, t.wide)))
+        i, here = keys.const(i), own.inside(keys, cut=True)
+        scores = t.scores(keys.const(q), kt, i, j, here)
         high = bind("max", m, bind("reduce_max", scores, axes=(1,)))
-        weights = bind("exp", scores - along_rows(high, scores))
-        faded = bind("exp", m - high)
-        last, total, mean = keys.results(
+        safe = t.finite(high)
+        weights = bind("exp", scores - along_rows(safe, scores))
+        faded = bind("exp", m - safe)
+        return t.ended(*keys.results(
             high,
             total * faded + bind("reduce_sum", weights, axes=(1,)),
-            mean * along_rows(faded, mean) + bind("dot", weights, v),
-        )
-        return [mean / along_rows(total, mean), last + bind("log", total)]
+            mean * along_rows(faded, mean) + bind("dot", t.kept(weights, i, j, here), v),
+        ))  # fmt: skip
 
-    limits = _numbers(t.seen_by(i) for i in range(t.across))
-    starts = _numbers(range(0, t.across * t.tall, t.tall))
-    wholes = [_turned(k, t.wide), _cut(v, t.wide)]
-    found = _by_head(q.shape[0], t.across, [_cut(q, t.tall)], wholes, step, starts, limits)
+    limits = numbers(t.seen_by(i) for i in range(t.across))
+    starts = numbers(range(0, t.across * t.tall, t.tall))
+    wholes = [turned(k, t.wide), cut(v, t.wide)]
+    found = _by_head([cut(q, t.tall)], wholes, extras, step, starts, limits, cut=False)
     return dict(zip(FORWARD, found, strict=True))
 
 
-def _seen_at_once(t: _Tiling, q: Node, k: Node, v: Node) -> list[Node]:
+def _seen_at_once(t: _Tiling, own: _Extras, q: Node, k: Node, v: Node) -> list[Node]:
     """O and L of one head, all keys in one tile."""
-    scores = t.scores(q, transposed(k), ZERO, ZERO)
+    scores = t.scores(q, transposed(k), ZERO, ZERO, own)
     high = bind("reduce_max", scores, axes=(1,))
-    weights = bind("exp", scores - along_rows(high, scores))
-    total, mean = bind("reduce_sum", weights, axes=(1,)), bind("dot", weights, v)
-    return [mean / along_rows(total, mean), high + bind("log", total)]
+    weights = bind("exp", scores - along_rows(t.finite(high), scores))
+    mean = bind("dot", t.kept(weights, ZERO, ZERO, own), v)
+    return t.ended(high, bind("reduce_sum", weights, axes=(1,)), mean)
 
 
-def _at_once(t: _Tiling, *given: Node) -> dict[str, Node]:
-    """dQ, dK and dV, all queries and keys in one tile."""
+def _at_once(t: _Tiling, extras: _Extras, *given: Node) -> dict[str, Node]:
+    """dQ, dK, dV, and dM if it is wanted, all queries and keys in one tile."""
 
-    def step(q: Node, k: Node, v: Node, g: Node, lse: Node, delta: Node) -> list[Node]:
-        scores = t.scores(q, transposed(k), ZERO, ZERO)
+    def step(
+        own: _Extras, q: Node, k: Node, v: Node, g: Node, lse: Node, delta: Node
+    ) -> list[Node]:
+        scores = t.scores(q, transposed(k), ZERO, ZERO, own)
         weights = bind("exp", scores - along_rows(lse, scores))
-        fits = bind("dot", g, transposed(v))
+        fits = t.kept(bind("dot", g, transposed(v)), ZERO, ZERO, own)
         change = weights * (fits - along_rows(delta, fits))
         dk = bind("dot", transposed(change), q)
-        dv = bind("dot", transposed(weights), g)
-        return [bind("dot", change, k) * t.scale, dk * t.scale, dv]
+        dv = bind("dot", transposed(t.kept(weights, ZERO, ZERO, own)), g)
+        dm = [bind("reduce_sum", change, axes=(0,))] * t.learning
+        return [bind("dot", change, k) * t.scale, dk * t.scale, dv, *dm]
 
-    return _of_heads(GRADIENTS, given[0].shape[0], given, step)
+    return _of_heads(GRADIENTS, given, extras, step)
 
 
-def _along_keys(t: _Tiling, *given: Node) -> dict[str, Node]:
+def _along_keys(t: _Tiling, extras: _Extras, *given: Node) -> dict[str, Node]:
     """dQ."""
     q, k, v, g, lse, delta = given
 
     def step(
-        q: Node, g: Node, lse: Node, delta: Node, i: Node, limit: Node, kt: Node, k: Node, vt: Node
-    ) -> list[Node]:
-        keys = _Loop(t.along, limit=limit if t.causal else None)
+        own: _Extras, q: Node, g: Node, lse: Node, delta: Node, i: Node, limit: Node,
+        kt: Node, k: Node, vt: Node,
+    ) -> list[Node]:  # fmt: skip
+        keys = TiledLoop(t.along, limit=limit if t.causal else None)
         total = keys.carry(full_like(q, 0.0))
         kt, k, vt = keys.row(kt), keys.row(k), keys.row(vt)
-        j = keys.row(_numbers(range(0, t.along * t.wide, t.wide)))
-        scores = t.scores(keys.const(q), kt, keys.const(i), j)
+        j = keys.row(numbers(range(0, t.along * t.wide, t.wide)))
+        i, here = keys.const(i), own.inside(keys, cut=True)
+        scores = t.scores(keys.const(q), kt, i, j, here)
         weights = bind("exp", scores - along_rows(keys.const(lse), scores))
-        fits = bind("dot", keys.const(g), vt)
+        fits = t.kept(bind("dot", keys.const(g), vt), i, j, here)
         change = weights * (fits - along_rows(keys.const(delta), fits))
         [total] = keys.results(total + bind("dot", change, k))
         return [total * t.scale]
 
-    stacks = [_cut(x, t.tall) for x in (q, g, lse, delta)]
-    wholes = [_turned(k, t.wide), _cut(k, t.wide), _turned(v, t.wide)]
-    limits = _numbers(t.seen_by(i) for i in range(t.across))
-    starts = _numbers(range(0, t.across * t.tall, t.tall))
-    [dq] = _by_head(q.shape[0], t.across, stacks, wholes, step, starts, limits)
+    stacks = [cut(x, t.tall) for x in (q, g, lse, delta)]
+    wholes = [turned(k, t.wide), cut(k, t.wide), turned(v, t.wide)]
+    limits = numbers(t.seen_by(i) for i in range(t.across))
+    starts = numbers(range(0, t.across * t.tall, t.tall))
+    [dq] = _by_head(stacks, wholes, extras, step, starts, limits, cut=False)
     return {"attention_dq": dq}
 
 
-def _along_queries(t: _Tiling, *given: Node) -> dict[str, Node]:
-    """dK and dV."""
+def _along_queries(t: _Tiling, extras: _Extras, *given: Node) -> dict[str, Node]:
+    """dK, dV, and dM if it is wanted."""
     q, k, v, g, lse, delta = given
 
     def step(
-        k: Node, v: Node, j: Node, limit: Node,
+        own: _Extras, k: Node, v: Node, j: Node, limit: Node,
         q: Node, qt: Node, g: Node, gt: Node, lse: Node, delta: Node,
     ) -> list[Node]:  # fmt: skip
-        queries = _Loop(t.across, reverse=1, limit=limit if t.causal else None)
+        queries = TiledLoop(t.across, reverse=1, limit=limit if t.causal else None)
         dk, dv = queries.carry(full_like(k, 0.0)), queries.carry(full_like(v, 0.0))
+        if t.learning:
+            dm = queries.carry(full(0.0, k.shape[:1], k.dtype))
         q, qt, g, gt = (queries.row(x) for x in (q, qt, g, gt))
         lse, delta = queries.row(lse), queries.row(delta)
-        i = queries.row(_numbers(range(0, t.across * t.tall, t.tall)))
-        scores = t.scores(queries.const(k), qt, i, queries.const(j), turned=True)
-        weights = bind("exp", scores - _along_columns(lse, scores))
-        fits = bind("dot", queries.const(v), gt)
-        change = weights * (fits - _along_columns(delta, fits))
-        dk, dv = queries.results(dk + bind("dot", change, q), dv + bind("dot", weights, g))
-        return [dk * t.scale, dv]
+        i = queries.row(numbers(range(0, t.across * t.tall, t.tall)))
+        j, here = queries.const(j), own.inside(queries, cut=False)
+        scores = t.scores(queries.const(k), qt, i, j, here, turned=True)
+        weights = bind("exp", scores - along_columns(lse, scores))
+        fits = t.kept(bind("dot", queries.const(v), gt), i, j, here, turned=True)
+        change = weights * (fits - along_columns(delta, fits))
+        kept = t.kept(weights, i, j, here, turned=True)
+        sums = [dk + bind("dot", change, q), dv + bind("dot", kept, g)]
+        if t.learning:
+            sums.append(dm + bind("reduce_sum", change, axes=(1,)))
+        dk, dv, *rest = queries.results(*sums)
+        return [dk * t.scale, dv, *rest]
 
     wholes = [
-        _cut(q, t.tall), _turned(q, t.tall), _cut(g, t.tall), _turned(g, t.tall),
-        _cut(lse, t.tall), _cut(delta, t.tall),
+        cut(q, t.tall), turned(q, t.tall), cut(g, t.tall), turned(g, t.tall),
+        cut(lse, t.tall), cut(delta, t.tall),
     ]  # fmt: skip
-    limits = _numbers(t.seeing(j) for j in range(t.along))
-    starts = _numbers(range(0, t.along * t.wide, t.wide))
-    stacks = [_cut(k, t.wide), _cut(v, t.wide)]
-    found = _by_head(q.shape[0], t.along, stacks, wholes, step, starts, limits)
-    return dict(zip(BACKWARD, found, strict=True))
-
-
-def _along_columns(column: Node, like: Node) -> Node:
-    """A number for each column of ``like``, in all its rows."""
-    return bind("broadcast", column, shape=like.shape, axes=(1,))
+    limits = numbers(t.seeing(j) for j in range(t.along))
+    starts = numbers(range(0, t.along * t.wide, t.wide))
+    stacks = [cut(k, t.wide), cut(v, t.wide)]
+    found = _by_head(stacks, wholes, extras, step, starts, limits, cut=True)
+    return dict(zip(BACKWARD, found, strict=False))
 
 
 _TILED: dict[str, Callable[..., dict[str, Node]]] = {
@@ -348,35 +376,3 @@ _TILED: dict[str, Callable[..., dict[str, Node]]] = {
     "attention_dq": _along_keys,
     **dict.fromkeys(BACKWARD, _along_queries),
 }
-
-
-# ------------------------------------------------------------------------------ whole tiles
-
-
-def _padded(
-    kind: Callable[..., dict[str, Node]], tiling: _Tiling, inputs: list[Node]
-) -> dict[str, Node]:
-    """The results, where rows that fill the last tiles have come and gone. They are zeros, so that
-    they add nothing to any sum.
-    """
-    q, k, v, *others = inputs
-    tall, wide = tiling.across * tiling.tall, tiling.along * tiling.wide
-    filled = [_filled(q, tall), _filled(k, wide), _filled(v, wide)]
-    results = kind(tiling, *filled, *(_filled(x, tall) for x in others))
-    rows = dict.fromkeys(BACKWARD, tiling.columns)
-    return {name: _first(x, rows.get(name, tiling.rows)) for name, x in results.items()}
-
-
-def _filled(x: Node, size: int) -> Node:
-    if x.shape[1] == size:
-        return x
-    none = (0,) * x.ndim
-    high = (0, size - x.shape[1], *none[2:])
-    return bind("pad", x, constant(0.0, x.dtype), low=none, high=high, interior=none)
-
-
-def _first(x: Node, size: int) -> Node:
-    if x.shape[1] == size:
-        return x
-    stop = (x.shape[0], size, *x.shape[2:])
-    return bind("slice", x, start=(0,) * x.ndim, stop=stop, step=(1,) * x.ndim)

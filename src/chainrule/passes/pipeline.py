@@ -22,6 +22,8 @@ from .stabilize import stabilize
 from .strided import skip_zeros
 from .sums import simplify_sums
 from .transposes import sink_transposes
+from .vocabulary import OPS as CROSS_ENTROPIES
+from .vocabulary import tile_vocabulary
 
 Observer = Callable[[str, Graph], None]
 
@@ -75,6 +77,13 @@ PIPELINE: tuple[Pass, ...] = (
         tile_attention,
         "attention in tiles that stay near; after all that would move them out of their loops",
         ATTENTION,
+        required=True,
+    ),
+    Pass(
+        "vocabulary",
+        tile_vocabulary,
+        "scores of a block of rows at a time, for the same reason",
+        CROSS_ENTROPIES,
         required=True,
     ),
     Pass(

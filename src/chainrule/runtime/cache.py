@@ -6,9 +6,9 @@ damage, not malice. Whoever can write to the folder can run code as this user.
 
 An entry is one file, named by the digest of its key:
 
-    magic (8 bytes) · version u32 · header length u32 · header (JSON) · key · object · SHA-256
+    magic (8 bytes) · version u32 · header length u32 · header (JSON) · key · objects · SHA-256
 
-The header gives the two lengths and the meta data; the key is kept in full and compared.
+The header gives the lengths and the meta data; the key is kept in full and compared.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import stat
 import struct
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from .. import config
 __all__ = ["Cache", "Entry", "default_cache"]
 
 MAGIC = b"CHAINRUL"
-VERSION = 1
+VERSION = 2
 ENTRY_BYTES = 256 * 2**20
 TOTAL_BYTES = 512 * 2**20
 _HEAD = struct.Struct("<8sII")
@@ -48,7 +49,7 @@ class Entry:
     """What was put under a key."""
 
     meta: dict[str, Any]
-    object_bytes: bytes
+    objects: tuple[bytes, ...]
 
 
 class Cache:
@@ -75,9 +76,9 @@ class Cache:
                     os.utime(name, dir_fd=folder, follow_symlinks=False)
             return entry
 
-    def put(self, key_material: str, meta: dict[str, Any], object_bytes: bytes) -> None:
+    def put(self, key_material: str, meta: dict[str, Any], objects: Sequence[bytes]) -> None:
         """Keep an entry; ``meta`` is made of JSON's types. A full or read-only disk is no error."""
-        content = _encode(key_material, meta, object_bytes)
+        content = _encode(key_material, meta, objects)
         if len(content) > min(ENTRY_BYTES, self._total_bytes):
             return
         with self._open() as folder:
@@ -135,11 +136,11 @@ def _file_name(key_material: str) -> str:
     return hashlib.sha256(key_material.encode()).hexdigest() + ".bin"
 
 
-def _encode(key_material: str, meta: dict[str, Any], object_bytes: bytes) -> bytes:
+def _encode(key_material: str, meta: dict[str, Any], objects: Sequence[bytes]) -> bytes:
     key = key_material.encode()
-    lengths = {"key_bytes": len(key), "object_bytes": len(object_bytes)}
+    lengths = {"key_bytes": len(key), "object_bytes": [len(o) for o in objects]}
     header = json.dumps({**lengths, "meta": meta}, sort_keys=True, allow_nan=False).encode()
-    body = _HEAD.pack(MAGIC, VERSION, len(header)) + header + key + object_bytes
+    body = _HEAD.pack(MAGIC, VERSION, len(header)) + header + key + b"".join(objects)
     return body + hashlib.sha256(body).digest()
 
 
@@ -155,13 +156,13 @@ def _decode(content: bytes, key_material: str) -> Entry | None:
     try:
         header = json.loads(body[_HEAD.size : start])
         middle = start + header["key_bytes"]
-        whole = middle + header["object_bytes"] == len(body)
+        ends = list(accumulate(map(int, header["object_bytes"]), initial=middle))
         meta = dict(header["meta"])
     except (ValueError, KeyError, TypeError):
         return None
-    if not whole or body[start:middle] != key_material.encode():
+    if ends[-1] != len(body) or ends != sorted(ends) or body[start:middle] != key_material.encode():
         return None
-    return Entry(meta, body[middle:])
+    return Entry(meta, tuple(body[a:b] for a, b in pairwise(ends)))
 
 
 def _read_own(folder: int, name: str) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any
@@ -28,7 +28,7 @@ _discarded: deque[tuple[llvm.LLJIT, llvm.ResourceTracker]] = deque()
 
 class Linked:
     """Machine code in memory. ``addresses`` gives each exported symbol's address, ``nbytes`` the
-    size of the object: code and constants.
+    size of the objects: code and constants.
 
     An address is valid until `close`, or until this object is collected: whoever calls the code
     keeps this object. What was collected is freed when the next object is linked.
@@ -58,22 +58,25 @@ class Linked:
 
 
 @undisturbed
-def link(object_bytes: bytes, symbols: Iterable[str]) -> Linked:
-    """Load an object file and find ``symbols`` in it.
+def link(objects: Sequence[bytes], symbols: Iterable[str]) -> Linked:
+    """Load object files that refer to one another, and find ``symbols`` in them.
 
-    Objects come from `codegen.target.emit_object` or, checked by their digest, from the cache. An
+    Objects come from `codegen.target.emit_objects` or, checked by their digest, from the cache. An
     object that is cut short, is none, refers to anything outside or lacks a symbol is a
     `CompileError`. (An object with altered bytes can end the process inside LLVM.)
     """
     names = tuple(symbols)
     _free_discarded()
     initialize()
-    builder = llvm.JITLibraryBuilder().add_object_img(object_bytes)
+    builder = llvm.JITLibraryBuilder()
+    for content in objects:
+        builder.add_object_img(content)
     for name in names:
         builder.export_symbol(name)
     jit = None
     try:
-        # JITLink lays code and constants in one slab, as the small code model demands.
+        # JITLink lays code and constants of an object in one slab, as the small code model demands,
+        # and reaches other objects wherever they lie.
         jit = llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
         tracker = builder.link(jit, "program")
     except RuntimeError as error:
@@ -84,7 +87,7 @@ def link(object_bytes: bytes, symbols: Iterable[str]) -> Linked:
             help="clear the cache of compiled programs, or set CHAINRULE_CACHE=0",
         ) from error
     addresses = {name: int(tracker[name]) for name in names}
-    return Linked(jit, tracker, addresses, len(object_bytes))
+    return Linked(jit, tracker, addresses, sum(map(len, objects)))
 
 
 @undisturbed

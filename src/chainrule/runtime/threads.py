@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..codegen.target import emit_object, host_target
+from ..codegen.target import emit_objects, host_target
 from ..ir.memory import address, aligned_empty
 from .cache import default_cache
 from .link import Linked, link
@@ -132,7 +132,7 @@ class Pool:
         if self._full:
             return len(self._workers) + 1
         if self._linked is None:
-            linked = link(_parking_object(), FUNCTIONS)
+            linked = link(_parking_objects(), FUNCTIONS)
             self._park = _PARK(linked.addresses["park"])
             self._lead = _LEAD(linked.addresses["lead"])
             self._lead_now = _LEAD(linked.addresses["lead_now"])
@@ -176,7 +176,7 @@ class Pool:
             self._lock.slices.release()
 
 
-def _parking_object() -> bytes:
+def _parking_objects() -> tuple[bytes, ...]:
     target = host_target()
     text = parking_text(target)
     compiler = hashlib.sha256(repr(target).encode()).hexdigest()
@@ -184,8 +184,8 @@ def _parking_object() -> bytes:
     cache = default_cache()
     entry = cache.get(key)
     if entry is not None:
-        return entry.object_bytes
-    made = emit_object(text, target)
+        return entry.objects
+    made = emit_objects([text], target)
     cache.put(key, {}, made)
     return made
 

@@ -47,7 +47,7 @@ class Builder:
             return self._movement(node, idx)
         if node.op == "gather":
             return self._gather(node, idx)
-        if node.op == "rng_bits":
+        if node.op in ("rng_bits", "rng_words"):
             return self._random(node, idx)
         if node.op == "const":
             return Const(node.dtype, node.params["value"].reshape(()).item())
@@ -78,7 +78,11 @@ class Builder:
         return Load(node.dtype, Access(place.buffer, offset, (indirect,)))
 
     def _random(self, node: Node, idx: Idx) -> Expr:
-        key, count = node.inputs
+        *index, key, count = node.inputs
         words = tuple(self.build(key, (zero(self.count).shift(w),)) for w in range(2))
-        element = Index(DType.u32, dot_strides(idx, row_major(node.shape), self.count))
+        element: Expr
+        if index:
+            element = self.build(index[0], idx)
+        else:
+            element = Index(DType.u32, dot_strides(idx, row_major(node.shape), self.count))
         return Apply(DType.u32, "rng_bits", (*words, element, self.build(count, ())))

@@ -84,8 +84,10 @@ class _Recorder:
             axis = node.params["axis"]
             self.reads.append((node.inputs[0], None))
             self.visit(node.inputs[1], idx[axis : axis + node.inputs[1].ndim])
-        elif node.op == "rng_bits":
-            key, count = node.inputs
+        elif node.op in ("rng_bits", "rng_words"):
+            *index, key, count = node.inputs
+            for source in index:
+                self.visit(source, idx)
             for word in range(2):
                 self.visit(key, (zero(self.count).shift(word),))
             self.visit(count, ())

@@ -30,6 +30,7 @@ COST = {
     "sqrt": 8,
     "div": 5,
     "rng_bits": 70,
+    "rng_words": 70,
 }
 #: up to this cost an expression is computed again by every reader
 CHEAP = 4
@@ -142,11 +143,12 @@ def _inline_costs(order: list[Node], chosen: set[Node]) -> dict[Node, int]:
         own = cost_of(node.primitive)
         depths[node] = (own > 0) + max((depths[i] for i in node.inputs), default=0)
         parts = sum(0 if i in chosen else costs[i] for i in node.inputs)
-        if node.op == "rng_bits":
+        random = node.op in ("rng_bits", "rng_words")
+        if random:
             parts = 0
         if node.op == "broadcast" and node.size >= SMALL:
             parts = parts * node.inputs[0].size // node.size  # rows are done by `_repeated`
-        if own and node.op != "rng_bits" and (own + parts > LARGEST or depths[node] > DEEPEST):
+        if own and not random and (own + parts > LARGEST or depths[node] > DEEPEST):
             chosen.add(node)
         if node in chosen:
             depths[node] = 0

@@ -1,8 +1,8 @@
 """Attention: means of values, weighted by how well queries and keys agree.
 
-Without a mask, other than the causal one, and without dropout it is a primitive, which never has
-all weights in memory. What else there is, is said in the plainest way, once: a product, a factor, a
-mask, the softmax, dropout, a product. Everything else that attends calls
+With no mask but the causal one and one of keys, with or without dropout, it is a primitive, which
+never has all weights in memory. What else there is, is said in the plainest way, once: a product, a
+factor, a mask, the softmax, dropout, a product. Everything else that attends calls
 `scaled_dot_product_attention`, or `attend`, which also gives the weights.
 """
 
@@ -32,6 +32,7 @@ from ..operations.arithmetic import (
 from ..operations.creation import iota
 from ..operations.products import matmul
 from ..operations.shaping import reshape, transpose
+from ..random import default_generator
 from .activations import setting, softmax
 from .dropout import dropout
 
@@ -64,21 +65,49 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _repeated(key, query, "key"), _repeated(value, query, "value")
     _check(query, key, value)
-    if attn_mask is None and dropout_p == 0 and 0 not in query.shape + value.shape:
-        return _unmasked(query, key, value, is_causal, scale)
+    setting("dropout_p", dropout_p, 0.0 <= dropout_p <= 1.0, "a probability, from 0 to 1")
+    front = _common_front(query, key, value)
+    scores = (*front, query.shape[-2], key.shape[-2])
+    if dropout_p < 1 and 0 not in scores + query.shape + value.shape:
+        mask = None if attn_mask is None else _of_keys(_mask(attn_mask, scores))
+        if mask is not None or attn_mask is None:
+            how = {"causal": int(is_causal), "scale": _scale(scale, query)}
+            return _in_tiles(front, query, key, value, mask, float(dropout_p), how)
     return attend(query, key, value, attn_mask, dropout_p, is_causal, scale)[0]
 
 
-def _unmasked(
-    query: Tensor, key: Tensor, value: Tensor, is_causal: bool, scale: float | None
+def _of_keys(mask: Tensor) -> Tensor | None:
+    """What ``mask`` adds to the scores of each key, [..., S], if it is the same for all queries;
+    else None."""
+    if mask.ndim > 1 and mask.shape[-2] != 1:
+        return None
+    if mask.ndim > 1:
+        mask = reshape(mask, (*mask.shape[:-2], mask.shape[-1]))
+    return mask if mask.dtype.is_float else where(mask, 0.0, -math.inf)
+
+
+def _in_tiles(
+    front: Shape,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    dropped: float,
+    how: dict[str, float],
 ) -> Tensor:
     """Attention as one primitive over all heads of all sequences."""
-    front = _common_front(query, key, value)
-    joined = [
+    given = [
         reshape(broadcast_to(x, (*front, *x.shape[-2:])), (math.prod(front), *x.shape[-2:]))
         for x in (query, key, value)
     ]
-    y = apply(attention, *joined, causal=int(is_causal), scale=_scale(scale, query))
+    if mask is not None:
+        stretched = broadcast_to(mask, (*front, key.shape[-2]))
+        given.append(reshape(stretched, (math.prod(front), key.shape[-2])))
+    # A probability that rounds to nothing in steps of 2^-32 drops nothing.
+    keep = 1.0 - dropped
+    if dropped:
+        given += default_generator.draw()
+    y = apply(attention, *given, masked=int(mask is not None), keep=keep, **how)
     return reshape(y, (*front, query.shape[-2], value.shape[-1]))
 
 

@@ -281,7 +281,7 @@ def cross_entropy(
     every = logp if weight is None else logp * _along(weight, logp, axis)
     smooth = where(not_equal(target, ignore_index), -reductions.sum(every, axis), 0.0)
     even = label_smoothing / x.shape[axis]
-    return _class_mean((1.0 - label_smoothing) * picked + even * smooth, counts, reduction)
+    return mean_over((1.0 - label_smoothing) * picked + even * smooth, counts, reduction)
 
 
 def nll_loss(
@@ -295,7 +295,7 @@ def nll_loss(
     """-x[target] for log probabilities x [N, C, ...] (or [C]) and classes [N, ...]."""
     x, target = tensor_of(x), tensor_of(target)
     picked, counts = _picked(x, target, weight, ignore_index, _class_axis(x))
-    return _class_mean(picked, counts, reduction)
+    return mean_over(picked, counts, reduction)
 
 
 def _class_axis(x: Tensor) -> int:
@@ -365,7 +365,8 @@ def _along(weight: Operand, like: Tensor, axis: int) -> Tensor:
     return expand(weight.reshape(*lengths), like.shape)
 
 
-def _class_mean(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
+def mean_over(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
+    """``loss`` reduced; the mean divides by the sum of ``weights``."""
     if reduction == "mean":
         return reductions.sum(loss) / reductions.sum(weights)
     return reduced(loss, reduction)
