@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from hasty import hasty, surrounds_trainings
 
 #: of compiled programs
 CACHE = Path(__file__).parent.parent / ".pytest_cache" / "programs"
@@ -35,5 +39,16 @@ def pytest_configure() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.environ.setdefault("CHAINRULE_VERIFY", "1") == "1":
         os.environ.setdefault("CHAINRULE_CACHE_DIR", str(CACHE))
+    # Tests make many objects that stay; looking through all of them over and over finds no circles.
+    gc.set_threshold(20_000, 20, 20)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """Fixtures included: some are trainings that a folder shares."""
+    if not surrounds_trainings(item.path):
+        return (yield)
+    with hasty():
+        return (yield)

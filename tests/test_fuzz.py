@@ -39,6 +39,13 @@ def any_writer(leaf: Node, plan: Plan) -> Unit | None:
     return writers[0] if writers else None
 
 
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compiled with the mistake is never kept."""
+    monkeypatch.setenv("CHAINRULE_CACHE", "0")
+    monkeypatch.setattr(fuse, "_maker", any_writer)
+
+
 def is_noticed(expected: type[Exception]) -> bool:
     """Whether one of the first programs of joins ends in an error of the given kind."""
     for seed in range(1, 60, 2):
@@ -49,19 +56,19 @@ def is_noticed(expected: type[Exception]) -> bool:
     return False
 
 
-def test_a_broken_fusion_is_refused_when_nests_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "_maker", any_writer)
+@pytest.mark.usefixtures("broken")
+def test_a_broken_fusion_is_refused_when_nests_are_made() -> None:
     assert is_noticed(VerifyError)
 
 
+@pytest.mark.usefixtures("broken")
 def test_a_broken_fusion_is_refused_by_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "_maker", any_writer)
     monkeypatch.setattr(lower, "_check_loads", lambda nest, cluster, plan: None)
     assert is_noticed(VerifyError)
 
 
+@pytest.mark.usefixtures("broken")
 def test_a_broken_fusion_gives_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuse, "_maker", any_writer)
     monkeypatch.setattr(lower, "_check_loads", lambda nest, cluster, plan: None)
     monkeypatch.setenv("CHAINRULE_VERIFY", "0")
     assert is_noticed(VerifyError)

@@ -99,14 +99,25 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse(modules()[module].read_text(encoding="utf-8"))
 
 
+@functools.cache
+def nodes_of(module: str) -> list[ast.AST]:
+    return list(ast.walk(tree_of(module)))
+
+
 def is_typing_guard(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def statements_of(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements inside of one, and the branches that hold some: imports are nowhere else."""
+    inner = (ast.stmt, ast.ExceptHandler, ast.match_case)
+    return (child for child in ast.iter_child_nodes(node) if isinstance(child, inner))
 
 
 def walk_imports(
     node: ast.AST, package: list[str], in_function: bool = False, typing_only: bool = False
 ) -> Iterator[Import]:
-    for child in ast.iter_child_nodes(node):
+    for child in statements_of(node):
         if isinstance(child, ast.Import):
             for alias in child.names:
                 yield Import(alias.name, child.lineno, in_function, typing_only)
@@ -120,7 +131,7 @@ def walk_imports(
                 known = submodule.removeprefix("chainrule.") in modules()
                 named = submodule if base.startswith("chainrule") and known else base
                 yield Import(named, child.lineno, in_function, typing_only)
-        function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
         yield from walk_imports(
             child, package, in_function or function, typing_only or is_typing_guard(child)
         )
@@ -210,7 +221,7 @@ KINDLESS = ("cli", "runs", "report")
 def prose(module: str) -> Iterator[ast.Constant]:
     """The string constants of a module that are read by users, in order: docstrings are not, but
     those of commands are their help; nor is a single word, which is a key."""
-    nodes = list(ast.walk(tree_of(module)))
+    nodes = nodes_of(module)
     silent: set[ast.AST] = set()
     for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
@@ -290,7 +301,7 @@ def test_no_hidden_imports() -> None:
     for module in modules():
         if module in LOADERS or module.startswith("cli"):
             continue
-        for node in ast.walk(tree_of(module)):
+        for node in nodes_of(module):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
                 loaded = node.args[0]
                 outside = isinstance(loaded, ast.Constant) and re.match(
@@ -338,7 +349,7 @@ def test_the_stub_has_every_public_name() -> None:
 def test_no_code_from_text() -> None:
     problems = []
     for module in modules():
-        for node in ast.walk(tree_of(module)):
+        for node in nodes_of(module):
             called = isinstance(node, ast.Call) and ast.unparse(node.func)
             if called in {"eval", "exec", "__import__", "builtins.eval", "builtins.exec"}:
                 problems.append(f"{place(module, node.lineno)}: {called}")
@@ -348,7 +359,7 @@ def test_no_code_from_text() -> None:
 def test_no_broad_except() -> None:
     problems = []
     for module in modules():
-        for node in ast.walk(tree_of(module)):
+        for node in nodes_of(module):
             if isinstance(node, ast.ExceptHandler):
                 caught = "everything" if node.type is None else ast.unparse(node.type)
                 reraises = any(isinstance(n, ast.Raise) and n.exc is None for n in node.body)
@@ -366,7 +377,7 @@ def test_files_and_functions_stay_small() -> None:
         lines = len(path.read_text(encoding="utf-8").splitlines())
         if lines > FILE_LINES:
             problems.append(f"{place(module, lines)}: {lines} lines, at most {FILE_LINES}")
-        for node in ast.walk(tree_of(module)):
+        for node in nodes_of(module):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > FUNCTION_LINES:

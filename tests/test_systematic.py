@@ -9,11 +9,6 @@ from systematic import Case, cases
 ALL = list(cases())
 
 
-@pytest.fixture(autouse=True)
-def _compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHAINRULE_CACHE", "0")
-
-
 @pytest.mark.parametrize("case", ALL[::19], ids=str)
 def test_a_join_is_what_the_interpreter_says(case: Case) -> None:
     case.check()

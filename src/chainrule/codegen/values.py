@@ -1,14 +1,19 @@
-"""Typed values of LLVM IR as text: names, constants, and the types they have."""
+"""Typed values of LLVM IR as text: names, constants, and the types they have.
+
+Thousands are made for each program, of few types: what follows from a type alone is remembered.
+"""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from ..schedule.buffers import LANES
 
 
+@cache
 def vector_of(scalar: str) -> str:
     """The vector type with elements ``scalar``."""
     return f"<{LANES} x {scalar}>"
@@ -19,18 +24,19 @@ def is_vector(type_: str) -> bool:
     return type_.startswith("<")
 
 
+@cache
 def scalar_of(type_: str) -> str:
     """The element type of a vector type; a scalar type itself."""
     return type_[1:-1].split(" x ")[1] if is_vector(type_) else type_
 
 
+@cache
 def like(type_: str, scalar: str) -> str:
     """``scalar``, as a vector if ``type_`` is one."""
     return vector_of(scalar) if is_vector(type_) else scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """An SSA value or a constant: how it is written, and its type."""
 
     name: str
@@ -77,16 +83,19 @@ def const_vector(scalar: str, values: Sequence[float | int | bool]) -> Value:
     return Value(f"<{items}>", f"<{len(values)} x {scalar}>")
 
 
+@lru_cache(4096)
 def i64(value: int) -> Value:
     """A 64-bit integer constant."""
     return const("i64", value)
 
 
+@cache
 def lane_mask(count: int) -> Value:
     """The constant mask whose first ``count`` lanes are on."""
     return const_vector("i1", [lane < count for lane in range(LANES)])
 
 
+@cache
 def suffix(type_: str) -> str:
     """How an intrinsic's name spells a type: ``v16f32``, ``f64``, ``i32``, ``v16p0``."""
     short = {"float": "f32", "double": "f64", "ptr": "p0"}

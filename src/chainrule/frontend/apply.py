@@ -48,9 +48,11 @@ def _run(
     primitive: Primitive, tensors: tuple[Tensor, ...], params: dict[str, Any], required: bool
 ) -> Tensor:
     records = tuple(t.record() for t in tensors)
-    node = bind(primitive.name, *(r.node for r in records), location=here(), **params)
+    required = required and thread.grad
+    location = here() if required else None  # what has no derivative needs no line to blame
+    node = bind(primitive.name, *(r.node for r in records), location=location, **params)
     array = primitive.reference(*(r.array for r in records), **params)
-    required = required and thread.grad and node.dtype.is_float
+    required = required and node.dtype.is_float
     result = from_array(array, required)
     if required:
         result._record = Record(node, array, records, None)

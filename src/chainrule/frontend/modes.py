@@ -139,11 +139,22 @@ def here() -> Location | None:
     On the command line there is none, as what called is not the user's either.
     """
     frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_PACKAGE):
-        if frame.f_back is None or frame.f_code.co_filename.startswith(_COMMANDS):
+    while (ours := _is_ours(frame.f_code.co_filename)) is not None:
+        if frame.f_back is None or ours == "command":
             return Location("", 0, thread.layer) if thread.layer else None
         frame = frame.f_back
     return Location(frame.f_code.co_filename, frame.f_lineno, thread.layer)
+
+
+@functools.cache
+def _is_ours(file: str) -> str | None:
+    """What ``file`` is to this package, None if it is somebody else's.
+
+    Remembered: every operation that is recorded asks this of all the frames above it.
+    """
+    if file.startswith(_COMMANDS):
+        return "command"
+    return "engine" if file.startswith(_PACKAGE) else None
 
 
 def user_line() -> str:

@@ -7,6 +7,7 @@ other way is PyTorch's: what is written to a piece reaches the Tensor it was cut
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
@@ -123,7 +124,7 @@ class Tensor(Storage):
 
     def numel(self) -> Whole:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def size(self, dim: Whole | None = None) -> Any:
         """The shape, or the length of one axis."""

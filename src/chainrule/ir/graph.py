@@ -114,6 +114,7 @@ class Graph:
     _nodes: list[tuple[Node, ...]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
+    _ops: list[frozenset[str]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def roots(self) -> tuple[Node, ...]:
@@ -125,6 +126,13 @@ class Graph:
         if not self._nodes:
             self._nodes.append(tuple(topological(self.inputs + self.roots)))
         return self._nodes[0]
+
+    @property
+    def ops(self) -> frozenset[str]:
+        """The names of all primitives that it applies."""
+        if not self._ops:
+            self._ops.append(frozenset(node.op for node in self.nodes()))
+        return self._ops[0]
 
     def with_roots(self, roots: Iterable[Node]) -> Graph:
         """The same graph with other roots, in the order of ``roots``."""
@@ -141,17 +149,19 @@ def topological(roots: Iterable[Node], known: Container[Node] = ()) -> Iterator[
     ``known`` nodes and what only they need are left out.
     """
     done: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(r, False) for r in reversed(tuple(roots))]
+    stack = list(reversed(tuple(roots)))
     while stack:
-        node, expanded = stack.pop()
+        node = stack[-1]
         if node in done or node in known:
+            stack.pop()
             continue
-        if expanded:
-            done.add(node)
-            yield node
+        waiting = [i for i in reversed(node.inputs) if i not in done and i not in known]
+        if waiting:
+            stack += waiting
             continue
-        stack.append((node, True))
-        stack.extend((i, False) for i in reversed(node.inputs) if i not in done)
+        stack.pop()
+        done.add(node)
+        yield node
 
 
 def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:

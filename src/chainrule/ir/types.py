@@ -46,6 +46,9 @@ class DType(Enum):
     u8 = "u8"
     bool = "bool"
 
+    #: by identity: Enum's own asks Python for the hash of the name, and nodes hash their dtype
+    __hash__ = object.__hash__
+
     @property
     def numpy(self) -> np.dtype[Any]:
         """The NumPy dtype of this element type."""

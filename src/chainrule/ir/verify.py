@@ -32,8 +32,8 @@ def verify(graph: Graph, stage: str, sound: set[Node] | None = None, *, made_by:
     if VERIFY.read():
         node_rules = (*BOUND, *node_rules)
     nodes = graph.nodes()
-    for node in nodes:
-        for rule in node_rules if sound is None or node not in sound else ():
+    for node in nodes if sound is None else [n for n in nodes if n not in sound]:
+        for rule in node_rules:
             problem = rule(node)
             if problem is not None:
                 raise _error(maker, nodes, node, problem)

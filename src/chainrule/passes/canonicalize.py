@@ -44,8 +44,12 @@ class _Settler:
         key = node_key(node)
         if key in self.shared:
             return self.shared[key]
-        rewritten = next((r for r in (rule(node) for rule in RULES) if r is not None), None)
-        result = node if rewritten is None else self.settle((rewritten,))[0]
+        result = node
+        for rule in RULES:
+            rewritten = rule(node)
+            if rewritten is not None:
+                [result] = self.settle((rewritten,))
+                break
         self.shared[key] = self.form[node] = result
         return result
 

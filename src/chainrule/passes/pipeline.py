@@ -44,7 +44,7 @@ class Pass:
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph rewritten, or itself."""
-        if self.needs and not any(node.op in self.needs for node in graph.nodes()):
+        if self.needs and self.needs.isdisjoint(graph.ops):
             return graph
         return self.run(graph)
 

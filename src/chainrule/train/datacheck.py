@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..frontend import Tensor, trace_function
-from ..frontend.apply import new_tensor
 from ..frontend.modes import structure
 from ..frontend.ranges import IndexCheck
 from ..ir.types import DType, Shape
@@ -168,7 +167,7 @@ class DataCheck:
     def _output_shape(
         self, inputs: tuple[Array, ...], final: bool = False
     ) -> tuple[int, ...] | None:
-        """The shape of one row's output, from an eager run of one row; remembered.
+        """The shape of one row's output, from a recording for one row; remembered.
 
         None if the model refuses whole numbers, which then become float32; errors of the model
         itself pass through when ``final`` or when no input has whole numbers.
@@ -177,9 +176,10 @@ class DataCheck:
         if kind in self._shapes:
             return self._shapes[kind]
         integers = any(a.dtype.kind != "f" for a in inputs)
+        row = tuple(a[:1] for a in inputs)
         try:
-            with self.evaluating():
-                shape = self.forward(*(new_tensor(a[:1]) for a in inputs)).shape
+            with self.evaluating():  # recorded and not run: rows may be long
+                shape = trace_function(self.forward, row, {}).graph.outputs[0].shape
         except DTypeError:
             if final or not integers:
                 raise

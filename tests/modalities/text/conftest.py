@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chainrule.cli.app import app
+from chainrule.modalities.text import settings
+from hasty import filling
 
 #: of each network, small enough for a test
 SMALL: dict[str, tuple[str, ...]] = {
@@ -87,6 +89,15 @@ def pairs(count: int = 200, seed: int = 0) -> dict[str, list[str]]:
         made["de"].append(f"{a} {b} {c} {number}")
         made["en"].append(f"{number} {words[c]} {words[a]} {words[b]}")
     return made
+
+
+@pytest.fixture(autouse=True)
+def _batches_fill_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See `tests/hasty.py`; texts have sizes of their own."""
+    usual = settings.batch_size_for
+    monkeypatch.setattr(
+        settings, "batch_size_for", lambda family, rows: filling(usual(family, rows), rows)
+    )
 
 
 @pytest.fixture
