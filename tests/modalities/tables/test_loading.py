@@ -108,7 +108,8 @@ def test_a_run_of_the_first_release(copy: Path, fitted: TablePredictor, table: A
     (copy / "run.toml").write_text(
         'version = 1\nname = "table"\nseed = 0\n\n[data]\npath = ""\ntarget = "ill"\nquery = ""\n'
         'task = "auto"\ncolumns = {}\nmissing = {}\nsplit = [0.7, 0.15, 0.15]\n\n[model]\n'
-        "layers = [64, 64]\ndropout = 0.5\n\n[train]\nepochs = 40\nbatch_size = 32\nlr = 0.001\n"
+        "layers = [64, 64]\ndropout = 0.5\n\n[train]\nepochs = 40\n"
+        f"batch_size = {fitted.settings.train.batch_size}\nlr = 0.001\n"
         'weight_decay = 0.1\npatience = 15\ntime_limit = 0.0\noptimizer = "adamw"\n'
         'loss = "bce_with_logits"\n'
     )
