@@ -27,8 +27,12 @@ class LanguageNet(nn.Module):
     context: int | None
 
     @abstractmethod
-    def logits(self, tokens: Tensor) -> Tensor:
-        """Of the token after each of ``tokens`` [rows, length]: [rows, length, size]."""
+    def features(self, tokens: Tensor) -> Tensor:
+        """What the layer of scores reads after each of ``tokens`` [rows, length]."""
+
+    @abstractmethod
+    def scoring(self) -> nn.Linear:
+        """The layer of scores."""
 
     @abstractmethod
     def new_state(self, rows: int) -> Any:
@@ -39,13 +43,16 @@ class LanguageNet(nn.Module):
         """The logits [rows, size] after one more token [rows, 1], and the next state."""
 
     def forward(self, stretches: Tensor) -> Tensor:
-        logits = self.logits(stretches[:, :-1])
-        rows, length = logits.shape[:2]
-        nats: Tensor = F.cross_entropy(
-            logits.reshape(rows * length, self.size), stretches[:, 1:].reshape(-1),
-            reduction="none",
+        head = self.scoring()
+        return F.linear_cross_entropy(
+            self.features(stretches[:, :-1]), head.weight, stretches[:, 1:],
+            linear_bias=head.bias, reduction="none",
         )  # fmt: skip
-        return nats.reshape(rows, length)
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Of the token after each of ``tokens`` [rows, length]: [rows, length, size]."""
+        result: Tensor = self.scoring()(self.features(tokens))
+        return result
 
 
 class GPTLanguage(LanguageNet):
@@ -58,9 +65,11 @@ class GPTLanguage(LanguageNet):
         self.size, self.context = size, max(length, 2)
         self.gpt = GPT(size, self.context, width, layers, heads, dropout)
 
-    def logits(self, tokens: Tensor) -> Tensor:
-        result: Tensor = self.gpt(tokens)
-        return result
+    def features(self, tokens: Tensor) -> Tensor:
+        return self.gpt.features(tokens)
+
+    def scoring(self) -> nn.Linear:
+        return self.gpt.head
 
     def new_state(self, rows: int) -> Any:
         return self.gpt.new_state(rows)
@@ -85,10 +94,13 @@ class RecurrentLanguage(LanguageNet):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, size)
 
-    def logits(self, tokens: Tensor) -> Tensor:
+    def features(self, tokens: Tensor) -> Tensor:
         outputs, _ = self.gru(self.dropout(self.embedding(tokens)))
-        result: Tensor = self.head(self.dropout(outputs))
+        result: Tensor = self.dropout(outputs)
         return result
+
+    def scoring(self) -> nn.Linear:
+        return self.head
 
     def new_state(self, rows: int) -> Any:
         return zeros(rows, self.layers, self.hidden)

@@ -25,20 +25,26 @@ class Translator(nn.Module):
     T - 1], 0 for padding. Source and translation share one vocabulary and its vectors."""
 
     size: int
+    head: nn.Linear
 
     @abstractmethod
+    def features(self, source: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
+        """What the layer of scores reads after each token that was ``written`` [rows, length], and
+        how much each looked at the tokens of the source [rows, length, S]."""
+
     def look(self, source: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits [rows, length, size] of the token after each that was ``written`` [rows,
-        length], and how much each looked at the tokens of the source [rows, length, S]."""
+        """The logits [rows, length, size] of the token after each that was ``written``, and how
+        much each looked at the tokens of the source."""
+        features, weights = self.features(source, written)
+        return self.head(features), weights
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        logits = self.look(source, target[:, :-1])[0]
-        rows, length = logits.shape[:2]
         wanted = target[:, 1:]
-        nats = F.cross_entropy(
-            logits.reshape(rows * length, self.size), wanted.reshape(-1), reduction="none"
-        )
-        result: Tensor = nats.reshape(rows, length) * (wanted != PADDING).float()
+        nats = F.linear_cross_entropy(
+            self.features(source, target[:, :-1])[0], self.head.weight, wanted,
+            linear_bias=self.head.bias, reduction="none",
+        )  # fmt: skip
+        result: Tensor = nats * (wanted != PADDING).float()
         return result
 
     @abstractmethod
@@ -92,15 +98,15 @@ class RecurrentTranslator(Translator):
         state = self.bridge(both.reshape(self.layers, rows, 2 * self.hidden)).tanh()
         return state, memory, lengths
 
-    def _scored(self, states: Tensor, memory: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def _mixed(self, states: Tensor, memory: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         context, weights = self.attention(states, memory, lengths=lengths)
-        mixed = self.mix(cat([context, states], 2)).tanh()
-        return self.head(self.dropout(mixed)), weights
+        mixed: Tensor = self.dropout(self.mix(cat([context, states], 2)).tanh())
+        return mixed, weights
 
-    def look(self, source: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, source: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
         state, memory, lengths = self._read(source)
         states, _ = self.writer(self.dropout(self.embedding(written)), state)
-        return self._scored(states, memory, lengths)
+        return self._mixed(states, memory, lengths)
 
     def read(self, source: Tensor, length: int) -> Any:
         state, memory, lengths = self._read(source)
@@ -109,8 +115,8 @@ class RecurrentTranslator(Translator):
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
         own, memory, lengths = state
         states, following = self.writer(self.embedding(tokens), own.permute(1, 0, 2))
-        logits, _ = self._scored(states, memory, lengths)
-        return logits[:, -1], (following.permute(1, 0, 2), memory, lengths)
+        mixed, _ = self._mixed(states, memory, lengths)
+        return self.head(mixed[:, -1]), (following.permute(1, 0, 2), memory, lengths)
 
 
 class TransformerTranslator(Translator):
@@ -142,15 +148,15 @@ class TransformerTranslator(Translator):
         hidden = source == PADDING
         return self.encoder(self._embedded(source), src_key_padding_mask=hidden), hidden
 
-    def look(self, source: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, source: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
         memory, hidden = self._read(source)
-        states = self.decoder(
+        states: Tensor = self.decoder(
             self._embedded(written), memory, memory_key_padding_mask=hidden, tgt_is_causal=True
         )
         # What the last layer would look at next: its own heads, asked with what came out.
         last = self.decoder.layers[-1].multihead_attn
-        weights = last(states, memory, memory, hidden)[1]
-        return self.head(states), weights
+        weights: Tensor = last(states, memory, memory, hidden)[1]
+        return states, weights
 
     def read(self, source: Tensor, length: int) -> Any:
         memory, hidden = self._read(source)

@@ -95,10 +95,16 @@ class GPT(Module):
 
     def forward(self, tokens: Any) -> Tensor:
         """The scores after each token; `ShapeError` for more tokens than the context holds."""
-        tokens = self._checked(tokens)
-        x = self.blocks(self._embedded(tokens, 0), is_causal=True)
-        logits: Tensor = self.head(x)
+        logits: Tensor = self.head(self.features(tokens))
         return logits
+
+    def features(self, tokens: Any) -> Tensor:
+        """What the layer of scores reads, [batch, steps, width]: with a large vocabulary, train by
+        `F.linear_cross_entropy(model.features(tokens), model.head.weight, targets)`.
+        """
+        tokens = self._checked(tokens)
+        x: Tensor = self.blocks(self._embedded(tokens, 0), is_causal=True)
+        return x
 
     def new_state(self, batch: int) -> GPTState:
         """The state before the first token."""
