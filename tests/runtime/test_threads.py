@@ -18,7 +18,7 @@ from chainrule.runtime import threads as threads_module
 from chainrule.runtime.link import link
 from chainrule.runtime.parking import FUNCTIONS, parking_text
 from chainrule.runtime.processors import MAX_THREADS, available
-from chainrule.runtime.threads import Pool, _parking_object, pool
+from chainrule.runtime.threads import Pool, _parking_objects, pool
 from runtime.programs import counter
 
 
@@ -207,7 +207,7 @@ def test_a_worker_on_the_leaders_processor_moves_to_its_own() -> None:
     pool = Pool()
     pool._grow(2)
     table = processors.arrangement(2)
-    linked = link(_parking_object(), FUNCTIONS)
+    linked = link(_parking_objects(), FUNCTIONS)
     apart = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32)(
         linked.addresses["apart"]
     )
