@@ -328,6 +328,23 @@ def make_dot(grower: Grower) -> Node:
     return ops.dot(a, b * (1.0 / a.shape[-1]))
 
 
+def by_heads(grower: Grower, shape: Shape) -> Node:
+    """A moderate array [N, T, D]: as it comes, or a view of one whose axes lie otherwise."""
+    heads, steps, width = shape
+    outer = 2 - heads % 2
+    way = grower.rng.integers(5)
+    if way == 0:
+        return ops.tanh(grower.pick(shape=shape))
+    lying, perm = (
+        ((steps, heads, width), (1, 0, 2)),
+        ((heads, width, steps), (0, 2, 1)),
+        ((outer, steps, heads // outer, width), (0, 2, 1, 3)),
+        ((outer, heads // outer, width, steps), (0, 1, 3, 2)),
+    )[way - 1]
+    x = grower.fresh(f32, lying, -1.0, 1.0)
+    return ops.reshape(ops.transpose(x, perm=perm), shape=shape)
+
+
 def make_attention(primitive: Primitive) -> Maker:
     """Attention or one of its derivatives; seldom, as each is a dozen nests."""
 
@@ -335,14 +352,14 @@ def make_attention(primitive: Primitive) -> Maker:
         if grower.rng.random() < 0.7:
             return ops.tanh(grower.pick())
         heads, rows, columns, width, wide = (
-            int(grower.rng.choice((1, 2, 3, 5, 17))) for _ in "NTSDE"
+            int(grower.rng.choice((1, 2, 4, 6, 17))) for _ in "NTSDE"
         )
         masked = int(primitive is ops.attention_dm or grower.rng.random() < 0.5)
         keep = float(grower.rng.choice((1.0, 0.5)))
         causal = int(grower.rng.random() < 0.5)
         how = {"causal": causal, "scale": 0.25, "masked": masked, "keep": keep}
         shapes = (heads, rows, width), (heads, columns, width), (heads, columns, wide)
-        q, k, v = (ops.tanh(grower.pick(shape=shape)) for shape in shapes)
+        q, k, v = (by_heads(grower, shape) for shape in shapes)
         extras = [grower.pick(shape=(heads, columns))] * masked
         if keep < 1:
             extras += [grower.fresh(u32, (2,), 0, 2**31), grower.fresh(u32, (), 0, 2**31)]
