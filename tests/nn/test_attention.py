@@ -487,6 +487,14 @@ def test_by_the_primitive_and_with_all_weights(
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dropout_p", [1e-11, 1e-20])
+def test_a_probability_that_rounds_to_nothing_drops_nothing(dropout_p: float) -> None:
+    q = drawn(0, 2, 5, 4)
+    expected = F.scaled_dot_product_attention(q, q, q).numpy()
+    found = F.scaled_dot_product_attention(q, q, q, None, dropout_p).numpy()
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_weights_that_nobody_asks_for_are_in_no_memory() -> None:
     """Layers and models attend by the primitive, whatever the order of the batch."""
     model = models.GPT(7, 8, 8, 2, 2, dropout=0.1)

@@ -120,7 +120,8 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
             results[number] = work(item)
 
     outcomes: list[_Outcome[None]] = []
-    for _ in range(min(len(items), len(os.sched_getaffinity(0))) - 1):
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for _ in range(min(len(items), usable or 1) - 1):
         outcome: _Outcome[None] = _Outcome()
         try:
             _thread.start_new_thread(_within, (outcome, take))

@@ -16,6 +16,7 @@ import numpy as np
 from ...errors import DTypeError, ShapeError
 from ...ir.types import DType, Shape
 from ...ops import attention
+from ...ops.attention import threshold
 from ..apply import apply, tensor_of
 from ..modes import user_line
 from ..operations import reductions
@@ -104,8 +105,8 @@ def _in_tiles(
         stretched = broadcast_to(mask, (*front, key.shape[-2]))
         given.append(reshape(stretched, (math.prod(front), key.shape[-2])))
     # A probability that rounds to nothing in steps of 2^-32 drops nothing.
-    keep = 1.0 - dropped
-    if dropped:
+    keep = 1.0 - dropped if threshold(1.0 - dropped) < 2**32 else 1.0
+    if keep < 1:
         given += default_generator.draw()
     y = apply(attention, *given, masked=int(mask is not None), keep=keep, **how)
     return reshape(y, (*front, query.shape[-2], value.shape[-1]))
