@@ -70,10 +70,6 @@ class _Extras:
     mask: Node | None = None
     draw: tuple[Node, ...] = ()
 
-    def masks(self) -> list[Node]:
-        """The mask, if there is one."""
-        return [] if self.mask is None else [self.mask]
-
     def of_head(self, heads: TiledLoop) -> _Extras:
         """Inside of the loop over heads."""
         first = [heads.row(x) for x in self.draw[:1]]
