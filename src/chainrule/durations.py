@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["clock", "duration", "rough_duration"]
+import re
+
+__all__ = ["clock", "duration", "interval", "rough_duration", "steps_counted"]
+
+
+def interval(text: str) -> float | None:
+    """The seconds of ``"30s"``, ``"1.5m"``, ``"1h"``; None for anything else."""
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text)
+    return float(parts[1]) * {"s": 1, "m": 60, "h": 3600}[parts[2]] if parts else None
+
+
+def steps_counted(text: str) -> int | None:
+    """The number in ``"100 steps"``; None for anything else."""
+    counted = re.fullmatch(r"(\d+) steps?", text)
+    return int(counted[1]) if counted else None
 
 
 def clock(seconds: float) -> str:

@@ -25,7 +25,14 @@ from chainrule.runs.settings.arguments import COMMON_ARGUMENTS
 from chainrule.runs.settings.document import RunSettings
 from chainrule.runs.settings.fields import About, Within
 from chainrule.runs.settings.section import Section
-from chainrule.runs.settings.sections import DataSettings, Fold, OutputSettings, Seed, Split
+from chainrule.runs.settings.sections import (
+    DataSettings,
+    Fold,
+    ObserveSettings,
+    OutputSettings,
+    Seed,
+    Split,
+)
 from chainrule.runs.settings.training import TrainSettings
 from chainrule.tasks import Regression, Task
 from chainrule.train import Scores
@@ -62,6 +69,7 @@ class SumsSettings(RunSettings):
     data: SumsData = field(default_factory=SumsData)
     model: SumsModel = field(default_factory=SumsModel)
     train: TrainSettings = field(default_factory=TrainSettings)
+    observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 from ..autodiff import cotangents
@@ -40,6 +41,21 @@ def backward(root: Tensor, gradient: Tensor | Array | None, create_graph: bool) 
         _run_backward(root, seed, create_graph)
 
 
+def retain_grad(tensor: Tensor) -> None:
+    """`Tensor.retain_grad`."""
+    if not tensor.requires_grad:
+        raise GradientError(
+            "a Tensor that requires no gradient has none to keep",
+            where=user_line(),
+            help="set requires_grad=True on a Tensor it is computed from",
+        )
+    trace = thread.trace
+    if trace is not None and tensor.is_traced:
+        trace.retain(tensor)
+    elif tensor.has_history:
+        tensor.record().retainer = weakref.ref(tensor)
+
+
 def _seed(root: Tensor, gradient: Tensor | Array | None) -> Tensor:
     if gradient is not None:
         seed = cast(tensor_of(gradient), root.dtype)
@@ -62,7 +78,7 @@ def _seed(root: Tensor, gradient: Tensor | Array | None) -> Tensor:
 def _record_backward(trace: Trace, root: Tensor, seed: Tensor, create_graph: bool) -> None:
     start = trace.node(root)
     trace.check_not_overwritten(start)
-    targets = trace.gradient_targets()
+    targets = [*trace.gradient_targets(), *trace.retained]
     gradients = cotangents([start], [trace.node(seed)], [trace.node(t) for t in targets])
     for target, g in zip(targets, gradients, strict=True):
         if g is not None:
@@ -89,6 +105,8 @@ def _run_backward(root: Tensor, seed: Tensor, create_graph: bool) -> None:
             )
     owners = {n: r.owner() for n, r in tape.items() if r.owner is not None and not r.inputs}
     targets = [(n, t._as_tensor()) for n, t in owners.items() if t is not None and t.requires_grad]
+    retainers = {n: r.retainer() for n, r in tape.items() if r.retainer is not None}
+    targets += [(n, t._as_tensor()) for n, t in retainers.items() if t is not None]
     seed_node = seed.record().node
     gradients = cotangents([root.record().node], [seed_node], [n for n, _ in targets])
     pairs = [(t, g) for (_, t), g in zip(targets, gradients, strict=True) if g is not None]

@@ -48,12 +48,13 @@ grad_clock = GradClock()
 class Record:
     """One value of eager history: its node, its array, and the records it was computed from.
 
-    A chain of records is the tape. It is held by the tensors that were computed, so it goes when
-    they go. ``stale`` becomes true when the array was overwritten since. ``used``: a tape goes on
-    from here.
+    A chain of records is the tape, which the tensors that were computed hold. ``stale``: the array
+    was overwritten since. ``used``: a tape goes on from here. ``retainer``: a computed Tensor that
+    keeps the gradient of this value.
     """
 
-    __slots__ = ("__weakref__", "_stamp", "_written", "array", "inputs", "node", "owner", "used")
+    __slots__ = ("__weakref__", "_stamp", "_written", "array", "inputs", "node", "owner",
+                 "retainer", "used")  # fmt: skip
 
     def __init__(
         self, node: Node, array: Array, inputs: tuple[Record, ...], owner: Storage | None
@@ -62,8 +63,8 @@ class Record:
         self.array = array
         self.inputs = inputs
         self.owner = None if owner is None else weakref.ref(owner)  # strong: a cycle
-        self.used = False
-        self._written = False
+        self.retainer: weakref.ref[Storage] | None = None
+        self.used = self._written = False
         self._stamp = 0 if owner is None else owner.runs()
 
     @property

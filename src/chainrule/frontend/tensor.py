@@ -19,7 +19,7 @@ from ..ir.types import Array, DType
 from . import in_place
 from .apply import apply, new_tensor, tensor_of
 from .assign import assign
-from .backward import backward
+from .backward import backward, retain_grad
 from .functional import activations
 from .modes import thread, user_line
 from .operations import arithmetic, cutting, indexing, products, reductions, shaping
@@ -150,6 +150,14 @@ class Tensor(Storage):
         """Set ``requires_grad``; returns the Tensor."""
         self.requires_grad = bool(requires_grad)
         return self
+
+    def retain_grad(self) -> None:
+        """Keep ``.grad`` of this computed Tensor too when ``backward()`` passes it.
+
+        A leaf keeps it anyway. `GradientError` for a Tensor that requires no gradient, and inside
+        of a loop, where a value of one step has no place for it.
+        """
+        retain_grad(self)
 
     detach = cutting.detach
 

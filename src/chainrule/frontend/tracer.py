@@ -44,6 +44,8 @@ class Trace(AbstractContextManager["Trace"]):
         #: gradients found at entry and read: (tensor, what was there)
         self.grads_read: list[tuple[Tensor, Tensor | NotKept | None]] = []
         self.leaves: list[Tensor] = []
+        #: computed Tensors that keep their gradients
+        self.retained: list[Tensor] = []
         #: what transforms that are under way differentiate by
         self.variables: list[Node] = []
         self._current: dict[int, Node] = {}
@@ -199,6 +201,17 @@ class Trace(AbstractContextManager["Trace"]):
     def final_grads(self) -> list[tuple[Tensor, Tensor | None]]:
         """Gradients that were set, as the function left them."""
         return [(t, g) for t, g in self._grads.values() if not isinstance(g, NotKept)]
+
+    def retain(self, tensor: Tensor) -> None:
+        """``tensor``, a value of this trace, keeps the gradient that ``backward()`` computes."""
+        if self._bodies:
+            raise GradientError(
+                "a value in the body of a scan cannot keep its gradient",
+                where=user_line(),
+                help="return it as y, and keep the gradient of the stacked values",
+            )
+        if tensor._derived and all(t is not tensor for t in self.retained):
+            self.retained.append(tensor)
 
     def gradient_targets(self) -> list[Tensor]:
         """Tensors with respect to which ``backward()`` computes gradients."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DTypeError, ShapeError
 
@@ -17,9 +19,23 @@ class _Calls(threading.local):
     def __init__(self) -> None:
         self.modules: list[Module] = []
         self.located: BaseException | None = None
+        self.watcher: Watcher | None = None
 
+
+#: hears of each call of a module once it is done: the module, its arguments, its result
+Watcher = Callable[["Module", tuple[Any, ...], Any], None]
 
 calls = _Calls()
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Inside, ``watcher`` hears of every call of a module in this thread."""
+    before, calls.watcher = calls.watcher, watcher
+    try:
+        yield
+    finally:
+        calls.watcher = before
 
 
 def locate(error: ShapeError | DTypeError | ConfigError) -> None:

@@ -79,7 +79,10 @@ class Module(ABC):
         if thread.trace is not None:
             thread.layer = calling_name()
         try:
-            return self.forward(*args, **kwargs)
+            result = self.forward(*args, **kwargs)
+            if calls.watcher is not None:
+                calls.watcher(self, args, result)
+            return result
         except (ShapeError, DTypeError, ConfigError) as error:
             locate(error)
             raise

@@ -3,6 +3,8 @@
     run.toml           the resolved settings, every default written out
     run.json           status, versions, seed, fingerprint of the data, final metrics
     metrics.jsonl      numbers, one object for each epoch
+    layers.jsonl       what each layer did, one object for each observed step
+    histograms.jsonl   histograms of weights, gradients and outputs, likewise
     events.jsonl       findings, changes of status
     log.txt            what the terminal showed
     model.safetensors  the best weights
@@ -67,9 +69,11 @@ RUN_KIND = Kind(RUN_FILE, "chainrule.run", version=2, sealed=2)
 GROUP_KIND = Kind(GROUP_FILE, "chainrule.group", version=2, sealed=2)
 #: files whose hashes are in ``run.json``; those of `APPENDED_FILES` hold once the run has ended
 HASHED_FILES = ("run.toml", "pipeline.json", WEIGHTS_FILE, "evaluation.json", "metrics.jsonl",
-                "events.jsonl")  # fmt: skip
+                "events.jsonl", "layers.jsonl", "histograms.jsonl")  # fmt: skip
 #: files to which lines are added until the run ends
-APPENDED_FILES = ("metrics.jsonl", "events.jsonl")
+APPENDED_FILES = ("metrics.jsonl", "events.jsonl", "layers.jsonl", "histograms.jsonl")
+#: those of which a run has some only if it was observed
+OBSERVED_FILES = APPENDED_FILES[2:]
 #: any of these makes a folder one of a run, or of what is left of it
 RUN_FILES = (RUN_FILE, "run.toml", "metrics.jsonl", "pipeline.json", "events.jsonl", "log.txt",
              WEIGHTS_FILE)  # fmt: skip
@@ -165,7 +169,8 @@ class RunFolder:
         folder._hidden = hidden
         folder._acquire()
         for file in (*APPENDED_FILES, "log.txt"):
-            folder._append(file, "")
+            if file not in OBSERVED_FILES:
+                folder._append(file, "")
         return folder
 
     @classmethod
@@ -230,6 +235,21 @@ class RunFolder:
         self.write("metrics.jsonl", "".join(lines[epoch] for epoch in sorted(lines)))
         return rewritten
 
+    def cut_observations(self, steps: int) -> None:
+        """Keeps what was observed in the first ``steps`` steps; later ones will come again."""
+        for file in OBSERVED_FILES if self.path is not None else ():
+            assert self.path is not None
+            if not (self.path / file).is_file():
+                continue
+            kept = []
+            for line in file_text(self.path / file).splitlines(True):
+                with contextlib.suppress(StateError):
+                    values = parsed(line, file, str(self.path))
+                    step = values.get("step") if isinstance(values, dict) else None
+                    if line.endswith("\n") and type(step) is int and step <= steps:
+                        kept.append(line)
+            self.write(file, "".join(kept))
+
     @property
     def name(self) -> str:
         return self.path.name.removeprefix(".") if self.path else ""
@@ -256,6 +276,12 @@ class RunFolder:
     def metrics(self, values: Mapping[str, Any]) -> None:
         """Appends a line to ``metrics.jsonl``."""
         self._append("metrics.jsonl", json_text(values) + "\n")
+
+    def observation(self, layers: Mapping[str, Any], histograms: Mapping[str, Any]) -> None:
+        """Appends a line to ``layers.jsonl``, and to ``histograms.jsonl`` if there are any."""
+        for file, values in zip(OBSERVED_FILES, (layers, histograms), strict=True):
+            if values:
+                self._append(file, json_text(values) + "\n")
 
     def event(self, kind: str, **facts: Any) -> None:
         """Appends a line to ``events.jsonl``, with the time."""

@@ -13,6 +13,7 @@ from ..showing import visible
 from ..train import Callback, Progress
 from ..train.callbacks.progress import write_talk
 from ..train.callbacks.rates import rates_of
+from ..train.observation import Observation
 from .fixes import as_argument
 from .folder import RunFolder
 from .predictor import Predictor
@@ -187,6 +188,9 @@ class Recorder(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
         self._report_messages()
+        run = self.trainer.run
+        if epoch < self._epochs and run is not None:  # training rolled back
+            self.folder.cut_observations(run.steps)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self._report_messages()
@@ -196,6 +200,11 @@ class Recorder(Callback):
         metrics = {"epoch": epoch + 1, "seconds": self.folder.seconds(), **logs}
         rates = rates_of(self.trainer.optimizer)
         self.folder.metrics({**metrics, "lr": rates[0]} if rates else metrics)
+
+    def on_observation(self, observation: Observation) -> None:
+        seconds = {"seconds": self.folder.seconds()}
+        layers, histograms = observation.to_dict(), observation.histograms()
+        self.folder.observation({**layers, **seconds}, histograms)
 
     def on_train_end(self, logs: Logs) -> None:
         self._report_messages()

@@ -13,6 +13,7 @@ from ..errors import ChainruleError
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
+from ..train.observation import Observe
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
@@ -86,6 +87,7 @@ class TrainingRun(Generic[S, P]):
             and not (checkpoints and checkpoints.damaged)
         )
         rewritten = folder.cut_metrics(_epoch_metrics(newest) if newest else [])
+        folder.cut_observations(newest.step if newest else 0)
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
         folder.update(status="running", settings=settings, **self._facts(trainer))
@@ -172,7 +174,7 @@ class TrainingRun(Generic[S, P]):
         return Checkpoints(path, settings.every, settings.keep, monitor=None, owner=owner)
 
     def _train(self, trainer: Trainer, folder: RunFolder, resume: bool) -> None:
-        settings = self.settings.train
+        settings, observe = self.settings.train, self.settings.observe
         checkpoints = self._checkpoints(folder)
         try:
             trainer.fit(
@@ -189,6 +191,7 @@ class TrainingRun(Generic[S, P]):
                 verbose=False,
                 checkpoints=checkpoints,
                 resume=resume and checkpoints is not None,
+                observe=Observe(observe.name, **observe.settings),  # type: ignore[arg-type]
             )
         finally:
             # From here on the average is the model.

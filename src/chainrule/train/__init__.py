@@ -12,6 +12,7 @@ from .diagnosis.overfit import Overfit
 from .history import History
 from .metrics import Metric
 from .muon import muon_with_adamw
+from .observation import Observation, Observe
 from .padded import Padded
 from .plan import bounds_for
 from .scores import Scores
@@ -27,6 +28,8 @@ __all__ = [
     "History",
     "MemorySource",
     "Metric",
+    "Observation",
+    "Observe",
     "Overfit",
     "Padded",
     "Progress",

@@ -13,6 +13,7 @@ from ..errors import ConfigError, TrainingError
 from .metrics import METRICS
 
 if TYPE_CHECKING:
+    from .observation import Observation
     from .trainer import Trainer
 
 __all__ = ["Callback", "CallbackList", "Logs", "Mode", "direction", "watched"]
@@ -64,6 +65,9 @@ class Callback:
 
     def on_progress(self, epoch: int, share: float, logs: Logs) -> None:
         """Called some times a second with the share of the epoch's steps that are done."""
+
+    def on_observation(self, observation: Observation) -> None:
+        """A step was observed; see ``observe`` of `Trainer.fit`."""
 
     def on_divergence(self, epoch: int, error: TrainingError) -> bool:
         """The loss is no longer finite. True if the callback has handled it (it went back to

@@ -1,7 +1,7 @@
 """One step of learning: what is compiled, and all that it changes.
 
-train_step → transform, forward, loss, penalty, (accumulation) → update → clip, step, constraint,
-average
+train_step → differentiate → transform, forward, loss, penalty
+           → finish_step → (accumulation) → update → clip, step, constraint, average
 """
 
 from __future__ import annotations
@@ -108,14 +108,23 @@ class Learner(Evaluator):
             loss: Tensor = self.optimizer.step(lambda: self.batch_loss(*arrays))
             self.after_update()
             return loss
+        loss = self.differentiate(*arrays)
+        self.finish_step()
+        return loss
+
+    def differentiate(self, *arrays: Tensor) -> Tensor:
+        """Forward and backward: the loss of one batch; the gradients are with the parameters."""
         self.optimizer.zero_grad()
         loss = self.batch_loss(*arrays)
         self.penalized(loss, self.accumulation.once).backward()
+        return loss
+
+    def finish_step(self) -> None:
+        """What follows once the gradients of a batch are there: an update, if it is due."""
         if self.accumulation.every == 1:
             self.update()
         else:
             self.accumulation.update(self.update)
-        return loss
 
     def batch_loss(self, *arrays: Tensor) -> Tensor:
         """The loss of one batch, transformed if that is wanted."""

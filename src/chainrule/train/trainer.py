@@ -29,6 +29,8 @@ from .checkpoints.folder import Checkpoint, Checkpoints
 from .evaluation import EVALUATION_ROWS
 from .history import History
 from .learner import Learner
+from .observation import Level, Observation, Observe, Observer
+from .observation.observer import observer_of
 from .order import Order
 from .run import Run
 from .state import check_position
@@ -68,6 +70,13 @@ class Trainer(Learner):
     copy of the state is kept (for half a per cent of the time), unless ``explain`` is false.
     """
 
+    _observer: Observer | None = None
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """What was observed of the latest training; see ``observe`` of `fit`."""
+        return () if self._observer is None else tuple(self._observer.found)
+
     # ----------------------------------------------------------------------------- training
 
     def fit(
@@ -83,6 +92,7 @@ class Trainer(Learner):
         verbose: bool = True,
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
+        observe: Level | Observe = "off",
     ) -> History:
         """Trains on ``data``, arrays (X, y) or a `BatchSource`; returns the numbers of every epoch.
 
@@ -101,20 +111,22 @@ class Trainer(Learner):
         counts all, earlier ones included. Without a checkpoint it begins afresh; where a callback
         such as EarlyStopping has ended it, there is nothing left to do, and a message says so.
 
+        ``observe`` (``"basic"``, ``"full"`` or an `Observe`) measures in sampled steps what each
+        layer does: see `observations`. Weights have the same bits as without.
+
         Raises DataError or ShapeError, before the first step, for data that cannot be used;
         StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
         is no longer finite.
         """
         _check_epochs(epochs)
-        if isinstance(callbacks, Callback):
-            callbacks = [callbacks]
+        callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
         checkpoints, resume = _checkpoints_of(callbacks, checkpoints, resume)
         train, held_out = self.read(data, validation)
         progress = [Progress(epochs)] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
         hooks = CallbackList([*callbacks, *progress], self)
         self.run = run = Run(train, held_out, order, int(epochs), hooks, checkpoints)
-        self._reset(verbose)
+        self._reset(verbose, observe)
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
             self._begin(run, newest)
@@ -128,8 +140,9 @@ class Trainer(Learner):
                 self._end(run)
         return self.history
 
-    def _reset(self, verbose: bool) -> None:
+    def _reset(self, verbose: bool, observe: Level | Observe) -> None:
         """Removes what an earlier call of `fit` left behind."""
+        self._observer = observer_of(self, observe)
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
 
@@ -247,7 +260,11 @@ class Trainer(Learner):
         if self._replay_log is not None:
             self._replay_log.record(rows)
         begun = time.perf_counter()
-        losses = self.stepper.run(run.train, rows)
+        if self._observer is None:
+            losses = self.stepper.run(run.train, rows)
+        else:
+            start = epoch * run.order.steps + first
+            losses = self._observer.run(self.stepper, run, rows, start)
         self._slice_length.learn(len(rows), time.perf_counter() - begun)
         self._check_finite(losses, run, epoch, first)
         if watched:
@@ -272,7 +289,8 @@ class Trainer(Learner):
         if run.hooks.listens("on_train_batch_begin", "on_train_batch_end"):
             return 1
         limit = run.order.steps
-        if run.checkpoints is not None or run.hooks.listens("on_progress"):
+        observed = self._observer is not None
+        if observed or run.checkpoints is not None or run.hooks.listens("on_progress"):
             limit = self._slice_length.steps
         return limit if run.checkpoints is None else run.checkpoints.steps_left(done, limit)
 

@@ -16,7 +16,15 @@ from ...runs.settings.fields import About, SettingError, Within
 from ...runs.settings.files import FileDataSettings
 from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    Fold,
+    ObserveSettings,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+)
 from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...runs.task import Task
 from ...tasks import Multiclass, Transcription
@@ -254,6 +262,7 @@ class AudioSettings(RunSettings):
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: AudioTrainSettings = field(default_factory=AudioTrainSettings)
+    observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
     @property

@@ -16,7 +16,15 @@ from ...runs.settings.fields import About, Within
 from ...runs.settings.files import FileDataSettings
 from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    Fold,
+    ObserveSettings,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+)
 from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...tasks import Multiclass
 from .augment import Augment, check_images
@@ -175,6 +183,7 @@ class ImageSettings(RunSettings):
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: ImageTrainSettings = field(default_factory=ImageTrainSettings)
+    observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
     def resolved(self, rows: int, size: tuple[int, int], channels: int) -> ImageSettings:

@@ -11,7 +11,16 @@ from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.network import Network, NetworkChoice
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    DataSettings,
+    Fold,
+    ObserveSettings,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+)
 from ...runs.settings.training import AverageSettings, OptimizerSettings, TrainSettings
 from ...tasks import Forecasting
 from .network import DEFAULT, NETWORKS
@@ -141,6 +150,7 @@ class SeriesSettings(RunSettings):
     data: SeriesDataSettings = field(default_factory=SeriesDataSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: SeriesTrainSettings = field(default_factory=SeriesTrainSettings)
+    observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
     def resolved(self, windows: int) -> SeriesSettings:

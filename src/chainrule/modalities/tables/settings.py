@@ -11,7 +11,16 @@ from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    DataSettings,
+    Fold,
+    ObserveSettings,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+)
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
@@ -118,6 +127,7 @@ class Settings(RunSettings):
     data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
     def resolved(self, rows: int, task: Task) -> Settings:

@@ -14,7 +14,16 @@ from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    DataSettings,
+    Fold,
+    ObserveSettings,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+)
 from ...runs.settings.training import (
     ClipSettings,
     EarlyStoppingSettings,
@@ -274,6 +283,7 @@ class TextSettings(RunSettings):
     tokenizer: TokenizerSettings = field(default_factory=TokenizerSettings)
     model: NetworkSettings = field(default_factory=NetworkSettings)
     train: TextTrainSettings = field(default_factory=TextTrainSettings)
+    observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
     @property

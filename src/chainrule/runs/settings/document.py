@@ -12,7 +12,7 @@ from ..registry import kinds
 from . import toml
 from .fields import SettingError
 from .section import Choice, Section
-from .sections import DataSettings, OutputSettings
+from .sections import DataSettings, ObserveSettings, OutputSettings
 from .training import TrainSettings
 
 __all__ = ["VERSION", "RunSettings"]
@@ -50,6 +50,7 @@ class RunSettings(Section):
     data: DataSettings
     model: Any
     train: TrainSettings
+    observe: ObserveSettings
     output: OutputSettings
 
     @classmethod

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,17 @@ from ...arguments import path_beside, user_path
 from ...data import Split as RowSplit
 from ...data import split_rows
 from ...data.split import fold_rows
+from ...durations import interval, steps_counted
 from ...errors import ConfigError
-from .fields import About, Length, Pattern, Within
-from .section import Section
+from .fields import About, Length, Pattern, SettingError, Within
+from .section import Choice, Section
 
 __all__ = [
     "Auto",
     "CheckpointSettings",
     "DataSettings",
     "Fold",
+    "ObserveSettings",
     "OutputSettings",
     "RunName",
     "Seed",
@@ -116,6 +118,33 @@ class DataSettings(Section):
         if self.fold:
             share = (1 - 1 / self.fold[1]) * self.split[0] / (self.split[0] + self.split[1])
         return max(1, round(rows * share))
+
+
+@dataclass(frozen=True)
+class ObserveSettings(Choice):
+    """What each layer does, measured in sampled steps: norms of weights, gradients and updates,
+    dead and saturated units; ``full`` adds histograms. ``every`` is a time such as ``"2s"`` or a
+    number of steps such as ``"100 steps"``. Weights have the same bits with and without."""
+
+    TABLE: ClassVar[str] = "observe"
+    NOUN: ClassVar[str] = "level of observation"
+    KEY: ClassVar[str] = "level"
+
+    name: str = "basic"
+
+    @classmethod
+    def options(cls) -> Mapping[str, Mapping[str, Any]]:
+        every = {"every": "2s"}
+        return {"off": {}, "basic": every, "full": every}
+
+    def check(self) -> None:
+        every = self.settings.get("every", "2s")
+        if not interval(every) and not steps_counted(every):
+            raise SettingError(
+                self.key("every"),
+                f"`{self.key('every')}` is {every!r}",
+                help='give a time such as "2s", or a number of steps such as "100 steps"',
+            )
 
 
 @dataclass(frozen=True)

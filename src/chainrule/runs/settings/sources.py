@@ -17,6 +17,7 @@ from .document import RunSettings
 from .fields import SettingError
 from .positions import key_lines
 from .section import Choice
+from .sections import ObserveSettings
 from .toml import value_text
 from .training import AverageSettings, OptimizerSettings, ScheduleSettings
 
@@ -31,7 +32,9 @@ ALIASES: Mapping[Key, Key] = {
     ("train", "optimizer", "lr"): ("train", "lr"),
     ("train", "patience"): ("train", "early_stopping", "patience"),
 }
-CHOICES: tuple[type[Choice], ...] = (OptimizerSettings, ScheduleSettings, AverageSettings)
+CHOICES: tuple[type[Choice], ...] = (
+    OptimizerSettings, ScheduleSettings, AverageSettings, ObserveSettings,
+)  # fmt: skip
 _NAMES: Mapping[Key, Key] = {
     **{tuple(c.TABLE.split(".")): (*c.TABLE.split("."), c.KEY) for c in CHOICES},
     ("model",): ("model", "name"),  # of runs on images

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...arguments import path_of
+from ...durations import interval
 from ...errors import ConfigError, StateError
 from ...ir.types import is_whole
 from ...records import (
@@ -369,13 +370,13 @@ def _interval(every: str | int) -> tuple[int | None, float | None]:
         return None, None
     if isinstance(every, int) and not isinstance(every, bool) and every > 0:
         return every, None
-    interval = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", every) if isinstance(every, str) else None
-    if interval is None:
+    seconds = interval(every) if isinstance(every, str) else None
+    if seconds is None:
         raise ConfigError(
             f"invalid checkpoint interval: every={every!r}",
             help='pass "epoch", a number of steps from 1, or a time such as "30s", "5m", "1h"',
         )
-    return None, float(interval[1]) * {"s": 1, "m": 60, "h": 3600}[interval[2]]
+    return None, seconds
 
 
 def _unreadable(path: Path, why: str) -> StateError:

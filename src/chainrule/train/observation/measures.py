@@ -1,0 +1,150 @@
+"""The formulas of what is measured, as part of the compiled step.
+
+Every measure is one number (or a row of counts), so that a step gives a flat list of them; `Sheet`
+remembers what each of them is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import nn
+from ...frontend import Tensor
+from ...frontend.operations.arithmetic import cast
+from ...frontend.operations.creation import arange
+from ...ir.types import DType
+from .observation import Histogram, LayerStatistics
+from .taps import Tap
+
+__all__ = ["BINS", "Sheet"]
+
+BINS = 32
+
+#: where the slope of an activation is below a twentieth of its steepest, in terms of its output
+SATURATED: Mapping[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.Sigmoid: lambda a: a * (1.0 - a) < 0.25 / 20,
+    nn.Tanh: lambda a: 1.0 - a * a < 1 / 20,
+    nn.Softsign: lambda a: (1.0 - a.abs()) ** 2 < 1 / 20,
+    nn.Hardsigmoid: lambda a: (a <= 0.0) | (a >= 1.0),
+    nn.ReLU6: lambda a: a >= 6.0,
+}
+#: activations that let nothing pass where their output is zero
+CUTTING = (nn.ReLU, nn.ReLU6, nn.Threshold, nn.Hardshrink, nn.Softshrink)
+
+
+def square_sum(x: Tensor) -> Tensor:
+    """Sum of squares of all elements, in float32."""
+    return (x * x).sum()
+
+
+def dead_share(outputs: Tensor, axis: int) -> Tensor:
+    """The share of units along ``axis`` whose outputs are all zero."""
+    axis %= outputs.ndim
+    others = tuple(i for i in range(outputs.ndim) if i != axis)
+    largest = outputs.abs().amax(others) if others else outputs.abs()
+    return cast(largest == 0.0, DType.f32).mean()
+
+
+def histogram(x: Tensor) -> list[Tensor]:
+    """Lowest and highest value, and how many lie in each of `BINS` equal bins between them."""
+    flat = x.reshape(-1, 1)
+    low, high = flat.amin(), flat.amax()
+    width = (high - low) / BINS
+    edges = low + width * arange(1, BINS)
+    below = cast(flat < edges, DType.f32).sum(0)
+    return [low, high, below]
+
+
+class Sheet:
+    """What is measured in one recording of a step: ``values``, and how to read them again."""
+
+    def __init__(self) -> None:
+        self.values: list[Tensor] = []
+        self._columns: list[tuple[str, str]] = []  # the layer and the measure of each value
+        self._kinds: dict[str, str] = {}
+        self._sizes: dict[tuple[str, str], int] = {}  # of what a histogram is made of
+
+    def output(self, tap: Tap, gradient: Tensor | None, full: bool) -> None:
+        """Of a layer's output, and of the gradient that arrived there."""
+        values, layer = tap.output.detach(), tap.layer
+        self._kinds[tap.path] = type(layer).__name__
+        self._add(tap.path, "mean", values.mean())
+        self._add(tap.path, "square", (values * values).mean())
+        if isinstance(layer, CUTTING):
+            self._add(tap.path, "dead", dead_share(values, tap.axis))
+        saturated = SATURATED.get(type(layer))
+        if saturated is not None:
+            self._add(tap.path, "saturated", cast(saturated(values), DType.f32).mean())
+        if gradient is not None:
+            self._add(tap.path, "backward", square_sum(gradient))
+        if full:
+            self._histogram(tap.path, "output", values)
+
+    def parameters(
+        self,
+        path: str,
+        layer: nn.Module,
+        before: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        after: Sequence[Tensor],
+        full: bool,
+    ) -> None:
+        """Of a layer's own parameters before and after the step, and of their gradients."""
+        self._kinds.setdefault(path, type(layer).__name__)
+        for value, new in zip(before, after, strict=True):
+            self._add(path, "weight", square_sum(value))
+            self._add(path, "update", square_sum(new - value))
+        for gradient in gradients:
+            self._add(path, "gradient", square_sum(gradient))
+        if full and before:
+            self._histogram(path, "weight", max(before, key=Tensor.numel))
+        if full and gradients:
+            self._histogram(path, "gradient", max(gradients, key=Tensor.numel))
+
+    def _add(self, path: str, name: str, value: Tensor) -> None:
+        self._columns.append((path, name))
+        self.values.append(value)
+
+    def _histogram(self, path: str, name: str, values: Tensor) -> None:
+        self._sizes[path, name] = values.numel()
+        for part, value in zip(("low", "high", "below"), histogram(values), strict=True):
+            self._add(path, f"{name}.{part}", value)
+
+    # ----------------------------------------------------------------------- read again
+
+    def read(self, values: Sequence[npt.NDArray[np.floating]]) -> dict[str, LayerStatistics]:
+        """The numbers of one step, by layer."""
+        found: dict[str, dict[str, float]] = {path: {} for path in self._kinds}
+        counts: dict[tuple[str, str], npt.NDArray[np.floating]] = {}
+        for (path, name), value in zip(self._columns, values, strict=True):
+            if name.endswith(".below"):
+                counts[path, name.removesuffix(".below")] = value
+            else:  # several parameters add up to one sum of squares
+                found[path][name] = found[path].get(name, 0.0) + float(value)
+        histograms: dict[str, dict[str, Histogram]] = {path: {} for path in self._kinds}
+        for (path, name), below in counts.items():
+            low, high = (found[path].pop(f"{name}.{end}") for end in ("low", "high"))
+            inner = np.diff(below.astype(int), prepend=0, append=self._sizes[path, name])
+            histograms[path][name] = Histogram(low, high, tuple(inner.tolist()))
+        return {
+            path: _statistics(kind, found[path], histograms[path])
+            for path, kind in self._kinds.items()
+        }
+
+
+def _statistics(
+    kind: str, sums: dict[str, float], histograms: dict[str, Histogram]
+) -> LayerStatistics:
+    norms = ("weight", "gradient", "update", "backward")
+    numbers: dict[str, float | None] = {
+        name: math.sqrt(value) if name in norms else value
+        for name, value in sums.items()
+        if name != "square"
+    }
+    if "square" in sums:
+        numbers["std"] = math.sqrt(max(sums["square"] - sums["mean"] ** 2, 0.0))
+    return LayerStatistics(kind, **numbers, histograms=histograms)
