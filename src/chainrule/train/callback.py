@@ -6,6 +6,7 @@ training with ``self.trainer.stop_training = True``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -84,6 +85,7 @@ class CallbackList:
 
     def __init__(self, callbacks: Sequence[Callback], trainer: Trainer) -> None:
         self._calls: dict[str, list[Callable[..., Any]]] = {}
+        self.seconds = 0.0  # spent in them
         for callback in callbacks:
             if not isinstance(callback, Callback):
                 raise ConfigError(
@@ -107,8 +109,11 @@ class CallbackList:
         return any(hook in self._calls for hook in hooks)
 
     def __call__(self, hook: str, *args: Any) -> None:
-        for call in self._calls.get(hook, ()):
-            call(*args)
+        if hook in self._calls:
+            begun = time.perf_counter()
+            for call in self._calls[hook]:
+                call(*args)
+            self.seconds += time.perf_counter() - begun
 
     def rescue(self, epoch: int, error: TrainingError) -> bool:
         """Whether a callback handles ``error``; those after the first that does are not asked."""

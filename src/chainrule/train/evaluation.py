@@ -116,6 +116,10 @@ class Evaluator:
         """The loss on these rows."""
         return self.loss_of(*self._evaluated(source, EVALUATION_ROWS, rows, averaged))
 
+    def outputs_of(self, source: BatchSource, rows: Rows) -> tuple[Array, Array]:
+        """The model's outputs for these rows, and their targets."""
+        return self._evaluated(source, EVALUATION_ROWS, rows)
+
     def loss_of(self, outputs: Array, target: Array) -> float:
         """The loss of these outputs for all rows."""
         with no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,9 @@ class Run:
     step: int = 0
     #: the sums of the losses of the rows, for each of those steps
     sums: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    #: seconds spent: in ``all``, in the ``first`` call of steps (with compilation), in the other
+    #: ``steps``, ``validation``, ``callbacks``, ``observing`` and ``preparing`` to observe
+    clock: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     #: whether it came to its end, rather than to an error or Ctrl-C
     completed: bool = False
     #: whether it is going on

@@ -24,7 +24,7 @@ from .batch_source import Rows, calls
 from .callback import Callback, CallbackList
 from .callbacks.progress import Progress, is_terminal, write_talk
 from .callbacks.rates import observing, rates_of
-from .callbacks.recording import BackupAndRestore
+from .checkpoints.chosen import checkpoints_of
 from .checkpoints.folder import Checkpoint, Checkpoints
 from .evaluation import EVALUATION_ROWS
 from .history import History
@@ -120,7 +120,7 @@ class Trainer(Learner):
         """
         _check_epochs(epochs)
         callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
-        checkpoints, resume = _checkpoints_of(callbacks, checkpoints, resume)
+        checkpoints, resume = checkpoints_of(callbacks, checkpoints, resume)
         train, held_out = self.read(data, validation)
         progress = [Progress(epochs)] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
@@ -132,11 +132,13 @@ class Trainer(Learner):
             self._begin(run, newest)
             if checkpoints:
                 stack.enter_context(run.interrupts)
+            begun = time.perf_counter()
             try:
                 self._begin_callbacks(run, newest)
                 self.train(run)
                 run.completed = True
             finally:
+                run.clock["all"] = time.perf_counter() - begun
                 self._end(run)
         return self.history
 
@@ -186,6 +188,9 @@ class Trainer(Learner):
 
     def _end(self, run: Run) -> None:
         run.hooks("on_train_end", self.history.last())
+        run.clock["callbacks"] = run.hooks.seconds
+        if self._observer is not None:
+            run.clock |= {"observing": self._observer.spent, "preparing": self._observer.preparing}
         run.active = False
 
     def train(self, run: Run) -> None:
@@ -265,7 +270,9 @@ class Trainer(Learner):
         else:
             start = epoch * run.order.steps + first
             losses = self._observer.run(self.stepper, run, rows, start)
-        self._slice_length.learn(len(rows), time.perf_counter() - begun)
+        spent = time.perf_counter() - begun
+        self._slice_length.learn(len(rows), spent)
+        run.clock["steps" if run.clock["steps"] or run.clock["first"] else "first"] += spent
         self._check_finite(losses, run, epoch, first)
         if watched:
             run.hooks("on_train_batch_end", first, {"loss": float(losses[0])})
@@ -354,12 +361,14 @@ class Trainer(Learner):
         if run.validation is None and not self.metrics:
             return {}
         run.hooks("on_test_begin", {})
+        begun = time.perf_counter()
         if run.validation is not None:
             logs = self.evaluate_source(run.validation, EVALUATION_ROWS)
             logs = {f"val_{name}": value for name, value in logs.items()}
         else:
             logs = self.evaluate_source(run.train, EVALUATION_ROWS)
             del logs["loss"]  # the epoch's own loss stands for it
+        run.clock["validation"] += time.perf_counter() - begun
         run.hooks("on_test_end", logs)
         return logs
 
@@ -369,24 +378,6 @@ class Trainer(Learner):
         if self.verbose:
             live = "\r\x1b[K" if is_terminal(sys.stderr) else ""
             write_talk(sys.stderr, f"{live}{visible(text)}\n")
-
-
-def _checkpoints_of(
-    callbacks: Sequence[Callback], checkpoints: Checkpoints | None, resume: bool
-) -> tuple[Checkpoints | None, bool]:
-    """The checkpoints of this training, given or those of a callback, and whether to resume."""
-    if checkpoints is not None and not isinstance(checkpoints, Checkpoints):
-        raise ConfigError(
-            f"checkpoints is {checkpoints!r}", help="pass Checkpoints(folder), or leave it out"
-        )
-    for backup in (c for c in callbacks if isinstance(c, BackupAndRestore)):
-        checkpoints, resume = checkpoints or backup.checkpoints, True
-    if resume and checkpoints is None:
-        raise ConfigError(
-            "no checkpoints to resume from",
-            help="call fit(..., checkpoints=Checkpoints(folder), resume=True)",
-        )
-    return checkpoints, resume
 
 
 def _check_epochs(epochs: int) -> None:

@@ -90,6 +90,7 @@ class Sheet:
         layer: nn.Module,
         before: Sequence[Tensor],
         gradients: Sequence[Tensor],
+        clipped: Sequence[Tensor],
         after: Sequence[Tensor],
         full: bool,
     ) -> None:
@@ -98,8 +99,9 @@ class Sheet:
         for value, new in zip(before, after, strict=True):
             self._add(path, "weight", square_sum(value))
             self._add(path, "update", square_sum(new - value))
-        for gradient in gradients:
-            self._add(path, "gradient", square_sum(gradient))
+        for name, values in (("gradient", gradients), ("clipped", clipped)):
+            for value in values:
+                self._add(path, name, square_sum(value))
         if full and before:
             self._histogram(path, "weight", max(before, key=Tensor.numel))
         if full and gradients:
@@ -139,7 +141,7 @@ class Sheet:
 def _statistics(
     kind: str, sums: dict[str, float], histograms: dict[str, Histogram]
 ) -> LayerStatistics:
-    norms = ("weight", "gradient", "update", "backward")
+    norms = ("weight", "gradient", "clipped", "update", "backward")
     numbers: dict[str, float | None] = {
         name: math.sqrt(value) if name in norms else value
         for name, value in sums.items()

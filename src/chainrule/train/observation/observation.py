@@ -26,7 +26,8 @@ class LayerStatistics:
     """What a layer did in one step; None where there is no such thing.
 
     ``weight``, ``gradient`` and ``update`` are Euclidean norms over all its own parameters: of
-    their values before the step, of the loss's gradient before clipping, of their change. ``mean``
+    their values before the step, of the loss's gradient before clipping, of their change;
+    ``clipped`` is that of the gradient after clipping, where gradients are clipped. ``mean``
     and ``std`` are those of the layer's outputs, ``backward`` is the norm of the gradient with
     respect to these. ``dead`` is the share of units whose output is zero for the whole batch,
     ``saturated`` that of outputs where the activation's slope is below a twentieth of its steepest.
@@ -35,6 +36,7 @@ class LayerStatistics:
     kind: str
     weight: Number = None
     gradient: Number = None
+    clipped: Number = None
     update: Number = None
     mean: Number = None
     std: Number = None
@@ -59,18 +61,20 @@ class LayerStatistics:
 @dataclass(frozen=True)
 class Observation:
     """``step`` counts the steps before this one since the beginning of training, ``epoch`` the
-    epochs; ``loss`` is that of its batch. ``layers`` are in the order in which they are called.
+    epochs; ``loss`` is that of its batch, ``rates`` are the learning rates of the optimizer's
+    groups. ``layers`` are in the order in which they are called.
     """
 
     step: int
     epoch: int
     loss: float
+    rates: tuple[float, ...]
     layers: Mapping[str, LayerStatistics]
 
     def to_dict(self) -> dict[str, Any]:
         """For a line of ``layers.jsonl``, where steps and epochs count from 1."""
         layers = {path: layer.to_dict() for path, layer in self.layers.items()}
-        return {**self._place(), "loss": self.loss, "layers": layers}
+        return {**self._place(), "loss": self.loss, "rates": [*self.rates], "layers": layers}
 
     def histograms(self) -> dict[str, Any]:
         """For a line of ``histograms.jsonl``; empty if none were made."""

@@ -17,6 +17,7 @@ from ...nn import Module
 from ...optim import LBFGS, Optimizer, SimulatedAnnealing
 from ..accumulate import Accumulation
 from ..batch_source import Rows, as_read, has_lengths
+from ..callbacks.rates import rates_of
 from ..loop import LoopStepper
 from ..run import Run
 from ..stepper import Stepper
@@ -42,6 +43,11 @@ def own_parameters(model: Module) -> dict[str, list[Tensor]]:
     return owners
 
 
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    """As they are at this moment of the step."""
+    return [p.grad.detach() for p in parameters if p.grad is not None]
+
+
 class Observable(Protocol):
     """A training whose steps can be looked into."""
 
@@ -51,6 +57,8 @@ class Observable(Protocol):
     def optimizer(self) -> Optimizer: ...
     @property
     def accumulation(self) -> Accumulation: ...
+    @property
+    def clip(self) -> Any: ...
 
     def train_step(self, *arrays: Tensor) -> Tensor:
         """Both of the following."""
@@ -78,15 +86,17 @@ class ObservedStep:
         with taps.watch():
             loss = learner.differentiate(*arrays)
         before = {path: [p.detach() for p in own] for path, own in owners.items()}
-        gradients = {path: [p.grad.detach() for p in own if p.grad is not None]
-                     for path, own in owners.items()}  # fmt: skip
+        gradients = {path: _gradients(own) for path, own in owners.items()}
         arrived = taps.gradients()
         learner.finish_step()
         for tap in taps.taps:
             sheet.output(tap, arrived.get(tap.path), self._full)
         for path, own in owners.items():
             layer, after = learner.model.get_submodule(path), [p.detach() for p in own]
-            sheet.parameters(path, layer, before[path], gradients[path], after, self._full)
+            clipped = [] if learner.clip is None else _gradients(own)
+            sheet.parameters(
+                path, layer, before[path], gradients[path], clipped, after, self._full
+            )  # fmt: skip
         self._sheets.append(sheet)
         return (loss, *sheet.values, scalar(len(self._sheets) - 1, DType.i32))
 
@@ -107,7 +117,7 @@ class Observer:
         self.plan = plan
         self.found: list[Observation] = []
         self.preparing = self.spent = 0.0
-        self._accumulation = learner.accumulation
+        self._accumulation, self._optimizer = learner.accumulation, learner.optimizer
         self._step = ObservedStep(learner, plan.level == "full")
         self._stepper = LoopStepper(self._step)
         self._last, self._epoch = time.perf_counter(), -1  # when the last observation was made
@@ -181,6 +191,7 @@ class Observer:
         begun = time.perf_counter()
         self._stepper.program(source, rows.shape[1])
         ready = time.perf_counter()
+        rates = tuple(rates_of(self._optimizer))
         results = self._stepper.results(source, rows)
         self._last, self._epoch = time.perf_counter(), run.epoch
         self._cost = max(self._last - ready - self._usual, 0.0)
@@ -188,7 +199,8 @@ class Observer:
         self.spent += self._cost
         losses: Array = results[0]
         layers = self._step.read(results)
-        self.found.append(Observation(step, step // run.order.steps, float(losses[0]), layers))
+        epoch, loss = step // run.order.steps, float(losses[0])
+        self.found.append(Observation(step, epoch, loss, rates, layers))
         run.hooks("on_observation", self.found[-1])
         return losses
 
