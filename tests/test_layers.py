@@ -38,7 +38,7 @@ LAYERS: dict[str, int] = {
     "nn": 10, "optim": 10, "data": 10,
     "train": 11,
     "runs": 12,
-    "tasks": 13, "report": 14,
+    "tasks": 13, "doctor": 13, "report": 14,
     "modalities": 15,
     "__init__": 16,  # the public face: it names anything, lazily; only cli names it
     "cli": 17,

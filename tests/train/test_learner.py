@@ -227,3 +227,19 @@ def test_batches_to_look_at_that_are_none(rows: Any) -> None:
     for look in (trainer.evaluate, lambda data, n: trainer.predict(data[0], n)):
         with pytest.raises(ConfigError, match=f"batch_size is {rows!r}"):
             look(line(), rows)
+
+
+@pytest.mark.parametrize("optimizer", [optim.Adam, optim.LBFGS])
+def test_a_part_of_the_model_may_be_trained_alone(optimizer: Any) -> None:
+    """In batches of two sizes, which are two programs that would read each other's gradients."""
+    manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    before = model.state_dict()
+    trainer = Trainer(model, "cross_entropy", optimizer(model[2].parameters()))
+    rng = np.random.default_rng(0)
+    inputs, target = rng.normal(size=(50, 4)).astype(np.float32), np.zeros(50, np.int32)
+    trainer.fit((inputs, target), epochs=2, batch_size=32, verbose=False)
+    after = model.state_dict()
+    moved = {name: not np.array_equal(before[name], after[name]) for name in before}
+    expected = {"0.weight": False, "0.bias": False, "2.weight": True, "2.bias": True}
+    assert moved == expected

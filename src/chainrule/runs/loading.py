@@ -49,7 +49,7 @@ RUN_SHAPE = {
     "versions": {...: str}, "files?": {...: str}, "settings?": dict, "error?": str,
     "metrics?": METRICS_SHAPE, "baseline?": METRICS_SHAPE, "baselines?": {...: METRICS_SHAPE},
     "epochs?": int, "seconds?": float,
-    "stopped?": bool,
+    "stopped?": bool, "clock?": {...: float},
     "best?": {"epoch": int, "val_loss": (float, None)},
 }  # fmt: skip
 MODEL_SHAPE = {"best": dict, "epochs": int, "files": dict, "seconds": float}
@@ -66,8 +66,8 @@ GROUP_SHAPE = {
 
 #: settings and sections that may change after a run began: they change no bit of a training, or
 #: only make it longer; that data in another place is the same is known by its fingerprint
-MUTABLE_SETTINGS = ("name", "output", "observe", "data.path", "data.test", "data.parallel", "data.memory",
-              "train.epochs", "train.time_limit")  # fmt: skip
+MUTABLE_SETTINGS = ("name", "output", "observe", "data.path", "data.test", "data.parallel",
+              "data.memory", "train.epochs", "train.time_limit")  # fmt: skip
 
 #: what a line of ``metrics.jsonl`` holds besides the history
 NOT_HISTORY = ("seconds", "lr")

@@ -215,6 +215,7 @@ class TrainingRun(Generic[S, P]):
             epochs=len(history.epoch),
             stopped=_stopped_early(trainer),
             seconds=folder.seconds(),
+            clock=_clock(trainer),
         )
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
@@ -273,6 +274,12 @@ def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:
     with checkpoint.taken_apart():
         history.set_state(checkpoint.state()["history"])
     return history.rows()
+
+
+def _clock(trainer: Trainer) -> dict[str, float]:
+    """The seconds spent in parts of the training."""
+    clock = trainer.run.clock if trainer.run is not None else {}
+    return {part: round(seconds, 4) for part, seconds in clock.items()}
 
 
 def _stopped_early(trainer: Trainer) -> bool:

@@ -32,6 +32,7 @@ class ClosureStepper:
     def _gradients(self, *arrays: Tensor) -> tuple[Tensor, Tensor]:
         learner = self._learner
         learner.optimizer.zero_grad()
+        learner.model.zero_grad()  # of parameters that the optimizer does not update
         loss = learner.batch_loss(*arrays)
         objective = learner.penalized(loss)
         objective.backward()

@@ -115,6 +115,7 @@ class Learner(Evaluator):
     def differentiate(self, *arrays: Tensor) -> Tensor:
         """Forward and backward: the loss of one batch; the gradients are with the parameters."""
         self.optimizer.zero_grad()
+        self.model.zero_grad()  # of parameters that the optimizer does not update
         loss = self.batch_loss(*arrays)
         self.penalized(loss, self.accumulation.once).backward()
         return loss

@@ -27,6 +27,8 @@ class BatchLoss(Protocol):
     """For an optimizer that asks for the loss itself: what it asks, and what follows its step."""
 
     @property
+    def model(self) -> Module: ...
+    @property
     def optimizer(self) -> Optimizer: ...
 
     def batch_loss(self, *arrays: Tensor) -> Tensor:

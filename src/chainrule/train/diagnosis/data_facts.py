@@ -25,7 +25,8 @@ class InputFacts:
     table, all values of anything else): how many are ``constant``; the least and the largest
     deviation of the others; the largest offset, as |mean| / deviation; and how far the validation
     rows lie from the training rows: the largest difference of means in deviations, and the largest
-    ratio of deviations, either way."""
+    ratio of deviations, either way. ``padding``: the share of a row of tokens that only repeats its
+    last value, on average."""
 
     shape: tuple[int, ...]
     real: bool
@@ -36,16 +37,19 @@ class InputFacts:
     offset: float
     shift: float
     stretch: float
+    padding: float = 0.0
 
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """``counts`` are rows of each class; of numbers the rest. ``giants``: the largest distance from
+    """``counts`` are rows of each class; of numbers the rest. ``levels``: how many different
+    numbers there are, if they are few and whole, else 0. ``giants``: the largest distance from
     the median in quartile ranges. ``sorted``: how much more alike neighbours are than any two rows,
     from 0 (not at all) to 1; ``shift``: as of inputs."""
 
     kind: Literal["classes", "numbers", "other"]
     counts: tuple[int, ...] = ()
+    levels: int = 0
     mean: float = 0.0
     deviation: float = 0.0
     low: float = 0.0
@@ -123,7 +127,17 @@ def _input(train: Array, held: Array | None) -> InputFacts:
         offset=float((np.abs(mean)[moving] / own).max()) if own.size else 0.0,
         shift=shift,
         stretch=stretch,
+        padding=_padding(train),
     )
+
+
+def _padding(tokens: Array) -> float:
+    if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or tokens.shape[1] < 8:
+        return 0.0
+    last = tokens[:, -1:]
+    different = (tokens != last)[:, ::-1]
+    lengths = np.where(different.any(1), different.argmax(1), tokens.shape[1])
+    return float((np.maximum(lengths - 1, 0) / tokens.shape[1]).mean())
 
 
 def _target(
@@ -147,8 +161,11 @@ def _target(
     shift = 0.0
     if held is not None and held.size and deviation:
         shift = abs(float(held.astype(np.float64).mean()) - float(values.mean())) / deviation
+    distinct = np.unique(values)
+    whole = bool((distinct == np.round(distinct)).all()) and len(distinct) <= 12
     return TargetFacts(
         "numbers",
+        levels=len(distinct) if whole else 0,
         mean=float(values.mean()),
         deviation=deviation,
         low=float(values.min()),

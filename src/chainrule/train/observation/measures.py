@@ -66,12 +66,14 @@ class Sheet:
         self.values: list[Tensor] = []
         self._columns: list[tuple[str, str]] = []  # the layer and the measure of each value
         self._kinds: dict[str, str] = {}
+        self._reads: dict[str, str | None] = {}
         self._sizes: dict[tuple[str, str], int] = {}  # of what a histogram is made of
 
     def output(self, tap: Tap, gradient: Tensor | None, full: bool) -> None:
         """Of a layer's output, and of the gradient that arrived there."""
         values, layer = tap.output.detach(), tap.layer
         self._kinds[tap.path] = type(layer).__name__
+        self._reads[tap.path] = tap.reads
         self._add(tap.path, "mean", values.mean())
         self._add(tap.path, "square", (values * values).mean())
         if isinstance(layer, CUTTING):
@@ -133,13 +135,13 @@ class Sheet:
             inner = np.diff(below.astype(int), prepend=0, append=self._sizes[path, name])
             histograms[path][name] = Histogram(low, high, tuple(inner.tolist()))
         return {
-            path: _statistics(kind, found[path], histograms[path])
+            path: _statistics(kind, self._reads.get(path), found[path], histograms[path])
             for path, kind in self._kinds.items()
         }
 
 
 def _statistics(
-    kind: str, sums: dict[str, float], histograms: dict[str, Histogram]
+    kind: str, reads: str | None, sums: dict[str, float], histograms: dict[str, Histogram]
 ) -> LayerStatistics:
     norms = ("weight", "gradient", "clipped", "update", "backward")
     numbers: dict[str, float | None] = {
@@ -149,4 +151,4 @@ def _statistics(
     }
     if "square" in sums:
         numbers["std"] = math.sqrt(max(sums["square"] - sums["mean"] ** 2, 0.0))
-    return LayerStatistics(kind, **numbers, histograms=histograms)
+    return LayerStatistics(kind, reads, **numbers, histograms=histograms)

@@ -31,9 +31,11 @@ class LayerStatistics:
     and ``std`` are those of the layer's outputs, ``backward`` is the norm of the gradient with
     respect to these. ``dead`` is the share of units whose output is zero for the whole batch,
     ``saturated`` that of outputs where the activation's slope is below a twentieth of its steepest.
+    ``reads`` names the layer whose output it gets, if nothing is computed in between.
     """
 
     kind: str
+    reads: str | None = None
     weight: Number = None
     gradient: Number = None
     clipped: Number = None

@@ -25,12 +25,14 @@ CHANNELS = (
 
 @dataclass(frozen=True, eq=False)
 class Tap:
-    """The ``output`` of a layer, whose units lie along ``axis``."""
+    """The ``output`` of a layer, whose units lie along ``axis``. ``reads`` is the path of the tap
+    whose output the layer got, if nothing was computed in between."""
 
     path: str
     layer: nn.Module
     output: Tensor
     axis: int
+    reads: str | None
 
 
 class Taps:
@@ -44,6 +46,8 @@ class Taps:
         self._paths = {id(m): path for path, m in model.named_modules()}
         self._calls: dict[str, int] = {}
         self._axis = -1
+        self._origin: dict[int, str] = {}  # of Tensors, the tap that they are the output of
+        self._kept: list[Tensor] = []  # so that no other gets their place in memory
         self.taps: list[Tap] = []
 
     @contextmanager
@@ -59,9 +63,15 @@ class Taps:
     def _heard(self, layer: nn.Module, arguments: tuple[Any, ...], result: Any) -> None:
         path = self._paths.get(id(layer))
         trace = thread.trace
-        if path is None or any(True for _ in layer.children()) or isinstance(layer, SILENT):
+        if path is None or any(True for _ in layer.children()):
             return
         if trace is not None and trace.scope is not trace:
+            return
+        reads = self._origin.get(id(arguments[0])) if arguments else None
+        if isinstance(layer, SILENT):
+            if reads is not None:
+                self._origin[id(result)] = reads
+                self._kept.append(result)
             return
         while isinstance(result, tuple) and result:
             result = result[0]
@@ -76,4 +86,5 @@ class Taps:
         count = self._calls[path] = self._calls.get(path, 0) + 1
         name = path if count == 1 else f"{path}#{count}"
         axis = self._axis if result.ndim > 1 else -1
-        self.taps.append(Tap(name, layer, result, axis))
+        self.taps.append(Tap(name, layer, result, axis, reads))
+        self._origin[id(result)] = name
