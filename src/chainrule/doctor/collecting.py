@@ -47,8 +47,18 @@ def evidence_of_run(run: Path) -> Evidence:
         tuple(_observation(line) for line in _lines(run / "layers.jsonl")),
         _examined(run, facts, failure, len(lines)),
         frozenset(str(f["code"]) for f in facts["findings"]),
+        dict(_flat(facts.get("settings", {}))),
         failure,
     )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings by their dotted keys."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def _lines(file: Path) -> Iterator[Mapping[str, Any]]:

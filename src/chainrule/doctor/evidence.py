@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from ..train.diagnosis.examination import Examination
 from ..train.observation import LayerStatistics, Observation
@@ -42,13 +43,20 @@ class Watched:
 @dataclass(frozen=True)
 class Evidence:
     """Of one training: the numbers of each epoch, observed steps, a look at model and data, the
-    codes of findings in the data, and the error that ended it. Any of them may be missing."""
+    codes of findings in the data, the settings of a run by their keys, and the error that ended it.
+    Any of them may be missing."""
 
     history: Mapping[str, Series] = field(default_factory=dict)
     observations: tuple[Observation, ...] = ()
     examination: Examination | None = None
     findings: frozenset[str] = frozenset()
+    settings: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
+
+    @property
+    def batch(self) -> int:
+        """Rows of a batch; 0 if nobody knows."""
+        return self.examination.training.batch if self.examination is not None else 0
 
     @property
     def losses(self) -> Series:
@@ -65,10 +73,9 @@ class Evidence:
         """All layers that were observed, in the order in which they are called."""
         if not self.observations:
             return ()
-        paths = [p for p in self.observations[-1].layers]
         return tuple(
-            Watched(p, tuple(o.layers[p] for o in self.observations if p in o.layers))
-            for p in paths
+            Watched(path, tuple(o.layers[path] for o in self.observations if path in o.layers))
+            for path in self.observations[-1].layers
         )
 
     @cached_property

@@ -63,7 +63,8 @@ class TargetFacts:
 class DataFacts:
     """``copies``: the share of validation rows that are training rows too; ``repeats``: the share
     of training rows that stand there more than once; ``twice_told``: the strongest |correlation|
-    of a single input with the target."""
+    of a single input with the target; ``split_by_one``: the share of rows of two classes that a
+    threshold on a single input tells apart at best."""
 
     rows: int
     validation_rows: int
@@ -72,6 +73,7 @@ class DataFacts:
     copies: float
     repeats: float
     twice_told: float
+    split_by_one: float
 
 
 def sample_of(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
@@ -96,6 +98,7 @@ def facts_of_data(
         copies=_copies(train, validation),
         repeats=_repeats(train),
         twice_told=_strongest(inputs, target),
+        split_by_one=_split_by_one(inputs, target),
     )
 
 
@@ -236,3 +239,29 @@ def _strongest(inputs: Sequence[Array], target: Array) -> float:
             standard = (truth - truth.mean()) / truth.std()
             found = max(found, float(np.abs(centred.T @ standard).max() / len(truth)))
     return found
+
+
+def _split_by_one(inputs: Sequence[Array], target: Array) -> float:
+    if target.size != len(target) or len(target) < 32:
+        return 0.0
+    values = target.reshape(len(target)).astype(np.float64)
+    if set(np.unique(values)) != {0.0, 1.0}:
+        return 0.0
+    best = 0.0
+    for array in inputs:
+        if array.ndim != 2 or array.dtype.kind != "f":
+            continue
+        for column in array.T:
+            best = max(best, _threshold(column, values))
+    return best
+
+
+def _threshold(column: Array, truth: Array) -> float:
+    """The share of rows that are right for the best threshold on a column, either way round."""
+    order = np.argsort(column, kind="stable")
+    sorted_column, ones = column[order], np.cumsum(truth[order])
+    count = np.arange(1, len(column) + 1)
+    right = (count - ones) + (ones[-1] - ones)  # zeros below, ones above
+    ends = np.append(sorted_column[1:] != sorted_column[:-1], True)
+    shares = right[ends] / len(column)
+    return float(max(shares.max(), 1.0 - shares.min()))

@@ -1,0 +1,97 @@
+"""T5: speed. The same result could be had sooner."""
+
+from __future__ import annotations
+
+from ..evidence import Evidence
+from ..rule import Rule, Sign
+
+__all__ = ["RULES"]
+
+#: shares of a training's time, and seconds, from which on it is worth a word
+WAITING, OBSERVING, LEAST = 0.4, 0.15, 0.2
+PADDED = 0.6
+
+
+def waiting(evidence: Evidence) -> Sign | None:
+    looked = evidence.examination
+    if looked is None or "all" not in looked.training.seconds:
+        return None
+    clock = looked.training.seconds
+    spent = sum(clock.get(part, 0.0) for part in ("first", "steps", "validation"))
+    rest = clock["all"] - spent
+    if clock["all"] < LEAST or rest < WAITING * clock["all"]:
+        return None
+    callbacks = min(clock.get("callbacks", 0.0), rest)
+    what = "callbacks" if callbacks > 0.5 * rest else "reading and other work between steps"
+    return Sign({"share": round(100 * rest / clock["all"]), "what": what})
+
+
+def small_batches(evidence: Evidence) -> Sign | None:
+    looked = evidence.examination
+    if looked is None or looked.training.batch > 4 or looked.data.rows < 64:
+        return None
+    parameters = sum(layer.parameters for layer in looked.layers)
+    if parameters < 50_000:
+        return None
+    return Sign({"batch": looked.training.batch, "parameters": parameters})
+
+
+def observing(evidence: Evidence) -> Sign | None:
+    looked = evidence.examination
+    if looked is None:
+        return None
+    clock = looked.training.seconds
+    spent, whole = clock.get("observing", 0.0), clock.get("all", 0.0)
+    steps = looked.training.steps * max(looked.training.epochs, 1)
+    if len(evidence.observations) < 0.8 * steps or spent < OBSERVING * whole or whole == 0:
+        return None
+    return Sign({"share": round(100 * spent / whole), "count": len(evidence.observations)})
+
+
+def padding(evidence: Evidence) -> Sign | None:
+    looked = evidence.examination
+    for facts in looked.data.inputs if looked is not None else ():
+        if facts.padding > PADDED:
+            return Sign({"share": round(100 * facts.padding)})
+    return None
+
+
+RULES = (
+    Rule(
+        "T501", "steps wait for other things",
+        "{share} % of the time went into {what}",
+        "The processor waits most of the time.",
+        "Forward and backward take a fixed time a batch; whatever stands between two batches comes "
+        "on top.",
+        "Rows a second are far below what the same network does on arrays in memory.",
+        "do less in callbacks of batches; keep data in memory; read ahead",
+        waiting,
+    ),
+    Rule(
+        "T503", "batches are too small for the processor",
+        "a step reads {parameters} weights for {batch} rows",
+        "A step costs nearly as much as one with many more rows.",
+        "Weights are read, and updated, once a step, however many rows share them.",
+        "Rows a second grow with the size of the batch.",
+        "batch_size=32",
+        small_batches, setting="train.batch_size = 32", severity="info",
+    ),
+    Rule(
+        "T504", "watching takes the time",
+        "{count} observed steps took {share} % of the training",
+        "Nearly every step is observed.",
+        "An observed step computes a dozen sums for each layer besides forward and backward.",
+        "The training takes longer than without `observe`.",
+        'observe=Observe("basic", "2s")',
+        observing, setting='observe.every = "2s"', severity="info",
+    ),
+    Rule(
+        "T505", "most of what is computed is padding",
+        "{share} % of the tokens in a row are filling, on average",
+        "Short rows are computed as long as the longest.",
+        "Forward and backward walk over every step of a row, whether it says anything or not.",
+        "Time a step depends on the longest row of all.",
+        "Padded(...) as a source, which reads each batch at the length that it needs",
+        padding, severity="info",
+    ),
+)  # fmt: skip
