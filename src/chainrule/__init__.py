@@ -64,6 +64,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.random": ("Generator", "manual_seed", "rand", "randn"),
     "frontend.tensor": ("Tensor",),
     "frontend.transforms": ("grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"),
+    "doctor": ("diagnose",),
     "modalities.doors": ("cross_validate", "fit", "load_run", "resume"),
     "modalities.audio": ("fit_audio",),
     "modalities.images": ("fit_images",),
@@ -80,6 +81,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "EarlyStopping",
         "History",
         "Metric",
+        "Observe",
         "Trainer",
         "callbacks",
         "load",
@@ -87,7 +89,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "version": ("__version__",),
 }
-_MODULES = ("data", "modalities", "nn", "optim", "report", "train")
+_MODULES = ("data", "doctor", "modalities", "nn", "optim", "report", "train")
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 
 #: needs no engine

@@ -1,11 +1,15 @@
 """What `__init__.py` loads when it is used."""
 
 from . import data as data
+from . import doctor as doctor
 from . import modalities as modalities
 from . import nn as nn
 from . import optim as optim
 from . import report as report
 from . import train as train
+from .doctor import (
+    diagnose as diagnose,
+)
 from .driver import (
     show as show,
 )
@@ -234,6 +238,9 @@ from .train import (
 )
 from .train import (
     Metric as Metric,
+)
+from .train import (
+    Observe as Observe,
 )
 from .train import (
     Trainer as Trainer,

@@ -54,6 +54,24 @@ class Evidence:
     failure: str = ""
 
     @property
+    def looked_at(self) -> dict[str, int | bool]:
+        """How much there was to look at."""
+        epochs = len(self.losses)
+        return {"epochs": epochs, "observations": len(self.observations),
+                "data": self.examination is not None}  # fmt: skip
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What there was nothing of, in words."""
+        missing = []
+        if not self.observations:
+            missing.append("layers, as no step was observed (trainings under two seconds are not; "
+                           'observe.every="10 steps" observes them)')  # fmt: skip
+        if self.examination is None:
+            missing.append("data and fit, as the data or the weights are not there")
+        return tuple(missing)
+
+    @property
     def batch(self) -> int:
         """Rows of a batch; 0 if nobody knows."""
         return self.examination.training.batch if self.examination is not None else 0

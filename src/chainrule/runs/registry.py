@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, StateError
 
 if TYPE_CHECKING:
+    from ..train import Callback
     from .modality import Modality
     from .option import Command, Options
 
-__all__ = ["commands", "kinds", "lookup", "names", "options", "register", "sources"]
+__all__ = ["attendants", "commands", "kinds", "lookup", "names", "options", "register", "sources"]
 
 #: each of its ``FOLDERS`` is a kind: KIND in ``kind.py``; in ``options.py``, what commands show
 HOME = "chainrule.modalities"
@@ -68,6 +69,15 @@ def lookup(name: str | None) -> Modality[Any, Any]:
         f"this release knows no kind of data called {name!r}",
         help=f"it knows {known}; use the release that wrote the run",
     )
+
+
+def attendants() -> list[Callback]:
+    """New callbacks for a training, of those that come with all."""
+    package = HOME.rpartition(".")[0]
+    return [
+        getattr(importlib.import_module(f"{package}.{module}"), name)()
+        for module, name in importlib.import_module(HOME).ATTENDANTS
+    ]
 
 
 def names() -> list[str]:

@@ -28,6 +28,7 @@ from .preparation import (
     seeded_generator,
 )
 from .provenance import git_commit, machine, versions
+from .registry import attendants
 from .settings.document import RunSettings
 from .trainer import make_callbacks
 
@@ -185,6 +186,7 @@ class TrainingRun(Generic[S, P]):
                 callbacks=[
                     Recorder(folder, self.listener),
                     *make_callbacks(settings),
+                    *attendants(),
                     *self.listener.callbacks(settings.epochs),
                 ],
                 seed=self.settings.seed,

@@ -1,0 +1,57 @@
+"""The doctor while a training is going on: one line, once, for what is plain already."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from ..train import Callback
+from ..train.callback import Logs
+from .evidence import Evidence
+from .rule import Diagnosis
+from .rules import RULES
+
+__all__ = ["LiveDoctor"]
+
+#: rules that need no end to be sure, and how many observations make them so
+LIVE = ("T101", "T102", "T103", "T104", "T107")
+LEAST = 6
+#: the share of the time that looking may take
+SHARE = 0.005
+
+
+class LiveDoctor(Callback):
+    """Tells the trainer what it sees at the end of an epoch, each code once."""
+
+    def __init__(self, tell: Callable[[Diagnosis], None] | None = None) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
+        self._last = self._cost = 0.0
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        now = time.perf_counter()
+        observations = self.trainer.observations
+        if len(observations) < LEAST or now - self._last < self._cost / SHARE:
+            return
+        history = {name: tuple(values) for name, values in self.trainer.history.items()}
+        evidence = Evidence(history, observations[-100:])
+        for code in LIVE:
+            sign = RULES[code].look(evidence) if code not in self._told else None
+            if sign is not None:
+                self._told.add(code)
+                self._say(Diagnosis(RULES[code], sign))
+        self._last = time.perf_counter()
+        self._cost = self._last - now
+
+    def _say(self, diagnosis: Diagnosis) -> None:
+        if self._tell is not None:
+            self._tell(diagnosis)
+            return
+        code = diagnosis.code
+        self.trainer.tell(f"{code} {diagnosis.sentence} (chainrule explain {code})")
+
+    def state(self) -> dict[str, list[str]]:
+        return {"told": sorted(self._told)}
+
+    def set_state(self, state: Mapping[str, list[str]]) -> None:
+        self._told = set(state["told"])
