@@ -125,10 +125,10 @@ def shifted(evidence: Evidence) -> Sign | None:
     looked = evidence.examination
     if looked is None or looked.data.validation_rows < 30:
         return None
-    if looked.data.target.shift > 1.0:
+    if looked.data.target.shift > 1.5:
         return Sign({"what": "the target", "shift": looked.data.target.shift})
     for facts in looked.data.inputs:
-        if facts.real and facts.features < 200 and (facts.shift > 1.5 or facts.stretch > 4):
+        if facts.real and facts.features < 200 and (facts.shift > 2 or facts.stretch > 4):
             return Sign({"what": "an input", "shift": max(facts.shift, facts.stretch)})
     return None
 

@@ -103,8 +103,10 @@ def stopped_too_soon(evidence: Evidence) -> Sign | None:
     hasty = looked.training.stopped and len(losses) < 10
     steep = rate > 0.12 or (rate > 0.03 and hasty) or (rate > 0.06 and len(losses) <= 4)
     improving = len(validation) - 1 - validation.index(min(validation)) <= 2
-    scheduled = len(evidence.rates) > 3 and evidence.rates[-1] < 0.2 * max(evidence.rates)
-    if not steep or not improving or scheduled or len(losses) > 60:
+    nothing_left = looked.fit is not None and losses[-1] < 0.1 * looked.fit.constant_loss
+    rates = evidence.rates
+    scheduled = len(rates) > 3 and rates[-1] < 0.2 * max(rates)
+    if not steep or not improving or scheduled or nothing_left or len(losses) > 60:
         return None
     return Sign({"fall": round(100 * rate), "epochs": len(losses)})
 

@@ -79,6 +79,9 @@ def standing_still(evidence: Evidence) -> Sign | None:
         if not any(watched.values("gradient")):
             why = "it is never called" if watched.path not in seen else "no gradient arrives there"
             return Sign({"why": why}, watched.path)
+        if evidence.observations[0].step == 0 and watched.values("gradient")[0] == 0:
+            why = "no gradient arrived there at first, as weights behind it begin at 0"
+            return Sign({"why": why}, watched.path)
     return None
 
 

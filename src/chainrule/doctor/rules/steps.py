@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
+from itertools import pairwise
 
 from ..evidence import Evidence, falls
 from ..rule import Rule, Sign
@@ -35,7 +35,7 @@ def scheduled_to_rest(evidence: Evidence) -> bool:
 def warming(evidence: Evidence) -> bool:
     """Whether the rate rose to the very end."""
     rates = evidence.rates
-    rising = all(b >= a for a, b in itertools.pairwise(rates))
+    rising = all(b >= a for a, b in pairwise(rates))
     return len(rates) >= 4 and rising and rates[-1] > 2 * rates[0] and rates[-1] > rates[-2]
 
 
@@ -58,14 +58,21 @@ def rate_too_high(evidence: Evidence) -> Sign | None:
         return Sign({"why": "the loss grew until it was no longer finite"}) if grew else None
     if len(losses) < 4:
         return None
+    looked = evidence.examination
+    if looked is not None and "Adam" in looked.training.optimizer and max(evidence.rates) >= 0.1:
+        return Sign({"why": f"{looked.training.optimizer} moves every weight by about its rate, "
+                     f"which is {max(evidence.rates):.3g}, in a step"})  # fmt: skip
     if ratios and max(ratios) > THROWN and not recovers(evidence):
         return Sign({"why": f"a step changes a layer by {100 * max(ratios):.0f} % of itself"})
     first = losses[0]
     if min(losses[1:]) > 1.2 * first:
         return Sign({"why": f"the loss rose from {first:.3g} to {losses[-1]:.3g}"})
-    jumps = [b - a for a, b in itertools.pairwise(losses)]
+    tail = losses[len(losses) // 3 :]
+    jumps = [b - a for a, b in pairwise(tail)]
+    usual = statistics.fmean(map(abs, jumps))
     ups = sum(max(j, 0.0) for j in jumps)
-    if ups > 0.5 * (max(losses) - min(losses)) and ups > 0.4 * statistics.median(losses):
+    swings = usual > 0.15 * statistics.median(tail) and ups > 0.5 * (max(tail) - min(tail))
+    if swings and not recovers(evidence):
         return Sign({"why": "the loss jumps up and down from epoch to epoch"})
     return None
 
@@ -101,7 +108,7 @@ def noisy_batches(evidence: Evidence) -> Sign | None:
     if len(seen) < 8 or looked.data.rows < 64:
         return None
     spread, middle = statistics.pstdev(seen), abs(statistics.fmean(seen))
-    if middle == 0 or spread < 0.7 * middle:
+    if middle == 0 or spread < 0.3 * middle:
         return None
     return Sign({"batch": looked.training.batch, "spread": spread / middle})
 
@@ -135,7 +142,9 @@ def ended_too_soon(evidence: Evidence) -> Sign | None:
 
 
 def warm_up_too_long(evidence: Evidence) -> Sign | None:
-    if not warming(evidence) or len(evidence.losses) < 2:
+    looked = evidence.examination
+    ended = looked is not None and looked.training.stopped
+    if not warming(evidence) or len(evidence.losses) < 2 or ended:
         return None
     return Sign({"first": evidence.rates[0], "last": evidence.rates[-1]})
 
