@@ -205,6 +205,14 @@ def test_evidence_that_is_not_finite_troubles_no_rule(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", RULES)
+@pytest.mark.parametrize("part", ["observations", "history", "examination"])
+def test_rules_can_do_without_any_part(code: str, part: str) -> None:
+    without = {"observations": (), "history": {}, "examination": None}
+    for evidence in (HEALTHY, *SICK.values()):
+        RULES[code].look(replace(evidence, **{part: without[part]}))
+
+
+@pytest.mark.parametrize("code", RULES)
 def test_the_page_of_a_rule_says_all_of_it(code: str) -> None:
     rule, text = RULES[code], page(code.lower())
     assert re.fullmatch(r"T[1-5]\d\d", code)

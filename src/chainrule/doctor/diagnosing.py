@@ -18,7 +18,7 @@ __all__ = ["diagnose", "examine_evidence"]
 ORDER = ("error", "warning", "info")
 #: diagnoses that explain others, which then need not be made
 EXPLAINED = {
-    "T106": ("T102", "T202", "T304", "T302"),
+    "T106": ("T102", "T304", "T302"),
     "T408": ("T410",),
     "T105": ("T203",),
     "T206": ("T201", "T305"),
@@ -43,7 +43,7 @@ def examine_evidence(evidence: Evidence, silenced: Collection[str] = ()) -> list
     for code, rule in RULES.items():
         sign = None if code in silenced else rule.look(evidence)
         if sign is not None:
-            found[code] = Diagnosis(rule, sign)
+            found[code] = Diagnosis(rule, sign, bool(evidence.settings))
     explained = {other for code in found for other in EXPLAINED.get(code, ())}
     left = [d for code, d in found.items() if code not in explained]
     return sorted(left, key=lambda d: (ORDER.index(d.severity), d.code))

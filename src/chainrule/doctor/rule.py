@@ -58,10 +58,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A rule that applies, with what it saw."""
+    """A rule that applies, with what it saw; ``of_run`` if there is a ``run.toml`` to change."""
 
     rule: Rule
     sign: Sign
+    of_run: bool = False
 
     @property
     def code(self) -> str:
@@ -94,7 +95,7 @@ class Diagnosis:
         }
 
     def __str__(self) -> str:
-        fix = self.rule.setting or self.rule.python
+        fix = self.rule.setting if self.of_run and self.rule.setting else self.rule.python
         return f"{self.code} {self.sentence}" + (f"\n     try: {fix}" if fix else "")
 
 

@@ -59,9 +59,10 @@ def rate_too_high(evidence: Evidence) -> Sign | None:
     if len(losses) < 4:
         return None
     looked = evidence.examination
-    if looked is not None and "Adam" in looked.training.optimizer and max(evidence.rates) >= 0.1:
+    rate = max(evidence.rates, default=0.0)
+    if looked is not None and "Adam" in looked.training.optimizer and rate >= 0.1:
         return Sign({"why": f"{looked.training.optimizer} moves every weight by about its rate, "
-                     f"which is {max(evidence.rates):.3g}, in a step"})  # fmt: skip
+                     f"which is {rate:.3g}, in a step"})  # fmt: skip
     if ratios and max(ratios) > THROWN and not recovers(evidence):
         return Sign({"why": f"a step changes a layer by {100 * max(ratios):.0f} % of itself"})
     first = losses[0]
