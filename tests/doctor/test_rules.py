@@ -148,7 +148,10 @@ SICK: dict[str, Evidence] = {
         val_loss=(0.5, 0.4, *(0.4 + 0.05 * k for k in range(18))),
     ),
     "T307": examined(layers=(*LAYERS, LayerFacts("5", "Dropout", 0, None, 0.0, {"p": 0.95}))),
-    "T308": data(target=replace(NUMBERS, levels=3, low=0.0, high=2.0)),
+    "T308": examined(
+        data=replace(DATA, target=replace(NUMBERS, levels=3, low=0.0, high=2.0)),
+        training=training(loss="MSELoss"),
+    ),
     "T309": examined(
         layers=(*LAYERS, LayerFacts("5", "BatchNorm1d", 64, True, 0.0)), training=training(batch=2)
     ),

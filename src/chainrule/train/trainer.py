@@ -132,13 +132,11 @@ class Trainer(Learner):
             self._begin(run, newest)
             if checkpoints:
                 stack.enter_context(run.interrupts)
-            begun = time.perf_counter()
             try:
                 self._begin_callbacks(run, newest)
                 self.train(run)
                 run.completed = True
             finally:
-                run.clock["all"] = time.perf_counter() - begun
                 self._end(run)
         return self.history
 
@@ -174,6 +172,7 @@ class Trainer(Learner):
             raise type(error)(error.what, where=where, help=error.help) from None
 
     def _begin_callbacks(self, run: Run, newest: Checkpoint | None) -> None:
+        run.clock["begun"] = time.perf_counter()
         run.hooks("on_train_begin", {})
         if newest is not None:
             state = newest.state()
@@ -187,6 +186,7 @@ class Trainer(Learner):
                 )
 
     def _end(self, run: Run) -> None:
+        run.clock["all"] = time.perf_counter() - run.clock.pop("begun", time.perf_counter())
         run.hooks("on_train_end", self.history.last())
         run.clock["callbacks"] = run.hooks.seconds
         if self._observer is not None:

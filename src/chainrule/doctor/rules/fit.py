@@ -154,6 +154,9 @@ def unfit_loss(evidence: Evidence) -> Sign | None:
     if looked is None:
         return None
     target, loss = looked.data.target, looked.training.loss
+    quantities = ("mse", "l1", "huber", "MSE", "L1", "Huber")  # not losses of one's own
+    if not any(name in loss for name in quantities):
+        return None
     if target.kind != "numbers" or not 2 <= target.levels <= 8 or target.low < 0:
         return None
     if target.high != target.levels - 1:
