@@ -184,6 +184,9 @@ from .frontend.transforms import (
 from .frontend.transforms import (
     vjp as vjp,
 )
+from .frontend.vmap import (
+    vmap as vmap,
+)
 from .ir.types import (
     DType as DType,
 )
@@ -213,6 +216,12 @@ from .modalities.tables import (
 )
 from .modalities.text import (
     fit_text as fit_text,
+)
+from .nn.stateless import (
+    functional_call as functional_call,
+)
+from .nn.stateless import (
+    stack_module_state as stack_module_state,
 )
 from .nonfinite import (
     find_nonfinite as find_nonfinite,
