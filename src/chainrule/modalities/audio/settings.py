@@ -16,7 +16,15 @@ from ...runs.settings.fields import About, SettingError, Within
 from ...runs.settings.files import FileDataSettings
 from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    Fold,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+    SplitSeed,
+)
 from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...runs.task import Task
 from ...tasks import Multiclass, Transcription
@@ -69,6 +77,7 @@ class AudioDataSettings(FileDataSettings):
     ] = ""  # fmt: skip
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
     most_bad: Annotated[Amount, About("fraction of files that may be unreadable")] = 0.1
 
     def check(self) -> None:

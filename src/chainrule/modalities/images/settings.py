@@ -16,7 +16,15 @@ from ...runs.settings.fields import About, Within
 from ...runs.settings.files import FileDataSettings
 from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    Fold,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+    SplitSeed,
+)
 from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...tasks import Multiclass
 from .augment import Augment, check_images
@@ -64,6 +72,7 @@ class ImageDataSettings(FileDataSettings):
     fit: Annotated[Fit, About("how images are resized: crop or stretch")] = "crop"
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
     class_weights: Annotated[
         Literal["none", "balanced"], About("balanced: rare classes count as much as common ones")
     ] = "none"

@@ -11,7 +11,16 @@ from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    DataSettings,
+    Fold,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+    SplitSeed,
+)
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
@@ -54,6 +63,7 @@ class TableDataSettings(DataSettings):
     ] = "auto"
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
     columns: Annotated[
         Mapping[str, Kind],
         About("kinds of columns; ignored: not used; the target's kind sets the task"),

@@ -14,7 +14,16 @@ from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
 from ...runs.settings.network import Network, NetworkChoice
 from ...runs.settings.section import Section
-from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, RunName, Seed, Split
+from ...runs.settings.sections import (
+    Auto,
+    DataSettings,
+    Fold,
+    OutputSettings,
+    RunName,
+    Seed,
+    Split,
+    SplitSeed,
+)
 from ...runs.settings.training import (
     ClipSettings,
     EarlyStoppingSettings,
@@ -91,6 +100,7 @@ class TextDataSettings(DataSettings):
     ] = "auto"
     split: Split = (0.8, 0.1, 0.1)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
 
     @property
     def family(self) -> str:

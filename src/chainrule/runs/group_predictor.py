@@ -1,0 +1,92 @@
+"""The trainings of a group as one predictor, which says what they say on average."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import ConfigError, StateError
+from .loading import load_run, read_facts, read_group_facts
+from .modality import Modality, Prepared, part_inputs
+from .predictor import Predictor
+from .recognition import kind_of_run
+
+__all__ = ["common_metrics", "joined", "load_group", "members_of"]
+
+P = TypeVar("P", bound=Predictor[Any, Any, Any])
+
+
+def members_of(group: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The run folder and ``run.json`` of each training of a group.
+
+    Raises StateError for a folder that is not a group, or one that is not done.
+    """
+    facts = read_group_facts(group)
+    if facts["status"] != "done" or not facts["members"]:
+        raise StateError(
+            f"the group has {len(facts['members'])} finished runs, and its status is "
+            f"{facts['status']}",
+            where=str(group),
+            help=f"finish it with chainrule resume {group}, or give one of the runs in it",
+        )
+    folders = [group / member["run"] for member in facts["members"].values()]
+    return [(folder, read_facts(folder)) for folder in folders]
+
+
+def load_group(group: Path) -> Predictor[Any, Any, Any]:
+    """The predictor of a group whose trainings are all done.
+
+    Raises what `members_of` and `load_run` raise, and ConfigError for a task whose networks have
+    no common answer.
+    """
+    members = members_of(group)
+    kind: Modality[Any, Any] = kind_of_run(members[0][1])
+    require_common_answer(kind, members[0][1])
+    whole: Predictor[Any, Any, Any] = joined(
+        [load_run(kind, folder, facts) for folder, facts in members]
+    )
+    whole.run = group
+    whole.metrics = _metrics(read_group_facts(group).get("together", {}))
+    return whole
+
+
+def require_common_answer(kind: Modality[Any, Any], facts: Mapping[str, Any]) -> None:
+    """ConfigError for a task whose networks have no common answer."""
+    task = kind.tasks[facts["task"]]
+    if not task.averages:
+        raise ConfigError(
+            f"the networks of a group have no common answer where the task is {task.name}",
+            help="give one of the runs in the group",
+        )
+
+
+def joined(predictors: Sequence[P]) -> P:
+    """The first of the predictors, answering for all of them."""
+    whole = predictors[0]
+    whole.members = tuple(predictors)
+    whole.baseline, whole.baselines = {}, {}
+    return whole
+
+
+def common_metrics(
+    predictors: Sequence[Predictor[Any, Any, Any]], prepared: Prepared[Any] | None
+) -> dict[str, float]:
+    """The metrics of the mean of all predictors on the test part of ``prepared``.
+
+    None, an empty dict, if they were not trained on the same split and encoding of the data, or
+    have no common answer.
+    """
+    first = predictors[0]
+    if prepared is None or len(predictors) < 2 or not first.goal.averages:
+        return {}
+    texts = {p.preprocessor.to_json() for p in predictors}
+    if len(texts) > 1 or prepared.preprocessor.to_json() not in texts:
+        return {}
+    inputs = part_inputs(prepared.test)
+    scores = [(p.goal, p.scores_of(inputs)) for p in predictors]
+    return first.goal.compute_metrics(prepared.truth, first.goal.together(scores))
+
+
+def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:
+    return {k: float("nan") if v is None else float(v) for k, v in facts.items()}
