@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import ConfigError, StateError
+from ..phrasing import counted
 from .loading import load_run, read_facts, read_group_facts
 from .modality import Modality, Prepared, part_inputs
 from .predictor import Predictor
@@ -24,9 +25,10 @@ def members_of(group: Path) -> list[tuple[Path, dict[str, Any]]]:
     """
     facts = read_group_facts(group)
     if facts["status"] != "done" or not facts["members"]:
+        done, planned = len(facts["members"]), len(facts.get("planned", facts["members"]))
         raise StateError(
-            f"the group has {len(facts['members'])} finished runs, and its status is "
-            f"{facts['status']}",
+            f"{done} of {counted(planned, 'run')} {'is' if done == 1 else 'are'} done, and the "
+            f"status of the group is {facts['status']}",
             where=str(group),
             help=f"finish it with chainrule resume {group}, or give one of the runs in it",
         )
