@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 
 from ..errors import ConfigError, StateError
 from ..phrasing import counted
+from .folder import GROUP_FILE
 from .loading import load_run, read_facts, read_group_facts
 from .modality import Modality, Prepared, part_inputs
 from .predictor import Predictor
 from .recognition import kind_of_run
 
 __all__ = ["common_metrics", "joined", "load_group", "members_of"]
+
+COPY = "its files were changed; copy the whole folder again"
 
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
@@ -32,8 +35,18 @@ def members_of(group: Path) -> list[tuple[Path, dict[str, Any]]]:
             where=str(group),
             help=f"finish it with chainrule resume {group}, or give one of the runs in it",
         )
-    folders = [group / member["run"] for member in facts["members"].values()]
-    return [(folder, read_facts(folder)) for folder in folders]
+    names = [str(member["run"]) for member in facts["members"].values()]
+    if strange := [name for name in names if Path(name).name != name]:
+        raise StateError(
+            f"{strange[0]!r} is no run in the group", where=str(group / GROUP_FILE), help=COPY
+        )
+    members = [(group / name, read_facts(group / name)) for name in names]
+    learned = {(kind_of_run(f).name, f["task"], f["data"]["target"]) for _, f in members}
+    if len(learned) > 1:
+        raise StateError(
+            "the runs of the group learned different things", where=str(group), help=COPY
+        )
+    return members
 
 
 def load_group(group: Path) -> Predictor[Any, Any, Any]:
