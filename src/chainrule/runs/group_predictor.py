@@ -89,8 +89,8 @@ def common_metrics(
 ) -> dict[str, float]:
     """The metrics of the mean of all predictors on the test part of ``prepared``.
 
-    None, an empty dict, if they were not trained on the same split and encoding of the data, or
-    have no common answer.
+    Empty for a single one, for those that were not trained on the same split and encoding of the
+    data, and where the outputs of networks have no mean.
     """
     first = predictors[0]
     if prepared is None or len(predictors) < 2 or not first.goal.averages:
