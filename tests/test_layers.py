@@ -28,7 +28,7 @@ LAYERS: dict[str, int] = {
     "records": 0,
     "scratch": 0, "showing": 0, "unverified": 0, "version": 0,
     "ir": 1,
-    "interpret": 2, "autodiff": 2,
+    "interpret": 2, "autodiff": 2, "batching": 2,
     "ops": 3,
     "frontend": 5, "passes": 5,
     "schedule": 6,

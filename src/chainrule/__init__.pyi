@@ -63,6 +63,9 @@ from .frontend.operations.arithmetic import (
     clamp as clamp,
 )
 from .frontend.operations.arithmetic import (
+    cos as cos,
+)
+from .frontend.operations.arithmetic import (
     erf as erf,
 )
 from .frontend.operations.arithmetic import (
@@ -88,6 +91,9 @@ from .frontend.operations.arithmetic import (
 )
 from .frontend.operations.arithmetic import (
     sigmoid as sigmoid,
+)
+from .frontend.operations.arithmetic import (
+    sin as sin,
 )
 from .frontend.operations.arithmetic import (
     sqrt as sqrt,
@@ -182,6 +188,9 @@ from .frontend.transforms import (
 from .frontend.transforms import (
     vjp as vjp,
 )
+from .frontend.vmap import (
+    vmap as vmap,
+)
 from .ir.types import (
     DType as DType,
 )
@@ -211,6 +220,12 @@ from .modalities.tables import (
 )
 from .modalities.text import (
     fit_text as fit_text,
+)
+from .nn.stateless import (
+    functional_call as functional_call,
+)
+from .nn.stateless import (
+    stack_module_state as stack_module_state,
 )
 from .nonfinite import (
     find_nonfinite as find_nonfinite,

@@ -30,6 +30,7 @@ import soundfile
 import chainrule as cr
 from chainrule.errors import ChainruleError
 from chainrule.report import report_facts, report_html
+from chainrule.report.group import group_facts, group_html
 from chainrule.runs.listeners import Listener
 from chainrule.runs.listing import compare_runs, details, details_text, summarize_runs
 from chainrule.train import Callback
@@ -226,6 +227,8 @@ def steps(subject: Subject, run: Path) -> Iterator[tuple[str, Any, bool]]:
     if is_group:
         yield ("listed", *attempt(lambda: listed(subject, run)))
         yield ("shown", *attempt(lambda: shown(subject, run)))
+        yield ("predicted", *attempt(lambda: predicted(subject, run)))
+        yield ("reported", *attempt(lambda: group_reported(run)))
     yield ("resumed", *attempt(lambda: resumed(subject, run)))
     if subject.hashed and not is_group:
         yield ("listed again", *attempt(lambda: listed(subject, run)))
@@ -288,6 +291,13 @@ def reported(subject: Subject, run: Path) -> tuple[Any, bool]:
     for name in ("path", "commands", "config"):  # which hold the folder of the run
         del facts[name]
     return repr(facts) if subject.hashed else None, told
+
+
+def group_reported(run: Path) -> tuple[Any, bool]:
+    facts = group_facts(run)
+    group_html(run)
+    del facts["path"]
+    return repr(facts), False
 
 
 def resumed(subject: Subject, run: Path) -> tuple[Any, bool]:

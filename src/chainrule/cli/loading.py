@@ -15,16 +15,18 @@ __all__ = ["load_predictor"]
 def load_predictor(
     command: str, run: Path, threads: int | None, options: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """The predictor of ``run``, and the parsed ``options`` of its kind of data.
+    """The predictor of ``run``, or of a group, and the parsed ``options`` of its kind of data.
 
     Raises UsageError for an option of another kind.
     """
     values = parse_options(command, options)
     load_engine(threads)
+    from ..runs.folder import is_group
+    from ..runs.group_predictor import load_group, members_of
     from ..runs.loading import load_run, read_facts
     from ..runs.recognition import kind_of_run
 
-    facts = read_facts(run)
+    facts = members_of(run)[0][1] if is_group(run) else read_facts(run)
     kind = kind_of_run(facts)
     refuse_foreign_options(kind, command, values)
-    return load_run(kind, run, facts), values
+    return load_group(run) if is_group(run) else load_run(kind, run, facts), values

@@ -82,7 +82,8 @@ class JsonListener(Listener):
         self.write("member", {"name": name, "number": index + 1, "of": count})
 
     def repeated(self, facts: Mapping[str, Any], group: Path | None) -> None:
-        self.write("repeated", {"run": str(group), "summary": facts["summary"]})
+        together = {"together": facts["together"]} if facts.get("together") else {}
+        self.write("repeated", {"run": str(group), "summary": facts["summary"], **together})
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
         print_json({"event": event, **facts}, indent=None)

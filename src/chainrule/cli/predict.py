@@ -44,6 +44,8 @@ def predict(
 ) -> None:
     """Predict DATA with the model of RUN (a folder, the end of its name, or `last`).
 
+    A group made by --seeds or --folds predicts what its models say on average.
+
     The output has one line per example of DATA, in the same order: the prediction, and
     for some kinds of data also the path and the probability.
     """

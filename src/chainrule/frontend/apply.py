@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from ..batching import draws
 from ..errors import DTypeError
 from ..ir.graph import Node, bind, constant, topological
 from ..ir.memory import aligned_copy, as_array
@@ -38,6 +39,8 @@ def apply(primitive: Primitive, *operands: Any, **params: Any) -> Tensor:
         return _run(primitive, tensors, params, required)
     nodes = [trace.node(t) for t in tensors]
     node = bind(primitive.name, *nodes, location=here(), **params)
+    if draws(node):
+        trace.draws.append(node)
     required = required and node.dtype.is_float
     if required and not thread.grad:
         return from_node(fence(node))

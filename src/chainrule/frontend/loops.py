@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..batching import draws
 from ..errors import ShapeError, TraceError
 from ..ir.graph import Graph, Node, at, topological
 from ..ir.rewrite import substitute
@@ -337,6 +338,8 @@ class _Parts:
         """The results of the loop."""
         with at(here()):
             loop = scan_primitive(*first, *rows, *consts, **vars(self))
+        if thread.trace is not None and draws(loop):
+            thread.trace.draws.append(loop)
         return [item(loop, index=i) for i in range(len(self.body.outputs))]
 
 

@@ -48,6 +48,8 @@ class Trace(AbstractContextManager["Trace"]):
         self.retained: list[Tensor] = []
         #: what transforms that are under way differentiate by
         self.variables: list[Node] = []
+        #: random draws, and loops in which there are some
+        self.draws: list[Node] = []
         self._current: dict[int, Node] = {}
         self._grads: dict[int, tuple[Tensor, Tensor | NotKept | None]] = {}
         self._requires: list[tuple[Tensor, bool]] = []
@@ -143,6 +145,10 @@ class Trace(AbstractContextManager["Trace"]):
     def inside(self, carried: Mapping[Tensor, Node]) -> LoopBody:
         """The body of a loop is being recorded, where nodes stand for states that it carries."""
         return LoopBody(self, carried)
+
+    def among_members(self) -> LoopBody:
+        """What one member of a `vmap` does is being recorded."""
+        return Member(self, {})
 
     def scalar(self, compute: HostScalar) -> Node:
         """A new ``scalar`` input that the host computes before each step."""
@@ -268,6 +274,8 @@ class LoopBody(AbstractContextManager["LoopBody"]):
         self._written: list[tuple[weakref.ref[Storage], Node, Tensor | None]] = []
 
     named = "a step of a scan", "the body, as part of the carry or as y,"
+    who, what, one, inside = "the body of a scan", "scan", "step", "the body"
+    instead = "pass it in as part of init, and return its new value"
 
     @property
     def ended(self) -> bool:
@@ -302,16 +310,17 @@ class LoopBody(AbstractContextManager["LoopBody"]):
         if len(trace.effects) > self._host[1]:
             del trace.effects[self._host[1] :]
             raise TraceError(
-                "the body of a scan does something that happens once in a training step, such as "
+                f"{self.who} does something that happens once in a training step, such as "
                 "an optimizer's step()",
                 where=user_line(),
-                help="do it outside of the scan",
+                help=f"do it outside of the {self.what}",
             )
         if left:
             raise GradientError(
-                "backward() in the body of a scan would leave the gradient of one step behind",
+                f"backward() in {self.who} would leave the gradient of one {self.one} behind",
                 where=user_line(),
-                help="use cr.grad(f)(x) in the body, or call backward() on the result of the scan",
+                help=f"use cr.grad(f)(x) in {self.inside}, or call backward() on the result of the "
+                f"{self.what}",
             )
 
     def note(self, tensor: Storage, before: Node) -> None:
@@ -330,12 +339,20 @@ class LoopBody(AbstractContextManager["LoopBody"]):
             tensor = reference()
             if state is None and tensor is not None and id(tensor) not in mine:
                 raise TraceError(
-                    "the body of a scan changes a Tensor that was computed outside of it",
+                    f"{self.who} changes a Tensor that was computed outside of it",
                     where=user_line(),
-                    help="pass it in as part of init, and return its new value",
+                    help=self.instead,
                 )
         return [state for _, _, state in self._written if state is not None]
 
     def forget(self) -> None:
         """The body will be recorded again: numbers that the host computes for it are dropped."""
         del self._trace.scalars[self._host[0] :], self._trace.scalar_nodes[self._host[0] :]
+
+
+class Member(LoopBody):
+    """Inside, a trace records what one member of a `vmap` does."""
+
+    named = "a member of a vmap", "the function,"
+    who, what, one, inside = "a function under vmap", "vmap", "member", "the function"
+    instead = "pass it in as an argument, and return its new value"

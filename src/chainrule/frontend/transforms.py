@@ -9,101 +9,25 @@ function stops derivatives as ever.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..autodiff import cotangents
 from ..errors import GradientError, ShapeError
 from ..ir.graph import Node, bind, full_like
-from ..ir.memory import element_strides
 from ..ir.types import DType, is_whole
-from ..ops.control import fence
-from .apply import from_node, replay, tensor_of
-from .modes import enable_grad, no_grad, restored, thread, user_line
+from .apply import from_node, tensor_of
+from .modes import restored, thread, user_line
 from .operations.arithmetic import broadcast_to, cast, equal
 from .operations.creation import iota
 from .operations.shaping import reshape, stack
+from .recording import Recording, recorded
 from .storage import Storage
 from .tensor import Tensor
 from .traced import is_array
-from .tracer import Trace
 from .tree import Branch, Tree, flatten, flatten_like, unflatten
 
 Function = Callable[..., Any]
-
-
-# ------------------------------------------------------------------------ functions as nodes
-
-
-class _Recording:
-    """Turns Tensors into nodes and back, inside the running trace or in one of its own."""
-
-    def __init__(self, trace: Trace, own: bool) -> None:
-        self._trace, self._own = trace, own
-        self._known: dict[Node, Tensor] = {}
-
-    def variable(self, value: Tensor) -> Node:
-        """A fresh node that stands for ``value`` and for nothing else."""
-        if not self._own:
-            # What the function reads from outside must not count as its argument.
-            return bind("reshape", self._trace.node(value), shape=value.shape)
-        array = value._array
-        assert array is not None
-        strides = element_strides(array)
-        node = self._trace.argument("x", array.shape, value.dtype, strides)
-        self._known[node] = value
-        return node
-
-    def tensors(self, nodes: Sequence[Node]) -> list[Tensor]:
-        """Values of ``nodes``; with history if states that they depend on require gradients."""
-        if not self._own:
-            tracked = self._trace.depend_on_gradients(nodes)
-            stopped = not thread.grad
-            return [
-                from_node(fence(n)) if t and stopped else from_node(n, t)
-                for n, t in zip(nodes, tracked, strict=True)
-            ]
-        for state_node, state in zip(self._trace.state_nodes, self._trace.states, strict=True):
-            self._known.setdefault(state_node, state)
-        return replay(nodes, self._known)
-
-    def results(self, nodes: Sequence[Node]) -> list[Tensor]:
-        """Values of ``nodes``; what the function assigned to Tensors outside takes effect."""
-        if not self._own:
-            return self.tensors(nodes)
-        states = dict(zip(self._trace.state_nodes, self._trace.states, strict=True))
-        pairs = [u.inputs for u in self._trace.updates()]
-        values = self.tensors([*nodes, *(value for _, value in pairs)])
-        with no_grad():
-            for (state_node, _), value in zip(pairs, values[len(nodes) :], strict=True):
-                state = states[state_node]
-                self._known[state_node] = state.clone()  # what a later derivative starts from
-                state.assign_(value.detach())
-        return values[: len(nodes)]
-
-    def call(self, function: Function, args: Sequence[Any], xs: Sequence[Node]) -> Any:
-        """``function(*args)``, to be differentiated by ``xs``.
-
-        That somebody outside tracks no gradients is not for the function; what its results mean
-        there, `tensors` decides.
-        """
-        variables = self._trace.variables
-        variables.extend(xs)
-        try:
-            with enable_grad():
-                return function(*args)
-        finally:
-            del variables[len(variables) - len(xs) :]
-
-
-@contextmanager
-def _recording() -> Iterator[_Recording]:
-    if thread.trace is not None:
-        yield _Recording(thread.trace, own=False)
-        return
-    with Trace() as trace:
-        yield _Recording(trace, own=True)
 
 
 def _is_real(value: Any) -> bool:
@@ -168,7 +92,7 @@ def value_and_grad(
     def derived(*args: Any) -> Any:
         chosen = _chosen(argnums, len(args))
         split = [_real_leaves(args[i], f"argument {i}") for i in chosen]
-        with _recording() as recording:
+        with recorded() as recording:
             xs = [[recording.variable(t) for t in tensors] for tensors, _ in split]
             called = list(args)
             for i, nodes, (_, tree) in zip(chosen, xs, split, strict=True):
@@ -242,7 +166,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
     The function runs once, so that random numbers in it are the same for y and its derivatives.
     """
     split = [_real_leaves(p, f"argument {i}") for i, p in enumerate(primals)]
-    with _recording() as recording:
+    with recorded() as recording:
         xs, called = _variables(recording, split)
         ys, tree = _real_leaves(recording.call(function, called, xs), "the result")
         y_nodes = _nodes(ys)
@@ -259,7 +183,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
 
 
 def _variables(
-    recording: _Recording, split: Sequence[tuple[list[Tensor], Tree]]
+    recording: Recording, split: Sequence[tuple[list[Tensor], Tree]]
 ) -> tuple[list[Node], list[Any]]:
     """Nodes for all leaves of the arguments, and the arguments made of them."""
     flat: list[Node] = []
@@ -297,7 +221,7 @@ def _pushed(
     leaves = [t for tensors, _ in split for t in tensors]
     whole = Branch(tuple, (), tuple(tree for _, tree in split))
     along = [] if tangents is None else _like(tangents, whole, leaves, "the tangents")
-    with _recording() as recording:
+    with recorded() as recording:
         xs, called = _variables(recording, split)
         ys, tree = _real_leaves(recording.call(function, called, xs), "the result")
         y_nodes = _nodes(ys)

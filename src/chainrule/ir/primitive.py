@@ -16,6 +16,8 @@ from .graph import Node
 from .types import Array, DType, Shape
 
 TypeRule = Callable[..., tuple[Shape, DType]]
+#: a node, its inputs for all members of a batch (each with whether it differs), how many members
+Batch = Callable[[Node, list[tuple[Node, bool]], int], Node]
 #: nodes, or the results of a loop (`ops/loops.py`), which has several
 Vjp = Callable[..., Sequence[Any]]
 
@@ -43,6 +45,8 @@ class Primitive:
     vjp(g, y, *xs, **params)         -> cotangents of xs as graph expressions, None where there is
                                         none; ``vjp=None`` declares "not differentiable"
     samples(rng)                     -> example calls for the tests
+    batch(node, inputs, size)        -> the same for all members of a batch (`batching.py`); None
+                                        where it follows, element by element
     """
 
     name: str
@@ -54,6 +58,7 @@ class Primitive:
     elementwise: bool = False
     #: only changes where elements lie, never their values
     movement: bool = False
+    batch: Batch | None = None
 
     def __post_init__(self) -> None:
         if self.name in _graph._registry:

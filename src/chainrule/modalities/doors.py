@@ -12,6 +12,7 @@ from ..errors import ConfigError, DataError
 from ..runs import loading
 from ..runs.fitting import cross_validate_source, fit_source
 from ..runs.folder import is_group
+from ..runs.group_predictor import load_group
 from ..runs.groups import Repeated, read_group_settings, resume_group
 from ..runs.listeners import Listener, Talk
 from ..runs.loading import read_facts
@@ -133,10 +134,15 @@ def _recognise(
 def load_run(path: str | os.PathLike[str]) -> AnyPredictor:
     """The predictor of a run folder, written by ``fit`` or the command line.
 
+    A group of runs, made by ``--seeds``, ``--folds`` or `cross_validate`, is one predictor: it says
+    what its networks say on average, of probabilities or numbers.
+
     Nothing in the folder is ever executed. Raises StateError, naming the file, if this is not a run
     folder, if the run is unfinished, or if a file was changed, cut off or belongs to another run.
     """
     folder = user_path(path, "the run folder")
+    if is_group(folder):
+        return load_group(folder)
     facts = read_facts(folder)
     return loading.load_run(kind_of_run(facts), folder, facts)
 

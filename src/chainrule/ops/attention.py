@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Value, bound, divided, merged, unrolled
 from ..ir.graph import Node, full
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
@@ -291,11 +292,20 @@ def gradient_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((q, k, v, g, lse, delta, *extras), sample.params)
 
 
+def batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Members are more heads; what is dropped goes by the number of the head."""
+    plain = len(inputs) - 2 * (node.params["keep"] < 1)
+    if any(differs for _, differs in inputs[plain:]):
+        return unrolled(node, inputs, size)
+    heads = [merged(v, size) for v in inputs[:plain]]
+    return divided(bound(node, *heads, *(n for n, _ in inputs[plain:])), size)
+
+
 attention = Primitive(
-    "attention", attention_type, quiet(attention_reference), attention_vjp, samples
+    "attention", attention_type, quiet(attention_reference), attention_vjp, samples, batch=batch
 )
 attention_lse = Primitive(
-    "attention_lse", lse_type, quiet(lse_reference), through(_plain_lse), samples
+    "attention_lse", lse_type, quiet(lse_reference), through(_plain_lse), samples, batch=batch
 )
 
 
@@ -303,7 +313,7 @@ def _gradient(
     name: str, of: int, reference: Callable[..., Array], plain: Callable[..., Node]
 ) -> Primitive:
     rule = _gradient_type(name, of)
-    return Primitive(name, rule, quiet(reference), through(plain), gradient_samples)
+    return Primitive(name, rule, quiet(reference), through(plain), gradient_samples, batch=batch)
 
 
 attention_dq = _gradient("attention_dq", 0, dq_reference, _plain_dq)
@@ -315,4 +325,5 @@ attention_dm = Primitive(
     quiet(dm_reference),
     through(_plain_dm),
     lambda rng: (sample for sample in gradient_samples(rng) if sample.params["masked"]),
+    batch=batch,
 )

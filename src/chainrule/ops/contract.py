@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..ir.graph import Node
+from ..batching import Value, bound, stretched
+from ..ir.graph import Node, bind
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import DType, Shape
 from .examples import draw
@@ -43,10 +44,20 @@ def dot_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((a, b))
 
 
+def dot_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Rows of all members are one product with a matrix that is the same for all."""
+    (a, _), (b, differs) = inputs
+    if differs or node.ndim != 2:
+        return bound(node, *(stretched(v, size) for v in inputs))
+    flat = bind("reshape", a, shape=(size * node.shape[0], a.shape[-1]))
+    return bind("reshape", bound(node, flat, b), shape=(size, *node.shape))
+
+
 dot: Primitive = Primitive(
     "dot",
     dot_type,
     quiet(np.matmul),
     lambda g, y, a, b: (dot(g, transposed(b)), dot(transposed(a), g)),
     dot_samples,
+    batch=dot_batch,
 )

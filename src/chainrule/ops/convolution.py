@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Value, bound, divided, merged
 from ..ir.graph import Node, full
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
@@ -171,6 +172,25 @@ def wgrad_vjp(
     return dx, conv(x, w, strides=strides, dilation=dilation)
 
 
+# -------------------------------------------------------------------------- several members
+
+
+def conv_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """More images with the same weights; members with weights of their own are groups."""
+    x, w = inputs
+    if not w[1]:
+        return divided(bound(node, merged(x, size), w[0]), size)
+    groups, kernel = node.ndim - 2, node.ndim - 3
+    result = bound(node, merged(x, size, groups), merged(w, size, kernel))
+    return divided(result, size, groups)
+
+
+def wgrad_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Members are groups."""
+    groups = node.inputs[0].ndim - 2
+    return divided(bound(node, *(merged(v, size, groups) for v in inputs)), size)
+
+
 # ----------------------------------------------------------------------------------- samples
 
 #: N, sizes, kernel, groups, channels in and out of each, strides, dilation
@@ -205,7 +225,9 @@ def wgrad_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((x, g), params)
 
 
-conv: Primitive = Primitive("conv", conv_type, quiet(conv_reference), conv_vjp, conv_samples)
+conv: Primitive = Primitive(
+    "conv", conv_type, quiet(conv_reference), conv_vjp, conv_samples, batch=conv_batch
+)
 conv_wgrad: Primitive = Primitive(
-    "conv_wgrad", wgrad_type, quiet(wgrad_reference), wgrad_vjp, wgrad_samples
+    "conv_wgrad", wgrad_type, quiet(wgrad_reference), wgrad_vjp, wgrad_samples, batch=wgrad_batch
 )

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from ..batching import unrolled
 from ..ir.graph import Node, full
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
@@ -198,7 +199,12 @@ def gradient_samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 
 cross_entropy = Primitive(
-    "cross_entropy", _row_type("cross_entropy"), quiet(loss_reference), _vjp, samples
+    "cross_entropy",
+    _row_type("cross_entropy"),
+    quiet(loss_reference),
+    _vjp,
+    samples,
+    batch=unrolled,
 )
 cross_entropy_lse = Primitive(
     "cross_entropy_lse",
@@ -206,6 +212,7 @@ cross_entropy_lse = Primitive(
     quiet(lse_reference),
     through(_plain_lse),
     samples,
+    batch=unrolled,
 )
 
 
@@ -213,7 +220,7 @@ def _gradient(
     name: str, of: int, reference: Callable[..., Array], plain: Callable[..., Node]
 ) -> Primitive:
     rule = _gradient_type(name, of)
-    return Primitive(name, rule, quiet(reference), through(plain), gradient_samples)
+    return Primitive(name, rule, quiet(reference), through(plain), gradient_samples, batch=unrolled)
 
 
 cross_entropy_dx = _gradient("cross_entropy_dx", 0, dx_reference, _plain_dx)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..batching import Value, bound, divided, merged, moved, stretched
 from ..ir.graph import Node, full, full_like
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
-from .elementwise import and_, eq, le, lt, max_, select
+from .elementwise import add, and_, eq, le, lt, max_, mul, select
 from .examples import draw
 from .movement import broadcast, reshape
 from .rules import NUMBERS, describe, need_axes, need_dtype, quiet, shape_error
@@ -56,12 +57,31 @@ def gather_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((draw(rng, shape, DType.f32), indices), {"axis": axis})
 
 
+def gather_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Where both differ, members lie one after the other along the axis that is read."""
+    (x, differs), (indices, move) = inputs
+    axis = node.params["axis"]
+    if not move:
+        return bound(node, x, indices, axis=axis + 1)
+    if not differs:
+        return moved(bound(node, x, indices), axis, 0)
+    length = x.shape[axis + 1]
+    places = add(clamped(indices, length), _firsts(indices, length))
+    return moved(bound(node, merged(inputs[0], size, axis), places), axis, 0)
+
+
+def _firsts(indices: Node, length: int) -> Node:
+    """Where each member begins if ``length`` places of each lie one after the other."""
+    return mul(iota(shape=indices.shape, axis=0), full_like(indices, length))
+
+
 gather = Primitive(
     "gather",
     gather_type,
     quiet(lambda x, indices, *, axis: np.take(x, indices, axis, mode="clip")),
     gather_vjp,
     gather_samples,
+    batch=gather_batch,
 )
 
 
@@ -144,12 +164,27 @@ def scatter_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((draw(rng, shape, dtype), indices, updates), {"axis": axis})
 
 
+def scatter_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Members lie one after the other; indices that are out of range stay so."""
+    axis, length = node.params["axis"], node.shape[node.params["axis"]]
+    x, (indices, move), updates = inputs
+    if not move:
+        both = (stretched(x, size), indices, stretched(updates, size))
+        return bound(node, *both, axis=axis + 1)
+    nowhere = full_like(indices, size * length)
+    inside = and_(le(full_like(indices, 0), indices), lt(indices, full_like(indices, length)))
+    places = select(inside, add(indices, _firsts(indices, length)), nowhere)
+    rows = moved(stretched(updates, size), 0, axis)
+    return divided(bound(node, merged(x, size, axis), places, rows), size, axis)
+
+
 scatter_add = Primitive(
     "scatter_add",
     scatter_add_type,
     quiet(scatter_add_reference),
     scatter_add_vjp,
     scatter_samples,
+    batch=scatter_batch,
 )
 
 
@@ -184,4 +219,11 @@ def scatter_vjp(
     return left, None, _read_where(stays, g, indices, axis)
 
 
-scatter = Primitive("scatter", scatter_type, quiet(scatter_reference), scatter_vjp, scatter_samples)
+scatter = Primitive(
+    "scatter",
+    scatter_type,
+    quiet(scatter_reference),
+    scatter_vjp,
+    scatter_samples,
+    batch=scatter_batch,
+)

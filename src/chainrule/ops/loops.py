@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Value, batched, bound, moved, stretched
 from ..errors import VerifyError
 from ..interpret import evaluate
 from ..ir.graph import Graph, Node, constant
@@ -190,7 +191,40 @@ def _counter(rng: np.random.Generator, length: int) -> tuple[Graph, tuple[Array,
     return body, arrays
 
 
-scan = Primitive("scan", scan_type, scan_reference, scan_vjp, scan_samples)
+def scan_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """A loop whose body does all members; a carry that differs after a step does before it, too."""
+    body, carries, scanned = (node.params[k] for k in ("body", "carries", "scanned"))
+    if node.params["tiled"]:
+        raise VerifyError("a tiled loop is made when batching is done", where=line_of((node,)))
+    differs = [differs for _, differs in inputs]
+    while True:
+        held = [
+            placeholder(n.params["name"], (size, *n.shape) if d else n.shape, n.dtype)
+            for n, d in zip(body.inputs, differs, strict=True)
+        ]
+        env = dict(zip(body.inputs, zip(held, differs, strict=True), strict=True))
+        results = batched(body.outputs, env, size, drawn=None)
+        after = [d or r for d, (_, r) in zip(differs[:carries], results, strict=False)]
+        if after == differs[:carries]:
+            break
+        differs[:carries] = after
+    ends = [stretched(r, size) if d else r[0] for d, r in zip(after, results, strict=False)]
+    graph = Graph(tuple(held), (*ends, *(n for n, _ in results[carries:])))
+    first, xs, consts = parts_of(inputs, carries, scanned)
+    begin = [stretched(v, size) if d else v[0] for d, v in zip(after, first, strict=True)]
+    rows = [moved(n, 0, 1) if d else n for n, d in xs]
+    return bound(node, *begin, *rows, *(n for n, _ in consts), body=graph)
+
+
+def item_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """A result that differs has the members in front, before the steps."""
+    loop, index = inputs[0][0], node.params["index"]
+    result = item(loop, index=index)
+    stacked = index >= loop.params["carries"]
+    return moved(result, 1, 0) if stacked and result.ndim > node.ndim else result
+
+
+scan = Primitive("scan", scan_type, scan_reference, scan_vjp, scan_samples, batch=scan_batch)
 
 item = Primitive(
     "item",
@@ -198,6 +232,7 @@ item = Primitive(
     quiet(lambda loop, *, index: loop[index]),
     lambda g, y, loop, *, index: (Results({index: g}),),
     lambda rng: iter(()),
+    batch=item_batch,
 )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Value, bound, stretched
 from ..ir.graph import Node, full, full_like
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
-from .elementwise import mul
+from .elementwise import mul, select
 from .examples import draw
 from .reduce import reduce_sum
 from .rules import describe, need_axes, quiet, shape_error
@@ -51,6 +52,7 @@ reshape: Primitive = Primitive(
     lambda g, y, x, *, shape: (reshape(g, shape=x.shape),),
     reshape_samples,
     movement=True,
+    batch=lambda node, inputs, size: bound(node, inputs[0][0], shape=(size, *node.shape)),
 )
 
 
@@ -89,6 +91,9 @@ transpose: Primitive = Primitive(
     lambda g, y, x, *, perm: (transpose(g, perm=inverse(perm)),),
     transpose_samples,
     movement=True,
+    batch=lambda node, inputs, size: bound(
+        node, inputs[0][0], perm=(0, *(p + 1 for p in node.params["perm"]))
+    ),
 )
 
 
@@ -149,6 +154,12 @@ broadcast = Primitive(
     broadcast_vjp,
     broadcast_samples,
     movement=True,
+    batch=lambda node, inputs, size: bound(
+        node,
+        inputs[0][0],
+        shape=(size, *node.shape),
+        axes=(0, *(a + 1 for a in node.params["axes"])),
+    ),
 )
 
 
@@ -215,8 +226,20 @@ def slice_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((draw(rng, shape, DType.f32),), params)
 
 
+def slice_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """All members."""
+    start, stop, step = (node.params[k] for k in ("start", "stop", "step"))
+    return bound(node, inputs[0][0], start=(0, *start), stop=(size, *stop), step=(1, *step))
+
+
 slice_ = Primitive(
-    "slice", slice_type, quiet(slice_reference), slice_vjp, slice_samples, movement=True
+    "slice",
+    slice_type,
+    quiet(slice_reference),
+    slice_vjp,
+    slice_samples,
+    movement=True,
+    batch=slice_batch,
 )
 
 
@@ -282,7 +305,27 @@ def pad_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((draw(rng, shape, DType.f32), draw(rng, (), DType.f32)), params)
 
 
-pad = Primitive("pad", pad_type, quiet(pad_reference), pad_vjp, pad_samples, movement=True)
+def pad_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Values that differ are put around afterwards."""
+    value, differs = inputs[1]
+    x = stretched(inputs[0], size)
+    widths = {k: (0, *node.params[k]) for k in ("low", "high", "interior")}
+    if not differs:
+        return bound(node, x, value, **widths)
+    y = pad(x, full(0, (), x.dtype), **widths)
+    outside = pad(full(0, x.shape, DType.bool), full(1, (), DType.bool), **widths)
+    return select(outside, broadcast(value, shape=y.shape, axes=(0,)), y)
+
+
+pad = Primitive(
+    "pad",
+    pad_type,
+    quiet(pad_reference),
+    pad_vjp,
+    pad_samples,
+    movement=True,
+    batch=pad_batch,
+)
 
 
 # ---------------------------------------------------------------------------------- concat
@@ -336,4 +379,7 @@ concat = Primitive(
     concat_vjp,
     concat_samples,
     movement=True,
+    batch=lambda node, inputs, size: bound(
+        node, *(stretched(v, size) for v in inputs), axis=node.params["axis"] + 1
+    ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..batching import Value, bound, unrolled
 from ..ir.graph import Node
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
@@ -65,8 +66,20 @@ def rng_bits_samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample((key, count), {"shape": shape})
 
 
+def rng_bits_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Numbers of their own for each member; with keys or counts of their own, those of each."""
+    if any(differs for _, differs in inputs):
+        return unrolled(node, inputs, size)
+    return bound(node, *(n for n, _ in inputs), shape=(size, *node.shape))
+
+
 rng_bits = Primitive(
-    "rng_bits", rng_bits_type, quiet(rng_bits_reference), vjp=None, samples=rng_bits_samples
+    "rng_bits",
+    rng_bits_type,
+    quiet(rng_bits_reference),
+    vjp=None,
+    samples=rng_bits_samples,
+    batch=rng_bits_batch,
 )
 
 
@@ -97,4 +110,9 @@ rng_words = Primitive(
     ),
     vjp=None,
     samples=rng_words_samples,
+    batch=lambda node, inputs, size: (
+        unrolled(node, inputs, size)
+        if inputs[1][1] or inputs[2][1]
+        else bound(node, *(n for n, _ in inputs))
+    ),
 )

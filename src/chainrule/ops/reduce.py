@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..batching import Value, bound
 from ..ir.graph import Node, bind
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
@@ -36,6 +37,11 @@ def spread(node: Node, like: Node, axes: tuple[int, ...]) -> Node:
     return bind("broadcast", node, shape=like.shape, axes=remaining(like.shape, axes))
 
 
+def reduce_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """Members keep their axis."""
+    return bound(node, inputs[0][0], axes=tuple(a + 1 for a in node.params["axes"]))
+
+
 def reduce_sum_type(x: Node, *, axes: tuple[int, ...]) -> tuple[Shape, DType]:
     """The axes disappear."""
     need_axes("reduce_sum", axes, x.ndim, x)
@@ -63,6 +69,7 @@ reduce_sum = Primitive(
     quiet(reduce_sum_reference),
     lambda g, y, x, *, axes: (spread(g, x, axes),),
     reduce_sum_samples,
+    batch=reduce_batch,
 )
 
 
@@ -97,4 +104,5 @@ reduce_max = Primitive(
     quiet(lambda x, *, axes: np.max(x, axis=axes)),
     reduce_max_vjp,
     reduce_max_samples,
+    batch=reduce_batch,
 )

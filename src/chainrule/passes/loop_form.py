@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..batching import Value
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.rewrite import substitute
 from ..ops.bodies import parts_of, placeholder
-from .batching import Value
 
 
 @dataclass

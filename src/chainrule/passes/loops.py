@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import stretched
 from ..ir.graph import Graph, Node, bind, full_like, topological
 from ..ir.rewrite import substitute, with_inputs
 from ..ops.backwards import FREE
 from ..ops.bodies import placeholder
-from .batching import CannotBatchError, batched, stretched
+from .batching import CannotBatchError, batched
 from .canonicalize import canonicalize, scalar_value
 from .loop_form import LoopForm
 

@@ -18,7 +18,7 @@ from .style import POLICY, STYLE
 from .training import training
 from .words import duration, moment
 
-__all__ = ["page", "report_html", "write_report"]
+__all__ = ["document", "page", "report_html", "write_report"]
 
 Facts = Mapping[str, Any]
 
@@ -51,20 +51,9 @@ def report_html(run: str | os.PathLike[str], *, running: bool = False) -> str:
 
 def page(facts: Facts) -> str:
     """The document of `report_facts` as HTML."""
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", facts["title"]),
-        element("style", Markup(STYLE)),
-    )
-    body = element(
-        "body",
-        element(
-            "main",
+    return document(
+        facts["title"],
+        (
             _headline(facts),
             _troubles(facts["troubles"]),
             training(facts),
@@ -76,6 +65,21 @@ def page(facts: Facts) -> str:
         ),
         _footer(facts),
     )
+
+
+def document(title: str, parts: Sequence[Markup], footer: Markup = EMPTY) -> str:
+    """A whole page."""
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", Markup(STYLE)),
+    )
+    body = element("body", element("main", *parts), footer)
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 

@@ -59,7 +59,9 @@ def read_run_files(run: Path) -> RunFiles:
         members = [member.name for member in runs_in(run)]
         raise StateError(
             f"{run} is a group of {len(members)} runs, and a report covers one",
-            help=f"chainrule report {run / members[0]}" if members else "its runs are gone",
+            help="chainrule.report.write_group_report writes that of a group"
+            if members
+            else "its runs are gone",
         )
     if not any((run / file).exists() for file in RUN_FILES):
         raise StateError(

@@ -36,12 +36,14 @@ class FilePredictor(Predictor[Model, Pre, S], Generic[Model, Pre, S, E]):
     def evaluate(self, source: object) -> dict[str, float]:
         """Metrics on labelled examples; their classes must be known to the model."""
         examples = self.examples(source, True).labelled_as(self.classes)
-        scores = self.scores_of(self.batches(examples))
-        return self.goal.compute_metrics(examples.labels, scores)
+        return self.goal.compute_metrics(examples.labels, self._answers(examples))
 
     def scores(self, source: object) -> Scores:
         """The network's outputs for all examples of a source."""
-        return self.scores_of(self.batches(self.examples(source)))
+        return self._answers(self.examples(source))
+
+    def _answers(self, examples: E) -> Scores:
+        return self.joint(lambda one: one.scores_of(one.batches(examples)))
 
     def confidence(self, scores: Scores) -> Array:
         """How sure each prediction is, from 0 to 1."""
@@ -50,7 +52,7 @@ class FilePredictor(Predictor[Model, Pre, S], Generic[Model, Pre, S, E]):
     def columns(self, source: object, proba: bool = False) -> list[Column]:
         """The path of each example, its prediction, and how probable that is."""
         examples = self.examples(source)
-        scores = self.scores_of(self.batches(examples))
+        scores = self._answers(examples)
         columns: list[Any] = [
             ("path", np.array(examples.paths, object)),
             ("prediction", self.decode(scores)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -15,6 +15,7 @@ from ..phrasing import plain_number
 from ..records import sealed, sha256_of
 from ..train.checkpoints.weights_file import write_whole
 from .folder import GROUP_FILE, GROUP_KIND, json_text, now, runs_in
+from .group_predictor import common_metrics
 from .hidden_folder import (
     new_hidden_folder,
     publish,
@@ -31,7 +32,7 @@ from .loading import (
     read_settings,
     read_text,
 )
-from .modality import Modality, Opened
+from .modality import Modality, Opened, Prepared
 from .predictor import Predictor
 from .preparation import open_data, prepare_data, runs_folder
 from .resuming import resume_run
@@ -55,13 +56,16 @@ class Repeated(Generic[P]):
     ``fold-2``), and ``mean``, ``std``, ``min`` and ``max`` of each metric on the test part.
 
     The standard deviation is that of a sample, with n - 1; NaN for a single training. ``run`` is
-    the group's folder with the run folders in it, if there is one.
+    the group's folder with the run folders in it, if there is one. ``together`` are the metrics of
+    the mean of all on the part that all were tested on: empty with folds, and where the outputs of
+    the networks have no mean.
     """
 
     predictors: tuple[P, ...]
     names: tuple[str, ...]
     summary: Summary
     run: Path | None
+    together: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def mean(self) -> dict[str, float]:
@@ -94,7 +98,7 @@ def repeat(
     # Mistakes in seeds and folds are raised before the data is read, those of the split before
     # anything is written.
     member_settings(settings, seeds, folds)
-    data = open_data(kind, settings, source, runs_folder(settings))
+    data = open_data(kind, _with_one_split(settings, seeds), source, runs_folder(settings))
     planned = member_settings(data.settings, seeds, folds)
     data.divide(next(iter(planned.values())))
     group = _Group.create(data.settings, list(planned), seeds, folds)
@@ -102,7 +106,17 @@ def repeat(
     def train_member(name: str) -> P:
         return _train_member(kind, data, group.inside(planned[name]), listener)
 
-    return _train_all(group, list(planned), train_member, listener)
+    def prepared() -> Prepared[S]:
+        return prepare_data(data, planned[next(iter(planned))], runs_folder(settings))
+
+    return _train_all(group, planned, train_member, prepared, listener)
+
+
+def _with_one_split(settings: S, seeds: Sequence[int] | None) -> S:
+    """With seeds, all members are tested on the same part, unless each is to have its own split."""
+    if seeds is None or getattr(settings.data, "split_seed", "") != "auto":
+        return settings
+    return settings.changed(data=settings.data.changed(split_seed=settings.seed))
 
 
 def _train_member(kind: Modality[S, P], data: Opened[S], settings: S, listener: Listener) -> P:
@@ -149,7 +163,11 @@ def resume_group(
             return load_run(kind, run, read_facts(run))
         return resume_run(kind, run, source, None, listener)
 
-    return _train_all(group, list(planned), train_member, listener)
+    def prepared() -> Prepared[S]:
+        member = planned[next(iter(planned))]
+        return prepare_data(open_data(kind, member, source, folder), member, folder)
+
+    return _train_all(group, planned, train_member, prepared, listener)
 
 
 def _started_members(kind: Modality[S, P], group: Path) -> dict[str, tuple[Path, str]]:
@@ -165,22 +183,35 @@ def _started_members(kind: Modality[S, P], group: Path) -> dict[str, tuple[Path,
 
 
 def _train_all(
-    group: _Group, names: Sequence[str], train_member: Callable[[str], P], listener: Listener
+    group: _Group,
+    planned: Mapping[str, S],
+    train_member: Callable[[str], P],
+    prepared: Callable[[], Prepared[S]],
+    listener: Listener,
 ) -> Repeated[P]:
-    """Every training of a group, one after the other, and their summary."""
+    """Every training of a group, one after the other, their summary, and what all say together
+    of the part that they were tested on, if that is the same for all."""
     predictors: dict[str, P] = {}
+    splits = {(m.split_seed, m.data.fold) for m in planned.values()}
     try:
-        for i, name in enumerate(names):
-            listener.member(i, len(names), name)
+        for i, name in enumerate(planned):
+            listener.member(i, len(planned), name)
             predictors[name] = train_member(name)
             group.update("running", predictors)
+        if len(splits) == 1 and len(planned) > 1:
+            members = list(predictors.values())
+            if members[0].goal.averages and "together" not in group.facts:
+                group.facts["together"] = common_metrics(members, prepared())
     except (ChainruleError, KeyboardInterrupt) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         group.update("interrupted" if interrupted else "failed", predictors)
         raise
     facts = group.update("done", predictors)
     listener.repeated(facts, group.path)
-    return Repeated(tuple(predictors.values()), tuple(predictors), facts["summary"], group.path)
+    return Repeated(
+        tuple(predictors.values()), tuple(predictors), facts["summary"], group.path,
+        facts.get("together", {}),
+    )  # fmt: skip
 
 
 def list_seeds(first: int, seeds: int | Sequence[int] | None) -> list[int] | None:

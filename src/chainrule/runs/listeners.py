@@ -172,11 +172,15 @@ def group_lines(facts: Mapping[str, Any]) -> list[str]:
     for name, s in facts["summary"].items():
         rows.append((name, *(plain_number(s[k]) for k in ("mean", "std", "min", "max"))))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return [
+    lines = [
         f"{row[0]:<{widths[0]}}  "
         + "  ".join(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True))
         for row in rows
     ]
+    if together := facts.get("together"):
+        words = ", ".join(f"{name} {plain_number(value)}" for name, value in together.items())
+        lines.append(f"all together: {words}")
+    return lines
 
 
 class Recorder(Callback):

@@ -127,7 +127,7 @@ class OpenedFiles(OpenedExamples[S, E], Generic[S, E]):
     def divide(self, settings: S) -> Split:
         """With nearly equal shares of all classes. DataError if there are too few."""
         data = cast(FileDataSettings, settings.data)
-        return divide_classes(self.examples, data, settings.seed)
+        return divide_classes(self.examples, data, settings.split_seed)
 
     def tested_on(
         self, settings: S, held_out: E, read: Callable[[object], E]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,8 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         self.findings: tuple[Finding, ...] = tuple(findings)
         self.last_findings: tuple[Finding, ...] = ()
         self.run = run
+        #: those of a group, which answer together; see `joint`
+        self.members: tuple[Self, ...] = ()
 
     @property
     def task(self) -> str:
@@ -85,6 +87,13 @@ class Predictor(ABC, Generic[Model, Pre, S]):
     def scores_of(self, inputs: Any) -> Scores:
         """The outputs of the network for preprocessed examples: inputs, or a `BatchSource`."""
         return self.trainer.scores(inputs)
+
+    def joint(self, ask: Callable[[Self], Scores]) -> Scores:
+        """The outputs that ``ask`` gets from this predictor; of a group, those of all members
+        together, of which this is the first (see `Task.together`)."""
+        if not self.members:
+            return ask(self)
+        return self.goal.together([(member.goal, ask(member)) for member in self.members])
 
     def decode(self, scores: Scores) -> Array:
         """Outputs as labels or numbers; see `Task.decode`."""

@@ -29,6 +29,7 @@ class Task(ABC):
         guess, baseline_name: what is predicted without a model, in words.
         answer: what is predicted where there are no classes, in words.
         metric_words: what metrics of its own mean, of which less is better.
+        averages: whether several networks have a common answer, see `together`.
         informed: whether an untrained network may well be better than outputs of zero.
 
     *Truth* is what predictions are compared with, in the user's unit: class codes, or numbers.
@@ -42,6 +43,7 @@ class Task(ABC):
     baseline_name: ClassVar[str]
     answer: ClassVar[str] = "a number"
     metric_words: ClassVar[Mapping[str, str]] = {}
+    averages: ClassVar[bool] = False
     informed: ClassVar[bool] = False
 
     @property
@@ -77,6 +79,11 @@ class Task(ABC):
             f"a {self.name} has no probabilities",
             help="use predict (on the command line: leave --proba out)",
         )
+
+    def together(self, members: Sequence[tuple[Task, Scores]]) -> Scores:
+        """What several networks say, each with its own task, as the outputs of one: the mean of
+        their probabilities or predictions, where the task ``averages``."""
+        raise NotImplementedError
 
     @abstractmethod
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:

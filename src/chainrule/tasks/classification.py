@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ConfigError
 from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
@@ -29,6 +30,7 @@ class Classification(Task):
     classes: tuple[Label, ...]
 
     monitored: ClassVar[str] = "accuracy"
+    averages: ClassVar[bool] = True
     guess: ClassVar[str] = "always the same guess"
     baseline_name: ClassVar[str] = "constant guess"
 
@@ -51,11 +53,23 @@ class Classification(Task):
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
         """Metrics of predicting, for every example, the class frequencies of the training part."""
         counts = np.bincount(trained.astype(np.int64), minlength=len(self.classes))
-        return self.compute_metrics(truth, self._constant_scores(counts / len(trained), len(truth)))
+        everywhere = np.tile(counts / len(trained), (len(truth), 1))
+        return self.compute_metrics(truth, self._scores(everywhere))
+
+    def together(self, members: Sequence[tuple[Task, Scores]]) -> Scores:
+        """The mean of the probabilities."""
+        for task, _ in members:
+            if task.labels != self.labels:
+                own, other = (listed([quoted(str(c)) for c in t.labels]) for t in (self, task))
+                raise ConfigError(
+                    f"the networks of this group know different classes: {own}, but also {other}",
+                    help="give one of the runs in the group",
+                )
+        return self._scores(np.mean([task.probabilities(s) for task, s in members], axis=0))
 
     @abstractmethod
-    def _constant_scores(self, frequencies: npt.NDArray[np.float64], rows: int) -> Scores:
-        """Outputs that give each of ``rows`` examples these class frequencies."""
+    def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
+        """Outputs with these probabilities of the classes, [examples, classes]."""
 
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
         predicted = scores.labels.reshape(len(truth)).astype(np.int64)
@@ -121,9 +135,9 @@ class Binary(Classification):
         second = scores.probabilities
         return np.concatenate([1 - second, second], axis=1)
 
-    def _constant_scores(self, frequencies: npt.NDArray[np.float64], rows: int) -> Scores:
+    def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         # Exactly one half is not a majority: Scores predicts class 1 only above it.
-        return Scores(np.full((rows, 1), frequencies[1]), "probability")
+        return Scores(probabilities[:, 1:], "probability")
 
 
 @dataclass(frozen=True)
@@ -141,9 +155,9 @@ class Multiclass(Classification):
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
         return scores.probabilities
 
-    def _constant_scores(self, frequencies: npt.NDArray[np.float64], rows: int) -> Scores:
+    def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         with np.errstate(divide="ignore"):
-            return Scores(np.tile(np.log(frequencies), (rows, 1)), "exp")
+            return Scores(np.log(probabilities), "exp")
 
 
 def _label_text(label: Label) -> str:

@@ -29,6 +29,7 @@ class Regression(Task):
     losses: ClassVar[tuple[str, ...]] = ("mse", "l1", "huber", "smooth_l1")
     metrics: ClassVar[tuple[str, ...]] = ("r2", "mae", "rmse")
     monitored: ClassVar[str] = "r2"
+    averages: ClassVar[bool] = True
     guess: ClassVar[str] = "always the mean"
     baseline_name: ClassVar[str] = "predicting the mean"
 
@@ -41,6 +42,14 @@ class Regression(Task):
 
     def decode(self, scores: Scores) -> Array:
         return self.truth(scores.values[:, 0])
+
+    def together(self, members: Sequence[tuple[Task, Scores]]) -> Scores:
+        """The mean of the predictions."""
+        outputs = []
+        for task, scores in members:
+            assert isinstance(task, Regression)
+            outputs.append(task.truth(scores.values))
+        return Scores((np.mean(outputs, axis=0) - self.mean) / self.std, "identity")
 
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         return self._metrics(truth, self.decode(scores))

@@ -83,10 +83,17 @@ def test_seeds(table: Any) -> None:
     options: dict[str, Any] = {"epochs": 2, "layers": (8,), "runs_dir": None, "verbose": False}
     found = cross_validate(table, "ill", folds=None, seeds=[4, 7], **options)
     assert found.names == ("seed-4", "seed-7")
+    split = fit(table, "ill", seed=7, settings=["data.split_seed=0"], **options)
+    assert found.predictors[1].metrics == split.metrics
     alone = fit(table, "ill", seed=7, **options)
-    assert found.predictors[1].metrics == alone.metrics
+    assert alone.metrics != split.metrics
     counted = cross_validate(table, "ill", folds=None, seeds=1, seed=7, **options)
     assert counted.predictors[0].metrics == alone.metrics
+    own = cross_validate(
+        table, "ill", folds=None, seeds=[4, 7], settings=["data.split_seed=seed"], **options
+    )
+    assert own.predictors[1].metrics == alone.metrics
+    assert (own.together, bool(found.together)) == ({}, True)
     assert np.isnan(counted.std["accuracy"])
 
 
@@ -130,7 +137,7 @@ def test_a_group_goes_on_with_what_is_not_done(table: Any, tmp_path: Path) -> No
         resume_group(group, verbose=False)
     with pytest.raises(ConfigError, match="keep their number of epochs"):
         cr.resume(group, table, epochs=5, verbose=False)
-    with pytest.raises(StateError, match="give one of the folders in it"):
+    with pytest.raises(StateError, match="1 of 3 runs is done"):
         cr.load_run(group)
     found = cr.resume(group, table, verbose=False)
     assert isinstance(found, Repeated)

@@ -84,7 +84,7 @@ class OpenedAudio(OpenedFiles[AudioSettings, Recordings]):
 
     def divide(self, settings: AudioSettings) -> Split:
         """With nearly equal shares of all classes, or with no speaker in two parts."""
-        return split_recordings(self.examples, settings.data, settings.seed)
+        return split_recordings(self.examples, settings.data, settings.split_seed)
 
     def prepare(self, settings: AudioSettings, folder: Path | None) -> PreparedAudio:
         """Splits the recordings, and measures the training part."""

@@ -24,6 +24,7 @@ from ...runs.settings.sections import (
     RunName,
     Seed,
     Split,
+    SplitSeed,
 )
 from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...runs.task import Task
@@ -77,6 +78,7 @@ class AudioDataSettings(FileDataSettings):
     ] = ""  # fmt: skip
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
     most_bad: Annotated[Amount, About("fraction of files that may be unreadable")] = 0.1
 
     def check(self) -> None:

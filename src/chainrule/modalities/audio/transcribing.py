@@ -169,8 +169,8 @@ class OpenedTranscripts(OpenedExamples[AudioSettings, Transcribed]):
         """At random, or with no speaker in two parts."""
         data, recordings = settings.data, self.examples.recordings
         if data.speaker:
-            return speakers_apart(recordings, data, settings.seed)
-        return data.divide(len(recordings), settings.seed, unit=recordings.UNIT)
+            return speakers_apart(recordings, data, settings.split_seed)
+        return data.divide(len(recordings), settings.split_seed, unit=recordings.UNIT)
 
     def prepare(self, settings: AudioSettings, folder: Path | None) -> PreparedTranscripts:
         """Splits the recordings, and measures the training part."""

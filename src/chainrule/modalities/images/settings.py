@@ -24,6 +24,7 @@ from ...runs.settings.sections import (
     RunName,
     Seed,
     Split,
+    SplitSeed,
 )
 from ...runs.settings.training import MostEpochs, OneCycleSettings, OptimizerSettings, TrainSettings
 from ...tasks import Multiclass
@@ -72,6 +73,7 @@ class ImageDataSettings(FileDataSettings):
     fit: Annotated[Fit, About("how images are resized: crop or stretch")] = "crop"
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
     class_weights: Annotated[
         Literal["none", "balanced"], About("balanced: rare classes count as much as common ones")
     ] = "none"

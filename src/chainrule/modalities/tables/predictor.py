@@ -57,6 +57,9 @@ class TablePredictor(Predictor[TableNet, Preprocessor, Settings]):
 
     def scores(self, table: Table, rows: npt.NDArray[np.int64] | None = None) -> Scores:
         """The network's outputs for ``rows`` (all of them if None)."""
+        return self.joint(lambda one: one._outputs(table, rows))
+
+    def _outputs(self, table: Table, rows: npt.NDArray[np.int64] | None) -> Scores:
         features = self.preprocessor.transform(table, rows, folder=Path(tempfile.gettempdir()))
         self.last_findings = (*table.findings, *features.findings)
         return self.scores_of(inputs_of(features))

@@ -43,14 +43,16 @@ class OpenedTable:
         return self.settings.data.training_rows(self.table.n_rows)
 
     def divide(self, settings: Settings) -> None:
-        divide(self.table, settings.data.target, **_arguments(settings.data), seed=settings.seed)
+        divide(
+            self.table, settings.data.target, **_arguments(settings.data), seed=settings.split_seed
+        )
 
     def prepare(self, settings: Settings, folder: Path | None) -> PreparedTable:
         """Schema, split, fitted preprocessing and arrays; those that do not fit into memory lie in
         files of ``folder`` without a name."""
         data = settings.data
         parts = tables.prepare(
-            self.table, data.target, **_arguments(data), seed=settings.seed, folder=folder
+            self.table, data.target, **_arguments(data), seed=settings.split_seed, folder=folder
         )
         task = parts.schema.task
         assert task is not None  # a target was asked for

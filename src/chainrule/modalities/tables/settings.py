@@ -20,6 +20,7 @@ from ...runs.settings.sections import (
     RunName,
     Seed,
     Split,
+    SplitSeed,
 )
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
@@ -63,6 +64,7 @@ class TableDataSettings(DataSettings):
     ] = "auto"
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
     columns: Annotated[
         Mapping[str, Kind],
         About("kinds of columns; ignored: not used; the target's kind sets the task"),

@@ -195,7 +195,7 @@ class OpenedLabels:
         return divide(
             self.table, data.target, task=None if task == "auto" else task, kinds=kinds,
             ignore=sorted(ignored), fractions=data.split,
-            fold=(data.fold[0], data.fold[1]) if data.fold else None, seed=settings.seed,
+            fold=(data.fold[0], data.fold[1]) if data.fold else None, seed=settings.split_seed,
             alone=False,
         )  # fmt: skip
 

@@ -180,7 +180,7 @@ class OpenedPairs:
         """Which pairs are for what; pairs with one source stay together, so that none is judged by
         a translation of a text that was trained on."""
         _, owners = np.unique(np.array(self.texts[0], object).astype(str), return_inverse=True)
-        split = settings.data.divide(int(owners.max()) + 1, settings.seed, unit="source")
+        split = settings.data.divide(int(owners.max()) + 1, settings.split_seed, unit="source")
         parts = [np.flatnonzero(np.isin(owners, own))
                  for own in (split.train, split.val, split.test)]  # fmt: skip
         return Split(*parts)

@@ -80,19 +80,23 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
 
     def scores(self, source: Any, *, query: str | None = None) -> Scores:
         """The network's outputs for each text of a source."""
-        return self._answers(self._read(source, query))
+        return self.joint(lambda one: one._answers(one._read(source, query)))
 
     def evaluate(self, source: Any, *, query: str | None = None) -> dict[str, float]:
         """Metrics on the texts of which the answer is known (see `Task.metrics`)."""
         read = self._read(source, query, labelled=True)
-        return self.goal.compute_metrics(read.truth, self.scores_of(read.inputs))
+
+        def outputs(one: TextPredictor) -> Scores:
+            return one.scores_of((read if one is self else one._read(source, query, True)).inputs)
+
+        return self.goal.compute_metrics(read.truth, self.joint(outputs))
 
     def columns(
         self, source: Any, proba: bool = False, *, query: str | None = None, beam: int = 1
     ) -> list[Column]:
         """A line for each text: the text, the prediction, and how probable each class is."""
         read = self._read(source, query)
-        scores = self._answers(read, beam)
+        scores = self._joint_answers(read, source, query, beam)
         columns: list[Column] = [("text", np.array(read.texts, object))]
         columns.append(("prediction", self._answering.predictions(self.goal, scores, read)))
         return columns + (self.probability_columns(scores) if proba else [])
@@ -101,7 +105,13 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
         """The prediction for each text of a source, in order; see the class. A translation is the
         best of ``beam`` beginnings that are kept side by side."""
         read = self._read(source, query)
-        return self._answering.predictions(self.goal, self._answers(read, beam), read)
+        scores = self._joint_answers(read, source, query, beam)
+        return self._answering.predictions(self.goal, scores, read)
+
+    def _joint_answers(self, read: Read, source: Any, query: str | None, beam: int) -> Scores:
+        return self.joint(
+            lambda one: one._answers(read if one is self else one._read(source, query), beam)
+        )
 
     def stream(
         self,

@@ -23,6 +23,7 @@ from ...runs.settings.sections import (
     RunName,
     Seed,
     Split,
+    SplitSeed,
 )
 from ...runs.settings.training import (
     ClipSettings,
@@ -100,6 +101,7 @@ class TextDataSettings(DataSettings):
     ] = "auto"
     split: Split = (0.8, 0.1, 0.1)
     fold: Fold = ()
+    split_seed: SplitSeed = "auto"
 
     @property
     def family(self) -> str:

@@ -76,6 +76,12 @@ class RunSettings(Section):
         """The same, called ``name`` unless it has a name already."""
         return self.changed(name=self.name or name)
 
+    @property
+    def split_seed(self) -> int:
+        """What decides which examples are for training, validation and test."""
+        chosen = getattr(self.data, "split_seed", "auto")
+        return chosen if isinstance(chosen, int) else self.seed
+
     def undecided(self) -> tuple[str, ...]:
         """The settings that the data should have decided, and did not yet."""
         return tuple(key for key in self.DECIDED_BY_DATA if attrgetter(key)(self) == "auto")

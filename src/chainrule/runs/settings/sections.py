@@ -29,6 +29,7 @@ __all__ = [
     "RunName",
     "Seed",
     "Split",
+    "SplitSeed",
 ]
 
 Auto: TypeAlias = Literal["auto"]
@@ -42,6 +43,13 @@ Split = Annotated[
 Fold = Annotated[
     Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)],
     About("[2, 5]: test on the second of five folds; []: use split"),
+]
+
+SplitSeed = Annotated[
+    Literal["auto", "seed"] | Seed,
+    About(
+        "seed of the split; seed: that of the run; auto: likewise, but one split for all of --seeds"
+    ),
 ]
 
 
