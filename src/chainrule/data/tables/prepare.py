@@ -68,6 +68,7 @@ def divide(
     kinds: Mapping[str, Kind] | None = None,
     missing: Mapping[str, Sequence[Cell]] | None = None,
     ignore: Collection[str] = (),
+    formats: Mapping[str, str] | None = None,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     fold: tuple[int, int] | None = None,
     seed: int = 0,
@@ -75,10 +76,11 @@ def divide(
 ) -> Division:
     """The first half of `prepare`, before anything is fitted; raises what that raises. ``alone``
     is that of `infer_schema`."""
-    table = table.with_missing(missing or {})
+    table = table.with_missing(missing or {}).with_formats(formats or {})
     schema, findings = infer_schema(
-        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore, alone=alone
-    )
+        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore, formats=formats,
+        alone=alone,
+    )  # fmt: skip
     assert schema.target is not None  # it was asked for
     usable, values = read_target(table, schema.target, schema.missing)
     classes = values.astype(np.int64) if schema.task != "regression" else None
@@ -103,6 +105,7 @@ def prepare(
     kinds: Mapping[str, Kind] | None = None,
     missing: Mapping[str, Sequence[Cell]] | None = None,
     ignore: Collection[str] = (),
+    formats: Mapping[str, str] | None = None,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     fold: tuple[int, int] | None = None,
     seed: int = 0,
@@ -117,7 +120,7 @@ def prepare(
     DataError or ConfigError as ``infer_schema`` and ``split_rows`` do.
     """
     division = divide(
-        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore,
+        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore, formats=formats,
         fractions=fractions, fold=fold, seed=seed,
     )  # fmt: skip
     table, schema, usable, parts = division.table, division.schema, division.usable, division.parts

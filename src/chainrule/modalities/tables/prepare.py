@@ -64,6 +64,7 @@ def _arguments(data: TableDataSettings) -> dict[str, Any]:
         "task": data.fixed_task,
         "kinds": kinds,
         "missing": data.missing,
+        "formats": data.formats,
         "ignore": [c for c, k in data.columns.items() if k == "ignored"],
         "fractions": data.split,
         "fold": (data.fold[0], data.fold[1]) if data.fold else None,

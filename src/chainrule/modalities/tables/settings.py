@@ -62,6 +62,10 @@ class TableDataSettings(DataSettings):
         Mapping[str, Annotated[tuple[int | float | str, ...], Length(1, 10_000)]],
         About("values that stand for missing data, by column"),
     ] = field(default_factory=dict)
+    formats: Annotated[
+        Mapping[str, str],
+        About('how numbers or dates are written, by column: "1.234,56", "%d/%m/%Y"'),
+    ] = field(default_factory=dict)
 
     @property
     def fixed_task(self) -> Task | None:
