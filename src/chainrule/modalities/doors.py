@@ -119,6 +119,11 @@ def _recognise(
     if target is None or isinstance(target, str):
         arguments |= {"target": target} if target is not None else {}
         return kind_of(source), None, arguments
+    if isinstance(source, str | os.PathLike) and isinstance(target, list | tuple):
+        raise ConfigError(
+            f"{len(target)} targets were given: {', '.join(map(str, target[:8]))}",
+            help="a model predicts one column: train one for each target",
+        )
     pair = (source, target)
     try:
         return kind_of(pair), pair, arguments

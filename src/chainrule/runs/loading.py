@@ -82,6 +82,7 @@ class SavedRun(TypedDict):
     baselines: dict[str, dict[str, float]]
     findings: list[Finding]
     run: Path
+    facts: Mapping[str, Any]
 
 
 def load_run(kind: Modality[S, P], folder: Path, facts: Mapping[str, Any]) -> P:
@@ -155,6 +156,7 @@ def read_results(folder: Path, facts: Mapping[str, Any]) -> SavedRun:
         },
         "findings": [read_finding(f, str(folder / "run.json")) for f in facts["findings"]],
         "run": folder,
+        "facts": facts,
     }
 
 

@@ -220,6 +220,7 @@ class TrainingRun(Generic[S, P]):
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline,
             **({"baselines": predictor.baselines} if predictor.baselines else {}),
         )  # fmt: skip
+        predictor.facts = dict(folder.facts)
         folder.log("\n".join(result_lines(folder.facts)))
         self.listener.done(predictor, folder.facts)
         return predictor

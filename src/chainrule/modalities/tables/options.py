@@ -60,7 +60,13 @@ def layer_sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
-TARGET = Option("target", "Column to predict.", "COLUMN")
+TARGET = Option(
+    "target",
+    "Column to predict.",
+    "COLUMN",
+    once="A model predicts one column: train one for each target, and leave out with "
+    "--column NAME=ignored what is not known beforehand.",
+)
 QUERY = Option("query", "SELECT that picks rows and columns; the table is called data.", "SQL")
 TASK = Option("task", "Override the task inferred from the target.", choices=TASKS)
 MISSING = Option(
