@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,7 +14,7 @@ from ..data import Finding, Setting
 from ..phrasing import plain_number
 from ..showing import visible
 from ..train import Callback, Progress
-from ..train.callbacks.progress import write_talk
+from ..train.callbacks.progress import is_terminal, write_talk
 from ..train.callbacks.rates import rates_of
 from .fixes import as_argument
 from .folder import RunFolder
@@ -27,6 +30,18 @@ Logs = Mapping[str, float]
 
 class Listener:
     """Hears of every stage of ``fit``. Override the methods you need; here they do nothing."""
+
+    def stage(self, text: str) -> None:
+        """What is done before training, such as ``reading heart``; empty when it is over."""
+
+    @contextlib.contextmanager
+    def staged(self, text: str) -> Iterator[None]:
+        """Inside, ``text`` is what is done."""
+        self.stage(text)
+        try:
+            yield
+        finally:
+            self.stage("")
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         """What was found in the data, before training."""
@@ -74,6 +89,17 @@ class Talk(Listener):
 
     def say(self, text: str) -> None:
         write_talk(self.stream, f"{visible(text)}\n")
+
+    def stage(self, text: str) -> None:
+        # One line of a terminal, which is empty again when the work is done.
+        if self._live():
+            shown = f"{visible(text)} ..." if text else ""
+            write_talk(self.stream, f"\r{shown[: shutil.get_terminal_size().columns - 1]}\x1b[K")
+
+    def _live(self) -> bool:
+        if self.progress != "auto":
+            return self.progress == "bar"
+        return is_terminal(self.stream) and os.environ.get("TERM") != "dumb"
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:

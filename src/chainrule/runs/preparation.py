@@ -16,7 +16,7 @@ from .settings.document import RunSettings
 from .trainer import make_trainer
 
 __all__ = ["new_trainer", "open_data", "prepare_data", "run_facts", "runs_folder",
-           "seeded_generator"]  # fmt: skip
+           "seeded_generator", "source_name"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
 
@@ -25,6 +25,11 @@ def runs_folder(settings: RunSettings) -> Path | None:
     """Where run folders go; None if nothing is to be written."""
     path = settings.output.runs_dir
     return user_path(path, "output.runs_dir") if path else None
+
+
+def source_name(settings: RunSettings) -> str:
+    """What to call the data while it is read."""
+    return settings.data.path or settings.name or "the data"
 
 
 def open_data(

@@ -25,6 +25,7 @@ from .preparation import (
     run_facts,
     runs_folder,
     seeded_generator,
+    source_name,
 )
 from .provenance import git_commit, machine, versions
 from .settings.document import RunSettings
@@ -43,8 +44,11 @@ def train(kind: Modality[S, P], settings: S, source: object, listener: Listener)
     `chainrule.fit` raises.
     """
     runs_dir = runs_folder(settings)
-    # The opened data has no name here: it would stay in memory beside its parts.
-    prepared = prepare_data(open_data(kind, settings, source, runs_dir), None, runs_dir)
+    # The opened data has no name when it is prepared: it would stay in memory beside its parts.
+    with listener.staged(f"reading {source_name(settings)}"):
+        opened = [open_data(kind, settings, source, runs_dir)]
+    with listener.staged(f"preparing {source_name(settings)}"):
+        prepared = prepare_data(opened.pop(), None, runs_dir)
     listener.findings(prepared.findings)
     return TrainingRun(kind, prepared, runs_dir, listener, named=bool(settings.name)).run()
 

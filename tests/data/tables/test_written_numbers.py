@@ -11,7 +11,6 @@ import pytest
 
 from chainrule.data import Finding, Preprocessor, Setting, Table, infer_schema, read_table
 from chainrule.data.tables.number_form import NumberForm
-from chainrule.data.tables.record import VERSION
 from chainrule.data.tables.schema import Column
 from chainrule.errors import ConfigError, DataError
 
@@ -230,9 +229,12 @@ def test_documents_of_version_1_mean_plain_numbers(tmp_path: Path) -> None:
     table = csv(tmp_path / "t.csv", x=list(range(N)), y=[i % 2 for i in range(N)])
     fitted = Preprocessor.fit(table, infer_schema(table, "y")[0])
     document = json.loads(fitted.to_json())
-    document["version"] = VERSION - 1
+    assert document["version"] == 1
+    assert "number_format" not in document["columns"][0]
+    assert Preprocessor.from_json(json.dumps(document)) == fitted
+    document["version"] = 2
     for record in (*document["columns"], document["target"]):
-        del record["number_format"], record["junk"]
+        record |= {"number_format": "", "junk": False}
     assert Preprocessor.from_json(json.dumps(document)) == fitted
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from chainrule.data.tables.encode import (
@@ -36,16 +36,24 @@ def dump(
     schema: Schema, encoders: Sequence[Encoder], mean: float, std: float, fitted_rows: int
 ) -> str:
     target = schema.target
+    described = [*schema.columns, *([target] if target else [])]
+    plain = all(getattr(d, key) == value for d in described for key, value in ADDED.items())
+    left_out = ADDED if plain else {}
     document = {
         "format": FORMAT,
-        "version": VERSION,
+        # Earlier releases read what they could have written.
+        "version": 1 if plain else VERSION,
         "fitted_rows": fitted_rows,
-        "columns": [vars(c) for c in schema.columns],
+        "columns": [_without(vars(c), left_out) for c in schema.columns],
         "missing": {c: list(v) for c, v in schema.missing.items()},
-        "target": target and {**vars(target), "mean": mean, "std": std},
+        "target": target and {**_without(vars(target), left_out), "mean": mean, "std": std},
         "encoders": [{"type": e.type, **vars(e)} for e in encoders],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _without(record: Mapping[str, Any], keys: Container[str]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in keys}
 
 
 def load(
