@@ -38,6 +38,8 @@ CODES: dict[str, str] = {
     "D120": "a few cells among numbers or dates that are something else",
     "D121": "dates in several formats",
     "D122": "whole numbers that were read as dates",
+    "D123": "rows were split by groups",
+    "D124": "rows were split by time",
     "D201": "categories not seen in training",
     "D202": "missing values in a column that had none in training",
     "D203": "numbers far outside the training range",

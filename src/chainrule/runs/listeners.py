@@ -18,6 +18,7 @@ from ..train.callbacks.progress import is_terminal, write_talk
 from ..train.callbacks.rates import rates_of
 from .fixes import as_argument
 from .folder import RunFolder
+from .modality import judged_part
 from .predictor import Predictor
 from .recognition import task_of_run, words_of
 from .settings.arguments import COMMON_ARGUMENTS
@@ -167,10 +168,11 @@ def closing(facts: Mapping[str, Any]) -> str:
 
 def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Metric, value on the test part, value of each baseline; the first row holds the headings."""
-    words, count = words_of(facts), facts["split"]["test"]
+    part = judged_part(facts["split"])
+    words, count = words_of(facts), facts["split"][part]
     unit = words.unit if count == 1 else words.units
     guesses = {task_of_run(facts).guess: facts["baseline"], **facts.get("baselines", {})}
-    rows: list[tuple[str, ...]] = [(f"{count} test {unit}", "this model", *guesses)]
+    rows: list[tuple[str, ...]] = [(f"{count} {part} {unit}", "this model", *guesses)]
     for name, value in facts["metrics"].items():
         others = (plain_number(guess.get(name)) for guess in guesses.values())
         rows.append((name, plain_number(value), *others))
@@ -188,7 +190,13 @@ def result_lines(facts: Mapping[str, Any]) -> list[str]:
         aligned.append("  ".join([f"{name:<{widths[0]}}", *padded]))
     guesses = {task.guess: facts["baseline"], **facts.get("baselines", {})}
     caution = task.caution(facts["metrics"], guesses)
-    return [*([caution] if caution else []), closing(facts), *aligned]
+    cautions = [caution] if caution else []
+    if judged_part(facts["split"]) == "validation":
+        units = words_of(facts).units
+        cautions.append(
+            f"No {units} were held out for a test: those that chose the epoch judge it."
+        )
+    return [*cautions, closing(facts), *aligned]
 
 
 def group_lines(facts: Mapping[str, Any]) -> list[str]:

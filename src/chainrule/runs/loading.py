@@ -66,8 +66,8 @@ GROUP_SHAPE = {
 
 #: settings and sections that may change after a run began: they change no bit of a training, or
 #: only make it longer; that data in another place is the same is known by its fingerprint
-MUTABLE_SETTINGS = ("name", "output", "data.path", "data.test", "data.parallel", "data.memory",
-              "train.epochs", "train.time_limit")  # fmt: skip
+MUTABLE_SETTINGS = ("name", "output", "data.path", "data.test", "data.valid", "data.parallel",
+              "data.memory", "train.epochs", "train.time_limit")  # fmt: skip
 
 #: what a line of ``metrics.jsonl`` holds besides the history
 NOT_HISTORY = ("seconds", "lr")

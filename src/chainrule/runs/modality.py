@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .checks.result import Check
 
 __all__ = ["PARTS", "Batch", "Draft", "Modality", "Opened", "Part", "PartName", "Prepared",
-           "Preprocessor", "Words", "is_pair", "part_inputs"]  # fmt: skip
+           "Preprocessor", "Words", "is_pair", "judged_part", "part_inputs"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
@@ -50,6 +50,11 @@ PartName = Literal["train", "validation", "test"]
 #: as `Trainer.fit` takes it: inputs and target, or a source that reads both
 Part = tuple[Any, Any] | BatchSource
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
+
+
+def judged_part(sizes: Mapping[str, object]) -> PartName:
+    """The part that a result is measured on: the test part, or validation if there is none."""
+    return "validation" if sizes.get("test") == 0 else "test"
 
 
 def part_inputs(part: Part) -> Any:

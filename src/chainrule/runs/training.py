@@ -16,7 +16,7 @@ from ..train.callbacks import TimeLimit
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
-from .modality import Modality, Prepared, part_inputs
+from .modality import Modality, Prepared, judged_part, part_inputs
 from .predictor import Predictor
 from .preparation import (
     new_trainer,
@@ -241,7 +241,11 @@ class TrainingRun(Generic[S, P]):
             findings=prepared.findings,
             run=folder.path,
         )
-        truth, scores = prepared.truth, predictor.scores_of(part_inputs(prepared.test))
+        if judged_part(prepared.sizes) == "test":
+            judged, truth = prepared.test, prepared.truth
+        else:
+            judged, truth = prepared.validation, goal.truth(prepared.target("validation"))
+        scores = predictor.scores_of(part_inputs(judged))
         predictor.metrics = goal.compute_metrics(truth, scores)
         trained = prepared.target("train")
         predictor.baseline = goal.baseline(trained, truth)

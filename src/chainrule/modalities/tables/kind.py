@@ -47,6 +47,10 @@ class Tables(Modality[Settings, TablePredictor]):
         "task": ("data", "task"),
         "columns": ("data", "columns"),
         "missing": ("data", "missing"),
+        "test": ("data", "test"),
+        "valid": ("data", "valid"),
+        "split_group": ("data", "split_group"),
+        "split_time": ("data", "split_time"),
         "layers": ("model", "layers"),
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
@@ -74,7 +78,12 @@ class Tables(Modality[Settings, TablePredictor]):
         origin = settings.data.path if source is None else source
         table, bundled = open_table(origin, settings.data.query or None)
         settings = complete_settings(settings, origin, table, bundled)
-        return OpenedTable(table, bundled.path if bundled else origin, settings)
+        data = settings.data
+        held_out = {
+            name: open_table(path, data.query or None)[0]
+            for name, path in (("valid", data.valid), ("test", data.test)) if path
+        }  # fmt: skip
+        return OpenedTable(table, bundled.path if bundled else origin, settings, **held_out)
 
     def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet:
         return build(preprocessor, goal_of(preprocessor).outputs, settings.model)

@@ -89,12 +89,18 @@ LAYERS = Option(
 )
 DROPOUT = Option("dropout", "Dropout probability.", "FLOAT", read=float)
 WEIGHT_DECAY = Option("weight_decay", "Weight decay.", "FLOAT", read=float)
+TEST = Option("test", "File with rows to test on, instead of a part of DATA.", "FILE")
+VALID = Option("valid", "File with rows for validation, instead of a part of DATA.", "FILE")
+SPLIT_GROUP = Option("split_group", "Keep the rows of each group of COLUMN in one part.", "COLUMN")
+SPLIT_TIME = Option("split_time", "Train on the earliest rows by COLUMN, test on the latest.",
+                    "COLUMN")  # fmt: skip
+SPLITS = (TEST, VALID, SPLIT_GROUP, SPLIT_TIME)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
 
 OPTIONS: Options = {
-    "train": (TARGET, QUERY, TASK, MISSING, COLUMN, LAYERS, DROPOUT, WEIGHT_DECAY),
-    "init": (TARGET, QUERY, TASK, MISSING),
-    "check": (TARGET, QUERY),
+    "train": (TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, LAYERS, DROPOUT, WEIGHT_DECAY),
+    "init": (TARGET, QUERY, TASK, MISSING, *SPLITS),
+    "check": (TARGET, QUERY, *SPLITS),
     "find-lr": (TARGET, QUERY),
     "predict": (KEEP, QUERY),
     "eval": (QUERY,),
