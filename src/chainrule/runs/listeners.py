@@ -175,7 +175,8 @@ def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [(f"{count} {part} {unit}", "this model", *guesses)]
     for name, value in facts["metrics"].items():
         others = (plain_number(guess.get(name)) for guess in guesses.values())
-        rows.append((name, plain_number(value), *others))
+        label = task_of_run(facts).metric_label(name, facts.get("classes", ()))
+        rows.append((label, plain_number(value), *others))
     return rows
 
 

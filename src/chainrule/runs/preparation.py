@@ -55,7 +55,9 @@ def new_trainer(kind: Modality[S, Any], prepared: Prepared[S]) -> Trainer:
     settings = prepared.settings
     with seeded_generator(2 * settings.seed):
         model = kind.build(prepared.preprocessor, settings)
-    metric = kind.goal(prepared.preprocessor).monitored_metric
+    metric: Any = settings.train.metric
+    if metric == "auto":
+        metric = kind.goal(prepared.preprocessor).monitored_metric
     return make_trainer(
         model, kind.loss(prepared), [metric], settings.train,
         prepared.sizes["train"], settings.seed, kind.transform(prepared),

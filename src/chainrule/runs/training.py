@@ -204,8 +204,10 @@ class TrainingRun(Generic[S, P]):
         history = trainer.history
         best: dict[str, Any] = {"epoch": 0, "val_loss": None}
         if history.epoch:
-            restored = self.settings.train.early_stopping.restore_best
-            i = history.best("val_loss") if restored else -1
+            stopping = self.settings.train.early_stopping
+            rises = self.goal.higher_is_better(stopping.monitor.removeprefix("val_"))
+            mode = "max" if rises else "min"
+            i = history.best(stopping.monitor, mode) if stopping.restore_best else -1
             best = {"epoch": history.epoch[i] + 1, "val_loss": history["val_loss"][i]}
         if folder.path is not None:
             save(trainer.model, folder.path / WEIGHTS_FILE)

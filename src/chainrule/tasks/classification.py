@@ -112,10 +112,18 @@ class Binary(Classification):
     name: ClassVar[str] = "binary"
     losses: ClassVar[tuple[str, ...]] = ("bce_with_logits",)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc", "log_loss")
+    selectable: ClassVar[tuple[str, ...]] = (
+        "accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "log_loss",
+    )  # fmt: skip
 
     @property
     def outputs(self) -> int:
         return 1
+
+    @classmethod
+    def metric_label(cls, metric: str, labels: Sequence[Any]) -> str:
+        """F1 is that of one class: the other has another one."""
+        return f"f1 of {_label_text(labels[1])}" if metric == "f1" and len(labels) == 2 else metric
 
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
         second = scores.probabilities
@@ -133,6 +141,9 @@ class Multiclass(Classification):
     name: ClassVar[str] = "multiclass"
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "roc_auc", "log_loss")
+    selectable: ClassVar[tuple[str, ...]] = (
+        "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss",
+    )  # fmt: skip
 
     @property
     def outputs(self) -> int:

@@ -29,6 +29,7 @@ class Regression(Task):
     losses: ClassVar[tuple[str, ...]] = ("mse", "l1", "huber", "smooth_l1")
     metrics: ClassVar[tuple[str, ...]] = ("r2", "mae", "rmse")
     monitored: ClassVar[str] = "r2"
+    selectable: ClassVar[tuple[str, ...]] = ("r2", "mae", "mse", "rmse")
     guess: ClassVar[str] = "always the mean"
     baseline_name: ClassVar[str] = "predicting the mean"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.findings import Finding
+from chainrule.data.findings import Finding, Setting
 from chainrule.data.grouped import fold_groups, split_by_time, split_groups
 from chainrule.data.split import Split, fold_rows, split_rows
 from chainrule.data.tables.preprocessor import read_target
@@ -22,6 +22,8 @@ __all__ = ["AT_RANDOM", "Dividing", "Division", "divide"]
 
 FEW_ROWS = 100
 FEW_OF_A_CLASS = 5
+#: share of the most frequent class from which accuracy says little
+UNBALANCED = 0.9
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,21 @@ def _notice_classes(schema: Schema, codes: NDArray[np.int64], parts: Split) -> l
     if rare:
         message = f"{len(rare)} of {len(labels)} classes are too rare to be evaluated"
         findings.append(Finding("D111", "warning", message, ", ".join(rare[:8])))
+    if counts.max() >= UNBALANCED * len(codes):
+        most = labels[int(counts.argmax())]
+        findings.append(
+            Finding(
+                "D125",
+                "warning",
+                f"`{most}` is {counts.max() / len(codes):.1%} of the rows: who always says so is "
+                "as often right",
+                ", ".join(f"{label}: {n}" for label, n in zip(labels, counts, strict=True))
+                if len(labels) <= 8
+                else "",
+                "to choose the epoch by all classes alike",
+                Setting(("train", "metric"), "balanced_accuracy"),
+            )
+        )
     trained = set(codes[parts.train].tolist())
     absent = [str(label) for i, label in enumerate(labels) if counts[i] and i not in trained]
     if absent:

@@ -269,7 +269,7 @@ def _notice_number_like(
 
 
 def _stray_texts(table: Table, name: str, stats: ColumnStats) -> Finding:
-    strays = list(table.unreadable_texts(name, "number"))
+    strays = table.texts_besides_numbers(name)
     few = len(strays) <= MOST_STRAYS
     return Finding(
         "D120",

@@ -21,10 +21,13 @@ from chainrule.data.tables.formats import check_format
 from chainrule.data.tables.sql import (
     CHUNK_ROWS,
     Database,
+    cast_number,
+    is_word,
     number_of,
     plain_number_of,
     text_of,
     time_of,
+    trimmed,
     truth_of,
     unreadable,
     without,
@@ -209,6 +212,13 @@ class Table:
                 where=f"{self.name}, row {row + 1}",
                 help=f"correct the cell, or add {value!r} to the missing values of `{column}`",
             )
+
+    def texts_besides_numbers(self, column: str) -> list[str]:
+        """The different texts of a column that are no numbers, most frequent first; words such as
+        NA are among them."""
+        text = trimmed(*self._cell(column))
+        number = f"{cast_number(text)} IS NOT NULL AND NOT {is_word(text)}"
+        return list(self._database.count_values(f"(CASE WHEN NOT ({number}) THEN {text} END)"))
 
     def unreadable_texts(self, column: str, how: ReadAs, form: str = "") -> dict[str, int]:
         """The different texts that cannot be read ``how`` they should, most frequent first, and in
