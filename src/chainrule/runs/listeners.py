@@ -197,6 +197,13 @@ def result_lines(facts: Mapping[str, Any]) -> list[str]:
         cautions.append(
             f"No {units} were held out for a test: those that chose the epoch judge it."
         )
+    threshold = facts.get("decisions", {}).get("threshold")
+    if threshold is not None:
+        label = facts["classes"][1]
+        aligned.append(
+            f"`{label}` is predicted from a probability of {threshold:.3g} on, which was best on "
+            "the validation part"
+        )
     return [*cautions, closing(facts), *aligned]
 
 

@@ -48,7 +48,7 @@ RUN_SHAPE = {
     "findings": [FINDING_SHAPE],
     "versions": {...: str}, "files?": {...: str}, "settings?": dict, "error?": str,
     "metrics?": METRICS_SHAPE, "baseline?": METRICS_SHAPE, "baselines?": {...: METRICS_SHAPE},
-    "epochs?": int, "seconds?": float,
+    "epochs?": int, "seconds?": float, "decisions?": {...: float},
     "stopped?": bool,
     "best?": {"epoch": int, "val_loss": (float, None)},
 }  # fmt: skip
@@ -95,7 +95,7 @@ def load_run(kind: Modality[S, P], folder: Path, facts: Mapping[str, Any]) -> P:
     settings = read_settings(kind, folder)
     check_settings_unchanged(facts, settings, folder)
     preprocessor = read_preprocessor(kind, folder)
-    goal = kind.goal(preprocessor)
+    goal = kind.goal(preprocessor).with_decisions(facts.get("decisions", {}))
     recorded = (facts["task"], facts["classes"], facts["data"]["target"])
     if (goal.name, list(goal.labels), settings.data.target) != recorded:
         raise StateError(

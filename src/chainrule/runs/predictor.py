@@ -238,7 +238,7 @@ def restored(
         model,
         preprocessor,
         decided,
-        kind.goal(preprocessor),
+        kind.goal(preprocessor).with_decisions(known.get("decisions", {})),
         history=history,
         metrics=results["metrics"],
         baseline=results["baseline"],

@@ -80,6 +80,20 @@ class Task(ABC):
             help="use predict (on the command line: leave --proba out)",
         )
 
+    def tuned(self, metric: str, truth: Array, scores: Scores) -> Task:
+        """The same task with what it decides by, such as a threshold, chosen for ``metric`` on
+        validation examples."""
+        return self
+
+    @property
+    def decisions(self) -> dict[str, float]:
+        """What was `tuned`, for ``run.json``; empty if nothing was."""
+        return {}
+
+    def with_decisions(self, decisions: Mapping[str, float]) -> Task:
+        """The same task with `decisions` that a run recorded."""
+        return self
+
     @abstractmethod
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         """The `metrics` of the outputs."""

@@ -29,6 +29,7 @@ from .preparation import (
 )
 from .provenance import git_commit, machine, versions
 from .settings.document import RunSettings
+from .task import Task
 from .trainer import make_callbacks
 
 __all__ = ["TrainingRun", "train"]
@@ -225,6 +226,7 @@ class TrainingRun(Generic[S, P]):
         self._save(
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline,
             **({"baselines": predictor.baselines} if predictor.baselines else {}),
+            **({"decisions": self.goal.decisions} if self.goal.decisions else {}),
         )  # fmt: skip
         predictor.facts = dict(folder.facts)
         folder.log("\n".join(result_lines(folder.facts)))
@@ -233,7 +235,8 @@ class TrainingRun(Generic[S, P]):
 
     def _evaluate(self, trainer: Trainer, folder: RunFolder) -> P:
         """The predictor, with its metrics on the test part; writes ``evaluation.json``."""
-        prepared, goal = self.prepared, self.goal
+        prepared = self.prepared
+        self.goal = goal = self._tuned(trainer)
         predictor = self.kind.predictor(
             trainer.model,
             prepared.preprocessor,
@@ -258,6 +261,14 @@ class TrainingRun(Generic[S, P]):
         if folder.path is not None:
             self._write_evaluation(folder, predictor, truth, scores)
         return predictor
+
+    def _tuned(self, trainer: Trainer) -> Task:
+        """The task with what it decides by, chosen on validation data for the metric asked for."""
+        metric, prepared = self.settings.train.metric, self.prepared
+        if metric == "auto":
+            return self.goal
+        scores = trainer.scores(part_inputs(prepared.validation))
+        return self.goal.tuned(metric, self.goal.truth(prepared.target("validation")), scores)
 
     def _write_evaluation(
         self, folder: RunFolder, predictor: P, truth: npt.NDArray[Any], scores: Scores

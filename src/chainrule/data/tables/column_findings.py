@@ -148,7 +148,7 @@ def _tell_rows_apart(table: Table) -> bool:
     combinations = 1
     for column in table.columns:
         distinct = table.stats(column).distinct
-        if 2 * distinct > table.n_rows:
+        if 2 * distinct >= table.n_rows:
             return True
         combinations *= max(1, distinct)
     return combinations > MANY_COMBINATIONS * table.n_rows
