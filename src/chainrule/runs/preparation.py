@@ -50,8 +50,9 @@ def prepare_data(data: Opened[S], settings: S | None, folder: Path | None) -> Pr
         raise unwritable(folder or Path(), error) from None
 
 
-def new_trainer(kind: Modality[S, Any], prepared: Prepared[S]) -> Trainer:
-    """A trainer for a network with its initial weights, as the settings describe both."""
+def new_trainer(kind: Modality[S, Any], prepared: Prepared[S], rows: int | None = None) -> Trainer:
+    """A trainer for a network with its initial weights, as the settings describe both, for so many
+    ``rows``; by default those of the training part."""
     settings = prepared.settings
     with seeded_generator(2 * settings.seed):
         model = kind.build(prepared.preprocessor, settings)
@@ -60,7 +61,7 @@ def new_trainer(kind: Modality[S, Any], prepared: Prepared[S]) -> Trainer:
         metric = kind.goal(prepared.preprocessor).monitored_metric
     return make_trainer(
         model, kind.loss(prepared), [metric], settings.train,
-        prepared.sizes["train"], settings.seed, kind.transform(prepared),
+        prepared.sizes["train"] if rows is None else rows, settings.seed, kind.transform(prepared),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ChainruleError
+from ..errors import ChainruleError, ConfigError
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
@@ -72,6 +72,11 @@ class TrainingRun(Generic[S, P]):
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
         self.runs_dir, self.listener, self.named = runs_dir, listener, named
         self.goal = kind.goal(prepared.preprocessor)
+        if self.settings.train.refit and not kind.refits:
+            raise ConfigError(
+                f"{kind.name} cannot be trained once more on all examples",
+                help="set train.refit to false",
+            )
 
     def run(self) -> P:
         """Trains in a new run folder."""
@@ -196,19 +201,14 @@ class TrainingRun(Generic[S, P]):
                 resume=resume and checkpoints is not None,
             )
         finally:
-            # From here on the average is the model.
-            if isinstance(trainer.average, EMA | SWA) and trainer.average.updates:
-                trainer.average.copy_to(trainer.model)
+            _use_average(trainer)
 
     def _save(self, trainer: Trainer, folder: RunFolder, **facts: Any) -> None:
         """Writes the weights first, and last the ``run.json`` with the hashes of all files."""
         history = trainer.history
         best: dict[str, Any] = {"epoch": 0, "val_loss": None}
         if history.epoch:
-            stopping = self.settings.train.early_stopping
-            rises = self.goal.higher_is_better(stopping.monitor.removeprefix("val_"))
-            mode = "max" if rises else "min"
-            i = history.best(stopping.monitor, mode) if stopping.restore_best else -1
+            i = self._best_epoch(history)
             best = {"epoch": history.epoch[i] + 1, "val_loss": history["val_loss"][i]}
         if folder.path is not None:
             save(trainer.model, folder.path / WEIGHTS_FILE)
@@ -223,6 +223,8 @@ class TrainingRun(Generic[S, P]):
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
         predictor = self._evaluate(trainer, folder)
+        if self.settings.train.refit:
+            self._refit(trainer, folder)
         self._save(
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline,
             **({"baselines": predictor.baselines} if predictor.baselines else {}),
@@ -232,6 +234,34 @@ class TrainingRun(Generic[S, P]):
         folder.log("\n".join(result_lines(folder.facts)))
         self.listener.done(predictor, folder.facts)
         return predictor
+
+    def _refit(self, trainer: Trainer, folder: RunFolder) -> None:
+        """Replaces the weights by those of a training on all rows, for as many epochs as were best:
+        no row is wasted on a decision that has been made."""
+        everything = self.kind.everything(self.prepared)
+        rows, epochs = sum(self.prepared.sizes.values()), self._best_epoch(trainer.history) + 1
+        again = new_trainer(self.kind, self.prepared, rows)
+        with seeded_generator(2 * self.settings.seed + 1):
+            again.fit(
+                everything, epochs=epochs, batch_size=self.settings.train.batch,
+                seed=self.settings.seed, verbose=False,
+            )  # fmt: skip
+        _use_average(again)
+        trainer.model.load_state_dict(again.model.state_dict())
+        folder.update(refit={"rows": rows, "epochs": epochs})
+        self._note(
+            folder,
+            f"trained once more on all {rows} {self.kind.describe(folder.facts).units}, for "
+            f"{epochs} epoch{'s' * (epochs > 1)}; the metrics are those before",
+        )
+
+    def _best_epoch(self, history: History) -> int:
+        """The epoch, from 0, whose weights are the model's."""
+        stopping = self.settings.train.early_stopping
+        if not stopping.restore_best:
+            return len(history.epoch) - 1
+        rises = self.goal.higher_is_better(stopping.monitor.removeprefix("val_"))
+        return history.best(stopping.monitor, "max" if rises else "min")
 
     def _evaluate(self, trainer: Trainer, folder: RunFolder) -> P:
         """The predictor, with its metrics on the test part; writes ``evaluation.json``."""
@@ -284,6 +314,12 @@ class TrainingRun(Generic[S, P]):
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")
+
+
+def _use_average(trainer: Trainer) -> None:
+    """From here on the average of the weights is the model."""
+    if isinstance(trainer.average, EMA | SWA) and trainer.average.updates:
+        trainer.average.copy_to(trainer.model)
 
 
 def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:

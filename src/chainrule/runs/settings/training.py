@@ -262,6 +262,11 @@ class TrainSettings(Section):
     label_smoothing: Annotated[
         Annotated[float, Within(0.0, 0.95)], About("fraction of the target spread over all classes")
     ] = 0.0
+    refit: Annotated[
+        bool,
+        About("train once more on all examples, for as many epochs as were best; metrics stay those of "
+              "the training before"),
+    ] = False  # fmt: skip
     time_limit: Annotated[Amount, About("seconds after which training stops; 0: no limit")] = 0.0
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
