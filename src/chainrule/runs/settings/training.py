@@ -264,8 +264,8 @@ class TrainSettings(Section):
     ] = 0.0
     refit: Annotated[
         bool,
-        About("train once more on all examples, for as many epochs as were best; metrics stay those of "
-              "the training before"),
+        About("train once more on all examples, for as many epochs as were best; metrics stay "
+              "those of the training before"),
     ] = False  # fmt: skip
     time_limit: Annotated[Amount, About("seconds after which training stops; 0: no limit")] = 0.0
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
