@@ -16,8 +16,6 @@ SPIKE_SHARE = 0.01
 SPIKE_ROWS = 5
 CANDIDATES = (0.0, -1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)
 MAX_ROWS_FOR_COPIES = 1_000_000
-#: so many times the rows, because most columns prefer some of their values
-MANY_COMBINATIONS = 1_000_000
 SOME_DISTINCT = 10
 
 
@@ -142,24 +140,12 @@ def notice_missing_spike(table: Table, column: str, findings: list[Finding]) -> 
             )
 
 
-def _tell_rows_apart(table: Table) -> bool:
-    """Whether two rows of different origin would differ: some column nearly does so by itself, or
-    there are far more combinations of values than rows."""
-    combinations = 1
-    for column in table.columns:
-        distinct = table.stats(column).distinct
-        if 2 * distinct >= table.n_rows:
-            return True
-        combinations *= max(1, distinct)
-    return combinations > MANY_COMBINATIONS * table.n_rows
-
-
 def notice_repeated_rows(table: Table, findings: list[Finding]) -> None:
     """Copies of rows leak from the training rows into the test rows."""
     if table.n_rows > MAX_ROWS_FOR_COPIES:
         return
     copies = table.count_repeated_rows()
-    if copies and not _tell_rows_apart(table):
+    if copies and table.equal_rows_by_chance() >= copies / 2:
         findings.append(
             Finding(
                 "D118",

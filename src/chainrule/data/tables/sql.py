@@ -294,6 +294,15 @@ class Database:
         rows = self.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM raw)")
         return count - int(rows[0][0])
 
+    def share_of_equal_pairs(self, cell: str) -> float:
+        """The share of all pairs of different rows that have the same ``cell``."""
+        self.execute("CREATE TABLE IF NOT EXISTS different AS SELECT DISTINCT * FROM raw")
+        rows, equal = self.execute(
+            "SELECT sum(n), sum(n * (n - 1)) FROM "
+            f"(SELECT count(*)::DOUBLE AS n FROM different GROUP BY {cell})"
+        )[0]
+        return float(equal / (rows * (rows - 1))) if rows > 1 else 1.0
+
     def close(self) -> None:
         self._finalizer()
 

@@ -264,6 +264,19 @@ class Table:
         """Rows that equal an earlier row in every column."""
         return self._database.count_repeated_rows()
 
+    def equal_rows_by_chance(self) -> float:
+        """How many pairs of rows would be equal if the columns had nothing to do with each other.
+
+        The values of different rows count, so that copies do not explain themselves. Columns of
+        many different values come first, and the first that tells all rows apart is the last.
+        """
+        pairs = self.n_rows * (self.n_rows - 1) / 2
+        for column in sorted(self.columns, key=lambda name: -self.stats(name).distinct):
+            if pairs < 1:
+                break
+            pairs *= self._database.share_of_equal_pairs(f"c{self.index(column)}")
+        return pairs
+
     def close(self) -> None:
         """Gives back the memory and any temporary file; also done at garbage collection."""
         self._database.close()
