@@ -55,6 +55,11 @@ def test_several_targets_are_refused_in_words(rows: Any, target: Any, problem: s
         cr.fit(rows, target, runs_dir=None, verbose=False)
 
 
+def test_a_list_of_one_name_is_a_name() -> None:
+    model = cr.fit({"a": X[:, 0], "y": Y}, ["y"], epochs=1, runs_dir=None, verbose=False)
+    assert (model.target, model.task) == ("y", "binary")
+
+
 def test_several_targets_of_a_file_are_refused(tmp_path: Path) -> None:
     FRAME.to_csv(tmp_path / "t.csv")
     with pytest.raises(ConfigError, match="2 targets were given: a, b"):
