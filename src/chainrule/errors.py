@@ -77,11 +77,16 @@ class TrainingError(ChainruleError, RuntimeError):
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The one of ``known`` that ``name`` was probably meant to be; None if none is like it.
 
-    ``cutoff`` is how much of both must agree, from 0 to 1.
+    One that differs in case alone is nearest: ``adamW`` is ``adamw``, not ``adam``. ``cutoff`` is
+    how much of both must agree, from 0 to 1.
     """
+    names = list(known)
+    for other in names:
+        if other.casefold() == name.casefold():
+            return other
     import difflib  # here, because `import chainrule` need not pay for it
 
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), None)
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=cutoff)), None)
 
 
 def meant(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

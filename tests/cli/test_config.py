@@ -109,7 +109,7 @@ def test_the_resolved_copy_trains_to_the_same_bits(command: Command, folder: Pat
         ("[train]\nlerning_rate = 1", ("run.toml:2", "train.lerning_rate")),
         ("[train]\nlr = 0.1\n\n[model]\ndropout = 2\n", ("run.toml:5", "from 0 to 0.95")),
         ("[train.optimizer]\nname = 'sdg'", ("run.toml:2", "did you mean 'sgd'")),
-        ("[data]\nsplit = [1, 0, 0]", ("run.toml:2", "each above 0, together 1")),
+        ("[data]\nsplit = [1, 0, 0]", ("run.toml:2", "the first two above 0, together 1")),
         ("seed = 1\nseed = 2", ("run.toml", "not TOML")),
         ("[data]\npath = 'none.csv'\ntarget = 'y'", ("none.csv",)),
     ],

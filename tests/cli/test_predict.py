@@ -265,3 +265,16 @@ def test_rows_on_a_terminal(
     shown = capsys.readouterr().out
     assert "[/b]" in shown
     assert ":smile:\\x1b[2J" in shown
+
+
+def test_eval_on_the_training_data_says_so(command: Command, runs: Path, folder: Path) -> None:
+    said = "the run was trained on this data"
+    assert said in command("eval", "last", "heart", "--runs-dir", runs).stderr
+    copied = folder / "copy.csv"
+    copied.write_bytes(bundled("heart").path.read_bytes())
+    assert said in command("eval", "last", copied, "--runs-dir", runs).stderr
+    lines = copied.read_text().splitlines(True)
+    copied.write_text("".join(lines[:200]))
+    result = command("eval", "last", copied, "--runs-dir", runs)
+    assert said not in result.stderr
+    assert "f1 of yes" in result.stdout

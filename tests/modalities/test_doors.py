@@ -149,7 +149,10 @@ def test_rows_and_a_target_of_their_own_are_a_table(library: str) -> None:
 
 
 def test_a_target_that_does_not_fit_its_rows(labels: Any) -> None:
-    for target, message in ((["y"], "different lengths"), (np.zeros((N, 2)), "has shape")):
+    for target, message in (
+        ([0, 1], "but 2 values of the target"),
+        (np.zeros((N, 2)), "2 targets were given"),
+    ):
         with pytest.raises(DataError, match=message):
             fit(COLUMNS, target)
     with pytest.raises(DataError, match="a column `target` already"):

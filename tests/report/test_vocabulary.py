@@ -63,7 +63,8 @@ def test_a_report_on_images_counts_images(classes: Path, copied: Callable[[Path]
     facts = report_facts(run)
     assert facts["summary"].startswith("A convolutional network (resnet, 28 x 28 grey pixels) (")
     assert "was trained on 106 images to tell" in facts["summary"]
-    assert facts["words"] == {"unit": "image", "units": "images", "baseline": "constant guess"}
+    words = {"unit": "image", "units": "images", "baseline": "constant guess", "judged": "test"}
+    assert facts["words"] == words
     page = Page(report_html(run))
     text = page.text().replace(str(run), "")
     assert not re.findall(r".{20}\brows?\b", text)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import io
 
+import numpy as np
 import pytest
 
 from chainrule.data import Finding, Setting
+from chainrule.errors import DataError
 from chainrule.modalities.doors import fit
 from chainrule.modalities.tables import TABLES
 from chainrule.runs.listeners import Talk, finding_text, result_lines
@@ -69,3 +71,25 @@ def test_a_fit_whose_talk_cannot_be_written() -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     assert len(fit("heart", epochs=2, runs_dir=None, listener=Talk(Full())).history.epoch) == 2
+
+
+def test_a_terminal_shows_what_is_done_before_training() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    X = np.arange(40.0).reshape(20, 2)
+    fit(X, X[:, 0], epochs=1, runs_dir=None, listener=Talk(stream))
+    begin = stream.getvalue().split("target: ")[0]
+    assert begin.startswith("\rreading the data ...\x1b[K\r\x1b[K\rpreparing")
+    with pytest.raises(DataError):
+        fit(X[:1], X[:1, 0], epochs=1, runs_dir=None, listener=Talk(stream))
+    assert stream.getvalue().endswith("\r\x1b[K")  # the error has a line of its own
+
+
+def test_a_file_shows_nothing_before_training() -> None:
+    stream = io.StringIO()
+    X = np.arange(40.0).reshape(20, 2)
+    fit(X, X[:, 0], epochs=1, runs_dir=None, listener=Talk(stream))
+    assert "reading" not in stream.getvalue()

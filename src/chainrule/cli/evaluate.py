@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +18,9 @@ from .run_lookup import find_run
 from .terminal import print_json, print_text, say, warn
 
 __all__ = ["evaluate"]
+
+#: what is larger is not read once more, only to tell whether it is known
+HASHED_BYTES = 1 << 28
 
 
 @click.command("eval", cls=KindCommand, short_help="Evaluate a run on labelled data.")
@@ -64,6 +69,8 @@ def evaluate(
     metrics = predictor.evaluate(data, **kind_options)
     for finding in predictor.last_findings:
         warn(str(finding))
+    if was_trained_on(data, predictor.facts):
+        warn("the run was trained on this data, so the metrics are too good: use other data")
     failed = [
         f"{name} is {metrics[name]:.6g}, but must be at {'least' if sign > 0 else 'most'} {limit:g}"
         for name, limit, sign in limits
@@ -72,11 +79,26 @@ def evaluate(
     if as_json:
         print_json({"run": str(folder), "metrics": metrics, "failed": failed}, indent=None)
     else:
+        labels = {name: predictor.goal.metric_label(name, predictor.classes) for name in metrics}
+        width = max(10, *map(len, labels.values()))
         for name, value in metrics.items():
-            print_text(f"{name:<10} {plain_number(value)}")
+            print_text(f"{labels[name]:<{width}} {plain_number(value)}")
     for text in failed:
         say(text, "failed:", fg="red", bold=True)
     return 1 if failed else 0
+
+
+def was_trained_on(data: str, facts: Mapping[str, Any]) -> bool:
+    """Whether ``data`` is, by its path or what is in it, what the run was trained on."""
+    from ..records import sha256_of
+
+    recorded, path = facts.get("data", {}), Path(data)
+    known = str(recorded.get("path", ""))
+    if known and (data == known or (path.exists() and Path(known) == path.absolute())):
+        return True
+    fingerprint = str(recorded.get("fingerprint") or "").partition("+")[0]
+    hashed = path.is_file() and path.stat().st_size <= HASHED_BYTES
+    return hashed and fingerprint == sha256_of(path)
 
 
 def parse_limit(text: str, known: tuple[str, ...]) -> tuple[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def _click_option(option: Option) -> click.Option:
         [option.spelling, option.argument],
         help=words,
         metavar=metavar,
-        multiple=option.several,
+        multiple=True,  # so that a second value is seen, see `_only`
         type=click.Choice(option.choices) if option.choices else None,
     )
 
@@ -83,9 +83,24 @@ def parse_options(command: str, options: Mapping[str, Any]) -> dict[str, Any]:
     cannot be parsed."""
     values = {name: value for name, value in options.items() if value not in (None, ())}
     for argument, option in kind_options(command).items():
+        if argument in values and not option.several:
+            values[argument] = _only(option, values[argument])
         if argument in values and option.read is not None:
             values[argument] = _parse(option, option.read, values[argument])
     return values
+
+
+def _only(option: Option, values: Sequence[Any]) -> Any:
+    """The value of an option that may be given once. UsageError for several different ones: the
+    last of them would stand for all."""
+    if len(set(values)) > 1:
+        given = " and ".join(map(str, values))
+        raise click.UsageError(
+            f"{option.spelling} was given {len(values)} times: {given}\n  {option.once}"
+            if option.once
+            else f"{option.spelling} was given {len(values)} times: {given}"
+        )
+    return values[0]
 
 
 def _parse(option: Option, read: Callable[[Any], Any], value: Any) -> Any:

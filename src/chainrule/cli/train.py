@@ -51,6 +51,7 @@ def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--optimizer", metavar="NAME", help="Optimizer: adamw, sgd, ...")
 @click.option("--schedule", metavar="NAME", help="Learning rate schedule: constant, cosine, ...")
+@click.option("--metric", metavar="NAME", help="Choose the epoch by f1, roc_auc, rmse, ...")
 @click.option("--patience", type=int, help="Stop after this many epochs without improvement.")
 @click.option("--time-limit", type=float, metavar="SECONDS", help="Stop after this time.")
 @click.option(

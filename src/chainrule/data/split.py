@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["Split", "fold_rows", "shuffled", "split_rows"]
+__all__ = ["Rows", "Split", "check_fractions", "fold_rows", "shuffled", "split_rows"]
 
 Rows = NDArray[np.int64]
 
@@ -49,13 +49,7 @@ def split_rows(
     when there are too few rows for that, ConfigError when the fractions are not three numbers from
     0 to 1 with sum 1 and some training rows. ``unit`` is what errors call a row.
     """
-    if len(fractions) != 3 or min(fractions) < 0 or not 0.999 < sum(fractions) < 1.001:
-        raise ConfigError(
-            f"the split {fractions} is not three fractions that add up to 1",
-            help="(0.7, 0.15, 0.15)",
-        )
-    if not fractions[0]:
-        raise ConfigError("the split leaves no training rows", help="(0.7, 0.15, 0.15)")
+    check_fractions(fractions)
     if seed < 0:
         raise ConfigError(f"the seed is {seed}", help="a seed must not be negative")
     n_val, n_test = (max(1, round(n * f)) if f else 0 for f in fractions[1:])
@@ -75,6 +69,17 @@ def split_rows(
         _represent(order, np.asarray(classes), training)
     test, train, val = np.split(order, [n_test, n_test + n_train])
     return Split(np.sort(train), np.sort(val), np.sort(test))
+
+
+def check_fractions(fractions: tuple[float, ...]) -> None:
+    """ConfigError unless these are three fractions with sum 1, and some training rows."""
+    if len(fractions) != 3 or min(fractions) < 0 or not 0.999 < sum(fractions) < 1.001:
+        raise ConfigError(
+            f"the split {fractions} is not three fractions that add up to 1",
+            help="(0.7, 0.15, 0.15)",
+        )
+    if not fractions[0]:
+        raise ConfigError("the split leaves no training rows", help="(0.7, 0.15, 0.15)")
 
 
 def fold_rows(

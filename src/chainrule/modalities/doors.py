@@ -117,9 +117,16 @@ def _recognise(
     def kind_of(data: object) -> Modality[Any, Any]:
         return named_kind(sources) or kind_of_source(data, arguments)
 
+    if isinstance(target, list | tuple) and len(target) == 1 and isinstance(target[0], str):
+        target = target[0]  # nothing can be learned from one row, so it is a name
     if target is None or isinstance(target, str):
         arguments |= {"target": target} if target is not None else {}
         return kind_of(source), None, arguments
+    if isinstance(source, str | os.PathLike) and isinstance(target, list | tuple):
+        raise ConfigError(
+            f"{len(target)} targets were given: {', '.join(map(str, target[:8]))}",
+            help="a model predicts one column: train one for each target",
+        )
     pair = (source, target)
     try:
         return kind_of(pair), pair, arguments

@@ -150,7 +150,7 @@ def _matrices(labels: Sequence[str], counts: Counts, units: str) -> list[Markup]
         if form is None:
             parts.append(_confused_with(labels, counts, style))
             continue
-        cells = f"percentages of the test {units} of a class" if form.percent else f"test {units}"
+        cells = f"percentages of the {units} of a class" if form.percent else units
         how = f"True classes down, predicted classes across, in {cells}."
         matrix = joined(paragraph(how, "quiet"), _table(form, labels, counts))
         parts.append(fitted(matrix, f"fit {style}".strip()))
@@ -207,7 +207,7 @@ def _mistakes(labels: Sequence[str], counts: Counts, unit: str, units: str) -> M
         (n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if n and i != j
     ]  # fmt: skip
     if not mistakes:
-        return paragraph(f"There are no mistakes among the test {units}.")
+        return paragraph(f"There are no mistakes among the {units}.")
     most = 1 if len(labels) <= MATRIX_CLASSES else MISTAKES
     lines = [
         f"{quoted(labels[i])} predicted as {quoted(labels[j])} ({counted(n, unit, units)})"
@@ -231,6 +231,6 @@ def _by_class(labels: Sequence[str], counts: Counts, test: Mapping[str, Any], un
     )
     merged = whole(test.get("merged"))
     note = f"The {merged} rarest classes are counted as one." if merged else ""
-    heads = ["class", f"test {units}", "precision", "recall", "F1"]
+    heads = ["class", units, "precision", "recall", "F1"]
     table = data_table("By class", heads, rows, numbers=(1, 2, 3, 4), long=(0,))
     return joined(words, paragraph(note, "quiet"), table)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..phrasing import counted, format_number
 from ..runs.folder import has_weights
-from ..runs.modality import Words
+from ..runs.modality import Words, judged_part
 from ..unverified import items, number, table, text, whole
 from .columns import COLUMNS, columns
 from .measurements import best_epoch, history_of, metrics_of, mistakes_of, seconds_of
@@ -66,6 +66,7 @@ def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
             "unit": words.unit,
             "units": words.units,
             "baseline": task_of(facts).baseline_name,
+            "judged": judged_part(table(facts.get("split"))),
         },
         "data": _data(files, words),
         "split": {name: whole(n) for name, n in table(facts.get("split")).items()},
@@ -126,9 +127,12 @@ def _summary(files: RunFiles, words: Words) -> str:
     size = f" ({counted(parameters, 'parameter')})" if parameters is not None else ""
     names = ("train", "validation", "test")
     train, validation, test = (counted(split.get(k), words.unit, words.units) for k in names)
+    tested = f"and {test} were held out to test the result."
+    if judged_part(split) == "validation":
+        tested = "and judge the result, too: none were held out for a test."
     return (
         f"{words.model[:1].upper()}{words.model[1:]}{size} was trained on {train} to {goal}. "
-        f"Another {validation} decided when to stop, and {test} were held out to test the result."
+        f"Another {validation} decided when to stop, {tested}"
     )
 
 
@@ -141,7 +145,8 @@ def _result(
     """The result in words, or why there is none."""
     facts = files.facts
     if status == "done":
-        tested = whole(table(facts.get("split")).get("test"))
+        split = table(facts.get("split"))
+        tested = whole(split.get(judged_part(split)))
         metrics, baseline = table(facts.get("metrics")), table(facts.get("baseline"))
         if sentences := result(facts, metrics, baseline, tested):
             return sentences
@@ -234,6 +239,8 @@ def _commands(files: RunFiles, words: Words, status: str) -> list[dict[str, str]
         return [{"what": "check again later", "command": f"chainrule report {run}"}]
     if status == "done":
         epochs = 2 * (whole(table(files.settings.get("train")).get("epochs")) or 100)
+        if files.facts.get("stopped") is True:
+            return [predict, evaluate] if has_model else []
         longer = {"what": "train longer", "command": f"chainrule resume {run} --epochs {epochs}"}
         return [predict, evaluate, longer] if has_model else []
     commands = [resume] if files.config and files.facts else []

@@ -107,7 +107,7 @@ def _headline(facts: Facts) -> Markup:
 def _key_facts(facts: Facts) -> list[Markup]:
     pairs: list[tuple[str, str, str]] = []
     for metric in facts["metrics"][:1]:
-        where = f"test {facts['words']['units']}"
+        where = f"{facts['words']['judged']} {facts['words']['units']}"
         pairs.append((f"{metric['name']} on {where}", format_number(metric["test"]), "key"))
         pairs.append((facts["words"]["baseline"], format_number(metric["baseline"]), ""))
     if facts["best"]:

@@ -23,7 +23,8 @@ def results(facts: Facts) -> Markup:
     if not facts["metrics"]:
         return EMPTY
     parts = [_metrics(facts)]
-    test, unit, units = facts["test"], facts["words"]["unit"], facts["words"]["units"]
+    test, part = facts["test"], facts["words"]["judged"]
+    unit, units = (f"{part} {facts['words'][name]}" for name in ("unit", "units"))
     if classes := confusion(test, unit, units):
         parts += classes
     elif points := _points(test):
@@ -37,23 +38,25 @@ def results(facts: Facts) -> Markup:
 def _metrics(facts: Facts) -> Markup:
     units = facts["words"]["units"]
     others = list(facts["metrics"][0]["others"])
-    heads = ["metric", f"validation {units}", f"test {units}", facts["words"]["baseline"],
+    # Without a test part the second column would repeat the first.
+    parts = ["validation", "test"][: 1 + (facts["words"]["judged"] == "test")]
+    heads = ["metric", *(f"{part} {units}" for part in parts), facts["words"]["baseline"],
              *others, "verdict"]  # fmt: skip
     signs = {"better": "✓ better", "not better": "✕ not better"}
     rows = [
-        [m["name"], *(format_number(m[key]) for key in ("validation", "test", "baseline")),
+        [m["name"], *(format_number(m[key]) for key in (*parts, "baseline")),
          *(format_number(m["others"].get(who)) for who in others),
          signs.get(m["verdict"], "\N{EN DASH}")]
         for m in facts["metrics"]
     ]  # fmt: skip
     words = "Metrics of the model, beside those of a guess that needs no model"
-    return data_table(words, heads, rows, numbers=range(1, 4 + len(others)))
+    return data_table(words, heads, rows, numbers=range(1, 2 + len(parts) + len(others)))
 
 
 def _pictures(mistakes: Sequence[Mapping[str, Any]], units: str) -> list[Markup]:
     """The worst mistakes as a grid of pictures."""
     how = (
-        f"The test {units} whose true class was given the lowest probability, worst first: the "
+        f"The {units} whose true class was given the lowest probability, worst first: the "
         "predicted class with its probability, and the true class."
     )
     cells = []
@@ -78,10 +81,8 @@ def _residuals(
     points: Sequence[tuple[float, float]], test: Facts, target: str, unit: str, units: str
 ) -> list[Markup]:
     rows = whole(test.get("rows")) or len(points)
-    sampled = "" if rows <= len(points) else f" {len(points)} of {rows:,} test {units} are shown."
-    how = (
-        f"Each point is one test {unit}; points on the dashed line are predicted exactly.{sampled}"
-    )
+    sampled = "" if rows <= len(points) else f" {len(points)} of {rows:,} {units} are shown."
+    how = f"Each point is one {unit}; points on the dashed line are predicted exactly.{sampled}"
     (low, high), (predicted_low, predicted_high) = (
         (format_number(min(values)), format_number(max(values)))
         for values in zip(*points, strict=True)

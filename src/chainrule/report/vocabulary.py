@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import StateError
 from ..phrasing import counted
-from ..runs.modality import Words
+from ..runs.modality import Words, judged_part
 from ..runs.recognition import words_of
 from ..tasks import TASKS, Multiclass, Task
 from ..unverified import table, text
@@ -43,8 +43,10 @@ def result(
 ) -> str:
     """What the metrics of the test part mean; empty without any."""
     words, task = vocabulary(facts), task_of(facts)
-    part = counted(tested, f"test {words.unit}", f"test {words.units}")
-    said = task.describe_result(f"On {part} that it never saw", metrics, baseline, tested)
+    judged = judged_part(table(facts.get("split")))
+    part = counted(tested, f"{judged} {words.unit}", f"{judged} {words.units}")
+    unseen = "that it never saw" if judged == "test" else "that chose the epoch"
+    said = task.describe_result(f"On {part} {unseen}", metrics, baseline, tested)
     guesses = {task.guess: baseline, **table(facts.get("baselines"))}
     caution = task.caution(metrics, {name: table(guess) for name, guess in guesses.items()})
     return f"{caution} {said}" if caution else said

@@ -39,6 +39,7 @@ class FitArguments(TypedDict, total=False):
     lr: float | None
     optimizer: str | None
     schedule: str | None
+    metric: str | None
     patience: int | None
     time_limit: float | None
     seed: int | None

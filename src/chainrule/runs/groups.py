@@ -34,7 +34,7 @@ from .loading import (
 )
 from .modality import Modality, Opened, Prepared
 from .predictor import Predictor
-from .preparation import open_data, prepare_data, runs_folder
+from .preparation import open_data, prepare_data, runs_folder, source_name
 from .resuming import resume_run
 from .settings.arguments import to_python
 from .settings.document import RunSettings
@@ -98,7 +98,8 @@ def repeat(
     # Mistakes in seeds and folds are raised before the data is read, those of the split before
     # anything is written.
     member_settings(settings, seeds, folds)
-    data = open_data(kind, _with_one_split(settings, seeds), source, runs_folder(settings))
+    with listener.staged(f"reading {source_name(settings)}"):
+        data = open_data(kind, _with_one_split(settings, seeds), source, runs_folder(settings))
     planned = member_settings(data.settings, seeds, folds)
     data.divide(next(iter(planned.values())))
     group = _Group.create(data.settings, list(planned), seeds, folds)
@@ -122,7 +123,8 @@ def _with_one_split(settings: S, seeds: Sequence[int] | None) -> S:
 def _train_member(kind: Modality[S, P], data: Opened[S], settings: S, listener: Listener) -> P:
     """One training of a group."""
     runs_dir = runs_folder(settings)
-    prepared = prepare_data(data, settings, runs_dir)
+    with listener.staged(f"preparing {settings.name}"):
+        prepared = prepare_data(data, settings, runs_dir)
     listener.findings(prepared.findings)
     return TrainingRun(kind, prepared, runs_dir, listener, named=True).run()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,11 +14,12 @@ from ..data import Finding, Setting
 from ..phrasing import plain_number
 from ..showing import visible
 from ..train import Callback, Progress
-from ..train.callbacks.progress import write_talk
+from ..train.callbacks.progress import is_terminal, write_talk
 from ..train.callbacks.rates import rates_of
 from ..train.observation import Observation
 from .fixes import as_argument
 from .folder import RunFolder
+from .modality import judged_part
 from .predictor import Predictor
 from .recognition import task_of_run, words_of
 from .settings.arguments import COMMON_ARGUMENTS
@@ -28,6 +32,18 @@ Logs = Mapping[str, float]
 
 class Listener:
     """Hears of every stage of ``fit``. Override the methods you need; here they do nothing."""
+
+    def stage(self, text: str) -> None:
+        """What is done before training, such as ``reading heart``; empty when it is over."""
+
+    @contextlib.contextmanager
+    def staged(self, text: str) -> Iterator[None]:
+        """Inside, ``text`` is what is done."""
+        self.stage(text)
+        try:
+            yield
+        finally:
+            self.stage("")
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         """What was found in the data, before training."""
@@ -75,6 +91,17 @@ class Talk(Listener):
 
     def say(self, text: str) -> None:
         write_talk(self.stream, f"{visible(text)}\n")
+
+    def stage(self, text: str) -> None:
+        # One line of a terminal, which is empty again when the work is done.
+        if self._live():
+            shown = f"{visible(text)} ..." if text else ""
+            write_talk(self.stream, f"\r{shown[: shutil.get_terminal_size().columns - 1]}\x1b[K")
+
+    def _live(self) -> bool:
+        if self.progress != "auto":
+            return self.progress == "bar"
+        return is_terminal(self.stream) and os.environ.get("TERM") != "dumb"
 
     def findings(self, findings: tuple[Finding, ...]) -> None:
         for finding in findings:
@@ -142,13 +169,15 @@ def closing(facts: Mapping[str, Any]) -> str:
 
 def result_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Metric, value on the test part, value of each baseline; the first row holds the headings."""
-    words, count = words_of(facts), facts["split"]["test"]
+    part = judged_part(facts["split"])
+    words, count = words_of(facts), facts["split"][part]
     unit = words.unit if count == 1 else words.units
     guesses = {task_of_run(facts).guess: facts["baseline"], **facts.get("baselines", {})}
-    rows: list[tuple[str, ...]] = [(f"{count} test {unit}", "this model", *guesses)]
+    rows: list[tuple[str, ...]] = [(f"{count} {part} {unit}", "this model", *guesses)]
     for name, value in facts["metrics"].items():
         others = (plain_number(guess.get(name)) for guess in guesses.values())
-        rows.append((name, plain_number(value), *others))
+        label = task_of_run(facts).metric_label(name, facts.get("classes", ()))
+        rows.append((label, plain_number(value), *others))
     return rows
 
 
@@ -163,7 +192,20 @@ def result_lines(facts: Mapping[str, Any]) -> list[str]:
         aligned.append("  ".join([f"{name:<{widths[0]}}", *padded]))
     guesses = {task.guess: facts["baseline"], **facts.get("baselines", {})}
     caution = task.caution(facts["metrics"], guesses)
-    return [*([caution] if caution else []), closing(facts), *aligned]
+    cautions = [caution] if caution else []
+    if judged_part(facts["split"]) == "validation":
+        units = words_of(facts).units
+        cautions.append(
+            f"No {units} were held out for a test: those that chose the epoch judge it."
+        )
+    threshold = facts.get("decisions", {}).get("threshold")
+    if threshold is not None:
+        label = facts["classes"][1]
+        aligned.append(
+            f"`{label}` is predicted from a probability of {threshold:.3g} on, which was best on "
+            "the validation part"
+        )
+    return [*cautions, closing(facts), *aligned]
 
 
 def group_lines(facts: Mapping[str, Any]) -> list[str]:

@@ -48,7 +48,7 @@ RUN_SHAPE = {
     "findings": [FINDING_SHAPE],
     "versions": {...: str}, "files?": {...: str}, "settings?": dict, "error?": str,
     "metrics?": METRICS_SHAPE, "baseline?": METRICS_SHAPE, "baselines?": {...: METRICS_SHAPE},
-    "epochs?": int, "seconds?": float,
+    "epochs?": int, "seconds?": float, "decisions?": {...: float},
     "stopped?": bool, "clock?": {...: float},
     "best?": {"epoch": int, "val_loss": (float, None)},
 }  # fmt: skip
@@ -66,7 +66,8 @@ GROUP_SHAPE = {
 
 #: settings and sections that may change after a run began: they change no bit of a training, or
 #: only make it longer; that data in another place is the same is known by its fingerprint
-MUTABLE_SETTINGS = ("name", "output", "observe", "data.path", "data.test", "data.parallel",
+MUTABLE_SETTINGS = ("name", "output", "observe", "data.path", "data.test", "data.valid",
+              "data.parallel",
               "data.memory", "train.epochs", "train.time_limit")  # fmt: skip
 
 #: what a line of ``metrics.jsonl`` holds besides the history
@@ -82,6 +83,7 @@ class SavedRun(TypedDict):
     baselines: dict[str, dict[str, float]]
     findings: list[Finding]
     run: Path
+    facts: Mapping[str, Any]
 
 
 def load_run(kind: Modality[S, P], folder: Path, facts: Mapping[str, Any]) -> P:
@@ -94,7 +96,7 @@ def load_run(kind: Modality[S, P], folder: Path, facts: Mapping[str, Any]) -> P:
     settings = read_settings(kind, folder)
     check_settings_unchanged(facts, settings, folder)
     preprocessor = read_preprocessor(kind, folder)
-    goal = kind.goal(preprocessor)
+    goal = kind.goal(preprocessor).with_decisions(facts.get("decisions", {}))
     recorded = (facts["task"], facts["classes"], facts["data"]["target"])
     if (goal.name, list(goal.labels), settings.data.target) != recorded:
         raise StateError(
@@ -155,6 +157,7 @@ def read_results(folder: Path, facts: Mapping[str, Any]) -> SavedRun:
         },
         "findings": [read_finding(f, str(folder / "run.json")) for f in facts["findings"]],
         "run": folder,
+        "facts": facts,
     }
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .checks.result import Check
 
 __all__ = ["PARTS", "Batch", "Draft", "Modality", "Opened", "Part", "PartName", "Prepared",
-           "Preprocessor", "Words", "is_pair", "part_inputs"]  # fmt: skip
+           "Preprocessor", "Words", "is_pair", "judged_part", "part_inputs"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
@@ -50,6 +50,11 @@ PartName = Literal["train", "validation", "test"]
 #: as `Trainer.fit` takes it: inputs and target, or a source that reads both
 Part = tuple[Any, Any] | BatchSource
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
+
+
+def judged_part(sizes: Mapping[str, object]) -> PartName:
+    """The part that a result is measured on: the test part, or validation if there is none."""
+    return "validation" if sizes.get("test") == 0 else "test"
 
 
 def part_inputs(part: Part) -> Any:
@@ -197,12 +202,14 @@ class Modality(ABC, Generic[S, P]):
             `Predictor.columns` and `Predictor.evaluate`.
         tasks: what can be learned from it, by name.
         predictor: the class of what a training ends with.
+        refits: whether ``train.refit`` can train once more on all examples.
         facts: what ``run.json`` must hold, as `records.check_shape` takes it.
         checks: checks of the data of a `PreparedRun`, which come before those of the model.
     """
 
     name: ClassVar[str]
     is_default: ClassVar[bool] = False
+    refits: ClassVar[bool] = False
     settings: type[S]
     arguments: Mapping[str, Key]
     sources: ClassVar[tuple[str, ...]] = ()
@@ -243,6 +250,10 @@ class Modality(ABC, Generic[S, P]):
     def loss(self, prepared: Any) -> Any:
         """The loss, as `Trainer` takes it. ConfigError for one that does not fit the task."""
         return prepared.settings.train.objective
+
+    def everything(self, prepared: Any) -> Part:
+        """All parts as one to train on, for ``train.refit``; only of a kind that ``refits``."""
+        raise NotImplementedError
 
     def transform(self, prepared: Any) -> Callable[..., Batch] | None:
         """What is done to a batch inside the compiled step, before the network gets it."""

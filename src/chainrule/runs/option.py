@@ -15,7 +15,7 @@ class Option:
 
     ``argument`` is the argument that it sets; ``flag`` is its spelling, if that differs. ``read``
     turns its text into a value, or all texts if it may be given ``several`` times, and raises
-    ConfigError.
+    ConfigError. ``once`` says why several values make no sense, and what to do.
     """
 
     argument: str
@@ -23,6 +23,7 @@ class Option:
     metavar: str = ""
     flag: str = ""
     several: bool = False
+    once: str = ""
     choices: tuple[str, ...] = ()
     read: Callable[[Any], Any] | None = None
 

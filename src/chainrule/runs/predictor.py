@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,14 +12,26 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import user_path
 from ..data import Finding
+from ..errors import StateError
 from ..nn import Module
+from ..nn.init import spared
 from ..optim import SGD
-from ..train import History, Scores, Trainer
+from ..records import parsed
+from ..train import History, Scores, Trainer, save
+from .fixes import finding_document, read_finding
+from .folder import WEIGHTS_FILE, RunFolder, json_text, now
+from .hidden_folder import new_hidden_folder, slug, unwritable
+from .registry import lookup
 from .settings.document import RunSettings
+from .settings.sources import from_text, gather
 from .task import Task
 
-__all__ = ["Column", "Predictor"]
+__all__ = ["Column", "Predictor", "restored"]
+
+#: of what is pickled; another one is refused
+PICKLED = 1
 
 Model = TypeVar("Model", bound=Module)
 Pre = TypeVar("Pre")
@@ -36,7 +50,8 @@ class Predictor(ABC, Generic[Model, Pre, S]):
     ``goal`` is what was learned. ``findings`` are those of the training data, ``last_findings``
     those of the data that was predicted last. ``metrics`` are those of the test part, ``baseline``
     the same ones for a guess that looks at no input, ``baselines`` for further guesses by name.
-    ``run`` is the run folder, if there is one.
+    ``run`` is the run folder, if there is one; ``facts`` are those of its ``run.json``, which there
+    are without it, too.
     """
 
     goes_on: ClassVar[bool] = False
@@ -54,6 +69,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         baselines: Mapping[str, Mapping[str, float]] | None = None,
         findings: Sequence[Finding] = (),
         run: Path | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self.model, self.preprocessor, self.settings = model, preprocessor, settings
         self.goal = goal
@@ -68,6 +84,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         self.run = run
         #: those of a group, which answer together; see `joint`
         self.members: tuple[Self, ...] = ()
+        self.facts: Mapping[str, Any] = dict(facts or {})
 
     @property
     def task(self) -> str:
@@ -138,9 +155,105 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         """The probability of each class, by `probability_names`."""
         return list(zip(self.probability_names(), self.probabilities(scores).T, strict=True))
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes a run folder to ``path``, which `chainrule.load_run` reads; gives the path.
+
+        With a run folder it is a copy of that one, without checkpoints. StateError if there is
+        something at ``path`` already, or it cannot be written.
+        """
+        target = user_path(path, "the folder to save to").absolute()
+        if target.exists():
+            raise StateError(
+                f"there is something at {target} already", help="give a path of a new folder"
+            )
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            hidden = new_hidden_folder(target.parent, f"{now():%Y%m%d-%H%M%S}-{slug(target.name)}")
+            if self.run is not None and self.run.is_dir():
+                ignored = shutil.ignore_patterns("checkpoints", ".*")
+                shutil.copytree(self.run, hidden.path, ignore=ignored, dirs_exist_ok=True)
+            else:
+                self._write(hidden.path)
+            hidden.keep_as(target)
+        except OSError as error:
+            raise unwritable(target, error) from None
+        return target
+
+    def _write(self, path: Path) -> None:
+        """A run folder without the events of a training."""
+        folder = RunFolder(path, now())
+        folder.write("run.toml", self.settings.to_toml())
+        folder.write("pipeline.json", self._preprocessing())
+        lines = [json_text({"epoch": i, **row}) for i, row in enumerate(self.history.rows(), 1)]
+        folder.write("metrics.jsonl", "".join(f"{line}\n" for line in lines))
+        folder.write("events.jsonl", "")
+        folder.write("log.txt", "")
+        save(self.model, path / WEIGHTS_FILE)
+        folder.update(**self._known_facts())
+
+    def _preprocessing(self) -> str:
+        preprocessor: Any = self.preprocessor
+        return str(preprocessor.to_json())
+
+    def _known_facts(self) -> Mapping[str, Any]:
+        if not self.facts:
+            raise StateError(
+                "this predictor was not trained or loaded here, so it is no run",
+                help="save what `chainrule.fit` or `chainrule.load_run` gives",
+            )
+        return {name: value for name, value in self.facts.items() if name != "files"}
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Text and arrays: no code but `restored` is named in what is pickled."""
+        state = {name: np.asarray(array) for name, array in self.model.state_dict().items()}
+        results = {
+            "history": self.history.rows(), "metrics": self.metrics, "baseline": self.baseline,
+            "baselines": self.baselines, "run": str(self.run or ""),
+            "findings": [finding_document(finding) for finding in self.findings],
+        }  # fmt: skip
+        texts = (json_text(self._known_facts()), self.settings.to_toml(), self._preprocessing())
+        return restored, (PICKLED, *texts, state, results)
+
     def __repr__(self) -> str:
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
         goal = f"{self.target}: {self.task}"
         goal += f", {len(self.classes)} classes" if self.classes else ""
         tested = f"; test {metrics}" if metrics else ""
         return f"{type(self).__name__}({goal}{tested})"
+
+
+def restored(
+    version: int, facts: str, settings: str, preprocessing: str,
+    state: Mapping[str, Array], results: Mapping[str, Any],
+) -> Predictor[Any, Any, Any]:  # fmt: skip
+    """The predictor that was pickled. StateError for one of another release."""
+    if version != PICKLED:
+        raise StateError(
+            f"the predictor was pickled in format {version}, and this release reads {PICKLED}",
+            help="load it with the release that wrote it, and save it with `save`",
+        )
+    where = "a pickled predictor"
+    known = parsed(facts, "the facts", where)
+    kind = lookup(known["data"].get("kind"))
+    decided = gather([from_text(settings, where)], kind.settings).settings
+    preprocessor = kind.read_preprocessor(preprocessing, where)
+    with spared():
+        model = kind.build(preprocessor, decided)
+    model.load_state_dict(dict(state))
+    history = History()
+    for epoch, row in enumerate(results["history"]):
+        history.append(epoch, row)
+    predictor: Predictor[Any, Any, Any] = kind.predictor(
+        model,
+        preprocessor,
+        decided,
+        kind.goal(preprocessor).with_decisions(known.get("decisions", {})),
+        history=history,
+        metrics=results["metrics"],
+        baseline=results["baseline"],
+        baselines=results["baselines"],
+        findings=[read_finding(finding, where) for finding in results["findings"]],
+        run=Path(results["run"]) if results["run"] else None,
+        facts=known,
+    )
+    return predictor

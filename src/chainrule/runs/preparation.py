@@ -16,7 +16,7 @@ from .settings.document import RunSettings
 from .trainer import make_trainer
 
 __all__ = ["new_trainer", "open_data", "prepare_data", "run_facts", "runs_folder",
-           "seeded_generator"]  # fmt: skip
+           "seeded_generator", "source_name"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
 
@@ -25,6 +25,11 @@ def runs_folder(settings: RunSettings) -> Path | None:
     """Where run folders go; None if nothing is to be written."""
     path = settings.output.runs_dir
     return user_path(path, "output.runs_dir") if path else None
+
+
+def source_name(settings: RunSettings) -> str:
+    """What to call the data while it is read."""
+    return settings.data.path or settings.name or "the data"
 
 
 def open_data(
@@ -45,15 +50,18 @@ def prepare_data(data: Opened[S], settings: S | None, folder: Path | None) -> Pr
         raise unwritable(folder or Path(), error) from None
 
 
-def new_trainer(kind: Modality[S, Any], prepared: Prepared[S]) -> Trainer:
-    """A trainer for a network with its initial weights, as the settings describe both."""
+def new_trainer(kind: Modality[S, Any], prepared: Prepared[S], rows: int | None = None) -> Trainer:
+    """A trainer for a network with its initial weights, as the settings describe both, for so many
+    ``rows``; by default those of the training part."""
     settings = prepared.settings
     with seeded_generator(2 * settings.seed):
         model = kind.build(prepared.preprocessor, settings)
-    metric = kind.goal(prepared.preprocessor).monitored_metric
+    metric: Any = settings.train.metric
+    if metric == "auto":
+        metric = kind.goal(prepared.preprocessor).monitored_metric
     return make_trainer(
         model, kind.loss(prepared), [metric], settings.train,
-        prepared.sizes["train"], settings.seed, kind.transform(prepared),
+        prepared.sizes["train"] if rows is None else rows, settings.seed, kind.transform(prepared),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from .loading import (
 )
 from .modality import Modality
 from .predictor import Predictor
-from .preparation import open_data, prepare_data
+from .preparation import open_data, prepare_data, source_name
 from .settings.document import RunSettings
 from .training import TrainingRun
 
@@ -53,9 +53,11 @@ def _resume(
             where=str(run),
             help="pass it again: chainrule.resume(run, data)",
         )
-    data = open_data(kind, settings, source, run)
+    with listener.staged(f"reading {source_name(settings)}"):
+        data = open_data(kind, settings, source, run)
     _check_same_data(data.fingerprint, folder, data.settings.name)
-    prepared = prepare_data(data, settings, run)
+    with listener.staged(f"preparing {source_name(settings)}"):
+        prepared = prepare_data(data, settings, run)
     del data  # what was read of it would stay in memory beside its parts
     _check_same_data(prepared.fingerprint, folder, prepared.name)
     if not _same_json(prepared.preprocessor.to_json(), run, "pipeline.json"):

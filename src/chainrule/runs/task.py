@@ -26,6 +26,7 @@ class Task(ABC):
         losses: those that fit the task, the usual one first.
         metrics: those computed on the test part, the most telling first.
         monitored: the one shown after every epoch.
+        selectable: those that may choose the epoch instead, see ``train.metric``.
         guess, baseline_name: what is predicted without a model, in words.
         answer: what is predicted where there are no classes, in words.
         metric_words: what metrics of its own mean, of which less is better.
@@ -39,6 +40,7 @@ class Task(ABC):
     losses: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]]
     monitored: ClassVar[str]
+    selectable: ClassVar[tuple[str, ...]] = ()
     guess: ClassVar[str]
     baseline_name: ClassVar[str]
     answer: ClassVar[str] = "a number"
@@ -85,6 +87,20 @@ class Task(ABC):
         their probabilities or predictions, where the task ``averages``."""
         raise NotImplementedError
 
+    def tuned(self, metric: str, truth: Array, scores: Scores) -> Task:
+        """The same task with what it decides by, such as a threshold, chosen for ``metric`` on
+        validation examples."""
+        return self
+
+    @property
+    def decisions(self) -> dict[str, float]:
+        """What was `tuned`, for ``run.json``; empty if nothing was."""
+        return {}
+
+    def with_decisions(self, decisions: Mapping[str, float]) -> Task:
+        """The same task with `decisions` that a run recorded."""
+        return self
+
     @abstractmethod
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         """The `metrics` of the outputs."""
@@ -102,6 +118,11 @@ class Task(ABC):
         """What has to be said before any result: a guess among ``baselines`` is better than the
         model. Empty if there is nothing to say; the metrics come from a file, see `unverified`."""
         return ""
+
+    @classmethod
+    def metric_label(cls, metric: str, labels: Sequence[Any]) -> str:
+        """What a metric is called beside its value, where the classes are called ``labels``."""
+        return metric
 
     @classmethod
     def higher_is_better(cls, metric: str) -> bool | None:

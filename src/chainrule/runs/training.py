@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ChainruleError
+from ..errors import ChainruleError, ConfigError
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
@@ -17,7 +17,7 @@ from ..train.observation import Observe
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
-from .modality import Modality, Prepared, part_inputs
+from .modality import Modality, Prepared, judged_part, part_inputs
 from .predictor import Predictor
 from .preparation import (
     new_trainer,
@@ -26,10 +26,12 @@ from .preparation import (
     run_facts,
     runs_folder,
     seeded_generator,
+    source_name,
 )
 from .provenance import git_commit, machine, versions
 from .registry import attendants
 from .settings.document import RunSettings
+from .task import Task
 from .trainer import make_callbacks
 
 __all__ = ["TrainingRun", "train"]
@@ -45,8 +47,11 @@ def train(kind: Modality[S, P], settings: S, source: object, listener: Listener)
     `chainrule.fit` raises.
     """
     runs_dir = runs_folder(settings)
-    # The opened data has no name here: it would stay in memory beside its parts.
-    prepared = prepare_data(open_data(kind, settings, source, runs_dir), None, runs_dir)
+    # The opened data has no name when it is prepared: it would stay in memory beside its parts.
+    with listener.staged(f"reading {source_name(settings)}"):
+        opened = [open_data(kind, settings, source, runs_dir)]
+    with listener.staged(f"preparing {source_name(settings)}"):
+        prepared = prepare_data(opened.pop(), None, runs_dir)
     listener.findings(prepared.findings)
     return TrainingRun(kind, prepared, runs_dir, listener, named=bool(settings.name)).run()
 
@@ -69,6 +74,11 @@ class TrainingRun(Generic[S, P]):
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
         self.runs_dir, self.listener, self.named = runs_dir, listener, named
         self.goal = kind.goal(prepared.preprocessor)
+        if self.settings.train.refit and not kind.refits:
+            raise ConfigError(
+                f"{kind.name} cannot be trained once more on all examples",
+                help="set train.refit to false",
+            )
 
     def run(self) -> P:
         """Trains in a new run folder."""
@@ -196,17 +206,14 @@ class TrainingRun(Generic[S, P]):
                 observe=Observe(observe.name, **observe.settings),  # type: ignore[arg-type]
             )
         finally:
-            # From here on the average is the model.
-            if isinstance(trainer.average, EMA | SWA) and trainer.average.updates:
-                trainer.average.copy_to(trainer.model)
+            _use_average(trainer)
 
     def _save(self, trainer: Trainer, folder: RunFolder, **facts: Any) -> None:
         """Writes the weights first, and last the ``run.json`` with the hashes of all files."""
         history = trainer.history
         best: dict[str, Any] = {"epoch": 0, "val_loss": None}
         if history.epoch:
-            restored = self.settings.train.early_stopping.restore_best
-            i = history.best("val_loss") if restored else -1
+            i = self._best_epoch(history)
             best = {"epoch": history.epoch[i] + 1, "val_loss": history["val_loss"][i]}
         if folder.path is not None:
             save(trainer.model, folder.path / WEIGHTS_FILE)
@@ -222,17 +229,50 @@ class TrainingRun(Generic[S, P]):
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
         predictor = self._evaluate(trainer, folder)
+        if self.settings.train.refit:
+            self._refit(trainer, folder)
         self._save(
             trainer, folder, status="done", metrics=predictor.metrics, baseline=predictor.baseline,
             **({"baselines": predictor.baselines} if predictor.baselines else {}),
+            **({"decisions": self.goal.decisions} if self.goal.decisions else {}),
         )  # fmt: skip
+        predictor.facts = dict(folder.facts)
         folder.log("\n".join(result_lines(folder.facts)))
         self.listener.done(predictor, folder.facts)
         return predictor
 
+    def _refit(self, trainer: Trainer, folder: RunFolder) -> None:
+        """Replaces the weights by those of a training on all rows, for as many epochs as were best:
+        no row is wasted on a decision that has been made."""
+        everything = self.kind.everything(self.prepared)
+        rows, epochs = sum(self.prepared.sizes.values()), self._best_epoch(trainer.history) + 1
+        again = new_trainer(self.kind, self.prepared, rows)
+        with seeded_generator(2 * self.settings.seed + 1):
+            again.fit(
+                everything, epochs=epochs, batch_size=self.settings.train.batch,
+                seed=self.settings.seed, verbose=False,
+            )  # fmt: skip
+        _use_average(again)
+        trainer.model.load_state_dict(again.model.state_dict())
+        folder.update(refit={"rows": rows, "epochs": epochs})
+        self._note(
+            folder,
+            f"trained once more on all {rows} {self.kind.describe(folder.facts).units}, for "
+            f"{epochs} epoch{'s' * (epochs > 1)}; the metrics are those before",
+        )
+
+    def _best_epoch(self, history: History) -> int:
+        """The epoch, from 0, whose weights are the model's."""
+        stopping = self.settings.train.early_stopping
+        if not stopping.restore_best:
+            return len(history.epoch) - 1
+        rises = self.goal.higher_is_better(stopping.monitor.removeprefix("val_"))
+        return history.best(stopping.monitor, "max" if rises else "min")
+
     def _evaluate(self, trainer: Trainer, folder: RunFolder) -> P:
         """The predictor, with its metrics on the test part; writes ``evaluation.json``."""
-        prepared, goal = self.prepared, self.goal
+        prepared = self.prepared
+        self.goal = goal = self._tuned(trainer)
         predictor = self.kind.predictor(
             trainer.model,
             prepared.preprocessor,
@@ -242,7 +282,11 @@ class TrainingRun(Generic[S, P]):
             findings=prepared.findings,
             run=folder.path,
         )
-        truth, scores = prepared.truth, predictor.scores_of(part_inputs(prepared.test))
+        if judged_part(prepared.sizes) == "test":
+            judged, truth = prepared.test, prepared.truth
+        else:
+            judged, truth = prepared.validation, goal.truth(prepared.target("validation"))
+        scores = predictor.scores_of(part_inputs(judged))
         predictor.metrics = goal.compute_metrics(truth, scores)
         trained = prepared.target("train")
         predictor.baseline = goal.baseline(trained, truth)
@@ -253,6 +297,14 @@ class TrainingRun(Generic[S, P]):
         if folder.path is not None:
             self._write_evaluation(folder, predictor, truth, scores)
         return predictor
+
+    def _tuned(self, trainer: Trainer) -> Task:
+        """The task with what it decides by, chosen on validation data for the metric asked for."""
+        metric, prepared = self.settings.train.metric, self.prepared
+        if metric == "auto":
+            return self.goal
+        scores = trainer.scores(part_inputs(prepared.validation))
+        return self.goal.tuned(metric, self.goal.truth(prepared.target("validation")), scores)
 
     def _write_evaluation(
         self, folder: RunFolder, predictor: P, truth: npt.NDArray[Any], scores: Scores
@@ -268,6 +320,12 @@ class TrainingRun(Generic[S, P]):
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")
+
+
+def _use_average(trainer: Trainer) -> None:
+    """From here on the average of the weights is the model."""
+    if isinstance(trainer.average, EMA | SWA) and trainer.average.updates:
+        trainer.average.copy_to(trainer.model)
 
 
 def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +21,9 @@ from .wording import NOTHING_LEARNED
 __all__ = ["Binary", "Multiclass"]
 
 Label = str | int | float | bool
+
+#: thresholds that are tried at most
+MOST_THRESHOLDS = 200
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,19 @@ class Classification(Task):
     def decode(self, scores: Scores) -> Array:
         text = isinstance(self.classes[0], str)
         labels = np.array(self.classes, object) if text else np.array(self.classes)
-        return np.asarray(labels[scores.labels.reshape(len(scores.outputs))])
+        return np.asarray(labels[self.codes(scores)])
+
+    def codes(self, scores: Scores) -> npt.NDArray[np.int64]:
+        """The predicted class of each example, as a code."""
+        return scores.labels.reshape(len(scores.outputs)).astype(np.int64)
 
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
-        codes = truth.astype(np.int32)
-        return {name: metrics.METRICS[name](codes, scores) for name in self.metrics}
+        codes, predicted = truth.astype(np.int32), self.codes(scores)
+        known = ((name, metrics.METRICS[name]) for name in self.metrics)
+        return {
+            name: float(m.function(codes, predicted)) if m.takes == "labels" else m(codes, scores)
+            for name, m in known
+        }
 
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
         """Metrics of predicting, for every example, the class frequencies of the training part."""
@@ -72,7 +83,7 @@ class Classification(Task):
         """Outputs with these probabilities of the classes, [examples, classes]."""
 
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
-        predicted = scores.labels.reshape(len(truth)).astype(np.int64)
+        predicted = self.codes(scores)
         return confusion(truth.astype(np.int64), predicted, [_label_text(c) for c in self.classes])
 
     def describe_untrained(self, loss: str) -> str:
@@ -121,15 +132,57 @@ class Classification(Task):
 
 @dataclass(frozen=True)
 class Binary(Classification):
-    """Two classes; one output, the logit of the second."""
+    """Two classes; one output, the logit of the second, which is predicted above ``threshold``."""
+
+    threshold: float = 0.5
 
     name: ClassVar[str] = "binary"
     losses: ClassVar[tuple[str, ...]] = ("bce_with_logits",)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc", "log_loss")
+    selectable: ClassVar[tuple[str, ...]] = (
+        "accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "log_loss",
+    )  # fmt: skip
 
     @property
     def outputs(self) -> int:
         return 1
+
+    @classmethod
+    def metric_label(cls, metric: str, labels: Sequence[Any]) -> str:
+        """F1 is that of one class: the other has another one."""
+        return f"f1 of {_label_text(labels[1])}" if metric == "f1" and len(labels) == 2 else metric
+
+    def codes(self, scores: Scores) -> npt.NDArray[np.int64]:
+        if self.threshold == 0.5:
+            return super().codes(scores)
+        return (scores.probabilities > self.threshold).reshape(-1).astype(np.int64)
+
+    def tuned(self, metric: str, truth: Array, scores: Scores) -> Binary:
+        """With the threshold at which ``metric`` is best; the one nearest to 1/2 of several."""
+        if metric not in metrics.METRICS or metrics.METRICS[metric].takes != "labels":
+            return self
+        codes, second = truth.astype(np.int64), np.unique(scores.probabilities)
+        if len(second) > MOST_THRESHOLDS:
+            second = np.quantile(second, np.linspace(0, 1, MOST_THRESHOLDS))
+        between = (second[1:] + second[:-1]) / 2
+        candidates = sorted([0.5, *between.tolist()], key=lambda t: (abs(t - 0.5), t))
+        measure = metrics.METRICS[metric].function
+        values = [
+            float(measure(codes, replace(self, threshold=t).codes(scores))) for t in candidates
+        ]
+        return replace(self, threshold=candidates[values.index(max(values))])
+
+    @property
+    def decisions(self) -> dict[str, float]:
+        return {} if self.threshold == 0.5 else {"threshold": self.threshold}
+
+    def with_decisions(self, decisions: Mapping[str, float]) -> Binary:
+        return replace(self, threshold=float(decisions.get("threshold", 0.5)))
+
+    def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
+        if self.threshold != 0.5:  # which is for the model's probabilities
+            return replace(self, threshold=0.5).baseline(trained, truth)
+        return super().baseline(trained, truth)
 
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
         second = scores.probabilities
@@ -147,6 +200,9 @@ class Multiclass(Classification):
     name: ClassVar[str] = "multiclass"
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "roc_auc", "log_loss")
+    selectable: ClassVar[tuple[str, ...]] = (
+        "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss",
+    )  # fmt: skip
 
     @property
     def outputs(self) -> int:

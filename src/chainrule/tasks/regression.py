@@ -30,6 +30,7 @@ class Regression(Task):
     metrics: ClassVar[tuple[str, ...]] = ("r2", "mae", "rmse")
     monitored: ClassVar[str] = "r2"
     averages: ClassVar[bool] = True
+    selectable: ClassVar[tuple[str, ...]] = ("r2", "mae", "mse", "rmse")
     guess: ClassVar[str] = "always the mean"
     baseline_name: ClassVar[str] = "predicting the mean"
 

@@ -298,7 +298,7 @@ class TestJson:
     @pytest.mark.parametrize(
         ("path", "value"),
         [
-            (("version",), 2),
+            (("version",), 3),
             (("extra",), 1),
             (("columns",), {}),
             (("columns", 0, "kind"), "numbr"),

@@ -260,3 +260,14 @@ class TestTarget:
             infer({"y": [0, 1] * 30}, "y")
         with pytest.raises(DataError, match="no columns are left"):
             infer({"one": [1] * N, "y": [0, 1] * 30}, "y")
+
+
+def test_equal_rows_of_few_values_are_no_copies() -> None:
+    few = {"a": [i % 3 for i in range(N)], "b": [i % 4 for i in range(N)], "y": [0, 1] * (N // 2)}
+    (said,) = (f for f in infer(few, "y")[1] if f.code == "D118")
+    assert (said.severity, said.setting) == ("info", None)
+    assert "equal by chance" in said.evidence
+    told = {**few, "x": [i * 0.25 for i in range(N - 6)] + [0.0] * 6}
+    told["a"][-6:], told["b"][-6:], told["y"][-6:] = [0] * 6, [0] * 6, [0] * 6
+    (said,) = (f for f in infer(told, "y")[1] if f.code == "D118")
+    assert said.setting == Setting(("data", "query"), "SELECT DISTINCT * FROM data")

@@ -184,7 +184,7 @@ def test_the_target_must_be_named(table: Any) -> None:
         ({"layers": (0,)}, "`model.layers` is [0]"),
         ({"dropout": 1.0}, "`model.dropout` is 1.0"),
         ({"seed": -1}, "`seed` is -1"),
-        ({"split": (0.5, 0.5, 0.0)}, "each above 0, together 1"),
+        ({"split": (0.5, 0.0, 0.5)}, "the first two above 0, together 1"),
         ({"task": "classify"}, "`data.task` is 'classify'"),
         ({"columns": {"age": "numbr"}}, "did you mean 'number'"),
     ],

@@ -109,7 +109,7 @@ def test_version_1_is_read() -> None:
         ("lr = 0.001", "lr = nan", "`train.lr` is nan"),
         ("lr = 0.001", "lr = -0.1", "`train.lr` is -0.1"),
         ("layers = [64, 32]", "layers = [64, 0]", "a whole number from 1 to 65,536"),
-        ("split = [0.6, 0.2, 0.2]", "split = [0.6, 0.2, 0.3]", "each above 0, together 1"),
+        ("split = [0.6, 0.2, 0.2]", "split = [0.6, 0.2, 0.3]", "the first two above 0, together 1"),
         ("fold = [2, 5]", "fold = [6, 5]", "`data.fold` is [6, 5]"),
         ('task = "binary"', 'task = "binay"', "did you mean 'binary'"),
         ('sex = "category"', 'sex = "categry"', "did you mean 'category'"),

@@ -11,7 +11,7 @@ import decimal
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def numpy_columns(source: object, names: Sequence[str] | None) -> list[Column]:
     return [_column(name, values) for name, values in pairs]
 
 
-def with_column(source: object, name: str, values: object) -> dict[str, NDArray[Any]]:
+def with_column(source: object, name: str, values: Any) -> dict[str, NDArray[Any]]:
     """The columns of what `numpy_columns` takes, or of a pyarrow table, and one more of them.
 
     DataError for a name that is there already.
@@ -47,15 +47,37 @@ def with_column(source: object, name: str, values: object) -> dict[str, NDArray[
     if is_frame(source, "pyarrow", ("Table", "RecordBatch")):
         source = {str(n): source[n].to_pylist() for n in source.column_names}
     columns = dict(_pairs(source, None))
+    rows = {len(cells) for cells in columns.values()}
+    listed = isinstance(values, list | tuple) and rows != {len(values)}
+    if listed and all(isinstance(v, str) and v in columns for v in values):
+        refuse_several(values)
     if name in columns:
         raise DataError(
             f"there is a column `{name}` already, and the target is to be called so",
             help="pass its name if it is the target, or rename it",
         )
     array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.shape[1] > 1:
+        refuse_several([str(n) for n in getattr(values, "columns", range(array.shape[1]))])
     if array.ndim != 1:
         raise DataError(f"the target has shape {array.shape}", help="pass one value for each row")
+    if len(rows) == 1 and (count := rows.pop()) != len(array):
+        raise DataError(
+            f"there are {count} rows, but {len(array)} values of the target",
+            help="pass one value for each row",
+        )
     return {**columns, name: array}
+
+
+def refuse_several(names: Sequence[str]) -> NoReturn:
+    """DataError: one column is learned at a time."""
+    raise DataError(
+        f"{len(names)} targets were given: {', '.join(names[:8])}",
+        help="a model predicts one column: train one for each target, and leave the others out "
+        'with columns={"NAME": "ignored"} if they are not known beforehand',
+    )
 
 
 def _pairs(source: object, names: Sequence[str] | None) -> list[tuple[str, NDArray[Any]]]:

@@ -94,7 +94,7 @@ class _Fitter:
         self.table, self.rows, self.options = table.with_missing(schema.missing), rows, options
         self.columns = schema.inputs
         self.wanted = {c.name: read_as(c) for c in self.columns}
-        self.formats = {c.name: c.date_format for c in self.columns if c.date_format}
+        self.formats = {c.name: c.format for c in self.columns if c.format}
         self.numeric = [c.name for c in self.columns if c.kind in ("number", "boolean")]
         self.dates = [c.name for c in self.columns if c.kind == "datetime"]
         self.texts = [c.name for c in self.columns if c.kind == "category"]

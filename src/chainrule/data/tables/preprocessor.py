@@ -121,7 +121,7 @@ class Preprocessor:
         """``transform`` for several sets of rows in one pass over the table."""
         table = self._check(table)
         wanted = {e.column: e.read_as for e in self.encoders}
-        formats = {c.name: c.date_format for c in self.schema.inputs if c.date_format}
+        formats = {c.name: c.format for c in self.schema.inputs if c.format}
         writers = {name: _FeatureWriter(self, rows, folder) for name, rows in parts.items()}
         for start, chunk in table.read(wanted, formats):
             for writer in writers.values():
@@ -140,8 +140,8 @@ class Preprocessor:
         missing = {c: v for c, v in self.schema.missing.items() if c in table.columns}
         table = table.with_missing(missing)
         for column in self.schema.inputs:
-            if column.name in used:
-                table.require(column.name, read_as(column), column.date_format)
+            if column.name in used and not column.junk:
+                table.require(column.name, read_as(column), column.format)
         return table
 
     def target(self, table: Table) -> tuple[Rows, NDArray[np.int32] | NDArray[np.float32]]:
@@ -243,9 +243,10 @@ def _allocate(shape: tuple[int, int], dtype: Any, folder: Path | None) -> NDArra
 
 def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float, float]:
     moments = Moments(1)
-    for _, chunk in read_rows(table, {target.name: "number"}, {}, rows):
+    form = {target.name: target.number_format}
+    for _, chunk in read_rows(table, {target.name: "number"}, form, rows):
         moments.add(chunk[target.name][:, None])
-    for _, chunk in read_rows(table, {target.name: "number"}, {}, rows):
+    for _, chunk in read_rows(table, {target.name: "number"}, form, rows):
         moments.add_deviations(chunk[target.name][:, None])
     mean, std = float(moments.mean[0]), float(moments.std[0])
     if not np.isfinite([mean, std]).all():
@@ -271,11 +272,13 @@ def read_target(
             help=column_hint(target.name, table.columns),
         )
     table = table.with_missing({c: v for c, v in (missing or {}).items() if c == target.name})
-    table.require(target.name, target.read_as)
+    if not target.junk:
+        table.require(target.name, target.read_as, target.number_format)
     values = np.empty(table.n_rows)
     codes: dict[object, float] = {label: float(i) for i, label in enumerate(target.classes)}
     codes[None] = math.nan
-    for start, chunk in table.read({target.name: target.read_as}):
+    formats = {target.name: target.number_format}
+    for start, chunk in table.read({target.name: target.read_as}, formats):
         cells = chunk[target.name]
         if target.read_as != "text":
             cells = np.where(np.isinf(cells), np.nan, cells)

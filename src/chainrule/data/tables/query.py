@@ -50,6 +50,7 @@ def select(table: Table, query: str) -> Table:
             where="query",
             help="rename one of them",
         )
+    table.collect(table.columns)
     cells = ", ".join(f"{_typed(table, n)} AS {name_of(n)}" for n in table.columns)
     database.execute(f"CREATE VIEW data AS SELECT {cells} FROM raw")
     try:
@@ -101,12 +102,12 @@ def _typed(table: Table, column: str) -> str:
     stats = table.stats(column)
     index = table.index(column)
     cell, type = f"c{index}", table.types[index]
-    if not table.from_text:
+    if not table.from_text and not stats.number_format:
         return cell
     if stats.storage == "number":
         exact = stats.whole and not stats.infinite
         exact = exact and max(-stats.minimum, stats.maximum) < 2**53
-        number = number_of(cell, type)
+        number = number_of(cell, type, stats.number_format)
         return f"CAST({number} AS BIGINT)" if exact else number
     if stats.storage == "boolean":
         return f"CAST({truth_of(cell, type)} AS BOOLEAN)"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from chainrule.data.tables.encode import (
@@ -17,6 +17,7 @@ from chainrule.data.tables.encode import (
     Encoder,
     NumberEncoder,
 )
+from chainrule.data.tables.number_form import NumberForm
 from chainrule.data.tables.schema import Column, Kind, Schema
 from chainrule.data.tables.table import Cell
 from chainrule.data.tables.target import Label, Target, Task
@@ -26,23 +27,33 @@ from chainrule.records import parsed
 __all__ = ["dump", "load"]
 
 FORMAT = "chainrule.pipeline"
-VERSION = 1
+VERSION = 2
+#: what documents of version 1 do not say of columns and targets
+ADDED = {"number_format": "", "junk": False}
 
 
 def dump(
     schema: Schema, encoders: Sequence[Encoder], mean: float, std: float, fitted_rows: int
 ) -> str:
     target = schema.target
+    described = [*schema.columns, *([target] if target else [])]
+    plain = all(getattr(d, key) == value for d in described for key, value in ADDED.items())
+    left_out = ADDED if plain else {}
     document = {
         "format": FORMAT,
-        "version": VERSION,
+        # Earlier releases read what they could have written.
+        "version": 1 if plain else VERSION,
         "fitted_rows": fitted_rows,
-        "columns": [vars(c) for c in schema.columns],
+        "columns": [_without(vars(c), left_out) for c in schema.columns],
         "missing": {c: list(v) for c, v in schema.missing.items()},
-        "target": target and {**vars(target), "mean": mean, "std": std},
+        "target": target and {**_without(vars(target), left_out), "mean": mean, "std": std},
         "encoders": [{"type": e.type, **vars(e)} for e in encoders],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _without(record: Mapping[str, Any], keys: Container[str]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in keys}
 
 
 def load(
@@ -53,8 +64,9 @@ def load(
     document = parsed(text, "the saved preprocessing", where)
     top = reader.record(document, "", "format", "version", "fitted_rows", "columns", "missing",
                         "target", "encoders")  # fmt: skip
-    if top["format"] != FORMAT or top["version"] != VERSION:
+    if top["format"] != FORMAT or top["version"] not in (1, VERSION):
         reader.fail("format", f"{top['format']!r} version {top['version']!r} is unknown")
+    reader.added = ADDED if top["version"] == 1 else {}
     columns = tuple(
         reader.column(c, f"columns[{i}]") for i, c in enumerate(reader.list(top, "columns"))
     )
@@ -72,6 +84,7 @@ class _Reader:
 
     def __init__(self, where: str, alone: bool) -> None:
         self.where, self.alone = where, alone
+        self.added: Mapping[str, Any] = {}
 
     def fail(self, key_path: str, problem: str) -> NoReturn:
         raise StateError(
@@ -143,18 +156,31 @@ class _Reader:
         return {c: self.cells(v, f"missing.{c}") for c, v in value.items()}
 
     def column(self, value: object, key_path: str) -> Column:
-        fields = self.record(value, key_path, "name", "kind", "as_number", "date_format")
+        fields = self.completed(value, key_path, "name", "kind", "as_number", "date_format")
         return Column(
             self.text(fields, "name", key_path),
             self.one_of(fields, "kind", key_path, Kind),
             self.flag(fields, "as_number", key_path),
             self.text(fields, "date_format", key_path),
+            self.number_form(fields, key_path),
+            self.flag(fields, "junk", key_path),
         )
+
+    def completed(self, value: object, key_path: str, *keys: str) -> dict[str, Any]:
+        """A record with ``keys`` and those that earlier versions do not have."""
+        own = [*keys, *(() if self.added else ADDED)]
+        return {**self.added, **self.record(value, key_path, *own)}
+
+    def number_form(self, value: Mapping[str, Any], key_path: str) -> str:
+        form = self.text(value, "number_format", key_path)
+        if form and NumberForm.parse(form) is None:
+            self.fail(f"{key_path}.number_format", f"{form!r} is not known")
+        return form
 
     def target(self, value: object) -> tuple[Target | None, float, float]:
         if value is None:
             return None, 0.0, 1.0
-        fields = self.record(value, "target", "name", "task", "classes", "mean", "std")
+        fields = self.completed(value, "target", "name", "task", "classes", "mean", "std")
         task: Task = self.one_of(fields, "task", "target", Task)
         classes: tuple[Label, ...] = self.cells(fields["classes"], "target.classes")
         kinds = {bool if isinstance(c, bool) else str if isinstance(c, str) else float
@@ -163,7 +189,10 @@ class _Reader:
                  "regression": not classes}[task]  # fmt: skip
         if not count or len(kinds) > 1 or len(set(classes)) < len(classes):
             self.fail("target.classes", f"they do not fit a {task} task")
-        target = Target(self.text(fields, "name", "target"), task, classes)
+        target = Target(
+            self.text(fields, "name", "target"), task, classes,
+            self.number_form(fields, "target"), self.flag(fields, "junk", "target"),
+        )  # fmt: skip
         mean = self.number(fields, "mean", "target")
         return target, mean, self.positive(fields, "std", "target")
 

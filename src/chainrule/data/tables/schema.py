@@ -13,13 +13,15 @@ from typing import Literal, get_args
 
 from chainrule.data.findings import Finding, Setting
 from chainrule.data.tables.column_findings import (
+    notice_date_form,
+    notice_junk,
     notice_missing_spike,
+    notice_number_form,
     notice_repeated_rows,
     notice_words,
 )
 from chainrule.data.tables.column_stats import ColumnStats
-from chainrule.data.tables.query import query_setting
-from chainrule.data.tables.sql import name_of, quoted
+from chainrule.data.tables.sql import name_of
 from chainrule.data.tables.table import Cell, Table
 from chainrule.data.tables.target import Target, Task, infer_target
 from chainrule.errors import ConfigError, DataError
@@ -32,14 +34,6 @@ MAX_TEXT_CATEGORIES = 50_000
 SOME_ROWS = 20  # below this, a column that differs in every row proves nothing
 FREE_TEXT_LENGTH = 40
 MOST_STRAYS = 10  # different texts among numbers that a setting can still list
-# What numbers with commas look like, the SQL that makes numbers of them, and when that is right.
-COMMA_READINGS = (
-    (r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", "replace({x}, ',', '')",
-     "if commas separate thousands"),
-    (r"[+-]?[0-9]*,[0-9]+", "replace({x}, ',', '.')", "if commas are decimal points"),
-    (r"[+-]?[0-9]{1,3}(\.[0-9]{3})*,[0-9]+", "replace(replace({x}, '.', ''), ',', '.')",
-     "if commas are decimal points and points separate thousands"),
-)  # fmt: skip
 ID_NAME = re.compile(
     r"(^|_|\b)(id|ids|uuid|guid|index|row|rownum|unnamed: 0|identifier)$", re.IGNORECASE
 )
@@ -48,12 +42,23 @@ CODE_NAME = re.compile(r"(^|_|\b)(zip|zipcode|postcode|postal_code|code)$", re.I
 
 @dataclass(frozen=True)
 class Column:
-    """One input column. ``as_number``: categories that are numbers, so that 1 and 1.0 are one."""
+    """One input column. ``as_number``: categories that are numbers, so that 1 and 1.0 are one.
+
+    ``number_format`` and ``date_format`` say how text spells them (see `NumberForm` and
+    `date_formats`); ``junk``: cells that are neither are missing.
+    """
 
     name: str
     kind: Kind
     as_number: bool = False
     date_format: str = ""
+    number_format: str = ""
+    junk: bool = False
+
+    @property
+    def format(self) -> str:
+        """How its cells are written."""
+        return self.date_format if self.kind == "datetime" else self.number_format
 
 
 @dataclass(frozen=True)
@@ -82,12 +87,14 @@ def infer_schema(
     kinds: Mapping[str, Kind] | None = None,
     missing: Mapping[str, Sequence[Cell]] | None = None,
     ignore: Collection[str] = (),
+    formats: Mapping[str, str] | None = None,
     alone: bool = True,
 ) -> tuple[Schema, list[Finding]]:
     """The schema of ``table`` and what was noticed on the way.
 
     ``kinds`` fixes the kind of columns by name, ``missing`` lists values that mean `not measured`,
-    ``ignore`` names columns to leave out, ``task`` overrules binary, multiclass or regression, and
+    ``ignore`` names columns to leave out, ``formats`` says how the numbers or dates of columns are
+    written (see `Table.with_formats`), ``task`` overrules binary, multiclass or regression, and
     so does the kind of the target. Raises DataError when a name is no column, when no column is
     left (unless these columns are not ``alone``: something else is learned from, too), or when the
     target cannot be learned (see ``infer_target``).
@@ -101,7 +108,8 @@ def infer_schema(
                 f"column `{name}` cannot be `{kind}`",
                 help=f"use one of {', '.join(get_args(Kind))}",
             )
-    table = table.with_missing(missing)
+    table = table.with_missing(missing).with_formats(formats or {})
+    table.collect([c for c in table.columns if c not in ignore])
     findings: list[Finding] = list(table.findings)
     inferred = None
     if target is not None:
@@ -125,24 +133,44 @@ def infer_schema(
             or ("every other column is ignored" if columns else "the table has only the target"),
         )
     schema = Schema(tuple(columns), inferred, {c: tuple(v) for c, v in missing.items()})
-    for column in schema.inputs:
-        notice_words(table, column.name, column.kind, findings)
-        if column.kind == "number" and column.name not in missing:
-            notice_missing_spike(table, column.name, findings)
+    _notice_cells(table, schema, findings)
     notice_repeated_rows(table, findings)
     return schema, findings
+
+
+def _notice_cells(table: Table, schema: Schema, findings: list[Finding]) -> None:
+    """What is odd among the cells of the columns that are learned from."""
+    for column in schema.inputs:
+        notice_words(table, column.name, column.kind, findings)
+        if column.junk:
+            notice_junk(table, column.name, column.format, findings)
+        if column.kind == "number" and column.name not in schema.missing:
+            notice_missing_spike(table, column.name, findings)
 
 
 def _forced(table: Table, name: str, kind: Kind) -> Column:
     stats = table.stats(name)
     if kind == "category":
-        return Column(name, kind, as_number=stats.storage == "number")
+        return Column(name, kind, as_number=stats.storage == "number" and not stats.number_format)
     if kind == "datetime":
-        table.require(name, "time", stats.date_format)
-        return Column(name, kind, date_format=stats.date_format)
+        if stats.storage != "datetime":
+            table.require(name, "time", stats.date_format)
+        return _written(name, kind, stats)
     if kind in ("number", "boolean"):
         table.require(name, "number" if kind == "number" else "truth")
+        return _written(name, kind, stats)
     return Column(name, kind)
+
+
+def _written(name: str, kind: Kind, stats: ColumnStats) -> Column:
+    """A column of numbers or dates as the table spells them."""
+    number_format = stats.number_format if kind == "number" else ""
+    date_format = stats.date_format if kind == "datetime" else ""
+    own = {"number": "number", "datetime": "datetime"}.get(kind) == stats.storage
+    return Column(
+        name, kind, date_format=date_format, number_format=number_format,
+        junk=own and stats.junk > 0,
+    )  # fmt: skip
 
 
 def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
@@ -165,14 +193,14 @@ def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
                     setting=_kind(name, "number"),
                 )
             )
-            return Column(name, "category", as_number=True)
-        return Column(name, "number")
+            return Column(name, "category", as_number=not stats.number_format)
+        notice_number_form(table, name, findings)
+        return _written(name, "number", stats)
     if stats.storage == "boolean":
         return Column(name, "boolean")
     if stats.storage == "datetime":
-        if stats.other_date_format:
-            findings.append(_uncertain_dates(table, name, stats))
-        return Column(name, "datetime", date_format=stats.date_format)
+        notice_date_form(name, stats, findings)
+        return _written(name, "datetime", stats)
     return Column(name, "category")
 
 
@@ -220,20 +248,6 @@ def _kind(name: str, kind: Kind) -> Setting:
     return Setting(("data", "columns", name), kind)
 
 
-def _uncertain_dates(table: Table, name: str, stats: ColumnStats) -> Finding:
-    # In a query the column holds moments already: they are written as they were read, and reread.
-    column, other = name_of(name), quoted(stats.other_date_format)
-    swapped = f"strptime(strftime({column}, {quoted(stats.date_format)}), {other})"
-    return Finding(
-        "D115",
-        "warning",
-        f"the dates in column `{name}` are ambiguous: day and month may be swapped",
-        f"read as {stats.date_format}; {stats.other_date_format} would also fit every row",
-        f"if {stats.other_date_format} is right",
-        query_setting(table, f"* REPLACE ({swapped} AS {column})"),
-    )
-
-
 def _notice_number_like(
     table: Table, name: str, stats: ColumnStats, findings: list[Finding]
 ) -> bool:
@@ -251,8 +265,6 @@ def _notice_number_like(
         )
     elif stats.numbers >= 0.9 * stats.present and stats.numbers < stats.present:
         findings.append(_stray_texts(table, name, stats))
-    elif stats.comma_numbers and stats.comma_numbers + stats.numbers == stats.present:
-        findings.append(_comma_numbers(table, name, stats))
     return len(findings) > before
 
 
@@ -267,22 +279,4 @@ def _stray_texts(table: Table, name: str, stats: ColumnStats) -> Finding:
         f"such as {', '.join(map(repr, strays[:3]))}",
         "if they stand for missing data" if few else "correct these cells",
         Setting(("data", "missing", name), tuple(strays)) if few else None,
-    )
-
-
-def _comma_numbers(table: Table, name: str, stats: ColumnStats) -> Finding:
-    setting, advice = None, "convert it to numbers with a query"
-    for pattern, number, meaning in COMMA_READINGS:
-        if table.all_match(name, f"[^,]*|{pattern}"):
-            column = name_of(name)
-            number = f"CAST({number.format(x=column)} AS DOUBLE)"
-            setting, advice = query_setting(table, f"* REPLACE ({number} AS {column})"), meaning
-            break
-    return Finding(
-        "D114",
-        "warning",
-        f"column `{name}` holds numbers with commas and was read as text",
-        f"{stats.comma_numbers} of {stats.present} cells have a comma",
-        advice,
-        setting,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.tables.number_form import NumberForm
 from chainrule.errors import DataError
 from chainrule.lazily import Lazy
 from chainrule.scratch import Held, scratch_folder
@@ -29,6 +30,7 @@ MISSING_WORDS = ("na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", "."
 NUMBER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
                 "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
 WORDS = "(" + ", ".join(f"'{w}'" for w in MISSING_WORDS) + ")"
+BLANKS = r"E' \t\n\r'"
 ISO_DATE = r"'\d{4}-\d{1,2}-\d{1,2}([ T].*)?'"
 
 
@@ -54,10 +56,13 @@ def family(type: str) -> str:
     return "text" if base in ("VARCHAR", "ENUM", "UUID", "TIME", "JSON", '"NULL"') else "nested"
 
 
+def as_text(cell: str, type: str) -> str:
+    return f"({cell} ->> '$')" if type == "JSON" else f"CAST({cell} AS VARCHAR)"
+
+
 def trimmed(cell: str, type: str) -> str:
     """The text of a cell without blanks around it; NULL when nothing is left."""
-    text = f"({cell} ->> '$')" if type == "JSON" else f"CAST({cell} AS VARCHAR)"
-    return f"NULLIF(trim({text}, E' \\t\\n\\r'), '')"
+    return f"NULLIF(trim({as_text(cell, type)}, {BLANKS}), '')"
 
 
 def is_word(text: str) -> str:
@@ -70,15 +75,27 @@ def cast_number(text: str) -> str:
 
 
 def cast_time(text: str, date_format: str | None) -> str:
-    """A moment in UTC. A plain TIMESTAMP would drop an offset such as +02 without a word."""
-    if date_format:
-        return f"CAST(try_strptime({text}, {quoted(date_format)}) AS TIMESTAMP)"
+    """A moment in UTC. A plain TIMESTAMP would drop an offset such as +02 without a word.
+
+    Of several formats, joined by ``|``, the first that fits is taken.
+    """
+    forms = [f.removesuffix("iso") for f in (date_format or "").split("|")]
     moment = f"(TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
-    return f"(CASE WHEN regexp_full_match({text}, {ISO_DATE}) THEN {moment} END)"
+    iso = f"(CASE WHEN regexp_full_match({text}, {ISO_DATE}) THEN {moment} END)"
+    others = ", ".join(quoted(f) for f in forms if f)
+    if not others:
+        return iso
+    written = f"CAST(try_strptime({text}, [{others}]) AS TIMESTAMP)"
+    # 01/05/24 would be a day of the year 24.
+    written = f"(CASE WHEN {written} >= TIMESTAMP '1000-01-01' THEN {written} END)"
+    return f"coalesce({iso}, {written})" if "" in forms else written
 
 
-def without(cell: str, type: str, missing: Sequence[str | float | int | bool]) -> str:
-    """``cell``, or NULL where it is one of ``missing``; text is compared as text and as number."""
+def without(
+    cell: str, type: str, missing: Sequence[str | float | int | bool], form: str = ""
+) -> str:
+    """``cell``, or NULL where it is one of ``missing``; text is compared as text and as number,
+    which it spells in ``form``."""
     text = trimmed(cell, type)
     tests = []
     for value in missing:
@@ -86,7 +103,7 @@ def without(cell: str, type: str, missing: Sequence[str | float | int | bool]) -
             tests.append(f"lower({text}) = {quoted(str(value).strip().lower())}")
         number = None if isinstance(value, bool) else _as_float(value)
         if number is not None and family(type) in ("number", "text"):
-            tests.append(f"{number_of(cell, type)} = CAST('{number!r}' AS DOUBLE)")
+            tests.append(f"{number_of(cell, type, form)} = CAST('{number!r}' AS DOUBLE)")
     if not tests:
         return cell
     return f"(CASE WHEN {' OR '.join(tests)} THEN NULL ELSE {cell} END)"
@@ -99,14 +116,24 @@ def _as_float(value: str | float) -> float | None:
         return None
 
 
-def number_of(cell: str, type: str) -> str:
-    if family(type) == "number":
-        number = f"CAST({cell} AS DOUBLE)"
-    elif family(type) == "boolean":
+def number_of(cell: str, type: str, form: str = "") -> str:
+    """The number of a cell, NULL where there is none; ``form`` is how text spells it."""
+    if family(type) == "boolean":
         return f"CAST(CAST({cell} AS TINYINT) AS DOUBLE)"
-    else:
-        number = cast_number(trimmed(cell, type))
-    return f"NULLIF({number}, CAST('nan' AS DOUBLE))"
+    return f"NULLIF({plain_number_of(cell, type, form)}, CAST('nan' AS DOUBLE))"
+
+
+def plain_number_of(cell: str, type: str, form: str = "") -> str:
+    """As `number_of`, but it may be NaN. It names ``cell`` once: NULLIF and CASE double what is in
+    them, and a statement over a thousand columns would be planned for minutes."""
+    if family(type) == "boolean":
+        return number_of(cell, type)
+    if family(type) == "number":
+        return f"CAST({cell} AS DOUBLE)"
+    written = NumberForm.parse(form) if form else None
+    if written is not None:
+        return written.value(trimmed(cell, type))
+    return cast_number(f"trim({as_text(cell, type)}, {BLANKS})")
 
 
 def truth_of(cell: str, type: str) -> str:
@@ -119,17 +146,20 @@ def truth_of(cell: str, type: str) -> str:
 
 
 def time_of(cell: str, type: str, date_format: str | None) -> str:
+    if family(type) == "number":  # 20240105
+        return cast_time(f"CAST(TRY_CAST({cell} AS BIGINT) AS VARCHAR)", date_format)
     if family(type) == "datetime":
         zone = " AT TIME ZONE 'UTC'" if "WITH TIME ZONE" in type else ""
         return f"CAST({cell}{zone} AS TIMESTAMP)"
     return cast_time(trimmed(cell, type), date_format)
 
 
-def text_of(cell: str, type: str, as_number: bool = False) -> str:
+def text_of(cell: str, type: str, as_number: bool = False, form: str = "") -> str:
     """The text of a cell; of numbers the shortest form, so that 1 and 1.0 are one category."""
     if as_number or family(type) == "number":
         # Adding zero makes -0.0 and 0.0 one text as well.
-        return f"regexp_replace(CAST({number_of(cell, type)} + 0.0 AS VARCHAR), '\\.0$', '')"
+        number = number_of(cell, type, form)
+        return f"regexp_replace(CAST({number} + 0.0 AS VARCHAR), '\\.0$', '')"
     return trimmed(cell, type)
 
 
@@ -164,6 +194,8 @@ class Database:
                 "temp_directory": str(self.folder),
                 "memory_limit": f"{memory >> 20}MiB",
                 "wal_autocheckpoint": "1KB",  # rows do not wait in a file that has a name
+                # Its effort grows with the square of the number of columns.
+                "disabled_optimizers": "common_subexpressions",
             },
         )
         if on_disk:  # without a name it goes with the process, however that ends
@@ -253,8 +285,23 @@ class Database:
         return {str(v): int(n) for v, n in rows}
 
     def count_repeated_rows(self) -> int:
+        count = self.count()
+        # Equal rows have equal hashes; rows themselves are compared only where some are equal.
+        listed = ", ".join(name for name, _ in self.columns())
+        sql = f"SELECT count(DISTINCT hash({listed})) FROM raw"
+        if int(self.execute(sql)[0][0]) == count:
+            return 0
         rows = self.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM raw)")
-        return self.count() - int(rows[0][0])
+        return count - int(rows[0][0])
+
+    def share_of_equal_pairs(self, cell: str) -> float:
+        """The share of all pairs of different rows that have the same ``cell``."""
+        self.execute("CREATE TABLE IF NOT EXISTS different AS SELECT DISTINCT * FROM raw")
+        rows, equal = self.execute(
+            "SELECT sum(n), sum(n * (n - 1)) FROM "
+            f"(SELECT count(*)::DOUBLE AS n FROM different GROUP BY {cell})"
+        )[0]
+        return float(equal / (rows * (rows - 1))) if rows > 1 else 1.0
 
     def close(self) -> None:
         self._finalizer()

@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
-from chainrule.data.tables.column_stats import ColumnStats, collect_stats
+from chainrule.data.tables.column_stats import Cells, ColumnStats, collect_stats
+from chainrule.data.tables.formats import check_format
 from chainrule.data.tables.sql import (
     CHUNK_ROWS,
     Database,
     cast_number,
     is_word,
     number_of,
-    quoted,
+    plain_number_of,
     text_of,
     time_of,
     trimmed,
@@ -36,6 +37,8 @@ from chainrule.errors import DataError, nearest
 __all__ = ["ReadAs", "Table", "nearest"]
 
 ReadAs = Literal["number", "truth", "text", "number text", "time"]
+#: cells whose statistics are counted at once
+BLOCK_CELLS = 4_000_000
 CASTS = ("number", "truth", "time")
 READS: dict[str, ReadAs] = {"number": "number", "boolean": "truth"}
 SHOWN: dict[ReadAs, str] = {
@@ -76,6 +79,7 @@ class Table:
     _database: Database = field(repr=False)
     _missing: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict, repr=False)
     _stats: dict[str, ColumnStats] = field(default_factory=dict, repr=False, compare=False)
+    _formats: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def index(self, column: str) -> int:
         """The position of ``column``; DataError with the nearest name when there is none."""
@@ -98,18 +102,53 @@ class Table:
         stats = {c: known for c, known in self._stats.items() if c not in wanted}
         return dataclasses.replace(self, _missing={**self._missing, **wanted}, _stats=stats)
 
+    def with_formats(self, formats: Mapping[str, str]) -> Table:
+        """The same rows, where the numbers or dates of some columns are written in these forms
+        (see `NumberForm` and `date_formats`). ConfigError for what is neither."""
+        for column, form in formats.items():
+            self.index(column)
+            check_format(form, column)
+        wanted = {c: "" if form == "iso" else form for c, form in formats.items()}
+        if all(self._formats.get(c) == form for c, form in wanted.items()):
+            return self
+        stats = {c: known for c, known in self._stats.items() if c not in wanted}
+        return dataclasses.replace(self, _formats={**self._formats, **wanted}, _stats=stats)
+
     def stats(self, column: str) -> ColumnStats:
         """Exact counts over all rows of one column; computed once."""
         if column not in self._stats:
-            cell, type = self._cell(column)
-            self._stats[column] = collect_stats(self._database, cell, type, self.from_text)
+            self.collect([column])
         return self._stats[column]
 
-    def _cell(self, column: str) -> tuple[str, str]:
-        """The SQL of one cell with missing values as NULL, and its DuckDB type."""
+    def collect(self, columns: Sequence[str]) -> None:
+        """Computes the statistics of several columns, which is quicker than one after the other."""
+        unknown = [c for c in dict.fromkeys(columns) if c not in self._stats]
+        at_once = max(1, BLOCK_CELLS // self.n_rows)
+        for start in range(0, len(unknown), at_once):
+            block = unknown[start : start + at_once]
+            cells = [self._cells(c) for c in block]
+            stats = collect_stats(self._database, cells, self.from_text)
+            self._stats.update(zip(block, stats, strict=True))
+
+    def _cells(self, column: str) -> Cells:
+        return Cells(
+            lambda form: self._cell(column, form)[0],
+            self.types[self.index(column)],
+            self._formats.get(column, ""),
+        )
+
+    def _cell(self, column: str, form: str = "") -> tuple[str, str]:
+        """The SQL of one cell with missing values as NULL, and its DuckDB type; ``form`` is how it
+        spells numbers."""
         index = self.index(column)
         type = self.types[index]
-        return without(f"c{index}", type, self._missing.get(column, ())), type
+        return without(f"c{index}", type, self._missing.get(column, ()), form), type
+
+    def _form(self, column: str, form: str | None) -> str:
+        """In which form the numbers of ``column`` are read: the one that is given, or the one that
+        the whole column was found to be in."""
+        known = self._stats.get(column)
+        return form or (known.number_format if known else "")
 
     def read(
         self, wanted: Mapping[str, ReadAs], formats: Mapping[str, str] | None = None
@@ -118,12 +157,12 @@ class Table:
 
         ``number`` gives float64 with NaN where missing (infinities stay), ``truth`` 1.0, 0.0 or
         NaN, ``text`` objects with None, ``number text`` the same for numbers printed shortly (``1``
-        for 1.0), ``time`` datetime64[us] with NaT. ``formats``: strptime formats of other dates.
+        for 1.0), ``time`` datetime64[us] with NaT. ``formats``: how numbers and dates are written.
         """
         expressions = [
             self._expression(c, how, (formats or {}).get(c)) for c, how in wanted.items()
         ]
-        if self.n_rows > CHUNK_ROWS:
+        if self.n_rows * len(wanted) > CHUNK_ROWS:
             casts = [e for e, how in zip(expressions, wanted.values(), strict=True) if how in CASTS]
             self._database.materialize(casts)
         for start in range(0, self.n_rows, CHUNK_ROWS):
@@ -136,30 +175,36 @@ class Table:
                 },
             )
 
-    def _expression(self, column: str, how: ReadAs, date_format: str | None) -> str:
-        cell, type = self._cell(column)
+    def _expression(self, column: str, how: ReadAs, form: str | None) -> str:
+        if how == "time":
+            return time_of(*self._cell(column), form)
+        form = self._form(column, form) if how in ("number", "number text") else ""
+        cell, type = self._cell(column, form)
         if how == "number":
-            return number_of(cell, type)
+            return plain_number_of(cell, type, form)
         if how == "truth":
             return truth_of(cell, type)
-        if how == "time":
-            return time_of(cell, type, date_format)
-        return text_of(cell, type, as_number=how == "number text")
+        return text_of(cell, type, as_number=how == "number text", form=form)
 
-    def require(self, column: str, how: ReadAs, date_format: str | None = None) -> None:
-        """Raises DataError with the first row whose cell cannot be read ``how`` it should."""
+    def require(self, column: str, how: ReadAs, form: str | None = None) -> None:
+        """Raises DataError with the first row whose cell cannot be read ``how`` it should, where
+        ``form`` is how numbers or dates are written."""
         known = self._stats.get(column)
         # Statistics say that every cell has been read so; only without them must all be tried.
-        if how == "text" or (known and READS.get(known.storage) == how and not date_format):
+        if how == "text" or (known and READS.get(known.storage) == how and not form):
             return
-        cell, type = self._cell(column)
+        text = text_of(*self._cell(column))
         if how == "time":
-            bad = unreadable(cell, type, time_of(cell, type, date_format), ("datetime",))
+            bad = unreadable(
+                *self._cell(column), self._expression(column, how, form), ("datetime",)
+            )
         elif how == "truth":
-            bad = unreadable(cell, type, truth_of(cell, type), ("boolean",))
+            bad = unreadable(*self._cell(column), self._expression(column, how, None), ("boolean",))
         else:
-            bad = unreadable(cell, type, number_of(cell, type), ("number", "boolean"))
-        first_bad = self._database.first(bad, text_of(cell, type)) if bad else None
+            form = self._form(column, form)
+            cell, type = self._cell(column, form)
+            bad = unreadable(cell, type, number_of(cell, type, form), ("number", "boolean"))
+        first_bad = self._database.first(bad, text) if bad else None
         if first_bad:
             row, value = first_bad
             raise DataError(
@@ -168,44 +213,69 @@ class Table:
                 help=f"correct the cell, or add {value!r} to the missing values of `{column}`",
             )
 
+    def texts_besides_numbers(self, column: str) -> list[str]:
+        """The different texts of a column that are no numbers, most frequent first; words such as
+        NA are among them."""
+        text = trimmed(*self._cell(column))
+        number = f"{cast_number(text)} IS NOT NULL AND NOT {is_word(text)}"
+        return list(self._database.count_values(f"(CASE WHEN NOT ({number}) THEN {text} END)"))
+
+    def unreadable_texts(self, column: str, how: ReadAs, form: str = "") -> dict[str, int]:
+        """The different texts that cannot be read ``how`` they should, most frequent first, and in
+        how many cells each is."""
+        value = self._expression(column, how, form)
+        bad = unreadable(*self._cell(column), value, ())
+        text = text_of(*self._cell(column))
+        return self._database.count_values(f"(CASE WHEN {bad} THEN {text} END)")
+
     def first_row(self, column: str, condition: str) -> int:
         """The first row (from 0) where SQL ``condition`` on ``{x}``, the cell's number, holds."""
-        cell, type = self._cell(column)
-        first = self._database.first(condition.format(x=number_of(cell, type)), "NULL")
+        first = self._database.first(condition.format(x=self._number(column)), "NULL")
         return first[0] if first else -1
 
     def count_and_rest(self, column: str, value: float) -> tuple[int, float, float]:
         """How many cells are ``value``, and the least and greatest finite number of the others."""
-        cell, type = self._cell(column)
-        x = number_of(cell, type)
         rest = f"CASE WHEN isfinite(x) AND x <> {value!r} THEN x END"
         sql = (
             f"SELECT count(*) FILTER (WHERE x = {value!r}), min({rest}), max({rest}) "
-            f"FROM (SELECT {x} AS x FROM raw)"
+            f"FROM (SELECT {self._number(column)} AS x FROM raw)"
         )
         rows, low, high = self._database.execute(sql)[0]
         return int(rows), float(low or 0.0), float(high or 0.0)
+
+    def written_number(self, column: str) -> tuple[str, float]:
+        """A cell that shows how numbers are written in ``column``, the longest, and its number."""
+        text, number = text_of(*self._cell(column)), self._number(column)
+        rows = self._database.execute(
+            f"SELECT t, x FROM (SELECT {text} AS t, {number} AS x FROM raw) WHERE x IS NOT NULL "
+            "ORDER BY length(t) DESC, t LIMIT 1"
+        )
+        return str(rows[0][0]), float(rows[0][1])
+
+    def _number(self, column: str) -> str:
+        form = self._form(column, None)
+        return number_of(*self._cell(column, form), form)
 
     def count_values(self, column: str, how: ReadAs = "text") -> dict[str, int]:
         """How many rows hold each value, most frequent first, then in order of the text."""
         return self._database.count_values(self._expression(column, how, None))
 
-    def texts_besides_numbers(self, column: str) -> list[str]:
-        """The different texts of a column that are no numbers, most frequent first."""
-        cell, type = self._cell(column)
-        text = trimmed(cell, type)
-        number = f"{cast_number(text)} IS NOT NULL AND NOT {is_word(text)}"
-        return list(self._database.count_values(f"(CASE WHEN NOT ({number}) THEN {text} END)"))
-
-    def all_match(self, column: str, pattern: str) -> bool:
-        """Whether the regular expression ``pattern`` matches every cell with a value as a whole."""
-        cell, type = self._cell(column)
-        matching = f"regexp_full_match({trimmed(cell, type)}, {quoted(pattern)})"
-        return self._database.first(f"NOT {matching}", "NULL") is None
-
     def count_repeated_rows(self) -> int:
         """Rows that equal an earlier row in every column."""
         return self._database.count_repeated_rows()
+
+    def equal_rows_by_chance(self) -> float:
+        """How many pairs of rows would be equal if the columns had nothing to do with each other.
+
+        The values of different rows count, so that copies do not explain themselves. Columns of
+        many different values come first, and the first that tells all rows apart is the last.
+        """
+        pairs = self.n_rows * (self.n_rows - 1) / 2
+        for column in sorted(self.columns, key=lambda name: -self.stats(name).distinct):
+            if pairs < 1:
+                break
+            pairs *= self._database.share_of_equal_pairs(f"c{self.index(column)}")
+        return pairs
 
     def close(self) -> None:
         """Gives back the memory and any temporary file; also done at garbage collection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from chainrule.data.findings import Finding, Setting
 from chainrule.data.tables.column_stats import ColumnStats
@@ -32,12 +32,15 @@ class Target:
     """``classes`` are in order: class i of the model is ``classes[i]``; none for regression.
 
     Numbers ascend, False comes before True, text is in order of its code points; in a binary task
-    the second class is the one whose probability is predicted.
+    the second class is the one whose probability is predicted. ``number_format`` is how text spells
+    numbers (see `NumberForm`); ``junk``: cells that are none are missing.
     """
 
     name: str
     task: Task
     classes: tuple[Label, ...] = ()
+    number_format: str = ""
+    junk: bool = False
 
     @property
     def read_as(self) -> ReadAs:
@@ -70,15 +73,16 @@ def infer_target(
     _refuse_unusable(table, name, stats, kind)
     if stats.present < stats.rows or stats.infinite:
         _note_left_out(name, stats, findings)
+    written: dict[str, Any] = {"number_format": stats.number_format, "junk": stats.junk > 0}
     if kind == "number":
         table.require(name, "number")
-        return Target(name, "regression")
+        return Target(name, "regression", **written)
     if kind == "boolean":
         table.require(name, "truth")
         return Target(name, task or "binary", (False, True))
     quantity = kind is None and (task == "regression" or _is_regression(stats, task))
     if stats.storage == "number" and quantity:
-        return Target(name, "regression")
+        return Target(name, "regression", **written)
     if task == "regression":
         raise DataError(
             f"the target `{name}` is not numeric, so the task cannot be regression",
@@ -102,7 +106,8 @@ def infer_target(
                 setting=Setting(("data", "task"), "regression"),
             )
         )
-    return Target(name, task or ("binary" if len(classes) == 2 else "multiclass"), classes)
+    task = task or ("binary" if len(classes) == 2 else "multiclass")
+    return Target(name, task, classes, **written)
 
 
 def _check_kind(name: str, kind: str, task: Task | None) -> None:
@@ -161,6 +166,7 @@ def _note_left_out(name: str, stats: ColumnStats, findings: list[Finding]) -> No
     parts = [f"{absent} without a value"] if absent else []
     parts += [f"{stats.infinite} infinite"] if stats.infinite else []
     parts += [f"{stats.words} of them words such as NA"] if stats.words and absent else []
+    parts += [f"{stats.junk} of them no numbers"] if stats.junk else []
     findings.append(
         Finding(
             "D109",

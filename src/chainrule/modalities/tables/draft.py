@@ -26,11 +26,12 @@ def draft(settings: Settings, output: Path) -> Draft[Settings]:
     data = settings.data
     fixed: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
     schema, findings = infer_schema(
-        table.with_missing(data.missing),
+        table.with_missing(data.missing).with_formats(data.formats),
         data.target,
         task=data.fixed_task,
         kinds=fixed,
         missing=data.missing,
+        formats=data.formats,
         ignore=[c for c, k in data.columns.items() if k == "ignored"],
     )
     kinds: dict[str, Kind] = {c.name: c.kind for c in schema.columns}

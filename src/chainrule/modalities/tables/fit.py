@@ -22,6 +22,10 @@ def fit_table(
     missing: Mapping[str, Sequence[Cell]] | None = None,
     columns: Mapping[str, Kind] | None = None,
     query: str | None = None,
+    test: str | None = None,
+    valid: str | None = None,
+    split_group: str | None = None,
+    split_time: str | None = None,
     layers: Sequence[int] | None = None,
     dropout: float | None = None,
     weight_decay: float | None = None,
@@ -38,7 +42,9 @@ def fit_table(
     ``split`` holds the fractions of training, validation and test rows. ``missing={"chol": [0]}``
     lists values that stand for missing data. ``columns={"zip": "category"}`` overrides the kind of
     a column; ``ignored`` leaves it out, and the kind of the target sets the task. ``query`` is an
-    SQL SELECT from ``data``.
+    SQL SELECT from ``data``. ``test`` and ``valid`` are paths of tables with the test and the
+    validation rows. ``split_group`` is a column whose groups are each in one part alone,
+    ``split_time`` one by which the earliest rows are for training and the latest for the test.
 
     An MLP with hidden ``layers`` is trained until the validation loss has not improved for
     ``patience`` epochs, and the best weights are kept. An argument that is None takes the default

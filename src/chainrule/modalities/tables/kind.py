@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
-from ...runs.modality import Batch, Draft, Modality, Words, is_pair
+from ...runs.modality import Batch, Draft, Modality, Part, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
@@ -23,7 +25,7 @@ from .network import TableNet, build
 from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
-from .prepare import OpenedTable, PreparedTable, transform_of
+from .prepare import OpenedTable, PreparedTable, arrays_of, transform_of
 from .settings import Settings
 from .words import words_for
 
@@ -39,6 +41,7 @@ class Tables(Modality[Settings, TablePredictor]):
 
     name = "tables"
     is_default = True
+    refits = True
     settings = Settings
     arguments: Mapping[str, Key] = {
         **COMMON_ARGUMENTS,
@@ -47,6 +50,10 @@ class Tables(Modality[Settings, TablePredictor]):
         "task": ("data", "task"),
         "columns": ("data", "columns"),
         "missing": ("data", "missing"),
+        "test": ("data", "test"),
+        "valid": ("data", "valid"),
+        "split_group": ("data", "split_group"),
+        "split_time": ("data", "split_time"),
         "layers": ("model", "layers"),
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
@@ -74,7 +81,12 @@ class Tables(Modality[Settings, TablePredictor]):
         origin = settings.data.path if source is None else source
         table, bundled = open_table(origin, settings.data.query or None)
         settings = complete_settings(settings, origin, table, bundled)
-        return OpenedTable(table, bundled.path if bundled else origin, settings)
+        data = settings.data
+        held_out = {
+            name: open_table(path, data.query or None)[0]
+            for name, path in (("valid", data.valid), ("test", data.test)) if path
+        }  # fmt: skip
+        return OpenedTable(table, bundled.path if bundled else origin, settings, **held_out)
 
     def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet:
         return build(preprocessor, goal_of(preprocessor).outputs, settings.model)
@@ -87,6 +99,20 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def describe(self, facts: Mapping[str, Any]) -> Words:
         return words_for(facts)
+
+    def everything(self, prepared: PreparedTable) -> Part:
+        parts = prepared.parts
+        inputs, targets = zip(
+            *(arrays_of(part) for part in (parts.train, parts.val, parts.test) if len(part)),
+            strict=True,
+        )
+        several = isinstance(inputs[0], tuple)
+        joined = (
+            tuple(np.concatenate(column) for column in zip(*inputs, strict=True))
+            if several
+            else np.concatenate(inputs)
+        )
+        return joined, np.concatenate(targets)
 
     def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
         preprocessor = prepared.preprocessor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,8 +47,12 @@ def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled
 
 
 def target_name(pair: tuple[object, object]) -> str:
-    """What the target of ``(X, y)`` is called: as ``y`` is, if it has a name, or else `TARGET`."""
+    """What the target of ``(X, y)`` is called: as ``y`` is, or its one column, if that has a name,
+    or else `TARGET`."""
     name = getattr(pair[1], "name", None)
+    names: Sequence[object] = getattr(pair[1], "columns", ())
+    if name is None and len(names) == 1:
+        name = names[0]
     return name if isinstance(name, str) and name else TARGET
 
 

@@ -60,7 +60,13 @@ def layer_sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
-TARGET = Option("target", "Column to predict.", "COLUMN")
+TARGET = Option(
+    "target",
+    "Column to predict.",
+    "COLUMN",
+    once="A model predicts one column: train one for each target, and leave out with "
+    "--column NAME=ignored what is not known beforehand.",
+)
 QUERY = Option("query", "SELECT that picks rows and columns; the table is called data.", "SQL")
 TASK = Option("task", "Override the task inferred from the target.", choices=TASKS)
 MISSING = Option(
@@ -83,12 +89,18 @@ LAYERS = Option(
 )
 DROPOUT = Option("dropout", "Dropout probability.", "FLOAT", read=float)
 WEIGHT_DECAY = Option("weight_decay", "Weight decay.", "FLOAT", read=float)
+TEST = Option("test", "File with rows to test on, instead of a part of DATA.", "FILE")
+VALID = Option("valid", "File with rows for validation, instead of a part of DATA.", "FILE")
+SPLIT_GROUP = Option("split_group", "Keep the rows of each group of COLUMN in one part.", "COLUMN")
+SPLIT_TIME = Option("split_time", "Train on the earliest rows by COLUMN, test on the latest.",
+                    "COLUMN")  # fmt: skip
+SPLITS = (TEST, VALID, SPLIT_GROUP, SPLIT_TIME)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
 
 OPTIONS: Options = {
-    "train": (TARGET, QUERY, TASK, MISSING, COLUMN, LAYERS, DROPOUT, WEIGHT_DECAY),
-    "init": (TARGET, QUERY, TASK, MISSING),
-    "check": (TARGET, QUERY),
+    "train": (TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, LAYERS, DROPOUT, WEIGHT_DECAY),
+    "init": (TARGET, QUERY, TASK, MISSING, *SPLITS),
+    "check": (TARGET, QUERY, *SPLITS),
     "find-lr": (TARGET, QUERY),
     "predict": (KEEP, QUERY),
     "eval": (QUERY,),

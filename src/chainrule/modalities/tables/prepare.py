@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ... import data as tables
 from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, read_target
+from ...data.tables.divide import Dividing
 from ...data.tables.fingerprint import fingerprint_of
 from ...errors import ConfigError
 from ...frontend import Tensor
@@ -34,26 +35,31 @@ class OpenedTable:
     table: Table
     origin: object
     settings: Settings
+    valid: Table | None = None
+    test: Table | None = None
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint_of(self.origin, self.table)
+        data = self.settings.data
+        parts = [(self.origin, self.table), (data.valid, self.valid), (data.test, self.test)]
+        return "+".join(fingerprint_of(o, table) for o, table in parts if table is not None)
 
     def training_rows(self) -> int:
         return self.settings.data.training_rows(self.table.n_rows)
 
     def divide(self, settings: Settings) -> None:
-        divide(
-            self.table, settings.data.target, **_arguments(settings.data), seed=settings.split_seed
-        )
+        data = settings.data
+        divide(self.table, data.target, **{**_arguments(data), "fractions": data.shares},
+               seed=settings.split_seed)  # fmt: skip
 
     def prepare(self, settings: Settings, folder: Path | None) -> PreparedTable:
         """Schema, split, fitted preprocessing and arrays; those that do not fit into memory lie in
         files of ``folder`` without a name."""
         data = settings.data
         parts = tables.prepare(
-            self.table, data.target, **_arguments(data), seed=settings.split_seed, folder=folder
-        )
+            self.table, data.target, **_arguments(data), seed=settings.split_seed,
+            val=self.valid, test=self.test, folder=folder,
+        )  # fmt: skip
         task = parts.schema.task
         assert task is not None  # a target was asked for
         return PreparedTable(self, parts, settings.resolved(len(parts.train), task))
@@ -66,9 +72,11 @@ def _arguments(data: TableDataSettings) -> dict[str, Any]:
         "task": data.fixed_task,
         "kinds": kinds,
         "missing": data.missing,
+        "formats": data.formats,
         "ignore": [c for c, k in data.columns.items() if k == "ignored"],
         "fractions": data.split,
         "fold": (data.fold[0], data.fold[1]) if data.fold else None,
+        "by": Dividing(data.split_group, data.split_time),
     }
 
 
@@ -127,7 +135,8 @@ class PreparedTable:
         target = self.parts.schema.target
         assert target is not None
         known = {c: v for c, v in self.parts.schema.missing.items() if c == target.name}
-        rows, values = read_target(self.opened.table.with_missing(known), target)
+        table = self.opened.test or self.opened.table
+        rows, values = read_target(table.with_missing(known), target)
         return values[np.searchsorted(rows, self.parts.test.rows)]
 
     @property

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal, get_args
 
 from ...data import Kind, Task
+from ...data.tables.divide import Dividing
+from ...data.tables.prepare import without_parts
 from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within
@@ -51,6 +53,9 @@ Width = Annotated[int, Within(1, MAX_WIDTH)]
 class TableDataSettings(DataSettings):
     """The table, what to predict, and how to split the rows."""
 
+    TEST_MAY_BE_LEFT_OUT: ClassVar[bool] = True
+    PATHS: ClassVar[tuple[str, ...]] = ("path", "test", "valid")
+
     path: Annotated[
         str, About("csv, tsv, parquet or jsonl, plain or gzipped; relative to this file")
     ] = ""
@@ -65,6 +70,12 @@ class TableDataSettings(DataSettings):
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
     split_seed: SplitSeed = "auto"
+    split_group: Annotated[str, About("column whose groups are each in one part alone")] = ""
+    split_time: Annotated[str, About("column by which the earliest rows are for training")] = ""
+    test: Annotated[str, About("file with rows to test on; then no others are held out for it")] = (
+        ""
+    )
+    valid: Annotated[str, About("file with rows for validation, likewise")] = ""
     columns: Annotated[
         Mapping[str, Kind],
         About("kinds of columns; ignored: not used; the target's kind sets the task"),
@@ -73,6 +84,27 @@ class TableDataSettings(DataSettings):
         Mapping[str, Annotated[tuple[int | float | str, ...], Length(1, 10_000)]],
         About("values that stand for missing data, by column"),
     ] = field(default_factory=dict)
+    formats: Annotated[
+        Mapping[str, str],
+        About('how numbers or dates are written, by column: "1.234,56", "%d/%m/%Y"'),
+    ] = field(default_factory=dict)
+
+    def check(self) -> None:
+        super().check()
+        Dividing(self.split_group, self.split_time)
+        if self.fold and (self.test or self.valid):
+            raise ConfigError(
+                "folds cannot be combined with files of test or validation rows",
+                help="leave out the folds (--seeds repeats a training), data.test and data.valid",
+            )
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """``split``, less the parts that have files of their own."""
+        return without_parts(self.split, bool(self.valid), bool(self.test))
+
+    def training_rows(self, rows: int) -> int:
+        return super().training_rows(rows) if self.fold else max(1, round(rows * self.shares[0]))
 
     @property
     def fixed_task(self) -> Task | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ...data import Finding
 from ...data.labelled import Labelled
 from ..dry_run import PreparedRun
-from ..modality import PARTS
+from ..modality import PARTS, judged_part
 from .result import Check, Status, check, list_names, select_findings
 
 __all__ = ["file_copies", "shared_examples", "split_sizes", "target_balance"]
@@ -114,7 +114,8 @@ def _number_range(run: PreparedRun[Any], target: npt.NDArray[Any]) -> Check:
 def split_sizes(run: PreparedRun[Any]) -> Check:
     """How many examples there are to learn from, and how many to judge by."""
     sizes, units = run.prepared.sizes, run.words.units
-    few = [name for name in ("validation", "test") if sizes[name] < MIN_EXAMPLES]
+    judging = ("validation", "test") if judged_part(sizes) == "test" else ("validation",)
+    few = [name for name in judging if sizes[name] < MIN_EXAMPLES]
     evidence = ", ".join(f"{n} {name}" for name, n in sizes.items())
     advice = []
     if few:

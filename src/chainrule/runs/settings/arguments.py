@@ -21,6 +21,7 @@ COMMON_ARGUMENTS: Mapping[str, Key] = {
     "lr": ("train", "lr"),
     "optimizer": ("train", "optimizer", "name"),
     "schedule": ("train", "schedule", "name"),
+    "metric": ("train", "metric"),
     "patience": ("train", "early_stopping", "patience"),
     "time_limit": ("train", "time_limit"),
     "seed": ("seed",),

@@ -85,9 +85,24 @@ def convert(value: Any, hint: Any, key: str) -> Any:
     except MisfitError as error:
         given = list(value) if isinstance(value, tuple) else value
         suggestion = next((meant(str(error.value), words) for words in _literals(hint)), "")
+        if isinstance(error.value, Mapping) and isinstance(value, Mapping):
+            suggestion = _quoted_name(value, key)
         raise SettingError(
             key, f"`{key}` is {given!r}", help=f"{suggestion}expected: {describe_values(hint)}"
         ) from None
+
+
+def _quoted_name(value: Mapping[str, Any], key: str) -> str:
+    """How to write a name with a point, which was taken for a table in a table."""
+    names, inner = [], value
+    while len(inner) == 1:
+        ((name, deeper),) = inner.items()
+        names.append(name)
+        if not isinstance(deeper, Mapping):
+            dotted = json.dumps(".".join(names), ensure_ascii=False)
+            return f"quote a name that has a point: '{key}.{dotted}={deeper}'; "
+        inner = deeper
+    return ""
 
 
 def _convert(value: Any, hint: Any) -> Any:

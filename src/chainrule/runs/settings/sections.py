@@ -64,16 +64,21 @@ class DataSettings(Section):
     PATHS: ClassVar[tuple[str, ...]] = ("path",)
     BUNDLED: ClassVar[Container[str]] = ()
 
+    #: whether the share of the test may be 0: then the validation part judges the result
+    TEST_MAY_BE_LEFT_OUT: ClassVar[bool] = False
+
     path: str
     target: str
     split: Split
     fold: Fold
 
     def check(self) -> None:
-        if min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9:
+        needed = self.split[:2] if self.TEST_MAY_BE_LEFT_OUT else self.split
+        if min(needed) <= 0 or abs(sum(self.split) - 1) > 1e-9:
+            above = "the first two" if self.TEST_MAY_BE_LEFT_OUT else "each"
             raise ConfigError(
                 f"`data.split` is {list(self.split)}",
-                help="give shares of training, validation and test, each above 0, together 1",
+                help=f"give shares of training, validation and test, {above} above 0, together 1",
             )
         if self.fold and not (len(self.fold) == 2 and self.fold[0] <= self.fold[1] >= 2):
             raise ConfigError(

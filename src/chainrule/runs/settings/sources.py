@@ -40,7 +40,8 @@ _NAMES: Mapping[Key, Key] = {
     ("model",): ("model", "name"),  # of runs on images
 }
 #: settings that name files
-PATHS: tuple[Key, ...] = (("data", "path"), ("data", "test"), ("data", "parallel"))
+PATHS: tuple[Key, ...] = (("data", "path"), ("data", "test"), ("data", "valid"),
+                          ("data", "parallel"))  # fmt: skip
 
 
 @dataclass(frozen=True)

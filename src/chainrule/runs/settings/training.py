@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from ... import optim
-from ...errors import ConfigError
+from ...errors import ConfigError, meant
 from ...frontend.operations.creation import zeros
 from ..task import Task
 from . import defaults, methods
@@ -38,6 +38,9 @@ Loss = Literal[
 ]  # fmt: skip
 
 ONE_CYCLE = "one_cycle"
+VAL_LOSS = "val_loss"
+#: other names of metrics
+OTHER_METRICS: Mapping[str, str] = {"auc": "roc_auc", "logloss": "log_loss"}
 
 Amount = Annotated[float, Within(0.0)]
 Epochs = Annotated[int, Within(1, 1_000_000)]
@@ -247,6 +250,11 @@ class TrainSettings(Section):
     ] = "auto"
     lr: Annotated[Rate | Auto, About("learning rate")] = "auto"
     loss: Annotated[Loss | Auto, About("auto: set by the task")] = "auto"
+    metric: Annotated[
+        str,
+        About("what chooses the epoch and when to stop, on validation data: f1, roc_auc, ...; "
+              "auto: the loss"),
+    ] = "auto"  # fmt: skip
     accumulate: Annotated[
         Annotated[int, Within(1, 100_000)],
         About("batches whose gradients are accumulated into one step"),
@@ -254,6 +262,11 @@ class TrainSettings(Section):
     label_smoothing: Annotated[
         Annotated[float, Within(0.0, 0.95)], About("fraction of the target spread over all classes")
     ] = 0.0
+    refit: Annotated[
+        bool,
+        About("train once more on all examples, for as many epochs as were best; metrics stay "
+              "those of the training before"),
+    ] = False  # fmt: skip
     time_limit: Annotated[Amount, About("seconds after which training stops; 0: no limit")] = 0.0
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
@@ -299,11 +312,42 @@ class TrainSettings(Section):
                 help=f"use {' or '.join(task.losses)}, or another task",
             )
         auto = self.batch_size == "auto"
+        metric = self._metric_for(task)
+        stopping = self.early_stopping
+        if metric != "auto" and stopping.monitor == VAL_LOSS:
+            stopping = replace(stopping, monitor=f"val_{metric}")
+        computed = ("loss", VAL_LOSS, f"val_{task.monitored if metric == 'auto' else metric}")
+        if stopping.monitor not in computed:
+            other = stopping.monitor.removeprefix("val_")
+            help = (
+                f"set train.metric={other}, which computes it, and leave out the monitor"
+                if other in task.selectable
+                else f"{meant(stopping.monitor, computed)}computed: {', '.join(computed)}"
+            )
+            raise ConfigError(
+                f"`train.early_stopping.monitor` is {stopping.monitor!r}, which is not computed",
+                help=help,
+            )
         return self.changed(
+            metric=metric,
+            early_stopping=stopping,
             batch_size=self.usual_batch_size(rows) if auto else self.batch_size,
             lr=self.usual_lr(rows) if self.lr == "auto" else self.lr,
             loss=task.losses[0] if self.loss == "auto" else self.loss,
         )
+
+    def _metric_for(self, task: type[Task]) -> str:
+        """``metric`` by its full name. ConfigError for one that does not fit the task."""
+        metric = OTHER_METRICS.get(self.metric, self.metric)
+        if metric != "auto" and metric not in task.selectable:
+            known = ", ".join(task.selectable)
+            raise ConfigError(
+                f"the metric {self.metric} does not fit a {task.name} target",
+                help=f"{meant(metric, task.selectable)}use one of {known}"
+                if known
+                else "leave out train.metric",
+            )
+        return metric
 
     def unregularized(self) -> Self:
         """The same without weight decay, noise, averages and the like; see `RunSettings`."""

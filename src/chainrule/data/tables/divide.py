@@ -1,0 +1,207 @@
+"""Which rows of a table are for training, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.findings import Finding, Setting
+from chainrule.data.grouped import fold_groups, split_by_time, split_groups
+from chainrule.data.split import Split, fold_rows, split_rows
+from chainrule.data.tables.preprocessor import read_target
+from chainrule.data.tables.schema import Kind, Schema, infer_schema
+from chainrule.data.tables.table import Cell, ReadAs, Table
+from chainrule.data.tables.target import Task
+from chainrule.errors import ConfigError, DataError
+
+__all__ = ["AT_RANDOM", "Dividing", "Division", "divide"]
+
+FEW_ROWS = 100
+FEW_OF_A_CLASS = 5
+#: share of the most frequent class from which accuracy says little
+UNBALANCED = 0.9
+
+
+@dataclass(frozen=True)
+class Dividing:
+    """By which column rows are divided: rows with the same ``group`` stay together, or earlier
+    rows by ``time`` are for training and later ones for the test. Neither: at random."""
+
+    group: str = ""
+    time: str = ""
+
+    def __post_init__(self) -> None:
+        if self.group and self.time:
+            raise ConfigError(
+                "rows cannot be split by groups and by time at once",
+                help="leave out data.split_group or data.split_time",
+            )
+
+
+AT_RANDOM = Dividing()
+
+
+@dataclass(frozen=True)
+class Division:
+    """What the columns are, and which rows are for what; ``parts`` count within ``usable``, the
+    rows with a target, whose ``values`` are class codes or numbers."""
+
+    table: Table
+    schema: Schema
+    usable: NDArray[np.int64]
+    values: NDArray[np.float64]
+    parts: Split
+    findings: tuple[Finding, ...]
+
+
+def divide(
+    table: Table,
+    target: str,
+    *,
+    task: Task | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    missing: Mapping[str, Sequence[Cell]] | None = None,
+    ignore: Collection[str] = (),
+    formats: Mapping[str, str] | None = None,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    fold: tuple[int, int] | None = None,
+    seed: int = 0,
+    by: Dividing = AT_RANDOM,
+    alone: bool = True,
+) -> Division:
+    """The first half of `prepare`, before anything is fitted; raises what that raises. ``alone``
+    is that of `infer_schema`."""
+    table = table.with_missing(missing or {}).with_formats(formats or {})
+    for name in filter(None, (by.group, by.time)):
+        table.index(name)
+        if name == target:
+            raise ConfigError(f"rows cannot be split by the target, `{name}`")
+    if by.group and by.group not in (kinds or {}):
+        # What is known of the groups of training says nothing about others.
+        ignore = [*ignore, by.group]
+    schema, findings = infer_schema(
+        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore, formats=formats,
+        alone=alone,
+    )  # fmt: skip
+    assert schema.target is not None  # it was asked for
+    usable, values = read_target(table, schema.target, schema.missing)
+    classes = values.astype(np.int64) if schema.task != "regression" else None
+    share = fractions[1] / (fractions[0] + fractions[1])
+    if by.group:
+        groups = _groups(table, by.group, usable)
+        parts = (
+            fold_groups(groups, *fold, share, seed)
+            if fold
+            else split_groups(groups, fractions, seed)
+        )
+        findings.append(_say_groups(by.group, groups, parts))
+    elif by.time:
+        if fold:
+            raise ConfigError(
+                "folds cannot be combined with a split by time: they would train on the future",
+                help="leave out the folds, or data.split_time",
+            )
+        times = _times(table, by.time, usable)
+        parts, firsts = split_by_time(times, fractions)
+        findings.append(_say_times(by.time, times, firsts))
+    elif fold:
+        parts = fold_rows(len(usable), *fold, classes=classes, validation=share, seed=seed)
+    else:
+        parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
+    if classes is not None:
+        findings += _notice_classes(schema, classes, parts)
+    if len(usable) < FEW_ROWS:
+        message = f"{len(usable)} rows are few; results will vary between splits"
+        findings.append(Finding("D112", "warning", message, advice="train with several seeds"))
+    return Division(table, schema, usable, values, parts, tuple(findings))
+
+
+def _column(table: Table, name: str, how: ReadAs, rows: NDArray[np.int64]) -> NDArray[Any]:
+    form = table.stats(name).date_format if how == "time" else None
+    chunks = [chunk[name] for _, chunk in table.read({name: how}, {name: form} if form else {})]
+    return np.concatenate(chunks)[rows]
+
+
+def _refuse_gaps(table: Table, name: str, gaps: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
+    if gaps.any():
+        raise DataError(
+            f"{int(gaps.sum())} rows have no `{name}`, by which the rows are split",
+            where=f"{table.name}, row {int(rows[np.argmax(gaps)]) + 1}",
+            help="fill these cells, or leave the rows out with a query",
+        )
+
+
+def _groups(table: Table, name: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The number of the group of each of ``rows``."""
+    cells = _column(table, name, "text", rows)
+    _refuse_gaps(table, name, np.array([cell is None for cell in cells], dtype=bool), rows)
+    return np.unique(cells.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def _times(table: Table, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The moment of each of ``rows``, or a number that grows with time."""
+    storage = table.stats(name).storage
+    if storage not in ("datetime", "number"):
+        raise DataError(
+            f"column `{name}` holds neither dates nor numbers, so rows cannot be split by it",
+            where=table.name,
+            help="give its format, for example data.formats.COLUMN=%d/%m/%Y, or another column",
+        )
+    times = _column(table, name, "time" if storage == "datetime" else "number", rows)
+    _refuse_gaps(table, name, np.isnat(times) if storage == "datetime" else np.isnan(times), rows)
+    return times
+
+
+def _say_groups(name: str, groups: NDArray[np.int64], parts: Split) -> Finding:
+    counts = [
+        f"{len(np.unique(groups[rows]))} for {part}"
+        for part, rows in (("training", parts.train), ("validation", parts.val),
+                           ("the test", parts.test)) if len(rows)
+    ]  # fmt: skip
+    message = f"each group of `{name}` is in one part, and the column itself is left out"
+    return Finding("D123", "info", message, f"{groups.max() + 1} groups: {', '.join(counts)}")
+
+
+def _say_times(name: str, times: NDArray[Any], firsts: Sequence[int]) -> Finding:
+    begins = ", ".join(_moment(times[row]) for row in firsts)
+    message = f"rows are split by `{name}`: the parts follow one another in time"
+    return Finding("D124", "info", message, f"they begin at {begins}")
+
+
+def _moment(value: Any) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)[:19].replace("T00:00:00", "")
+
+
+def _notice_classes(schema: Schema, codes: NDArray[np.int64], parts: Split) -> list[Finding]:
+    labels = schema.target.classes if schema.target else ()
+    findings = []
+    counts = np.bincount(codes, minlength=len(labels))
+    rare = [f"{label}: {n}" for label, n in zip(labels, counts, strict=True) if n < FEW_OF_A_CLASS]
+    if rare:
+        message = f"{len(rare)} of {len(labels)} classes are too rare to be evaluated"
+        findings.append(Finding("D111", "warning", message, ", ".join(rare[:8])))
+    if counts.max() >= UNBALANCED * len(codes):
+        most = labels[int(counts.argmax())]
+        findings.append(
+            Finding(
+                "D125",
+                "warning",
+                f"`{most}` is {counts.max() / len(codes):.1%} of the rows: who always says so is "
+                "as often right",
+                ", ".join(f"{label}: {n}" for label, n in zip(labels, counts, strict=True))
+                if len(labels) <= 8
+                else "",
+                "to choose the epoch by all classes alike",
+                Setting(("train", "metric"), "balanced_accuracy"),
+            )
+        )
+    trained = set(codes[parts.train].tolist())
+    absent = [str(label) for i, label in enumerate(labels) if counts[i] and i not in trained]
+    if absent:
+        message = "classes without training rows are never predicted"
+        findings.append(Finding("D111", "warning", message, ", ".join(absent[:8])))
+    return findings
