@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..errors import ConfigError, DataError
+from ..train.weights import checked_weights
 from . import lbfgs
 from .examples import Rows, merged
 from .formulas import Loss, predicted, values_of
@@ -26,7 +27,6 @@ from .programs import Updates, network_outputs, reported_outputs, updates_of
 from .progress import Held, Progress
 from .stochastic import Epochs
 from .threads import threads
-from .weights import checked_weights
 
 __all__ = ["Perceptron", "is_stochastic"]
 

@@ -1,4 +1,4 @@
-"""Sample weights of estimators, checked."""
+"""Sample weights: how much each row counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import numpy.typing as npt
 
 from ..errors import DataError
 
-__all__ = ["checked_weights"]
+__all__ = ["checked_weights", "unweighted"]
+
+
+def unweighted(target: Any) -> tuple[Any, Any]:
+    """(target, weights) of the last part of a batch, which is either the target, and then there are
+    no weights (None), or both."""
+    return target if isinstance(target, tuple) else (target, None)
 
 
 def checked_weights(weights: Any, rows: int) -> npt.NDArray[np.float64]:
