@@ -25,6 +25,7 @@ from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, transform_of
 from .settings import Settings
+from .weights import check_unmixed
 from .words import words_for
 
 __all__ = ["KIND", "TABLES", "Tables"]
@@ -47,6 +48,7 @@ class Tables(Modality[Settings, TablePredictor]):
         "task": ("data", "task"),
         "columns": ("data", "columns"),
         "missing": ("data", "missing"),
+        "weights": ("data", "weight"),
         "layers": ("model", "layers"),
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
@@ -90,6 +92,7 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
         preprocessor = prepared.preprocessor
+        check_unmixed(prepared.settings)
         return transform_of(preprocessor, goal_of(preprocessor), prepared.settings.train)
 
     def evaluation(self, prepared: PreparedTable, scores: Scores) -> dict[str, Any]:

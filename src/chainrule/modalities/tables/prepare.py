@@ -23,6 +23,7 @@ from ...runs.settings.training import TrainSettings
 from ...tasks import Task
 from .network import inputs_of
 from .settings import Settings, TableDataSettings
+from .weights import weights_in
 
 __all__ = ["OpenedTable", "PreparedTable", "arrays_of", "transform_of"]
 
@@ -64,7 +65,8 @@ def _arguments(data: TableDataSettings) -> dict[str, Any]:
         "task": data.fixed_task,
         "kinds": kinds,
         "missing": data.missing,
-        "ignore": [c for c, k in data.columns.items() if k == "ignored"],
+        "ignore": [c for c, k in data.columns.items() if k == "ignored"]
+        + ([data.weight] if data.weight else []),
         "fractions": data.split,
         "fold": (data.fold[0], data.fold[1]) if data.fold else None,
     }
@@ -104,12 +106,22 @@ class PreparedTable:
         return self.opened.fingerprint
 
     @property
-    def train(self) -> tuple[Any, Any]:
-        return arrays_of(self.parts.train)
+    def train(self) -> tuple[Any, ...]:
+        return self._weighted(self.parts.train)
 
     @property
-    def validation(self) -> tuple[Any, Any]:
-        return arrays_of(self.parts.val)
+    def validation(self) -> tuple[Any, ...]:
+        return self._weighted(self.parts.val)
+
+    def _weighted(self, part: PreparedRows) -> tuple[Any, ...]:
+        """`arrays_of` a part, and what each row counts if a column says so."""
+        weights = self._weights
+        return arrays_of(part) if weights is None else (*arrays_of(part), weights[part.rows])
+
+    @cached_property
+    def _weights(self) -> npt.NDArray[np.float64] | None:
+        name = self.settings.data.weight
+        return weights_in(self.opened.table, name) if name else None
 
     @property
     def test(self) -> tuple[Any, Any]:
