@@ -22,7 +22,7 @@ from .examples import Rows, merged
 from .formulas import Loss, predicted, values_of
 from .frozen import Pickled
 from .parameters import check_parameters, hidden_layers
-from .plans import form_of, new_rate, rate_of_epoch
+from .plans import form_of, heeds_rates, new_rate, rate_of_epoch
 from .programs import Updates, network_outputs, reported_outputs, updates_of
 from .progress import Held, Progress
 from .stochastic import Epochs
@@ -193,7 +193,7 @@ class Perceptron(Pickled, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-l
             epochs = Epochs(
                 updates, rows, random, progress, schedule, bool(self.shuffle), held, self._measure,
                 self._looked_at if self.callbacks else None, self._say, int(self.t_), count,
-                rate_of_epoch(self), self.learning_rate == "adaptive",
+                rate_of_epoch(self), self.learning_rate == "adaptive" and heeds_rates(self),
             )  # fmt: skip
             epochs.run(int(self.max_iter), incremental)
             self._take_weights(updates.weights())
@@ -260,12 +260,12 @@ class Perceptron(Pickled, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-l
         self.best_loss_, self.best_validation_score_ = progress.best_loss, progress.best_score
         self.loss_ = self.loss_curve_[-1]
 
-    def _looked_at(self, updates: Updates, progress: Progress, epoch: int) -> bool:
+    def _looked_at(self, updates: Updates, progress: Progress, epoch: int, rate: float) -> bool:
         """Whether a callback wants to stop."""
         self._take_weights(updates.weights())
         self._take_progress(progress)
         self.n_iter_ = epoch
-        numbers = {"epoch": epoch, "loss": self.loss_}
+        numbers = {"epoch": epoch, "loss": self.loss_, "lr": rate}
         if progress.validation_scores:
             numbers["validation_score"] = progress.validation_scores[-1]
         if progress.validation_losses:

@@ -11,7 +11,7 @@ from .formulas import Loss
 from .parameters import RATES
 from .programs import Form
 
-__all__ = ["form_of", "new_rate", "rate_of_epoch"]
+__all__ = ["form_of", "heeds_rates", "new_rate", "rate_of_epoch"]
 
 
 def form_of(estimator: Any, units: tuple[int, ...], loss: Loss) -> Form:
@@ -33,7 +33,7 @@ def form_of(estimator: Any, units: tuple[int, ...], loss: Loss) -> Form:
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
     return Form(
         units, estimator.activation, loss, float(estimator.dropout), solver,
-        tuple(sorted(plain.items())),
+        tuple(sorted(plain.items())), bool(estimator.solver_settings),
     )  # fmt: skip
 
 
@@ -58,9 +58,14 @@ def new_rate(estimator: Any, steps: int, incremental: bool) -> schedule.Schedule
     )
 
 
+def heeds_rates(estimator: Any) -> bool:
+    """Whether its solver heeds ``invscaling`` and ``adaptive``: Adam does not, in scikit-learn."""
+    return bool(estimator.solver != "adam")
+
+
 def rate_of_epoch(estimator: Any) -> Callable[[int], float] | None:
-    """The rate after so many rows, for ``invscaling``, which only plain gradient descent heeds."""
-    if estimator.learning_rate != "invscaling" or estimator.solver != "sgd":
+    """The rate after so many rows, for ``invscaling``."""
+    if estimator.learning_rate != "invscaling" or not heeds_rates(estimator):
         return None
     base, power = float(estimator.learning_rate_init), float(estimator.power_t)
     return lambda rows: float(base / (rows + 1) ** power)

@@ -26,9 +26,9 @@ from ..nn import Module, Parameter
 from ..train.muon import muon_with_adamw
 from ..train.stepper import make_stepper
 from . import formulas
-from .adam import Adam
 from .examples import Rows, dense, with_room
 from .formulas import Loss
+from .solvers import SGD, Adam
 
 __all__ = ["Form", "Updates", "forward", "gradients", "network_outputs", "reported_outputs",
            "updates_of"]  # fmt: skip
@@ -38,6 +38,8 @@ Arrays = Sequence[Array]
 
 assert driver.DEFAULT  # loaded, it makes compiled functions native
 
+#: solvers of scikit-learn, by its formulas
+_THEIRS: Mapping[str, Any] = {"sgd": SGD, "adam": Adam}
 #: programs for training that wait for the next fit
 KEPT = 16
 #: rows of a block of predictions: each has a program
@@ -55,6 +57,8 @@ class Form:
     optimizer: str
     #: settings of the optimizer, but for the learning rate
     settings: tuple[tuple[str, Any], ...]
+    #: whether some of them are none that scikit-learn has
+    settings_added: bool = False
 
 
 class _Weights(Module):
@@ -80,8 +84,8 @@ class Updates:
         settings: Mapping[str, Any] = {**dict(form.settings), "lr": 1e-3}
         if form.optimizer == "muon":
             self.optimizer: optim.Optimizer = muon_with_adamw(model, **settings)
-        elif form.optimizer == "adam":
-            self.optimizer = Adam(self.parameters, **settings)
+        elif form.optimizer in _THEIRS and not form.settings_added:
+            self.optimizer = _THEIRS[form.optimizer](self.parameters, **settings)
         else:
             self.optimizer = optim.make(form.optimizer, self.parameters, **settings)
         self._stepper = make_stepper(self._step)

@@ -40,7 +40,7 @@ class Epochs:
     shuffle: bool
     held: Held | None
     judge: Callable[[list[Array], Held], tuple[float, float]]
-    look: Callable[[Updates, Progress, int], bool] | None
+    look: Callable[[Updates, Progress, int, float], bool] | None
     say: Callable[[str], None]
     t: int
     #: rows that an epoch counts, equal ones each for itself
@@ -55,8 +55,9 @@ class Epochs:
         calls that make a training: that it is short is not worth a warning."""
         try:
             while self.done < most:
+                rate = self._rate()
                 self._some(1 if once else min(self._together(), most - self.done))
-                if self.look is not None and self.look(self.updates, self.progress, self.done):
+                if self.look and self.look(self.updates, self.progress, self.done, rate):
                     break
                 if (self.progress.ended and self._stops()) or once:
                     break
@@ -69,6 +70,12 @@ class Epochs:
                     )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
+
+    def _rate(self) -> float:
+        """The learning rate of the coming step."""
+        if self.schedule is None:
+            return self.progress.lr
+        return float(self.schedule.lr_at(self.done * self.rows.steps))
 
     def _together(self) -> int:
         """How many epochs may run before anybody looks: none of them can be the last but one."""

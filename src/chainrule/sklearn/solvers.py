@@ -1,4 +1,4 @@
-"""Adam as scikit-learn has it."""
+"""Gradient descent and Adam as scikit-learn has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,35 @@ from ..optim import Optimizer
 from ..optim.base import Initial, Params, Rates, Slots, Turn
 from ..optim.group import Hyper, given, lr_at
 
-__all__ = ["Adam"]
+__all__ = ["SGD", "Adam"]
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum::
+
+        v ← momentum · v - lr g
+        p ← p + v                     (nesterov: p ← p + momentum · v - lr g)
+
+    Here a change of ``lr`` leaves the velocity as it is, in `chainrule.optim.SGD` not. Sutskever et
+    al. 2013, "On the importance of initialization and momentum in deep learning".
+    """
+
+    def __init__(
+        self, params: Params, lr: float = 1e-3, momentum: float = 0.9, nesterov: bool = True
+    ) -> None:
+        super().__init__(params, given(locals()))
+
+    def initial_state(self, p: Tensor, group: Hyper) -> Initial:
+        return {"velocity": 0.0} if group["momentum"] else {}
+
+    def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
+        momentum, step = group["momentum"], rate["lr"] * g
+        if momentum:
+            velocity = momentum * state["velocity"] - step
+            state["velocity"].assign_(velocity)
+            p.assign_(p + (momentum * velocity - step if group["nesterov"] else velocity))
+        else:
+            p.assign_(p - step)
 
 
 class Adam(Optimizer):
