@@ -87,7 +87,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "version": ("__version__",),
 }
-_MODULES = ("data", "modalities", "nn", "optim", "report", "train")
+_MODULES = ("data", "modalities", "nn", "optim", "report", "sklearn", "train")
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 
 #: needs no engine

@@ -114,6 +114,6 @@ def check_classes(labels: Array) -> None:
     """DataError for a target with one class."""
     if len(labels) < 2:
         raise DataError(
-            f"the target has one class, {labels[0]!r}: there is nothing to tell apart",
+            f"the target has one class, {labels.tolist()[0]!r}: there is nothing to tell apart",
             help="pass rows of at least two classes that count",
         )

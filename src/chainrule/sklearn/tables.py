@@ -63,15 +63,16 @@ class _TableEstimator(Pickled, BaseEstimator, ABC):  # type: ignore[misc]
         """The task that these numbers set."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, by_class: Any = None) -> None:
+        target = self._read_target(y)  # it forgets the names of the columns
         X = checked_table(self, X, reset=True)
-        target = self._read_target(y)
         check_consistent_length(X, target)
         weights = checked_weights(sample_weight, len(target))
         if by_class is not None:
             weights = weights * compute_sample_weight(by_class, y)
         columns, target, weights = merged_rows(columns_of(X), target, weights)
         name = free_name(columns, "target")
-        counted = {} if np.ptp(weights) == 0 else {"weights": weights}
+        arguments: dict[str, Any] = {key: getattr(self, key) for key in ARGUMENTS}
+        arguments["weights"] = weights if np.ptp(weights) else None
         with threads(self.n_jobs):
             fitted = fit_table(
                 {**columns, name: target},
@@ -82,8 +83,7 @@ class _TableEstimator(Pickled, BaseEstimator, ABC):  # type: ignore[misc]
                 settings=[*as_overrides(self.settings), *self._preset()],
                 runs_dir=self.runs_dir,
                 verbose=bool(self.verbose),
-                **counted,
-                **{key: getattr(self, key) for key in ARGUMENTS},
+                **arguments,
             )
         self._keep(fitted)
 
@@ -202,7 +202,7 @@ class ChainruleClassifier(ClassifierMixin, _TableEstimator):  # type: ignore[mis
     def predict(self, X: Any) -> Array:
         """The label of each row."""
         probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """The probability of each class, [n, classes], in the order of ``classes_``."""
@@ -222,7 +222,7 @@ class ChainruleClassifier(ClassifierMixin, _TableEstimator):  # type: ignore[mis
         y = column_or_1d(validate_data(self, "no_validation", y), warn=True)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
-        return np.searchsorted(self.classes_, y)
+        return np.asarray(np.searchsorted(self.classes_, y))
 
     def _task(self, y: Array) -> str:
         counted = np.unique(y)
