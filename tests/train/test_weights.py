@@ -132,3 +132,20 @@ def test_a_loss_that_is_not_finite_is_explained_with_weights() -> None:
 def test_weights_that_cannot_be_are_refused(weights: Any, said: str) -> None:
     with pytest.raises(cr.DataError, match=said):
         checked_weights(weights, 3)
+
+
+def test_a_loss_module_of_ones_own_may_weigh() -> None:
+    class Halved(nn.Module):
+        def forward(self, outputs: Any, target: Any) -> Any:
+            return (outputs - target).square().mean() / 2
+
+        def weighted(self, outputs: Any, target: Any, weights: Any) -> Any:
+            return ((outputs - target).square().mean(1) * weights).sum() / weights.sum() / 2
+
+    model = network("mse")
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    half, whole = (
+        cr.Trainer(model, loss, optimizer).evaluate((X, targets["mse"], WEIGHTS))["loss"]
+        for loss in (Halved(), nn.MSELoss())
+    )
+    assert half == pytest.approx(whole / 2, rel=1e-6)

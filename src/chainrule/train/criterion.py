@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,11 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .. import nn, ops
+from .. import nn
 from ..errors import ConfigError, DataError, ShapeError, meant
 from ..frontend import Tensor
-from ..frontend.apply import apply
-from ..frontend.operations.arithmetic import where
+from ..nn.weighing import WEIGHED, Weigher, weigher
 from .scores import Link
 
 __all__ = ["LOSSES", "Criterion"]
@@ -60,24 +56,6 @@ _KNOWN: dict[str, tuple[Targets, Link]] = {
 }
 
 
-#: those that can weigh rows
-_WEIGHED = {*_KNOWN, "PinballLoss"}
-
-
-def _of_rows(loss: Callable[..., Any], name: str) -> Callable[..., Any] | None:
-    """``loss`` without a reduction over rows; ``loss`` itself if it takes weights."""
-    if name in _WEIGHED and isinstance(loss, nn.Module):
-        apart = copy.copy(loss)
-        vars(apart)["reduction"] = "none"
-        return apart
-    if name in _WEIGHED:
-        return functools.partial(loss, reduction="none")
-    try:
-        return loss if "weights" in inspect.signature(loss).parameters else None
-    except (TypeError, ValueError):  # some builtins have no signature
-        return None
-
-
 @dataclass(frozen=True)
 class Criterion:
     """``function(outputs, target)`` gives the loss; ``targets`` and ``link`` say what both mean."""
@@ -85,8 +63,8 @@ class Criterion:
     function: Callable[..., Any]
     targets: Targets
     link: Link
-    #: the same without a reduction; `function` itself if it takes weights; None: it cannot weigh
-    of_rows: Callable[..., Any] | None = None
+    #: the same of (outputs, target, weights); None if it cannot weigh rows
+    weigh: Weigher | None = None
 
     @classmethod
     def of(cls, loss: str | Callable[..., Any]) -> Criterion:
@@ -106,46 +84,21 @@ class Criterion:
                 f"the loss is {loss!r}", help="pass a name or an instance: nn.CrossEntropyLoss()"
             )
         name = getattr(loss, "__name__", type(loss).__name__)
-        return cls(loss, *_KNOWN.get(name, ("any", "identity")), _of_rows(loss, name))
+        return cls(loss, *_KNOWN.get(name, ("any", "identity")), weigher(loss))
 
     def check_weighted(self) -> None:
         """ConfigError for a loss that cannot weigh rows."""
-        if self.of_rows is None:
+        if self.weigh is None:
             raise ConfigError(
                 f"{self._name} takes no sample weights",
-                help=f"use one of {', '.join(sorted(_WEIGHED))}, or a function of (outputs, "
-                "target, weights)",
+                help=f"use one of {', '.join(WEIGHED)}, or a function of (outputs, target, "
+                "weights)",
             )
 
     def weighted(self, outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        """sum w l / sum w over rows, l the mean of what a row has of losses; sum w l of a loss with
-        the reduction "sum". A batch of which no row counts has the loss 0."""
-        assert self.of_rows is not None  # checked with the data
-        if self.of_rows is self.function:
-            own: Tensor = self.function(outputs, target, weights=weights)
-            return own
-        each: Tensor = self.of_rows(outputs, target)
-        counts = self._counted(each, target)
-        if each.ndim > 1:
-            axes = tuple(range(1, each.ndim))
-            each, counts = each.mean(axes), counts if counts is None else counts.mean(axes)
-        total = (each * weights).sum()
-        if getattr(self.function, "reduction", "mean") == "sum":
-            return total
-        whole = (weights if counts is None else weights * counts).sum()
-        return total / where(whole > 0.0, whole, 1.0)
-
-    def _counted(self, each: Tensor, target: Tensor) -> Tensor | None:
-        """What the mean of losses of classes divides by: the weight of the class, and 0 where the
-        target is to be ignored. None: 1 everywhere."""
-        if not isinstance(self.function, nn.CrossEntropyLoss | nn.NLLLoss) or target.dtype.is_float:
-            return None
-        kept = (target != self.function.ignore_index).float()
-        classes = self.function.weight
-        if classes is None:
-            return kept
-        known = where(kept > 0.0, target, 0)
-        return kept * apply(ops.gather, classes, known.reshape(-1), axis=0).reshape(target.shape)
+        """The loss of rows that count as much as ``weights`` [rows] says: see `weigher`."""
+        assert self.weigh is not None  # checked with the data
+        return self.weigh(outputs, target, weights)
 
     @property
     def restricts_values(self) -> bool:
