@@ -45,6 +45,7 @@ def test_weights_are_no_input_and_are_kept_in_the_run(tmp_path: Path) -> None:
         fitted = cr.fit_table(table, "y", weights="w", **{**HOW, "runs_dir": tmp_path})
     loaded = cr.load_run(fitted.run)
     np.testing.assert_array_equal(loaded.predict_proba(TABLE), fitted.predict_proba(table))
+    assert "w" not in [column.name for column in fitted.preprocessor.schema.inputs]
     assert 'weight = "w"' in (fitted.run / "run.toml").read_text(encoding="utf-8")
 
 

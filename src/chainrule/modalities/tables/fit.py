@@ -25,10 +25,10 @@ def fit_table(
     missing: Mapping[str, Sequence[Cell]] | None = None,
     columns: Mapping[str, Kind] | None = None,
     query: str | None = None,
-    weights: str | Sequence[float] | npt.NDArray[Any] | None = None,
     layers: Sequence[int] | None = None,
     dropout: float | None = None,
     weight_decay: float | None = None,
+    weights: str | Sequence[float] | npt.NDArray[Any] | None = None,
     **common: Unpack[FitArguments],
 ) -> TablePredictor:
     """Trains a network to predict the column ``target`` of a table, and evaluates it on held-out

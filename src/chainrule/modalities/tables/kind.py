@@ -48,10 +48,10 @@ class Tables(Modality[Settings, TablePredictor]):
         "task": ("data", "task"),
         "columns": ("data", "columns"),
         "missing": ("data", "missing"),
-        "weights": ("data", "weight"),
         "layers": ("model", "layers"),
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
+        "weights": ("data", "weight"),
     }
     sources, options = SOURCES, OPTIONS
     tasks: Mapping[str, type[Task]] = {t.name: t for t in (Binary, Multiclass, Regression)}

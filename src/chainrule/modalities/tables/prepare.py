@@ -65,8 +65,7 @@ def _arguments(data: TableDataSettings) -> dict[str, Any]:
         "task": data.fixed_task,
         "kinds": kinds,
         "missing": data.missing,
-        "ignore": [c for c, k in data.columns.items() if k == "ignored"]
-        + ([data.weight] if data.weight else []),
+        "ignore": [c for c, k in data.columns.items() if k == "ignored"],
         "fractions": data.split,
         "fold": (data.fold[0], data.fold[1]) if data.fold else None,
     }
@@ -107,21 +106,18 @@ class PreparedTable:
 
     @property
     def train(self) -> tuple[Any, ...]:
-        return self._weighted(self.parts.train)
+        return self._weighted(self.parts.train, self.opened.table)
 
     @property
     def validation(self) -> tuple[Any, ...]:
-        return self._weighted(self.parts.val)
+        return self._weighted(self.parts.val, self.opened.table)
 
-    def _weighted(self, part: PreparedRows) -> tuple[Any, ...]:
-        """`arrays_of` a part, and what each row counts if a column says so."""
-        weights = self._weights
-        return arrays_of(part) if weights is None else (*arrays_of(part), weights[part.rows])
-
-    @cached_property
-    def _weights(self) -> npt.NDArray[np.float64] | None:
+    def _weighted(self, part: PreparedRows, table: Table) -> tuple[Any, ...]:
+        """`arrays_of` a part of ``table``, and what each row counts if a column says so."""
         name = self.settings.data.weight
-        return weights_in(self.opened.table, name) if name else None
+        if not name:
+            return arrays_of(part)
+        return (*arrays_of(part), weights_in(table, name)[part.rows])
 
     @property
     def test(self) -> tuple[Any, Any]:
