@@ -40,9 +40,10 @@ LAYERS: dict[str, int] = {
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
     "modalities": 15,
-    "__init__": 16,  # the public face: it names anything, lazily; only cli names it
-    "cli": 17,
-    "__main__": 18,
+    "sklearn": 16,
+    "__init__": 17,  # the public face: it names anything, lazily; only cli names it
+    "cli": 18,
+    "__main__": 19,
 }  # fmt: skip
 
 # Folders of which each subfolder is one of its own: these do not import one another. The files
@@ -61,9 +62,11 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "soundfile": ("data",),
     "tensorboard": ("report",),
     "statsforecast": ("modalities.series",),
+    "sklearn": ("sklearn",),
+    "scipy": ("sklearn",),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
-    "torch": (), "jax": (), "sklearn": (), "pandas": (), "polars": (), "pyarrow": (),
+    "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
     "requests": (), "urllib": (), "socket": (), "http": (),
     "pickle": (), "shelve": (), "marshal": (), "dill": (),
 }  # fmt: skip

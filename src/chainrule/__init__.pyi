@@ -6,6 +6,7 @@ from . import modalities as modalities
 from . import nn as nn
 from . import optim as optim
 from . import report as report
+from . import sklearn as sklearn
 from . import train as train
 from .doctor import (
     diagnose as diagnose,

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.cli.app import app
+from chainrule.doctor import evidence_of
 from chainrule.doctor.live import LiveDoctor
 from chainrule.errors import ConfigError
 from chainrule.train import Observe, Trainer
@@ -119,3 +120,18 @@ def test_codes_are_explained() -> None:
     unknown = run_command("explain", "T1033")
     assert unknown.exit_code == 2
     assert "there is no code T1033" in unknown.stderr
+
+
+def test_weights_of_rows_are_no_target() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    trainer = Trainer(model, "cross_entropy", optim.Adam(model.parameters()))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype(np.float32)
+    y, weights = (x[:, 0] > 0).astype(np.int32), rng.random(64).astype(np.float32)
+    trainer.fit((x, y, weights), epochs=2, batch_size=32, verbose=False,
+                observe=Observe("basic", 1))  # fmt: skip
+    looked = evidence_of(trainer).examination
+    assert looked is not None
+    assert looked.data.target.kind == "classes"
+    assert sum(looked.data.target.counts) == 64
+    assert len(looked.data.inputs) == 1

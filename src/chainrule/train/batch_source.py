@@ -218,12 +218,19 @@ def take_rows(arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
     return tuple(apply(ops.gather, array, rows, axis=0) for array in arrays)
 
 
-def host_batch(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
-    """The batch of ``rows`` as arrays."""
+def host_batch(source: BatchSource, rows: Rows) -> tuple[Any, ...]:
+    """The batch of ``rows`` as arrays; a pair of target and weights stays one."""
     source = as_read(source, rows)
     with no_grad():
         batch = source.take(tuple(map(from_array, source.arrays)), from_array(rows))
-    return tuple(np.asarray(tensor.concrete, order="C") for tensor in batch)
+    return _as_arrays(batch)
+
+
+def _as_arrays(batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(
+        _as_arrays(part) if isinstance(part, tuple) else np.asarray(part.concrete, order="C")
+        for part in batch
+    )
 
 
 def peek(source: BatchSource, rows: Rows, wanted: slice = slice(None)) -> tuple[Array, ...]:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from .. import nn
 from ..errors import ConfigError, DataError, ShapeError, meant
+from ..frontend import Tensor
+from ..nn.weighing import WEIGHED, Weigher, weigher
 from .scores import Link
 
 __all__ = ["LOSSES", "Criterion"]
@@ -61,6 +63,8 @@ class Criterion:
     function: Callable[..., Any]
     targets: Targets
     link: Link
+    #: the same of (outputs, target, weights); None if it cannot weigh rows
+    weigh: Weigher | None = None
 
     @classmethod
     def of(cls, loss: str | Callable[..., Any]) -> Criterion:
@@ -80,7 +84,21 @@ class Criterion:
                 f"the loss is {loss!r}", help="pass a name or an instance: nn.CrossEntropyLoss()"
             )
         name = getattr(loss, "__name__", type(loss).__name__)
-        return cls(loss, *_KNOWN.get(name, ("any", "identity")))
+        return cls(loss, *_KNOWN.get(name, ("any", "identity")), weigher(loss))
+
+    def check_weighted(self) -> None:
+        """ConfigError for a loss that cannot weigh rows."""
+        if self.weigh is None:
+            raise ConfigError(
+                f"{self._name} takes no sample weights",
+                help=f"use one of {', '.join(WEIGHED)}, or a function of (outputs, target, "
+                "weights)",
+            )
+
+    def weighted(self, outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+        """The loss of rows that count as much as ``weights`` [rows] says: see `weigher`."""
+        assert self.weigh is not None  # checked with the data
+        return self.weigh(outputs, target, weights)
 
     @property
     def restricts_values(self) -> bool:

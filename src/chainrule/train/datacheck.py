@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,10 @@ class DataCheck:
         assert shape is not None
         self._check_indices(examples, name)
         target = self.criterion.fitted_target(examples.target, shape, name)
-        return Examples((*examples.inputs, np.asarray(target, order="C")))
+        rest = examples.arrays[len(examples.inputs) + 1 :]
+        if rest:
+            self.criterion.check_weighted()
+        return replace(examples, arrays=(*examples.inputs, np.asarray(target, order="C"), *rest))
 
     def inputs(self, X: Any) -> BatchSource:
         """Data for predictions: inputs alone, or a source with or without a target."""

@@ -24,6 +24,7 @@ from .examples import Examples
 from .metrics import Metric, resolve
 from .scores import Scores
 from .stepper import make_reader
+from .weights import unweighted
 
 __all__ = ["EVALUATION_ROWS", "Evaluator", "WeightAverage"]
 
@@ -83,9 +84,14 @@ class Evaluator:
         *inputs, target = batch
         return self.forward(*inputs), target
 
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of one batch, a 0-d Tensor."""
-        loss: object = self.criterion.function(outputs, target)
+    def loss(self, outputs: Tensor, target: Any) -> Tensor:
+        """The loss of one batch, a 0-d Tensor; of (target, weights) the weighted one."""
+        target, weights = unweighted(target)
+        loss: object = (
+            self.criterion.function(outputs, target)
+            if weights is None
+            else self.criterion.weighted(outputs, target, weights)
+        )
         if not isinstance(loss, Tensor):
             raise ConfigError(
                 f"the loss function returned {loss!r}",
@@ -109,21 +115,25 @@ class Evaluator:
         """
         outputs, target = self._evaluated(source, batch_size, rows)
         scores = Scores(outputs, self.criterion.link)
-        loss = self.loss_of(outputs, target)
+        loss = self.loss_of(outputs, target, _weights_of(source, rows))
         return {"loss": loss} | {m.name: m(target, scores) for m in self.metrics}
 
     def loss_on(self, source: BatchSource, rows: Rows, averaged: bool = True) -> float:
         """The loss on these rows."""
-        return self.loss_of(*self._evaluated(source, EVALUATION_ROWS, rows, averaged))
+        outputs, target = self._evaluated(source, EVALUATION_ROWS, rows, averaged)
+        return self.loss_of(outputs, target, _weights_of(source, rows))
 
     def outputs_of(self, source: BatchSource, rows: Rows) -> tuple[Array, Array]:
         """The model's outputs for these rows, and their targets."""
         return self._evaluated(source, EVALUATION_ROWS, rows)
 
-    def loss_of(self, outputs: Array, target: Array) -> float:
+    def loss_of(self, outputs: Array, target: Array, weights: Array | None = None) -> float:
         """The loss of these outputs for all rows."""
         with no_grad():
-            return float(self.loss(new_tensor(outputs), new_tensor(target)).item())
+            wanted: Any = new_tensor(target)
+            if weights is not None:
+                wanted = wanted, new_tensor(weights)
+            return float(self.loss(new_tensor(outputs), wanted).item())
 
     def predict(self, X: Any, batch_size: int | None = None) -> Array:
         """The model's outputs for every row of ``X`` (arrays, or a `BatchSource`), float32, in
@@ -192,9 +202,8 @@ class Evaluator:
             yield tuple(part.reshape(-1, *part.shape[2:]) for part in results)
             return
         for each in rows:
-            batch = _batch(source, each)
-            inputs = batch[:-1] if source.labelled else batch
-            yield np.asarray(self._compiled_forward(*inputs).numpy()), *batch[len(inputs) :]
+            inputs, target = _batch(source, each)
+            yield np.asarray(self._compiled_forward(*inputs).numpy()), *target
 
     def averaged(self) -> AbstractContextManager[Any]:
         """Inside, the model has the averaged weights, if there is an average."""
@@ -242,9 +251,19 @@ def _rows_at_once(batch_size: int | None) -> int:
     return int(batch_size)
 
 
-def _batch(source: Examples, rows: Rows) -> tuple[Array, ...]:
-    """The batch of ``rows``, which ascend: where none is left out, arrays need no copy."""
+def _batch(source: Examples, rows: Rows) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Inputs and target, if there is one, of ``rows``, which ascend: where none is left out, arrays
+    need no copy."""
     first, end = int(rows[0]), int(rows[-1]) + 1
+    wanted = source.arrays[: len(source.arrays) - source.weighted]
     if end - first == len(rows):
-        return tuple(array[first:end] for array in source.arrays)
-    return host_batch(source, rows)
+        batch = tuple(array[first:end] for array in wanted)
+    else:
+        batch = host_batch(Examples(wanted, source.labelled), rows)
+    return batch[: len(source.inputs)], batch[len(source.inputs) :]
+
+
+def _weights_of(source: BatchSource, rows: Rows | None) -> Array | None:
+    """How much these rows (all of them if None) count; None: all the same."""
+    weights = source.weights if isinstance(source, Examples) else None
+    return weights if weights is None or rows is None else weights[rows]

@@ -9,7 +9,7 @@ are errors with their place.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..errors import DataError, ShapeError
 from ..frontend import Tensor
 from .batch_source import MemorySource, spread_rows, take_rows
+from .weights import checked_weights
 
 __all__ = ["Examples", "narrowed", "read_examples", "read_inputs"]
 
@@ -31,21 +32,29 @@ KEPT = (np.dtype(np.uint8), np.dtype(np.int16))
 class Examples(MemorySource):
     """Arrays with a row for each example: the plain `BatchSource`.
 
-    They are the inputs, then the target; inputs alone where they are not ``labelled``.
+    They are the inputs, then the target; inputs alone where they are not ``labelled``. Where they
+    are ``weighted``, a last array says how much each example counts, and a step gets (target,
+    weights) for the target.
     """
 
     arrays: tuple[Array, ...]
     labelled: bool = True
+    weighted: bool = False
 
     @property
     def inputs(self) -> tuple[Array, ...]:
         """The arguments of the model."""
-        return self.arrays[:-1] if self.labelled else self.arrays
+        return self.arrays[: len(self.arrays) - self.labelled - self.weighted]
 
     @property
     def target(self) -> Array:
-        """The last array, of labelled examples."""
-        return self.arrays[-1]
+        """What is to be learned, of labelled examples."""
+        return self.arrays[-2] if self.weighted else self.arrays[-1]
+
+    @property
+    def weights(self) -> Array | None:
+        """How much each example counts; None: all the same."""
+        return self.arrays[-1] if self.weighted else None
 
     @property
     def rows(self) -> int:
@@ -57,29 +66,32 @@ class Examples(MemorySource):
 
     @property
     def recipe(self) -> Hashable:
-        return "rows"
+        return "weighted rows" if self.weighted else "rows"
 
-    def take(self, arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
-        """``array[rows]`` of each."""
-        return take_rows(arrays, rows)
+    def take(self, arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Any, ...]:
+        """``array[rows]`` of each; target and weights, where there are any, as a pair."""
+        taken = take_rows(arrays, rows)
+        return (*taken[:-2], taken[-2:]) if self.weighted else taken
 
     def spread(self, most: int) -> Examples:
         """At most ``most`` rows, evenly spaced."""
         rows = spread_rows(self.rows, most)
-        return Examples(tuple(a[rows] for a in self.arrays), self.labelled)
+        return replace(self, arrays=tuple(a[rows] for a in self.arrays))
 
     def with_float_inputs(self) -> Examples:
         """The same with whole-number inputs as float32."""
         inputs = tuple(a.astype(np.float32, copy=False) for a in self.inputs)
-        return Examples((*inputs, *self.arrays[len(inputs) :]), self.labelled)
+        return replace(self, arrays=(*inputs, *self.arrays[len(inputs) :]))
 
 
 def read_examples(data: Any, name: str) -> Examples:
-    """``(X, y)`` as `Examples`; ``name`` is used in messages (``training data``)."""
-    if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
+    """``(X, y)`` or ``(X, y, weights)`` as `Examples`; ``name`` is used in messages (``training
+    data``)."""
+    if not isinstance(data, Sequence) or isinstance(data, str) or len(data) not in (2, 3):
         raise DataError(
             f"the {name} is {type(data).__name__}, not a pair of inputs and targets",
-            help="pass (X, y), or ((X1, X2), y) for a model with several inputs; or a BatchSource",
+            help="pass (X, y), or ((X1, X2), y) for a model with several inputs; (X, y, weights) "
+            "if rows do not count alike; or a BatchSource",
         )
     inputs = read_inputs(data[0], name)
     target = narrowed(data[1], f"target of the {name}")
@@ -91,7 +103,10 @@ def read_examples(data: Any, name: str) -> Examples:
             f"the {name} has {rows} rows of inputs and a target of shape {target.shape}",
             help="inputs and target need one row per example",
         )
-    return Examples((*inputs, target))
+    if len(data) == 2:
+        return Examples((*inputs, target))
+    weights = checked_weights(data[2], rows).astype(np.float32)
+    return Examples((*inputs, target, weights), weighted=True)
 
 
 def read_inputs(x: Any, name: str) -> tuple[Array, ...]:

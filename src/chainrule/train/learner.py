@@ -28,6 +28,7 @@ from .metrics import Metric
 from .run import Run
 from .state import gathered, put_back, set_weights_of, weights_of
 from .stepper import SliceLength, Stepper, make_stepper
+from .weights import unweighted
 
 __all__ = ["Learner"]
 
@@ -129,13 +130,17 @@ class Learner(Evaluator):
 
     def batch_loss(self, *arrays: Tensor) -> Tensor:
         """The loss of one batch, transformed if that is wanted."""
-        batch: Any = arrays if self.transform is None else self.transform(*arrays)
-        if not isinstance(batch, tuple | list):
-            raise ConfigError(
-                f"transform returned {batch!r}", help="return the batch: inputs, then the target"
-            )
-        *inputs, target = batch
-        return self.loss(self.forward(*inputs), target)
+        *inputs, target = arrays
+        target, weights = unweighted(target)
+        if self.transform is not None:
+            batch: Any = self.transform(*inputs, target)
+            if not isinstance(batch, tuple | list):
+                raise ConfigError(
+                    f"transform returned {batch!r}",
+                    help="return the batch: inputs, then the target",
+                )
+            *inputs, target = batch
+        return self.loss(self.forward(*inputs), target if weights is None else (target, weights))
 
     def penalized(self, loss: Tensor, weigh: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """What is differentiated; ``weigh`` gives the part of the penalty that belongs to it."""

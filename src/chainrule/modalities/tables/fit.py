@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Unpack
+from typing import Any, Unpack
+
+import numpy.typing as npt
 
 from ...data import Kind, Task
 from ...data.tables.table import Cell
 from ...runs.fitting import FitArguments, fit_kind
 from .kind import TABLES
 from .predictor import TablePredictor
+from .weights import with_weights
 
 __all__ = ["fit_table"]
 
@@ -29,6 +32,7 @@ def fit_table(
     layers: Sequence[int] | None = None,
     dropout: float | None = None,
     weight_decay: float | None = None,
+    weights: str | Sequence[float] | npt.NDArray[Any] | None = None,
     **common: Unpack[FitArguments],
 ) -> TablePredictor:
     """Trains a network to predict the column ``target`` of a table, and evaluates it on held-out
@@ -46,6 +50,9 @@ def fit_table(
     validation rows. ``split_group`` is a column whose groups are each in one part alone,
     ``split_time`` one by which the earliest rows are for training and the latest for the test.
 
+    ``weights`` say how much each row counts in training, and for the validation loss: the name of a
+    column, or one number for each row in memory. Metrics count all rows alike.
+
     An MLP with hidden ``layers`` is trained until the validation loss has not improved for
     ``patience`` epochs, and the best weights are kept. An argument that is None takes the default
     of ``run.toml`` or is decided by the number of rows; ``settings`` sets anything else, for
@@ -56,4 +63,7 @@ def fit_table(
     The other arguments (``common``) are those of every kind of data, and so are the errors: see
     `chainrule.fit`.
     """
-    return fit_kind(TABLES, source, locals(), common)
+    own = dict(locals())
+    if weights is not None:
+        source, own["weights"] = with_weights(source, weights)
+    return fit_kind(TABLES, source, own, common)

@@ -27,6 +27,7 @@ from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, arrays_of, transform_of
 from .settings import Settings
+from .weights import check_unmixed
 from .words import words_for
 
 __all__ = ["KIND", "TABLES", "Tables"]
@@ -57,6 +58,7 @@ class Tables(Modality[Settings, TablePredictor]):
         "layers": ("model", "layers"),
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
+        "weights": ("data", "weight"),
     }
     sources, options = SOURCES, OPTIONS
     tasks: Mapping[str, type[Task]] = {t.name: t for t in (Binary, Multiclass, Regression)}
@@ -116,6 +118,7 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
         preprocessor = prepared.preprocessor
+        check_unmixed(prepared.settings)
         return transform_of(preprocessor, goal_of(preprocessor), prepared.settings.train)
 
     def evaluation(self, prepared: PreparedTable, scores: Scores) -> dict[str, Any]:

@@ -78,6 +78,8 @@ def complete_settings(
             if column in table.columns and column != data.target
         }
         data = replace(data, missing=missing)
+    if data.weight:  # it says how much rows count, and is no input
+        data = replace(data, columns={**data.columns, data.weight: "ignored"})
     if bundled:
         data = replace(data, path=bundled.name)
     elif isinstance(origin, str | os.PathLike):

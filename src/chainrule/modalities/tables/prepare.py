@@ -24,6 +24,7 @@ from ...runs.settings.training import TrainSettings
 from ...tasks import Task
 from .network import inputs_of
 from .settings import Settings, TableDataSettings
+from .weights import weights_in
 
 __all__ = ["OpenedTable", "PreparedTable", "arrays_of", "transform_of"]
 
@@ -114,12 +115,19 @@ class PreparedTable:
         return self.opened.fingerprint
 
     @property
-    def train(self) -> tuple[Any, Any]:
-        return arrays_of(self.parts.train)
+    def train(self) -> tuple[Any, ...]:
+        return self._weighted(self.parts.train, self.opened.table)
 
     @property
-    def validation(self) -> tuple[Any, Any]:
-        return arrays_of(self.parts.val)
+    def validation(self) -> tuple[Any, ...]:
+        return self._weighted(self.parts.val, self.opened.table)
+
+    def _weighted(self, part: PreparedRows, table: Table) -> tuple[Any, ...]:
+        """`arrays_of` a part of ``table``, and what each row counts if a column says so."""
+        name = self.settings.data.weight
+        if not name:
+            return arrays_of(part)
+        return (*arrays_of(part), weights_in(table, name)[part.rows])
 
     @property
     def test(self) -> tuple[Any, Any]:

@@ -60,6 +60,9 @@ class TableDataSettings(DataSettings):
         str, About("csv, tsv, parquet or jsonl, plain or gzipped; relative to this file")
     ] = ""
     target: Annotated[str, About("column to predict")] = ""
+    weight: Annotated[
+        str, About("column of numbers that say how much each row counts in training")
+    ] = ""
     query: Annotated[str, About("SELECT that picks rows and columns; the table is called data")] = (
         ""
     )

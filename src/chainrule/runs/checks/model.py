@@ -16,6 +16,7 @@ from ...train.evaluation import EVALUATION_ROWS
 from ...train.examples import Examples
 from ...train.order import Order
 from ...train.plan import batches
+from ...train.weights import unweighted
 from ..dry_run import PreparedRun
 from .result import Check, Status, check, list_names
 
@@ -57,7 +58,8 @@ class Trial:
 
 def evenly_spaced(source: BatchSource, rows: int) -> Examples:
     """At most ``rows`` examples of ``source``, evenly spaced, as a step reads them."""
-    return Examples(host_batch(source, spread_rows(source.rows, rows)))
+    *inputs, target = host_batch(source, spread_rows(source.rows, rows))
+    return Examples((*inputs, unweighted(target)[0]))
 
 
 def first_loss(trial: Trial) -> Check:

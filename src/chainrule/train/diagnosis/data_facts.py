@@ -77,8 +77,9 @@ class DataFacts:
 
 
 def sample_of(source: BatchSource, rows: Rows) -> tuple[Array, ...]:
-    """Some rows as arrays: inputs, then the target."""
-    return tuple(np.asarray(array) for array in peek(source, rows))
+    """Some rows as arrays: inputs, then the target, without their weights."""
+    read = tuple(np.asarray(array) for array in peek(source, rows))
+    return read[:-1] if getattr(source, "weighted", False) else read
 
 
 def facts_of_data(
@@ -181,7 +182,7 @@ def _target(
 
 def _sorted(source: BatchSource, classes: bool) -> float:
     rows = np.arange(min(source.rows, MOST_NEIGHBOURS), dtype=np.int32)
-    target = np.asarray(peek(source, rows, slice(-1, None))[0])
+    target = sample_of(source, rows)[-1]
     if target.ndim > 1 and target.size != len(target):
         return 0.0
     values = target.reshape(len(target)).astype(np.float64)
@@ -198,7 +199,7 @@ def _sorted(source: BatchSource, classes: bool) -> float:
 def _digests(source: BatchSource, most: int = 20_000) -> Array:
     """A number for each of the first rows, equal for equal inputs."""
     rows = np.arange(min(source.rows, most), dtype=np.int32)
-    *inputs, _ = peek(source, rows)
+    *inputs, _ = sample_of(source, rows)
     flat = [np.ascontiguousarray(a.reshape(len(rows), -1)).view(np.uint8) for a in inputs if a.size]
     joined = np.concatenate(flat, axis=1) if flat else np.zeros((len(rows), 1), np.uint8)
     weights = np.random.default_rng(1).integers(1, 1 << 62, joined.shape[1], dtype=np.uint64)

@@ -14,7 +14,8 @@ import numpy as np
 
 from ...autodiff import cotangents
 from ...frontend import Tensor, enable_grad
-from ...frontend.traced import Traced, trace_function
+from ...frontend.traced import Traced, is_array, trace_function
+from ...frontend.tree import flatten
 from ...interpret import evaluate
 from ...ir.graph import Node, full_like, topological
 from ...ir.types import Array, DType
@@ -73,7 +74,7 @@ def compare_gradients(
         for t, node in zip(traced.states, traced.state_nodes, strict=True)
         if id(t) in wanted
     }
-    env = traced.environment(few)
+    env = traced.environment(flatten(few, is_array)[0])
     return _compared(traced, nodes, env, np.random.default_rng(seed))
 
 

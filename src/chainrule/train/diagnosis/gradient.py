@@ -15,6 +15,7 @@ from ..batch_source import calls
 from ..evaluation import EVALUATION_ROWS
 from ..learning import Summable
 from ..order import Order
+from ..weights import unweighted
 
 __all__ = ["gradient_norm", "gradients"]
 
@@ -55,7 +56,8 @@ def gradients(learner: Summable, data: Any = None) -> dict[Tensor, npt.NDArray[A
         with no_grad():
             for p, total in sums.items():
                 if p.grad is not None:
-                    total.assign_(total + p.grad * (1.0 if summed else target.shape[0]))
+                    rows = unweighted(target)[0].shape[0]
+                    total.assign_(total + p.grad * (1.0 if summed else rows))
         return loss
 
     most = min(EVALUATION_ROWS, source.evaluation_rows or EVALUATION_ROWS)

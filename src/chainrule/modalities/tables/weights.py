@@ -1,0 +1,58 @@
+"""How much each row of a table counts: a column of it, or numbers that were given for its rows."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...data import Table
+from ...data.tables.columns import with_column
+from ...errors import ConfigError, DataError
+from ...runs.modality import is_pair
+from ...train.weights import checked_weights
+from .settings import Settings
+
+__all__ = ["WEIGHT", "check_unmixed", "weights_in", "with_weights"]
+
+#: what the column of weights is called that is made of numbers in memory
+WEIGHT = "sample_weight"
+
+
+def with_weights(source: object, weights: object) -> tuple[object, str]:
+    """The source with the weights as a column, and the name of that: ``weights`` itself if it is a
+    name."""
+    if isinstance(weights, str):
+        return source, weights
+    if isinstance(source, str | os.PathLike | Table):
+        raise ConfigError(
+            f"weights are a {type(weights).__name__}, but this table needs the name of a column",
+            help="pass the name of a column of weights, or the table in memory",
+        )
+    if is_pair(source):
+        rows, target = source
+        return (with_column(rows, WEIGHT, weights), target), WEIGHT
+    return with_column(source, WEIGHT, weights), WEIGHT
+
+
+def weights_in(table: Table, name: str) -> npt.NDArray[np.float64]:
+    """The numbers of a column, one for each row. DataError for any that cannot be a weight."""
+    table.require(name, "number")
+    parts: list[npt.NDArray[Any]] = [chunk[name] for _, chunk in table.read({name: "number"})]
+    try:
+        return checked_weights(np.concatenate(parts), table.n_rows)
+    except DataError as error:
+        where = f"column `{name}`" + (f", {error.where}" if error.where else "")
+        raise DataError(error.what, where=where, help=error.help) from None
+
+
+def check_unmixed(settings: Settings) -> None:
+    """ConfigError for weights of rows that are to be mixed."""
+    if settings.data.weight and settings.train.regularization.mixup:
+        raise ConfigError(
+            "rows that are mixed have no weight of their own",
+            where="data.weight, train.regularization.mixup",
+            help="set train.regularization.mixup to 0, or leave the weights out",
+        )

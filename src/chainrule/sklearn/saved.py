@@ -1,0 +1,34 @@
+"""A network for a table as text and arrays, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import StateError
+from ..modalities.tables import TABLES, TablePredictor
+from ..nn.init import spared
+from ..runs.settings.sources import from_text, gather
+
+__all__ = ["saved_model", "unsaved_model"]
+
+
+def saved_model(predictor: TablePredictor) -> dict[str, Any]:
+    """What is needed to predict: what a run folder holds in run.toml, pipeline.json and
+    model.safetensors."""
+    return {
+        "settings": predictor.settings.to_toml(),
+        "preprocessor": predictor.preprocessor.to_json(),
+        "weights": dict(predictor.model.state_dict()),
+    }
+
+
+def unsaved_model(saved: dict[str, Any]) -> TablePredictor:
+    """The predictor of which `saved_model` was taken. StateError if it is damaged."""
+    if set(saved) != {"settings", "preprocessor", "weights"}:
+        raise StateError("this estimator holds no network", help="fit it again")
+    settings = gather([from_text(saved["settings"], "settings")], TABLES.settings).settings
+    preprocessor = TABLES.read_preprocessor(saved["preprocessor"], "preprocessor")
+    with spared():
+        model = TABLES.build(preprocessor, settings)
+    model.load_state_dict(saved["weights"])
+    return TablePredictor(model, preprocessor, settings, TABLES.goal(preprocessor))
