@@ -120,6 +120,14 @@ from .loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
+from .members import (
+    EnsembleLoss,
+    MemberBatchNorm,
+    MemberEmbedding,
+    MemberLayerNorm,
+    MemberLinear,
+    average_members,
+)
 from .mix import (
     mixup,
 )
@@ -140,6 +148,9 @@ from .norm import (
     InstanceNorm2d,
     LayerNorm,
     RMSNorm,
+)
+from .numbers import (
+    PiecewiseLinear,
 )
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -231,6 +242,7 @@ __all__ = [
     "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "EnsembleLoss",
     "FeatureAlphaDropout",
     "Flatten",
     "GRUCell",
@@ -265,6 +277,10 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "MelSpectrogram",
+    "MemberBatchNorm",
+    "MemberEmbedding",
+    "MemberLayerNorm",
+    "MemberLinear",
     "Mish",
     "Module",
     "ModuleDict",
@@ -277,6 +293,7 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "PiecewiseLinear",
     "PinballLoss",
     "PixelShuffle",
     "PoissonNLLLoss",
@@ -317,6 +334,7 @@ __all__ = [
     "WordDropout",
     "ZeroPad1d",
     "ZeroPad2d",
+    "average_members",
     "beam_search",
     "ctc_beam_search",
     "ctc_greedy_decode",

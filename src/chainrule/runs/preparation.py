@@ -50,6 +50,7 @@ def new_trainer(kind: Modality[S, Any], prepared: Prepared[S]) -> Trainer:
     settings = prepared.settings
     with seeded_generator(2 * settings.seed):
         model = kind.build(prepared.preprocessor, settings)
+        kind.fit_network(model, prepared)
     metric = kind.goal(prepared.preprocessor).monitored_metric
     return make_trainer(
         model, kind.loss(prepared), [metric], settings.train,

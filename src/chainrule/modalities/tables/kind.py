@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
+from ...nn import EnsembleLoss, Module
+from ...nn.members import Outputs
 from ...runs.modality import Batch, Draft, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
@@ -16,10 +18,11 @@ from ...runs.task import Task
 from ...tasks import Binary, Multiclass, Regression
 from ...tasks.labels import goal_of
 from ...train import Scores
+from ...train.criterion import LOSSES
 from .checks import CHECKS
 from .draft import draft
 from .missing import missing_counts
-from .network import TableNet, build
+from .network import TableNet, build, some_rows
 from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
@@ -31,6 +34,10 @@ __all__ = ["KIND", "TABLES", "Tables"]
 
 #: how sure to be of a known extension, of columns in memory, and of any other path
 SURE, LIKELY, POSSIBLE = 1.0, 0.75, 0.1
+#: what the outputs of a network are, by the name of its task
+OUTPUTS: Mapping[str, Outputs] = {
+    "binary": "sigmoid", "multiclass": "softmax", "regression": "identity",
+}  # fmt: skip
 EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
 
@@ -77,7 +84,18 @@ class Tables(Modality[Settings, TablePredictor]):
         return OpenedTable(table, bundled.path if bundled else origin, settings)
 
     def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet:
-        return build(preprocessor, goal_of(preprocessor).outputs, settings.model)
+        goal = goal_of(preprocessor)
+        return build(preprocessor, goal.outputs, settings.model, OUTPUTS[goal.name])
+
+    def fit_network(self, network: Module, prepared: PreparedTable) -> None:
+        features = prepared.parts.train.features
+        if features.names:
+            cast(TableNet, network).fit(some_rows(features.numeric))
+
+    def loss(self, prepared: PreparedTable) -> Any:
+        name = prepared.settings.train.objective
+        members = prepared.settings.model.members
+        return name if members == 1 else EnsembleLoss(LOSSES[name]())
 
     def read_preprocessor(self, text: str, where: str) -> Preprocessor:
         return Preprocessor.from_json(text, where)

@@ -1,4 +1,4 @@
-"""The network for tables: numbers and embedded categories, then an MLP.
+"""The network for tables: numbers and embedded categories, then an MLP, or several as one.
 
 z = [x, E_1[c_1], ..., E_k[c_k]],   h = dropout(f(norm(W h + b))) for each hidden layer,   W h + b
 """
@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
 
 from ... import nn
 from ...data import Features, Preprocessor
+from ...data.tables.encode import CategoryEncoder, NumberEncoder
 from ...frontend import Tensor
 from ...frontend.operations.shaping import cat
+from ...nn.members import Outputs
+from ...train.batch_source import spread_rows
 from .settings import ModelSettings
 
 __all__ = ["TableNet", "build", "embedding_width", "inputs_of"]
 
 MAX_EMBEDDING = 32
+MOST_ROWS = 100_000
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "selu": nn.SELU, "gelu": nn.GELU,
@@ -30,6 +37,12 @@ NORMALISATIONS: Mapping[str, Callable[[int], list[nn.Module]]] = {
     "none": lambda width: [],
     "batch": lambda width: [nn.BatchNorm1d(width)],
     "layer": lambda width: [nn.LayerNorm(width)],
+}
+#: the same for as many networks at once
+MEMBER_NORMALISATIONS: Mapping[str, Callable[[int, int], list[nn.Module]]] = {
+    "none": lambda members, width: [],
+    "batch": lambda members, width: [nn.MemberBatchNorm(members, width)],
+    "layer": lambda members, width: [nn.MemberLayerNorm(members, width)],
 }
 
 
@@ -58,7 +71,11 @@ class TableNet(nn.Module):
     """``numeric`` numbers and one embedding for each of ``cardinalities``; ``outputs`` outputs.
 
     Called with the numbers (n, numeric) float32 and the codes (n, k) int32, in this order, without
-    the one that the table does not have.
+    the one that the table does not have. ``encoding`` is what becomes of the numbers first.
+
+    With more than one of ``members`` it is as many networks that differ in first weights and
+    dropout alone. In training the outputs are then those of each, (members, n, outputs), as
+    `nn.EnsembleLoss` takes them; in evaluation they are averaged as their ``kind`` asks for.
     """
 
     def __init__(
@@ -71,40 +88,107 @@ class TableNet(nn.Module):
         activation: str = "relu",
         init: str = "default",
         normalisation: str = "none",
+        *,
+        encoding: nn.PiecewiseLinear | None = None,
+        members: int = 1,
+        kind: Outputs = "identity",
     ) -> None:
         super().__init__()
         self.numeric, self.coded = numeric, len(cardinalities)
+        self.members, self.kind = members, kind
+        if encoding is not None:
+            self.encoding = encoding
         widths = [embedding_width(c) for c in cardinalities]
         self.embeddings = nn.ModuleList(
-            [nn.Embedding(c, w) for c, w in zip(cardinalities, widths, strict=True)]
+            [self._embedding(c, w) for c, w in zip(cardinalities, widths, strict=True)]
         )
         parts: list[nn.Module] = []
-        width = numeric + sum(widths)
+        width = (numeric if encoding is None else encoding.width) + sum(widths)
         for hidden in layers:
-            linear = nn.Linear(width, hidden)
-            initialise(linear, init, activation)
-            parts += [linear, *NORMALISATIONS[normalisation](hidden), ACTIVATIONS[activation]()]
+            parts += [self._linear(width, hidden, init, activation)]
+            parts += [*self._norm(normalisation, hidden), ACTIVATIONS[activation]()]
             # SELU preserves mean and variance only if dropout does (Klambauer et al. 2017).
             dropout_class = nn.AlphaDropout if activation == "selu" else nn.Dropout
             parts += [dropout_class(dropout)] if dropout else []
             width = hidden
-        self.body = nn.Sequential(*parts, nn.Linear(width, outputs))
+        self.body = nn.Sequential(*parts, self._linear(width, outputs))
+
+    def _embedding(self, categories: int, width: int) -> nn.Module:
+        if self.members == 1:
+            return nn.Embedding(categories, width)
+        return nn.MemberEmbedding(self.members, categories, width)
+
+    def _linear(self, width: int, outputs: int, init: str = "default", then: str = "") -> nn.Module:
+        """A layer of each member, with first weights for the activation ``then``."""
+        layers = [nn.Linear(width, outputs) for _ in range(self.members)]
+        for layer in layers:
+            initialise(layer, init, then)
+        return layers[0] if self.members == 1 else nn.MemberLinear(layers)
+
+    def _norm(self, name: str, width: int) -> list[nn.Module]:
+        if self.members == 1:
+            return NORMALISATIONS[name](width)
+        return MEMBER_NORMALISATIONS[name](self.members, width)
+
+    def fit(self, numbers: npt.NDArray[Any]) -> None:
+        """Takes from the ``numbers`` of training rows what is not learned step by step."""
+        if "encoding" in self._modules:
+            self.encoding.fit(numbers)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        parts = [inputs[0]] if self.numeric else []
+        parts = [self._numbers(inputs[0])] if self.numeric else []
         if self.coded:
             codes = inputs[-1]
             parts += [embed(codes[:, j]) for j, embed in enumerate(self.embeddings)]
-        result: Tensor = self.body(cat(parts, 1) if len(parts) > 1 else parts[0])
-        return result
+        if len(parts) > 1 and parts[0].ndim < parts[-1].ndim:
+            parts[0] = parts[0].unsqueeze(0).expand(self.members, *parts[0].shape)
+        result: Tensor = self.body(cat(parts, -1) if len(parts) > 1 else parts[0])
+        if self.members == 1 or self.training:
+            return result
+        return nn.average_members(result, self.kind)
+
+    def _numbers(self, numbers: Tensor) -> Tensor:
+        if "encoding" not in self._modules:
+            return numbers
+        encoded: Tensor = self.encoding(numbers)
+        return encoded
 
 
-def build(preprocessor: Preprocessor, outputs: int, settings: ModelSettings) -> TableNet:
+def build(
+    preprocessor: Preprocessor, outputs: int, settings: ModelSettings, kind: Outputs
+) -> TableNet:
     """The network for the output of ``preprocessor``."""
     return TableNet(
         len(preprocessor.names), preprocessor.cardinalities, outputs, settings.widths,
         settings.dropout_rate, settings.activation, settings.init, settings.normalisation,
+        encoding=_encoding(preprocessor, settings), members=settings.members, kind=kind,
     )  # fmt: skip
+
+
+def _encoding(preprocessor: Preprocessor, settings: ModelSettings) -> nn.PiecewiseLinear | None:
+    """What becomes of the numbers before the first layer; None if they stay as they are."""
+    columns = number_places(preprocessor)
+    if settings.numbers == "plain" or not columns:
+        return None
+    return nn.PiecewiseLinear(len(preprocessor.names), settings.bins, columns)
+
+
+def some_rows(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """At most `MOST_ROWS` of them, evenly spaced: enough for quantiles, and cheap to sort."""
+    return numbers[spread_rows(len(numbers), MOST_ROWS)]
+
+
+def number_places(preprocessor: Preprocessor) -> list[int]:
+    """The places of columns of numbers and of years among the numbers of an encoded row."""
+    places, first = [], 0
+    for encoder in preprocessor.encoders:
+        if isinstance(encoder, CategoryEncoder):
+            first += len(encoder.names) if encoder.one_hot else 0
+            continue
+        varying = isinstance(encoder, NumberEncoder) or "year" in encoder.parts
+        places += [first] if varying else []
+        first += len(encoder.names)
+    return places
 
 
 def inputs_of(features: Features) -> tuple[object, ...]:

@@ -32,6 +32,7 @@ Init = Literal[
     "default", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal",
     "lecun_uniform", "lecun_normal", "orthogonal",
 ]  # fmt: skip
+Numbers = Literal["plain", "piecewise"]
 MAX_LAYERS = 64
 MAX_WIDTH = 65_536
 Width = Annotated[int, Within(1, MAX_WIDTH)]
@@ -89,6 +90,17 @@ class ModelSettings(Section):
         Literal["none", "batch", "layer"],
         About("normalisation after each hidden layer: none, batch or layer"),
     ] = "none"
+
+    numbers: Annotated[
+        Numbers, About("what numbers become first: plain, or piecewise, linear by quantiles")
+    ] = "plain"
+    bins: Annotated[
+        Annotated[int, Within(1, 1024)], About("intervals of each number if piecewise")
+    ] = 12
+    members: Annotated[
+        Annotated[int, Within(1, 1024)],
+        About("networks trained as one, whose predictions are averaged"),
+    ] = 1
 
     def unregularized(self) -> ModelSettings:
         """Without dropout."""

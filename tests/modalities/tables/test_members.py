@@ -1,0 +1,62 @@
+"""Several networks as one predictor of a table, and numbers encoded by intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.modalities.doors import fit, load_run
+from chainrule.modalities.tables import TABLES
+from chainrule.modalities.tables.network import TableNet
+from chainrule.runs.checks.model import Trial, first_loss, gradient_check, one_batch
+from chainrule.runs.dry_run import prepare_run
+from chainrule.runs.settings.sources import from_overrides, gather
+from interpreting import interpreting
+
+TARGETS = {"binary": "ill", "multiclass": "town", "regression": "age"}
+SETTINGS = ("model.members=3", "model.numbers=piecewise", "model.bins=4", "model.layers=[4]")
+
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_ensemble_is_one_predictor_that_can_be_loaded(
+    task: Any, table: dict[str, Any], tmp_path: Path
+) -> None:
+    with interpreting():
+        predictor = fit(
+            table, TARGETS[task], task=task, epochs=2, settings=SETTINGS, runs_dir=tmp_path,
+            verbose=False,
+        )  # fmt: skip
+    assert predictor.run is not None
+    loaded = load_run(predictor.run)
+    assert loaded.settings.model.members == 3
+    np.testing.assert_array_equal(loaded.predict(table), predictor.predict(table))
+    if task != "regression":
+        chances = loaded.predict_proba(table)
+        np.testing.assert_array_equal(chances, predictor.predict_proba(table))
+        np.testing.assert_allclose(chances.sum(1), 1)
+    encoding = loaded.model.encoding
+    assert np.count_nonzero(encoding.scale.numpy()) == encoding.scale.numpy().size
+
+
+@pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
+@pytest.mark.parametrize("activation", ["relu", "selu"])
+def test_members_are_averaged_in_evaluation_alone(normalisation: str, activation: str) -> None:
+    net = TableNet(3, (4,), 2, (5,), 0.1, activation, normalisation=normalisation,
+                   members=3, kind="softmax")  # fmt: skip
+    x, codes = cr.ones(6, 3), cr.tensor(np.ones((6, 1), np.int32))
+    assert net(x, codes).shape == (3, 6, 2)
+    net.eval()
+    assert net(x, codes).shape == (6, 2)
+
+
+def test_checks_before_training_know_members(table: dict[str, Any]) -> None:
+    words = ("data.target=ill", *SETTINGS)
+    settings = gather([from_overrides(words, "test")], TABLES.settings).settings
+    with prepare_run(TABLES, settings, table) as run, interpreting():
+        trial = Trial.of(run)
+        assert [look(trial).status for look in (first_loss, gradient_check)] == ["ok", "ok"]
+        assert one_batch(trial).status == "ok"
