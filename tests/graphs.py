@@ -459,6 +459,8 @@ MAKERS: dict[str, Maker] = {
     "log1p": lambda grower: ops.log1p(grower.at_least(-0.5)),
     "tanh": make_unary(ops.tanh),
     "erf": make_unary(ops.erf),
+    "sin": make_unary(ops.sin),
+    "cos": make_unary(ops.cos),
     "tail": make_unary(ops.tail),
     "sqrt": lambda grower: ops.sqrt(grower.at_least(0.1)),
     "not": lambda grower: ops.not_(grower.pick(boolean)),

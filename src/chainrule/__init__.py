@@ -31,6 +31,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "frontend.modes": ("enable_grad", "is_grad_enabled", "no_grad"),
     "frontend.operations.arithmetic": (
         "clamp",
+        "cos",
         "erf",
         "exp",
         "isfinite",
@@ -40,6 +41,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "maximum",
         "minimum",
         "sigmoid",
+        "sin",
         "sqrt",
         "square",
         "tanh",

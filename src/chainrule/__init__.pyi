@@ -59,6 +59,9 @@ from .frontend.operations.arithmetic import (
     clamp as clamp,
 )
 from .frontend.operations.arithmetic import (
+    cos as cos,
+)
+from .frontend.operations.arithmetic import (
     erf as erf,
 )
 from .frontend.operations.arithmetic import (
@@ -84,6 +87,9 @@ from .frontend.operations.arithmetic import (
 )
 from .frontend.operations.arithmetic import (
     sigmoid as sigmoid,
+)
+from .frontend.operations.arithmetic import (
+    sin as sin,
 )
 from .frontend.operations.arithmetic import (
     sqrt as sqrt,

@@ -26,7 +26,7 @@ from chainrule.schedule.nest import (
 EXTENTS = (1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100)
 F32, BOOL = DType.f32, DType.bool
 I32, I16, U32, U8 = DType.i32, DType.i16, DType.u32, DType.u8
-UNARY = ("neg", "exp", "log", "log1p", "tanh", "erf", "sqrt")
+UNARY = ("neg", "exp", "log", "log1p", "tanh", "erf", "sin", "cos", "sqrt")
 
 
 @dataclass

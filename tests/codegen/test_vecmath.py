@@ -29,6 +29,8 @@ CASES: dict[str, tuple[Callable[[Array], Array], float, float, float, float]] = 
     "tanh": (np.tanh, -12.0, 12.0, 2.0**-60, 1.5),
     "tail": (lambda x: np.copysign(1 / (1 + np.exp(np.abs(x))), x), -80.0, 80.0, 2.0**-60, 2.2),
     "erf": (np.vectorize(math.erf), -5.0, 5.0, 2.0**-60, 1.2),
+    "sin": (np.sin, -3.4e38, 3.4e38, 2.0**-60, 0.502),
+    "cos": (np.cos, -3.4e38, 3.4e38, 2.0**-60, 0.502),
 }
 
 
@@ -110,6 +112,8 @@ SPECIAL = {
     "tanh": ([0.0, -0.0, INF, -INF, NAN, 40.0, -40.0], [0.0, -0.0, 1, -1, NAN, 1, -1]),
     "tail": ([0.0, -0.0, INF, -INF, NAN], [0.5, -0.5, 2.0**-126, -(2.0**-126), NAN]),
     "erf": ([0.0, -0.0, INF, -INF, NAN, 40.0, -40.0], [0.0, -0.0, 1, -1, NAN, 1, -1]),
+    "sin": ([0.0, -0.0, INF, -INF, NAN, 1e-30], [0.0, -0.0, NAN, NAN, NAN, 1e-30]),
+    "cos": ([0.0, -0.0, INF, -INF, NAN, 1e-30], [1, 1, NAN, NAN, NAN, 1]),
 }
 
 
@@ -119,7 +123,7 @@ def test_special_values(name: str) -> None:
     np.testing.assert_array_equal(bits(native_function(name, None)(x)), bits(expected))
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "log1p", "tanh"])
+@pytest.mark.parametrize("name", ["exp", "log", "log1p", "tanh", "sin", "cos"])
 def test_double_precision_scalars(name: str) -> None:
     """Scalars of a step: a loop over numbers that never become lanes."""
     x, y = Buffer("x", DType.f64, 1), Buffer("y", DType.f64, 1)
@@ -131,6 +135,23 @@ def test_double_precision_scalars(name: str) -> None:
         run(memory)
         exact = float(getattr(mpmath, name)(mpmath.mpf(number)))
         np.testing.assert_allclose(memory[y][0], exact, rtol=6e-16)
+
+
+#: float32 numbers that come nearest to multiples of pi/2, beginning with the worst of all
+NEAR_QUARTERS = [0x6F79BE45, 0x50A3E87F, 0x437CE5F1, 0x6A1976F1, 0x4C2332E9, 0x474D246F]
+
+
+@pytest.mark.parametrize("cpu", [None, "haswell", "x86-64"])
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_rests_near_multiples_of_a_quarter_turn_are_exact(name: str, cpu: str | None) -> None:
+    """All floats next to k pi/2: those of small k, those of large ones, and the known worst."""
+    worst = np.array(NEAR_QUARTERS, np.uint32).view(np.float32)
+    quarters = [k * (math.pi / 2) for k in (*range(1, 3000), *(3 * 2**i for i in range(1, 120)))]
+    x = np.concatenate([worst, np.array(quarters, np.float32)])
+    x = np.concatenate([x, np.nextafter(x, np.float32(INF)), -x])
+    with mpmath.workprec(300):
+        exact = np.array([float(getattr(mpmath, name)(mpmath.mpf(float(v)))) for v in x])
+    assert ulps(native_function(name, cpu)(x), exact).max() <= 0.502
 
 
 def test_erf_of_doubles_is_refused() -> None:

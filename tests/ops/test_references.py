@@ -66,6 +66,8 @@ CASES: list[tuple[Primitive, list[Array], dict[str, Any], Any]] = [
     (ops.log1p, [real(0, 1e-10)], {}, [0, np.float32(1e-10)]),
     (ops.tanh, [real(0, 0.5, 100)], {}, [0, np.float32(math.tanh(0.5)), 1]),
     (ops.erf, [real(0, 0.5, -1, NAN)], {}, np.float32([0, math.erf(0.5), math.erf(-1), NAN])),
+    (ops.sin, [real(0, 1e6, -0.5, INF)], {}, [0, *np.sin([1e6, -0.5]).astype("f"), NAN]),
+    (ops.cos, [real(0, 1e6, -0.5, INF)], {}, [1, *np.cos([1e6, -0.5]).astype("f"), NAN]),
     (ops.sqrt, [real(4, 2, -1)], {}, [2, np.float32(math.sqrt(2)), NAN]),
     (ops.not_, [np.array([True, False])], {}, [False, True]),
     (ops.cast, [real(1.9, -1.9, NAN, 3e9)], {"dtype": i32}, [1, -1, 0, 2**31 - 1]),

@@ -12,12 +12,14 @@ A `Value` is a name and a type, both text. Vectors always have `LANES` elements:
 what the processor has, so the bits of a result do not depend on its width. No instruction carries
 a fast-math flag.
 
-Code can be placed in outer blocks: `hook` marks a place, and ``with b.at(place)`` emits
-straight-line code there.
+Code can be placed in outer blocks: `hook` marks a place, and ``with b.at(place)`` emits code there.
+Of branches only `unless` can be placed so: it cuts the block that the place is in, and whoever
+names that block as where a value comes from means its last piece.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from .target import Target
 
 Place = list["str | Place"]
+#: where a value of a phi comes from
+_EDGE = re.compile(r", %(\w+)\]")
 
 
 class Fold:
@@ -51,6 +55,7 @@ class Builder:
         self.has_fma, self.has_estimates = has_fma, has_estimates
         self.declarations: set[str] = set()
         self.block = "entry"
+        self._pieces: set[str] = set()  # labels inside of blocks that `unless` has cut
         self._out = self.lines
         self._count = 0
 
@@ -80,7 +85,7 @@ class Builder:
 
     @property
     def straight(self) -> bool:
-        """Whether code is being placed where there can be no branches."""
+        """Whether code is being placed in another block than the one that emission has reached."""
         return self._out is not self.lines
 
     def fresh(self, prefix: str = "v") -> str:
@@ -98,7 +103,21 @@ class Builder:
         """The text of the function's body."""
         flat: list[str] = []
         _flatten(self.lines, flat)
-        return "\n".join(flat)
+        return "\n".join(self._with_last_pieces(flat) if self._pieces else flat)
+
+    def _with_last_pieces(self, lines: list[str]) -> list[str]:
+        """The lines, with the last piece of a cut block wherever a phi names the block."""
+        last, block = {"entry": "entry"}, "entry"
+        for line in lines:
+            if line.endswith(":"):
+                block = block if line[:-1] in self._pieces else line[:-1]
+                last[block] = line[:-1]
+        return [
+            _EDGE.sub(lambda edge: f", %{last.get(edge[1], edge[1])}]", line)
+            if " = phi " in line
+            else line
+            for line in lines
+        ]
 
     def function(
         self, name: str, params: Sequence[Value], attributes: str = "", linkage: str = "internal"
@@ -298,13 +317,20 @@ class Builder:
     def unless(self, c: Value, value: Value, otherwise: Callable[[], Value]) -> Value:
         """``value``; if ``c``, which should be seldom, what ``otherwise`` emits."""
         seldom, after = self.fresh("seldom"), self.fresh("after")
-        before = self.block
+        before, block = self.block, self.block
+        if self.straight:
+            before = self.fresh("usual")
+            self._pieces |= {before, seldom, after}
+            self.branch(before)
+            self.label(before)
         self.branch_if(c, seldom, after)
         self.label(seldom)
         other = otherwise()
         last = self.block
         self.branch(after)
         self.label(after)
+        if self.straight:
+            self.block = block
         edges = f"[{value.name}, %{before}], [{other.name}, %{last}]"
         return self.op(value.type, f"phi {value.type} {edges}")
 

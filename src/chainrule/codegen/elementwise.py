@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..ir.types import DType
 from ..ops.random import PARITY, ROTATIONS
-from . import vecmath
+from . import circular, vecmath
 from .builder import Builder
 from .sqrt import sqrt
 from .values import Value, const, like, suffix
@@ -28,7 +28,7 @@ SIGNED = (DType.i32, DType.i16)
 #: instructions of the operations that take many, roughly
 INSTRUCTIONS = {
     "exp": 14, "log": 18, "log1p": 26, "tanh": 26, "tail": 20, "erf": 30, "pow": 160,
-    "rng_bits": 110,
+    "rng_bits": 110, "sin": 60, "cos": 60,
 }  # fmt: skip
 
 
@@ -155,6 +155,8 @@ _MATH: dict[str, Callable[[Builder, Value], Value]] = {
     "log1p": vecmath.log1p,
     "tanh": vecmath.tanh,
     "erf": vecmath.erf,
+    "sin": circular.sin,
+    "cos": circular.cos,
     "tail": vecmath.tail,
     "neg": Builder.neg,
     "sqrt": sqrt,

@@ -258,6 +258,8 @@ class Tensor(Storage):
     square = arithmetic.square
     reciprocal = arithmetic.reciprocal
     erf = arithmetic.erf
+    sin = arithmetic.sin
+    cos = arithmetic.cos
     tanh = arithmetic.tanh
     sigmoid = arithmetic.sigmoid
     clamp = arithmetic.clamp

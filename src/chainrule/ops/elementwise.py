@@ -47,6 +47,15 @@ def erf_reference(x: Array) -> Array:
     return np.fromiter(values, np.float64, x.size).reshape(x.shape).astype(x.dtype)
 
 
+def in_double(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """``function`` computed in double, so that it depends on no processor's short cuts."""
+
+    def reference(x: Array) -> Array:
+        return np.asarray(function(x.astype(np.float64)), dtype=x.dtype)
+
+    return reference
+
+
 #: the smallest tail, so that its sign can be told
 TAIL = 2.0**-126
 
@@ -111,6 +120,29 @@ sqrt = unary(
     reference=np.sqrt,
     vjp=lambda g, y, x: (g * 0.5 / y,),  # saves y, not x
     samples=uniform((0.3, 5.0)),
+)
+
+
+def circular_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Some turns; all sizes of arguments; where there is no value."""
+    yield from uniform((-9.0, 9.0))(rng)
+    large = np.exp2(rng.uniform(-20, 127, (3, 33))) * rng.choice([-1, 1], (3, 33))
+    yield Sample((large.astype(np.float32),), wrt=())
+    edges = [0.0, -0.0, np.pi / 2, np.pi, 2.0**20, -(2.0**20), 3.4e38, np.inf, -np.inf, np.nan]
+    yield Sample((np.array(edges, np.float32),), wrt=())
+
+
+sin: Primitive = unary(
+    "sin",
+    reference=in_double(np.sin),
+    vjp=lambda g, y, x: (g * cos(x),),
+    samples=circular_samples,
+)
+cos: Primitive = unary(
+    "cos",
+    reference=in_double(np.cos),
+    vjp=lambda g, y, x: (-(g * sin(x)),),
+    samples=circular_samples,
 )
 
 

@@ -28,6 +28,8 @@ COST = {
     "tanh": 16,
     "erf": 20,
     "tail": 18,
+    "sin": 30,
+    "cos": 30,
     "pow": 80,
     "sqrt": 8,
     "div": 5,

@@ -226,6 +226,8 @@ _REFERENCE: dict[str, Callable[..., Any]] = {
     "tanh": np.tanh,
     "erf": elementwise.erf_reference,
     "tail": elementwise.tail_reference,
+    "sin": elementwise.in_double(np.sin),
+    "cos": elementwise.in_double(np.cos),
     "sqrt": np.sqrt,
     "not": np.logical_not,
     "add": np.add,

@@ -261,6 +261,8 @@ log = _unary(ops.log)
 log1p = _unary(ops.log1p)
 tanh = _unary(ops.tanh)
 erf = _unary(ops.erf)
+sin = _unary(ops.sin)
+cos = _unary(ops.cos)
 sqrt = _unary(ops.sqrt)
 
 
