@@ -42,6 +42,10 @@ from .audio import (
     MelSpectrogram,
     SpecAugment,
 )
+from .batch_ensemble import (
+    BatchEnsembleLinear,
+    FirstScales,
+)
 from .beam import (
     Hypothesis,
     beam_search,
@@ -221,6 +225,7 @@ __all__ = [
     "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchEnsembleLinear",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
@@ -244,6 +249,7 @@ __all__ = [
     "EmbeddingBag",
     "EnsembleLoss",
     "FeatureAlphaDropout",
+    "FirstScales",
     "Flatten",
     "GRUCell",
     "GaussianDropout",

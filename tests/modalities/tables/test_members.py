@@ -21,14 +21,15 @@ TARGETS = {"binary": "ill", "multiclass": "town", "regression": "age"}
 SETTINGS = ("model.members=3", "model.numbers=piecewise", "model.bins=4", "model.layers=[4]")
 
 
+@pytest.mark.parametrize("network", ["mlp", "tabm"])
 @pytest.mark.parametrize("task", TARGETS)
 def test_ensemble_is_one_predictor_that_can_be_loaded(
-    task: Any, table: dict[str, Any], tmp_path: Path
+    task: Any, network: str, table: dict[str, Any], tmp_path: Path
 ) -> None:
     with interpreting():
         predictor = fit(
-            table, TARGETS[task], task=task, epochs=2, settings=SETTINGS, runs_dir=tmp_path,
-            verbose=False,
+            table, TARGETS[task], task=task, epochs=2, runs_dir=tmp_path, verbose=False,
+            settings=(*SETTINGS, f"model.network={network}"),
         )  # fmt: skip
     assert predictor.run is not None
     loaded = load_run(predictor.run)
@@ -44,9 +45,12 @@ def test_ensemble_is_one_predictor_that_can_be_loaded(
 
 @pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
 @pytest.mark.parametrize("activation", ["relu", "selu"])
-def test_members_are_averaged_in_evaluation_alone(normalisation: str, activation: str) -> None:
+@pytest.mark.parametrize("alike", [False, True])
+def test_members_are_averaged_in_evaluation_alone(
+    normalisation: str, activation: str, alike: bool
+) -> None:
     net = TableNet(3, (4,), 2, (5,), 0.1, activation, normalisation=normalisation,
-                   members=3, kind="softmax")  # fmt: skip
+                   members=3, alike=alike, kind="softmax")  # fmt: skip
     x, codes = cr.ones(6, 3), cr.tensor(np.ones((6, 1), np.int32))
     assert net(x, codes).shape == (3, 6, 2)
     net.eval()

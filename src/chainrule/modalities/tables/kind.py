@@ -94,8 +94,8 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def loss(self, prepared: PreparedTable) -> Any:
         name = prepared.settings.train.objective
-        members = prepared.settings.model.members
-        return name if members == 1 else EnsembleLoss(LOSSES[name]())
+        together = prepared.settings.model.together
+        return EnsembleLoss(LOSSES[name]()) if together else name
 
     def read_preprocessor(self, text: str, where: str) -> Preprocessor:
         return Preprocessor.from_json(text, where)

@@ -74,8 +74,10 @@ class TableNet(nn.Module):
     the one that the table does not have. ``encoding`` is what becomes of the numbers first.
 
     With more than one of ``members`` it is as many networks that differ in first weights and
-    dropout alone. In training the outputs are then those of each, (members, n, outputs), as
-    `nn.EnsembleLoss` takes them; in evaluation they are averaged as their ``kind`` asks for.
+    dropout alone; if they are ``alike`` they share all weights but scales, as in TabM (see
+    `nn.BatchEnsembleLinear`), and the last layer is each one's own. In training the outputs are
+    then those of each, (members, n, outputs), as `nn.EnsembleLoss` takes them; in evaluation they
+    are averaged as their ``kind`` asks for.
     """
 
     def __init__(
@@ -91,11 +93,13 @@ class TableNet(nn.Module):
         *,
         encoding: nn.PiecewiseLinear | None = None,
         members: int = 1,
+        alike: bool = False,
         kind: Outputs = "identity",
     ) -> None:
         super().__init__()
         self.numeric, self.coded = numeric, len(cardinalities)
-        self.members, self.kind = members, kind
+        self.members, self.alike, self.kind = members, alike, kind
+        self.together = members > 1 or alike
         if encoding is not None:
             self.encoding = encoding
         widths = [embedding_width(c) for c in cardinalities]
@@ -104,31 +108,40 @@ class TableNet(nn.Module):
         )
         parts: list[nn.Module] = []
         width = (numeric if encoding is None else encoding.width) + sum(widths)
-        for hidden in layers:
-            parts += [self._linear(width, hidden, init, activation)]
+        for i, hidden in enumerate(layers):
+            start: nn.FirstScales = "ones" if i else "signs" if encoding is None else "normal"
+            parts += [self._hidden(width, hidden, init, activation, start)]
             parts += [*self._norm(normalisation, hidden), ACTIVATIONS[activation]()]
             # SELU preserves mean and variance only if dropout does (Klambauer et al. 2017).
             dropout_class = nn.AlphaDropout if activation == "selu" else nn.Dropout
             parts += [dropout_class(dropout)] if dropout else []
             width = hidden
-        self.body = nn.Sequential(*parts, self._linear(width, outputs))
+        self.body = nn.Sequential(*parts, self._last(width, outputs))
 
     def _embedding(self, categories: int, width: int) -> nn.Module:
-        if self.members == 1:
-            return nn.Embedding(categories, width)
-        return nn.MemberEmbedding(self.members, categories, width)
+        if self.together and not self.alike:
+            return nn.MemberEmbedding(self.members, categories, width)
+        return nn.Embedding(categories, width)
 
-    def _linear(self, width: int, outputs: int, init: str = "default", then: str = "") -> nn.Module:
-        """A layer of each member, with first weights for the activation ``then``."""
+    def _hidden(
+        self, width: int, outputs: int, init: str, activation: str, start: nn.FirstScales
+    ) -> nn.Module:
+        """A hidden layer of all members."""
+        if self.alike:
+            return nn.BatchEnsembleLinear(self.members, width, outputs, start)
         layers = [nn.Linear(width, outputs) for _ in range(self.members)]
         for layer in layers:
-            initialise(layer, init, then)
-        return layers[0] if self.members == 1 else nn.MemberLinear(layers)
+            initialise(layer, init, activation)
+        return nn.MemberLinear(layers) if self.together else layers[0]
+
+    def _last(self, width: int, outputs: int) -> nn.Module:
+        layers = [nn.Linear(width, outputs) for _ in range(self.members)]
+        return nn.MemberLinear(layers) if self.together else layers[0]
 
     def _norm(self, name: str, width: int) -> list[nn.Module]:
-        if self.members == 1:
-            return NORMALISATIONS[name](width)
-        return MEMBER_NORMALISATIONS[name](self.members, width)
+        if self.together:
+            return MEMBER_NORMALISATIONS[name](self.members, width)
+        return NORMALISATIONS[name](width)
 
     def fit(self, numbers: npt.NDArray[Any]) -> None:
         """Takes from the ``numbers`` of training rows what is not learned step by step."""
@@ -143,9 +156,8 @@ class TableNet(nn.Module):
         if len(parts) > 1 and parts[0].ndim < parts[-1].ndim:
             parts[0] = parts[0].unsqueeze(0).expand(self.members, *parts[0].shape)
         result: Tensor = self.body(cat(parts, -1) if len(parts) > 1 else parts[0])
-        if self.members == 1 or self.training:
-            return result
-        return nn.average_members(result, self.kind)
+        averaged = self.together and not self.training
+        return nn.average_members(result, self.kind) if averaged else result
 
     def _numbers(self, numbers: Tensor) -> Tensor:
         if "encoding" not in self._modules:
@@ -161,7 +173,8 @@ def build(
     return TableNet(
         len(preprocessor.names), preprocessor.cardinalities, outputs, settings.widths,
         settings.dropout_rate, settings.activation, settings.init, settings.normalisation,
-        encoding=_encoding(preprocessor, settings), members=settings.members, kind=kind,
+        encoding=_encoding(preprocessor, settings), members=settings.members,
+        alike=settings.network == "tabm", kind=kind,
     )  # fmt: skip
 
 

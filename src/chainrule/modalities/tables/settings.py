@@ -32,6 +32,7 @@ Init = Literal[
     "default", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal",
     "lecun_uniform", "lecun_normal", "orthogonal",
 ]  # fmt: skip
+Network = Literal["mlp", "tabm"]
 Numbers = Literal["plain", "piecewise"]
 MAX_LAYERS = 64
 MAX_WIDTH = 65_536
@@ -71,10 +72,13 @@ class TableDataSettings(DataSettings):
 
 @dataclass(frozen=True)
 class ModelSettings(Section):
-    """A multilayer perceptron; categories are embedded."""
+    """A multilayer perceptron, or several as one; categories are embedded."""
 
     TABLE: ClassVar[str] = "model"
 
+    network: Annotated[
+        Network, About("mlp, or tabm: members that share all weights but scales")
+    ] = "mlp"
     layers: Annotated[
         Annotated[tuple[Width, ...], Length(0, MAX_LAYERS)] | Auto,
         About("sizes of the hidden layers; []: a linear model"),
@@ -101,6 +105,11 @@ class ModelSettings(Section):
         Annotated[int, Within(1, 1024)],
         About("networks trained as one, whose predictions are averaged"),
     ] = 1
+
+    @property
+    def together(self) -> bool:
+        """Whether outputs in training are those of each member."""
+        return self.members > 1 or self.network != "mlp"
 
     def unregularized(self) -> ModelSettings:
         """Without dropout."""
