@@ -153,8 +153,15 @@ from .norm import (
     LayerNorm,
     RMSNorm,
 )
+from .ntk import (
+    LearnedActivation,
+    MemberScale,
+    NTKLinear,
+)
 from .numbers import (
+    PeriodicEmbedding,
     PiecewiseLinear,
+    SmoothClip,
 )
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -272,6 +279,7 @@ __all__ = [
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedActivation",
     "LearnedPositions",
     "Linear",
     "LinearCrossEntropyLoss",
@@ -287,6 +295,7 @@ __all__ = [
     "MemberEmbedding",
     "MemberLayerNorm",
     "MemberLinear",
+    "MemberScale",
     "Mish",
     "Module",
     "ModuleDict",
@@ -297,8 +306,10 @@ __all__ = [
     "MultiheadAttention",
     "MultiplicativeAttention",
     "NLLLoss",
+    "NTKLinear",
     "PReLU",
     "Parameter",
+    "PeriodicEmbedding",
     "PiecewiseLinear",
     "PinballLoss",
     "PixelShuffle",
@@ -315,6 +326,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SinusoidalPositions",
+    "SmoothClip",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",

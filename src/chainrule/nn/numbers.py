@@ -1,10 +1,12 @@
 """Encodings of the numbers in a row, which give a network for tables more than one slope for each.
 
-Gorishniy et al., 2022, "On embeddings for numerical features in tabular deep learning".
+Gorishniy et al., 2022, "On embeddings for numerical features in tabular deep learning"; Holzmüller
+et al., 2024, "Better by default: strong pre-tuned MLPs and boosted trees on tabular data".
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +20,10 @@ from ..frontend.modes import no_grad, user_line
 from ..frontend.operations import arithmetic, shaping
 from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_copy
-from .module import Module, as_tensor, zero_buffer
+from . import init
+from .module import Module, Parameter, as_tensor, new_parameter, zero_buffer
 
-__all__ = ["PiecewiseLinear", "quantile_edges"]
+__all__ = ["PeriodicEmbedding", "PiecewiseLinear", "SmoothClip", "quantile_edges"]
 
 Array = npt.NDArray[Any]
 
@@ -115,3 +118,113 @@ def _line_of(edges: Array, bins: int) -> tuple[Array, Array, Array, Array]:
         high[:used] = 1
         low[0], high[used - 1] = -LARGEST, LARGEST
     return scale, shift, low, high
+
+
+class SmoothClip(Module):
+    """Numbers x [..., F] around 0, nearly as wide as 1, and never beyond ±3:
+
+        z = (x - median) / IQR,   y = z / sqrt(1 + (z / 3)²)
+
+    IQR is the distance of the quartiles, or half of the range where that is 0; a constant gives 0.
+    Columns that are not in ``columns`` are handed on as they are. Center and scale are buffers that
+    `fit` takes from the training rows.
+    """
+
+    center: Tensor
+    scale: Tensor
+    clipped: Tensor
+
+    def __init__(self, features: int, columns: Sequence[int] | None = None) -> None:
+        super().__init__()
+        self.features = whole("features of SmoothClip", features)
+        chosen = range(self.features) if columns is None else columns
+        self.columns = tuple(whole("a column of SmoothClip", c, least=0) for c in chosen)
+        for name in ("center", "scale", "clipped"):
+            self.register_buffer(name, zero_buffer((self.features,)))
+
+    def fit(self, x: Array) -> None:
+        """Takes center and scale from the columns of x [rows, F]."""
+        center, scale, clipped = np.zeros((3, self.features), np.float32)
+        scale[:] = 1
+        for column in self.columns:
+            ordered = np.sort(x[:, column].astype(np.float64))
+            low, middle, high = ordered[np.array([1, 2, 3]) * (len(ordered) - 1) // 4]
+            width = high - low or (ordered[-1] - ordered[0]) / 2
+            center[column], scale[column] = middle, 1 / width if width else 0
+            clipped[column] = 1 / 9
+        with no_grad():
+            for name, values in (("center", center), ("scale", scale), ("clipped", clipped)):
+                getattr(self, name).assign_(from_array(aligned_copy(values)))
+
+    def forward(self, x: Any) -> Tensor:
+        """The clipped numbers."""
+        z = (as_tensor(x) - self.center) * self.scale
+        y: Tensor = z / (1 + z * z * self.clipped).sqrt()
+        return y
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        return f"{self.features}, columns={len(self.columns)}"
+
+
+class PeriodicEmbedding(Module):
+    """Each number of x [N, F] with a few learned waves of it, for K members: [K, N, D].
+
+        e = cos(2π x w + b) A + c,   w, b: H frequencies, A [H, E]
+
+    The result holds x itself, then the E numbers of each column in ``columns``: D = F + E ·
+    len(columns). w is normal with the deviation ``sigma`` at first, b uniform in ±π, A and c as
+    those of `Linear`. In the paper this is "PBLD".
+    """
+
+    frequency: Parameter
+    phase: Parameter
+    weight: Parameter
+    bias: Parameter
+
+    def __init__(
+        self,
+        members: int,
+        features: int,
+        columns: Sequence[int] | None = None,
+        frequencies: int = 16,
+        embedded: int = 3,
+        sigma: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.members = whole("members of PeriodicEmbedding", members)
+        self.features = whole("features of PeriodicEmbedding", features)
+        chosen = range(self.features) if columns is None else columns
+        self.columns = tuple(whole("a column of PeriodicEmbedding", c, least=0) for c in chosen)
+        several = (self.members, len(self.columns))
+        bound = 1 / math.sqrt(whole("frequencies of PeriodicEmbedding", frequencies))
+        self.frequency = _parameter(*several, 1, frequencies)
+        init.normal_(self.frequency, 0.0, sigma)
+        self.phase = _parameter(*several, 1, frequencies)
+        init.uniform_(self.phase, -math.pi, math.pi)
+        self.weight = _parameter(*several, frequencies, embedded)
+        init.uniform_(self.weight, -bound, bound)
+        self.bias = _parameter(*several, 1, embedded)
+        init.uniform_(self.bias, -bound, bound)
+        #: D, the length of the last axis of the result
+        self.width = self.features + embedded * len(self.columns)
+
+    def forward(self, x: Any) -> Tensor:
+        """The numbers and their waves."""
+        x = as_tensor(x)
+        numbers = x if len(self.columns) == self.features else x[:, list(self.columns)]
+        by_column = numbers.permute(1, 0).unsqueeze(-1)
+        waves = arithmetic.cos(by_column * (2 * math.pi * self.frequency) + self.phase)
+        embedded = (waves @ self.weight + self.bias).permute(0, 2, 1, 3)
+        flat = embedded.reshape(self.members, x.shape[0], self.width - self.features)
+        own = x.unsqueeze(0).expand(self.members, *x.shape)
+        return shaping.cat([own, flat], -1)
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        frequencies, embedded = self.weight.shape[-2:]
+        return f"{self.features}, columns={len(self.columns)}, {frequencies} -> {embedded}"
+
+
+def _parameter(*shape: int) -> Parameter:
+    return new_parameter(aligned_copy(np.zeros(shape, np.float32)))

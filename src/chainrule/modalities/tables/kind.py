@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
@@ -22,11 +22,12 @@ from ...train.criterion import LOSSES
 from .checks import CHECKS
 from .draft import draft
 from .missing import missing_counts
-from .network import TableNet, build, some_rows
+from .network import TableNet, build, fit_network
 from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, transform_of
+from .realmlp import RealMLP
 from .settings import Settings
 from .words import words_for
 
@@ -83,14 +84,13 @@ class Tables(Modality[Settings, TablePredictor]):
         settings = complete_settings(settings, origin, table, bundled)
         return OpenedTable(table, bundled.path if bundled else origin, settings)
 
-    def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet:
+    def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet | RealMLP:
         goal = goal_of(preprocessor)
         return build(preprocessor, goal.outputs, settings.model, OUTPUTS[goal.name])
 
     def fit_network(self, network: Module, prepared: PreparedTable) -> None:
-        features = prepared.parts.train.features
-        if features.names:
-            cast(TableNet, network).fit(some_rows(features.numeric))
+        assert isinstance(network, TableNet | RealMLP)
+        fit_network(network, prepared.parts.train.features)
 
     def loss(self, prepared: PreparedTable) -> Any:
         name = prepared.settings.train.objective

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
@@ -18,9 +18,12 @@ from ...frontend import Tensor
 from ...frontend.operations.shaping import cat
 from ...nn.members import Outputs
 from ...train.batch_source import spread_rows
+from .realmlp import RealMLP
 from .settings import ModelSettings
 
 __all__ = ["TableNet", "build", "embedding_width", "inputs_of"]
+
+Encoding: TypeAlias = nn.PiecewiseLinear | nn.PeriodicEmbedding
 
 MAX_EMBEDDING = 32
 MOST_ROWS = 100_000
@@ -91,7 +94,7 @@ class TableNet(nn.Module):
         init: str = "default",
         normalisation: str = "none",
         *,
-        encoding: nn.PiecewiseLinear | None = None,
+        encoding: Encoding | None = None,
         members: int = 1,
         alike: bool = False,
         kind: Outputs = "identity",
@@ -100,8 +103,7 @@ class TableNet(nn.Module):
         self.numeric, self.coded = numeric, len(cardinalities)
         self.members, self.alike, self.kind = members, alike, kind
         self.together = members > 1 or alike
-        if encoding is not None:
-            self.encoding = encoding
+        self.encoding: Encoding | None = encoding
         widths = [embedding_width(c) for c in cardinalities]
         self.embeddings = nn.ModuleList(
             [self._embedding(c, w) for c, w in zip(cardinalities, widths, strict=True)]
@@ -143,9 +145,9 @@ class TableNet(nn.Module):
             return MEMBER_NORMALISATIONS[name](self.members, width)
         return NORMALISATIONS[name](width)
 
-    def fit(self, numbers: npt.NDArray[Any]) -> None:
-        """Takes from the ``numbers`` of training rows what is not learned step by step."""
-        if "encoding" in self._modules:
+    def fit(self, numbers: npt.NDArray[Any], codes: npt.NDArray[Any]) -> None:
+        """Takes from training rows what is not learned step by step."""
+        if isinstance(self.encoding, nn.PiecewiseLinear):
             self.encoding.fit(numbers)
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -153,23 +155,34 @@ class TableNet(nn.Module):
         if self.coded:
             codes = inputs[-1]
             parts += [embed(codes[:, j]) for j, embed in enumerate(self.embeddings)]
-        if len(parts) > 1 and parts[0].ndim < parts[-1].ndim:
-            parts[0] = parts[0].unsqueeze(0).expand(self.members, *parts[0].shape)
+        if len({part.ndim for part in parts}) > 1:
+            parts = [self._of_each(part) for part in parts]
         result: Tensor = self.body(cat(parts, -1) if len(parts) > 1 else parts[0])
         averaged = self.together and not self.training
         return nn.average_members(result, self.kind) if averaged else result
 
+    def _of_each(self, part: Tensor) -> Tensor:
+        """What all members share, once for each."""
+        shared = part.ndim == 2
+        return part.unsqueeze(0).expand(self.members, *part.shape) if shared else part
+
     def _numbers(self, numbers: Tensor) -> Tensor:
-        if "encoding" not in self._modules:
+        if self.encoding is None:
             return numbers
         encoded: Tensor = self.encoding(numbers)
-        return encoded
+        return encoded[0] if encoded.ndim == 3 and encoded.shape[0] == 1 else encoded
 
 
 def build(
     preprocessor: Preprocessor, outputs: int, settings: ModelSettings, kind: Outputs
-) -> TableNet:
+) -> TableNet | RealMLP:
     """The network for the output of ``preprocessor``."""
+    if settings.network == "realmlp":
+        return RealMLP(
+            len(preprocessor.names), number_places(preprocessor), preprocessor.cardinalities,
+            outputs, settings.widths, settings.dropout_rate, settings.members, kind,
+            periodic=settings.numbers == "periodic",
+        )  # fmt: skip
     return TableNet(
         len(preprocessor.names), preprocessor.cardinalities, outputs, settings.widths,
         settings.dropout_rate, settings.activation, settings.init, settings.normalisation,
@@ -178,17 +191,22 @@ def build(
     )  # fmt: skip
 
 
-def _encoding(preprocessor: Preprocessor, settings: ModelSettings) -> nn.PiecewiseLinear | None:
+def _encoding(preprocessor: Preprocessor, settings: ModelSettings) -> Encoding | None:
     """What becomes of the numbers before the first layer; None if they stay as they are."""
-    columns = number_places(preprocessor)
+    columns, numeric = number_places(preprocessor), len(preprocessor.names)
     if settings.numbers == "plain" or not columns:
         return None
-    return nn.PiecewiseLinear(len(preprocessor.names), settings.bins, columns)
+    if settings.numbers == "piecewise":
+        return nn.PiecewiseLinear(numeric, settings.bins, columns)
+    members = settings.members if settings.network == "mlp" else 1
+    return nn.PeriodicEmbedding(members, numeric, columns)
 
 
-def some_rows(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """At most `MOST_ROWS` of them, evenly spaced: enough for quantiles, and cheap to sort."""
-    return numbers[spread_rows(len(numbers), MOST_ROWS)]
+def fit_network(network: TableNet | RealMLP, features: Features) -> None:
+    """Lets a network take what it needs from training rows: from at most `MOST_ROWS` of them,
+    evenly spaced, which is enough for quantiles and cheap to sort."""
+    rows = spread_rows(len(features), MOST_ROWS)
+    network.fit(features.numeric[rows], features.codes[rows])
 
 
 def number_places(preprocessor: Preprocessor) -> list[int]:

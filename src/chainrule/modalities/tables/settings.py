@@ -32,8 +32,8 @@ Init = Literal[
     "default", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal",
     "lecun_uniform", "lecun_normal", "orthogonal",
 ]  # fmt: skip
-Network = Literal["mlp", "tabm"]
-Numbers = Literal["plain", "piecewise"]
+Network = Literal["mlp", "tabm", "realmlp"]
+Numbers = Literal["plain", "piecewise", "periodic"]
 MAX_LAYERS = 64
 MAX_WIDTH = 65_536
 Width = Annotated[int, Within(1, MAX_WIDTH)]
@@ -77,7 +77,7 @@ class ModelSettings(Section):
     TABLE: ClassVar[str] = "model"
 
     network: Annotated[
-        Network, About("mlp, or tabm: members that share all weights but scales")
+        Network, About("mlp; tabm: members that share all weights but scales; or realmlp")
     ] = "mlp"
     layers: Annotated[
         Annotated[tuple[Width, ...], Length(0, MAX_LAYERS)] | Auto,
@@ -96,7 +96,8 @@ class ModelSettings(Section):
     ] = "none"
 
     numbers: Annotated[
-        Numbers, About("what numbers become first: plain, or piecewise, linear by quantiles")
+        Numbers,
+        About("what becomes of numbers first: plain, piecewise (by quantiles) or periodic (waves)"),
     ] = "plain"
     bins: Annotated[
         Annotated[int, Within(1, 1024)], About("intervals of each number if piecewise")
