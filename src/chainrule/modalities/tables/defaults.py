@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from ...data import Task
 
-__all__ = ["dropout_for", "layers_for"]
+__all__ = ["REALMLP_LR", "dropout_for", "layers_for", "numbers_for"]
+
+#: with fewer training rows intervals of numbers do more harm than good
+PIECEWISE_ROWS = 2_000
+#: Holzmüller et al. 2024
+REALMLP_LR: Mapping[Task, float] = {"binary": 0.04, "multiclass": 0.04, "regression": 0.2}
 
 
 def layers_for(rows: int) -> tuple[int, ...]:
@@ -20,3 +28,8 @@ def dropout_for(rows: int, task: Task) -> float:
     if rows >= 20_000:
         return 0.1
     return 0.2 if rows >= 2_000 or task == "regression" else 0.5
+
+
+def numbers_for(rows: int) -> Literal["plain", "piecewise"]:
+    """By intervals where there are rows enough to learn a slope for each."""
+    return "piecewise" if rows >= PIECEWISE_ROWS else "plain"

@@ -22,6 +22,7 @@ def fit_table(
     missing: Mapping[str, Sequence[Cell]] | None = None,
     columns: Mapping[str, Kind] | None = None,
     query: str | None = None,
+    preset: str | None = None,
     layers: Sequence[int] | None = None,
     dropout: float | None = None,
     weight_decay: float | None = None,
@@ -40,10 +41,11 @@ def fit_table(
     a column; ``ignored`` leaves it out, and the kind of the target sets the task. ``query`` is an
     SQL SELECT from ``data``.
 
-    An MLP with hidden ``layers`` is trained until the validation loss has not improved for
-    ``patience`` epochs, and the best weights are kept. An argument that is None takes the default
-    of ``run.toml`` or is decided by the number of rows; ``settings`` sets anything else, for
-    example ``["train.clip.global_norm=1"]``. The run folder goes to ``runs_dir``; with None,
+    ``preset`` names a set of settings to start from: ``fast``, ``good``, ``tabm`` or ``realmlp``.
+    By default an MLP with hidden ``layers`` is trained until the validation loss has not improved
+    for ``patience`` epochs, and the best weights are kept. An argument that is None takes the
+    default of ``run.toml`` or is decided by the number of rows; ``settings`` sets anything else,
+    for example ``["train.clip.global_norm=1"]``. The run folder goes to ``runs_dir``; with None,
     nothing is written. `chainrule.report.write_report` writes its report, as the command line does.
     The same data and ``seed`` give the same bits.
 

@@ -53,6 +53,7 @@ class Tables(Modality[Settings, TablePredictor]):
         "target": ("data", "target"),
         "query": ("data", "query"),
         "task": ("data", "task"),
+        "preset": ("preset",),
         "columns": ("data", "columns"),
         "missing": ("data", "missing"),
         "layers": ("model", "layers"),

@@ -60,6 +60,8 @@ def layer_sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
+PRESETS = ("fast", "good", "tabm", "realmlp")
+PRESET = Option("preset", "Named set of settings to start from.", choices=PRESETS)
 TARGET = Option("target", "Column to predict.", "COLUMN")
 QUERY = Option("query", "SELECT that picks rows and columns; the table is called data.", "SQL")
 TASK = Option("task", "Override the task inferred from the target.", choices=TASKS)
@@ -86,10 +88,10 @@ WEIGHT_DECAY = Option("weight_decay", "Weight decay.", "FLOAT", read=float)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
 
 OPTIONS: Options = {
-    "train": (TARGET, QUERY, TASK, MISSING, COLUMN, LAYERS, DROPOUT, WEIGHT_DECAY),
-    "init": (TARGET, QUERY, TASK, MISSING),
-    "check": (TARGET, QUERY),
-    "find-lr": (TARGET, QUERY),
+    "train": (PRESET, TARGET, QUERY, TASK, MISSING, COLUMN, LAYERS, DROPOUT, WEIGHT_DECAY),
+    "init": (PRESET, TARGET, QUERY, TASK, MISSING),
+    "check": (PRESET, TARGET, QUERY),
+    "find-lr": (PRESET, TARGET, QUERY),
     "predict": (KEEP, QUERY),
     "eval": (QUERY,),
 }

@@ -140,6 +140,8 @@ class PreparedTable:
     def model_facts(self) -> dict[str, Any]:
         preprocessor = self.preprocessor
         return {
+            "network": self.settings.model.network,
+            "members": self.settings.model.members,
             "layers": list(self.settings.model.widths),
             "columns": len({e.column for e in preprocessor.encoders}),
             "inputs": len(preprocessor.names) + len(preprocessor.code_names),
@@ -147,7 +149,7 @@ class PreparedTable:
 
     @property
     def model_name(self) -> str:
-        return "mlp" if self.settings.model.layers else "linear"
+        return self.settings.model.network if self.settings.model.layers else "linear"
 
 
 def transform_of(

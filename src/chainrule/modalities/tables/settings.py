@@ -15,6 +15,7 @@ from ...runs.settings.sections import Auto, DataSettings, Fold, OutputSettings, 
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
+from .presets import PRESETS, Preset
 
 __all__ = [
     "MAX_LAYERS",
@@ -76,9 +77,6 @@ class ModelSettings(Section):
 
     TABLE: ClassVar[str] = "model"
 
-    network: Annotated[
-        Network, About("mlp; tabm: members that share all weights but scales; or realmlp")
-    ] = "mlp"
     layers: Annotated[
         Annotated[tuple[Width, ...], Length(0, MAX_LAYERS)] | Auto,
         About("sizes of the hidden layers; []: a linear model"),
@@ -95,8 +93,11 @@ class ModelSettings(Section):
         About("normalisation after each hidden layer: none, batch or layer"),
     ] = "none"
 
+    network: Annotated[
+        Network, About("mlp; tabm: members that share all weights but scales; or realmlp")
+    ] = "mlp"
     numbers: Annotated[
-        Numbers,
+        Numbers | Auto,
         About("what becomes of numbers first: plain, piecewise (by quantiles) or periodic (waves)"),
     ] = "plain"
     bins: Annotated[
@@ -133,9 +134,16 @@ class ModelSettings(Section):
 class Settings(RunSettings):
     """The settings of a run. The same settings and data give the same bits."""
 
-    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("model.layers", "model.dropout", "train.loss")
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = (
+        "model.layers", "model.dropout", "model.numbers", "train.loss",
+    )  # fmt: skip
+    PRESETS = PRESETS
+    USUAL_PRESET = "fast"
 
     name: RunName = ""
+    preset: Annotated[Preset, About(f"values where nothing else is set: {', '.join(PRESETS)}")] = (
+        "fast"
+    )
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -155,7 +163,13 @@ class Settings(RunSettings):
             )
         layers = table_defaults.layers_for(rows) if model.layers == "auto" else model.layers
         dropout = table_defaults.dropout_for(rows, task)
+        numbers = table_defaults.numbers_for(rows)
+        if model.network == "realmlp" and self.train.lr == "auto":
+            train = train.changed(lr=table_defaults.REALMLP_LR[task])
         model = replace(
-            model, layers=layers, dropout=dropout if model.dropout == "auto" else model.dropout
+            model,
+            layers=layers,
+            dropout=dropout if model.dropout == "auto" else model.dropout,
+            numbers=numbers if model.numbers == "auto" else model.numbers,
         )
         return replace(self, model=model, train=train)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...phrasing import listed
 from ...runs.modality import Words
-from ...unverified import items, table, text
+from ...unverified import items, number, table, text
 
 __all__ = ["words_for"]
 
@@ -16,12 +16,16 @@ def words_for(facts: Mapping[str, Any]) -> Words:
     """The words for a run, from the contents of ``run.json``."""
     data, model = table(facts.get("data")), table(facts.get("model"))
     layers = "-".join(text(width) for width in items(model.get("layers")))
+    members = number(model.get("members")) or 1
+    several = f"{members:g} x " if members > 1 else ""
+    name = text(model.get("network")) or "mlp"
     return Words(
         unit="row",
         units="rows",
         source=f"{text(data.get('rows'))} rows, {text(model.get('columns'))} columns",
-        network=f"mlp {layers}" if layers else "linear",
-        model=_network(model.get("layers")),
+        network=several + (f"{name} {layers}" if layers else "linear"),
+        model=_network(model.get("layers"))
+        + (f", {members:g} of which are averaged" if members > 1 else ""),
         new="new.csv",
         labelled="labelled.csv",
     )
