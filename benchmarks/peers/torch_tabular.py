@@ -48,17 +48,16 @@ class Members(nn.Module):
     def __init__(self, model: TabM) -> None:
         super().__init__()
         members = model.members
-        shapes = [
-            s for a, b in model.pairs for s in ((a, b), (members, a), (members, b), (members, b))
-        ]
-        self.hidden = nn.ParameterList([empty(*shape) for shape in shapes])
-        self.head = empty(members, model.hidden[-1], model.outputs)
-        self.bias = empty(members, model.outputs)
+        each = [((a, b), (members, a), (members, b), (members, b)) for a, b in model.pairs]
+        shapes = [shape for layer in each for shape in layer]
+        last = (members, model.hidden[-1], model.outputs), (members, model.outputs)
+        self.weights = nn.ParameterList([empty(*shape) for shape in (*shapes, *last)])
 
     def forward(self, x: Tensor) -> Tensor:
         h = x.unsqueeze(0)
-        for i in range(0, len(self.hidden), 4):
-            weight, before, after, bias = self.hidden[i : i + 4]
+        *hidden, head, last = self.weights
+        for i in range(0, len(hidden), 4):
+            weight, before, after, bias = hidden[i : i + 4]
             product = (h * before.unsqueeze(1)) @ weight
             h = F.relu(torch.addcmul(bias.unsqueeze(1), product, after.unsqueeze(1)))
-        return torch.baddbmm(self.bias.unsqueeze(1), h, self.head).permute(1, 2, 0)
+        return torch.baddbmm(last.unsqueeze(1), h, head).permute(1, 2, 0)
