@@ -69,7 +69,6 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="settings of a method of our own")
     parser.add_argument("--name", help="what to call it")
     parser.add_argument("--table", nargs="+", type=Path, help="files to make tables of")
-    parser.add_argument("--baseline", default="chainrule fast", help="compared with, for --table")
     options = parser.parse_args()
     if options.table:
         lines = [line for path in options.table for line in path.read_text().splitlines()]
