@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.modalities.tables.defaults import dropout_for, layers_for
+from chainrule.modalities.tables.defaults import bins_for, dropout_for, layers_for, numbers_for
 from chainrule.runs.settings.defaults import batch_size_for
 
 
@@ -22,3 +22,11 @@ def test_dropout_shrinks_with_rows() -> None:
 
 def test_layers_widen() -> None:
     assert [layers_for(n) for n in (100, 10_000, 100_000)] == [(64,) * 2, (128,) * 2, (256,) * 2]
+
+
+def test_intervals_need_rows() -> None:
+    """Of the table, of each column of numbers, and of each interval."""
+    shapes = [(599, 5), (600, 5), (5_000, 300), (5_000, 400)]
+    expected = ["plain", "piecewise", "piecewise", "plain"]
+    assert [numbers_for(*shape) for shape in shapes] == expected
+    assert [bins_for(rows) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 32]

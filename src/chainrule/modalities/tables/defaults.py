@@ -7,10 +7,11 @@ from typing import Literal
 
 from ...data import Task
 
-__all__ = ["REALMLP_LR", "dropout_for", "layers_for", "numbers_for"]
+__all__ = ["REALMLP_LR", "bins_for", "dropout_for", "layers_for", "numbers_for"]
 
-#: with fewer training rows intervals of numbers do more harm than good
-PIECEWISE_ROWS = 2_000
+#: with fewer training rows, or fewer for each column, intervals do more harm than good
+PIECEWISE_ROWS, ROWS_OF_COLUMN = 600, 16
+MOST_BINS, ROWS_OF_BIN = 32, 20
 #: Holzmüller et al. 2024
 REALMLP_LR: Mapping[Task, float] = {"binary": 0.04, "multiclass": 0.04, "regression": 0.2}
 
@@ -30,6 +31,12 @@ def dropout_for(rows: int, task: Task) -> float:
     return 0.2 if rows >= 2_000 or task == "regression" else 0.5
 
 
-def numbers_for(rows: int) -> Literal["plain", "piecewise"]:
+def numbers_for(rows: int, columns: int) -> Literal["plain", "piecewise"]:
     """By intervals where there are rows enough to learn a slope for each."""
-    return "piecewise" if rows >= PIECEWISE_ROWS else "plain"
+    enough = rows >= max(PIECEWISE_ROWS, ROWS_OF_COLUMN * columns)
+    return "piecewise" if enough else "plain"
+
+
+def bins_for(rows: int) -> int:
+    """As many intervals of a number as have some rows each, from 4 to 32."""
+    return min(MOST_BINS, max(4, rows // ROWS_OF_BIN))

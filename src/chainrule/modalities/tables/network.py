@@ -197,7 +197,7 @@ def _encoding(preprocessor: Preprocessor, settings: ModelSettings) -> Encoding |
     if settings.numbers == "plain" or not columns:
         return None
     if settings.numbers == "piecewise":
-        return nn.PiecewiseLinear(numeric, settings.bins, columns)
+        return nn.PiecewiseLinear(numeric, settings.intervals, columns)
     members = settings.members if settings.network == "mlp" else 1
     return nn.PeriodicEmbedding(members, numeric, columns)
 

@@ -21,7 +21,7 @@ from ...nn import mixup
 from ...runs.modality import Batch, PartName
 from ...runs.settings.training import TrainSettings
 from ...tasks import Task
-from .network import inputs_of
+from .network import inputs_of, number_places
 from .settings import Settings, TableDataSettings
 
 __all__ = ["OpenedTable", "PreparedTable", "arrays_of", "transform_of"]
@@ -54,7 +54,8 @@ class OpenedTable:
         )
         task = parts.schema.task
         assert task is not None  # a target was asked for
-        return PreparedTable(self, parts, settings.resolved(len(parts.train), task))
+        numbers = len(number_places(parts.pipeline))
+        return PreparedTable(self, parts, settings.resolved(len(parts.train), task, numbers))
 
 
 def _arguments(data: TableDataSettings) -> dict[str, Any]:

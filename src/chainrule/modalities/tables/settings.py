@@ -101,12 +101,18 @@ class ModelSettings(Section):
         About("what becomes of numbers first: plain, piecewise (by quantiles) or periodic (waves)"),
     ] = "plain"
     bins: Annotated[
-        Annotated[int, Within(1, 1024)], About("intervals of each number if piecewise")
-    ] = 12
+        Annotated[int, Within(1, 1024)] | Auto, About("intervals of each number if piecewise")
+    ] = "auto"
     members: Annotated[
         Annotated[int, Within(1, 1024)],
         About("networks trained as one, whose predictions are averaged"),
     ] = 1
+
+    @property
+    def intervals(self) -> int:
+        """``bins``, once the data has decided."""
+        assert not isinstance(self.bins, str)
+        return self.bins
 
     @property
     def together(self) -> bool:
@@ -135,7 +141,7 @@ class Settings(RunSettings):
     """The settings of a run. The same settings and data give the same bits."""
 
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = (
-        "model.layers", "model.dropout", "model.numbers", "train.loss",
+        "model.layers", "model.dropout", "model.numbers", "model.bins", "train.loss",
     )  # fmt: skip
     PRESETS = PRESETS
     USUAL_PRESET = "fast"
@@ -150,8 +156,9 @@ class Settings(RunSettings):
     train: TrainSettings = field(default_factory=TrainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
-    def resolved(self, rows: int, task: Task) -> Settings:
-        """The same without `auto`, which the number of training rows and the task decide.
+    def resolved(self, rows: int, task: Task, numbers: int = 1) -> Settings:
+        """The same without `auto`, which the training rows, their columns of ``numbers`` and the
+        task decide.
 
         ConfigError for a loss that does not fit the task.
         """
@@ -163,13 +170,15 @@ class Settings(RunSettings):
             )
         layers = table_defaults.layers_for(rows) if model.layers == "auto" else model.layers
         dropout = table_defaults.dropout_for(rows, task)
-        numbers = table_defaults.numbers_for(rows)
+        encoding = table_defaults.numbers_for(rows, numbers)
+        bins = table_defaults.bins_for(rows)
         if model.network == "realmlp" and self.train.lr == "auto":
             train = train.changed(lr=table_defaults.REALMLP_LR[task])
         model = replace(
             model,
             layers=layers,
             dropout=dropout if model.dropout == "auto" else model.dropout,
-            numbers=numbers if model.numbers == "auto" else model.numbers,
+            numbers=encoding if model.numbers == "auto" else model.numbers,
+            bins=bins if model.bins == "auto" else model.bins,
         )
         return replace(self, model=model, train=train)
