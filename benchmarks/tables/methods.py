@@ -177,5 +177,7 @@ COSTLY: dict[str, Method] = {
     "RealMLP-TD": pytabkit("RealMLP_TD"),
     "TabM-D": pytabkit("TabM_D"),
 }
-OURS: dict[str, Method] = {"chainrule fast": ours(())}
+OURS: dict[str, Method] = {
+    f"chainrule {preset}": ours([f"preset={preset}"]) for preset in ("fast", "good")
+}
 METHODS = {**OURS, **CHEAP, **COSTLY}

@@ -30,3 +30,8 @@ def test_intervals_need_rows() -> None:
     expected = ["plain", "piecewise", "piecewise", "plain"]
     assert [numbers_for(*shape) for shape in shapes] == expected
     assert [bins_for(rows) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 32]
+
+
+def test_members_that_share_weights_have_more_units_and_drop_fewer() -> None:
+    assert layers_for(100, "tabm") == (128, 128)
+    assert [dropout_for(n, "binary", "tabm") for n in (100, 600, 20_000)] == [0.5, 0.1, 0.1]

@@ -16,17 +16,19 @@ MOST_BINS, ROWS_OF_BIN = 32, 20
 REALMLP_LR: Mapping[Task, float] = {"binary": 0.04, "multiclass": 0.04, "regression": 0.2}
 
 
-def layers_for(rows: int) -> tuple[int, ...]:
-    """Two hidden layers, wider for larger tables."""
-    return (64, 64) if rows < 10_000 else (128, 128) if rows < 100_000 else (256, 256)
+def layers_for(rows: int, network: str = "mlp") -> tuple[int, ...]:
+    """Two hidden layers, wider for larger tables; members that share them need more units."""
+    small = (128, 128) if network == "tabm" else (64, 64)
+    return small if rows < 10_000 else (128, 128) if rows < 100_000 else (256, 256)
 
 
-def dropout_for(rows: int, task: Task) -> float:
+def dropout_for(rows: int, task: Task, network: str = "mlp") -> float:
     """Half of the units when classifying small tables, less for larger ones.
 
-    A regression drops at most a fifth: its noise is often small, and dropout adds to it.
+    A regression drops at most a fifth: its noise is often small, and dropout adds to it. Members
+    that share their weights keep one another from overfitting, and need little of it.
     """
-    if rows >= 20_000:
+    if rows >= 20_000 or (network == "tabm" and rows >= PIECEWISE_ROWS):
         return 0.1
     return 0.2 if rows >= 2_000 or task == "regression" else 0.5
 

@@ -1,8 +1,9 @@
 """Named sets of settings for tables. Each sets the same keys, so that one replaces another.
 
     fast      one network; a second or two for most tables
-    good      five networks as one, with numbers by quantiles where there are rows enough for it
-    tabm      TabM: sixteen members that share their weights but for scales
+    good      eight members that share their weights but for scales (TabM), with numbers by
+              quantiles where there are rows enough for it
+    tabm      TabM as published but for its width: thirty-two members
     realmlp   RealMLP with its own schedule, rates and number of epochs; slow
 
 `chainrule config show DATA preset=good` prints all of them in full. The settings of ``good`` were
@@ -37,18 +38,19 @@ FAST: Mapping[Key, Any] = {
 }
 GOOD = {
     **FAST,
-    ("model", "members"): 5,
-    ("model", "numbers"): "auto",
-}
-TABM = {
-    **FAST,
     ("model", "network"): "tabm",
-    ("model", "members"): 16,
-    ("model", "numbers"): "piecewise",
-    ("model", "layers"): (128, 128),
-    ("model", "dropout"): 0.1,
+    ("model", "members"): 8,
+    ("model", "numbers"): "auto",
     ("train", "lr"): 2e-3,
     ("train", "optimizer", "weight_decay"): 3e-4,
+}
+TABM = {
+    **GOOD,
+    ("model", "members"): 32,
+    ("model", "numbers"): "piecewise",
+    ("model", "layers"): (256, 256),
+    ("model", "dropout"): 0.1,
+    ("train", "batch_size"): 256,
     ("train", "early_stopping", "patience"): 16,
 }
 REALMLP = {

@@ -168,15 +168,15 @@ class Settings(RunSettings):
                 "a regression has no labels to smooth",
                 help="set train.label_smoothing to 0",
             )
-        layers = table_defaults.layers_for(rows) if model.layers == "auto" else model.layers
-        dropout = table_defaults.dropout_for(rows, task)
+        layers = table_defaults.layers_for(rows, model.network)
+        dropout = table_defaults.dropout_for(rows, task, model.network)
         encoding = table_defaults.numbers_for(rows, numbers)
         bins = table_defaults.bins_for(rows)
         if model.network == "realmlp" and self.train.lr == "auto":
             train = train.changed(lr=table_defaults.REALMLP_LR[task])
         model = replace(
             model,
-            layers=layers,
+            layers=layers if model.layers == "auto" else model.layers,
             dropout=dropout if model.dropout == "auto" else model.dropout,
             numbers=encoding if model.numbers == "auto" else model.numbers,
             bins=bins if model.bins == "auto" else model.bins,
