@@ -25,11 +25,12 @@ def test_layers_widen() -> None:
 
 
 def test_intervals_need_rows() -> None:
-    """Of the table, of each column of numbers, and of each interval."""
+    """Of the table, of each column of numbers, and of each interval; many columns have fewer."""
     shapes = [(599, 5), (600, 5), (5_000, 300), (5_000, 400)]
     expected = ["plain", "piecewise", "piecewise", "plain"]
     assert [numbers_for(*shape) for shape in shapes] == expected
-    assert [bins_for(rows) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 32]
+    assert [bins_for(rows, 5) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 32]
+    assert [bins_for(10_000, columns) for columns in (10, 20, 64, 1_000)] == [32, 16, 8, 8]
 
 
 def test_members_that_share_weights_have_more_units_and_drop_fewer() -> None:

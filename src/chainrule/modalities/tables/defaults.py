@@ -12,6 +12,7 @@ __all__ = ["REALMLP_LR", "bins_for", "dropout_for", "layers_for", "numbers_for"]
 #: with fewer training rows, or fewer for each column, intervals do more harm than good
 PIECEWISE_ROWS, ROWS_OF_COLUMN = 600, 16
 MOST_BINS, ROWS_OF_BIN = 32, 20
+MOST_INPUTS, LEAST_OF_MANY = 320, 8
 #: Holzmüller et al. 2024
 REALMLP_LR: Mapping[Task, float] = {"binary": 0.04, "multiclass": 0.04, "regression": 0.2}
 
@@ -39,6 +40,8 @@ def numbers_for(rows: int, columns: int) -> Literal["plain", "piecewise"]:
     return "piecewise" if enough else "plain"
 
 
-def bins_for(rows: int) -> int:
-    """As many intervals of a number as have some rows each, from 4 to 32."""
-    return min(MOST_BINS, max(4, rows // ROWS_OF_BIN))
+def bins_for(rows: int, columns: int) -> int:
+    """As many intervals of a number as have some rows each, from 4 to 32; fewer than that for many
+    ``columns``, which give the first layer inputs enough."""
+    most = min(MOST_BINS, max(LEAST_OF_MANY, MOST_INPUTS // max(columns, 1)))
+    return min(most, max(4, rows // ROWS_OF_BIN))

@@ -48,7 +48,7 @@ TABM = {
     **GOOD,
     ("model", "members"): 32,
     ("model", "numbers"): "piecewise",
-    ("model", "layers"): (256, 256),
+    ("model", "layers"): (128, 128),
     ("model", "dropout"): 0.1,
     ("train", "batch_size"): 256,
     ("train", "early_stopping", "patience"): 16,

@@ -171,7 +171,7 @@ class Settings(RunSettings):
         layers = table_defaults.layers_for(rows, model.network)
         dropout = table_defaults.dropout_for(rows, task, model.network)
         encoding = table_defaults.numbers_for(rows, numbers)
-        bins = table_defaults.bins_for(rows)
+        bins = table_defaults.bins_for(rows, numbers)
         if model.network == "realmlp" and self.train.lr == "auto":
             train = train.changed(lr=table_defaults.REALMLP_LR[task])
         model = replace(
