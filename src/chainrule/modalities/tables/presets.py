@@ -42,7 +42,6 @@ GOOD = {
     ("model", "members"): 8,
     ("model", "numbers"): "auto",
     ("train", "lr"): 2e-3,
-    ("train", "optimizer", "weight_decay"): 3e-4,
 }
 TABM = {
     **GOOD,
@@ -51,6 +50,7 @@ TABM = {
     ("model", "layers"): (128, 128),
     ("model", "dropout"): 0.1,
     ("train", "batch_size"): 256,
+    ("train", "optimizer", "weight_decay"): 3e-4,
     ("train", "early_stopping", "patience"): 16,
 }
 REALMLP = {
