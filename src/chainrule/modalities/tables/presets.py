@@ -25,6 +25,7 @@ FAST: Mapping[Key, Any] = {
     ("model", "network"): "mlp",
     ("model", "members"): 1,
     ("model", "numbers"): "plain",
+    ("model", "bins"): 12,
     ("model", "layers"): "auto",
     ("model", "dropout"): "auto",
     ("train", "epochs"): 200,
@@ -41,6 +42,7 @@ GOOD = {
     ("model", "network"): "tabm",
     ("model", "members"): 8,
     ("model", "numbers"): "auto",
+    ("model", "bins"): "auto",
     ("train", "lr"): 2e-3,
 }
 TABM = {

@@ -102,7 +102,7 @@ class ModelSettings(Section):
     ] = "plain"
     bins: Annotated[
         Annotated[int, Within(1, 1024)] | Auto, About("intervals of each number if piecewise")
-    ] = "auto"
+    ] = 12
     members: Annotated[
         Annotated[int, Within(1, 1024)],
         About("networks trained as one, whose predictions are averaged"),
