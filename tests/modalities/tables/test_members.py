@@ -66,3 +66,21 @@ def test_checks_before_training_know_members(table: dict[str, Any]) -> None:
         trial = Trial.of(run)
         assert [look(trial).status for look in (first_loss, gradient_check)] == ["ok", "ok"]
         assert one_batch(trial).status == "ok"
+
+
+@pytest.mark.parametrize("network", ["mlp", "tabm", "realmlp"])
+@pytest.mark.parametrize("kinds", ["numbers", "codes", "both"])
+def test_any_columns_will_do(network: str, kinds: str) -> None:
+    """Numbers alone, embedded categories alone, and both."""
+    rng = np.random.default_rng(0)
+    columns: dict[str, Any] = {"y": ["a", "b"] * 40}
+    if kinds != "codes":
+        columns |= {"x": rng.normal(size=80), "z": rng.normal(size=80)}
+    if kinds != "numbers":
+        columns["town"] = [f"t{i % 16}" for i in range(80)]
+    words = ("data.target=y", *SETTINGS, f"model.network={network}")
+    settings = gather([from_overrides(words, "test")], TABLES.settings).settings
+    with prepare_run(TABLES, settings, columns) as run, interpreting():
+        outputs = run.trainer().predict(run.prepared.train[0])
+    assert outputs.shape == (run.prepared.sizes["train"], 1)
+    assert np.isfinite(outputs).all()

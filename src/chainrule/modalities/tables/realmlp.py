@@ -56,13 +56,9 @@ class RealMLP(LearningModule):
         periodic: bool = True,
     ) -> None:
         super().__init__()
-        self.numeric, self.coded, self.members, self.kind = (
-            numeric,
-            len(cardinalities),
-            members,
-            kind,
-        )
-        self.clip = nn.SmoothClip(numeric, columns)
+        self.numeric, self.coded = numeric, len(cardinalities)
+        self.members, self.kind = members, kind
+        self.clip = nn.SmoothClip(numeric, columns) if numeric else None
         width = numeric
         self.waves: nn.PeriodicEmbedding | None = None
         if periodic and columns:
@@ -83,19 +79,17 @@ class RealMLP(LearningModule):
 
     def learning(self, name: str) -> Learning:
         """Biases, waves and activations learn slowly, the scale of the inputs fast."""
-        first, _, last = name.partition(".")[0], "", name.rpartition(".")[2]
-        if first in LEARNING:
-            return LEARNING[first]
-        return LEARNING.get(last, Learning())
+        first, last = name.partition(".")[0], name.rpartition(".")[2]
+        return LEARNING.get(first, LEARNING.get(last, Learning()))
 
     def fit(self, numbers: npt.NDArray[Any], codes: npt.NDArray[Any]) -> None:
         """Takes center and scale of the columns from training rows, and adapts first weights to a
         few of them."""
-        self.clip.fit(numbers)
+        if self.clip is not None:
+            self.clip.fit(numbers)
         chosen = spread_rows(max(len(numbers), len(codes)), ADAPTED_ROWS)
-        inputs = ([numbers[chosen]] if self.numeric else []) + (
-            [codes[chosen]] if self.coded else []
-        )
+        inputs = [numbers[chosen]] if self.numeric else []
+        inputs += [codes[chosen]] if self.coded else []
         mixings = [layer.draw_mixing(len(chosen)) for layer in self.layers]
         with no_grad():
             compile(self._adapt)(*inputs, *mixings)
@@ -112,7 +106,7 @@ class RealMLP(LearningModule):
     def _encoded(self, *inputs: Tensor) -> Tensor:
         """What the first layer takes, [members, n, width]."""
         parts: list[Tensor] = []
-        if self.numeric:
+        if self.clip is not None:
             numbers = self.clip(inputs[0])
             shared = numbers.unsqueeze(0).expand(self.members, *numbers.shape)
             parts.append(shared if self.waves is None else self.waves(numbers))
