@@ -29,7 +29,7 @@ def test_intervals_need_rows() -> None:
     shapes = [(599, 5), (600, 5), (5_000, 300), (5_000, 400)]
     expected = ["plain", "piecewise", "piecewise", "plain"]
     assert [numbers_for(*shape) for shape in shapes] == expected
-    assert [bins_for(rows, 5) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 32]
+    assert [bins_for(rows, 3) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 96]
     assert [bins_for(10_000, columns) for columns in (10, 20, 64, 1_000)] == [32, 16, 8, 8]
 
 

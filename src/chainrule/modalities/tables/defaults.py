@@ -11,7 +11,7 @@ __all__ = ["REALMLP_LR", "bins_for", "dropout_for", "layers_for", "numbers_for"]
 
 #: with fewer training rows, or fewer for each column, intervals do more harm than good
 PIECEWISE_ROWS, ROWS_OF_COLUMN = 600, 16
-MOST_BINS, ROWS_OF_BIN = 32, 20
+MOST_BINS, ROWS_OF_BIN = 96, 20
 MOST_INPUTS, LEAST_OF_MANY = 320, 8
 #: Holzmüller et al. 2024
 REALMLP_LR: Mapping[Task, float] = {"binary": 0.04, "multiclass": 0.04, "regression": 0.2}
@@ -41,7 +41,7 @@ def numbers_for(rows: int, columns: int) -> Literal["plain", "piecewise"]:
 
 
 def bins_for(rows: int, columns: int) -> int:
-    """As many intervals of a number as have some rows each, from 4 to 32; fewer than that for many
+    """As many intervals of a number as have some rows each, from 4 to 96; fewer than that for many
     ``columns``, which give the first layer inputs enough."""
     most = min(MOST_BINS, max(LEAST_OF_MANY, MOST_INPUTS // max(columns, 1)))
     return min(most, max(4, rows // ROWS_OF_BIN))
