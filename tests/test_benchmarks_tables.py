@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,14 @@ def test_halves_are_as_large_and_fixed() -> None:
     assert {s.name for s in chosen(("tuning",))} | {s.name for s in chosen(("judging",))} == {
         s.name for s in TABLES
     }
+
+
+def test_the_page_names_the_halves() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "tables.md").read_text(encoding="utf-8")
+    for which in ("tuning", "judging"):
+        for kind, sources in (("classes", CLASSES), ("numbers", NUMBERS)):
+            names = ", ".join(s.name for s in sources if half(s) == which)
+            assert f"| {which}, {kind} | {names} |" in page
 
 
 def test_rows_are_divided_by_class() -> None:
