@@ -12,6 +12,7 @@ import chainrule as cr
 from chainrule.modalities.doors import fit, load_run
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.network import TableNet
+from chainrule.modalities.tables.words import words_for
 from chainrule.runs.checks.model import Trial, first_loss, gradient_check, one_batch
 from chainrule.runs.dry_run import prepare_run
 from chainrule.runs.settings.sources import from_overrides, gather
@@ -84,3 +85,13 @@ def test_any_columns_will_do(network: str, kinds: str) -> None:
         outputs = run.trainer().predict(run.prepared.train[0])
     assert outputs.shape == (run.prepared.sizes["train"], 1)
     assert np.isfinite(outputs).all()
+
+
+def test_runs_say_how_many_they_are() -> None:
+    facts = {"network": "tabm", "members": 8, "layers": [128, 64]}
+    words = words_for({"data": {"rows": 9}, "model": facts})
+    assert words.network == "8 x tabm 128-64"
+    assert words.model == "an ensemble of 8 networks with hidden layers of 128 and 64 units"
+    older = words_for({"model": {"layers": [4]}})  # written before there were several
+    assert (older.network, older.model) == ("mlp 4", "a network with a hidden layer of 4 units")
+    assert words_for({"model": {"layers": []}}).model == "a linear model"

@@ -24,18 +24,18 @@ def words_for(facts: Mapping[str, Any]) -> Words:
         units="rows",
         source=f"{text(data.get('rows'))} rows, {text(model.get('columns'))} columns",
         network=several + (f"{name} {layers}" if layers else "linear"),
-        model=_network(model.get("layers"))
-        + (f", {members:g} of which are averaged" if members > 1 else ""),
+        model=_network(model.get("layers"), members),
         new="new.csv",
         labelled="labelled.csv",
     )
 
 
-def _network(widths: object) -> str:
+def _network(widths: object, members: float) -> str:
     """``a network with hidden layers of 64 and 64 units``."""
     if not isinstance(widths, list):
         return "a model"
+    start = f"an ensemble of {members:g} networks" if members > 1 else "a network"
     if not widths:
-        return "a linear model"
+        return f"{start} without hidden layers" if members > 1 else "a linear model"
     kind = "a hidden layer" if len(widths) == 1 else "hidden layers"
-    return f"a network with {kind} of {listed([text(w) for w in widths])} units"
+    return f"{start} with {kind} of {listed([text(w) for w in widths])} units"
