@@ -19,6 +19,7 @@ from benchmarks import nets, recurrent
 from benchmarks.language import Transformer
 from benchmarks.nets import Array, Net, Shape
 from benchmarks.recurrent import Recurrent
+from benchmarks.tabular import RealMLP, TabM
 from benchmarks.translation import Seq2Seq
 
 
@@ -85,7 +86,7 @@ class Workload:
     """
 
     name: str
-    model: Dense | Net | Recurrent | Seq2Seq | Transformer
+    model: Dense | Net | RealMLP | Recurrent | Seq2Seq | TabM | Transformer
     loss: Loss
     samples: int
     batch: int
@@ -160,7 +161,10 @@ class Workload:
         teacher = rng.standard_normal((features, outputs)) / features**0.5
         scores = x.reshape(*places, features) @ teacher
         scores += 0.5 * rng.standard_normal((*places, outputs))
-        return tuple(array[: self.rows] for array in (*inputs, self._target(scores)))
+        target = self._target(scores)
+        if isinstance(self.model, TabM):  # each member has a loss of its own
+            target = np.repeat(target[:, None], self.model.members, 1)
+        return tuple(array[: self.rows] for array in (*inputs, target))
 
     def _target(self, scores: Array) -> Array:
         """What the loss compares outputs with."""
@@ -313,6 +317,8 @@ WORKLOADS: dict[str, Workload] = {
         texts("gpt", 64, samples=252, batch=12),
         texts("gpt-512", 512, samples=32, batch=2),
         texts("gpt-1024", 1024, samples=16, batch=1),
+        Workload("realmlp", RealMLP(), "cross_entropy", 10_000, 256, 1e-3, 39),
+        Workload("tabm", TabM(), "cross_entropy", 2_560, 256, 1e-3, 10, call_steps=2, compared=3),
         Workload("seq2seq", Seq2Seq(), "tokens", 640, 32, 1e-3, 20, call_steps=2, compared=3),
         generation(64, batch=1),
         generation(64, batch=16),

@@ -20,8 +20,9 @@ DENSE = ("tabular", "mlp")
 CONVOLUTIONS = ("cnn", "resnet", "mobilenet", "oddsizes", "signals")
 FULL = ("lstm", "gru", "lstm-small")  # sequences of one length
 RECURRENT = (*FULL, "bilstm")
+TABLES = ("realmlp", "tabm")
 LANGUAGE = ("gpt", "gpt-512", "gpt-1024", "seq2seq")
-TRAINED = DENSE + CONVOLUTIONS + RECURRENT + LANGUAGE
+TRAINED = DENSE + CONVOLUTIONS + RECURRENT + LANGUAGE + TABLES
 PREDICTED = ("cnn-1", "cnn-256", "resnet-1", "resnet-64")
 GENERATED = ("generate-1", "generate-16")
 
@@ -105,7 +106,7 @@ class Peer:
         return ""
 
 
-COMPILED = DENSE + RECURRENT + LANGUAGE + GENERATED
+COMPILED = DENSE + RECURRENT + LANGUAGE + TABLES + GENERATED
 LAST = CONVOLUTIONS + PREDICTED  # what PyTorch can lay out channels last
 
 PEERS: tuple[Peer, ...] = (
@@ -122,7 +123,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("torch", "compile step", "torch", DENSE, compiler=True, cached=True),
     Peer("onnxruntime", "", "onnxruntime", PREDICTED),
     # lax.scan leaves XLA's fast path for convolutions: 60 ms against 9 for `oddsizes`
-    Peer("jax", "tree", "jax", TRAINED, cached=True, loops=DENSE + RECURRENT + LANGUAGE),
+    Peer("jax", "tree", "jax", TRAINED, cached=True, loops=DENSE + RECURRENT + LANGUAGE + TABLES),
     Peer("jax", "unrolled", "jax", RECURRENT, cached=True),
     Peer("jax", "flat", "jax", DENSE, cached=True),
     Peer("jax", "jit", "jax", PREDICTED + GENERATED, cached=True),

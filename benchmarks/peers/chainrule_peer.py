@@ -14,7 +14,9 @@ from benchmarks import nets
 from benchmarks.language import Transformer
 from benchmarks.nets import Conv, Layer, Linear, MaxPool, Mean, Net, Relu
 from benchmarks.peers import Predictions, Session
+from benchmarks.peers.chainrule_tabular import Members, Waves
 from benchmarks.recurrent import Recurrent
+from benchmarks.tabular import RealMLP, TabM
 from benchmarks.translation import PADDING, Seq2Seq
 from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 from chainrule import nn, optim
@@ -61,6 +63,10 @@ def build(workload: Workload) -> Any:
         return Tokens(model)
     if isinstance(model, Seq2Seq):
         return Translator(model)
+    if isinstance(model, RealMLP):
+        return Waves(model)
+    if isinstance(model, TabM):
+        return Members(model)
     layers: list[Any] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]

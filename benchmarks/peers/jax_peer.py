@@ -25,9 +25,11 @@ from benchmarks.peers import (
     jax_language,
     jax_nets,
     jax_recurrent,
+    jax_tabular,
     jax_translation,
 )
 from benchmarks.recurrent import Recurrent
+from benchmarks.tabular import RealMLP, TabM
 from benchmarks.translation import PADDING, Seq2Seq
 from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
@@ -104,6 +106,8 @@ class JaxSession:
             return jax_language.apply(model, parameters, x), []
         if isinstance(model, Seq2Seq):
             return jax_translation.apply(model, parameters, *inputs), []
+        if isinstance(model, RealMLP | TabM):
+            return jax_tabular.apply(model, parameters, x), []
         *hidden, (last, bias) = self.layers(parameters)
         for w, b in hidden:
             x = jax.nn.relu(x @ w + b)
@@ -157,6 +161,8 @@ class JaxSession:
         if isinstance(model, Net):
             parameters: Any = jax_nets.parameters(model, arrays)
             running = jax_nets.statistics(model)
+        elif isinstance(model, RealMLP | TabM):
+            parameters = jax_tabular.parameters(model, arrays)
         else:
             parameters = [jnp.array(a.T) for a in arrays]
         if self.flat:

@@ -32,7 +32,9 @@ from benchmarks.peers import Session, torch_generation, torch_inference
 from benchmarks.peers.torch_language import GPT, Translator
 from benchmarks.peers.torch_nets import convolutional, laid_out
 from benchmarks.peers.torch_recurrent import long_to_short, of_sequences
+from benchmarks.peers.torch_tabular import Members, Waves
 from benchmarks.recurrent import Recurrent
+from benchmarks.tabular import RealMLP, TabM
 from benchmarks.translation import PADDING, Seq2Seq
 from benchmarks.workloads import DECOUPLED_DECAY, MOMENTUM, WEIGHT_DECAY, Mode, Workload
 
@@ -49,6 +51,10 @@ def build(workload: Workload, form: str = "") -> nn.Module:
         return GPT(model)
     if isinstance(model, Seq2Seq):
         return Translator(model)
+    if isinstance(model, RealMLP):
+        return Waves(model)
+    if isinstance(model, TabM):
+        return Members(model)
     layers: list[nn.Module] = []
     for fan_in, fan_out in model.pairs:
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]

@@ -65,7 +65,13 @@ def resolve_settings(
     """
     from ..runs.recognition import kind_of_settings
     from ..runs.settings.arguments import from_arguments
-    from ..runs.settings.sources import Source, from_environment, from_file, from_overrides
+    from ..runs.settings.sources import (
+        Source,
+        from_environment,
+        from_file,
+        from_overrides,
+        usual,
+    )
 
     is_file = Path(source).suffix == ".toml"
     sources = [from_file(user_path(source, "the data"))] if is_file else []
@@ -76,6 +82,7 @@ def resolve_settings(
     values = {name: value for name, value in (options or {}).items() if value is not None}
     kind = kind_of_settings([*sources, last], values)
     refuse_foreign_options(kind, command, values)
+    sources = [*([] if is_file else usual(kind.settings)), *sources]
     added = kind_options(command)
     spellings = {
         name: added[name].spelling if name in added else "--" + name.replace("_", "-")

@@ -42,6 +42,10 @@ from .audio import (
     MelSpectrogram,
     SpecAugment,
 )
+from .batch_ensemble import (
+    BatchEnsembleLinear,
+    FirstScales,
+)
 from .beam import (
     Hypothesis,
     beam_search,
@@ -120,6 +124,14 @@ from .loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
+from .members import (
+    EnsembleLoss,
+    MemberBatchNorm,
+    MemberEmbedding,
+    MemberLayerNorm,
+    MemberLinear,
+    average_members,
+)
 from .mix import (
     mixup,
 )
@@ -140,6 +152,16 @@ from .norm import (
     InstanceNorm2d,
     LayerNorm,
     RMSNorm,
+)
+from .ntk import (
+    LearnedActivation,
+    MemberScale,
+    NTKLinear,
+)
+from .numbers import (
+    PeriodicEmbedding,
+    PiecewiseLinear,
+    SmoothClip,
 )
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -210,6 +232,7 @@ __all__ = [
     "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchEnsembleLinear",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
@@ -231,7 +254,9 @@ __all__ = [
     "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "EnsembleLoss",
     "FeatureAlphaDropout",
+    "FirstScales",
     "Flatten",
     "GRUCell",
     "GaussianDropout",
@@ -254,6 +279,7 @@ __all__ = [
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedActivation",
     "LearnedPositions",
     "Linear",
     "LinearCrossEntropyLoss",
@@ -265,6 +291,11 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "MelSpectrogram",
+    "MemberBatchNorm",
+    "MemberEmbedding",
+    "MemberLayerNorm",
+    "MemberLinear",
+    "MemberScale",
     "Mish",
     "Module",
     "ModuleDict",
@@ -275,8 +306,11 @@ __all__ = [
     "MultiheadAttention",
     "MultiplicativeAttention",
     "NLLLoss",
+    "NTKLinear",
     "PReLU",
     "Parameter",
+    "PeriodicEmbedding",
+    "PiecewiseLinear",
     "PinballLoss",
     "PixelShuffle",
     "PoissonNLLLoss",
@@ -292,6 +326,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SinusoidalPositions",
+    "SmoothClip",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
@@ -317,6 +352,7 @@ __all__ = [
     "WordDropout",
     "ZeroPad1d",
     "ZeroPad2d",
+    "average_members",
     "beam_search",
     "ctc_beam_search",
     "ctc_greedy_decode",

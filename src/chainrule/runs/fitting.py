@@ -14,7 +14,7 @@ from .modality import Modality
 from .predictor import Predictor
 from .settings.arguments import from_arguments, setting_arguments
 from .settings.document import RunSettings
-from .settings.sources import from_environment, from_overrides, gather
+from .settings.sources import from_environment, from_overrides, gather, usual
 from .training import train
 
 __all__ = ["FitArguments", "cross_validate_source", "fit_kind", "fit_source",
@@ -135,6 +135,7 @@ def settings_from_arguments(
         "runs_dir": "" if runs_dir is None else str(path_of(runs_dir, "runs_dir")),
     }
     sources = [
+        *usual(kind.settings),
         from_environment(),
         from_arguments({k: v for k, v in values.items() if v is not None}, kind.arguments),
         from_overrides(overrides, "settings"),

@@ -235,6 +235,10 @@ class Modality(ABC, Generic[S, P]):
     def build(self, preprocessor: Any, settings: S) -> Module:
         """The network, with initial weights from the default generator."""
 
+    def fit_network(self, network: Module, prepared: Any) -> None:
+        """Sets what a new network takes from the training part as a whole, such as the borders of
+        intervals; most take nothing."""
+
     @abstractmethod
     def read_preprocessor(self, text: str, where: str) -> Any:
         """The inverse of `Preprocessor.to_json`. StateError, naming ``where``, for other text."""

@@ -56,6 +56,7 @@ def new_trainer(kind: Modality[S, Any], prepared: Prepared[S], rows: int | None 
     settings = prepared.settings
     with seeded_generator(2 * settings.seed):
         model = kind.build(prepared.preprocessor, settings)
+        kind.fit_network(model, prepared)
     metric: Any = settings.train.metric
     if metric == "auto":
         metric = kind.goal(prepared.preprocessor).monitored_metric

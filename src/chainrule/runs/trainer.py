@@ -10,6 +10,7 @@ from .. import optim
 from ..errors import ConfigError
 from ..frontend import Tensor
 from ..nn import Module
+from ..nn.learning import LearningModule
 from ..optim import Optimizer
 from ..train import Callback, EarlyStopping, Trainer, muon_with_adamw
 from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
@@ -79,7 +80,6 @@ def _base_optimizer(model: Module, settings: TrainSettings, rows: int, seed: int
     name, options = settings.optimizer.name, settings.optimizer.settings
     if name == "muon":
         return muon_with_adamw(model, lr, **options)
-    parameters = list(model.parameters())
     accepted = optim.settings_of(name)
     if "lr" not in accepted and not constant:
         raise ConfigError(
@@ -88,7 +88,24 @@ def _base_optimizer(model: Module, settings: TrainSettings, rows: int, seed: int
         )
     of_run = {"lr": lr, "seed": seed, "examples": rows}
     of_run = {key: value for key, value in of_run.items() if key in accepted}
+    parameters: Any = list(model.parameters())
+    if isinstance(model, LearningModule) and "lr" in accepted:
+        parameters = _groups(model, settings, rows)
     return optim.make(name, parameters, **of_run, **options)
+
+
+def _groups(model: LearningModule, settings: TrainSettings, rows: int) -> list[dict[str, Any]]:
+    """The parameters of a network that learn alike, with their own rates and weight decay."""
+    groups: list[dict[str, Any]] = []
+    options = settings.optimizer.settings
+    for learning, parameters in model.by_learning().items():
+        own = make_schedule(settings.changed(lr=settings.rate * learning.rate), rows)
+        constant = isinstance(own, optim.schedule.Constant)
+        group = {"params": parameters, "lr": own.lr_at(0) if constant else own}
+        if "weight_decay" in options:
+            group["weight_decay"] = options["weight_decay"] * learning.decay
+        groups.append(group)
+    return groups
 
 
 def _make_average(

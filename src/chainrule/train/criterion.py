@@ -83,7 +83,8 @@ class Criterion:
             raise ConfigError(
                 f"the loss is {loss!r}", help="pass a name or an instance: nn.CrossEntropyLoss()"
             )
-        name = getattr(loss, "__name__", type(loss).__name__)
+        known = loss.loss if isinstance(loss, nn.EnsembleLoss) else loss
+        name = getattr(known, "__name__", type(known).__name__)
         return cls(loss, *_KNOWN.get(name, ("any", "identity")), weigher(loss))
 
     def check_weighted(self) -> None:

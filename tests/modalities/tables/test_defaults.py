@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.modalities.tables.defaults import dropout_for, layers_for
+from chainrule.modalities.tables.defaults import bins_for, dropout_for, layers_for, numbers_for
 from chainrule.runs.settings.defaults import batch_size_for
 
 
@@ -22,3 +22,17 @@ def test_dropout_shrinks_with_rows() -> None:
 
 def test_layers_widen() -> None:
     assert [layers_for(n) for n in (100, 10_000, 100_000)] == [(64,) * 2, (128,) * 2, (256,) * 2]
+
+
+def test_intervals_need_rows() -> None:
+    """Of the table, of each column of numbers, and of each interval; many columns have fewer."""
+    shapes = [(599, 5), (600, 5), (5_000, 300), (5_000, 400)]
+    expected = ["plain", "piecewise", "piecewise", "plain"]
+    assert [numbers_for(*shape) for shape in shapes] == expected
+    assert [bins_for(rows, 3) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 96]
+    assert [bins_for(10_000, columns) for columns in (10, 20, 64, 1_000)] == [32, 16, 8, 8]
+
+
+def test_members_that_share_weights_have_more_units_and_drop_fewer() -> None:
+    assert layers_for(100, "tabm") == (128, 128)
+    assert [dropout_for(n, "binary", "tabm") for n in (100, 600, 20_000)] == [0.5, 0.1, 0.1]

@@ -46,7 +46,7 @@ def test_plateaus_follow_pytorch(case: dict[str, Any]) -> None:
 
 def test_every_schedule_has_a_reference_or_a_formula() -> None:
     compared = {case["name"] for case in REFERENCE["cases"] + REFERENCE["plateaus"]}
-    assert set(schedule.SCHEDULES) - compared == {"constant", "inverse_sqrt"}
+    assert set(schedule.SCHEDULES) - compared == {"constant", "coslog", "inverse_sqrt"}
 
 
 def test_inverse_square_root_is_the_formula_of_the_paper() -> None:

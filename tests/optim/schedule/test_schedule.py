@@ -20,6 +20,7 @@ from chainrule.optim.schedule import (
     Constant,
     Cosine,
     CosineWarmRestarts,
+    Coslog,
     Cyclical,
     Exponential,
     InverseSquareRoot,
@@ -49,11 +50,21 @@ def test_made_by_name_alone(name: str, base: float, total: int, warmup: float) -
     rates = [made.lr_at(step) for step in range(total)]
     assert all(0 <= rate <= base * (1 + 1e-12) for rate in rates)
     assert made.length <= total
-    if name != "one_cycle":  # its top may fall between two steps
+    if name not in ("one_cycle", "coslog"):  # their tops may fall between two steps
         assert max(rates) == pytest.approx(base, rel=1e-12)
     again = from_dict(json.loads(json.dumps(made.to_dict())))
     assert again == made
     assert [again.lr_at(step) for step in range(total)] == rates
+
+
+def test_cycles_that_double() -> None:
+    """Four tops and four ends, each cycle twice as long as the one before."""
+    rates = Coslog(0.1, 1500)
+    ends = [0, 100, 300, 700, 1500]
+    assert [rates.lr_at(step) for step in ends] == pytest.approx([0] * 5, abs=1e-9)
+    tops = [(2 ** (cycle + 0.5) - 1) * 100 for cycle in range(4)]
+    assert [rates.lr_at(round(step)) for step in tops] == pytest.approx([0.1] * 4, rel=1e-3)
+    assert rates.lr_at(2000) == rates.lr_at(1500)
 
 
 def test_ends_of_a_run() -> None:

@@ -11,6 +11,8 @@ import numpy as np
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
+from ...nn import EnsembleLoss, Module
+from ...nn.members import Outputs
 from ...runs.modality import Batch, Draft, Modality, Part, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
@@ -18,14 +20,16 @@ from ...runs.task import Task
 from ...tasks import Binary, Multiclass, Regression
 from ...tasks.labels import goal_of
 from ...train import Scores
+from ...train.criterion import LOSSES
 from .checks import CHECKS
 from .draft import draft
 from .missing import missing_counts
-from .network import TableNet, build
+from .network import TableNet, build, fit_network
 from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, arrays_of, transform_of
+from .realmlp import RealMLP
 from .settings import Settings
 from .weights import check_unmixed
 from .words import words_for
@@ -34,6 +38,10 @@ __all__ = ["KIND", "TABLES", "Tables"]
 
 #: how sure to be of a known extension, of columns in memory, and of any other path
 SURE, LIKELY, POSSIBLE = 1.0, 0.75, 0.1
+#: what the outputs of a network are, by the name of its task
+OUTPUTS: Mapping[str, Outputs] = {
+    "binary": "sigmoid", "multiclass": "softmax", "regression": "identity",
+}  # fmt: skip
 EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
 
@@ -49,6 +57,7 @@ class Tables(Modality[Settings, TablePredictor]):
         "target": ("data", "target"),
         "query": ("data", "query"),
         "task": ("data", "task"),
+        "preset": ("preset",),
         "columns": ("data", "columns"),
         "missing": ("data", "missing"),
         "test": ("data", "test"),
@@ -90,8 +99,18 @@ class Tables(Modality[Settings, TablePredictor]):
         }  # fmt: skip
         return OpenedTable(table, bundled.path if bundled else origin, settings, **held_out)
 
-    def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet:
-        return build(preprocessor, goal_of(preprocessor).outputs, settings.model)
+    def build(self, preprocessor: Preprocessor, settings: Settings) -> TableNet | RealMLP:
+        goal = goal_of(preprocessor)
+        return build(preprocessor, goal.outputs, settings.model, OUTPUTS[goal.name])
+
+    def fit_network(self, network: Module, prepared: PreparedTable) -> None:
+        assert isinstance(network, TableNet | RealMLP)
+        fit_network(network, prepared.parts.train.features)
+
+    def loss(self, prepared: PreparedTable) -> Any:
+        name = prepared.settings.train.objective
+        together = prepared.settings.model.together
+        return EnsembleLoss(LOSSES[name]()) if together else name
 
     def read_preprocessor(self, text: str, where: str) -> Preprocessor:
         return Preprocessor.from_json(text, where)

@@ -60,6 +60,8 @@ def layer_sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
+PRESETS = ("fast", "good", "tabm", "realmlp")
+PRESET = Option("preset", "Named set of settings to start from.", choices=PRESETS)
 TARGET = Option(
     "target",
     "Column to predict.",
@@ -98,10 +100,10 @@ SPLITS = (TEST, VALID, SPLIT_GROUP, SPLIT_TIME)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
 
 OPTIONS: Options = {
-    "train": (TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, LAYERS, DROPOUT, WEIGHT_DECAY),
-    "init": (TARGET, QUERY, TASK, MISSING, *SPLITS),
-    "check": (TARGET, QUERY, *SPLITS),
-    "find-lr": (TARGET, QUERY),
+    "train": (PRESET, TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, LAYERS, DROPOUT, WEIGHT_DECAY),
+    "init": (PRESET, TARGET, QUERY, TASK, MISSING, *SPLITS),
+    "check": (PRESET, TARGET, QUERY, *SPLITS),
+    "find-lr": (PRESET, TARGET, QUERY),
     "predict": (KEEP, QUERY),
     "eval": (QUERY,),
 }

@@ -16,12 +16,13 @@ from ...runs.predictor import Column, Predictor
 from ...train import Scores
 from .network import TableNet, inputs_of
 from .opening import open_table
+from .realmlp import RealMLP
 from .settings import Settings
 
 __all__ = ["TablePredictor"]
 
 
-class TablePredictor(Predictor[TableNet, Preprocessor, Settings]):
+class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
     """What ``fit_table`` and ``load_run`` return::
 
         model.predict("new.csv")        # labels of their own type, or numbers in the target's unit

@@ -22,7 +22,7 @@ from ...nn import mixup
 from ...runs.modality import Batch, PartName
 from ...runs.settings.training import TrainSettings
 from ...tasks import Task
-from .network import inputs_of
+from .network import inputs_of, number_places
 from .settings import Settings, TableDataSettings
 from .weights import weights_in
 
@@ -63,7 +63,8 @@ class OpenedTable:
         )  # fmt: skip
         task = parts.schema.task
         assert task is not None  # a target was asked for
-        return PreparedTable(self, parts, settings.resolved(len(parts.train), task))
+        numbers = len(number_places(parts.pipeline))
+        return PreparedTable(self, parts, settings.resolved(len(parts.train), task, numbers))
 
 
 def _arguments(data: TableDataSettings) -> dict[str, Any]:
@@ -159,6 +160,8 @@ class PreparedTable:
     def model_facts(self) -> dict[str, Any]:
         preprocessor = self.preprocessor
         return {
+            "network": self.settings.model.network,
+            "members": self.settings.model.members,
             "layers": list(self.settings.model.widths),
             "columns": len({e.column for e in preprocessor.encoders}),
             "inputs": len(preprocessor.names) + len(preprocessor.code_names),
@@ -166,7 +169,7 @@ class PreparedTable:
 
     @property
     def model_name(self) -> str:
-        return "mlp" if self.settings.model.layers else "linear"
+        return self.settings.model.network if self.settings.model.layers else "linear"
 
 
 def transform_of(

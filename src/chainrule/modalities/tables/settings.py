@@ -27,6 +27,7 @@ from ...runs.settings.sections import (
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
+from .presets import PRESETS, Preset
 
 __all__ = [
     "MAX_LAYERS",
@@ -44,6 +45,8 @@ Init = Literal[
     "default", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal",
     "lecun_uniform", "lecun_normal", "orthogonal",
 ]  # fmt: skip
+Network = Literal["mlp", "tabm", "realmlp"]
+Numbers = Literal["plain", "piecewise", "periodic"]
 MAX_LAYERS = 64
 MAX_WIDTH = 65_536
 Width = Annotated[int, Within(1, MAX_WIDTH)]
@@ -116,7 +119,7 @@ class TableDataSettings(DataSettings):
 
 @dataclass(frozen=True)
 class ModelSettings(Section):
-    """A multilayer perceptron; categories are embedded."""
+    """A multilayer perceptron, or several as one; categories are embedded."""
 
     TABLE: ClassVar[str] = "model"
 
@@ -135,6 +138,32 @@ class ModelSettings(Section):
         Literal["none", "batch", "layer"],
         About("normalisation after each hidden layer: none, batch or layer"),
     ] = "none"
+
+    network: Annotated[
+        Network, About("mlp; tabm: members that share all weights but scales; or realmlp")
+    ] = "mlp"
+    numbers: Annotated[
+        Numbers | Auto,
+        About("what becomes of numbers first: plain, piecewise (by quantiles) or periodic (waves)"),
+    ] = "plain"
+    bins: Annotated[
+        Annotated[int, Within(1, 1024)] | Auto, About("intervals of each number if piecewise")
+    ] = 12
+    members: Annotated[
+        Annotated[int, Within(1, 1024)],
+        About("networks trained as one, whose predictions are averaged"),
+    ] = 1
+
+    @property
+    def intervals(self) -> int:
+        """``bins``, once the data has decided."""
+        assert not isinstance(self.bins, str)
+        return self.bins
+
+    @property
+    def together(self) -> bool:
+        """Whether outputs in training are those of each member."""
+        return self.members > 1 or self.network != "mlp"
 
     def unregularized(self) -> ModelSettings:
         """Without dropout."""
@@ -157,9 +186,16 @@ class ModelSettings(Section):
 class Settings(RunSettings):
     """The settings of a run. The same settings and data give the same bits."""
 
-    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ("model.layers", "model.dropout", "train.loss")
+    DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = (
+        "model.layers", "model.dropout", "model.numbers", "model.bins", "train.loss",
+    )  # fmt: skip
+    PRESETS = PRESETS
+    USUAL_PRESET = "fast"
 
     name: RunName = ""
+    preset: Annotated[Preset, About(f"values where nothing else is set: {', '.join(PRESETS)}")] = (
+        "fast"
+    )
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -167,8 +203,9 @@ class Settings(RunSettings):
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
-    def resolved(self, rows: int, task: Task) -> Settings:
-        """The same without `auto`, which the number of training rows and the task decide.
+    def resolved(self, rows: int, task: Task, numbers: int = 1) -> Settings:
+        """The same without `auto`, which the training rows, their columns of ``numbers`` and the
+        task decide.
 
         ConfigError for a loss that does not fit the task.
         """
@@ -178,9 +215,17 @@ class Settings(RunSettings):
                 "a regression has no labels to smooth",
                 help="set train.label_smoothing to 0",
             )
-        layers = table_defaults.layers_for(rows) if model.layers == "auto" else model.layers
-        dropout = table_defaults.dropout_for(rows, task)
+        layers = table_defaults.layers_for(rows, model.network)
+        dropout = table_defaults.dropout_for(rows, task, model.network)
+        encoding = table_defaults.numbers_for(rows, numbers)
+        bins = table_defaults.bins_for(rows, numbers)
+        if model.network == "realmlp" and self.train.lr == "auto":
+            train = train.changed(lr=table_defaults.REALMLP_LR[task])
         model = replace(
-            model, layers=layers, dropout=dropout if model.dropout == "auto" else model.dropout
+            model,
+            layers=layers if model.layers == "auto" else model.layers,
+            dropout=dropout if model.dropout == "auto" else model.dropout,
+            numbers=encoding if model.numbers == "auto" else model.numbers,
+            bins=bins if model.bins == "auto" else model.bins,
         )
         return replace(self, model=model, train=train)

@@ -7,7 +7,7 @@ written before they run in one call, and no change of the rate compiles anything
 
 from .base import Schedule
 from .compose import Sequential, Warmup
-from .cycles import Cosine, CosineWarmRestarts, Cyclical, OneCycle
+from .cycles import Cosine, CosineWarmRestarts, Coslog, Cyclical, OneCycle
 from .decay import Constant, Exponential, InverseSquareRoot, Linear, MultiStep, Polynomial, Step
 from .plateau import ReduceOnPlateau
 from .registry import SCHEDULES, check_length, from_dict, make
@@ -18,6 +18,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "CosineWarmRestarts",
+    "Coslog",
     "Cyclical",
     "Exponential",
     "InverseSquareRoot",

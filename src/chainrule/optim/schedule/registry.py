@@ -12,7 +12,7 @@ from ...errors import ConfigError, meant
 from ...ir.types import is_real, is_whole
 from .base import Schedule, check_rate, check_whole
 from .compose import Sequential, Warmup
-from .cycles import Cosine, CosineWarmRestarts, Cyclical, OneCycle
+from .cycles import Cosine, CosineWarmRestarts, Coslog, Cyclical, OneCycle
 from .decay import Constant, Exponential, InverseSquareRoot, Linear, MultiStep, Polynomial, Step
 from .plateau import ReduceOnPlateau
 
@@ -22,7 +22,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     kind.name: kind
     for kind in (
         Constant, Step, MultiStep, Exponential, Polynomial, Linear, Cyclical, Cosine,
-        CosineWarmRestarts, OneCycle, InverseSquareRoot, ReduceOnPlateau,
+        CosineWarmRestarts, Coslog, OneCycle, InverseSquareRoot, ReduceOnPlateau,
     )
 }  # fmt: skip
 
@@ -45,6 +45,7 @@ _DEFAULTS: dict[str, Callable[[float, int, Settings], dict[str, Any]]] = {
     "cyclical": lambda base, steps, given: {"low": base / 4, "up": max(1, steps // 8)},
     "cosine": lambda base, steps, given: {"steps": steps},
     "cosine_restarts": lambda base, steps, given: {"T_0": _third(steps, given.get("T_mult", 1))},
+    "coslog": lambda base, steps, given: {"steps": steps},
     "one_cycle": lambda base, steps, given: {"steps": steps},
     "inverse_sqrt": lambda base, steps, given: {},
     "reduce_on_plateau": lambda base, steps, given: {},

@@ -44,6 +44,10 @@ class RunSettings(Section):
 
     #: which of its settings may be ``auto`` until the data is known
     DECIDED_BY_DATA: ClassVar[tuple[str, ...]] = ()
+    #: named sets of values by key, of which the setting ``preset`` names one (see `sources.gather`)
+    PRESETS: ClassVar[Mapping[str, Mapping[tuple[str, ...], Any]]] = {}
+    #: the one of a training that names none, and is not described by a file
+    USUAL_PRESET: ClassVar[str] = ""
 
     name: str
     seed: int

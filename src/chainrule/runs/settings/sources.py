@@ -21,7 +21,8 @@ from .sections import ObserveSettings
 from .toml import value_text
 from .training import AverageSettings, OptimizerSettings, ScheduleSettings
 
-__all__ = ["Gathered", "Source", "from_environment", "from_file", "from_overrides", "gather"]
+__all__ = ["Gathered", "Key", "Source", "from_environment", "from_file", "from_overrides",
+           "gather", "usual"]  # fmt: skip
 
 Key = tuple[str, ...]
 W = TypeVar("W", bound=RunSettings)
@@ -39,6 +40,7 @@ _NAMES: Mapping[Key, Key] = {
     **{tuple(c.TABLE.split(".")): (*c.TABLE.split("."), c.KEY) for c in CHOICES},
     ("model",): ("model", "name"),  # of runs on images
 }
+PRESET: Key = ("preset",)
 #: settings that name files
 PATHS: tuple[Key, ...] = (("data", "path"), ("data", "test"), ("data", "valid"),
                           ("data", "parallel"))  # fmt: skip
@@ -83,11 +85,12 @@ def gather(sources: Iterable[Source], root: type[W]) -> Gathered[W]:
     """The settings of class ``root`` that ``sources`` give; later sources win.
 
     A source that names another optimizer, schedule or average drops what earlier ones said about
-    the settings of the previous one. Raises ConfigError, with the position, for every mistake.
+    the settings of the previous one. The last source that names a preset has its values below its
+    own. Raises ConfigError, with the position, for every mistake.
     """
     values: dict[Key, Any] = {}
     positions: dict[Key, str] = {}
-    for source in sources:
+    for source in _with_preset(list(sources), root):
         for section, name in _NAMES.items():
             if name in source.values and source.values[name] != values.get(name):
                 dropped = [key for key in values if key[: len(section)] == section]
@@ -102,6 +105,24 @@ def gather(sources: Iterable[Source], root: type[W]) -> Gathered[W]:
         raise SettingError(error.key, error.what, where=error.where or position,
                            help=error.help) from None  # fmt: skip
     return Gathered(settings, {key: _position(positions, key) for key in values})
+
+
+def usual(root: type[RunSettings]) -> list[Source]:
+    """What comes first in a training that no file describes: its usual preset, if it has one."""
+    name = root.USUAL_PRESET
+    return [Source({PRESET: name}, {PRESET: "default"})] if name else []
+
+
+def _with_preset(sources: list[Source], root: type[RunSettings]) -> list[Source]:
+    """The sources, and the values of the last preset in front of the one that names it."""
+    for i in reversed(range(len(sources))):
+        name = sources[i].values.get(PRESET)
+        if name is None:
+            continue
+        known = root.PRESETS.get(name, {}) if isinstance(name, str) else {}
+        preset = Source(known, dict.fromkeys(known, f"preset {name}"))
+        return [*sources[:i], preset, *sources[i:]]
+    return sources
 
 
 def from_file(path: Path, relative: bool = False) -> Source:
