@@ -96,10 +96,8 @@ class Trainer(Learner):
     ) -> History:
         """Trains on ``data``, arrays (X, y) or a `BatchSource`; returns the numbers of every epoch.
 
-        With (X, y, weights), a row counts as much as its weight says: the loss of a batch, and of
-        validation data, is sum w l / sum w. Metrics count all rows alike.
-
-        The history holds ``loss``, the mean over the epoch's rows while training, and on the
+        With (X, y, weights), the loss of a batch, and of validation data, is sum w l / sum w;
+        metrics count all rows alike. The history holds ``loss``, the mean over the epoch's rows while training, and on the
         validation data ``val_loss`` and ``val_<metric>`` after it. Without validation data, metrics
         are those of the training data after each epoch.
 
