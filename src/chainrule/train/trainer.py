@@ -97,9 +97,9 @@ class Trainer(Learner):
         """Trains on ``data``, arrays (X, y) or a `BatchSource`; returns the numbers of every epoch.
 
         With (X, y, weights), the loss of a batch, and of validation data, is sum w l / sum w;
-        metrics count all rows alike. The history holds ``loss``, the mean over the epoch's rows while training, and on the
-        validation data ``val_loss`` and ``val_<metric>`` after it. Without validation data, metrics
-        are those of the training data after each epoch.
+        metrics count all rows alike. The history holds ``loss``, the mean over the epoch's rows
+        while training, and on the validation data ``val_loss`` and ``val_<metric>`` after it.
+        Without validation data, metrics are those of the training data after each epoch.
 
         ``batch_size`` 1 is stochastic, None full-batch gradient descent. No row is left out: a
         short last batch is trained as it is. ``seed`` fixes the order of the rows; equal seeds,
@@ -119,14 +119,13 @@ class Trainer(Learner):
         StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
         is no longer finite.
         """
-        _check_epochs(epochs)
         callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
         checkpoints, resume = checkpoints_of(callbacks, checkpoints, resume)
         train, held_out = self.read(data, validation)
-        progress = [Progress(epochs)] if verbose and epochs else []
+        progress = [Progress(_checked(epochs))] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
         hooks = CallbackList([*callbacks, *progress], self)
-        self.run = run = Run(train, held_out, order, int(epochs), hooks, checkpoints)
+        self.run = run = Run(train, held_out, order, _checked(epochs), hooks, checkpoints)
         self._reset(verbose, observe)
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
@@ -381,8 +380,9 @@ class Trainer(Learner):
             write_talk(sys.stderr, f"{live}{visible(text)}\n")
 
 
-def _check_epochs(epochs: int) -> None:
+def _checked(epochs: Any) -> int:
     if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 0:
         raise ConfigError(
             f"epochs is {epochs!r}", help="epochs must be a whole number of at least 0"
         )
+    return int(epochs)
