@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,29 @@ def test_rule_agrees_with_differences(primitive: Primitive) -> None:
     assert samples
     for sample in samples:
         check_primitive(primitive, sample, rng)
+
+
+@pytest.mark.parametrize("primitive", differentiable(), ids=lambda p: p.name)
+def test_one_value_in_two_places_has_the_cotangents_of_both(primitive: Primitive) -> None:
+    """Of every pair of operands of one type, as in attention of x, x and x."""
+    rng = np.random.default_rng(3)
+    for sample in real_samples(primitive):
+        y, xs, env = application(primitive, sample)
+        operands = list(env)
+        for i, j in combinations(range(len(operands)), 2):
+            a, b = operands[i], operands[j]
+            if a not in xs or b not in xs or a.shape != b.shape or primitive.name == "scan":
+                continue
+            same = [a if x is b else x for x in operands]
+            z = primitive(*same, **sample.params)
+            g = variable("g", y.shape, y.dtype)
+            numbers = {**env, b: env[a], g: rng.normal(size=y.shape)}
+            apart = [c for c in cotangents([y], [g], [a, b]) if c is not None]
+            [both] = cotangents([z], [g], [a])
+            assert (both is None) == (not apart)
+            if both is not None:
+                [found] = evaluate([both], numbers, f64)
+                np.testing.assert_allclose(found, sum(evaluate(apart, numbers, f64)), rtol=1e-10)
 
 
 @pytest.mark.parametrize("primitive", differentiable(), ids=lambda p: p.name)

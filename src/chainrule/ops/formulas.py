@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..autodiff import cotangents
-from ..ir.graph import Node, constant
+from ..ir.graph import Node, bind, constant
 from ..ir.types import DType
 from .elementwise import cast
 from .movement import broadcast
@@ -37,6 +37,8 @@ def through(plain: Callable[..., Node]) -> Callable[..., Sequence[Node | None]]:
     """The derivative of what other primitives say as well."""
 
     def vjp(g: Node, y: Node, *xs: Node, **how: Any) -> Sequence[Node | None]:
+        if len(set(xs)) < len(xs):  # one value in several places has a cotangent for each
+            xs = tuple(bind("reshape", x, shape=x.shape) for x in xs)
         return cotangents([plain(*xs, **how)], [g], xs, stop=frozenset(xs))
 
     return vjp
