@@ -1,4 +1,4 @@
-"""What observing a training costs: the share of the time, and how long its program takes to compile.
+"""What observing a training costs: a share of the time, and a program more to compile.
 
     python -m benchmarks.observing [WORKLOAD ...] [--seconds 20] [--threads 2]
 

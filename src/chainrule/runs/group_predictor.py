@@ -80,6 +80,7 @@ def joined(predictors: Sequence[P]) -> P:
     """The first of the predictors, answering for all of them."""
     whole = predictors[0]
     whole.members = tuple(predictors)
+    whole.goal = whole.goal.shared([p.goal for p in predictors])
     whole.baseline, whole.baselines = {}, {}
     return whole
 
@@ -100,7 +101,8 @@ def common_metrics(
         return {}
     inputs = part_inputs(prepared.test)
     scores = [(p.goal, p.scores_of(inputs)) for p in predictors]
-    return first.goal.compute_metrics(prepared.truth, first.goal.together(scores))
+    goal = first.goal.shared([p.goal for p in predictors])
+    return goal.compute_metrics(prepared.truth, goal.together(scores))
 
 
 def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:

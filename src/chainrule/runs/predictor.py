@@ -204,7 +204,15 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         return {name: value for name, value in self.facts.items() if name != "files"}
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Text and arrays: no code but `restored` is named in what is pickled."""
+        """Text and arrays: no code but `restored` is named in what is pickled, or, of a group,
+        `restored_group`."""
+        if not self.members:
+            return restored, self._plain()
+        each = tuple(member._plain() for member in self.members)
+        return restored_group, (each, self.metrics, str(self.run or ""))
+
+    def _plain(self) -> tuple[Any, ...]:
+        """What `restored` makes a predictor of; one alone, also of a member of a group."""
         state = {name: np.asarray(array) for name, array in self.model.state_dict().items()}
         results = {
             "history": self.history.rows(), "metrics": self.metrics, "baseline": self.baseline,
@@ -212,7 +220,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
             "findings": [finding_document(finding) for finding in self.findings],
         }  # fmt: skip
         texts = (json_text(self._known_facts()), self.settings.to_toml(), self._preprocessing())
-        return restored, (PICKLED, *texts, state, results)
+        return PICKLED, *texts, state, results
 
     def __repr__(self) -> str:
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
@@ -220,6 +228,19 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         goal += f", {len(self.classes)} classes" if self.classes else ""
         tested = f"; test {metrics}" if metrics else ""
         return f"{type(self).__name__}({goal}{tested})"
+
+
+def restored_group(
+    members: Sequence[tuple[Any, ...]], metrics: Mapping[str, float], run: str
+) -> Predictor[Any, Any, Any]:
+    """The predictor of a group that was pickled: its members answer together."""
+    predictors = [restored(*member) for member in members]
+    whole = predictors[0]
+    whole.members = tuple(predictors)
+    whole.goal = whole.goal.shared([p.goal for p in predictors])
+    whole.metrics, whole.run = dict(metrics), Path(run) if run else None
+    whole.baseline, whole.baselines = {}, {}
+    return whole
 
 
 def restored(

@@ -87,6 +87,11 @@ class Task(ABC):
         their probabilities or predictions, where the task ``averages``."""
         raise NotImplementedError
 
+    def shared(self, members: Sequence[Task]) -> Task:
+        """The task of several networks that answer together: what they decide by, such as a
+        threshold, is the mean of theirs."""
+        return self
+
     def tuned(self, metric: str, truth: Array, scores: Scores) -> Task:
         """The same task with what it decides by, such as a threshold, chosen for ``metric`` on
         validation examples."""

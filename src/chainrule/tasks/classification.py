@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any, ClassVar
 
 import numpy as np
@@ -171,6 +172,10 @@ class Binary(Classification):
             float(measure(codes, replace(self, threshold=t).codes(scores))) for t in candidates
         ]
         return replace(self, threshold=candidates[values.index(max(values))])
+
+    def shared(self, members: Sequence[Task]) -> Binary:
+        own = [task.threshold for task in members if isinstance(task, Binary)]
+        return replace(self, threshold=fmean(own)) if own else self
 
     @property
     def decisions(self) -> dict[str, float]:
