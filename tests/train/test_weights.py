@@ -149,3 +149,11 @@ def test_a_loss_module_of_ones_own_may_weigh() -> None:
         for loss in (Halved(), nn.MSELoss())
     )
     assert half == pytest.approx(whole / 2, rel=1e-6)
+
+
+def test_members_of_an_ensemble_learn_as_each_alone() -> None:
+    outputs = cr.tensor(RNG.normal(size=(3, 12, 4)).astype(np.float32))
+    y, w = cr.tensor(targets["mse"]), cr.tensor(WEIGHTS)
+    together = Criterion.of(nn.EnsembleLoss(nn.MSELoss())).weighted(outputs, y, w).item()
+    each = [Criterion.of("mse").weighted(outputs[k], y, w).item() for k in range(3)]
+    assert together == pytest.approx(np.mean(each), rel=1e-6)

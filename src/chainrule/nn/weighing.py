@@ -14,6 +14,7 @@ from ..frontend.functional import losses as F
 from ..frontend.operations.arithmetic import where
 from ..frontend.tensor import Tensor
 from . import loss as losses
+from .members import EnsembleLoss
 from .module import Module
 
 __all__ = ["WEIGHED", "Weighing", "weigher"]
@@ -50,6 +51,9 @@ def weigher(loss: Any) -> Weigher | None:
     """
     if isinstance(loss, Weighing):
         return loss.weighted
+    if isinstance(loss, EnsembleLoss):
+        inner = weigher(loss.loss)
+        return None if inner is None else functools.partial(_of_members, inner)
     if type(loss) in _CLASSES:
         apart: Any = copy.copy(loss)
         vars(apart)["reduction"] = "none"
@@ -61,6 +65,20 @@ def weigher(loss: Any) -> Weigher | None:
     except (TypeError, ValueError):  # some builtins have no signature
         return None
     return (lambda z, y, w: loss(z, y, weights=w)) if takes else None
+
+
+def _of_members(inner: Weigher, outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """`EnsembleLoss` whose rows count as much as ``weights`` says."""
+    if outputs.ndim < 3:
+        return inner(outputs, target, weights)
+    members, rows = outputs.shape[:2]
+
+    def repeated(x: Tensor) -> Tensor:
+        return x.unsqueeze(0).expand(members, *x.shape).reshape(members * rows, *x.shape[1:])
+
+    flat = outputs.reshape(members * rows, *outputs.shape[2:])
+    mean = inner(flat, repeated(target), repeated(weights))
+    return mean + (members - 1) * (mean - mean.detach())
 
 
 def _weighted(

@@ -30,8 +30,6 @@ Array = npt.NDArray[Any]
 
 assert driver.DEFAULT  # loaded, it makes compiled functions native
 
-#: share of rows for testing: the least that a run can do with
-TESTED = 1e-9
 #: rows of a table that are predicted at once
 ROWS = 65_536
 #: parameters that are arguments of `fit_table` by the same name
@@ -108,7 +106,7 @@ class _TableEstimator(Pickled, BaseEstimator, ABC):  # type: ignore[misc]
                 f"validation_fraction is {share!r}",
                 help="validation_fraction must be a number between 0 and 1",
             )
-        return 1 - share - TESTED, share, TESTED
+        return 1 - share, share, 0.0  # who fits an estimator tests it
 
     def _seed(self) -> int:
         if is_whole(self.random_state):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
 from ...nn import EnsembleLoss, Module
 from ...nn.members import Outputs
-from ...runs.modality import Batch, Draft, Modality, Part, Words, is_pair
+from ...runs.modality import PARTS, Batch, Draft, Modality, Part, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
@@ -28,7 +28,7 @@ from .network import TableNet, build, fit_network
 from .opening import complete_settings, open_table
 from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
-from .prepare import OpenedTable, PreparedTable, arrays_of, transform_of
+from .prepare import OpenedTable, PreparedTable, transform_of
 from .realmlp import RealMLP
 from .settings import Settings
 from .weights import check_unmixed
@@ -122,18 +122,15 @@ class Tables(Modality[Settings, TablePredictor]):
         return words_for(facts)
 
     def everything(self, prepared: PreparedTable) -> Part:
-        parts = prepared.parts
-        inputs, targets = zip(
-            *(arrays_of(part) for part in (parts.train, parts.val, parts.test) if len(part)),
-            strict=True,
-        )
-        several = isinstance(inputs[0], tuple)
+        sizes = prepared.sizes
+        parts = [prepared.weighted(name) for name in PARTS if sizes[name]]
+        inputs, *columns = zip(*parts, strict=True)
         joined = (
             tuple(np.concatenate(column) for column in zip(*inputs, strict=True))
-            if several
+            if isinstance(inputs[0], tuple)
             else np.concatenate(inputs)
         )
-        return joined, np.concatenate(targets)
+        return cast(Part, (joined, *map(np.concatenate, columns)))
 
     def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
         preprocessor = prepared.preprocessor

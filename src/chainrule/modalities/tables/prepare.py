@@ -117,18 +117,22 @@ class PreparedTable:
 
     @property
     def train(self) -> tuple[Any, ...]:
-        return self._weighted(self.parts.train, self.opened.table)
+        return self.weighted("train")
 
     @property
     def validation(self) -> tuple[Any, ...]:
-        return self._weighted(self.parts.val, self.opened.table)
+        return self.weighted("validation")
 
-    def _weighted(self, part: PreparedRows, table: Table) -> tuple[Any, ...]:
-        """`arrays_of` a part of ``table``, and what each row counts if a column says so."""
-        name = self.settings.data.weight
-        if not name:
+    def weighted(self, name: PartName) -> tuple[Any, ...]:
+        """Inputs and target of a part, and what each row counts if a column says so."""
+        parts, opened = self.parts, self.opened
+        part, own = {"train": (parts.train, None), "validation": (parts.val, opened.valid),
+                     "test": (parts.test, opened.test)}[name]  # fmt: skip
+        column = self.settings.data.weight
+        if not column:
             return arrays_of(part)
-        return (*arrays_of(part), weights_in(table, name)[part.rows])
+        table = opened.table if own is None else own
+        return (*arrays_of(part), weights_in(table, column)[part.rows])
 
     @property
     def test(self) -> tuple[Any, Any]:
