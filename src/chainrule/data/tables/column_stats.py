@@ -13,7 +13,6 @@ from typing import Any, Literal
 from chainrule.data.tables.date_formats import COMPACT, Dates, find_dates
 from chainrule.data.tables.number_form import NumberForm
 from chainrule.data.tables.sql import (
-    BLANKS,
     Database,
     as_text,
     cast_number,
@@ -23,6 +22,7 @@ from chainrule.data.tables.sql import (
     number_of,
     trimmed,
     truth_of,
+    unblanked,
 )
 from chainrule.data.tables.written_numbers import find_number_form
 
@@ -197,7 +197,8 @@ def _count_texts(database: Database, columns: Sequence[Cells]) -> list[_Text]:
         "NULLIF(read, CAST('nan' AS DOUBLE)) AS x FROM (SELECT i, t, read, "
         f"coalesce((read IS NULL OR isnan(read)) AND {is_word('t')}, FALSE) AS word "
         f"FROM (SELECT i, t, {cast_number('t')} AS read "
-        f"FROM (SELECT i, NULLIF(trim(x, {BLANKS}), '') AS t FROM cells))))"
+        f"FROM (SELECT i, NULLIF(b, '') AS t "
+        f"FROM (SELECT i, {unblanked('x')} AS b FROM cells)))))"
     )
     counts = _grouped(
         database,

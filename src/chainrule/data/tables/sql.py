@@ -60,6 +60,12 @@ def as_text(cell: str, type: str) -> str:
     return f"({cell} ->> '$')" if type == "JSON" else f"CAST({cell} AS VARCHAR)"
 
 
+def unblanked(text: str) -> str:
+    """``text`` without blanks around it. Few cells have any, and looking is quicker."""
+    blank = quoted(r"^[ \t\n\r]|[ \t\n\r]$")
+    return f"CASE WHEN regexp_matches({text}, {blank}) THEN trim({text}, {BLANKS}) ELSE {text} END"
+
+
 def trimmed(cell: str, type: str) -> str:
     """The text of a cell without blanks around it; NULL when nothing is left."""
     return f"NULLIF(trim({as_text(cell, type)}, {BLANKS}), '')"
@@ -133,7 +139,7 @@ def plain_number_of(cell: str, type: str, form: str = "") -> str:
     written = NumberForm.parse(form) if form else None
     if written is not None:
         return written.value(trimmed(cell, type))
-    return cast_number(f"trim({as_text(cell, type)}, {BLANKS})")
+    return cast_number(as_text(cell, type))  # which leaves out blanks by itself
 
 
 def truth_of(cell: str, type: str) -> str:
