@@ -11,7 +11,7 @@ uncertainty estimation using deep ensembles".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -202,16 +202,19 @@ class EnsembleLoss(Module):
 
     def forward(self, outputs: Any, target: Any) -> Tensor:
         """The loss of one batch."""
-        outputs, target = as_tensor(outputs), as_tensor(target)
-        if outputs.ndim < 3:
-            whole_loss: Tensor = self.loss(outputs, target)
-            return whole_loss
-        members, rows = outputs.shape[:2]
-        repeated = target.unsqueeze(0).expand(members, *target.shape)
-        mean: Tensor = self.loss(
-            outputs.reshape(members * rows, *outputs.shape[2:]),
-            repeated.reshape(members * rows, *target.shape[1:]),
-        )
-        # The second part is 0; its gradient is that of the members' losses but one.
-        value: Tensor = mean + (members - 1) * (mean - mean.detach())
-        return value
+        return of_members(self.loss, as_tensor(outputs), as_tensor(target))
+
+
+def of_members(loss: Callable[..., Tensor], outputs: Tensor, *by_row: Tensor) -> Tensor:
+    """The loss of outputs of members, which share what there is ``by_row``, or of outputs of the
+    whole ensemble; see `EnsembleLoss`."""
+    if outputs.ndim < 3:
+        return loss(outputs, *by_row)
+    members, rows = outputs.shape[:2]
+    repeated = [
+        part.unsqueeze(0).expand(members, *part.shape).reshape(members * rows, *part.shape[1:])
+        for part in by_row
+    ]
+    mean = loss(outputs.reshape(members * rows, *outputs.shape[2:]), *repeated)
+    # The second part is 0; its gradient is that of the members' losses but one.
+    return mean + (members - 1) * (mean - mean.detach())
