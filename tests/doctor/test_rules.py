@@ -13,6 +13,8 @@ from chainrule.data.findings import CODES
 from chainrule.doctor import FAMILIES, RULES, Diagnosis, Evidence, examine_evidence
 from chainrule.doctor.pages import page, titles
 from chainrule.errors import ConfigError
+from chainrule.runs.registry import lookup
+from chainrule.runs.settings.sources import from_text, gather
 from chainrule.train.diagnosis.data_facts import DataFacts, InputFacts, TargetFacts
 from chainrule.train.diagnosis.examination import Examination, LayerFacts, TrainingFacts
 from chainrule.train.diagnosis.fit_facts import FitFacts
@@ -243,3 +245,12 @@ def test_rules_can_be_silenced() -> None:
 
 def test_every_rule_has_its_example() -> None:
     assert set(SICK) == set(RULES)
+
+
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.setting])
+def test_what_a_rule_advises_is_a_setting(code: str) -> None:
+    """As a line of ``run.toml``, for the kind of data whose network has all of them."""
+    key, _, value = RULES[code].setting.partition(" = ")
+    *sections, name = key.split(".")
+    text = f"[{'.'.join(sections)}]\n{name} = {value}\n"
+    gather([from_text(text, "run.toml")], lookup(None).settings)

@@ -9,6 +9,7 @@ import click
 
 from ..arguments import user_path
 from ..showing import visible
+from .engine import load_engine
 from .options import common, json_option, quiet_option, runs_dir_option, threads_option
 from .run_lookup import find_run
 from .terminal import graceful_signals, print_json, print_text, say, state, use_colour
@@ -53,8 +54,6 @@ def doctor(
     `chainrule explain CODE` says what a code means and why it happens.
     """
     folder = find_run(run, user_path(runs_dir, "--runs-dir"), unfinished=True)
-    from .engine import load_engine
-
     with graceful_signals():
         load_engine(threads)
         from ..doctor import evidence_of_run, examine_evidence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,5 +105,5 @@ def _examined(run: Path, facts: Mapping[str, Any], failure: str, epochs: int) ->
             trainer.run = Run(train, held, order, own.epochs, hooks, epoch=epochs)
             trainer.run.clock.update(facts.get("clock", {}))
             return examine(trainer, failure)
-    except (ChainruleError, OSError, json.JSONDecodeError):
+    except (ChainruleError, OSError):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ..train import Callback
 from ..train.callback import Logs
@@ -23,8 +23,7 @@ SHARE = 0.005
 class LiveDoctor(Callback):
     """Tells the trainer what it sees at the end of an epoch, each code once."""
 
-    def __init__(self, tell: Callable[[Diagnosis], None] | None = None) -> None:
-        self._tell = tell
+    def __init__(self) -> None:
         self._told: set[str] = set()
         self._last = self._cost = 0.0
 
@@ -39,16 +38,10 @@ class LiveDoctor(Callback):
             sign = RULES[code].look(evidence) if code not in self._told else None
             if sign is not None:
                 self._told.add(code)
-                self._say(Diagnosis(RULES[code], sign))
+                sentence = Diagnosis(RULES[code], sign).sentence
+                self.trainer.tell(f"{code} {sentence} (chainrule explain {code})")
         self._last = time.perf_counter()
         self._cost = self._last - now
-
-    def _say(self, diagnosis: Diagnosis) -> None:
-        if self._tell is not None:
-            self._tell(diagnosis)
-            return
-        code = diagnosis.code
-        self.trainer.tell(f"{code} {diagnosis.sentence} (chainrule explain {code})")
 
     def state(self) -> dict[str, list[str]]:
         return {"told": sorted(self._told)}

@@ -31,8 +31,7 @@ class ClosureStepper:
 
     def _gradients(self, *arrays: Tensor) -> tuple[Tensor, Tensor]:
         learner = self._learner
-        learner.optimizer.zero_grad()
-        learner.model.zero_grad()  # of parameters that the optimizer does not update
+        learner.zero_grad()
         loss = learner.batch_loss(*arrays)
         objective = learner.penalized(loss)
         objective.backward()

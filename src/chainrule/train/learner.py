@@ -115,11 +115,15 @@ class Learner(Evaluator):
 
     def differentiate(self, *arrays: Tensor) -> Tensor:
         """Forward and backward: the loss of one batch; the gradients are with the parameters."""
-        self.optimizer.zero_grad()
-        self.model.zero_grad()  # of parameters that the optimizer does not update
+        self.zero_grad()
         loss = self.batch_loss(*arrays)
         self.penalized(loss, self.accumulation.once).backward()
         return loss
+
+    def zero_grad(self) -> None:
+        """Forget all gradients, also of parameters that the optimizer does not update."""
+        self.optimizer.zero_grad()
+        self.model.zero_grad()
 
     def finish_step(self) -> None:
         """What follows once the gradients of a batch are there: an update, if it is due."""

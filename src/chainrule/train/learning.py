@@ -27,9 +27,10 @@ class BatchLoss(Protocol):
     """For an optimizer that asks for the loss itself: what it asks, and what follows its step."""
 
     @property
-    def model(self) -> Module: ...
-    @property
     def optimizer(self) -> Optimizer: ...
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
 
     def batch_loss(self, *arrays: Tensor) -> Tensor:
         """The loss of one batch, as it is reported."""
@@ -112,6 +113,9 @@ class Summable(Differentiable, Protocol):
     def accumulation(self) -> Accumulation: ...
     @property
     def run(self) -> Run | None: ...
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
 
     def stepper_of(self, step: Callable[..., Tensor]) -> Stepper:
         """What runs any step on many batches."""

@@ -142,7 +142,8 @@ class Trainer(Learner):
 
     def _reset(self, verbose: bool, observe: Level | Observe) -> None:
         """Removes what an earlier call of `fit` left behind."""
-        self._observer = observer_of(self, observe)
+        usual = type(self).train_step is Learner.train_step
+        self._observer = observer_of(self, observe, usual)
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
 

@@ -159,8 +159,8 @@ RULES = (
         "The gradient is a mean over rows: a class with one row in a hundred has a hundredth of "
         "the say.",
         "Accuracy is high, and the rare class is never predicted.",
-        "class weights in the loss, and look at f1 or ROC-AUC",
-        imbalanced, setting='train.class_weights = "balanced"',
+        "nn.CrossEntropyLoss(weight=...), and look at f1 or ROC-AUC",
+        imbalanced, setting='train.metric = "balanced_accuracy"',
     ),
     Rule(
         "T404", "inputs are not scaled",

@@ -37,7 +37,7 @@ def overfitted(evidence: Evidence) -> Sign | None:
     if found is None or len(evidence.validation) < 4:
         return None
     looked, fit = found
-    if looked.training.restores_best and not looked.training.planned_epochs < 0:
+    if looked.training.restores_best:
         gap = fit.validation_loss > 3 * fit.train_loss and fit.validation_loss > 0.7 * max(
             fit.constant_loss, 1e-9
         )

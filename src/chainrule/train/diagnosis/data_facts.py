@@ -12,9 +12,11 @@ import numpy.typing as npt
 from ..batch_source import BatchSource, Rows, peek
 from ..criterion import Criterion
 
-__all__ = ["DataFacts", "InputFacts", "TargetFacts", "facts_of_data", "sample_of"]
+__all__ = ["MOST_ROWS", "DataFacts", "InputFacts", "TargetFacts", "facts_of_data", "sample_of"]
 
 Array = npt.NDArray[Any]
+#: rows of each part that are looked at
+MOST_ROWS = 2048
 #: neighbours that are compared to see whether rows are sorted
 MOST_NEIGHBOURS = 4096
 

@@ -1,5 +1,5 @@
 """What can be seen of a training from outside once it is over: of its model, data, settings and
-results. Plain numbers and words, so that they can be kept with a run and looked at later.
+results.
 
 What is learned in each epoch is the `History`, what layers do in single steps an `Observation`.
 """
@@ -7,7 +7,7 @@ What is learned in each epoch is the `History`, what layers do in single steps a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,13 +21,11 @@ from ..callbacks.rates import rates_of
 from ..callbacks.stopping import EarlyStopping
 from ..criterion import Criterion
 from ..run import Run
-from .data_facts import DataFacts, facts_of_data, sample_of
+from .data_facts import MOST_ROWS, DataFacts, facts_of_data, sample_of
 from .fit_facts import FitFacts, facts_of_fit
 
 __all__ = ["Examination", "LayerFacts", "TrainingFacts", "examine"]
 
-#: rows that are looked at
-MOST_ROWS = 2048
 #: settings of layers that say something of their health
 OPTIONS = ("p", "momentum", "eps", "out_features", "in_features", "num_layers")
 
@@ -77,10 +75,6 @@ class Examination:
     training: TrainingFacts
     fit: FitFacts | None
     failure: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return asdict(self)
 
 
 class Examinable(Protocol):

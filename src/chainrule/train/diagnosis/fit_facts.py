@@ -11,11 +11,11 @@ import numpy.typing as npt
 from ..batch_source import BatchSource, Rows, spread_rows
 from ..criterion import Criterion
 from ..run import Run
+from .data_facts import MOST_ROWS
 
 __all__ = ["FitFacts", "facts_of_fit"]
 
 Array = npt.NDArray[Any]
-MOST_ROWS = 2048
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,7 @@ def gradients(learner: Summable, data: Any = None) -> dict[Tensor, npt.NDArray[A
 
     def add_gradients(*arrays: Tensor) -> Tensor:
         *inputs, target = arrays
-        learner.optimizer.zero_grad()
-        learner.model.zero_grad()
+        learner.zero_grad()
         loss = learner.loss(learner.forward(*inputs), target)
         learner.penalized(loss).backward()
         with no_grad():

@@ -30,9 +30,6 @@ __all__ = ["Observable", "Observer"]
 
 Array = npt.NDArray[Any]
 
-#: where the step is written that is observed
-_LEARNER = __name__.rpartition(".observation")[0] + ".learner"
-
 
 def own_parameters(model: Module) -> dict[str, list[Tensor]]:
     """The parameters that each layer has itself and that are trained, by the layer's path."""
@@ -205,12 +202,11 @@ class Observer:
         return losses
 
 
-def observer_of(learner: Observable, value: Any) -> Observer | None:
+def observer_of(learner: Observable, value: Any, usual: bool) -> Observer | None:
     """What observes the training of ``learner``; None if nothing is to be observed, or can be: a
-    step of an optimizer that evaluates the loss itself is several, and one that a subclass wrote
-    may do anything. Raises ConfigError for what is no level.
+    step of an optimizer that evaluates the loss itself is several, and one that is not the
+    ``usual`` one may do anything. Raises ConfigError for what is no level.
     """
     plan = Observe.of(value)
     several = isinstance(learner.optimizer, LBFGS | SimulatedAnnealing)
-    usual = getattr(type(learner).train_step, "__module__", "") == _LEARNER
     return Observer(learner, plan) if plan.level != "off" and usual and not several else None
