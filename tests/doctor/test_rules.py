@@ -20,15 +20,15 @@ from chainrule.train.diagnosis.examination import Examination, LayerFacts, Train
 from chainrule.train.diagnosis.fit_facts import FitFacts
 from chainrule.train.observation import LayerStatistics, Observation
 
-INPUT = InputFacts((10,), True, 10, 0, 0.9, 1.1, 0.2, 0.1, 1.1)
+INPUT = InputFacts(True, 10, 0, 0.9, 1.1, 0.2, 0.1, 1.1)
 CLASSES = TargetFacts("classes", (200, 200, 200))
 NUMBERS = TargetFacts("numbers", mean=0.0, deviation=1.0, low=-2.0, high=2.0, giants=2.0)
-DATA = DataFacts(600, 200, (INPUT,), CLASSES, 0.0, 0.0, 0.3, 0.6)
+DATA = DataFacts(600, 200, (INPUT,), CLASSES, 0.0, 0.3, 0.6)
 TRAINING = TrainingFacts(
-    "CrossEntropyLoss", "Adam", (1e-3,), 0.0, 0.0, 32, 19, 1, True, 20, 20, False, True, False,
-    False, {"all": 2.0, "first": 0.5, "steps": 1.2, "validation": 0.2},
+    "CrossEntropyLoss", "Adam", 32, 19, 1, True, 20, False, True,
+    {"all": 2.0, "first": 0.5, "steps": 1.2, "validation": 0.2},
 )  # fmt: skip
-FIT = FitFacts(0.2, 0.25, 1.1, 1.1, 0.95, 0.93, 0.35, 0.0, 2.0, -5.0, 5.0)
+FIT = FitFacts(0.2, 0.25, 1.1, 1.1, 0.95)
 LAYERS = (
     LayerFacts("0", "Linear", 352, True, 0.0, {"in_features": 10, "out_features": 32}),
     LayerFacts("1", "ReLU", 0, None, 0.0),

@@ -27,7 +27,7 @@ __all__ = ["evidence_of", "evidence_of_run"]
 def evidence_of(trainer: Trainer, failure: str = "") -> Evidence:
     """Of a trainer after `fit`; ``failure`` is the error that ended it, if one did."""
     history = {name: tuple(values) for name, values in trainer.history.items()}
-    return Evidence(history, trainer.observations, examine(trainer, failure), failure=failure)
+    return Evidence(history, trainer.observations, examine(trainer, bool(failure)), failure=failure)
 
 
 def evidence_of_run(run: Path) -> Evidence:
@@ -104,6 +104,6 @@ def _examined(run: Path, facts: Mapping[str, Any], failure: str, epochs: int) ->
             hooks = CallbackList(make_callbacks(own), trainer)
             trainer.run = Run(train, held, order, own.epochs, hooks, epoch=epochs)
             trainer.run.clock.update(facts.get("clock", {}))
-            return examine(trainer, failure)
+            return examine(trainer, bool(failure))
     except (ChainruleError, OSError):
         return None

@@ -24,7 +24,7 @@ def page(code: str) -> str:
         near = nearest(code, [*RULES, *CODES])
         raise ConfigError(
             f"there is no code {code}",
-            help=f"did you mean {near}? " if near else "`chainrule explain` lists all of them",
+            help=f"did you mean {near}?" if near else "`chainrule explain` lists all of them",
         )
     return _page_of(RULES[code])
 

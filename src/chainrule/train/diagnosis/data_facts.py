@@ -30,7 +30,6 @@ class InputFacts:
     ratio of deviations, either way. ``padding``: the share of a row of tokens that only repeats its
     last value, on average."""
 
-    shape: tuple[int, ...]
     real: bool
     features: int
     constant: int
@@ -63,17 +62,15 @@ class TargetFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """``copies``: the share of validation rows that are training rows too; ``repeats``: the share
-    of training rows that stand there more than once; ``twice_told``: the strongest |correlation|
-    of a single input with the target; ``split_by_one``: the share of rows of two classes that a
-    threshold on a single input tells apart at best."""
+    """``copies``: the share of validation rows that are training rows too; ``twice_told``: the
+    strongest |correlation| of a single input with the target; ``split_by_one``: the share of rows
+    of two classes that a threshold on a single input tells apart at best."""
 
     rows: int
     validation_rows: int
     inputs: tuple[InputFacts, ...]
     target: TargetFacts
     copies: float
-    repeats: float
     twice_told: float
     split_by_one: float
 
@@ -99,7 +96,6 @@ def facts_of_data(
         inputs=tuple(_input(x, h) for x, h in zip(inputs, held, strict=True)),
         target=_target(train, target, held_target, criterion),
         copies=_copies(train, validation),
-        repeats=_repeats(train),
         twice_told=_strongest(inputs, target),
         split_by_one=_split_by_one(inputs, target),
     )
@@ -124,7 +120,6 @@ def _input(train: Array, held: Array | None) -> InputFacts:
         ratios = np.maximum(there, 1e-12 * own) / own
         stretch = float(np.maximum(ratios, 1 / ratios).max())
     return InputFacts(
-        shape=train.shape[1:],
         real=train.dtype.kind == "f",
         features=values.shape[1],
         constant=int((~moving).sum()),
@@ -217,13 +212,6 @@ def _copies(train: BatchSource, validation: BatchSource | None) -> float:
     if validation is None or not _small(train):
         return 0.0
     return float(np.isin(_digests(validation), _digests(train)).mean())
-
-
-def _repeats(train: BatchSource) -> float:
-    if not _small(train):
-        return 0.0
-    digests = _digests(train)
-    return 1.0 - len(np.unique(digests)) / len(digests)
 
 
 def _strongest(inputs: Sequence[Array], target: Array) -> float:

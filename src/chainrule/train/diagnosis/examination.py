@@ -17,7 +17,6 @@ from ...nn import Module
 from ...optim import Optimizer
 from ..accumulate import Accumulation
 from ..batch_source import BatchSource, spread_rows
-from ..callbacks.rates import rates_of
 from ..callbacks.stopping import EarlyStopping
 from ..criterion import Criterion
 from ..run import Run
@@ -50,31 +49,24 @@ class TrainingFacts:
 
     loss: str
     optimizer: str
-    rates: tuple[float, ...]
-    weight_decay: float
-    momentum: float
     batch: int
     steps: int
     accumulate: int
     shuffled: bool
-    planned_epochs: int
     epochs: int
     stopped: bool
     restores_best: bool
-    clips: bool
-    penalized: bool
     seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Examination:
-    """All of it. ``failure`` is the error that ended the training, with the place it names."""
+    """All of it; ``fit`` is None where an error ended the training."""
 
     layers: tuple[LayerFacts, ...]
     data: DataFacts
     training: TrainingFacts
     fit: FitFacts | None
-    failure: str = ""
 
 
 class Examinable(Protocol):
@@ -90,10 +82,6 @@ class Examinable(Protocol):
     def accumulation(self) -> Accumulation: ...
     @property
     def run(self) -> Run | None: ...
-    @property
-    def clip(self) -> Any: ...
-    @property
-    def penalty(self) -> Any: ...
 
     def loss_of(self, outputs: Any, target: Any) -> float:
         """The loss of these outputs."""
@@ -105,8 +93,8 @@ class Examinable(Protocol):
         """Those that the optimizer updates."""
 
 
-def examine(trainer: Examinable, failure: str = "") -> Examination | None:
-    """Looks at a trainer after its training; None if it has not trained."""
+def examine(trainer: Examinable, failed: bool = False) -> Examination | None:
+    """Looks at a trainer after its training, which may have ``failed``; None if it has not trained."""
     run = trainer.run
     if run is None:
         return None
@@ -114,10 +102,10 @@ def examine(trainer: Examinable, failure: str = "") -> Examination | None:
                for source in (run.train, run.validation) if source is not None]  # fmt: skip
     data = facts_of_data(run.train, run.validation, samples, trainer.criterion)
     try:
-        fit = None if failure else facts_of_fit(trainer, run)
+        fit = None if failed else facts_of_fit(trainer, run)
     except ChainruleError:  # of weights that are not finite, say
         fit = None
-    return Examination(_layers(trainer), data, _training(trainer, run), fit, failure)
+    return Examination(_layers(trainer), data, _training(trainer, run), fit)
 
 
 def _layers(trainer: Examinable) -> tuple[LayerFacts, ...]:
@@ -151,29 +139,18 @@ def _twins(parameters: list[Any]) -> float:
 
 
 def _training(trainer: Examinable, run: Run) -> TrainingFacts:
-    group: Mapping[str, Any] = trainer.optimizer.param_groups[0]
     stopping = [c for c in run.hooks if isinstance(c, EarlyStopping)]
     order = run.order
     function = trainer.criterion.function
     return TrainingFacts(
         loss=getattr(function, "__name__", type(function).__name__),
         optimizer=type(trainer.optimizer).__name__,
-        rates=tuple(rates_of(trainer.optimizer)),
-        weight_decay=_number(group.get("weight_decay")),
-        momentum=_number(group.get("momentum")),
         batch=order.batch,
         steps=order.steps,
         accumulate=trainer.accumulation.every,
         shuffled=order.shuffle,
-        planned_epochs=run.epochs,
         epochs=run.epoch,
         stopped=run.epoch < run.epochs,
         restores_best=any(c.restore_best for c in stopping),
-        clips=trainer.clip is not None,
-        penalized=trainer.penalty is not None,
         seconds=dict(run.clock),
     )
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

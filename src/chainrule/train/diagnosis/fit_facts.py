@@ -21,20 +21,13 @@ Array = npt.NDArray[Any]
 @dataclass(frozen=True)
 class FitFacts:
     """Losses of some training rows and some validation rows (0 without any), and of the best
-    constant guess for each; for classes the share of rows that are right, and that of the class
-    which is guessed most; of the outputs mean, deviation, least and largest value."""
+    constant guess for each; for classes the share of training rows that are right."""
 
     train_loss: float
     validation_loss: float
     constant_loss: float
     constant_validation_loss: float
     train_right: float
-    validation_right: float
-    most_guessed: float
-    output_mean: float
-    output_deviation: float
-    output_low: float
-    output_high: float
 
 
 class Evaluated(Protocol):
@@ -62,7 +55,6 @@ def facts_of_fit(trainer: Evaluated, run: Run) -> FitFacts:
     def loss(values: Array | None, truth: Array) -> float:
         return trainer.loss_of(values, truth) if values is not None and len(truth) else 0.0
 
-    right, most = _right(trainer.criterion, outputs, target)
     return FitFacts(
         train_loss=loss(outputs, target),
         validation_loss=loss(held, held_target),
@@ -70,13 +62,7 @@ def facts_of_fit(trainer: Evaluated, run: Run) -> FitFacts:
         constant_validation_loss=loss(
             None if guess is None else np.broadcast_to(guess[:1], held.shape).copy(), held_target
         ),
-        train_right=right,
-        validation_right=_right(trainer.criterion, held, held_target)[0],
-        most_guessed=most,
-        output_mean=float(outputs.mean()),
-        output_deviation=float(outputs.std()),
-        output_low=float(outputs.min()),
-        output_high=float(outputs.max()),
+        train_right=_right(trainer.criterion, outputs, target),
     )
 
 
@@ -99,16 +85,13 @@ def _constant(criterion: Criterion, outputs: Array, target: Array) -> Array | No
     return np.broadcast_to(guess, outputs.shape).astype(np.float32)
 
 
-def _right(criterion: Criterion, outputs: Array, target: Array) -> tuple[float, float]:
-    """The shares of rows that are right, and of the class that is guessed most; 0 for numbers."""
+def _right(criterion: Criterion, outputs: Array, target: Array) -> float:
+    """The share of rows that are right; 0 for numbers."""
     if not len(target) or criterion.link == "identity":
-        return 0.0, 0.0
+        return 0.0
     if criterion.link in ("softmax", "exp"):
         if target.ndim != 1 or outputs.ndim != 2:
-            return 0.0, 0.0
-        guessed, truth = outputs.argmax(1), target
-    else:
-        guessed = (outputs > (0.0 if criterion.link == "sigmoid" else 0.5)).astype(int).ravel()
-        truth = (target > 0.5).astype(int).ravel()
-    most = np.bincount(guessed).max() / len(guessed)
-    return float((guessed == truth).mean()), float(most)
+            return 0.0
+        return float((outputs.argmax(1) == target).mean())
+    guessed = outputs.ravel() > (0.0 if criterion.link == "sigmoid" else 0.5)
+    return float((guessed == (target.ravel() > 0.5)).mean())
