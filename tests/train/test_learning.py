@@ -67,6 +67,9 @@ def test_a_stand_in_is_enough_for_a_closure() -> None:
                 self.model.parameters(), line_search_fn="strong_wolfe"
             )
 
+        def zero_grad(self) -> None:
+            self.optimizer.zero_grad()
+
         def batch_loss(self, *arrays: cr.Tensor) -> cr.Tensor:
             x, y = arrays
             return (self.model(x) - y).square().mean()

@@ -94,7 +94,7 @@ class Examinable(Protocol):
 
 
 def examine(trainer: Examinable, failed: bool = False) -> Examination | None:
-    """Looks at a trainer after its training, which may have ``failed``; None if it has not trained."""
+    """Looks at a trainer after its training, which may have ``failed``; None if there was none."""
     run = trainer.run
     if run is None:
         return None
