@@ -74,6 +74,7 @@ class TrainingRun(Generic[S, P]):
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
         self.runs_dir, self.listener, self.named = runs_dir, listener, named
         self.goal = kind.goal(prepared.preprocessor)
+        self.attendants = attendants(self.settings)
         if self.settings.train.refit and not kind.refits:
             raise ConfigError(
                 f"{kind.name} cannot be trained once more on all examples",
@@ -196,7 +197,7 @@ class TrainingRun(Generic[S, P]):
                 callbacks=[
                     Recorder(folder, self.listener),
                     *make_callbacks(settings),
-                    *attendants(),
+                    *self.attendants,
                     *self.listener.callbacks(settings.epochs),
                 ],
                 seed=self.settings.seed,
