@@ -32,8 +32,11 @@ from .learner import Learner
 from .observation import Level, Observation, Observe, Observer
 from .observation.observer import observer_of
 from .order import Order
+from .parted import PartedStepper
 from .run import Run
 from .state import check_position
+from .together import Together, check_parts
+from .workers import Workers
 
 __all__ = ["Trainer"]
 
@@ -71,6 +74,7 @@ class Trainer(Learner):
     """
 
     _observer: Observer | None = None
+    together = Together()
 
     @property
     def observations(self) -> tuple[Observation, ...]:
@@ -93,6 +97,7 @@ class Trainer(Learner):
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
         observe: Level | Observe = "off",
+        workers: Workers | None = None,
     ) -> History:
         """Trains on ``data``, arrays (X, y) or a `BatchSource`; returns the numbers of every epoch.
 
@@ -113,7 +118,11 @@ class Trainer(Learner):
         such as EarlyStopping has ended it, there is nothing left to do, and a message says so.
 
         ``observe`` (``"basic"``, ``"full"`` or an `Observe`) measures in sampled steps what each
-        layer does: see `observations`. Weights have the same bits as without.
+        layer does: see `observations`. Weights have the same bits as without; with ``parts``
+        nothing is observed.
+
+        ``workers`` (`chainrule.distributed.mpi`) share the training: each calls `fit` alike, and
+        has some of the ``parts`` of every batch. The bits do not depend on how many there are.
 
         Raises DataError or ShapeError, before the first step, for data that cannot be used;
         StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
@@ -122,6 +131,9 @@ class Trainer(Learner):
         callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
         checkpoints, resume = checkpoints_of(callbacks, checkpoints, resume)
         train, held_out = self.read(data, validation)
+        self.together = Together(workers if workers is not None and workers.size > 1 else None)
+        if not self.together.leads:
+            verbose, checkpoints = False, None
         progress = [Progress(_checked(epochs))] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
         hooks = CallbackList([*callbacks, *progress], self)
@@ -129,11 +141,11 @@ class Trainer(Learner):
         self._reset(verbose, observe)
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
-            self._begin(run, newest)
-            if checkpoints:
+            state = self.together.begin(self, run, self._begin(run, newest))
+            if checkpoints or not self.together.alone:
                 stack.enter_context(run.interrupts)
             try:
-                self._begin_callbacks(run, newest)
+                self._begin_callbacks(run, state, newest)
                 self.train(run)
                 run.completed = True
             finally:
@@ -142,17 +154,19 @@ class Trainer(Learner):
 
     def _reset(self, verbose: bool, observe: Level | Observe) -> None:
         """Removes what an earlier call of `fit` left behind."""
-        usual = type(self).train_step is Learner.train_step
+        usual = type(self).train_step is Learner.train_step and self.parts == 1
         self._observer = observer_of(self, observe, usual)
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
 
-    def _begin(self, run: Run, newest: Checkpoint | None) -> None:
-        """Before the first step: the beginning, or where ``newest`` was written."""
+    def _begin(self, run: Run, newest: Checkpoint | None) -> Any:
+        """Before the first step: the beginning, or where ``newest`` was written, whose state it
+        gives."""
         self.accumulation.begin(run.order, 0)
         self.accumulation.set_arrays(None)
+        self._share_with(run)
         if newest is None:
-            return
+            return None
         if run.checkpoints is not None and run.checkpoints.damaged:
             self.tell(
                 f"{' and '.join(run.checkpoints.damaged)} cannot be used: damaged. Training "
@@ -171,13 +185,22 @@ class Trainer(Learner):
         except StateError as error:
             where = error.where or str(newest.path)
             raise type(error)(error.what, where=where, help=error.help) from None
+        return state
 
-    def _begin_callbacks(self, run: Run, newest: Checkpoint | None) -> None:
+    def _share_with(self, run: Run) -> None:
+        """The workers of this training compute their parts."""
+        workers = self.together.workers
+        if workers is not None:
+            check_parts(workers, self.parts, run.order.rows, run.order.batch)
+            self._replay_log = None  # replays the steps since a moment that each would choose
+        if isinstance(self.stepper, PartedStepper):
+            self.stepper.workers = workers
+
+    def _begin_callbacks(self, run: Run, state: Any, newest: Checkpoint | None) -> None:
         run.clock["begun"] = time.perf_counter()
         run.hooks("on_train_begin", {})
-        if newest is not None:
-            state = newest.state()
-            with newest.taken_apart():
+        if state is not None:
+            with newest.taken_apart() if newest else contextlib.nullcontext():
                 run.hooks.set_state(state["callbacks"])
             default_generator.set_state(state["random"])  # a callback may have drawn from it
             if self.stop_training and run.epoch < run.epochs:
@@ -202,7 +225,7 @@ class Trainer(Learner):
             self.model.train()
         logs: dict[str, float] = {}
         while self._unfinished(run):
-            count = self._epochs_together(run, run.epoch)
+            count = self.together.agreed(self._epochs_together(run, run.epoch))
             following = run.epoch + count
             try:
                 if count > 1:
@@ -221,7 +244,7 @@ class Trainer(Learner):
             run.save(self.state, logs)
 
     def _unfinished(self, run: Run) -> bool:
-        return run.epoch < run.epochs and not self.stop_training
+        return bool(self.together.agreed(run.epoch < run.epochs and not self.stop_training))
 
     def run_epoch(self, run: Run, epoch: int) -> dict[str, float]:
         """One epoch: training, validation, history, callbacks; its numbers."""
@@ -287,7 +310,8 @@ class Trainer(Learner):
         for block in blocks:
             start = max(first - begin, 0)
             while start < len(block):
-                stop = start + self._most_steps(run, run.epoch * run.order.steps + begin + start)
+                most = self._most_steps(run, run.epoch * run.order.steps + begin + start)
+                stop = start + self.together.agreed(most)
                 yield block[start:stop]
                 start = stop
             begin += len(block)
@@ -297,8 +321,8 @@ class Trainer(Learner):
         if run.hooks.listens("on_train_batch_begin", "on_train_batch_end"):
             return 1
         limit = run.order.steps
-        observed = self._observer is not None
-        if observed or run.checkpoints is not None or run.hooks.listens("on_progress"):
+        looked_at = self._observer is not None or not self.together.alone
+        if looked_at or run.checkpoints is not None or run.hooks.listens("on_progress"):
             limit = self._slice_length.steps
         return limit if run.checkpoints is None else run.checkpoints.steps_left(done, limit)
 
@@ -349,12 +373,12 @@ class Trainer(Learner):
 
     def _save_if_due(self, run: Run, logs: Mapping[str, float], ended: bool) -> None:
         """Writes a checkpoint if it is time, or if a signal waits, which is then let through."""
-        if run.checkpoints is None:
-            return
-        if run.checkpoints.due(run.steps, ended):
+        if run.checkpoints is not None and run.checkpoints.due(run.steps, ended):
             run.save(self.state, logs)
-        if run.interrupts.pending:
+        signal = self.together.any_signal(run.interrupts.pending)
+        if signal:
             run.save(self.state, logs)
+            run.interrupts.pending = signal
             run.interrupts.deliver()
 
     def validate(self, run: Run) -> dict[str, float]:

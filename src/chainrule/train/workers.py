@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .parts import Subtree
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "own", "own_of"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -47,8 +47,11 @@ class Workers(Protocol):
         """Ends all of them, and says why."""
 
 
+def own_of(rank: int, size: int, parts: int) -> tuple[int, int]:
+    """The parts of a batch that a worker computes, from the first to before the last."""
+    return rank * parts // size, (rank + 1) * parts // size
+
+
 def own(workers: Workers | None, parts: int) -> tuple[int, int]:
-    """The parts of a batch that this worker computes, from the first to before the last."""
-    if workers is None:
-        return 0, parts
-    return workers.rank * parts // workers.size, (workers.rank + 1) * parts // workers.size
+    """`own_of` this worker; all if there are no others."""
+    return (0, parts) if workers is None else own_of(workers.rank, workers.size, parts)
