@@ -1,7 +1,30 @@
-"""One training on several processes, on one machine or many: carried by MPI."""
+"""One training on several processes, of one machine or many: carried by MPI.
 
-from .environment import environment, started_workers
-from .launching import launch
-from .mpi import MpiWorkers, mpi
+Nothing is loaded before it is used: a command asks only whether it is alone.
+"""
 
-__all__ = ["MpiWorkers", "environment", "launch", "mpi", "started_workers"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..lazily import loaded
+
+if TYPE_CHECKING:
+    from .processes import environment as environment
+    from .launching import launch as launch
+    from .mpi_workers import MpiWorkers as MpiWorkers
+    from .mpi_workers import mpi as mpi
+
+#: where each public name is defined
+_HOMES = {
+    "environment": "processes",
+    "launch": "launching",
+    "MpiWorkers": "mpi_workers",
+    "mpi": "mpi_workers",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    return loaded(name, _HOMES, __name__)

@@ -23,6 +23,7 @@ from ..frontend.tracer import HostEffect, HostScalar
 from ..ir.memory import aligned_copy
 from ..ir.types import is_whole
 from .order import Order
+from .parts import Parts
 
 __all__ = ["Accumulation", "TreeAccumulation"]
 
@@ -41,6 +42,7 @@ class Accumulation:
                 f"accumulate is {every!r}", help="accumulate must be a whole number of at least 1"
             )
         self.every, self.summed = int(every), summed
+        self.parts: Parts = 1
         self.at = 0  # batches done since the beginning of training
         self._order = Order(1, 1, 0, False)
         self._sums = {p: from_array(_zeros(p)) for p in parameters} if every > 1 else {}
@@ -158,8 +160,9 @@ class TreeAccumulation(Accumulation):
     What is held are the sums of whole subtrees of batches of the group, at most one of each size.
     """
 
-    def __init__(self, every: int, summed: bool) -> None:
+    def __init__(self, every: int, summed: bool, parts: Parts) -> None:
         super().__init__((), every, summed)
+        self.parts = parts
         self._held: list[list[npt.NDArray[Any]]] = []
         self._sizes: list[int] = []
 

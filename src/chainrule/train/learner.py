@@ -82,7 +82,7 @@ class Learner(Evaluator):
         self.accumulation: Accumulation = (
             Accumulation(self.parameters(), accumulate, summed)
             if self.parts == 1
-            else TreeAccumulation(accumulate, summed)
+            else TreeAccumulation(accumulate, summed, self.parts)
         )
         self.history = History()
         self.stop_training = False
@@ -99,7 +99,7 @@ class Learner(Evaluator):
             if part is not None and not callable(part):
                 raise ConfigError(f"{name} is {part!r}", help="pass a function, or leave it out")
         requested = {"accumulate": accumulate != 1, "clip": self.clip, "penalty": self.penalty,
-                     "parts": self.parts > 1}  # fmt: skip
+                     "parts": self.parts != 1}  # fmt: skip
         refused = _REFUSED.get(type(self.optimizer), ())
         for name in refused:
             if requested[name]:
@@ -189,7 +189,7 @@ class Learner(Evaluator):
         """What runs `train_step` on many batches."""
         if isinstance(self.optimizer, LBFGS):
             return ClosureStepper(self)
-        if self.parts > 1:
+        if self.parts != 1:
             return PartedStepper(self, self.parts)
         return self.stepper_of(self.train_step)
 

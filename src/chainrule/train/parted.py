@@ -31,7 +31,7 @@ from .accumulate import Accumulation, TreeAccumulation
 from .batch_source import BatchSource, Rows, by_length
 from .criterion import Criterion
 from .loop import LoopStepper
-from .parts import Division, fold, subtrees, tree
+from .parts import Division, Parts, fold, subtrees, tree
 from .weights import unweighted
 from .workers import Workers, own
 
@@ -192,10 +192,10 @@ def _as_parameter(p: Tensor, stored: Tensor) -> Tensor:
 
 
 class PartedStepper:
-    """A `Stepper` that divides every batch into at most ``most`` parts; see the module."""
+    """A `Stepper` that divides every batch into ``parts`` parts at most; see the module."""
 
-    def __init__(self, learner: Partible, most: int) -> None:
-        self._learner, self.most = learner, most
+    def __init__(self, learner: Partible, parts: Parts) -> None:
+        self._learner, self.parts = learner, parts
         self.workers: Workers | None = None
         self._loop = PartLoop(learner)
         self._updates: dict[Sheet, Callable[..., Any]] = {}
@@ -205,12 +205,12 @@ class PartedStepper:
     def run(self, source: BatchSource, rows: Rows) -> Array:
         """One update for each of ``rows`` [steps, batch], or one for several that accumulate."""
         usual = self._learner.accumulation.position[0].batch
-        division = Division.of(rows.shape[1], max(usual, rows.shape[1]), self.most)
+        division = Division.of(rows.shape[1], max(usual, rows.shape[1]), self.parts)
         return np.array([self._step(source, batch, division) for batch in rows], np.float32)
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
         """The program for the parts of batches of so many rows."""
-        division = Division.of(batch, batch, self.most)
+        division = Division.of(batch, batch, self.parts)
         return self._loop.program(source, division.size)
 
     def _step(self, source: BatchSource, batch: Rows, division: Division) -> float:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..errors import ConfigError
 from ..ir.types import is_whole
 
-__all__ = ["MOST_PARTS", "Division", "Parts", "checked_parts", "fold", "subtrees", "total", "tree"]
+__all__ = ["MOST_PARTS", "Division", "Parts", "checked_parts", "fold", "parts_for", "subtrees", "total", "tree"]
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
@@ -31,17 +31,24 @@ Subtree = tuple[int, int]
 MOST_PARTS = 16
 
 
-def checked_parts(parts: Any) -> int:
+def checked_parts(parts: Any) -> Parts:
     """The most parts of a batch; 1: it stays whole. ConfigError for anything else."""
     if parts == "auto":
-        return MOST_PARTS
+        return "auto"
     if not is_whole(parts) or not 0 <= parts <= MOST_PARTS:
         raise ConfigError(
             f"parts is {parts!r}",
             help=f'parts must be a whole number from 0 to {MOST_PARTS}, or "auto"; '
-            "0 or 1 leaves batches whole",
+            "0 and 1 leave batches whole",
         )
     return max(1, int(parts))
+
+
+def parts_for(batch_size: int) -> int:
+    """``auto``: as many as have 64 rows each, a power of two from 4 to 16; less for batches of
+    fewer than 8 rows, because small parts are computed slowly."""
+    wanted = min(max(batch_size // 64, 4), MOST_PARTS, max(batch_size // 2, 1))
+    return 1 << (wanted.bit_length() - 1)
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,9 @@ class Division:
     size: int
 
     @classmethod
-    def of(cls, rows: int, batch_size: int, most: int) -> Division:
+    def of(cls, rows: int, batch_size: int, parts: Parts) -> Division:
         """Of ``rows`` rows, where batches usually have ``batch_size``."""
+        most = parts_for(batch_size) if parts == "auto" else parts
         return cls(rows, -(-batch_size // most))
 
     @property

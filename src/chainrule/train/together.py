@@ -21,12 +21,15 @@ from .batch_source import BatchSource
 from .checkpoints.encoding import decoded, encoded
 from .checkpoints.weights_file import packed, unpacked
 from .learning import Restorable
-from .parts import Division
+from .order import Order
+from .parted import PartedStepper
+from .parts import Division, Parts
 from .run import Run
 from .state import gathered, put_back
+from .stepper import Stepper
 from .workers import Workers
 
-__all__ = ["Together", "check_alike"]
+__all__ = ["Together", "check_alike", "check_parts", "flat"]
 
 #: bytes of an array of which a digest is made; of larger ones it is of as many, spread over all
 DIGESTED, BLOCK = 64 << 20, 1 << 16
@@ -39,6 +42,18 @@ class Together:
     """A training's workers; None: it is alone."""
 
     workers: Workers | None = None
+
+    @classmethod
+    def of(cls, workers: Workers | None) -> Together:
+        """With ``workers``, if there are several."""
+        return cls(workers if workers is not None and workers.size > 1 else None)
+
+    def share(self, stepper: Stepper, parts: Parts, order: Order) -> None:
+        """Each computes its parts of a batch from here on. ConfigError if they are too few."""
+        if self.workers is not None:
+            check_parts(self.workers, parts, order.rows, order.batch)
+        if isinstance(stepper, PartedStepper):
+            stepper.workers = self.workers
 
     @property
     def alone(self) -> bool:
@@ -90,7 +105,16 @@ def check_alike(workers: Workers, facts: Mapping[str, Any]) -> None:
             )
 
 
-def check_parts(workers: Workers, parts: int, rows: int, batch: int) -> None:
+def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested ``document`` with one entry for each value, ``train.lr``."""
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        inside = isinstance(value, Mapping)
+        values |= flat(value, f"{prefix}{name}.") if inside else {prefix + name: value}
+    return values
+
+
+def check_parts(workers: Workers, parts: Parts, rows: int, batch: int) -> None:
     """ConfigError if there is not a part of each batch for each worker."""
     count = Division.of(batch, batch, parts).count
     if workers.size <= count:
@@ -121,7 +145,7 @@ def facts_of(learner: Restorable, run: Run) -> dict[str, Any]:
         "the model": _digest(repr((type(learner.model).__name__, shapes)).encode()),
         "the optimizer": _digest(repr((type(learner.optimizer).__name__, groups)).encode()),
         "epochs": run.epochs,
-        **run.settings(learner.accumulation.every),
+        **run.settings(learner.accumulation),
         "the training data": digest_of(run.train),
     }
     if run.validation is not None:

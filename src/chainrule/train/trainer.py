@@ -32,10 +32,9 @@ from .learner import Learner
 from .observation import Level, Observation, Observe, Observer
 from .observation.observer import observer_of
 from .order import Order
-from .parted import PartedStepper
-from .run import Run
+from .run import Run, checked_epochs
 from .state import check_position
-from .together import Together, check_parts
+from .together import Together
 from .workers import Workers
 
 __all__ = ["Trainer"]
@@ -131,14 +130,15 @@ class Trainer(Learner):
         callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
         checkpoints, resume = checkpoints_of(callbacks, checkpoints, resume)
         train, held_out = self.read(data, validation)
-        self.together = Together(workers if workers is not None and workers.size > 1 else None)
+        self.together = Together.of(workers)
         if not self.together.leads:
             verbose, checkpoints = False, None
-        progress = [Progress(_checked(epochs))] if verbose and epochs else []
+        progress = [Progress(checked_epochs(epochs))] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
         hooks = CallbackList([*callbacks, *progress], self)
-        self.run = run = Run(train, held_out, order, _checked(epochs), hooks, checkpoints)
+        self.run = run = Run(train, held_out, order, checked_epochs(epochs), hooks, checkpoints)
         self._reset(verbose, observe)
+        self.together.share(self.stepper, self.parts, order)
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
             state = self.together.begin(self, run, self._begin(run, newest))
@@ -158,13 +158,14 @@ class Trainer(Learner):
         self._observer = observer_of(self, observe, usual)
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
+        if not self.together.alone:
+            self._replay_log = None  # it goes back to a moment that each would choose alone
 
     def _begin(self, run: Run, newest: Checkpoint | None) -> Any:
         """Before the first step: the beginning, or where ``newest`` was written, whose state it
         gives."""
         self.accumulation.begin(run.order, 0)
         self.accumulation.set_arrays(None)
-        self._share_with(run)
         if newest is None:
             return None
         if run.checkpoints is not None and run.checkpoints.damaged:
@@ -186,15 +187,6 @@ class Trainer(Learner):
             where = error.where or str(newest.path)
             raise type(error)(error.what, where=where, help=error.help) from None
         return state
-
-    def _share_with(self, run: Run) -> None:
-        """The workers of this training compute their parts."""
-        workers = self.together.workers
-        if workers is not None:
-            check_parts(workers, self.parts, run.order.rows, run.order.batch)
-            self._replay_log = None  # replays the steps since a moment that each would choose
-        if isinstance(self.stepper, PartedStepper):
-            self.stepper.workers = workers
 
     def _begin_callbacks(self, run: Run, state: Any, newest: Checkpoint | None) -> None:
         run.clock["begun"] = time.perf_counter()
@@ -403,11 +395,3 @@ class Trainer(Learner):
         if self.verbose:
             live = "\r\x1b[K" if is_terminal(sys.stderr) else ""
             write_talk(sys.stderr, f"{live}{visible(text)}\n")
-
-
-def _checked(epochs: Any) -> int:
-    if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 0:
-        raise ConfigError(
-            f"epochs is {epochs!r}", help="epochs must be a whole number of at least 0"
-        )
-    return int(epochs)

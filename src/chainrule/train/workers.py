@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from .parts import Subtree
 
-__all__ = ["Workers", "own", "own_of"]
+__all__ = ["Workers", "own", "own_of", "present", "sharing"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -45,6 +46,28 @@ class Workers(Protocol):
 
     def abort(self, reason: str, code: int) -> None:
         """Ends all of them, and says why."""
+
+
+class _Present:
+    """The workers that share what this process trains."""
+
+    workers: Workers | None = None
+
+
+def present() -> Workers | None:
+    """The workers of `sharing`, if there are several."""
+    return _Present.workers
+
+
+@contextmanager
+def sharing(workers: Workers | None) -> Iterator[None]:
+    """Inside, trainings of runs are shared with ``workers``."""
+    before = _Present.workers
+    _Present.workers = workers if workers is not None and workers.size > 1 else None
+    try:
+        yield
+    finally:
+        _Present.workers = before
 
 
 def own_of(rank: int, size: int, parts: int) -> tuple[int, int]:

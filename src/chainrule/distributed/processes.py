@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 
-from .mpi import MpiWorkers, mpi
+__all__ = ["environment"]
 
-__all__ = ["environment", "started_workers"]
-
-#: (rank, size) as MPICH and its kin, Open MPI, and Slurm write them
+#: (rank, size) as MPICH and its kin, PMIx, and Open MPI write them
 _VARIABLES = (
     ("PMI_RANK", "PMI_SIZE"),
     ("PMIX_RANK", "PMIX_SIZE"),
@@ -22,11 +20,3 @@ def environment() -> tuple[int, int]:
         if os.environ.get(rank, "").isdecimal() and os.environ.get(size, "").isdecimal():
             return int(os.environ[rank]), int(os.environ[size])
     return 0, 1
-
-
-def started_workers() -> MpiWorkers | None:
-    """The workers, if ``mpiexec`` or its like started several; None if this process is alone.
-
-    ConfigError if there are several, and no MPI package.
-    """
-    return mpi() if environment()[1] > 1 else None

@@ -8,6 +8,7 @@ that is possible. MPI's own sums are not used: their order depends on the number
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import json
@@ -31,8 +32,8 @@ Floats = npt.NDArray[np.float32]
 
 #: calls of `Test` before a worker that waits gives its processor away, and then the longest nap
 SPINS, NAP = 200, 0.001
-#: seconds that workers wait for one another at the end
-FAREWELL = 60.0
+#: seconds that workers wait for one another at the end, and after an error
+FAREWELL, GRACE = 60.0, 5.0
 
 
 class MpiWorkers:
@@ -42,14 +43,14 @@ class MpiWorkers:
     """
 
     def __init__(self, comm: Any) -> None:
-        self._comm = comm.Dup()
+        self._comm, self._leaving = comm.Dup(), comm.Dup()
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
         self._hosts: list[str] = []
         self._buffers: dict[tuple[str, int], Floats] = {}
         #: bytes of gradients sent and received
         self.sent = self.received = 0
         self._heartbeat: Heartbeat | None = None
-        self._closed = False
+        self._left: Any = None
         if self.size > 1:
             self._heartbeat = Heartbeat(comm.Dup(), self._lost)
             self._hosts = self.gather(os.uname().nodename)
@@ -127,10 +128,7 @@ class MpiWorkers:
             else:
                 os.sched_yield()
             if seconds is not None and time.monotonic() - begun > seconds:
-                raise TrainingError(
-                    f"the other workers did not come to their end within {seconds:.0f} seconds",
-                    help="let all workers call the same functions, in the same order",
-                )
+                raise TrainingError(f"workers did not answer within {seconds:.0f} seconds")
 
     # ------------------------------------------------------------------------------ the end
 
@@ -153,17 +151,29 @@ class MpiWorkers:
         self._comm.Abort(code)
         os._exit(code)  # where Abort comes back
 
-    def close(self) -> None:
-        """Waits for the others, and lets go of them."""
-        if self._closed:
-            return
-        self._closed = True
+    def leave(self, seconds: float) -> bool:
+        """Whether all workers come to their end, too, within so many seconds; they then let go of
+        one another. Afterwards nothing may be asked of them.
+        """
+        if self._left is None:
+            self._left = self._leaving.Ibarrier()
+        try:
+            self._wait(self._left, seconds)
+        except TrainingError:
+            return False
         if self._heartbeat is not None:
-            try:
-                self._wait(self._comm.Ibarrier(), FAREWELL)
-            except TrainingError as error:
-                self.abort(str(error), 3)
             self._heartbeat.stop()
+            self._heartbeat = None
+        return True
+
+    def close(self) -> None:
+        """Leaves, or ends all workers if some go on."""
+        if self.size > 1 and not self.leave(FAREWELL):
+            self.abort(
+                f"worker {self.rank} is done, but others are not\n"
+                "  help:  let all workers call the same functions, in the same order",
+                3,
+            )
 
 
 @functools.cache
@@ -194,19 +204,14 @@ def mpi() -> MpiWorkers:
 
 def _leave_together(workers: MpiWorkers) -> None:
     """At the end of the process, wait for the others; after an error, end them."""
-    import atexit
-
     usual = sys.excepthook
 
     def failed(kind: Any, error: Any, where: Any) -> None:
-        if workers.size > 1 and workers.rank:
-            time.sleep(GRACE)  # worker 0 says it, if it happened to all
-        usual(kind, error, where)
-        workers.abort("", 130 if issubclass(kind, KeyboardInterrupt) else 3)
+        # Worker 0 says it, if it happened to all.
+        if workers.size == 1 or workers.rank == 0 or not workers.leave(GRACE):
+            usual(kind, error, where)
+        if workers.size > 1 and not workers.leave(GRACE):
+            workers.abort("", 130 if issubclass(kind, KeyboardInterrupt) else 3)
 
     sys.excepthook = failed
     atexit.register(workers.close)
-
-
-#: seconds that other workers leave worker 0 to say what went wrong
-GRACE = 3.0
