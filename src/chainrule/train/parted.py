@@ -22,6 +22,7 @@ from ..frontend import Tensor, compile, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_array, from_node, scalar
 from ..frontend.modes import thread
 from ..frontend.operations.arithmetic import cast, where
+from ..ir.graph import Node
 from ..ir.memory import aligned_empty
 from ..ir.types import DType
 from ..nn import Module
@@ -110,13 +111,13 @@ class PartLoop(LoopStepper):
     def _unused(self) -> None:
         raise AssertionError("a part is recorded by `recorded`")
 
-    def sheet(self, source: BatchSource, rows: int) -> tuple[Sheet, list[Any]]:
+    def sheet(self, source: BatchSource, rows: int) -> tuple[Sheet, tuple[Node, ...]]:
         """What the program for so many rows gives; its outputs."""
-        program = self.program(source, rows)
-        if program not in self._sheet_of:
+        call = self._call(source, rows)
+        if call.run not in self._sheet_of:
             assert self._latest is not None  # it was recorded a moment ago
-            self._sheet_of[program] = self._latest
-        return self._sheet_of[program], [s for s in program.meta.slots if s.kind == "output"]
+            self._sheet_of[call.run] = self._latest
+        return self._sheet_of[call.run], call.traced.graph.outputs
 
     def parts(self, source: BatchSource, rows: Rows, out: Sequence[Array]) -> None:
         """Compute the coming parts, on ``rows`` [parts, rows of each], into rows of ``out``."""
@@ -304,16 +305,18 @@ class PartedStepper:
         for first, count, size in division.pieces(begin, end):
             block = batch[first * division.size : first * division.size + count * size]
             for read, piece in by_length(source, block.reshape(count, size)):
-                sheet, slots = loop.sheet(read, size)
-                made = made or self._rows(slots, end - begin)
+                sheet, outputs = loop.sheet(read, size)
+                made = made or self._rows(outputs, end - begin)
                 at = loop.first - begin
                 loop.parts(read, piece, [a[at : at + len(piece)] for a in made])
         assert sheet is not None
         return sheet, made
 
-    def _rows(self, slots: Sequence[Any], count: int) -> list[Array]:
+    def _rows(self, outputs: Sequence[Node], count: int) -> list[Array]:
         """Memory for the results of ``count`` parts, which the next batch uses again."""
-        key = (count, *((slot.shape, slot.dtype) for slot in slots))
+        key = (count, *((node.shape, node.dtype) for node in outputs))
         if key not in self._memory:
-            self._memory[key] = [aligned_empty((count, *s.shape), s.dtype.numpy) for s in slots]
+            self._memory[key] = [
+                aligned_empty((count, *node.shape), node.dtype.numpy) for node in outputs
+            ]
         return self._memory[key]
