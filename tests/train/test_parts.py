@@ -35,9 +35,7 @@ def _interpreted() -> Iterator[None]:
 def test_parts_cover_the_rows_once(rows: int, parts: Any) -> None:
     for batch_size in (rows, 64):  # a whole batch, and the last one of an epoch
         division = Division.of(rows, max(batch_size, rows), parts)
-        sizes = [
-            size for _, n, size in division.pieces(0, division.count) for _ in range(n)
-        ]
+        sizes = [size for _, n, size in division.pieces(0, division.count) for _ in range(n)]
         assert sum(sizes) == rows
         assert len(sizes) == division.count <= MOST_PARTS
         assert [size / rows for size in sizes] == [division.share(i) for i in range(len(sizes))]

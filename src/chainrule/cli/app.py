@@ -34,9 +34,9 @@ from .info import info
 from .init import init
 from .kind_commands import added_commands
 from .kind_options import KindHelp
+from .launch import launch
 from .predict import predict
 from .report import report
-from .launch import launch
 from .resume import resume
 from .runs import runs
 from .sharing import leave
@@ -231,8 +231,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, launch, resume, doctor, explain, predict, evaluate, report, runs, config,
-    info,
+    init, check, find_lr, train, launch, resume, doctor, explain, predict, evaluate, report, runs,
+    config, info,
 ):  # fmt: skip
     app.add_command(command)
 

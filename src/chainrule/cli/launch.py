@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .options import common
-from .terminal import print_error, say
+from .terminal import print_error
 
 __all__ = ["launch"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ..lazily import loaded
 
 if TYPE_CHECKING:
-    from .processes import environment as environment
     from .launching import launch as launch
     from .mpi_workers import MpiWorkers as MpiWorkers
     from .mpi_workers import mpi as mpi
+    from .processes import environment as environment
 
 #: where each public name is defined
 _HOMES = {

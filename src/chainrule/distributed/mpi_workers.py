@@ -1,9 +1,9 @@
 """Workers that MPI connects: sums along the tree, and what all of them must know.
 
 Sums: each worker has partial sums of whole subtrees. Every one gets its share of the elements from
-all others (Alltoallv), sums these in the order of the tree, and all get all shares (Allgatherv). With
-W workers and one subtree each, a worker sends and receives 2 (W - 1) / W of the gradient, the least
-that is possible. MPI's own sums are not used: their order depends on the number of workers.
+all others (Alltoallv), sums these in the order of the tree, and all get all shares (Allgatherv).
+With W workers and one subtree each, a worker sends and receives 2 (W - 1) / W of the gradient, the
+least that is possible. MPI's own sums are not used: their order depends on the number of workers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import itertools
 import json
 import os
 import sys
@@ -64,16 +65,16 @@ class MpiWorkers:
         widths = np.diff(edges)
         mine = widths[self.rank]
         send = self._buffer("send", len(sums) * length)
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in itertools.pairwise(edges):
             at = left * len(sums)
             for i, key in enumerate(trees[self.rank]):
-                send[at + i * (right - left) : at + (i + 1) * (right - left)] = sums[key][left:right]
+                send[at + i * (right - left) : at + (i + 1) * (right - left)] = sums[key][
+                    left:right
+                ]
         counts = [len(found) * int(mine) for found in trees]
         got = self._buffer("got", sum(counts))
         self._wait(
-            self._comm.Ialltoallv(
-                [send, [len(sums) * int(w) for w in widths]], [got, counts]
-            )
+            self._comm.Ialltoallv([send, [len(sums) * int(w) for w in widths]], [got, counts])
         )
         keys = [key for found in trees for key in found]
         rows = got.reshape(len(keys), int(mine))

@@ -99,7 +99,9 @@ class TrainingRun(Generic[S, P]):
             document = {"the data": self.prepared.fingerprint} | self.settings.to_document()
             check_alike(self.workers, flat(document))
             train, rows = self.settings.train, self.prepared.sizes["train"]
-            check_parts(self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows))
+            check_parts(
+                self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
+            )
 
     def resume(self, folder: RunFolder) -> P:
         """Resumes from the newest checkpoint in ``folder``; without one, from the start."""

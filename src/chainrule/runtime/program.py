@@ -228,9 +228,10 @@ class NativeProgram:
 
         Arguments and outputs with a step stride have a row for each step in front: shape (steps,
         *shape); ``scalars`` is (steps, number of scalars). Other outputs are those of the last
-        step. ``out`` is memory for them all: aligned, C-ordered rows. After `stop` the rows of steps not done are left out; `steps_done` tells how many
-        were. Ctrl-C is seen within about 50 ms, between two steps. `ShapeError` or `DTypeError`
-        for arrays that the program was not compiled for.
+        step. ``out`` is memory for all outputs, C-ordered rows. After `stop` the rows of steps not
+        done are left out; `steps_done` tells how many were. Ctrl-C is seen within about 50 ms,
+        between two steps. `ShapeError` or `DTypeError` for arrays that the program was not
+        compiled for.
         """
         if steps < 1:
             raise ShapeError(f"invalid number of steps: {steps}", help="pass at least 1")

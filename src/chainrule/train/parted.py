@@ -22,6 +22,7 @@ from ..frontend import Tensor, compile, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_array, from_node, scalar
 from ..frontend.modes import thread
 from ..frontend.operations.arithmetic import cast, where
+from ..frontend.tracer import HostScalar
 from ..ir.graph import Node
 from ..ir.memory import aligned_empty
 from ..ir.types import DType
@@ -83,7 +84,9 @@ class Sheet:
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal for sheets that say the same."""
-        return self.massive, *(tuple(map(id, t)) for t in (self.reached, self.averaged, self.shared))
+        return self.massive, *(
+            tuple(map(id, t)) for t in (self.reached, self.averaged, self.shared)
+        )
 
     @property
     def numbers(self) -> int:
@@ -135,7 +138,7 @@ class PartLoop(LoopStepper):
         finally:
             thread.stream = None
         # Whatever else the host computes belongs to the batch, and is the same for all its parts.
-        trace.scalars[before:] = [lambda k, f=f: f(0) for f in trace.scalars[before:]]
+        trace.scalars[before:] = [partial(_of_batch, f) for f in trace.scalars[before:]]
         trace.effects.clear()
         host_effect(self._advance)
         return results
@@ -162,7 +165,8 @@ class PartLoop(LoopStepper):
             numbers = [weighed.detach(), *([] if mass is None else [mass])]
             reached = tuple(p for p in learner.parameters() if p.grad is not None)
             gradients = [_in_memory_order(p, p.grad) for p in reached if p.grad is not None]
-            averaged, shared = [], []
+            averaged: list[tuple[Tensor, Tensor]] = []
+            shared: list[tuple[Tensor, Tensor]] = []
             for state, node in list(zip(trace.states, trace.state_nodes, strict=True)):
                 if trace.node(state) is not node:
                     new = from_node(trace.node(state))
@@ -174,6 +178,10 @@ class PartLoop(LoopStepper):
             means = [new * fraction for _, new in averaged]
         learner.zero_grad()
         return (*numbers, *gradients, *means, *(new for _, new in shared))
+
+
+def _of_batch(compute: HostScalar, part: int) -> float:
+    return compute(0)
 
 
 def _order(p: Tensor) -> tuple[int, ...]:
@@ -200,7 +208,7 @@ class PartedStepper:
         self.workers: Workers | None = None
         self._loop = PartLoop(learner)
         self._updates: dict[Sheet, Callable[..., Any]] = {}
-        self._pending: Callable[[], None] = bool
+        self._pending: Callable[[], None] | None = None
         self._memory: dict[tuple[Any, ...], list[Array]] = {}
 
     def run(self, source: BatchSource, rows: Rows) -> Array:
@@ -225,7 +233,9 @@ class PartedStepper:
         loss, mass = float(numbers[0]), numbers[1:]
         gradients = summed[sheet.numbers : sheet.numbers + len(sheet.reached)]
         states = [fold(column) for column in summed[sheet.numbers + len(sheet.reached) :]]
-        settle = partial(self._settle, sheet, states + [column[-1] for column in rows[sheet.summed :]])
+        settle = partial(
+            self._settle, sheet, states + [column[-1] for column in rows[sheet.summed :]]
+        )
         self._update(sheet, mass, gradients, settle)
         return loss / (float(mass[0]) or 1.0) if mass else loss
 
@@ -267,7 +277,8 @@ class PartedStepper:
         return scalar(0.0, DType.f32)
 
     def _finish(self, updates: int) -> None:
-        self._pending()
+        if self._pending is not None:
+            self._pending()
 
     def _settle(self, sheet: Sheet, values: Sequence[Array]) -> None:
         """What a batch leaves behind beside its update."""

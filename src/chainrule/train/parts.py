@@ -1,7 +1,8 @@
 """A batch in parts, and the tree along which what they give is summed.
 
-Batches of B rows have at most ``most`` parts: s = ceil(B / most) rows each, in order. Rows that do
-not fill a part belong to the last one, as those of a shorter batch do, whose parts have s rows, too.
+Batches of B rows have at most ``most`` parts of s = ceil(B / most) rows each, in order, and so has
+a shorter batch. Rows that do not fill a part belong to the last one.
+
 What parts give is summed along a binary tree that is aligned:
 the neighbours 0 and 1, 2 and 3, ..., then the sums of 0-1 and 2-3, and so on; what has no neighbour
 moves up as it is. So a range of parts is some whole subtrees, whoever computes them.
@@ -19,7 +20,17 @@ import numpy.typing as npt
 from ..errors import ConfigError
 from ..ir.types import is_whole
 
-__all__ = ["MOST_PARTS", "Division", "Parts", "checked_parts", "fold", "parts_for", "subtrees", "total", "tree"]
+__all__ = [
+    "MOST_PARTS",
+    "Division",
+    "Parts",
+    "checked_parts",
+    "fold",
+    "parts_for",
+    "subtrees",
+    "total",
+    "tree",
+]
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
@@ -100,7 +111,8 @@ def fold(rows: Array) -> Array:
         left = rows[: len(rows) - step : 2 * step]
         np.add(left, right, out=left)
         step *= 2
-    return rows[0]
+    whole: Array = rows[0]
+    return whole
 
 
 def subtrees(begin: int, end: int) -> list[Subtree]:
@@ -123,8 +135,11 @@ def total(sums: Mapping[Subtree, Array], count: int) -> Array:
         known = sums.get((begin, size))
         if known is not None:
             return known
-        left, middle = under(begin, size // 2), begin + size // 2
-        return np.add(left, under(middle, size // 2), out=left) if middle < count else left
+        left: Array = under(begin, size // 2)
+        middle = begin + size // 2
+        if middle < count:
+            np.add(left, under(middle, size // 2), out=left)
+        return left
 
     size = 1
     while size < count:

@@ -1,8 +1,8 @@
 """A training that several workers share: what they compare first, and agree on as it goes.
 
-Numbers are equal for all, because sums are. What depends on clocks and signals is not: how many steps
-one call has, when a training has taken too long, whether it was interrupted. Of that worker 0 decides,
-or whoever heard a signal.
+Numbers are equal for all, because sums are. What depends on clocks and signals is not: how many
+steps one call has, when a training has taken too long, whether it was interrupted. Worker 0 decides
+on that, or whoever heard a signal.
 """
 
 from __future__ import annotations
@@ -124,10 +124,12 @@ def check_parts(workers: Workers, parts: Parts, rows: int, batch: int) -> None:
     elif batch < workers.size:
         advice = f"start at most {count} workers, or use larger batches"
     else:
-        advice = f"start at most {count} workers, or use more parts (parts; in run.toml, train.parts)"
+        advice = (
+            f"start at most {count} workers, or use more parts (parts; in run.toml, train.parts)"
+        )
     raise ConfigError(
         f"{workers.size} workers, but a batch of {batch} "
-        + (f"row{'s' * (batch > 1)}" if batch < rows else f"rows, all there are,")
+        + (f"row{'s' * (batch > 1)}" if batch < rows else "rows, all there are,")
         + f" has {count} part{'s' * (count > 1)}",
         help=advice,
     )

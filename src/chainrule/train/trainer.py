@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, StateError, TrainingError
+from ..errors import StateError, TrainingError
 from ..frontend import default_generator
-from ..optim import LBFGS
 from ..showing import visible
 from .batch_source import Rows, calls
 from .callback import Callback, CallbackList
 from .callbacks.progress import Progress, is_terminal, write_talk
-from .callbacks.rates import observing, rates_of
+from .callbacks.rates import observing
 from .checkpoints.chosen import checkpoints_of
 from .checkpoints.folder import Checkpoint, Checkpoints
+from .diagnosis.explain import advice_on
 from .evaluation import EVALUATION_ROWS
 from .history import History
 from .learner import Learner
@@ -40,12 +40,6 @@ from .workers import Workers
 __all__ = ["Trainer"]
 
 Array = npt.NDArray[Any]
-
-#: it takes the change of the gradient between two batches for curvature
-SEARCH_ADVICE = (
-    'L-BFGS is for full batches with a line search: batch_size None (in run.toml "all") and '
-    'line_search_fn "strong_wolfe". Else '
-)
 
 
 class Trainer(Learner):
@@ -66,6 +60,7 @@ class Trainer(Learner):
     * ``clip(parameters)`` bounds the gradients before the update, or the settings of one of
       `chainrule.optim.clip`: ``{"global_norm": 1.0}``;
     * ``constraint(parameters)`` changes the weights in place after the update;
+    * ``parts``: so many parts of a batch are summed along a tree, and may be shared with workers;
     * ``average`` takes in the weights after each update; evaluation uses the averaged ones.
 
     When the loss stops being finite, the error says where: operation, layer, line, rows. For that a
@@ -139,6 +134,12 @@ class Trainer(Learner):
         self.run = run = Run(train, held_out, order, checked_epochs(epochs), hooks, checkpoints)
         self._reset(verbose, observe)
         self.together.share(self.stepper, self.parts, order)
+        self._go(run, resume)
+        return self.history
+
+    def _go(self, run: Run, resume: bool) -> None:
+        """From the first step, or the newest checkpoint, to the end."""
+        checkpoints = run.checkpoints
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
             state = self.together.begin(self, run, self._begin(run, newest))
@@ -150,7 +151,6 @@ class Trainer(Learner):
                 run.completed = True
             finally:
                 self._end(run)
-        return self.history
 
     def _reset(self, verbose: bool, observe: Level | Observe) -> None:
         """Removes what an earlier call of `fit` left behind."""
@@ -350,17 +350,11 @@ class Trainer(Learner):
             return
         bad = int(np.flatnonzero(~np.isfinite(losses))[0])
         later, step = divmod(first + bad, run.order.steps)
-        rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(self.optimizer)))) or "none"
         why = self._replay_log.explain(run.train, bad) if self._replay_log is not None else ""
-        advice = ""
-        if isinstance(self.optimizer, LBFGS):
-            searches = self.optimizer.param_groups[0]["line_search_fn"] is not None
-            advice = "" if searches and run.order.steps == 1 else SEARCH_ADVICE
         raise TrainingError(
             f"the loss became {losses[bad]}" + (f": {why}" if why else ""),
             where=f"epoch {epoch + later + 1}, step {step + 1} of {run.order.steps}",
-            help=f"{advice}lower the learning rate (it is {rates}), "
-            "standardise the inputs, and scale a regression's target to about 1",
+            help=advice_on(self.optimizer, run.order.steps),
         )
 
     def _save_if_due(self, run: Run, logs: Mapping[str, float], ended: bool) -> None:

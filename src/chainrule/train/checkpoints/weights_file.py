@@ -17,7 +17,16 @@ from ...arguments import path_of
 from ...errors import ConfigError, StateError
 from ...scratch import hold, remove_abandoned
 
-__all__ = ["HasState", "flush_folder", "load", "packed", "unpacked", "remove_leftovers", "save", "write_whole"]
+__all__ = [
+    "HasState",
+    "flush_folder",
+    "load",
+    "packed",
+    "remove_leftovers",
+    "save",
+    "unpacked",
+    "write_whole",
+]
 
 #: how files are called while they are written
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
