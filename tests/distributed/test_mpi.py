@@ -22,6 +22,7 @@ from chainrule.distributed.launching import find_mpiexec
 TESTS = Path(__file__).parent.parent
 #: for one that hangs
 DEADLINE = 240
+TRAIN = ("train", "--target", "y", "--patience", 10**6, "--batch-size", 32)
 
 
 def environment() -> dict[str, str]:
@@ -53,9 +54,7 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     said = results(workers, tmp_path)
     assert {name: said[name] for name in alone} == alone
     assert alone["resumed"][:2] == [1, 3]
-    assert (
-        f"{workers} workers, but a batch of 1 rows, all there are, has 1 part" in said["few rows"]
-    )
+    assert f"{workers} workers, but all 1 rows make a batch of 1 part" in said["few rows"]
     assert "worker 1 and worker 0 differ in epochs: 3 and 2" in said["epochs"]
     assert said["data"] is True
 
@@ -88,8 +87,7 @@ def weights(folder: Path) -> bytes:
 
 def started(table: Path, runs: Path, workers: int = 2) -> subprocess.Popen[str]:
     """A training without end, once it is under way."""
-    words = ["launch", "-n", workers, "--", "train", table, "--target", "y", "--epochs", 10**6, "--patience", 10**6,
-             "--batch-size", 32, "--runs-dir", runs]  # fmt: skip
+    words = ["launch", "-n", workers, "--", *TRAIN, table, "--epochs", 10**6, "--runs-dir", runs]
     process = subprocess.Popen(
         command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment(),
@@ -135,8 +133,7 @@ def test_a_command_is_shared_interrupted_and_resumed_by_others(table: Path, tmp_
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str(folder)]
 
-    words = ["train", table, "--target", "y", "--epochs", epochs + 2, "--patience", 10**6, "--batch-size", 32,
-             "train.parts=auto", "--runs-dir", alone, "-q"]  # fmt: skip
+    words = [*TRAIN, table, "--epochs", epochs + 2, "train.parts=auto", "--runs-dir", alone, "-q"]
     assert run(command(*words)).returncode == 0
     assert weights(shared) == weights(alone)
 

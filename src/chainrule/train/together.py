@@ -128,9 +128,9 @@ def check_parts(workers: Workers, parts: Parts, rows: int, batch: int) -> None:
             f"start at most {count} workers, or use more parts (parts; in run.toml, train.parts)"
         )
     raise ConfigError(
-        f"{workers.size} workers, but a batch of {batch} "
-        + (f"row{'s' * (batch > 1)}" if batch < rows else "rows, all there are,")
-        + f" has {count} part{'s' * (count > 1)}",
+        f"{workers.size} workers, but "
+        + (f"a batch of {batch} rows has " if batch < rows else f"all {rows} rows make a batch of ")
+        + f"{count} part{'s' * (count > 1)}",
         help=advice,
     )
 
