@@ -40,7 +40,7 @@ LAYERS: dict[str, int] = {
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
     "modalities": 15,
-    "sklearn": 16,
+    "sklearn": 16, "distributed": 16,
     "__init__": 17,  # the public face: it names anything, lazily; only cli names it
     "cli": 18,
     "__main__": 19,
@@ -63,6 +63,7 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "tensorboard": ("report",),
     "statsforecast": ("modalities.series",),
     "sklearn": ("sklearn",),
+    "mpi4py": ("distributed",),
     "scipy": ("sklearn",),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.

@@ -12,6 +12,7 @@ from .engine import load_engine
 from .kind_options import KindCommand, parse_options
 from .options import common, json_option, progress_option, quiet_option, threads_option
 from .settings import check_overrides, listener_for, print_origins, resolve_settings
+from .sharing import shared
 from .terminal import graceful_signals, print_path, say, state
 
 __all__ = ["train"]
@@ -92,7 +93,7 @@ def train(
     KEY=VALUE overrides any setting of run.toml, for example `train.clip.global_norm=1`.
     """
     options = parse_options("train", options)
-    with graceful_signals():
+    with graceful_signals(), shared() as workers:
         resolved = resolve_settings("train", source, overrides, options)
         print_origins(resolved)
         load_engine(threads)
@@ -100,8 +101,12 @@ def train(
         from ..runs.training import train as train_run
 
         kind, settings = resolved.kind, resolved.settings
+        if workers is not None and settings.train.parts == 0:
+            settings = settings.changed(train=settings.train.changed(parts="auto"))
         listener = listener_for(as_json, lambda setting: resolved.as_option(setting, "train"))
         repeats = seeds is not None or folds is not None
+        if repeats and workers is not None:
+            raise click.UsageError("--seeds and --folds cannot be shared among workers of MPI")
         result: Any = (
             repeat(kind, settings, None, seeds, folds, listener)
             if repeats

@@ -14,6 +14,9 @@ from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
 from ..train.observation import Observe
+from ..train.parts import checked_parts
+from ..train.together import check_alike, check_parts, flat
+from ..train.workers import present
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
@@ -72,7 +75,11 @@ class TrainingRun(Generic[S, P]):
         named: bool,
     ) -> None:
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
-        self.runs_dir, self.listener, self.named = runs_dir, listener, named
+        self.workers = present()
+        leads = self.workers is None or self.workers.rank == 0
+        # One worker writes and speaks.
+        self.runs_dir, self.listener = (runs_dir, listener) if leads else (None, Listener())
+        self.named = named
         self.goal = kind.goal(prepared.preprocessor)
         self.attendants = attendants(self.settings)
         if self.settings.train.refit and not kind.refits:
@@ -84,11 +91,23 @@ class TrainingRun(Generic[S, P]):
     def run(self) -> P:
         """Trains in a new run folder."""
         trainer = new_trainer(self.kind, self.prepared)
+        self._compare()
         return self._run_in(self._new_folder(trainer), trainer)
+
+    def _compare(self) -> None:
+        """ConfigError if workers have other settings or data, before anything is written."""
+        if self.workers is not None:
+            document = {"the data": self.prepared.fingerprint} | self.settings.to_document()
+            check_alike(self.workers, flat(document))
+            train, rows = self.settings.train, self.prepared.sizes["train"]
+            check_parts(
+                self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
+            )
 
     def resume(self, folder: RunFolder) -> P:
         """Resumes from the newest checkpoint in ``folder``; without one, from the start."""
         trainer = new_trainer(self.kind, self.prepared)
+        self._compare()
         checkpoints = self._checkpoints(folder)
         newest = checkpoints.newest() if checkpoints else None
         epoch = newest.epoch if newest else 0
@@ -205,6 +224,7 @@ class TrainingRun(Generic[S, P]):
                 checkpoints=checkpoints,
                 resume=resume and checkpoints is not None,
                 observe=Observe(observe.name, **observe.settings),  # type: ignore[arg-type]
+                workers=self.workers,
             )
         finally:
             _use_average(trainer)
@@ -251,7 +271,7 @@ class TrainingRun(Generic[S, P]):
         with seeded_generator(2 * self.settings.seed + 1):
             again.fit(
                 everything, epochs=epochs, batch_size=self.settings.train.batch,
-                seed=self.settings.seed, verbose=False,
+                seed=self.settings.seed, verbose=False, workers=self.workers,
             )  # fmt: skip
         _use_average(again)
         trainer.model.load_state_dict(again.model.state_dict())
