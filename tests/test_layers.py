@@ -66,7 +66,7 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "scipy": ("sklearn",),
     "starlette": ("dash",),
     "uvicorn": ("dash",),
-    "socket": ("dash.server",),  # to listen
+    "socket": ("dash.listening",),  # to listen
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
     "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),

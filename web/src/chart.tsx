@@ -234,16 +234,17 @@ export function Chart(props: Props): JSX.Element {
   );
 }
 
-// Where a line begins and ends, for readers who do not see it.
-export function described(lines: Line[], x: number[], xName: string): string {
+// Where lines begin, end and are best, for readers who do not see it.
+export function described(lines: Line[], x: number[], xName: string, rising = false): string {
   const parts = lines.flatMap((line) => {
     const known = line.values.flatMap((v, i) => (v === null ? [] : [[v, x[i] ?? 0] as const]));
     const [first, last] = [known[0], known[known.length - 1]];
     if (!first || !last) return [];
-    const low = known.reduce((a, b) => (b[0] < a[0] ? b : a));
-    return [`${line.name} from ${number(first[0])} to ${number(last[0])}, lowest ${number(low[0])} at ${xName} ${number(low[1])}`];
+    if (line.look === "second") return [`${line.name} ${number(last[0])}`];
+    const best = known.reduce((a, b) => ((rising ? b[0] > a[0] : b[0] < a[0]) ? b : a));
+    return [`${line.name} from ${number(first[0])} to ${number(last[0])}, ${rising ? "highest" : "lowest"} ${number(best[0])} at ${xName} ${number(best[1])}`];
   });
-  return parts.length ? `${parts.slice(0, 4).join("; ")}.` : "Nothing yet.";
+  return parts.length ? `${parts.slice(0, 4).reverse().join("; ")}.` : "Nothing yet.";
 }
 
 // As in reports: a loss that spans more than two orders of magnitude is read on a logarithmic scale.

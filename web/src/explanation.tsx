@@ -1,16 +1,10 @@
 // What a code means, in a dialog over the page.
-import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { JSX } from "preact";
 import { get } from "./api";
 import type { Explained } from "./api";
+import { code } from "./explaining";
 import { Paste, Refused, useAnswer } from "./parts";
-
-const code = signal("");
-
-export function explain(which: string): void {
-  code.value = which;
-}
 
 function Page(props: { code: string }): JSX.Element | null {
   const { value, error } = useAnswer(() => get<Explained>(`/api/explain/${encodeURIComponent(props.code)}`), [props.code]);

@@ -2,8 +2,9 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Finding as FindingFacts, Value } from "./api";
+import type { Event, Finding as FindingFacts, Value } from "./api";
 import { Refusal } from "./api";
+import { explain } from "./explaining";
 import { number } from "./format";
 
 interface Column { name: string; values: Value[] }
@@ -91,7 +92,7 @@ export function Paste(props: { text: string; label?: string }): JSX.Element {
 }
 
 // A setting as code, advice as plain text, as in reports.
-export function Finding(props: { finding: FindingFacts; explain: (code: string) => void }): JSX.Element {
+export function Finding(props: { finding: FindingFacts }): JSX.Element {
   const { code, severity, message, evidence, fix, advice } = props.finding;
   const warning = severity === "warning";
   const more = advice ? ` (${advice})` : "";
@@ -99,7 +100,7 @@ export function Finding(props: { finding: FindingFacts; explain: (code: string) 
     <div class={`finding ${severity}`}>
       <p>
         <span class="mark">{warning ? "! warning" : "\u00b7 note"}</span>{" "}
-        <button type="button" class="link" onClick={() => props.explain(code)}>{code}</button> {message}
+        <button type="button" class="link" onClick={() => explain(code)}>{code}</button> {message}
       </p>
       {evidence ? <p class="quiet">Evidence: {evidence}</p> : null}
       {!fix ? null : fix === advice
@@ -107,6 +108,15 @@ export function Finding(props: { finding: FindingFacts; explain: (code: string) 
         : <p>Fix: <code>{fix.endsWith(more) ? fix.slice(0, fix.length - more.length) : fix}</code>{more}</p>}
     </div>
   );
+}
+
+// What happened in a training; a code in it leads to its page.
+export function Note(props: { event: Event }): JSX.Element {
+  const { event, epoch, message = "" } = props.event;
+  const text = (message.split("\n")[0] ?? "").replace(/`/g, "");
+  const told = /^([A-Z]\d{3}) (.*) \(chainrule explain \1\)$/.exec(text);
+  if (told?.[1]) return <><button type="button" class="link" onClick={() => explain(told[1]!)}>{told[1]}</button> {told[2]}</>;
+  return <>{text || (event === "resume" ? `resumed after epoch ${epoch}` : event)}</>;
 }
 
 export function Empty(props: { children: ComponentChildren }): JSX.Element {

@@ -78,7 +78,7 @@ function Themes(): JSX.Element {
     <label class="themes">
       <span>Colours</span>
       <select value={choice.value} onChange={(e) => choose(e.currentTarget.value as Choice)}>
-        <option value="system">as the system</option>
+        <option value="system">system</option>
         <option value="light">light</option>
         <option value="dark">dark</option>
       </select>

@@ -43,7 +43,8 @@ def dash(
             f"there is no folder {folder}",
             help="train something first, or give the folder that holds the runs",
         )
-    from ..dash import inherited, listen, serve
+    from ..dash.listening import inherited, listen
+    from ..dash.server import serve
 
     if descriptors:
         listening, companion = inherited(descriptors, control)

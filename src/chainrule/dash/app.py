@@ -38,10 +38,11 @@ from ..runs.control import request_action
 from ..runs.folder import json_text
 from ..unverified import table
 from ..version import __version__
+from .access import Access
 from .documents import RUN_DOCUMENTS, compared, summary
 from .examining import Examiner, explained
 from .following import Follower
-from .guard import Access, Guard
+from .guard import Guard
 from .stream import Streams
 from .watching import Cursor
 

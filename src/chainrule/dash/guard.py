@@ -9,18 +9,16 @@ reach asks for a token as well.
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LOOPBACK", "Access", "Guard"]
+from .access import LOOPBACK, Access
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+__all__ = ["Guard"]
 
 #: what is shown comes from the bundle alone; nothing is loaded from, or sent to, anywhere else
 HEADERS: Mapping[str, str] = {
@@ -34,19 +32,6 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-@dataclass(frozen=True)
-class Access:
-    """``token`` is empty on this machine alone; ``control`` lets browsers change a training."""
-
-    token: str = ""
-    control: bool = False
-
-    @classmethod
-    def to(cls, host: str, control: bool) -> Access:
-        """For a server that listens on ``host``."""
-        return cls("" if host in LOOPBACK else secrets.token_urlsafe(24), control)
 
 
 class Guard:

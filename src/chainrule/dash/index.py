@@ -162,7 +162,7 @@ def _described_group(facts: Mapping[str, Any]) -> Document:
         "started": text(facts.get("started")),
         "data": text(facts.get("name")),
         "metrics": {name: number(table(s).get("mean")) for name, s in summary.items()},
-        "runs": len(items(facts.get("members"))),
+        "runs": len(table(facts.get("members")) or items(facts.get("members"))),
     }
 
 

@@ -1,7 +1,6 @@
 // What was learned from, and with which settings.
 import type { JSX } from "preact";
 import type { Overview } from "../api";
-import { explain } from "../explanation";
 import { counted, NONE, number, title } from "../format";
 import { overview } from "../live";
 import { DataTable, Empty, Finding, Pairs, Section } from "../parts";
@@ -31,7 +30,7 @@ export function Data(): JSX.Element {
         <Classes facts={facts} />
       </Section>
       <Section title="Findings">
-        {facts.findings.length ? facts.findings.map((f) => <Finding finding={f} explain={explain} />)
+        {facts.findings.length ? facts.findings.map((f) => <Finding finding={f} />)
           : <p class="quiet">Nothing unusual was found in the data.</p>}
       </Section>
       {facts.columns.length ? (

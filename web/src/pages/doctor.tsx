@@ -4,10 +4,10 @@ import { useEffect } from "preact/hooks";
 import type { JSX } from "preact";
 import { address, get } from "../api";
 import type { Diagnosis, Examined } from "../api";
-import { explain } from "../explanation";
+import { explain } from "../explaining";
 import { counted, number } from "../format";
 import { live, overview } from "../live";
-import { Empty, Paste, Refused, Section } from "../parts";
+import { Empty, Note, Paste, Refused, Section } from "../parts";
 import { href, route } from "../router";
 
 const MARKS: Record<string, string> = { error: "\u2715 error", warning: "! warning", info: "\u00b7 note" };
@@ -96,7 +96,7 @@ export function Doctor(): JSX.Element {
         <Diagnoses />
       </Section>
       <Section title="During training">
-        {notes.length ? <ol class="notes">{notes.map((e) => <li>{e.message}</li>)}</ol> : <Empty>Nothing was noted.</Empty>}
+        {notes.length ? <ol class="notes">{notes.map((e) => <li><Note event={e} /></li>)}</ol> : <Empty>Nothing was noted.</Empty>}
       </Section>
       {facts ? <p><a href={href("data", facts.id)}>Findings in the data</a></p> : null}
     </>

@@ -175,7 +175,7 @@ function Ridge(props: { name: string; bars: { step: number; low: number; high: n
   return (
     <figure class="ridge">
       <figcaption><span class="heading">{props.name}</span> <span class="quiet">{words}</span></figcaption>
-      <svg viewBox={`0 0 ${WIDTH + 70} ${HEIGHT + step * bars.length + 18}`} role="img"
+      <svg viewBox={`0 0 ${WIDTH + 70} ${HEIGHT + step * (bars.length - 1) + 20}`} role="img"
         aria-label={`Histograms of ${props.name} at ${counted(bars.length, "step")}. ${words}`}>
         {bars.map((bar, i) => {
           const base = HEIGHT + step * i;
@@ -192,8 +192,8 @@ function Ridge(props: { name: string; bars: { step: number; low: number; high: n
             </g>
           );
         })}
-        <text x="0" y={HEIGHT + step * bars.length + 12}>{number(low)}</text>
-        <text x={WIDTH} y={HEIGHT + step * bars.length + 12} text-anchor="end">{number(high)}</text>
+        <text x="0" y={HEIGHT + step * (bars.length - 1) + 15}>{number(low)}</text>
+        <text x={WIDTH} y={HEIGHT + step * (bars.length - 1) + 15} text-anchor="end">{number(high)}</text>
         <text x={WIDTH + 8} y="12">step</text>
       </svg>
     </figure>

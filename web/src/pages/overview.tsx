@@ -4,11 +4,10 @@ import type { JSX } from "preact";
 import { Chart, described, logIsUseful } from "../chart";
 import type { Line } from "../chart";
 import type { Overview as Facts, Value } from "../api";
-import { explain } from "../explanation";
 import { counted, duration, moment, number, rises, title } from "../format";
 import { live, overview } from "../live";
 import type { Curves } from "../live";
-import { Empty, Finding, Pairs, Paste, Section } from "../parts";
+import { Empty, Finding, Note, Pairs, Paste, Section } from "../parts";
 import { href } from "../router";
 import { line, status } from "../shell";
 import { Diagnoses } from "./doctor";
@@ -61,7 +60,7 @@ function Curve(props: { curves: Curves; name: string; best: number | null; heigh
   return (
     <Chart title={title(name)} words={words.filter(Boolean).join(" ")} x={x} xName={byTime ? "time" : "epoch"}
       lines={shown} log={log} height={props.height} sync="run" mark={marked === null ? null : { x: marked, words: "best" }}
-      events={events} summary={described(lines, curves.x, "epoch")}
+      events={events} summary={described(lines, curves.x, "epoch", rises(name))}
       {...(byTime ? { xText: (v: number) => duration(v) } : {})} />
   );
 }
@@ -119,17 +118,19 @@ export function Overview(): JSX.Element {
                     onInput={(e) => (smooth.value = Number(e.currentTarget.value))} /></label>
                   <label><input type="checkbox" checked={byTime.value} onChange={(e) => (byTime.value = e.currentTarget.checked)} /> by time</label>
                 </div>
-                {names.map((name) => (
-                  <Curve key={name} curves={curves} name={name} best={best} smooth={smooth.value} byTime={byTime.value}
-                    height={name === "loss" ? 260 : RATES.includes(name) ? 110 : 170} />
-                ))}
+                <div class="charts">
+                  {names.map((name) => (
+                    <Curve key={name} curves={curves} name={name} best={best} smooth={smooth.value} byTime={byTime.value}
+                      height={name === "loss" ? 230 : RATES.includes(name) ? 110 : 150} />
+                  ))}
+                </div>
               </>}
         </div>
         <aside class="narrow" aria-label="Findings and speed">
           <Section title="Findings">
             <Diagnoses brief />
             {facts?.findings.length
-              ? facts.findings.slice(0, 3).map((f) => <Finding finding={f} explain={explain} />) : null}
+              ? facts.findings.slice(0, 3).map((f) => <Finding finding={f} />) : null}
             {facts && facts.findings.length > 3
               ? <p><a href={href("data", facts.id)}>{counted(facts.findings.length - 3, "more finding")} in the data</a></p> : null}
           </Section>
@@ -138,7 +139,7 @@ export function Overview(): JSX.Element {
             <Section title="What happened">
               <ol class="notes" aria-live="polite">
                 {notes.slice(-8).reverse().map((e) => (
-                  <li><span class="quiet">{moment(e.time)}</span> {e.message?.split("\n")[0] || (e.event === "resume" ? `resumed after epoch ${e.epoch}` : e.event)}</li>
+                  <li><span class="quiet">{moment(e.time)}</span> <Note event={e} /></li>
                 ))}
               </ol>
             </Section>

@@ -62,6 +62,15 @@ function Confusion(props: { test: Test; facts: Overview }): JSX.Element | null {
 
 const SIDE = 380;
 
+// Some round numbers between two.
+function rounded(low: number, high: number): number[] {
+  const rough = (high - low || 1) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((n) => n * power >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+}
+
 function Residuals(props: { test: Test; facts: Overview }): JSX.Element | null {
   const points = (props.test.points ?? []).filter((p) => p.length === 2);
   if (!points.length) return null;
@@ -71,7 +80,7 @@ function Residuals(props: { test: Test; facts: Overview }): JSX.Element | null {
   const at = (v: number): number => ((v - low) / span) * SIDE;
   const target = props.facts.data.target || "target";
   const words = `Each point is one ${props.facts.words.unit}; on the dashed line it is predicted exactly.`;
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => low + share * span);
+  const ticks = rounded(low, high);
   return (
     <Section title={`Predicted against true ${target}`} words={words}>
       <div class="pair">
@@ -87,7 +96,7 @@ function Residuals(props: { test: Test; facts: Overview }): JSX.Element | null {
           <line class="equal" x1={0} y1={SIDE} x2={SIDE} y2={0} />
           {points.map(([truth, predicted]) => <circle class="point" cx={at(truth)} cy={SIDE - at(predicted)} r={3.2} />)}
           <text x={SIDE / 2} y={SIDE + 42} text-anchor="middle">true</text>
-          <text x={-46} y={2}>predicted</text>
+          <text transform={`translate(-44 ${SIDE / 2}) rotate(-90)`} text-anchor="middle">predicted</text>
         </svg>
         <Bars test={props.test} facts={props.facts} />
       </div>
