@@ -65,7 +65,7 @@ class Dashboard:
         self.examiner = Examiner()
         inner = Starlette(
             routes=self._routes(), lifespan=self._lifespan,
-            exception_handlers={ChainruleError: _refused, 404: _unknown},
+            exception_handlers={ChainruleError: _refused, 404: _unknown, 500: _bug},
         )  # fmt: skip
         self.app = Guard(inner, access)
 
@@ -180,6 +180,12 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ChainruleError)
     words = {"error": error.what, "where": error.where, "help": error.help}
     return _json(words, 404 if isinstance(error, StateError) else 400)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    words = {"error": f"{type(error).__name__}: {error}",
+             "help": "this is a bug in Chainrule; please report it"}  # fmt: skip
+    return _json(words, 500)
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

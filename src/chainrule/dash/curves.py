@@ -136,7 +136,7 @@ class Curves:
 
     def _listed(self, ends: Array) -> dict[str, list[float | None]]:
         """[buckets, points, series] by name."""
-        flat = ends.reshape(-1, len(self.names))
+        flat = ends.reshape(ends.shape[0] * ends.shape[1], len(self.names))
         return {
             name: [None if v != v else v for v in flat[:, i].tolist()]
             for i, name in enumerate(self.names)
