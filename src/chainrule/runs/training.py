@@ -17,6 +17,7 @@ from ..train.observation import Observe
 from ..train.parts import checked_parts
 from ..train.together import check_alike, check_parts, flat
 from ..train.workers import present
+from .control import Controlled
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
@@ -215,6 +216,7 @@ class TrainingRun(Generic[S, P]):
                 batch_size=settings.batch,
                 callbacks=[
                     Recorder(folder, self.listener),
+                    Controlled(folder, self.listener),
                     *make_callbacks(settings),
                     *self.attendants,
                     *self.listener.callbacks(settings.epochs),
@@ -364,7 +366,12 @@ def _clock(trainer: Trainer) -> dict[str, float]:
 
 
 def _stopped_early(trainer: Trainer) -> bool:
-    """Whether a callback ended the training for good; a time limit only interrupts it."""
+    """Whether a callback ended the training for good; a time limit, or somebody who asked for it,
+    only interrupts it."""
     hooks = trainer.run.hooks if trainer.run is not None else ()
-    timed_out = any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)
-    return trainer.stop_training and not timed_out
+    for_now = any(
+        (isinstance(hook, TimeLimit) and hook.reached)
+        or (isinstance(hook, Controlled) and hook.stopped)
+        for hook in hooks
+    )
+    return trainer.stop_training and not for_now
