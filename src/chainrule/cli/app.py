@@ -38,6 +38,7 @@ from .predict import predict
 from .report import report
 from .resume import resume
 from .runs import runs
+from .scope import scope
 from .terminal import Terminated, print_error, print_text, say, state
 from .train import train
 
@@ -223,8 +224,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, resume, doctor, explain, predict, evaluate, report, runs, config,
-    info,
+    init, check, find_lr, train, resume, doctor, explain, scope, predict, evaluate, report, runs,
+    config, info,
 ):  # fmt: skip
     app.add_command(command)
 
