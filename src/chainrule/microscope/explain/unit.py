@@ -117,7 +117,7 @@ def _arriving(walker: Walker, step: Step, seen: Seen, place: Index) -> list[Part
     size = max([abs(total), *(abs(t.value) for t in terms)])
     if abs(left) > 1e-5 * size:
         terms.append(Term("by other paths", (), left))
-    heads = ("sent by", "w", "dL/dz", "w · dL/dz")
+    heads = ("sent by", "w or slope", "dL/dz", "product")
     return [sum_of("Upstream: what the layers after it send back", "dL/da = Σ w · dL/dz", heads,
                    terms, total)]  # fmt: skip
 
@@ -147,6 +147,10 @@ def _sent_back(walker: Walker, reader: Seen, position: int, index: Index) -> lis
         grads, _ = pulled_back(walker, reader, seeds)
         sent = grads[position]
         value = 0.0 if sent is None else float(sent[index])
+        upstream = reader.result.grad
+        if isinstance(reader.layer, ELEMENTWISE) and upstream is not None and upstream[index]:
+            u = float(upstream[index])  # the local derivative stands where weights do
+            return [Term(f"{reader.name} ({reader.kind})", (value / u, u), value)]
         return [Term(f"{reader.name} ({reader.kind})", (), value)]
     except MisfitError:
         return []
@@ -227,6 +231,6 @@ def explain_input(walker: Walker, step: Step, number: int, index: Index) -> list
     total = float(value.grad[index])
     terms.append(Term("by other paths", (), total - sum(t.value for t in terms)))
     kept = [t for t in terms if t.factors or abs(t.value) > 1e-6 * abs(total)]
-    heads = ("sent by", "w", "dL/dz", "w · dL/dz")
+    heads = ("sent by", "w or slope", "dL/dz", "product")
     return [sum_of("What the layers send back", "dL/dx = Σ w · dL/dz", heads, kept, total,
                    tolerance=1e-4)]  # fmt: skip
