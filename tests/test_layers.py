@@ -41,7 +41,7 @@ LAYERS: dict[str, int] = {
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
     "modalities": 15, "microscope": 15,
-    "sklearn": 16,
+    "sklearn": 16, "dash": 16,
     "__init__": 17,  # the public face: it names anything, lazily; only cli names it
     "cli": 18,
     "__main__": 19,
@@ -65,10 +65,13 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "statsforecast": ("modalities.series",),
     "sklearn": ("sklearn",),
     "scipy": ("sklearn",),
+    "starlette": ("dash",),
+    "uvicorn": ("dash",),
+    "socket": ("dash.listening",),  # to listen
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
     "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
-    "requests": (), "urllib": (), "socket": (), "http": (),
+    "requests": (), "urllib": ("dash.guard",), "http": (),
     "pickle": (), "shelve": (), "marshal": (), "dill": (),
 }  # fmt: skip
 

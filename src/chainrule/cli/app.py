@@ -27,6 +27,7 @@ from ..errors import ChainruleError
 from ..version import __version__
 from .check import check
 from .config import config
+from .dash import dash
 from .doctor import doctor, explain
 from .evaluate import evaluate
 from .find_lr import find_lr
@@ -224,8 +225,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, resume, doctor, explain, scope, predict, evaluate, report, runs,
-    config, info,
+    init, check, find_lr, train, resume, dash, doctor, explain, scope, predict, evaluate, report,
+    runs, config, info,
 ):  # fmt: skip
     app.add_command(command)
 

@@ -71,6 +71,7 @@ def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -
 )
 @click.option("--name", help="Name for the run folder.")
 @click.option("--runs-dir", help="Folder to write runs to.  [default: runs]")
+@click.option("--dash", is_flag=True, help="Show the training in the browser; prints the address.")
 @threads_option
 @json_option("Print events as JSON lines on stdout.")
 @quiet_option
@@ -78,7 +79,7 @@ def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -
 @common
 def train(
     source: str, overrides: tuple[str, ...], seeds: int | list[int] | None, folds: int | None,
-    threads: int | None, as_json: bool, **options: Any,
+    dash: bool, threads: int | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA, or with the settings of RUN.toml (`chainrule init` writes one).
 
@@ -97,9 +98,12 @@ def train(
         print_origins(resolved)
         load_engine(threads)
         from ..runs.groups import repeat
+        from ..runs.preparation import runs_folder
         from ..runs.training import train as train_run
 
         kind, settings = resolved.kind, resolved.settings
+        if dash:
+            show(runs_folder(settings))
         listener = listener_for(as_json, lambda setting: resolved.as_option(setting, "train"))
         repeats = seeds is not None or folds is not None
         result: Any = (
@@ -119,6 +123,19 @@ def train(
         else:
             path = settings.data.path
             say(f"next: {show_command(run) if repeats else run_command('predict', run, path)}")
+
+
+def show(runs_dir: Path | None) -> None:
+    """Starts a dashboard for the runs in ``runs_dir``. ConfigError if nothing is written."""
+    from ..dash.listening import start_beside
+    from ..errors import ConfigError
+
+    if runs_dir is None:
+        raise ConfigError(
+            "--dash shows run folders, and none is written", help="set output.runs_dir"
+        )
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    say(f"dashboard: {start_beside(runs_dir, control=False)}")
 
 
 def show_command(group: Path) -> str:

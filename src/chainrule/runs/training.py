@@ -14,6 +14,7 @@ from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
 from ..train.callbacks import TimeLimit
 from ..train.observation import Observe
+from .control import Controlled
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
@@ -195,6 +196,7 @@ class TrainingRun(Generic[S, P]):
                 batch_size=settings.batch,
                 callbacks=[
                     Recorder(folder, self.listener),
+                    Controlled(folder, self.listener),
                     *make_callbacks(settings),
                     *attendants(),
                     *self.listener.callbacks(settings.epochs),
@@ -343,7 +345,12 @@ def _clock(trainer: Trainer) -> dict[str, float]:
 
 
 def _stopped_early(trainer: Trainer) -> bool:
-    """Whether a callback ended the training for good; a time limit only interrupts it."""
+    """Whether a callback ended the training for good; a time limit, or somebody who asked for it,
+    only interrupts it."""
     hooks = trainer.run.hooks if trainer.run is not None else ()
-    timed_out = any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)
-    return trainer.stop_training and not timed_out
+    for_now = any(
+        (isinstance(hook, TimeLimit) and hook.reached)
+        or (isinstance(hook, Controlled) and hook.stopped)
+        for hook in hooks
+    )
+    return trainer.stop_training and not for_now
