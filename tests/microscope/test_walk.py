@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from adding import check_sums
+from adding import check_sums, sums_of
 from chainrule import nn, optim
 from chainrule.errors import ConfigError, DataError, GradientError
 from chainrule.microscope import Scope, scope
+from chainrule.microscope.requests import answer, answer_lines
 from chainrule.microscope.walk import Walker
 from chainrule.train import Trainer
 
@@ -152,3 +155,39 @@ def test_the_check_notices_a_wrong_gradient() -> None:
     found = wrong.check("first.weight", (0, 0))
     assert found.digits < 3
     assert "only" in found.table().words
+
+
+def test_dropout_that_passes_on_is_counted_once() -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5), nn.Linear(3, 2))
+    view = scope(model, X, Y, "cross_entropy").unit("0", 1)
+    (upstream,) = (s for s in sums_of(view) if s.title.startswith("Upstream"))
+    assert [t.label for t in upstream.terms] == ["2[0]", "2[1]"]
+
+
+def test_requests_from_outside() -> None:
+    looked = scope(Branching(), X, Y, "cross_entropy")
+    told = answer(looked, {"view": "unit", "layer": "norm", "unit": 2})
+    assert told["view"] == looked.unit("norm", 2).to_dict()
+    assert [c["name"] for c in told["calls"]] == list(looked.layers)
+    assert told["input"]["shape"] == [6, 4]
+    change = {"inputs": [[[0, 1], 2.0]], "weights": [["last.bias", [0], 1.0]], "target": [[[0], 1]]}
+    changed = answer(looked, {"view": "loss", "change": change})
+    assert changed["loss"] != looked.step.loss
+    assert changed["changes"]
+    asked = io.StringIO('{"view": "loss"}\nnonsense\n{"view": "unit", "layer": "no"}\n')
+    answered = io.StringIO()
+    answer_lines(looked, asked, answered)
+    first, second, third = map(json.loads, answered.getvalue().splitlines())
+    assert first["view"]["title"] == "the loss"
+    assert "not JSON" in second["error"]
+    assert "no layer 'no'" in third["error"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [[], {}, {"view": "nothing"}, {"view": "unit"}, {"view": "loss", "unit": "1"},
+     {"view": "loss", "change": {"inputs": [[0, "a"]]}}, {"view": "loss", "change": []}],
+)  # fmt: skip
+def test_requests_that_make_no_sense(request_: Any) -> None:
+    with pytest.raises(ConfigError):
+        answer(scope(Branching(), X, Y, "cross_entropy"), request_)

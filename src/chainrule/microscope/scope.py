@@ -268,6 +268,11 @@ class Scope:
         spot.insert(axis % value.ndim, unit)
         return tuple(spot)
 
+    def units(self, seen: Seen) -> int:
+        """How many units a call has."""
+        shape = seen.result.array.shape
+        return int(shape[self._axis(seen)]) if shape else 1
+
     def _axis(self, seen: Seen) -> int:
         """Where the units of a call lie, as `Taps` has it."""
         axis = -1

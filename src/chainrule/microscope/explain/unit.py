@@ -96,8 +96,10 @@ def _residual(step: Step, seen: Seen, at: Index) -> list[Part]:
 
 
 def consumers(step: Step, seen: Seen) -> list[Seen]:
-    """The calls that take the first result of a call as it is."""
-    return [s for s in step.calls if seen.call.results[0] in s.call.arguments]
+    """The calls that take the first result of a call as it is; one that passes it on untouched, as
+    dropout does in predictions, is no reader of its own."""
+    value = seen.call.results[0]
+    return [s for s in step.calls if value in s.call.arguments and value not in s.call.results]
 
 
 def _arriving(walker: Walker, step: Step, seen: Seen, place: Index) -> list[Part]:
@@ -226,7 +228,7 @@ def explain_input(walker: Walker, step: Step, number: int, index: Index) -> list
     terms: list[Term] = []
     for reader in step.calls:
         for position, argument in enumerate(reader.arguments):
-            if argument is value:
+            if argument is value and value not in reader.results:
                 terms += _sent_back(walker, reader, position, index)
     total = float(value.grad[index])
     terms.append(Term("by other paths", (), total - sum(t.value for t in terms)))
