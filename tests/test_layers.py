@@ -24,7 +24,8 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # Files of one level at the top of the package count as one folder; folders of one level do not
 # import one another.
 LAYERS: dict[str, int] = {
-    "errors": 0, "arguments": 0, "config": 0, "durations": 0, "lazily": 0, "phrasing": 0,
+    "errors": 0, "arguments": 0, "config": 0, "durations": 0, "lazily": 0, "markup": 0,
+    "notebook": 0, "phrasing": 0,
     "records": 0,
     "scratch": 0, "showing": 0, "unverified": 0, "version": 0,
     "ir": 1,
@@ -39,7 +40,7 @@ LAYERS: dict[str, int] = {
     "train": 11,
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
-    "modalities": 15,
+    "modalities": 15, "microscope": 15,
     "sklearn": 16, "distributed": 16, "dash": 16,
     "__init__": 17,  # the public face: it names anything, lazily; only cli names it
     "cli": 18,

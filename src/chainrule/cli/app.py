@@ -40,6 +40,7 @@ from .predict import predict
 from .report import report
 from .resume import resume
 from .runs import runs
+from .scope import scope
 from .sharing import leave
 from .terminal import Terminated, print_error, print_text, say, state
 from .train import train
@@ -232,8 +233,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, launch, resume, dash, doctor, explain, predict, evaluate, report,
-    runs, config, info,
+    init, check, find_lr, train, launch, resume, dash, doctor, explain, scope, predict, evaluate,
+    report, runs, config, info,
 ):  # fmt: skip
     app.add_command(command)
 
