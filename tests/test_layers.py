@@ -40,7 +40,7 @@ LAYERS: dict[str, int] = {
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
     "modalities": 15,
-    "sklearn": 16,
+    "sklearn": 16, "tuning": 16,
     "__init__": 17,  # the public face: it names anything, lazily; only cli names it
     "cli": 18,
     "__main__": 19,
@@ -64,6 +64,7 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "statsforecast": ("modalities.series",),
     "sklearn": ("sklearn",),
     "scipy": ("sklearn",),
+    "optuna": ("tuning",), "sqlalchemy": ("tuning",),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
     "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
@@ -218,7 +219,7 @@ def test_imports_point_downwards() -> None:
 
 
 #: what is written once for all kinds of data, and so names none
-KINDLESS = ("cli", "runs", "report")
+KINDLESS = ("cli", "runs", "report", "tuning")
 
 
 def prose(module: str) -> Iterator[ast.Constant]:

@@ -91,6 +91,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "load",
         "save",
     ),
+    "tuning": ("Tuned", "TuningListener", "tune"),
     "version": ("__version__",),
 }
 _MODULES = ("data", "doctor", "modalities", "nn", "optim", "report", "sklearn", "train")

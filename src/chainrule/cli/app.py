@@ -40,6 +40,7 @@ from .resume import resume
 from .runs import runs
 from .terminal import Terminated, print_error, print_text, say, state
 from .train import train
+from .tune import tune
 
 __all__ = ["app", "main"]
 
@@ -223,8 +224,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, resume, doctor, explain, predict, evaluate, report, runs, config,
-    info,
+    init, check, find_lr, train, tune, resume, doctor, explain, predict, evaluate, report, runs,
+    config, info,
 ):  # fmt: skip
     app.add_command(command)
 

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from ..runs.modality import Modality
     from ..runs.option import Option
 
-__all__ = ["KindCommand", "KindHelp", "kind_options", "parse_options", "refuse_foreign_options"]
+__all__ = ["SAME_OPTIONS", "KindCommand", "KindHelp", "kind_options", "parse_options",
+           "refuse_foreign_options"]  # fmt: skip
 
 #: letters of choices that a line of help has room for; more of them stand in the text beside it
 LONGEST_CHOICE = 60
+#: commands that take the options that kinds add to another one
+SAME_OPTIONS = {"tune": "train"}
 
 
 class KindHelp(click.Command):
@@ -54,7 +57,7 @@ def kind_options(command: str) -> Mapping[str, Option]:
 
     by_argument: dict[str, Option] = {}
     for of_kind in options():
-        for option in of_kind.get(command, ()):
+        for option in of_kind.get(SAME_OPTIONS.get(command, command), ()):
             known = by_argument.setdefault(option.argument, option)
             if more := [c for c in option.choices if c not in known.choices]:
                 known = replace(known, choices=(*known.choices, *more))
@@ -117,6 +120,7 @@ def refuse_foreign_options(
     kind: Modality[Any, Any], command: str, options: Mapping[str, Any]
 ) -> None:
     """Raises UsageError if one of ``options`` belongs to another kind of data."""
+    command = SAME_OPTIONS.get(command, command)
     own = {option.argument for option in kind.options.get(command, ())}
     for argument in options:
         if argument not in own and argument not in kind.arguments:

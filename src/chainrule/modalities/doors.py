@@ -23,7 +23,7 @@ from ..runs.resuming import resume_run
 from ..runs.settings.arguments import setting_arguments
 from ..runs.settings.sources import from_environment, from_overrides
 
-__all__ = ["cross_validate", "fit", "load_run", "resume"]
+__all__ = ["cross_validate", "fit", "load_run", "recognise", "resume"]
 
 AnyPredictor = Predictor[Any, Any, Any]
 
@@ -67,7 +67,7 @@ def fit(
     far with the status ``interrupted`` and raises KeyboardInterrupt.
     """
     arguments = {**setting_arguments(locals()), "task": task, **options}
-    kind, data, arguments = _recognise(source, target, arguments, settings)
+    kind, data, arguments = recognise(source, target, arguments, settings)
     return fit_source(
         kind, source, arguments, settings, data=data, verbose=verbose, listener=listener
     )
@@ -96,14 +96,14 @@ def cross_validate(
     data.
     """
     arguments = {**options, "runs_dir": runs_dir}
-    kind, data, arguments = _recognise(source, target, arguments, settings)
+    kind, data, arguments = recognise(source, target, arguments, settings)
     return cross_validate_source(
         kind, source, arguments, settings, data=data, folds=folds, seeds=seeds, verbose=verbose,
         listener=listener,
     )  # fmt: skip
 
 
-def _recognise(
+def recognise(
     source: object, target: Any, arguments: dict[str, Any], settings: Sequence[str]
 ) -> tuple[Modality[Any, Any], object, dict[str, Any]]:
     """The kind of a source, the data to read (None: the source itself), and all arguments.
