@@ -120,6 +120,8 @@ class Workplace:
         assert self.kind is not None
         key = prepared_alike(self.kind, settings)
         if self._prepared is not None and key == self._key:
+            goal = self.kind.goal(self._prepared.preprocessor)
+            settings.train.resolved(self._prepared.sizes["train"], type(goal))  # raises for misfits
             return self._prepared.with_settings(settings)
         self._prepared = None  # not two of them in memory
         opened = [open_data(self.kind, settings, self.source, folder)]

@@ -119,11 +119,15 @@ class Interval(Dimension):
         return self.number.to_document()
 
 
+@dataclass(frozen=True, init=False)
 class OneOf(Dimension):
     """One of some settings."""
 
+    values: tuple[Any, ...]
+
     def __init__(self, *values: Any) -> None:
-        self.values = tuple(tuple(v) if isinstance(v, list) else v for v in values)
+        own = tuple(tuple(v) if isinstance(v, list) else v for v in values)
+        object.__setattr__(self, "values", own)
 
     @property
     def plain(self) -> bool:
