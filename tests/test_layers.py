@@ -40,7 +40,7 @@ LAYERS: dict[str, int] = {
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
     "modalities": 15,
-    "sklearn": 16, "tuning": 16,
+    "sklearn": 16, "distributed": 16, "tuning": 16,
     "__init__": 17,  # the public face: it names anything, lazily; only cli names it
     "cli": 18,
     "__main__": 19,
@@ -64,11 +64,13 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "statsforecast": ("modalities.series",),
     "sklearn": ("sklearn",),
     "scipy": ("sklearn",),
+    "ray": ("distributed",),
+    "socket": ("distributed.ray_cluster",),  # asks whether a cluster answers; sends nothing
     "optuna": ("tuning",), "sqlalchemy": ("tuning",),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
     "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
-    "requests": (), "urllib": (), "socket": (), "http": (),
+    "requests": (), "urllib": (), "http": (),
     "pickle": (), "shelve": (), "marshal": (), "dill": (),
 }  # fmt: skip
 

@@ -94,7 +94,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "tuning": ("Tuned", "TuningListener", "tune"),
     "version": ("__version__",),
 }
-_MODULES = ("data", "doctor", "modalities", "nn", "optim", "report", "sklearn", "train")
+_MODULES = (
+    "data", "distributed", "doctor", "modalities", "nn", "optim", "report", "sklearn", "train",
+)  # fmt: skip
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 
 #: needs no engine

@@ -1,6 +1,7 @@
 """What `__init__.py` loads when it is used."""
 
 from . import data as data
+from . import distributed as distributed
 from . import doctor as doctor
 from . import modalities as modalities
 from . import nn as nn

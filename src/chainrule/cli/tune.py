@@ -10,7 +10,15 @@ import click
 from ..arguments import user_path
 from .engine import load_engine
 from .kind_options import KindCommand, parse_options
-from .options import common, json_option, progress_option, quiet_option, threads_option
+from .options import (
+    common,
+    json_option,
+    progress_option,
+    quiet_option,
+    ray_option,
+    threads_option,
+)
+from .ray import ray_carrier
 from .settings import (
     check_overrides,
     print_origins,
@@ -34,9 +42,10 @@ __all__ = ["tune"]
 )  # fmt: skip
 @click.option("--time", metavar="TIME", help="Begin no more trials after this time, such as 10m.")
 @click.option(
-    "--jobs", type=click.IntRange(1, 1024), default=1, show_default=True,
-    help="Trials at a time, in processes of their own.",
+    "--jobs", type=click.IntRange(1, 1024),
+    help="Trials at a time, in processes of their own.  [default: 1; with --ray: its processors]",
 )  # fmt: skip
+@ray_option
 @click.option(
     "--space", metavar="FILE.toml", help="What is varied, instead of the table [tune] of RUN.toml."
 )
@@ -54,8 +63,9 @@ __all__ = ["tune"]
 @progress_option
 @common
 def tune(
-    source: str, overrides: tuple[str, ...], trials: int, time: str | None, jobs: int,
-    space: str | None, show_space: bool, threads: int | None, as_json: bool, **options: Any,
+    source: str, overrides: tuple[str, ...], trials: int, time: str | None, jobs: int | None,
+    ray: str | None, space: str | None, show_space: bool, threads: int | None, as_json: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Try settings on DATA, or around those of RUN.toml, and train the best ones.
 
@@ -82,7 +92,8 @@ def tune(
         if show_space:
             _print_space(search, as_json)
             return
-        tuned = Tuner(search, limits, carrier_for(jobs), listener).run()
+        carrier = ray_carrier(ray, jobs) or carrier_for(jobs or 1)
+        tuned = Tuner(search, limits, carrier, listener).run()
     assert tuned.predictor is not None
     if not as_json:
         print_path(tuned.predictor.run)

@@ -10,6 +10,7 @@ from typing import Any
 from ..arguments import user_path
 from ..errors import ConfigError, DataError
 from ..runs import loading
+from ..runs.carriers import Carrier
 from ..runs.fitting import cross_validate_source, fit_source
 from ..runs.folder import is_group
 from ..runs.group_predictor import load_group
@@ -81,6 +82,7 @@ def cross_validate(
     seeds: int | Sequence[int] | None = None,
     settings: Sequence[str] = (),
     runs_dir: str | os.PathLike[str] | None = "runs",
+    carrier: Carrier | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
     **options: Any,
@@ -90,7 +92,8 @@ def cross_validate(
     The folds are stratified by class and depend on the seed. ``seeds`` repeats the training with
     other seeds: that many, starting at ``seed``, or those of a list. With ``folds=None``, only the
     seeds vary. The other arguments are those of `fit`. The data is read once. Each training gets a
-    run folder inside a common folder in ``runs_dir``.
+    run folder inside a common folder in ``runs_dir``. A ``carrier``, such as
+    `chainrule.distributed.ray`, trains several at a time, to the same bits.
 
     Raises what `fit` raises, and ConfigError for an argument that does not apply to this kind of
     data.
@@ -99,7 +102,7 @@ def cross_validate(
     kind, data, arguments = recognise(source, target, arguments, settings)
     return cross_validate_source(
         kind, source, arguments, settings, data=data, folds=folds, seeds=seeds, verbose=verbose,
-        listener=listener,
+        listener=listener, carrier=carrier,
     )  # fmt: skip
 
 

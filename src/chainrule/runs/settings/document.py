@@ -111,8 +111,11 @@ class RunSettings(Section):
         """The JSON Schema of ``run.toml``, for editors."""
         schema = cls.schema()
         tune = {"type": "object", "description": "What `chainrule tune` varies."}
-        schema["properties"] = {"version": {"enum": list(READABLE)}, **schema["properties"],
-                                "tune": tune}
+        schema["properties"] = {
+            "version": {"enum": list(READABLE)},
+            **schema["properties"],
+            "tune": tune,
+        }
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "run.toml",
                 **schema}  # fmt: skip
 
