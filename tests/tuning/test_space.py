@@ -160,7 +160,7 @@ def test_users_change_a_space(tmp_path: Path) -> None:
 def test_bad_spaces_are_told_with_their_line(tmp_path: Path, line: str, told: str) -> None:
     path = tmp_path / "space.toml"
     path.write_text(f"\n{line}\n")
-    with pytest.raises(ConfigError, match="space.toml:2") as caught:
+    with pytest.raises(ConfigError, match=r"space\.toml:2") as caught:
         search_space(TABLES, base_of(TABLES, {}), file_space(path))
     assert told in caught.value.what
     assert caught.value.help

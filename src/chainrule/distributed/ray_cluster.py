@@ -121,15 +121,22 @@ def _library() -> ModuleType:
 def _connect(library: ModuleType, address: str | None) -> None:
     """Starts or finds a cluster. StateError if none answers in time: Ray itself would wait for
     minutes, and end the process."""
+    if address not in (None, "auto"):
+        _check_answers(str(address))
     if library.is_initialized():
+        current = library.get_runtime_context().gcs_address
+        if address not in (None, "auto", current):
+            raise StateError(
+                f"this process is connected to another Ray cluster, {current}",
+                where=str(address),
+                help="call ray.shutdown() first",
+            )
         return
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # In this thread: the cluster ends with the one that has started it.
         library.init(address="local", include_dashboard=False, **quiet)
         return
-    if address != "auto":
-        _check_answers(address)
     problems: list[Exception] = []
 
     def connect() -> None:

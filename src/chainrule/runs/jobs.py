@@ -85,7 +85,8 @@ class Outcome:
     @classmethod
     def failed(cls, name: str, error: ChainruleError) -> Self:
         """One whose training raised ``error``."""
-        told = {"class": type(error).__name__, "what": error.what, "where": error.where,
+        known = (c.__name__ for c in type(error).__mro__ if vars(errors).get(c.__name__) is c)
+        told = {"class": next(known), "what": error.what, "where": error.where,
                 "help": error.help}  # fmt: skip
         return cls(name, error=told)
 
