@@ -38,7 +38,7 @@ class KindHelp(click.Command):
 
 
 class KindCommand(KindHelp):
-    """A command with the options of all kinds of data besides its own.
+    """A command with the options of all kinds of data besides its own, which win.
 
     The options are looked up when the command is used; the kinds themselves are not loaded.
     """
@@ -46,7 +46,9 @@ class KindCommand(KindHelp):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
         arguments = [p for p in own if isinstance(p, click.Argument)]
-        added = [_click_option(option) for option in kind_options(str(self.name)).values()]
+        taken = {p.name for p in own}
+        added = [_click_option(o) for o in kind_options(str(self.name)).values()
+                 if o.argument not in taken]  # fmt: skip
         return [*arguments, *added, *(p for p in own if p not in arguments)]
 
 

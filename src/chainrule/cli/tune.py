@@ -71,6 +71,7 @@ def tune(
 
     Trials are judged on validation data, and cut short if they are worse than most. Only the run
     of the best settings looks at the test part. The same command goes on where it was interrupted.
+    (Here --time is the time there is; a column of time stamps is data.time=COLUMN.)
 
     The folder of the search has the best settings in best.toml, a page in tuning.html and all
     trials in study.db. The path of the best run is printed on stdout.

@@ -6,12 +6,13 @@ Only trials that have ended are in it. What is half done when a process is kille
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
+import sqlite3
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from ..errors import StateError
 from ..runs.space import Parameter
@@ -69,8 +70,13 @@ class Store:
         self.trials = {trial.index: trial for trial in trials}
 
     def _open(self, rises: bool) -> optuna.Study:
-        path = quote(str((self.folder / DATABASE).absolute()))
-        self._storage = optuna.storages.RDBStorage(f"sqlite:///file:{path}?uri=true")
+        # By a function, because a path may hold what means something in an address.
+        connect = functools.partial(
+            sqlite3.connect, self.folder / DATABASE, check_same_thread=False
+        )
+        self._storage = optuna.storages.RDBStorage(
+            f"sqlite:///{DATABASE}", engine_kwargs={"creator": connect}
+        )
         return optuna.create_study(
             storage=self._storage, study_name=STUDY, load_if_exists=True,
             direction="maximize" if rises else "minimize",
