@@ -23,7 +23,7 @@ __all__ = ["hasty", "surrounds_trainings"]
 
 TESTS = Path(__file__).parent
 #: of tests that are about runs, commands and pages, and not about code
-FOLDERS = ("cli", "modalities", "report", "runs", "sklearn", "tasks", "train")
+FOLDERS = ("cli", "modalities", "report", "runs", "sklearn", "tasks", "train", "tuning")
 #: compare with processes that they start, which take their time
 OTHERS = ("test_processes.py", "test_resume.py", "test_memory.py", "test_digits.py")
 

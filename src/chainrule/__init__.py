@@ -92,6 +92,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "load",
         "save",
     ),
+    "tuning": ("Tuned", "TuningListener", "tune"),
     "version": ("__version__",),
 }
 _MODULES = (

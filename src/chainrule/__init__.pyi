@@ -275,6 +275,15 @@ from .train import (
 from .train import (
     save as save,
 )
+from .tuning import (
+    Tuned as Tuned,
+)
+from .tuning import (
+    TuningListener as TuningListener,
+)
+from .tuning import (
+    tune as tune,
+)
 from .version import (
     __version__ as __version__,
 )

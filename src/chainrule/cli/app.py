@@ -44,6 +44,7 @@ from .scope import scope
 from .sharing import leave
 from .terminal import Terminated, print_error, print_text, say, state
 from .train import train
+from .tune import tune
 
 __all__ = ["app", "main"]
 
@@ -233,8 +234,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, launch, resume, dash, doctor, explain, scope, predict, evaluate,
-    report, runs, config, info,
+    init, check, find_lr, train, tune, launch, resume, dash, doctor, explain, scope, predict,
+    evaluate, report, runs, config, info,
 ):  # fmt: skip
     app.add_command(command)
 

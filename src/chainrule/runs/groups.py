@@ -14,6 +14,7 @@ from ..errors import ChainruleError, ConfigError, StateError
 from ..phrasing import plain_number
 from ..records import sealed, sha256_of
 from ..train.checkpoints.weights_file import write_whole
+from .carriers import Carrier
 from .folder import GROUP_FILE, GROUP_KIND, json_text, now, runs_in
 from .group_predictor import common_metrics
 from .hidden_folder import (
@@ -23,6 +24,7 @@ from .hidden_folder import (
     slug,
     unwritable,
 )
+from .jobs import Job, Workplace
 from .listeners import Listener
 from .loading import (
     check_hash,
@@ -92,8 +94,10 @@ def repeat(
     seeds: int | Sequence[int] | None,
     folds: int | None,
     listener: Listener,
+    carrier: Carrier | None = None,
 ) -> Repeated[P]:
-    """`training.train` once for each seed and fold; the data is read once."""
+    """`training.train` once for each seed and fold; the data is read once. With a ``carrier``,
+    trainings are done elsewhere, to the same bits, and their folders written here."""
     seeds = list_seeds(settings.seed, seeds)
     # Mistakes in seeds and folds are raised before the data is read, those of the split before
     # anything is written.
@@ -102,10 +106,17 @@ def repeat(
         data = open_data(kind, _with_one_split(settings, seeds), source, runs_folder(settings))
     planned = member_settings(data.settings, seeds, folds)
     data.divide(next(iter(planned.values())))
+    if carrier is not None and runs_folder(settings) is None:
+        raise ConfigError("trainings on other machines need a folder here", help="give runs_dir")
     group = _Group.create(data.settings, list(planned), seeds, folds)
 
-    def train_member(name: str) -> P:
+    def train_here(name: str) -> P:
         return _train_member(kind, data, group.inside(planned[name]), listener)
+
+    train_member: Callable[[str], P] = train_here
+    if carrier is not None:
+        members = {name: group.inside(member) for name, member in planned.items()}
+        train_member = _carried(kind, source, members, carrier, listener)
 
     def prepared() -> Prepared[S]:
         return prepare_data(data, planned[next(iter(planned))], runs_folder(settings))
@@ -127,6 +138,29 @@ def _train_member(kind: Modality[S, P], data: Opened[S], settings: S, listener: 
         prepared = prepare_data(data, settings, runs_dir)
     listener.findings(prepared.findings)
     return TrainingRun(kind, prepared, runs_dir, listener, named=True).run()
+
+
+def _carried(
+    kind: Modality[S, P],
+    source: object,
+    members: Mapping[str, S],
+    carrier: Carrier,
+    listener: Listener,
+) -> Callable[[str], P]:
+    """What gives the trainings of a group, in their order, as a carrier brings them."""
+    jobs = (Job(name, kind.name, member.to_document()) for name, member in members.items())
+    outcomes = carrier.carry(Workplace(kind, source), jobs)
+
+    def train_member(name: str) -> P:
+        outcome = next(outcomes)
+        if outcome.error is not None:
+            raise outcome.raised()
+        run = outcome.write(Path(members[name].output.runs_dir))
+        predictor = load_run(kind, run, read_facts(run))
+        listener.done(predictor, predictor.facts)
+        return predictor
+
+    return train_member
 
 
 def read_group_settings(group: Path) -> Source:

@@ -105,6 +105,14 @@ class TrainingRun(Generic[S, P]):
                 self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
             )
 
+    def measure(self) -> tuple[History, int]:
+        """Trains without a folder, and looks at no test part: the history, and its best epoch,
+        from 0. The weights are those that `run` would give."""
+        trainer = new_trainer(self.kind, self.prepared)
+        with seeded_generator(2 * self.settings.seed + 1):
+            self._train(trainer, RunFolder.create(None, "", ""), resume=False)
+        return trainer.history, self._best_epoch(trainer.history)
+
     def resume(self, folder: RunFolder) -> P:
         """Resumes from the newest checkpoint in ``folder``; without one, from the start."""
         trainer = new_trainer(self.kind, self.prepared)
