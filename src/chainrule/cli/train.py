@@ -96,8 +96,8 @@ def train(
         resolved = resolve_settings("train", source, overrides, options)
         print_origins(resolved)
         load_engine(threads)
+        from ..runs.bagging import start
         from ..runs.groups import repeat
-        from ..runs.training import train as train_run
 
         kind, settings = resolved.kind, resolved.settings
         listener = listener_for(as_json, lambda setting: resolved.as_option(setting, "train"))
@@ -105,7 +105,7 @@ def train(
         result: Any = (
             repeat(kind, settings, None, seeds, folds, listener)
             if repeats
-            else train_run(kind, settings, None, listener)
+            else start(kind, settings, None, listener)
         )
     run = result.run
     if run is None:

@@ -23,6 +23,8 @@ __all__ = ["Binary", "Multiclass"]
 
 Label = str | int | float | bool
 
+#: probability below which none is tempered
+SMALLEST = 1e-15
 #: thresholds that are tried at most
 MOST_THRESHOLDS = 200
 
@@ -68,7 +70,9 @@ class Classification(Task):
         everywhere = np.tile(counts / len(trained), (len(truth), 1))
         return self.compute_metrics(truth, self._scores(everywhere))
 
-    def together(self, members: Sequence[tuple[Task, Scores]]) -> Scores:
+    def together(
+        self, members: Sequence[tuple[Task, Scores]], weights: Sequence[float] | None = None
+    ) -> Scores:
         """The mean of the probabilities."""
         for task, _ in members:
             if task.labels != self.labels:
@@ -77,7 +81,15 @@ class Classification(Task):
                     f"the networks of this group know different classes: {own}, but also {other}",
                     help="give one of the runs in the group",
                 )
-        return self._scores(np.mean([task.probabilities(s) for task, s in members], axis=0))
+        each = [task.probabilities(scores) for task, scores in members]
+        return self._scores(np.average(each, axis=0, weights=weights))
+
+    def tempered(self, scores: Scores, temperature: float) -> Scores:
+        # A probability of 0 would stay 0 at any temperature, and cost infinitely much once.
+        known = np.maximum(self.probabilities(scores), SMALLEST)
+        powers = np.log(known) / temperature
+        raised = np.exp(powers - powers.max(axis=1, keepdims=True))
+        return self._scores(raised / raised.sum(axis=1, keepdims=True))
 
     @abstractmethod
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:

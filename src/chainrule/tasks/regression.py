@@ -30,6 +30,7 @@ class Regression(Task):
     metrics: ClassVar[tuple[str, ...]] = ("r2", "mae", "rmse")
     monitored: ClassVar[str] = "r2"
     averages: ClassVar[bool] = True
+    selected_by: ClassVar[str] = "rmse"
     selectable: ClassVar[tuple[str, ...]] = ("r2", "mae", "mse", "rmse")
     guess: ClassVar[str] = "always the mean"
     baseline_name: ClassVar[str] = "predicting the mean"
@@ -44,13 +45,16 @@ class Regression(Task):
     def decode(self, scores: Scores) -> Array:
         return self.truth(scores.values[:, 0])
 
-    def together(self, members: Sequence[tuple[Task, Scores]]) -> Scores:
+    def together(
+        self, members: Sequence[tuple[Task, Scores]], weights: Sequence[float] | None = None
+    ) -> Scores:
         """The mean of the predictions."""
         outputs = []
         for task, scores in members:
             assert isinstance(task, Regression)
             outputs.append(task.truth(scores.values))
-        return Scores((np.mean(outputs, axis=0) - self.mean) / self.std, "identity")
+        mean = np.average(outputs, axis=0, weights=weights)
+        return Scores((mean - self.mean) / self.std, "identity")
 
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         return self._metrics(truth, self.decode(scores))

@@ -54,12 +54,13 @@ def fit_table(
     ``weights`` say how much each row counts in training, and for the validation loss: the name of a
     column, or one number for each row in memory. Metrics count all rows alike.
 
-    ``preset`` names a set of settings to start from: ``fast``, ``good``, ``tabm`` or ``realmlp``.
-    By default an MLP with hidden ``layers`` is trained until the validation loss has not improved
-    for ``patience`` epochs, and the best weights are kept. An argument that is None takes the
-    default of ``run.toml`` or is decided by the number of rows; ``settings`` sets anything else,
-    for example ``["train.clip.global_norm=1"]``. The run folder goes to ``runs_dir``; with None,
-    nothing is written. `chainrule.report.write_report` writes its report, as the command line does.
+    ``preset`` names a set of settings to start from: ``fast``, ``good`` (the usual one), ``best``,
+    ``tabm`` or ``realmlp``. A network with hidden ``layers`` is trained until the validation loss
+    has not improved for ``patience`` epochs, and the best weights are kept. An argument that is
+    None takes the default of ``run.toml`` or is decided by the number of rows; ``settings`` sets
+    anything else, for example ``["train.clip.global_norm=1"]``. The run folder goes to
+    ``runs_dir``; with None, nothing is written. `chainrule.report.write_report` writes its report,
+    as the command line does.
     The same data and ``seed`` give the same bits.
 
     The other arguments (``common``) are those of every kind of data, and so are the errors: see

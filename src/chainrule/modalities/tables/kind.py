@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
@@ -23,6 +24,7 @@ from ...train import Scores
 from ...train.criterion import LOSSES
 from .checks import CHECKS
 from .draft import draft
+from .ensemble import bagged
 from .missing import missing_counts
 from .network import TableNet, build, fit_network
 from .opening import complete_settings, open_table
@@ -93,7 +95,7 @@ class Tables(Modality[Settings, TablePredictor]):
         table, bundled = open_table(origin, settings.data.query or None)
         settings = complete_settings(settings, origin, table, bundled)
         data = settings.data
-        held_out = {
+        held_out: dict[str, Any] = {
             name: open_table(path, data.query or None)[0]
             for name, path in (("valid", data.valid), ("test", data.test)) if path
         }  # fmt: skip
@@ -136,6 +138,12 @@ class Tables(Modality[Settings, TablePredictor]):
         preprocessor = prepared.preprocessor
         check_unmixed(prepared.settings)
         return transform_of(preprocessor, goal_of(preprocessor), prepared.settings.train)
+
+    def bagged(self, settings: Settings) -> Mapping[str, Sequence[Settings]]:
+        return bagged(settings)
+
+    def row_numbers(self, prepared: PreparedTable) -> npt.NDArray[np.int64]:
+        return prepared.parts.val.rows
 
     def evaluation(self, prepared: PreparedTable, scores: Scores) -> dict[str, Any]:
         return {"missing": missing_counts(prepared.preprocessor, prepared.parts.train.features)}

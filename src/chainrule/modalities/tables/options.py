@@ -60,7 +60,7 @@ def layer_sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
-PRESETS = ("fast", "good", "tabm", "realmlp")
+PRESETS = ("fast", "good", "best", "tabm", "realmlp")
 PRESET = Option("preset", "Named set of settings to start from.", choices=PRESETS)
 TARGET = Option(
     "target",

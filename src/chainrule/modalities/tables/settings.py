@@ -27,6 +27,7 @@ from ...runs.settings.sections import (
 from ...runs.settings.training import TrainSettings
 from ...tasks import TASKS
 from . import defaults as table_defaults
+from .ensemble import EnsembleSettings
 from .presets import PRESETS, Preset
 
 __all__ = [
@@ -75,6 +76,10 @@ class TableDataSettings(DataSettings):
     ] = "auto"
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    bag: Annotated[
+        Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)],
+        About("[2, 5]: validate on the second fifth of what is not for the test; []: use split"),
+    ] = ()
     split_seed: SplitSeed = "auto"
     split_group: Annotated[str, About("column whose groups are each in one part alone")] = ""
     split_time: Annotated[str, About("column by which the earliest rows are for training")] = ""
@@ -98,6 +103,16 @@ class TableDataSettings(DataSettings):
     def check(self) -> None:
         super().check()
         Dividing(self.split_group, self.split_time)
+        if self.bag and not (len(self.bag) == 2 and self.bag[0] <= self.bag[1] >= 2):
+            raise ConfigError(
+                f"`data.bag` is {list(self.bag)}", help="[2, 5] is the second of five parts"
+            )
+        if self.bag and (self.fold or self.valid):
+            other = "data.fold" if self.fold else "data.valid"
+            raise ConfigError(
+                f"data.bag says what validation rows are, and so does {other}",
+                help=f"leave out data.bag (preset best sets it) or {other}",
+            )
         if self.fold and (self.test or self.valid):
             raise ConfigError(
                 "folds cannot be combined with files of test or validation rows",
@@ -200,6 +215,7 @@ class Settings(RunSettings):
     data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    ensemble: EnsembleSettings = field(default_factory=EnsembleSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
@@ -217,7 +233,7 @@ class Settings(RunSettings):
             )
         layers = table_defaults.layers_for(rows, model.network)
         dropout = table_defaults.dropout_for(rows, task, model.network)
-        encoding = table_defaults.numbers_for(rows, numbers)
+        encoding = table_defaults.numbers_for(rows, numbers, task)
         bins = table_defaults.bins_for(rows, numbers)
         if model.network == "realmlp" and self.train.lr == "auto":
             train = train.changed(lr=table_defaults.REALMLP_LR[task])
