@@ -7,6 +7,8 @@ compares them). The code that users run is compared with the interpreter in `tes
 And where nobody says how large batches are, they are nearly as usual, and fill the rows: that
 spares the program of a smaller last one, which costs as much as the other. Last ones that are
 smaller are for `tests/train`, and for tables whose rows have no such divisor.
+
+Tables get one small network where nobody names a preset; the usual one has tests of its own.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ def filling(usual: int, rows: int) -> int:
 def hasty() -> Iterator[None]:
     """Inside, this process compiles in haste, and batches fill the rows."""
     from chainrule import driver
+    from chainrule.modalities.tables.settings import Settings
     from chainrule.runs.settings import defaults
 
     compile_graph, batch_size_for = driver.compile_graph, defaults.batch_size_for
@@ -53,6 +56,7 @@ def hasty() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "compile_graph", in_haste)
+        patch.setattr(Settings, "USUAL_PRESET", "fast")
         patch.setattr(
             defaults,
             "batch_size_for",

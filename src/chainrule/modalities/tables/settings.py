@@ -205,7 +205,7 @@ class Settings(RunSettings):
         "model.layers", "model.dropout", "model.numbers", "model.bins", "train.loss",
     )  # fmt: skip
     PRESETS = PRESETS
-    USUAL_PRESET = "fast"
+    USUAL_PRESET = "good"
 
     name: RunName = ""
     preset: Annotated[Preset, About(f"values where nothing else is set: {', '.join(PRESETS)}")] = (
