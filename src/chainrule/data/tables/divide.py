@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -54,7 +54,8 @@ class Asked(TypedDict, total=False):
     ``fractions`` and ``seed`` those of `split_rows`. ``fold`` (2, 5) makes the second of five folds
     the test part (see `fold_rows`); the validation part then has its share of ``fractions`` among
     the other two. ``bag`` (2, 5) makes the second fifth of the rows that are not for the test the
-    validation part (see `bag_rows`). ``by`` divides by groups or time instead.
+    validation part (see `bag_rows`). ``by`` divides by groups or time instead. ``quantiles`` and
+    ``transform`` are those of a `Target` of numbers.
     """
 
     task: Task | None
@@ -67,6 +68,8 @@ class Asked(TypedDict, total=False):
     bag: tuple[int, int] | None
     seed: int
     by: Dividing
+    quantiles: tuple[float, ...]
+    transform: str
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def divide(table: Table, target: str, *, alone: bool = True, **asked: Unpack[Ask
         table, target, task=asked.get("task"), kinds=kinds, missing=missing, ignore=ignore,
         formats=formats, alone=alone,
     )  # fmt: skip
+    schema = _as_wished(schema, asked.get("quantiles", ()), asked.get("transform", ""))
     assert schema.target is not None  # it was asked for
     usable, values = read_target(table, schema.target, schema.missing)
     classes = values.astype(np.int64) if schema.task != "regression" else None
@@ -111,6 +115,21 @@ def divide(table: Table, target: str, *, alone: bool = True, **asked: Unpack[Ask
         message = f"{len(usable)} rows are few; results will vary between splits"
         findings.append(Finding("D112", "warning", message, advice="train with several seeds"))
     return Division(table, schema, usable, values, parts, tuple(findings))
+
+
+def _as_wished(schema: Schema, quantiles: tuple[float, ...], transform: str) -> Schema:
+    """The schema with what a target of numbers is learned as. ConfigError for classes."""
+    target = schema.target
+    assert target is not None
+    wish = "quantiles" if quantiles else "transform" if transform not in ("", "auto") else ""
+    if wish and target.classes:
+        raise ConfigError(
+            f"the target `{target.name}` has classes, which have no {wish}",
+            help=f"leave out data.{wish}, or set data.task to regression",
+        )
+    if target.classes:
+        return schema
+    return replace(schema, target=replace(target, quantiles=quantiles, transform=transform))
 
 
 def _parts(

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
-from ...nn import EnsembleLoss, Module
+from ...nn import EnsembleLoss, Module, PinballLoss
 from ...nn.members import Outputs
 from ...runs.modality import PARTS, Batch, Draft, Modality, Part, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.task import Task
-from ...tasks import Binary, Multiclass, Regression
+from ...tasks import Binary, Multiclass, Quantiles, Regression
 from ...tasks.labels import goal_of
 from ...train import Scores
 from ...train.criterion import LOSSES
@@ -43,6 +43,7 @@ SURE, LIKELY, POSSIBLE = 1.0, 0.75, 0.1
 #: what the outputs of a network are, by the name of its task
 OUTPUTS: Mapping[str, Outputs] = {
     "binary": "sigmoid", "multiclass": "softmax", "regression": "identity",
+    "quantiles": "identity",
 }  # fmt: skip
 EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
@@ -70,9 +71,14 @@ class Tables(Modality[Settings, TablePredictor]):
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
         "weights": ("data", "weight"),
+        "quantiles": ("data", "quantiles"),
+        "transform": ("data", "transform"),
+        "class_weights": ("train", "class_weights"),
     }
     sources, options = SOURCES, OPTIONS
-    tasks: Mapping[str, type[Task]] = {t.name: t for t in (Binary, Multiclass, Regression)}
+    tasks: Mapping[str, type[Task]] = {
+        t.name: t for t in (Binary, Multiclass, Regression, Quantiles)
+    }
     facts: ClassVar[Mapping[str, Any]] = {"model": {"layers": [int], "columns": int}}
     predictor = TablePredictor
     checks: Sequence[Any] = CHECKS
@@ -111,7 +117,10 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def loss(self, prepared: PreparedTable) -> Any:
         name = prepared.settings.train.objective
-        together = prepared.settings.model.together
+        together, levels = prepared.settings.model.together, prepared.settings.data.quantiles
+        if levels:
+            loss = PinballLoss(levels)
+            return EnsembleLoss(loss) if together else loss
         return EnsembleLoss(LOSSES[name]()) if together else name
 
     def read_preprocessor(self, text: str, where: str) -> Preprocessor:

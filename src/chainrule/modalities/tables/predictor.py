@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...data import Preprocessor, Table, read_target
 from ...errors import ConfigError
 from ...runs.predictor import Column, Predictor
+from ...tasks.quantiles import Quantiles
 from ...train import Scores
 from .network import TableNet, inputs_of
 from .opening import open_table
@@ -42,6 +43,19 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         numbers of a regression are float64, in the unit of the target.
         """
         return self.decode(self.scores(open_table(table, query)[0]))
+
+    def predict_quantiles(
+        self, table: object, *, query: str | None = None
+    ) -> npt.NDArray[np.float64]:
+        """The quantiles that were asked for, (rows, quantiles), in ascending order.
+
+        ConfigError for a predictor of something else.
+        """
+        if not isinstance(self.goal, Quantiles):
+            raise ConfigError(
+                f"a {self.goal.name} has no quantiles", help="train with --quantiles 0.1,0.5,0.9"
+            )
+        return self.goal.intervals(self.scores(open_table(table, query)[0]))
 
     def predict_proba(self, table: object, *, query: str | None = None) -> npt.NDArray[np.float64]:
         """The probability of each class, (rows, classes). ConfigError for a regression."""
@@ -79,7 +93,8 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         """
         table = open_table(source, query)[0]
         names = tuple(dict.fromkeys(keep))
-        added = ["prediction", *(self.probability_names() if proba else [])]
+        of_quantiles = self.goal.column_names if isinstance(self.goal, Quantiles) else []
+        added = ["prediction", *(self.probability_names() if proba else []), *of_quantiles]
         for name in names:
             table.index(name)  # raises if there is none
             if name in added:
@@ -91,6 +106,8 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         scores = self.scores(table)
         predictions: list[Column] = [("prediction", self.decode(scores))]
         predictions += self.probability_columns(scores) if proba else []
+        if isinstance(self.goal, Quantiles):
+            predictions += zip(of_quantiles, self.goal.intervals(scores).T, strict=True)
         return [*_as_text(table, names), *predictions]
 
 

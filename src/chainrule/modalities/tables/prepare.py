@@ -24,7 +24,7 @@ from ...runs.settings.training import TrainSettings
 from ...tasks import Task
 from .network import inputs_of, number_places
 from .settings import Settings
-from .weights import weights_in
+from .weights import class_weights, weights_in
 
 __all__ = ["OpenedTable", "PreparedTable", "arrays_of", "transform_of"]
 
@@ -88,6 +88,8 @@ def _asked(settings: Settings, fractions: tuple[float, float, float]) -> Asked:
         "bag": (data.bag[0], data.bag[1]) if data.bag else None,
         "seed": settings.split_seed,
         "by": Dividing(data.split_group, data.split_time),
+        "quantiles": data.quantiles,
+        "transform": "" if data.transform == "none" else data.transform,
     }
 
 
@@ -137,11 +139,21 @@ class PreparedTable:
         parts, opened = self.parts, self.opened
         part, own = {"train": (parts.train, None), "validation": (parts.val, opened.valid),
                      "test": (parts.test, opened.test)}[name]  # fmt: skip
-        column = self.settings.data.weight
-        if not column:
+        column, by_class = self.settings.data.weight, self.of_classes
+        if not column and by_class is None:
             return arrays_of(part)
-        table = opened.table if own is None else own
-        return (*arrays_of(part), weights_in(table, column)[part.rows])
+        weights = np.ones(len(part.rows)) if by_class is None else by_class[part.target]
+        if column:
+            table = opened.table if own is None else own
+            weights = weights * weights_in(table, column)[part.rows]
+        return (*arrays_of(part), weights)
+
+    @cached_property
+    def of_classes(self) -> npt.NDArray[np.float64] | None:
+        """How much a row of each class counts; None if all count alike."""
+        return class_weights(
+            self.settings.train.class_weights, self.preprocessor.classes, self.parts.train.target
+        )
 
     @property
     def test(self) -> tuple[Any, Any]:
