@@ -228,6 +228,8 @@ class TrainingRun(Generic[S, P]):
         )
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
+        if _timed_out(trainer):
+            self._say_limit(len(trainer.history.epoch), folder)
         predictor = self._evaluate(trainer, folder)
         if self.settings.train.refit:
             self._refit(trainer, folder)
@@ -240,6 +242,20 @@ class TrainingRun(Generic[S, P]):
         folder.log("\n".join(result_lines(folder.facts)))
         self.listener.done(predictor, folder.facts)
         return predictor
+
+    def _say_limit(self, epochs: int, folder: RunFolder) -> None:
+        """Where the clock has decided how many epochs there were, says what gives the same bits
+        without it; a rate that depends on the number of epochs planned would be another."""
+        settings = self.settings.train
+        if settings.schedule.name != "constant":
+            text = f"the time limit ended training after {epochs} of {settings.epochs} epochs"
+        else:
+            folder.update(limited={"train.epochs": epochs, "train.time_limit": 0.0})
+            text = (
+                f"the time limit ended training: train.epochs={epochs} train.time_limit=0 gives "
+                "the same bits again"
+            )
+        self._note(folder, text)
 
     def _refit(self, trainer: Trainer, folder: RunFolder) -> None:
         """Replaces the weights by those of a training on all rows, for as many epochs as were best:
@@ -344,6 +360,9 @@ def _clock(trainer: Trainer) -> dict[str, float]:
 
 def _stopped_early(trainer: Trainer) -> bool:
     """Whether a callback ended the training for good; a time limit only interrupts it."""
+    return trainer.stop_training and not _timed_out(trainer)
+
+
+def _timed_out(trainer: Trainer) -> bool:
     hooks = trainer.run.hooks if trainer.run is not None else ()
-    timed_out = any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)
-    return trainer.stop_training and not timed_out
+    return any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)

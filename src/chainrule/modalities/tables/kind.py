@@ -71,6 +71,7 @@ class Tables(Modality[Settings, TablePredictor]):
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
         "weights": ("data", "weight"),
+        "ensemble": ("model", "members"),
         "quantiles": ("data", "quantiles"),
         "transform": ("data", "transform"),
         "class_weights": ("train", "class_weights"),

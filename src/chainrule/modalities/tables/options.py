@@ -121,28 +121,18 @@ SPLIT_GROUP = Option("split_group", "Keep the rows of each group of COLUMN in on
 SPLIT_TIME = Option("split_time", "Train on the earliest rows by COLUMN, test on the latest.",
                     "COLUMN")  # fmt: skip
 SPLITS = (TEST, VALID, SPLIT_GROUP, SPLIT_TIME)
+ENSEMBLE = Option("ensemble", "Networks trained as one, which answer together.", "K", read=int)
 QUANTILES = Option("quantiles", "Quantiles to predict, such as 0.1,0.5,0.9.", "Q,Q", read=levels)
 TRANSFORM = Option("transform", "What a skewed target is learned as.",
                    choices=("auto", "log", "sqrt", "asinh", "none"))  # fmt: skip
 CLASS_WEIGHTS = Option("class_weights", "How much classes count: balanced, or CLASS=NUMBER,...",
                        "WEIGHTS", read=class_weights)  # fmt: skip
 LEARNED = (QUANTILES, TRANSFORM, CLASS_WEIGHTS)
+NETWORK = (ENSEMBLE, LAYERS, DROPOUT, WEIGHT_DECAY)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
 
 OPTIONS: Options = {
-    "train": (
-        PRESET,
-        TARGET,
-        QUERY,
-        TASK,
-        MISSING,
-        COLUMN,
-        *SPLITS,
-        *LEARNED,
-        LAYERS,
-        DROPOUT,
-        WEIGHT_DECAY,
-    ),
+    "train": (PRESET, TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, *LEARNED, *NETWORK),
     "init": (PRESET, TARGET, QUERY, TASK, MISSING, *SPLITS),
     "check": (PRESET, TARGET, QUERY, *SPLITS),
     "find-lr": (PRESET, TARGET, QUERY),
