@@ -332,10 +332,20 @@ class TrainingRun(Generic[S, P]):
             "version": 1,
             "missing": {},
             "validation": goal.compute_metrics(goal.truth(target), predictor.scores_of(inputs)),
-            "test": goal.evaluation(truth, scores) | predictor.explained(prepared, truth, scores),
+            "test": _with_more(
+                goal.evaluation(truth, scores), predictor.explained(prepared, truth, scores)
+            ),
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")
+
+
+def _with_more(evaluation: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Both; lists, such as charts, one after the other."""
+    for key, value in more.items():
+        lists = all(isinstance(part, list) for part in (evaluation.get(key), value))
+        evaluation[key] = [*evaluation[key], *value] if lists else value
+    return evaluation
 
 
 def _use_average(trainer: Trainer) -> None:

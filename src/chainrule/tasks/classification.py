@@ -16,6 +16,7 @@ from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
 from ..unverified import number, table
+from .curves import binary_charts, calibration_chart
 from .evaluation import confusion
 from .wording import NOTHING_LEARNED
 
@@ -205,6 +206,11 @@ class Binary(Classification):
         second = scores.probabilities
         return np.concatenate([1 - second, second], axis=1)
 
+    def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
+        second = self.probabilities(scores)[:, 1]
+        charts = binary_charts(truth.astype(np.int64) == 1, second, _label_text(self.classes[1]))
+        return super().evaluation(truth, scores) | {"charts": charts}
+
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         # Exactly one half is not a majority: Scores predicts class 1 only above it.
         return Scores(probabilities[:, 1:], "probability")
@@ -227,6 +233,12 @@ class Multiclass(Classification):
 
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
         return scores.probabilities
+
+    def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
+        probabilities = self.probabilities(scores)
+        right = self.codes(scores) == truth.astype(np.int64)
+        charts = calibration_chart(right, probabilities.max(axis=1), "what is predicted")
+        return super().evaluation(truth, scores) | {"charts": charts}
 
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         with np.errstate(divide="ignore"):

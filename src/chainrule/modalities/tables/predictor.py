@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...data import Preprocessor, Table, read_target
+from ...data import Features, Preprocessor, Table, read_target
 from ...errors import ConfigError
 from ...runs.predictor import Column, Predictor
 from ...tasks.quantiles import Quantiles
 from ...train import Scores
+from .explaining import explained
 from .network import TableNet, inputs_of
 from .opening import open_table
+from .prepare import PreparedTable
 from .realmlp import RealMLP
 from .settings import Settings
 
@@ -78,6 +80,16 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         features = self.preprocessor.transform(table, rows, folder=Path(tempfile.gettempdir()))
         self.last_findings = (*table.findings, *features.findings)
         return self.scores_of(inputs_of(features))
+
+    def explained(
+        self, prepared: PreparedTable, truth: npt.NDArray[Any], scores: Scores
+    ) -> dict[str, Any]:
+        part = prepared.parts.test if prepared.sizes["test"] else prepared.parts.val
+
+        def ask(features: Features) -> Scores:
+            return self.scores_of(inputs_of(features))
+
+        return explained(ask, part.features, truth, scores, self.preprocessor, self.goal, part.rows)
 
     def columns(
         self,

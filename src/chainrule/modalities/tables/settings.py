@@ -39,6 +39,7 @@ __all__ = [
     "ModelSettings",
     "Settings",
     "TableDataSettings",
+    "TableTrainSettings",
     "Width",
 ]
 
