@@ -8,6 +8,8 @@ And where nobody says how large batches are, they are nearly as usual, and fill 
 spares the program of a smaller last one, which costs as much as the other. Last ones that are
 smaller are for `tests/train`, and for tables whose rows have no such divisor. Nor is anything
 observed that is due by the usual clock alone, which a slow machine compiles another program for.
+
+Tables get one small network where nobody names a preset; the usual one has tests of its own.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ def filling(usual: int, rows: int) -> int:
 def hasty() -> Iterator[None]:
     """Inside, this process trains in haste."""
     from chainrule import driver
+    from chainrule.modalities.tables.settings import Settings
     from chainrule.runs.settings import defaults
     from chainrule.train.observation.observer import Observer
     from chainrule.train.observation.plan import Observe
@@ -61,6 +64,7 @@ def hasty() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "compile_graph", in_haste)
+        patch.setattr(Settings, "USUAL_PRESET", "fast")
         patch.setattr(
             defaults,
             "batch_size_for",

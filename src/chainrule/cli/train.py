@@ -109,9 +109,9 @@ def train(
         resolved = resolve_settings("train", source, overrides, options)
         print_origins(resolved)
         load_engine(threads)
+        from ..runs.bagging import start
         from ..runs.groups import repeat
         from ..runs.preparation import runs_folder
-        from ..runs.training import train as train_run
 
         kind, settings = resolved.kind, resolved.settings
         if workers is not None and settings.train.parts == 0:
@@ -122,10 +122,12 @@ def train(
         repeats = seeds is not None or folds is not None
         if repeats and workers is not None:
             raise click.UsageError("--seeds and --folds cannot be shared among workers of MPI")
+        if workers is not None and kind.bagged(settings):
+            raise click.UsageError("an ensemble of folds cannot be shared among workers of MPI")
         result: Any = (
             repeat(kind, settings, None, seeds, folds, listener, ray_carrier(ray))
             if repeats
-            else train_run(kind, settings, None, listener)
+            else start(kind, settings, None, listener)
         )
     run = result.run
     if run is None:

@@ -259,6 +259,8 @@ class TrainingRun(Generic[S, P]):
         )
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
+        if _timed_out(trainer):
+            self._say_limit(len(trainer.history.epoch), folder)
         predictor = self._evaluate(trainer, folder)
         if self.settings.train.refit:
             self._refit(trainer, folder)
@@ -271,6 +273,20 @@ class TrainingRun(Generic[S, P]):
         folder.log("\n".join(result_lines(folder.facts)))
         self.listener.done(predictor, folder.facts)
         return predictor
+
+    def _say_limit(self, epochs: int, folder: RunFolder) -> None:
+        """Where the clock has decided how many epochs there were, says what gives the same bits
+        without it; a rate that depends on the number of epochs planned would be another."""
+        settings = self.settings.train
+        if settings.schedule.name != "constant":
+            text = f"the time limit ended training after {epochs} of {settings.epochs} epochs"
+        else:
+            folder.update(limited={"train.epochs": epochs, "train.time_limit": 0.0})
+            text = (
+                f"the time limit ended training: train.epochs={epochs} train.time_limit=0 gives "
+                "the same bits again"
+            )
+        self._note(folder, text)
 
     def _refit(self, trainer: Trainer, folder: RunFolder) -> None:
         """Replaces the weights by those of a training on all rows, for as many epochs as were best:
@@ -347,10 +363,20 @@ class TrainingRun(Generic[S, P]):
             "version": 1,
             "missing": {},
             "validation": goal.compute_metrics(goal.truth(target), predictor.scores_of(inputs)),
-            "test": goal.evaluation(truth, scores) | predictor.explained(prepared, truth, scores),
+            "test": _with_more(
+                goal.evaluation(truth, scores), predictor.explained(prepared, truth, scores)
+            ),
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")
+
+
+def _with_more(evaluation: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Both; lists, such as charts, one after the other."""
+    for key, value in more.items():
+        lists = all(isinstance(part, list) for part in (evaluation.get(key), value))
+        evaluation[key] = [*evaluation[key], *value] if lists else value
+    return evaluation
 
 
 def _use_average(trainer: Trainer) -> None:
@@ -377,9 +403,10 @@ def _stopped_early(trainer: Trainer) -> bool:
     """Whether a callback ended the training for good; a time limit, or somebody who asked for it,
     only interrupts it."""
     hooks = trainer.run.hooks if trainer.run is not None else ()
-    for_now = any(
-        (isinstance(hook, TimeLimit) and hook.reached)
-        or (isinstance(hook, Controlled) and hook.stopped)
-        for hook in hooks
-    )
-    return trainer.stop_training and not for_now
+    asked = any(isinstance(hook, Controlled) and hook.stopped for hook in hooks)
+    return trainer.stop_training and not asked and not _timed_out(trainer)
+
+
+def _timed_out(trainer: Trainer) -> bool:
+    hooks = trainer.run.hooks if trainer.run is not None else ()
+    return any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)
