@@ -12,12 +12,12 @@ import numpy.typing as npt
 from ..errors import ChainruleError, ConfigError
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
-from ..train.callbacks import TimeLimit
 from ..train.observation import Observe
 from ..train.parts import checked_parts
 from ..train.together import check_alike, check_parts, flat
 from ..train.workers import present
 from .control import Controlled
+from .ending import clock_of, stopped_early, timed_out
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
@@ -253,13 +253,13 @@ class TrainingRun(Generic[S, P]):
             **facts,
             best=best,
             epochs=len(history.epoch),
-            stopped=_stopped_early(trainer),
+            stopped=stopped_early(trainer),
             seconds=folder.seconds(),
-            clock=_clock(trainer),
+            clock=clock_of(trainer),
         )
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
-        if _timed_out(trainer):
+        if timed_out(trainer):
             self._say_limit(len(trainer.history.epoch), folder)
         predictor = self._evaluate(trainer, folder)
         if self.settings.train.refit:
@@ -391,22 +391,3 @@ def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:
     with checkpoint.taken_apart():
         history.set_state(checkpoint.state()["history"])
     return history.rows()
-
-
-def _clock(trainer: Trainer) -> dict[str, float]:
-    """The seconds spent in parts of the training."""
-    clock = trainer.run.clock if trainer.run is not None else {}
-    return {part: round(seconds, 4) for part, seconds in clock.items()}
-
-
-def _stopped_early(trainer: Trainer) -> bool:
-    """Whether a callback ended the training for good; a time limit, or somebody who asked for it,
-    only interrupts it."""
-    hooks = trainer.run.hooks if trainer.run is not None else ()
-    asked = any(isinstance(hook, Controlled) and hook.stopped for hook in hooks)
-    return trainer.stop_training and not asked and not _timed_out(trainer)
-
-
-def _timed_out(trainer: Trainer) -> bool:
-    hooks = trainer.run.hooks if trainer.run is not None else ()
-    return any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)
