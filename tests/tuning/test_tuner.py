@@ -270,6 +270,7 @@ def test_settings_that_fail_as_they_are_end_the_search(tune: Tune) -> None:
         ({"runs_dir": None}, "needs a folder"),
         ({"metric": "rmse"}, "rmse does not fit"),
         ({"layres": 3}, "no argument 'layres'"),
+        ({"preset": "best"}, "an ensemble of folds cannot be tuned"),
     ],
 )
 def test_bad_arguments(tune: Tune, arguments: dict[str, Any], told: str) -> None:

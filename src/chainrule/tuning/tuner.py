@@ -66,6 +66,11 @@ class Tuner:
         runs_dir = runs_folder(settings)
         if runs_dir is None:
             raise ConfigError("a search needs a folder", help="give runs_dir")
+        if search.kind.bagged(settings):
+            raise ConfigError(
+                "an ensemble of folds cannot be tuned",
+                help="tune one network with preset good, or set ensemble.folds to 0",
+            )
         self.name = settings.name or slug(search.prepared.name) or "data"
         self.folder = runs_dir / f"{slug(self.name)}-tune"
         self.parameters = search.space.parameters()
