@@ -6,6 +6,7 @@ import { Doctor } from "./pages/doctor";
 import { Layers } from "./pages/layers";
 import { Overview } from "./pages/overview";
 import { Predictions } from "./pages/predictions";
+import { Microscope } from "./scope/page";
 
 export interface Page { readonly name: string; readonly title: string; readonly view: ComponentType }
 
@@ -15,4 +16,5 @@ export const PAGES: readonly Page[] = [
   { name: "predictions", title: "Predictions", view: Predictions },
   { name: "data", title: "Data & settings", view: Data },
   { name: "doctor", title: "Doctor", view: Doctor },
+  { name: "scope", title: "Microscope", view: Microscope },
 ];

@@ -7,6 +7,8 @@
     GET  /api/runs/{run}/{document}     one of `RUN_DOCUMENTS`
     GET  /api/runs/{run}/changes?since= what is new, for browsers without a stream
     GET  /api/runs/{run}/doctor         what goes wrong
+    GET  /api/runs/{run}/scope?view=..  one step under the microscope
+    GET  /api/lessons, /api/lessons/{name}, /api/lessons/{name}/verdict?answer=..
     GET  /api/explain/{code}            what a code means
     GET  /api/stream?run=..&since=..    the same as changes, as it happens
     POST /api/runs/{run}/control        pause, resume, stop, lr
@@ -43,6 +45,8 @@ from .documents import RUN_DOCUMENTS, compared, summary
 from .examining import Examiner, explained
 from .following import Follower
 from .guard import Guard
+from .lessons import lesson_document, lesson_list, verdict
+from .looking import Looker, request_of
 from .stream import Streams
 from .watching import Cursor
 
@@ -63,6 +67,7 @@ class Dashboard:
         self.follower = Follower(root)
         self.streams = Streams(self.follower)
         self.examiner = Examiner()
+        self.looker = Looker()
         inner = Starlette(
             routes=self._routes(), lifespan=self._lifespan,
             exception_handlers={ChainruleError: _refused, 404: _unknown, 500: _bug},
@@ -78,6 +83,7 @@ class Dashboard:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await self.examiner.close()
+            await self.looker.close()
 
     def _routes(self) -> list[BaseRoute]:
         answers = [
@@ -87,6 +93,10 @@ class Dashboard:
             Route("/explain/{code}", self.explain),
             Route("/runs/{run:path}/changes", self.changes),
             Route("/runs/{run:path}/doctor", self.doctor),
+            Route("/runs/{run:path}/scope", self.scope),
+            Route("/lessons", self.lessons),
+            Route("/lessons/{name}", self.lesson),
+            Route("/lessons/{name}/verdict", self.lesson),
             Route("/runs/{run:path}/control", self.control, methods=["POST"]),
             Route("/runs/{run:path}/{document}", self.document),
         ]
@@ -145,6 +155,18 @@ class Dashboard:
                 f"{watched.run} is a group of runs", help="ask for one of the runs in the group"
             )
         return _json(await self.examiner.ask(watched.folder, watched.running))
+
+    async def scope(self, request: Request) -> Response:
+        watched = await self.follower.run(request.path_params["run"])
+        options, asked = request_of(watched.folder, request.query_params)
+        return _json(await self.looker.ask(options, asked))
+
+    async def lessons(self, request: Request) -> Response:
+        return _json(await lesson_list())
+
+    async def lesson(self, request: Request) -> Response:
+        name, given = request.path_params["name"], request.query_params.get("answer")
+        return _json(await (lesson_document(name) if given is None else verdict(name, given)))
 
     async def control(self, request: Request) -> Response:
         watched = await self.follower.run(request.path_params["run"])
