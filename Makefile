@@ -59,7 +59,7 @@ web: web/node_modules/.installed
 
 web-check: web/node_modules/.installed
 	cd web && npm run --silent check && node build.mjs node_modules/.built
-	diff -r web/node_modules/.built src/chainrule/dash/static
+	diff -rq web/node_modules/.built src/chainrule/dash/static
 
 web/node_modules/.installed: web/package-lock.json
 	cd web && npm ci --silent

@@ -119,9 +119,9 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield from serving(folder, Access())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One browser for all tests of a process."""
+    """One browser for all tests of a file: as long as it is open, its loop counts as running."""
     from playwright.sync_api import sync_playwright
 
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",

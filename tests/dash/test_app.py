@@ -153,6 +153,7 @@ def test_a_name_with_markup_is_a_name(runs: Path, client: TestClient) -> None:
 
 BROKEN: list[tuple[str, Any]] = [
     ("run.json", b"{"), ("run.json", b"[]"), ("run.json", None), ("run.json", b'{"settings": 3}'),
+    ("run.json", b'{"settings": {"train": {"lr": null, "x": [null]}}, "metrics": {"f1": "x"}}'),
     ("metrics.jsonl", None), ("metrics.jsonl", b"\xff\n{}\n"), ("events.jsonl", b"[[[\n"),
     ("layers.jsonl", b'{"step": 1, "epoch": 1, "layers": {"a": 5, "b": {"gradient": "x"}}}\n'),
     ("layers.jsonl", None), ("evaluation.json", b"{}"), ("run.toml", None), ("pipeline.json", b""),

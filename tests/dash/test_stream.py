@@ -7,6 +7,7 @@ import http.client
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,9 @@ def test_a_tab_that_takes_nothing_is_dropped(
         scope = {"type": "http"}
         await asyncio.wait_for(dashboard.streams.serve(scope, receive, send, "table", ""), DEADLINE)
 
-    asyncio.run(main())
+    # In a thread, which has no other loop.
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(lambda: asyncio.run(main())).result()
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert dashboard.streams.open == 0
 

@@ -58,6 +58,16 @@ def test_a_training_that_went_back_is_read_again(runs: Path) -> None:
     assert run.layers(["gradient"])["observations"] == 12
 
 
+def test_a_cursor_of_another_server_has_seen_nothing(runs: Path) -> None:
+    before = WatchedRun(runs, "table")
+    caught_up(before)
+    seen = Cursor.of(before.changes(Cursor())["cursor"])
+    while (after := WatchedRun(runs, "table")).generation == before.generation:
+        pass
+    caught_up(after)
+    assert after.changes(seen)["curves"]["from"] == 0
+
+
 def test_a_run_that_is_deleted_is_gone(runs: Path) -> None:
     run = WatchedRun(runs, "table")
     caught_up(run)

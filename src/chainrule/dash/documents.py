@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 
 from ..errors import ConfigError
 from ..report import group_facts, report_facts
+from ..runs.folder import json_text
 from ..runs.settings.toml import value_text
 from .heat import MEASURES
 from .watching import WatchedRun
@@ -41,7 +42,7 @@ def compared(listed: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Docum
     """Runs side by side: only the settings that differ, as TOML, and all metrics."""
     known = {run["id"]: run for run in listed}
     runs = [known[name] for name in dict.fromkeys(names) if name in known][:MOST_RUNS]
-    texts = [{key: value_text(v) for key, v in run["settings"].items()} for run in runs]
+    texts = [{key: _setting(value) for key, value in run["settings"].items()} for run in runs]
     keys = dict.fromkeys(itertools.chain.from_iterable(texts))
     rows = {key: [side.get(key, "") for side in texts] for key in keys}
     metrics = dict.fromkeys(itertools.chain.from_iterable(run["metrics"] for run in runs))
@@ -51,6 +52,14 @@ def compared(listed: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Docum
         "same": sum(len(set(row)) == 1 for row in rows.values()),
         "metrics": {name: [run["metrics"].get(name) for run in runs] for name in metrics},
     }
+
+
+def _setting(value: object) -> str:
+    """As TOML; what that cannot say, as JSON: a number that was not finite is null in files."""
+    try:
+        return value_text(value)
+    except TypeError:
+        return json_text(value)
 
 
 def _curves(watched: WatchedRun, query: QueryParams) -> Document:

@@ -78,7 +78,10 @@ class Examiner:
                     f"the run is too long to be examined from here: chainrule doctor {folder}"
                 )
                 return
-            examination.answer = await _answer(folder)
+            try:
+                examination.answer = await _answer(folder)
+            except OSError as error:  # no process more, or no memory for one
+                examination.answer = _failed(f"the doctor cannot be asked: {error}")
 
     async def close(self) -> None:
         """Ends what is going on."""

@@ -7,6 +7,7 @@ waits for them, and nothing is kept for them.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,8 @@ class WatchedRun:
         self.run, self.root = run, root
         self.folder = folder_of_run(root, run)
         self.lock = threading.Lock()
-        self.generation = 0
+        # Of this object: a cursor that another server gave out says nothing here.
+        self.generation = time.time_ns() // 1_000_000
         self.gone = self.running = self.reading = False
         self._tails = {
             name: Tail(self.folder / f"{name}.jsonl")
