@@ -3,6 +3,7 @@
 from . import data as data
 from . import distributed as distributed
 from . import doctor as doctor
+from . import microscope as microscope
 from . import modalities as modalities
 from . import nn as nn
 from . import optim as optim
@@ -195,6 +196,9 @@ from .frontend.vmap import (
 )
 from .ir.types import (
     DType as DType,
+)
+from .microscope import (
+    scope as scope,
 )
 from .modalities.audio import (
     fit_audio as fit_audio,

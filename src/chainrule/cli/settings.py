@@ -110,9 +110,9 @@ def listener_for(as_json: bool, spell: Callable[[Setting], str] | None = None) -
     from ..runs.fixes import as_override
     from .output import JsonListener, SilentListener, TerminalListener
 
-    if as_json:
+    if as_json and not state.silent:
         return JsonListener()
-    if state.quiet:
+    if state.quiet or state.silent:
         return SilentListener()
     return TerminalListener(state.progress, spell or as_override)
 

@@ -10,13 +10,15 @@ from typing import Any
 from ..arguments import user_path
 from ..errors import ConfigError, DataError
 from ..runs import loading
+from ..runs.bagging import resume_bag
 from ..runs.carriers import Carrier
 from ..runs.fitting import cross_validate_source, fit_source
 from ..runs.folder import is_group
+from ..runs.group_folder import read_group_settings
 from ..runs.group_predictor import load_group
-from ..runs.groups import Repeated, read_group_settings, resume_group
+from ..runs.groups import Repeated, resume_group
 from ..runs.listeners import Listener, Talk
-from ..runs.loading import read_facts
+from ..runs.loading import read_facts, read_group_facts
 from ..runs.modality import Modality
 from ..runs.predictor import Predictor
 from ..runs.recognition import kind_of_run, kind_of_settings, kind_of_source, named_kind
@@ -186,11 +188,16 @@ def resume(
 
 def _resume_group(
     group: Path, source: object, epochs: int | None, listener: Listener
-) -> Repeated[AnyPredictor]:
+) -> AnyPredictor | Repeated[AnyPredictor]:
     if epochs is not None:
         raise ConfigError(
             "the runs of a group keep their number of epochs",
             where=str(group),
             help="leave epochs out, or give one of the runs in the folder",
         )
-    return resume_group(kind_of_settings([read_group_settings(group)]), group, source, listener)
+    kind = kind_of_settings([read_group_settings(group)])
+    ensemble = "recipes" in read_group_facts(group)
+    if ensemble:
+        predictor: AnyPredictor = resume_bag(kind, group, source, listener)
+        return predictor
+    return resume_group(kind, group, source, listener)

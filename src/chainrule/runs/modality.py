@@ -25,6 +25,7 @@ from typing import (
     TypeVar,
 )
 
+import numpy as np
 import numpy.typing as npt
 
 from ..data import Finding
@@ -276,6 +277,14 @@ class Modality(ABC, Generic[S, P]):
     def space(self, settings: S) -> Space:
         """What tuning varies around ``settings``, in which nothing is left to decide."""
         return SPACE
+
+    def bagged(self, settings: S) -> Mapping[str, Sequence[S]]:
+        """Of an ensemble, the settings of each recipe for every fold; empty for one network."""
+        return {}
+
+    def row_numbers(self, prepared: Any) -> npt.NDArray[np.int64]:
+        """The numbers of the validation rows; only of a kind that can be `bagged`."""
+        raise NotImplementedError
 
     def rivals(self, prepared: Any) -> Mapping[str, Scores]:
         """What simpler methods, by name, say of the test part: they stand beside the model."""
