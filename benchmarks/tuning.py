@@ -60,15 +60,21 @@ def measure(source: Source, folder: Path, trials: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def shown(value: float) -> str:
+    """Four digits."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def markdown(results: list[dict[str, Any]]) -> str:
     """All results as a table, and how many were won."""
-    lines = ["| table | rows | metric | default | tuned | change | best trial | cut short | s |",
-             "|---|---:|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    heads = ("table", "rows", "metric", "default", "tuned", "change", "best trial", "cut short",
+             "processor s")  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---|---:|---|---:|---:|---:|---:|---:|---:|"]
     for r in results:
         change = r["tuned"] / r["default"] - 1
         lines.append(
-            f"| {r['table']} | {r['rows']:,} | {r['metric']} | {r['default']:.4g} | "
-            f"{r['tuned']:.4g} | {change:+.1%} | {r['best']} | {r['states']['pruned']} | "
+            f"| {r['table']} | {r['rows']:,} | {r['metric']} | {shown(r['default'])} | "
+            f"{shown(r['tuned'])} | {change:+.1%} | {r['best']} | {r['states']['pruned']} | "
             f"{r['cpu_seconds']:.0f} |"
         )
     won = sum(r["tuned"] < r["default"] for r in results)

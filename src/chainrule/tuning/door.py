@@ -112,5 +112,9 @@ def seconds_of(time: str | float | None) -> float | None:
         return time
     seconds = interval(time.strip())
     if seconds is None:
-        raise ConfigError(f"the time is {time!r}", help='give one such as "90s", "10m" or "1.5h"')
+        raise ConfigError(
+            f"the time is {time!r}",
+            help='give one such as "90s", "10m" or "1.5h"; a column '
+            "of time stamps is named by data.time",
+        )
     return seconds

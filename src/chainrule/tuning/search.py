@@ -43,6 +43,8 @@ class Search:
     def identity(self) -> dict[str, Any]:
         """What two searches must agree on, to be one."""
         document = self.prepared.settings.to_document()
+        paths = type(self.prepared.settings.data).PATHS  # their content is in the fingerprint
+        document["data"] = {k: v for k, v in document["data"].items() if k not in paths}
         ours = {k: v for k, v in document.items() if k not in ("name", "observe", "output", "seed")}
         return {
             "data": self.prepared.fingerprint,

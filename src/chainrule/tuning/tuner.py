@@ -95,7 +95,12 @@ class Tuner:
             settings = self._best_settings(best)
             write_whole(self.folder / BEST, settings.to_toml().encode())
             self.listener.begin_best(self.search, best)
-            tuned = self._written(trials, self._winner(settings))
+            try:
+                predictor = self._winner(settings)
+            except KeyboardInterrupt:
+                self._written(trials, None)
+                raise
+            tuned = self._written(trials, predictor)
         self.listener.tuned(tuned)
         return tuned
 
@@ -150,11 +155,12 @@ class Tuner:
         return workplace
 
     def _refuse_hopeless(self, index: int, outcome: Outcome) -> None:
-        """Settings that fail as they are, or a machine that does, are no trial that has failed."""
+        """Settings that are wrong as they are, or a machine that fails, are no trial that failed;
+        a training that diverges is one."""
         if outcome.error is None:
             return
         error = outcome.raised()
-        if index == 0 or isinstance(error, StateError):
+        if isinstance(error, StateError) or (index == 0 and not isinstance(error, TrainingError)):
             raise error
 
     # ------------------------------------------------------------------------------- the best
