@@ -27,6 +27,7 @@ from ..errors import ChainruleError
 from ..version import __version__
 from .check import check
 from .config import config
+from .dash import dash
 from .doctor import doctor, explain
 from .evaluate import evaluate
 from .find_lr import find_lr
@@ -39,9 +40,11 @@ from .predict import predict
 from .report import report
 from .resume import resume
 from .runs import runs
+from .scope import scope
 from .sharing import leave
 from .terminal import Terminated, print_error, print_text, say, state
 from .train import train
+from .tune import tune
 
 __all__ = ["app", "main"]
 
@@ -231,8 +234,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, launch, resume, doctor, explain, predict, evaluate, report, runs,
-    config, info,
+    init, check, find_lr, train, tune, launch, resume, dash, doctor, explain, scope, predict,
+    evaluate, report, runs, config, info,
 ):  # fmt: skip
     app.add_command(command)
 

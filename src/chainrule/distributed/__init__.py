@@ -1,4 +1,4 @@
-"""One training on several processes, of one machine or many: carried by MPI.
+"""Beyond one process: one training on several, connected by MPI; many trainings, carried by Ray.
 
 Nothing is loaded before it is used: a command asks only whether it is alone.
 """
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .mpi_workers import MpiWorkers as MpiWorkers
     from .mpi_workers import mpi as mpi
     from .processes import environment as environment
+    from .ray_cluster import RayCluster as RayCluster
+    from .ray_cluster import ray as ray
 
 #: where each public name is defined
 _HOMES = {
@@ -21,6 +23,8 @@ _HOMES = {
     "launch": "launching",
     "MpiWorkers": "mpi_workers",
     "mpi": "mpi_workers",
+    "RayCluster": "ray_cluster",
+    "ray": "ray_cluster",
 }
 
 __all__ = [*_HOMES]

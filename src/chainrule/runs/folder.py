@@ -62,6 +62,7 @@ __all__ = [
     "now",
     "run_folders",
     "runs_in",
+    "write_group_facts",
 ]
 
 RUN_FILE, GROUP_FILE, WEIGHTS_FILE = "run.json", "group.json", "model.safetensors"
@@ -111,6 +112,11 @@ def run_folders(folder: Path) -> list[Path]:
         and not path.name.startswith(".")
         and any((path / file).exists() for file in (*RUN_FILES, GROUP_FILE))
     ]
+
+
+def write_group_facts(path: Path, facts: Mapping[str, Any]) -> None:
+    """``group.json`` in the folder ``path``."""
+    write_whole(path / GROUP_FILE, sealed(json_text(facts, indent=2) + "\n").encode("utf-8"))
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

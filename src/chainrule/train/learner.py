@@ -147,6 +147,11 @@ class Learner(Evaluator):
 
     def batch_loss(self, *arrays: Tensor) -> Tensor:
         """The loss of one batch, transformed if that is wanted."""
+        inputs, target = self.transformed(*arrays)
+        return self.loss(self.forward(*inputs), target)
+
+    def transformed(self, *arrays: Tensor) -> tuple[list[Tensor], Any]:
+        """What the model gets of one batch, and what the loss compares its outputs with."""
         *inputs, target = arrays
         target, weights = unweighted(target)
         if self.transform is not None:
@@ -157,7 +162,7 @@ class Learner(Evaluator):
                     help="return the batch: inputs, then the target",
                 )
             *inputs, target = batch
-        return self.loss(self.forward(*inputs), target if weights is None else (target, weights))
+        return list(inputs), target if weights is None else (target, weights)
 
     def penalized(self, loss: Tensor, weigh: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """What is differentiated; ``weigh`` gives the part of the penalty that belongs to it."""
