@@ -217,3 +217,13 @@ def test_what_cannot_be_divided_is_refused() -> None:
     for parts in (17, -1, 2.5, "many"):
         with pytest.raises(ConfigError, match="parts is"):
             Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.1), parts=parts)  # type: ignore[arg-type]
+
+
+def test_a_trainer_with_its_own_step_is_refused() -> None:
+    class Own(Trainer):
+        def train_step(self, *arrays: Any) -> Any:
+            return super().train_step(*arrays)
+
+    model = nn.Linear(2, 1)
+    with pytest.raises(ConfigError, match="its own train_step"):
+        Own(model, "mse", optim.SGD(model.parameters(), lr=0.1), parts=2)

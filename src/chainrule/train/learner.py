@@ -41,6 +41,10 @@ _REFUSED: dict[type[Optimizer], tuple[str, ...]] = {
 }
 
 
+#: the steps of a whole batch, in whose place those of its parts come
+_WHOLE = ("train_step", "differentiate", "finish_step")
+
+
 class Learner(Evaluator):
     """The part of a `Trainer` that changes a model, without the loop around it."""
 
@@ -195,6 +199,13 @@ class Learner(Evaluator):
         if isinstance(self.optimizer, LBFGS):
             return ClosureStepper(self)
         if self.parts != 1:
+            own = [n for n in _WHOLE if getattr(type(self), n) is not getattr(Learner, n)]
+            if own:
+                raise ConfigError(
+                    f"{type(self).__name__} has its own {' and '.join(own)}, which a batch in "
+                    "parts does not call",
+                    help="leave out parts, or override batch_loss and update instead",
+                )
             return PartedStepper(self, self.parts)
         return self.stepper_of(self.train_step)
 
