@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from browsers import BROWSER, NAMES, without_browser
 from hasty import hasty, surrounds_trainings
 
 #: of compiled programs
@@ -24,6 +25,18 @@ settings.load_profile("any machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--update-golden`` writes expected texts anew, to be read in the diff."""
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+    parser.addoption("--require-browser", action="store_true", help="fail if there is no browser")
+
+
+def pytest_report_header() -> str:
+    """Whether the dashboard is tested in a browser."""
+    if BROWSER is not None:
+        return f"browser: {BROWSER}"
+    return f"browser: none of {', '.join(NAMES)}; tests of the dashboard's pages are deselected"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    without_browser(config, items)
 
 
 def pytest_configure() -> None:

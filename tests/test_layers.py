@@ -24,7 +24,8 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # Files of one level at the top of the package count as one folder; folders of one level do not
 # import one another.
 LAYERS: dict[str, int] = {
-    "errors": 0, "arguments": 0, "config": 0, "durations": 0, "lazily": 0, "phrasing": 0,
+    "errors": 0, "arguments": 0, "config": 0, "durations": 0, "lazily": 0, "markup": 0,
+    "notebook": 0, "phrasing": 0,
     "records": 0,
     "scratch": 0, "showing": 0, "unverified": 0, "version": 0,
     "ir": 1,
@@ -39,8 +40,8 @@ LAYERS: dict[str, int] = {
     "train": 11,
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
-    "modalities": 15,
-    "sklearn": 16,
+    "modalities": 15, "microscope": 15,
+    "sklearn": 16, "distributed": 16, "tuning": 16, "dash": 16,
     "__init__": 17,  # the public face: it names anything, lazily; only cli names it
     "cli": 18,
     "__main__": 19,
@@ -63,11 +64,18 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "tensorboard": ("report",),
     "statsforecast": ("modalities.series",),
     "sklearn": ("sklearn",),
+    "mpi4py": ("distributed",),
     "scipy": ("sklearn",),
+    "ray": ("distributed",),
+    "optuna": ("tuning",), "sqlalchemy": ("tuning",),
+    "starlette": ("dash",),
+    "uvicorn": ("dash",),
+    # To listen; to ask whether a cluster answers, which sends nothing.
+    "socket": ("dash.listening", "distributed.ray_cluster"),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
     "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
-    "requests": (), "urllib": (), "socket": (), "http": (),
+    "requests": (), "urllib": ("dash.guard",), "http": (),
     "pickle": (), "shelve": (), "marshal": (), "dill": (),
 }  # fmt: skip
 
@@ -218,7 +226,7 @@ def test_imports_point_downwards() -> None:
 
 
 #: what is written once for all kinds of data, and so names none
-KINDLESS = ("cli", "runs", "report")
+KINDLESS = ("cli", "runs", "report", "tuning")
 
 
 def prose(module: str) -> Iterator[ast.Constant]:

@@ -75,6 +75,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "modalities.tables": ("fit_table",),
     "modalities.text": ("fit_text",),
     "ir.types": ("DType",),
+    "microscope": ("scope",),
     "nn.stateless": ("functional_call", "stack_module_state"),
     "nonfinite": ("find_nonfinite",),
     "runtime.processors": ("get_num_threads", "set_num_threads"),
@@ -91,9 +92,13 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "load",
         "save",
     ),
+    "tuning": ("Tuned", "TuningListener", "tune"),
     "version": ("__version__",),
 }
-_MODULES = ("data", "doctor", "modalities", "nn", "optim", "report", "sklearn", "train")
+_MODULES = (
+    "data", "distributed", "doctor", "microscope", "modalities", "nn", "optim", "report", "sklearn",
+    "train",
+)  # fmt: skip
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 
 #: needs no engine

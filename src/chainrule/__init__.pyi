@@ -1,7 +1,9 @@
 """What `__init__.py` loads when it is used."""
 
 from . import data as data
+from . import distributed as distributed
 from . import doctor as doctor
+from . import microscope as microscope
 from . import modalities as modalities
 from . import nn as nn
 from . import optim as optim
@@ -195,6 +197,9 @@ from .frontend.vmap import (
 from .ir.types import (
     DType as DType,
 )
+from .microscope import (
+    scope as scope,
+)
 from .modalities.audio import (
     fit_audio as fit_audio,
 )
@@ -269,6 +274,15 @@ from .train import (
 )
 from .train import (
     save as save,
+)
+from .tuning import (
+    Tuned as Tuned,
+)
+from .tuning import (
+    TuningListener as TuningListener,
+)
+from .tuning import (
+    tune as tune,
 )
 from .version import (
     __version__ as __version__,

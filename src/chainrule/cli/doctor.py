@@ -61,8 +61,14 @@ def doctor(
         evidence = evidence_of_run(folder)
         found = examine_evidence(evidence, ignore)
     if as_json:
-        print_json({"run": str(folder), "diagnoses": [d.to_dict() for d in found],
-                    "looked_at": evidence.looked_at})  # fmt: skip
+        print_json(
+            {
+                "run": str(folder),
+                "diagnoses": [d.to_dict() for d in found],
+                "looked_at": evidence.looked_at,
+                "missing": list(evidence.missing),
+            }
+        )
     else:
         for diagnosis in found:
             click.echo(format_diagnosis(diagnosis), color=use_colour())

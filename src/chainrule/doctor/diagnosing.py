@@ -6,12 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError
+from ..notebook import framed, words
 from ..train import Trainer
 from .collecting import evidence_of, evidence_of_run
 from .evidence import Evidence
 from .rule import Diagnosis
-from .rules import RULES
+from .rules import RULES, check_codes
 
 __all__ = ["diagnose", "examine_evidence"]
 
@@ -29,14 +30,19 @@ EXPLAINED = {
 }  # fmt: skip
 
 
-def examine_evidence(evidence: Evidence, silenced: Collection[str] = ()) -> list[Diagnosis]:
-    """What the rules say, the gravest first; without those whose codes are ``silenced``."""
-    unknown = [code for code in silenced if code not in RULES]
-    if unknown:
-        near = nearest(unknown[0], RULES)
-        raise ConfigError(
-            f"there is no rule {unknown[0]}", help=f"did you mean {near}?" if near else ""
-        )
+class Diagnoses(list[Diagnosis]):
+    """A list of diagnoses, which a notebook shows with what to try."""
+
+    def _repr_html_(self) -> str:
+        found = [diagnosis.html() for diagnosis in self]
+        return framed(*found) if found else framed(words("nothing found"))
+
+
+def examine_evidence(evidence: Evidence, silenced: Collection[str] = ()) -> Diagnoses:
+    """What the rules say, the gravest first; without those whose codes are ``silenced``, here or by
+    the settings of the run."""
+    check_codes(silenced)
+    silenced = {*silenced, *evidence.settings.get("output.ignore", ())}
     found = {}
     for code, rule in RULES.items():
         sign = None if code in silenced else rule.look(evidence)
@@ -44,10 +50,10 @@ def examine_evidence(evidence: Evidence, silenced: Collection[str] = ()) -> list
             found[code] = Diagnosis(rule, sign, bool(evidence.settings))
     explained = {other for code in found for other in EXPLAINED.get(code, ())}
     left = [d for code, d in found.items() if code not in explained]
-    return sorted(left, key=lambda d: (ORDER.index(d.severity), d.code))
+    return Diagnoses(sorted(left, key=lambda d: (ORDER.index(d.severity), d.code)))
 
 
-def diagnose(training: Any, *, silenced: Collection[str] = ()) -> list[Diagnosis]:
+def diagnose(training: Any, *, silenced: Collection[str] = ()) -> Diagnoses:
     """What is wrong with a training: a `Trainer` that has trained, a predictor of a run, or the
     folder of one. Nothing, if nothing is found.
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..markup import Markup, element, joined
+from ..notebook import framed, words
 from .evidence import Evidence
 
 __all__ = ["FAMILIES", "Diagnosis", "Rule", "Sign"]
@@ -93,6 +95,16 @@ class Diagnosis:
             "setting": self.rule.setting,
             "python": self.rule.python,
         }
+
+    def html(self) -> Markup:
+        """Code, title, sentence and what to try, for a notebook."""
+        fix = self.rule.setting if self.of_run and self.rule.setting else self.rule.python
+        parts = [element("div", f"{self.code} {self.rule.title} ({self.severity})",
+                         class_="cr-part"), words(self.sentence)]  # fmt: skip
+        return joined(*parts, element("p", "try: ", element("code", fix)) if fix else Markup())
+
+    def _repr_html_(self) -> str:
+        return framed(self.html())
 
     def __str__(self) -> str:
         fix = self.rule.setting if self.of_run and self.rule.setting else self.rule.python

@@ -11,6 +11,7 @@ from ..arguments import user_path
 from ..errors import ConfigError, DataError
 from ..runs import loading
 from ..runs.bagging import resume_bag
+from ..runs.carriers import Carrier
 from ..runs.fitting import cross_validate_source, fit_source
 from ..runs.folder import is_group
 from ..runs.group_folder import read_group_settings
@@ -26,7 +27,7 @@ from ..runs.settings.arguments import setting_arguments
 from ..runs.settings.sources import from_environment, from_overrides
 from ..runs.several import resume_targets
 
-__all__ = ["cross_validate", "fit", "load_run", "resume"]
+__all__ = ["cross_validate", "fit", "load_run", "recognise", "resume"]
 
 AnyPredictor = Predictor[Any, Any, Any]
 
@@ -70,7 +71,7 @@ def fit(
     far with the status ``interrupted`` and raises KeyboardInterrupt.
     """
     arguments = {**setting_arguments(locals()), "task": task, **options}
-    kind, data, arguments = _recognise(source, target, arguments, settings)
+    kind, data, arguments = recognise(source, target, arguments, settings)
     return fit_source(
         kind, source, arguments, settings, data=data, verbose=verbose, listener=listener
     )
@@ -84,6 +85,7 @@ def cross_validate(
     seeds: int | Sequence[int] | None = None,
     settings: Sequence[str] = (),
     runs_dir: str | os.PathLike[str] | None = "runs",
+    carrier: Carrier | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
     **options: Any,
@@ -93,20 +95,21 @@ def cross_validate(
     The folds are stratified by class and depend on the seed. ``seeds`` repeats the training with
     other seeds: that many, starting at ``seed``, or those of a list. With ``folds=None``, only the
     seeds vary. The other arguments are those of `fit`. The data is read once. Each training gets a
-    run folder inside a common folder in ``runs_dir``.
+    run folder inside a common folder in ``runs_dir``. A ``carrier``, such as
+    `chainrule.distributed.ray`, trains several at a time, to the same bits.
 
     Raises what `fit` raises, and ConfigError for an argument that does not apply to this kind of
     data.
     """
     arguments = {**options, "runs_dir": runs_dir}
-    kind, data, arguments = _recognise(source, target, arguments, settings)
+    kind, data, arguments = recognise(source, target, arguments, settings)
     return cross_validate_source(
         kind, source, arguments, settings, data=data, folds=folds, seeds=seeds, verbose=verbose,
-        listener=listener,
+        listener=listener, carrier=carrier,
     )  # fmt: skip
 
 
-def _recognise(
+def recognise(
     source: object, target: Any, arguments: dict[str, Any], settings: Sequence[str]
 ) -> tuple[Modality[Any, Any], object, dict[str, Any]]:
     """The kind of a source, the data to read (None: the source itself), and all arguments.

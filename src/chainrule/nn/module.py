@@ -16,6 +16,7 @@ from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_copy, as_array
 from ..ir.types import Array
 from .calling import calling_name, calls, locate
+from .layer_table import layer_table
 from .tied import contradictions
 
 M = TypeVar("M", bound="Module")
@@ -54,13 +55,9 @@ class Module(ABC):
 
     def __init__(self) -> None:
         fresh: dict[str, Any] = {
-            "_parameters": {},
-            "_buffers": {},
-            "_modules": {},
-            "_transient": set(),
-            "training": True,
-            "_token": structure.new_token(),
-        }
+            "_parameters": {}, "_buffers": {}, "_modules": {}, "_transient": set(),
+            "training": True, "_token": structure.new_token(),
+        }  # fmt: skip
         self.__dict__.update(fresh)
 
     _parameters: dict[str, Parameter | None]
@@ -378,6 +375,9 @@ class Module(ABC):
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
+
+    def _repr_html_(self) -> str:
+        return layer_table(self)
 
 
 def _array(value: Any) -> Array:

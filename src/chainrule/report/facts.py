@@ -30,14 +30,16 @@ STATUS_WORDS: Mapping[str, str] = {
 }
 
 
-def report_facts(run: Path, *, running: bool = False) -> dict[str, Any]:
+def report_facts(
+    run: Path, *, running: bool = False, epochs: Sequence[Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
     """Everything in the report of a run folder.
 
-    ``running``: whether a process is writing the run, which its files cannot tell. What is missing
-    or damaged is left out, and listed in ``troubles``. Raises StateError if ``run`` is not a run
-    folder.
+    ``running``: whether a process is writing the run, which its files cannot tell. ``epochs``: see
+    `read_run_files`. What is missing or damaged is left out, and listed in ``troubles``. Raises
+    StateError if ``run`` is not a run folder.
     """
-    files = read_run_files(run)
+    files = read_run_files(run, epochs)
     facts = files.facts
     words = vocabulary(facts)
     status = _status(facts, running)
@@ -150,7 +152,7 @@ def _result(
         metrics, baseline = table(facts.get("metrics")), table(facts.get("baseline"))
         if sentences := result(facts, metrics, baseline, tested):
             return sentences
-    epochs = len(history["epoch"])
+    epochs = history["epoch"][-1] if history["epoch"] else 0
     if not epochs:
         return "There is no result: no epoch has finished."
     have = "has" if epochs == 1 else "have"
@@ -205,7 +207,7 @@ def _notes(events: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             words = f"failed: {words.partition(chr(10))[0]}"
         elif kind in ("start", "interrupted", "done"):
             words = {"start": "started"}.get(kind, kind)
-        elif kind != "note":
+        elif kind not in ("note", "control"):
             continue
         notes.append({"time": text(event.get("time")), "event": kind, "message": words})
     return notes

@@ -4,7 +4,7 @@ truncated or malformed: a report of half a run is needed most when something wen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,12 @@ def _hashed_files(facts: Table) -> list[str]:
     return [file for file in table(facts.get("files")) if file in HASHED_FILES]
 
 
-def read_run_files(run: Path) -> RunFiles:
-    """All files of a run. StateError only if the folder does not exist, or is not a run folder."""
+def read_run_files(run: Path, epochs: Sequence[Table] | None = None) -> RunFiles:
+    """All files of a run. StateError only if the folder does not exist, or is not a run folder.
+
+    ``epochs`` are the lines of ``metrics.jsonl``, of somebody who follows the run and has them: the
+    files that may be large are not read then, and no hashes compared.
+    """
     if not run.is_dir():
         raise StateError(f"there is no run folder {run}", help="check the path")
     if is_group(run):
@@ -71,7 +75,7 @@ def read_run_files(run: Path) -> RunFiles:
     troubles: list[str] = []
     config = _text(run / "run.toml", troubles)
     facts = _json(run / "run.json", troubles, RUN_KIND)
-    for file in _changed_files(run, facts):
+    for file in _changed_files(run, facts) if epochs is None else ():
         troubles.append(f"{file} has changed since the run wrote it")
     return RunFiles(
         run,
@@ -80,7 +84,7 @@ def read_run_files(run: Path) -> RunFiles:
         config,
         _json(run / "pipeline.json", troubles),
         _json(run / "evaluation.json", []),
-        tuple(_lines(run / "metrics.jsonl", troubles)),
+        tuple(_lines(run / "metrics.jsonl", troubles) if epochs is None else epochs),
         tuple(_lines(run / "events.jsonl", troubles)),
         troubles,
     )

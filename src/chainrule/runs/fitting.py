@@ -9,6 +9,7 @@ from typing import Any, TypedDict, TypeVar
 from ..arguments import path_of
 from ..errors import ConfigError, meant
 from .bagging import start
+from .carriers import Carrier
 from .groups import Repeated, repeat
 from .listeners import Listener, Talk
 from .modality import Modality
@@ -101,11 +102,13 @@ def cross_validate_source(
     seeds: int | Sequence[int] | None,
     verbose: bool = True,
     listener: Listener | None = None,
+    carrier: Carrier | None = None,
 ) -> Repeated[P]:
     """`fit_source` once for each fold and seed."""
     settings = settings_from_arguments(kind, source, arguments, overrides)
     data = source if data is None else data
-    return repeat(kind, settings, data, seeds, folds, listener or _default_listener(kind, verbose))
+    told = listener or _default_listener(kind, verbose)
+    return repeat(kind, settings, data, seeds, folds, told, carrier)
 
 
 def _default_listener(kind: Modality[Any, Any], verbose: bool) -> Listener:

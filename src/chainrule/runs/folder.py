@@ -190,6 +190,13 @@ class RunFolder:
         return folder
 
     @classmethod
+    def unwritten(cls, facts: Mapping[str, Any]) -> RunFolder:
+        """Of the ``facts`` of a run, for whoever takes part in it and writes nothing."""
+        folder = cls(None, now())
+        folder.facts = dict(facts)
+        return folder
+
+    @classmethod
     def open(cls, path: Path, facts: Mapping[str, Any]) -> RunFolder:
         """A run to resume, with the ``facts`` of its ``run.json``.
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ..errors import ChainruleError, StateError
+from .carriers import Carrier
 from .folder import runs_in
 from .group_folder import GroupFolder, read_group_settings
+from .jobs import Job, Outcome, Workplace
 from .listeners import Listener
 from .loading import load_run, read_facts, read_settings
 from .modality import Modality, Opened, Prepared
@@ -29,7 +31,9 @@ P = TypeVar("P", bound=Predictor[Any, Any, Any])
 
 class GroupMembers(Generic[S, P]):
     """``planned`` are the settings of each training by its name, ``opened`` gives their data, which
-    is read when the first of them needs it. ``predictors`` are those that are done."""
+    is read when the first of them needs it. ``predictors`` are those that are done. With a
+    ``carrier``, what is new is done elsewhere, to the same bits; trainings are then asked for in
+    the order of ``planned``."""
 
     def __init__(
         self,
@@ -39,12 +43,14 @@ class GroupMembers(Generic[S, P]):
         opened: Callable[[], Opened[S]],
         listener: Listener,
         source: object = None,
+        carrier: Carrier | None = None,
     ) -> None:
         self.kind, self.group, self.planned, self.source = kind, group, planned, source
         self.listener = listener
         self.predictors: dict[str, P] = {}
         self._open = opened
         self._started = _started(kind, group.path) if group.path else {}
+        self._carried = None if carrier is None else carrier.carry(*self._jobs())
 
     @cached_property
     def data(self) -> Opened[S]:
@@ -70,11 +76,30 @@ class GroupMembers(Generic[S, P]):
             return load_run(self.kind, run, read_facts(run))
         if run is not None:
             return resume_run(self.kind, run, self.source, None, self.listener)
+        if self._carried is not None:
+            return self._arrived(name, next(self._carried))
         prepared = self.prepared(name)
         if aloud:
             self.listener.findings(prepared.findings)
         runs_dir = runs_folder(self.group.inside(self.planned[name]))
         return TrainingRun(self.kind, prepared, runs_dir, self.listener, named=True).run()
+
+    def _jobs(self) -> tuple[Workplace, Iterator[Job]]:
+        """All trainings that have not been started, as plain values."""
+        planned = {n: own for n, own in self.planned.items() if n not in self._started}
+        jobs = (
+            Job(n, self.kind.name, self.group.inside(o).to_document()) for n, o in planned.items()
+        )
+        return Workplace(self.kind, self.source), jobs
+
+    def _arrived(self, name: str, outcome: Outcome) -> P:
+        """The predictor of a training that was done elsewhere; its folder is written here."""
+        if outcome.error is not None:
+            raise outcome.raised()
+        run = outcome.write(Path(self.group.inside(self.planned[name]).output.runs_dir))
+        predictor = load_run(self.kind, run, read_facts(run))
+        self.listener.done(predictor, predictor.facts)
+        return predictor
 
     @contextmanager
     def recorded(self) -> Iterator[None]:

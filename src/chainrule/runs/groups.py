@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import ConfigError
 from ..phrasing import plain_number
+from .carriers import Carrier
 from .group_folder import GroupFolder
 from .group_members import GroupMembers, reopened
 from .group_predictor import common_metrics
@@ -70,8 +71,10 @@ def repeat(
     seeds: int | Sequence[int] | None,
     folds: int | None,
     listener: Listener,
+    carrier: Carrier | None = None,
 ) -> Repeated[P]:
-    """`training.train` once for each seed and fold; the data is read once."""
+    """`training.train` once for each seed and fold; the data is read once. With a ``carrier``,
+    trainings are done elsewhere, to the same bits, and their folders written here."""
     seeds = list_seeds(settings.seed, seeds)
     # Mistakes in seeds and folds are raised before the data is read, those of the split before
     # anything is written.
@@ -90,8 +93,10 @@ def repeat(
         data = open_data(kind, _with_one_split(settings, seeds), source, runs_folder(settings))
     planned = member_settings(data.settings, seeds, folds)
     data.divide(next(iter(planned.values())))
+    if carrier is not None and runs_folder(settings) is None:
+        raise ConfigError("trainings on other machines need a folder here", help="give runs_dir")
     group = GroupFolder.create(data.settings, list(planned), seeds=seeds, folds=folds)
-    return _train_all(GroupMembers(kind, group, planned, lambda: data, listener))
+    return _train_all(GroupMembers(kind, group, planned, lambda: data, listener, source, carrier))
 
 
 def _with_one_split(settings: S, seeds: Sequence[int] | None) -> S:

@@ -12,8 +12,12 @@ import numpy.typing as npt
 from ..errors import ChainruleError, ConfigError
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
-from ..train.callbacks import TimeLimit
 from ..train.observation import Observe
+from ..train.parts import checked_parts
+from ..train.together import check_alike, check_parts, flat
+from ..train.workers import present
+from .control import Controlled
+from .ending import clock_of, stopped_early, timed_out
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
@@ -72,8 +76,13 @@ class TrainingRun(Generic[S, P]):
         named: bool,
     ) -> None:
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
-        self.runs_dir, self.listener, self.named = runs_dir, listener, named
+        self.workers = present()
+        leads = self.workers is None or self.workers.rank == 0
+        # One worker writes and speaks.
+        self.runs_dir, self.listener = (runs_dir, listener) if leads else (None, Listener())
+        self.named = named
         self.goal = kind.goal(prepared.preprocessor)
+        self.attendants = attendants(self.settings)
         if self.settings.train.refit and not kind.refits:
             raise ConfigError(
                 f"{kind.name} cannot be trained once more on all examples",
@@ -83,11 +92,31 @@ class TrainingRun(Generic[S, P]):
     def run(self) -> P:
         """Trains in a new run folder."""
         trainer = new_trainer(self.kind, self.prepared)
+        self._compare()
         return self._run_in(self._new_folder(trainer), trainer)
+
+    def _compare(self) -> None:
+        """ConfigError if workers have other settings or data, before anything is written."""
+        if self.workers is not None:
+            document = {"the data": self.prepared.fingerprint} | self.settings.to_document()
+            check_alike(self.workers, flat(document))
+            train, rows = self.settings.train, self.prepared.sizes["train"]
+            check_parts(
+                self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
+            )
+
+    def measure(self) -> tuple[History, int]:
+        """Trains without a folder, and looks at no test part: the history, and its best epoch,
+        from 0. The weights are those that `run` would give."""
+        trainer = new_trainer(self.kind, self.prepared)
+        with seeded_generator(2 * self.settings.seed + 1):
+            self._train(trainer, RunFolder.create(None, "", ""), resume=False)
+        return trainer.history, self._best_epoch(trainer.history)
 
     def resume(self, folder: RunFolder) -> P:
         """Resumes from the newest checkpoint in ``folder``; without one, from the start."""
         trainer = new_trainer(self.kind, self.prepared)
+        self._compare()
         checkpoints = self._checkpoints(folder)
         newest = checkpoints.newest() if checkpoints else None
         epoch = newest.epoch if newest else 0
@@ -195,8 +224,9 @@ class TrainingRun(Generic[S, P]):
                 batch_size=settings.batch,
                 callbacks=[
                     Recorder(folder, self.listener),
+                    Controlled(folder, self.listener),
                     *make_callbacks(settings),
-                    *attendants(),
+                    *self.attendants,
                     *self.listener.callbacks(settings.epochs),
                 ],
                 seed=self.settings.seed,
@@ -204,6 +234,7 @@ class TrainingRun(Generic[S, P]):
                 checkpoints=checkpoints,
                 resume=resume and checkpoints is not None,
                 observe=Observe(observe.name, **observe.settings),  # type: ignore[arg-type]
+                workers=self.workers,
             )
         finally:
             _use_average(trainer)
@@ -222,13 +253,13 @@ class TrainingRun(Generic[S, P]):
             **facts,
             best=best,
             epochs=len(history.epoch),
-            stopped=_stopped_early(trainer),
+            stopped=stopped_early(trainer),
             seconds=folder.seconds(),
-            clock=_clock(trainer),
+            clock=clock_of(trainer),
         )
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
-        if _timed_out(trainer):
+        if timed_out(trainer):
             self._say_limit(len(trainer.history.epoch), folder)
         predictor = self._evaluate(trainer, folder)
         if self.settings.train.refit:
@@ -266,7 +297,7 @@ class TrainingRun(Generic[S, P]):
         with seeded_generator(2 * self.settings.seed + 1):
             again.fit(
                 everything, epochs=epochs, batch_size=self.settings.train.batch,
-                seed=self.settings.seed, verbose=False,
+                seed=self.settings.seed, verbose=False, workers=self.workers,
             )  # fmt: skip
         _use_average(again)
         trainer.model.load_state_dict(again.model.state_dict())
@@ -360,19 +391,3 @@ def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:
     with checkpoint.taken_apart():
         history.set_state(checkpoint.state()["history"])
     return history.rows()
-
-
-def _clock(trainer: Trainer) -> dict[str, float]:
-    """The seconds spent in parts of the training."""
-    clock = trainer.run.clock if trainer.run is not None else {}
-    return {part: round(seconds, 4) for part, seconds in clock.items()}
-
-
-def _stopped_early(trainer: Trainer) -> bool:
-    """Whether a callback ended the training for good; a time limit only interrupts it."""
-    return trainer.stop_training and not _timed_out(trainer)
-
-
-def _timed_out(trainer: Trainer) -> bool:
-    hooks = trainer.run.hooks if trainer.run is not None else ()
-    return any(isinstance(hook, TimeLimit) and hook.reached for hook in hooks)

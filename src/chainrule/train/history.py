@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import ConfigError, StateError, nearest
+from ..notebook import cell, chart, framed, table
 
 __all__ = ["History"]
 
@@ -84,3 +85,16 @@ class History(Mapping[str, list[float]]):
     def __repr__(self) -> str:
         last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items())
         return f"History({len(self.epoch)} epochs{'; last: ' if last else ''}{last})"
+
+    def _repr_html_(self) -> str:
+        parts = []
+        for name in [n for n in self.history if not n.startswith("val_")]:
+            held = self.history.get(f"val_{name}")
+            curves = [(name, self.history[name]), *([(f"val_{name}", held)] if held else [])]
+            ends = ", ".join(f"{n} {values[-1]:.4g}" for n, values in curves)
+            epochs = [float(epoch + 1) for epoch in self.epoch]
+            parts.append(chart(name, epochs, curves, said=f"after {len(epochs)} epochs: {ends}"))
+        rows = [(n, *map(cell, (values[0], min(values), max(values), values[-1])))
+                for n, values in self.history.items() if values]  # fmt: skip
+        heads = ("", "first", "lowest", "highest", "last")
+        return framed(*parts, table("History", heads, rows))

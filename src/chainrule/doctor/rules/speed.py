@@ -18,12 +18,14 @@ def waiting(evidence: Evidence) -> Sign | None:
         return None
     clock = looked.training.seconds
     spent = sum(clock.get(part, 0.0) for part in ("first", "steps", "validation"))
-    rest = clock["all"] - spent
-    if clock["all"] < LEAST or rest < WAITING * clock["all"]:
+    paused = clock.get("paused", 0.0)  # by hand, in a callback
+    whole = clock["all"] - paused
+    rest = whole - spent
+    if whole < LEAST or rest < WAITING * whole:
         return None
-    callbacks = min(clock.get("callbacks", 0.0), rest)
+    callbacks = min(clock.get("callbacks", 0.0) - paused, rest)
     what = "callbacks" if callbacks > 0.5 * rest else "reading and other work between steps"
-    return Sign({"share": round(100 * rest / clock["all"]), "what": what})
+    return Sign({"share": round(100 * rest / whole), "what": what})
 
 
 def small_batches(evidence: Evidence) -> Sign | None:

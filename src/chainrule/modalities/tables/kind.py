@@ -17,6 +17,7 @@ from ...nn.members import Outputs
 from ...runs.modality import PARTS, Batch, Draft, Modality, Part, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
+from ...runs.space import Space
 from ...runs.task import Task
 from ...tasks import Binary, Multiclass, Quantiles, Regression
 from ...tasks.labels import goal_of
@@ -34,6 +35,7 @@ from .prepare import OpenedTable, PreparedTable, transform_of
 from .realmlp import RealMLP
 from .settings import Settings
 from .several import TargetsPredictor, by_target
+from .space import space_for
 from .weights import check_unmixed
 from .words import words_for
 
@@ -145,6 +147,9 @@ class Tables(Modality[Settings, TablePredictor]):
             else np.concatenate(inputs)
         )
         return cast(Part, (joined, *map(np.concatenate, columns)))
+
+    def space(self, settings: Settings) -> Space:
+        return space_for(settings)
 
     def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
         preprocessor = prepared.preprocessor

@@ -24,6 +24,7 @@ __all__ = [
     "rates_of",
     "scale_rates",
     "schedule_states",
+    "set_rates",
     "set_schedule_states",
     "update_counts",
 ]
@@ -74,6 +75,21 @@ def scale_rates(optimizer: Optimizer, factor: float, least: float = 0.0) -> None
         else:
             # Never upwards: a rate that is below the least already stays.
             group["lr"] = min(float(lr), max(float(lr) * factor, least))
+
+
+def set_rates(optimizer: Optimizer, rate: float) -> None:
+    """Makes ``rate`` the largest learning rate of the coming update; those of other groups change
+    by the same factor, and schedules go on, scaled. Without a rate above 0, nothing happens.
+    """
+    present = max(rates_of(optimizer), default=0.0)
+    for group in _with_rates(optimizer) if present > 0 else ():
+        lr, factor = group["lr"], rate / present
+        if isinstance(lr, Scaled):
+            group["lr"] = Scaled(lr.schedule, lr.factor * factor, lr.least)
+        elif isinstance(lr, Schedule):
+            group["lr"] = Scaled(lr, factor)
+        else:
+            group["lr"] = float(lr) * factor
 
 
 def schedule_states(optimizer: Optimizer) -> list[dict[str, Any]]:

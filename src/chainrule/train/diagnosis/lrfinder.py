@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ...errors import ConfigError
 from ...ir.types import is_real, is_whole
+from ...notebook import chart, framed, words
 from ...optim.schedule import Schedule
 from ..batch_source import BatchSource, Rows, calls
 from ..callbacks.rates import rates_of, update_counts
@@ -52,6 +53,19 @@ class RateSearch:
     minimum: float | None
     suggestion: float | None
     reason: str
+
+    def _repr_html_(self) -> str:
+        if not len(self.rates):
+            return framed(words(self.reason))
+        chosen = self.suggestion
+        dot = None
+        if chosen is not None:
+            nearest = int(np.abs(np.log(self.rates / chosen)).argmin())
+            dot = (chosen, float(self.smoothed[nearest]))
+        curve = [("smoothed loss", list(map(float, self.smoothed)))]
+        drawn = chart("Loss over the learning rate", list(map(float, self.rates)), curve,
+                      said=self.reason, dot=dot, log_x=True)  # fmt: skip
+        return framed(drawn)
 
 
 @dataclass(frozen=True)

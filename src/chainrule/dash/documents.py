@@ -1,0 +1,82 @@
+"""What pages show, as JSON: in the words that runs and their reports use."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from ..errors import ConfigError
+from ..report import group_facts, report_facts
+from ..runs.settings.toml import value_text
+from .heat import MEASURES
+from .watching import WatchedRun
+
+__all__ = ["RUN_DOCUMENTS", "compared", "overview", "summary"]
+
+Document = dict[str, Any]
+
+#: cells of a comparison
+MOST_RUNS = 50
+
+
+def overview(watched: WatchedRun) -> Document:
+    """All that a report says of a run, but for the course of its numbers, which is followed; of a
+    group, what its report says."""
+    if watched.group:
+        return {"group": True, "id": watched.run, **group_facts(watched.folder)}
+    facts = report_facts(watched.folder, running=watched.running, epochs=watched.rows())
+    del facts["history"]
+    return {"group": False, "id": watched.run, **facts}
+
+
+def summary(run: Mapping[str, Any]) -> Document:
+    """A line of the list."""
+    return {key: value for key, value in run.items() if key not in ("settings", "written")}
+
+
+def compared(listed: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Document:
+    """Runs side by side: only the settings that differ, as TOML, and all metrics."""
+    known = {run["id"]: run for run in listed}
+    runs = [known[name] for name in dict.fromkeys(names) if name in known][:MOST_RUNS]
+    texts = [{key: value_text(v) for key, v in run["settings"].items()} for run in runs]
+    keys = dict.fromkeys(itertools.chain.from_iterable(texts))
+    rows = {key: [side.get(key, "") for side in texts] for key in keys}
+    metrics = dict.fromkeys(itertools.chain.from_iterable(run["metrics"] for run in runs))
+    return {
+        "runs": [summary(run) for run in runs],
+        "settings": {key: row for key, row in rows.items() if len(set(row)) > 1},
+        "same": sum(len(set(row)) == 1 for row in rows.values()),
+        "metrics": {name: [run["metrics"].get(name) for run in runs] for name in metrics},
+    }
+
+
+def _curves(watched: WatchedRun, query: QueryParams) -> Document:
+    with watched.lock:
+        return {"id": watched.run, "width": watched.curves.width, **watched.curves.points()}
+
+
+def _layers(watched: WatchedRun, query: QueryParams) -> Document:
+    measures = query.getlist("measure") or ["gradient", "ratio"]
+    unknown = [measure for measure in measures if measure not in MEASURES]
+    if unknown:
+        raise ConfigError(
+            f"there is no measure {unknown[0]!r}", help=f"there are {', '.join(MEASURES)}"
+        )
+    return watched.layers(measures)
+
+
+def _histograms(watched: WatchedRun, query: QueryParams) -> Document:
+    return watched.histograms(query.get("layer", ""))
+
+
+#: what can be asked of a run, ``GET /api/runs/{run}/{name}?...``: a function of the followed run,
+#: which knows its ``folder``, and of the query. Errors of Chainrule are shown in their words.
+RUN_DOCUMENTS: Mapping[str, Callable[[WatchedRun, QueryParams], Document]] = {
+    "overview": lambda watched, query: overview(watched),
+    "curves": _curves,
+    "layers": _layers,
+    "histograms": _histograms,
+}

@@ -1,0 +1,28 @@
+"""Whether there is a browser for the tests of the dashboard.
+
+Without one they are deselected, and the summary says so: a clone is tested without it, and one more
+command brings it. ``--require-browser`` makes its absence an error.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+__all__ = ["BROWSER", "NAMES", "without_browser"]
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def without_browser(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Takes the tests marked ``browser`` out of ``items`` if there is none."""
+    if BROWSER is not None:
+        return
+    if config.getoption("--require-browser"):
+        raise pytest.UsageError(f"no browser: none of {', '.join(NAMES)} is installed")
+    left_out = [item for item in items if item.get_closest_marker("browser")]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)

@@ -1,0 +1,84 @@
+"""The microscope in the browser: asked of a process of its own; walked through by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from starlette.testclient import TestClient
+
+from chainrule.dash.looking import request_of
+from chainrule.errors import ConfigError
+from chainrule.microscope.lessons import open_lesson
+from chainrule.microscope.requests import answer
+from dash.conftest import Served
+
+
+def test_a_run_is_opened_once_and_asked_often(client: TestClient) -> None:
+    address = "/api/runs/table/scope"
+    first = client.get(address)
+    assert first.status_code == 200, first.text
+    layer = first.json()["calls"][0]["name"]
+    unit = client.get(address, params={"view": "unit", "layer": layer, "unit": "1"}).json()
+    assert unit["view"]["title"].startswith(layer)
+    assert client.get(address, params={"view": "unit", "layer": "none"}).status_code == 400
+
+
+def test_what_is_asked_in_words() -> None:
+    options, request = request_of(
+        Path("/runs/a"),
+        {"example": "3", "part": "train", "view": "unit", "layer": "x", "at": "0,2"},
+    )
+    assert options == ("/runs/a", "--example", "3", "--part", "train")
+    assert request == {"view": "unit", "layer": "x", "at": [0, 2]}
+    for bad in ({"example": "--help"}, {"index": "1;2"}, {"change": "{"}):
+        with pytest.raises(ConfigError):
+            request_of(Path("/runs/a"), bad)
+
+
+@pytest.fixture
+def looked_at(served: Served) -> Served:
+    """A dashboard whose microscope looks at a lesson, and needs no process."""
+    scope = open_lesson("xor").scope
+
+    async def ask(options: tuple[str, ...], request: Mapping[str, Any]) -> dict[str, Any]:
+        return answer(scope, request)
+
+    served.dashboard.looker.ask = ask  # type: ignore[method-assign]
+    return served
+
+
+@pytest.mark.browser
+def test_a_step_is_walked_by_keyboard(looked_at: Served, browser: Any) -> None:
+    page: Page = browser.new_page()
+    errors: list[object] = []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.goto(f"{looked_at.address}/#/run/table/scope")
+    heading = page.locator(".seen h2").first
+    expect(page.get_by_text("1 of")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_contain_text("(Linear)")
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_contain_text("(Tanh)")
+    drawing = page.locator("svg[role=img]").first
+    assert "slope" in str(drawing.get_attribute("aria-label"))
+    page.get_by_role("button", name="0.weight", exact=True).click()
+    expect(page.get_by_text("digits that agree")).to_be_visible()
+    page.get_by_label("to", exact=True).fill("3")
+    page.get_by_role("button", name="Try").click()
+    expect(page.get_by_text("input [0,0] = 3")).to_be_visible()
+    expect(page.get_by_text("Both passes", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Undo all").click()
+    expect(page.get_by_text("Both passes", exact=True).first).to_be_hidden()
+    # Every sum on the page adds up, as it is printed.
+    for row in page.locator("table:has(tr.sum)").all():
+        cells = [
+            c.replace("\u2212", "-") for c in row.locator("tbody td:last-child").all_inner_texts()
+        ]
+        *terms, total = map(float, cells)
+        assert sum(terms) == pytest.approx(total, abs=1e-12, rel=1e-9)
+    assert not errors
+    page.close()
