@@ -16,6 +16,16 @@ def measure(result: Result) -> str:
     return "log_loss" if result["classes"] else "rmse"
 
 
+def comparable(results: Sequence[Result]) -> list[Result]:
+    """Of each table, the divisions that all methods have which have any of it: means over other
+    ones would compare divisions, not methods."""
+    seeds: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for r in results:
+        seeds[r["table"]][r["method"]].add(r["seed"])
+    common = {table: set.intersection(*by.values()) for table, by in seeds.items()}
+    return [r for r in results if r["seed"] in common[r["table"]]]
+
+
 def means(results: Sequence[Result]) -> dict[str, dict[str, float]]:
     """The mean over the seeds, by table and method; infinite for one that failed."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -77,6 +87,7 @@ def value_table(results: Sequence[Result]) -> list[str]:
 
 def page(results: Sequence[Result], halves: Sequence[str]) -> str:
     """Ranks of each half, then the values."""
+    results = comparable(results)
     lines: list[str] = []
     for which in halves:
         own = [r for r in results if r["half"] == which]

@@ -63,7 +63,7 @@ def evaluate(
     folder = find_run(run, user_path(runs_dir, "--runs-dir"))
 
     predictor, kind_options = load_predictor("eval", folder, threads, options)
-    known = predictor.goal.metrics
+    known = tuple(predictor.metrics) or predictor.goal.metrics
     limits = [(*parse_limit(text, known), 1) for text in minimums]
     limits += [(*parse_limit(text, known), -1) for text in maximums]
     metrics = predictor.evaluate(data, **kind_options)

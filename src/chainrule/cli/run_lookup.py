@@ -44,9 +44,10 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
     """The folder that ``text`` refers to. StateError if there is none, or more than one.
 
     A group of runs counts as a run; with ``broken``, so does a folder without a ``run.json``.
-    ``last`` is the latest run that has a model; with ``unfinished``, the latest run.
+    ``last`` is the latest run that has a model; with ``unfinished``, the latest run. If that is a
+    part of an ensemble, or has one of several targets, it is the group.
     """
-    from ..runs.folder import has_weights, is_group, is_run
+    from ..runs.folder import has_weights, is_group, is_one, is_run
 
     path = user_path(text, "the run")
     if is_run(path) or is_group(path) or path.is_absolute() or (broken and path.is_dir()):
@@ -62,7 +63,9 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
                 f"no finished run in {runs_dir}",
                 help="train one with chainrule train, or give the right folder with --runs-dir",
             )
-        return usable[-1]
+        # The networks of an ensemble are parts of one predictor.
+        group = usable[-1].parent
+        return group if is_group(group) and is_one(group) else usable[-1]
     matches = [r for r in runs if r.name == text] or [r for r in runs if r.name.endswith(text)]
     if len(matches) == 1:
         return matches[0]

@@ -25,6 +25,7 @@ from ..runs.recognition import kind_of_run, kind_of_settings, kind_of_source, na
 from ..runs.resuming import resume_run
 from ..runs.settings.arguments import setting_arguments
 from ..runs.settings.sources import from_environment, from_overrides
+from ..runs.several import resume_targets
 
 __all__ = ["cross_validate", "fit", "load_run", "recognise", "resume"]
 
@@ -127,11 +128,9 @@ def recognise(
     if target is None or isinstance(target, str):
         arguments |= {"target": target} if target is not None else {}
         return kind_of(source), None, arguments
-    if isinstance(source, str | os.PathLike) and isinstance(target, list | tuple):
-        raise ConfigError(
-            f"{len(target)} targets were given: {', '.join(map(str, target[:8]))}",
-            help="a model predicts one column: train one for each target",
-        )
+    if isinstance(source, str | os.PathLike) and isinstance(target, list | tuple) and target:
+        arguments |= {"target": str(target[0]), "also": tuple(map(str, target[1:]))}
+        return kind_of(source), None, arguments
     pair = (source, target)
     try:
         return kind_of(pair), pair, arguments
@@ -196,8 +195,9 @@ def _resume_group(
             help="leave epochs out, or give one of the runs in the folder",
         )
     kind = kind_of_settings([read_group_settings(group)])
-    ensemble = "recipes" in read_group_facts(group)
-    if ensemble:
-        predictor: AnyPredictor = resume_bag(kind, group, source, listener)
-        return predictor
+    facts = read_group_facts(group)
+    for key, resume_all in (("recipes", resume_bag), ("targets", resume_targets)):
+        if key in facts:
+            predictor: AnyPredictor = resume_all(kind, group, source, listener)
+            return predictor
     return resume_group(kind, group, source, listener)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import user_path
-from ..phrasing import counted, format_number
+from ..phrasing import counted, format_number, percent
 from ..runs.loading import read_group_facts
 from ..train.checkpoints.weights_file import write_whole
 from ..unverified import number, table, text
@@ -59,6 +59,7 @@ def group_facts(group: Path) -> dict[str, Any]:
         "members": members,
         "summary": {name: table(s) for name, s in facts["summary"].items()},
         "together": table(facts.get("together")),
+        "shares": table(table(facts.get("ensemble")).get("weights")),
     }
 
 
@@ -82,6 +83,8 @@ def _words(facts: Facts) -> str:
         return f"{done} of {counted(planned, 'run')} are done."
     for metric, value in facts["together"].items():
         own = facts["summary"].get(metric, {}).get("mean")
+        if facts["shares"]:
+            return f"The networks answer together: {metric} is {format_number(number(value))}."
         return (
             f"On the test part, which is the same for all, {metric} is {format_number(own)} on "
             f"average, and {format_number(number(value))} if all answer together."
@@ -105,13 +108,20 @@ def _results(facts: Facts) -> Markup:
 
 def _members(facts: Facts) -> Markup:
     metrics = list(facts["summary"])
+    shares = facts["shares"]  # of an ensemble: what each network counts in the common answer
     rows = [
-        [name, *(format_number(number(m["metrics"].get(metric))) for metric in metrics), m["run"]]
+        [
+            name,
+            *(format_number(number(m["metrics"].get(metric))) for metric in metrics),
+            *([percent(number(shares.get(name)) or 0.0)] if shares else []),
+            m["run"],
+        ]
         for name, m in facts["members"].items()
     ]
-    heads = ["run", *metrics, "folder"]
-    words = "Metrics of each run"
-    return section("Runs", [data_table(words, heads, rows, numbers=range(1, len(metrics) + 1))])
+    heads = ["run", *metrics, *(["share"] if shares else []), "folder"]
+    words = "Metrics of each run" + (", and what it counts in the common answer" if shares else "")
+    numbers = range(1, len(heads) - 1)
+    return section("Runs", [data_table(words, heads, rows, numbers=numbers)])
 
 
 def _next(facts: Facts) -> Markup:

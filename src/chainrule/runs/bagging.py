@@ -29,6 +29,7 @@ from .modality import Modality, Prepared, part_inputs
 from .predictor import Predictor
 from .preparation import open_data, runs_folder, source_name
 from .settings.document import RunSettings
+from .several import train_targets
 from .task import Task
 from .training import train
 
@@ -40,7 +41,10 @@ Answers = list[tuple[Task, Scores]]
 
 
 def start(kind: Modality[S, P], settings: S, source: object, listener: Listener) -> P:
-    """Trains one network, or an ensemble of them if ``settings`` ask for one."""
+    """Trains one network, an ensemble of them, or one for each of several targets, whatever
+    ``settings`` ask for."""
+    if kind.by_target(settings):
+        return train_targets(kind, settings, source, listener)
     return (bag if kind.bagged(settings) else train)(kind, settings, source, listener)
 
 

@@ -57,6 +57,7 @@ __all__ = [
     "has_weights",
     "is_being_written",
     "is_group",
+    "is_one",
     "is_run",
     "json_text",
     "now",
@@ -89,6 +90,15 @@ def is_run(folder: Path) -> bool:
 def is_group(folder: Path) -> bool:
     """Whether ``folder`` holds a group of runs."""
     return (folder / GROUP_FILE).is_file()
+
+
+def is_one(group: Path) -> bool:
+    """Whether a group was trained to be one predictor: an ensemble, or several targets."""
+    try:
+        facts = parsed(file_text(group / GROUP_FILE), GROUP_FILE, str(group))
+    except (OSError, StateError):
+        return False
+    return isinstance(facts, dict) and not {"recipes", "targets"}.isdisjoint(facts)
 
 
 def has_weights(folder: Path) -> bool:

@@ -110,7 +110,8 @@ def read_group_settings(group: Path) -> Source:
 
 def _summarize(metrics: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
     summary = {}
-    for name in metrics[0] if metrics else ():
+    names = metrics[0] if metrics else {}
+    for name in (name for name in names if all(name in m for m in metrics)):
         values = [m[name] for m in metrics]
         # A metric that one training lacks (ROC-AUC of a part with one class) has no summary.
         known = values if all(map(math.isfinite, values)) else [math.nan]

@@ -44,7 +44,7 @@ def members_of(group: Path) -> list[tuple[Path, dict[str, Any]]]:
         )
     members = [(group / name, read_facts(group / name)) for name in names]
     learned = {(kind_of_run(f).name, f["task"], f["data"]["target"]) for _, f in members}
-    if len(learned) > 1:
+    if len(learned) > 1 and "targets" not in facts:
         raise StateError(
             "the runs of the group learned different things", where=str(group), help=COPY
         )
@@ -59,7 +59,8 @@ def load_group(group: Path) -> Predictor[Any, Any, Any]:
     """
     members, facts = members_of(group), read_group_facts(group)
     kind: Modality[Any, Any] = kind_of_run(members[0][1])
-    require_common_answer(kind, members[0][1])
+    if "targets" not in facts:
+        require_common_answer(kind, members[0][1])
     names, mixture = list(facts["members"]), AS_IT_IS
     if ensemble := facts.get("ensemble"):
         shares = ensemble["weights"]
@@ -73,6 +74,10 @@ def load_group(group: Path) -> Predictor[Any, Any, Any]:
         names = [name for name in names if shares[name]]
         mixture = Mixture(tuple(shares[name] for name in names), ensemble["temperature"])
     predictors = [load_run(kind, folder, run) for folder, run in members]
+    if "targets" in facts:
+        of_all: Predictor[Any, Any, Any] = kind.of_targets(predictors, group)
+        of_all.group_facts = facts
+        return of_all
     whole: Predictor[Any, Any, Any] = predictors[0].answer_for(predictors, facts, mixture)
     whole.run = group
     return whole

@@ -79,6 +79,11 @@ def repeat(
     # Mistakes in seeds and folds are raised before the data is read, those of the split before
     # anything is written.
     member_settings(settings, seeds, folds)
+    if kind.by_target(settings):
+        raise ConfigError(
+            "several targets cannot be combined with --seeds or --folds",
+            help="leave them out, or train one target at a time",
+        )
     if kind.bagged(settings):
         raise ConfigError(
             "an ensemble of folds cannot be repeated with other seeds or folds",

@@ -62,7 +62,7 @@ GROUP_SHAPE = {
     "folds?": (int, None), "members": {...: {"run": str, "metrics": METRICS_SHAPE}},
     "summary": {...: dict.fromkeys(("mean", "std", "min", "max"), (float, None))},
     "files?": {...: str}, "together?": METRICS_SHAPE, "baseline?": METRICS_SHAPE,
-    "recipes?": [str],
+    "recipes?": [str], "targets?": [str],
     "ensemble?": {"weights": {...: float}, "temperature": float, "decisions": {...: float}},
 }  # fmt: skip
 

@@ -282,6 +282,14 @@ class Modality(ABC, Generic[S, P]):
         """Of an ensemble, the settings of each recipe for every fold; empty for one network."""
         return {}
 
+    def by_target(self, settings: S) -> Mapping[str, S]:
+        """Of several targets, the settings of the network of each; empty for one."""
+        return {}
+
+    def of_targets(self, predictors: Sequence[P], run: Path | None) -> P:
+        """The predictors of several targets as one; only of a kind that has `by_target`."""
+        raise NotImplementedError
+
     def row_numbers(self, prepared: Any) -> npt.NDArray[np.int64]:
         """The numbers of the validation rows; only of a kind that can be `bagged`."""
         raise NotImplementedError

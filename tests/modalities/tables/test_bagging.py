@@ -18,6 +18,7 @@ from chainrule.data.tables.divide import Dividing, divide
 from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
+from chainrule.report.group import write_group_report
 from chainrule.runs.folder import write_group_facts
 from chainrule.runs.mixture import best_temperature, greedy_weights
 from chainrule.runs.settings.sources import from_overrides, gather
@@ -68,6 +69,12 @@ def test_an_ensemble_is_the_weighted_mean_of_its_networks(ensemble: Any) -> None
     held = facts["ensemble"]["out_of_fold"]
     assert held["together"]["log_loss"] <= min(held[name]["log_loss"] for name in ("fast", "good"))
     assert ensemble.metrics == facts["together"]
+
+
+def test_the_report_says_what_each_network_counts(ensemble: Any) -> None:
+    page = write_group_report(ensemble.run).read_text()
+    assert "what it counts in the common answer" in page
+    assert all(f"{name}-fold-{k}" in page for name in ("fast", "good") for k in (1, 2))
 
 
 def test_it_is_the_same_loaded_pickled_and_saved(ensemble: Any, tmp_path: Path) -> None:

@@ -75,8 +75,7 @@ def refuse_several(names: Sequence[str]) -> NoReturn:
     """DataError: one column is learned at a time."""
     raise DataError(
         f"{len(names)} targets were given: {', '.join(names[:8])}",
-        help="a model predicts one column: train one for each target, and leave the others out "
-        'with columns={"NAME": "ignored"} if they are not known beforehand',
+        help="put them into the table, name one as the target and the others as also=[...]",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.data.findings import Finding, Setting
+from chainrule.data.findings import Finding
 from chainrule.data.moments import Moments
 from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
 from chainrule.data.tables.fit import FitOptions, fit_encoders, read_as, read_rows
@@ -299,7 +299,6 @@ def _say_transform(asked: Target, target: Target | None) -> list[Finding]:
             "info",
             f"the target `{target.name}` is skewed and is learned as its "
             f"{TRANSFORMS[target.transform].words}",
-            setting=Setting(("data", "transform"), "none"),
         )
     ]
 

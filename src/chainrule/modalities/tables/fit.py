@@ -22,6 +22,7 @@ def fit_table(
     target: str | None = None,
     *,
     task: Task | None = None,
+    also: Sequence[str] | None = None,
     missing: Mapping[str, Sequence[Cell]] | None = None,
     columns: Mapping[str, Kind] | None = None,
     query: str | None = None,
@@ -32,6 +33,7 @@ def fit_table(
     preset: str | None = None,
     layers: Sequence[int] | None = None,
     dropout: float | None = None,
+    ensemble: int | None = None,
     weight_decay: float | None = None,
     weights: str | Sequence[float] | npt.NDArray[Any] | None = None,
     class_weights: str | Mapping[str, float] | None = None,
@@ -54,24 +56,21 @@ def fit_table(
     validation rows. ``split_group`` is a column whose groups are each in one part alone,
     ``split_time`` one by which the earliest rows are for training and the latest for the test.
 
+    With further targets, ``also``, there is a network for each, and one predictor of all.
     ``weights`` say how much each row counts in training, and for the validation loss: the name of a
     column, or one number for each row in memory. Metrics count all rows alike.
-
     ``class_weights`` are "balanced", so that all classes count alike however rare, or a number for
     each class; they multiply ``weights``. ``quantiles`` are predicted of a number in place of its
     mean: `predict` gives the middle one, `TablePredictor.predict_quantiles` all. A skewed number is
     learned through a ``transform`` ("log", "sqrt", "asinh", or "auto"), which predictions undo.
 
     ``preset`` names a set of settings to start from: ``fast``, ``good`` (the usual one), ``best``,
-    ``tabm`` or ``realmlp``. A network with hidden ``layers`` is trained until the validation loss
-    has not improved for ``patience`` epochs, and the best weights are kept. An argument that is
-    None takes the default of ``run.toml`` or is decided by the number of rows; ``settings`` sets
+    ``tabm`` or ``realmlp``. An ``ensemble`` of networks with hidden ``layers`` is trained as one
+    until the validation loss has not improved for ``patience`` epochs. An argument that is None
+    takes the default of ``run.toml`` or is decided by the number of rows; ``settings`` sets
     anything else, for example ``["train.clip.global_norm=1"]``. The run folder goes to
-    ``runs_dir``; with None, nothing is written. `chainrule.report.write_report` writes its report.
-    The same data and ``seed`` give the same bits.
-
-    The other arguments (``common``) are those of every kind of data, and so are the errors: see
-    `chainrule.fit`.
+    ``runs_dir``; with None, nothing is written. The same data and ``seed`` give the same bits.
+    The other arguments, and the errors, are those of `chainrule.fit`.
     """
     own = dict(locals())
     if weights is not None:

@@ -34,6 +34,7 @@ from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, transform_of
 from .realmlp import RealMLP
 from .settings import Settings
+from .several import TargetsPredictor, by_target
 from .space import space_for
 from .weights import check_unmixed
 from .words import words_for
@@ -60,6 +61,7 @@ class Tables(Modality[Settings, TablePredictor]):
     arguments: Mapping[str, Key] = {
         **COMMON_ARGUMENTS,
         "target": ("data", "target"),
+        "also": ("data", "also"),
         "query": ("data", "query"),
         "task": ("data", "task"),
         "preset": ("preset",),
@@ -156,6 +158,12 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def bagged(self, settings: Settings) -> Mapping[str, Sequence[Settings]]:
         return bagged(settings)
+
+    def by_target(self, settings: Settings) -> Mapping[str, Settings]:
+        return by_target(settings)
+
+    def of_targets(self, predictors: Sequence[TablePredictor], run: Path | None) -> TablePredictor:
+        return TargetsPredictor(predictors, run)
 
     def row_numbers(self, prepared: PreparedTable) -> npt.NDArray[np.int64]:
         return prepared.parts.val.rows

@@ -90,9 +90,10 @@ TARGET = Option(
     "target",
     "Column to predict.",
     "COLUMN",
-    once="A model predicts one column: train one for each target, and leave out with "
-    "--column NAME=ignored what is not known beforehand.",
+    once="chainrule train takes the others as --also COLUMN: each gets a network, and "
+    "none is an input.",
 )
+ALSO = Option("also", "Another column to predict. Can be repeated.", "COLUMN", several=True)
 QUERY = Option("query", "SELECT that picks rows and columns; the table is called data.", "SQL")
 TASK = Option("task", "Override the task inferred from the target.", choices=TASKS)
 MISSING = Option(
@@ -132,7 +133,7 @@ NETWORK = (ENSEMBLE, LAYERS, DROPOUT, WEIGHT_DECAY)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
 
 OPTIONS: Options = {
-    "train": (PRESET, TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, *LEARNED, *NETWORK),
+    "train": (PRESET, TARGET, ALSO, QUERY, TASK, MISSING, COLUMN, *SPLITS, *LEARNED, *NETWORK),
     "init": (PRESET, TARGET, QUERY, TASK, MISSING, *SPLITS),
     "check": (PRESET, TARGET, QUERY, *SPLITS),
     "find-lr": (PRESET, TARGET, QUERY),

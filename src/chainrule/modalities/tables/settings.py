@@ -66,6 +66,10 @@ class TableDataSettings(DataSettings):
         str, About("csv, tsv, parquet or jsonl, plain or gzipped; relative to this file")
     ] = ""
     target: Annotated[str, About("column to predict")] = ""
+    also: Annotated[
+        Annotated[tuple[str, ...], Length(0, 100)],
+        About("further columns to predict, with a network for each; none of them is an input"),
+    ] = ()
     weight: Annotated[
         str, About("column of numbers that say how much each row counts in training")
     ] = ""
@@ -113,6 +117,11 @@ class TableDataSettings(DataSettings):
     def check(self) -> None:
         super().check()
         Dividing(self.split_group, self.split_time)
+        if len({self.target, *self.also}) <= len(self.also):
+            raise ConfigError(
+                f"`data.also` is {list(self.also)}",
+                help="name each further target once, and the first one in data.target",
+            )
         if any(a >= b for a, b in pairwise(self.quantiles)):
             raise ConfigError(
                 f"`data.quantiles` is {list(self.quantiles)}", help="give them in ascending order"
