@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench parity fuzz soak storm mutate docs clean
+.PHONY: demo test lint format bench parity fuzz soak storm mutate docs web web-check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/chainrule train heart
@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 # Stealing leaves tests of a file together, so that runs which they share are trained once.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m compileall -q src tests
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal $(TEST_OPTIONS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -53,8 +53,20 @@ mutate: $(VENV)/.installed-test
 docs: $(VENV)/.installed
 	$(BIN)/python -m chainrule.config > docs/env.md
 
+# The dashboard's page, from web/ into the package; the second one compares it with what is committed.
+web: web/node_modules/.installed
+	cd web && npm run --silent check && npm run --silent build
+
+web-check: web/node_modules/.installed
+	cd web && npm run --silent check && node build.mjs node_modules/.built
+	diff -r web/node_modules/.built src/chainrule/dash/static
+
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --silent
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) web/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Some systems ship Python without ensurepip: then the system's pip fills the environment.

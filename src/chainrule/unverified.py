@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["items", "number", "table", "text", "whole"]
+__all__ = ["LARGEST", "items", "number", "table", "text", "whole"]
 
 LARGEST = 1e150  # differences and squares of what is drawn are still numbers
 

@@ -110,3 +110,21 @@ def test_listening_loads_no_server() -> None:
         [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_a_training_says_where_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, bool]] = []
+
+    def start(root: Path, control: bool) -> str:
+        asked.append((root, control))
+        return "http://127.0.0.1:8642/"
+
+    monkeypatch.setattr(module, "start_beside", start)
+    monkeypatch.chdir(tmp_path)
+    line = ["train", "heart", "--epochs", "1", "--dash", "model.layers=[2]", "observe=off"]
+    result = CliRunner().invoke(app, line)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("dashboard: http://127.0.0.1:8642/\n")
+    assert asked == [(Path("runs"), False)]
+    nothing = CliRunner().invoke(app, [*line, "output.runs_dir="])
+    assert (nothing.exit_code, "none is written" in nothing.output) == (2, True)

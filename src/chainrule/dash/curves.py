@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..unverified import number, whole
+from ..unverified import LARGEST, number, whole
 
 __all__ = ["MOST", "Curves"]
 
@@ -50,28 +51,29 @@ class Curves:
 
     def add(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Takes over lines; one without an epoch, or with an earlier one, is left out."""
-        rows = []
+        rows, epochs = [], []
         for line in lines:
             epoch = whole(line.get("epoch"))
             if epoch is not None and self._last_epoch < epoch < 1 << 52:
                 self._last_epoch = epoch
-                rows.append((epoch, line))
+                rows.append(line)
+                epochs.append(epoch)
         if not rows:
             return
         self.epochs += len(rows)
-        self._name(line for _, line in rows)
-        values = np.full((len(rows), 1 + len(self.names)), np.nan)
-        values[:, 0] = [epoch for epoch, _ in rows]
+        self._name(rows)
+        values = np.empty((len(rows), 1 + len(self.names)))
+        values[:, 0] = epochs
         for i, name in enumerate(self.names):
-            column = [number(line.get(name)) for _, line in rows]
-            values[:, i + 1] = [math.nan if v is None else v for v in column]
-            self.last[name] = column[-1]
-            self._note_best(name, values[:, i + 1], values[:, 0])
+            values[:, i + 1] = column = _numbers([line.get(name) for line in rows])
+            self.last[name] = None if math.isnan(column[-1]) else float(column[-1])
+            self._note_best(name, column, values[:, 0])
         self._open = np.concatenate([self._open, values])
         self._close()
 
-    def _name(self, lines: Any) -> None:
-        for name in dict.fromkeys(name for line in lines for name in line):
+    def _name(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        shapes = dict.fromkeys(map(tuple, rows))  # nearly always one
+        for name in dict.fromkeys(name for shape in shapes for name in shape):
             if name != "epoch" and name not in self.names and len(self.names) < SERIES:
                 self.names.append(name)
         more = len(self.names) - self._low.shape[1]
@@ -150,6 +152,16 @@ class Curves:
             {"epoch": int(x), **{name: values[i] for name, values in columns}}
             for i, x in enumerate(points["x"])
         ]
+
+
+def _numbers(column: list[Any]) -> Array:
+    """What can be drawn; NaN for anything else. Plain floats, as usual, are taken at once."""
+    if set(map(type, column)) <= {float, NoneType}:
+        values = np.array(column, float)
+        values[~(np.abs(values) <= LARGEST)] = math.nan
+        return values
+    known = map(number, column)
+    return np.array([math.nan if v is None else v for v in known])
 
 
 def _summary(full: Array) -> tuple[Array, Array, Array, Array, Array]:

@@ -16,8 +16,8 @@ from .watching import WatchedRun
 
 __all__ = ["Follower"]
 
-#: seconds between two looks at a run, and at the list
-LOOK, LIST = 0.15, 1.5
+#: seconds between two looks at a run, and at the list; of many runs, looking takes at most a share
+LOOK, LIST, SHARE = 0.15, 1.5, 0.04
 #: runs that are kept, and for how many seconds after somebody asked they are looked at
 KEPT, INTEREST = 16, 30.0
 
@@ -74,7 +74,7 @@ class Follower:
 
     async def follow(self, looked_at: Callable[[], bool]) -> None:
         """Looks again and again; at the list only while ``looked_at()``."""
-        listed = 0.0
+        due = 0.0
         while True:
             begun = time.monotonic()
             news, more = False, False
@@ -82,11 +82,12 @@ class Follower:
                 if begun - self._asked.get(name, 0.0) < INTEREST:
                     news |= await run_in_threadpool(run.poll)
                     more |= run.reading
-            if looked_at() and begun - listed > LIST:
-                version = self.index.version
+            if looked_at() and begun > due:
+                version, start = self.index.version, time.monotonic()
                 await self.runs()
                 news |= self.index.version != version
-                listed = time.monotonic()
+                end = time.monotonic()
+                due = end + max(LIST, (end - start) / SHARE)
             if news:
                 self._tell()
             # A long file is read without rest, a busy list with one as long as the look took.

@@ -8,6 +8,7 @@ rewrites its own) is read again from the start, and the reader says so.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import stat
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ Line = dict[str, Any]
 
 #: bytes that are read at a time, and the longest line that is taken
 PIECE = 1 << 22
+#: those of the first time, so that there is something to show at once
+FIRST = 1 << 18
 #: bytes before the offset that must be as they were
 MARK = 64
 
@@ -66,7 +69,9 @@ class Tail:
             if again:
                 self._forget()
             self._identity = identity
-            piece = os.pread(handle, PIECE, self.offset)
+            piece = os.pread(handle, PIECE if self.offset else FIRST, self.offset)
+            if self.offset == 0 and b"\n" not in piece:
+                piece = os.pread(handle, PIECE, 0)
         return self._taken(piece, again)
 
     def _is_same(self, handle: int, identity: tuple[int, int]) -> bool:
@@ -116,7 +121,15 @@ def _parsed(line: bytes) -> Line | None:
 
 
 def _parsed_text(content: bytes) -> Any:
+    """As `records.parsed`, in half the time: what depends on numbers looks at them itself."""
     try:
-        return parsed(content.decode("utf-8"), "", "")
-    except (StateError, UnicodeDecodeError):
+        text = content.decode("utf-8")
+        if "\\u" in text:  # perhaps half a character
+            return parsed(text, "", "")
+        return json.loads(text, parse_constant=_refuse)
+    except (StateError, ValueError, RecursionError):
         return None
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(text)

@@ -23,8 +23,8 @@ from .tail import Lines, Tail
 
 __all__ = ["Cursor", "WatchedRun"]
 
-#: events that are kept, the last ones
-EVENTS = 500
+#: events that are kept, the last ones, and characters of their texts
+EVENTS, LONGEST = 500, 2000
 #: the longest line of a histogram that is read
 LARGEST_LINE = 1 << 24
 
@@ -113,7 +113,7 @@ class WatchedRun:
         self.curves.add(lines["metrics"].objects)
         self.heat.add(lines["layers"].objects)
         self.marks.add(lines["histograms"].objects, lines["histograms"].offsets)
-        self.events = [*self.events, *lines["events"].objects][-EVENTS:]
+        self.events = [*self.events, *map(_plain, lines["events"].objects)][-EVENTS:]
         self.events_seen += len(lines["events"].objects)
 
     def _position(self) -> tuple[object, ...]:
@@ -185,6 +185,15 @@ class WatchedRun:
             for name, bars in _histograms_at(path, offset, layer).items():
                 shown.setdefault(name, []).append({"step": step, **bars})
         return {"layer": layer, "histograms": shown}
+
+
+def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event without what is nested, or long: all that is shown of it."""
+    return {
+        name[:LONGEST]: value[:LONGEST] if isinstance(value, str) else value
+        for name, value in event.items()
+        if isinstance(value, str | int | float | None)
+    }
 
 
 def _stamp(folder: Path, running: bool) -> str:

@@ -128,7 +128,7 @@ export function Overview(): JSX.Element {
         </div>
         <aside class="narrow" aria-label="Findings and speed">
           <Section title="Findings">
-            <Diagnoses brief />
+            {facts ? <Diagnoses brief /> : null}
             {facts?.findings.length
               ? facts.findings.slice(0, 3).map((f) => <Finding finding={f} />) : null}
             {facts && facts.findings.length > 3

@@ -1,0 +1,253 @@
+"""The pages, in a browser: what they show, by keyboard, in light and dark, live and offline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from chainrule.runs.folder import RunFolder
+
+from .conftest import Served
+
+pytestmark = pytest.mark.browser
+
+SIZE = {"width": 1280, "height": 800}
+
+
+class Reader:
+    """A page, with what went wrong on it and where it asked."""
+
+    def __init__(self, browser: Any, served: Served, scheme: str = "light") -> None:
+        self.context = browser.new_context(
+            viewport=SIZE, color_scheme=scheme, reduced_motion="reduce"
+        )
+        self.page, self.served = self.context.new_page(), served
+        self.page.set_default_timeout(30_000)
+        self.wrong: list[str] = []
+        self.foreign: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", self._heard)
+        self.page.on("request", self._asked)
+
+    def _heard(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.wrong.append(message.text)
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((f"{self.served.address}/", "data:")):
+            self.foreign.append(request.url)
+
+    def go(self, place: str, shows: str) -> Any:
+        """Opens a page of the dashboard and waits until it shows a text."""
+        self.page.goto(f"{self.served.address}/{place}")
+        self.page.get_by_text(shows).first.wait_for()
+        return self.page
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.wrong == []
+        assert self.foreign == []
+
+
+@pytest.fixture
+def reader(browser: Any, gallery: Served) -> Iterator[Reader]:
+    reader = Reader(browser, gallery)
+    yield reader
+    reader.close()
+
+
+PAGES = [
+    ("", "heart"),
+    ("#/run/table/overview", "Values as a table"),
+    ("#/run/table/layers", "Each layer now"),
+    ("#/run/table/predictions", "Confusion matrix"),
+    ("#/run/regression/predictions", "Residuals"),
+    ("#/run/images/predictions", "Worst mistakes"),
+    ("#/run/table/data", "how it is used"),
+    ("#/run/table/doctor", "Not looked at"),
+    ("#/run/group/overview", "Together"),
+    ("#/compare?run=table&run=regression", "What differs"),
+]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_sound_and_for_everybody(browser: Any, gallery: Served, scheme: str) -> None:
+    """Nothing serious for axe, no error, no request to anywhere else."""
+    reader = Reader(browser, gallery, scheme)
+    serious = []
+    for place, shows in PAGES:
+        page = reader.go(place, shows)
+        serious += [(place, *violation) for violation in violations(page)]
+    assert serious == []
+    reader.close()
+
+
+def violations(page: Any) -> list[tuple[str, list[str]]]:
+    """What axe calls serious or worse, and where."""
+    return [
+        (found["id"], [node["html"][:120] for node in found["nodes"]])
+        for found in Axe().run(page).response["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
+
+
+def test_a_run_that_does_not_exist_is_said(reader: Reader) -> None:
+    page = reader.go("#/run/nowhere/overview", "there is no run")
+    assert violations(page) == []
+    page.context.close()
+    assert all("404" in text for text in reader.wrong)  # the browser reports each of them
+    reader.wrong.clear()
+
+
+def test_the_overview_shows_the_run(reader: Reader) -> None:
+    page = reader.go("#/run/table/overview", "Values as a table")
+    assert page.locator(".plot canvas").count() >= 2
+    assert page.get_by_role("heading", name="heart: predicting disease").count() == 1
+    assert "On 138 test rows" in page.inner_text("main")
+    page.get_by_text("Values as a table").first.click()
+    cells = page.locator("details[open] tbody tr").nth(5).inner_text().split("\t")
+    assert cells == ["6", "0.6629", "0.654"]
+    assert page.title() == "table · Overview · Chainrule"
+
+
+def test_a_chart_is_read_by_keyboard(reader: Reader) -> None:
+    page = reader.go("#/run/table/overview", "Values as a table")
+    chart = page.locator(".plot").first
+    chart.focus()
+    for key in ("End", "ArrowLeft", "Home"):
+        page.keyboard.press(key)
+    told = page.locator("figure output").first
+    assert told.inner_text() == "epoch 1: training 0.6921, validation 0.6819"
+    page.keyboard.press("ArrowRight")
+    assert told.inner_text().startswith("epoch 2: training 0.6818")
+
+
+def test_all_pages_are_reached_by_keyboard(reader: Reader) -> None:
+    page = reader.go("", "heart")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+    def press_until(text: str) -> None:
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent").strip().startswith(text):
+                page.keyboard.press("Enter")
+                return
+        raise AssertionError(f"{text} was not reached")
+
+    press_until("table")
+    page.get_by_role("navigation", name="Pages of this run").wait_for()
+    for title in ("Layers", "Predictions", "Data & settings", "Doctor", "Overview"):
+        page.locator("#main").focus()
+        press_until(title)
+        assert page.locator(".tabs a[aria-current]").inner_text() == title
+    press_until("T202")
+    page.get_by_role("dialog").get_by_text("Why").first.wait_for()
+    page.keyboard.press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_the_map_of_layers(reader: Reader) -> None:
+    page = reader.go("#/run/table/layers", "Each layer now")
+    maps = page.locator(".heat-map")
+    assert maps.count() == 2
+    maps.first.focus()
+    for key in ("ArrowLeft", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    assert "body.2, step 12, epoch 4: 0.008333" in page.locator(".readout").first.inner_text()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Histograms of body.2").wait_for()
+    assert page.locator(".ridge svg").count() == 2
+    assert "layer=body.2" in page.url
+    row = page.locator("table tbody tr").nth(1).inner_text().split("\t")
+    assert row[-2:] == ["25.0%", "50.0%"]
+    reader.go("#/run/images/layers", "No step of this run was observed")
+
+
+def test_a_comparison_is_coloured_by_a_setting(reader: Reader) -> None:
+    page = reader.go("#/compare?run=table&run=regression", "What differs")
+    rows = page.get_by_role("region", name="Settings that differ").inner_text()
+    assert "train." in rows
+    setting = page.locator("select").nth(2).locator("option").nth(1).inner_text()
+    page.get_by_label("Colour by").select_option(setting)
+    assert page.locator(".legend").inner_text().startswith(f"{setting} = ")
+    assert f"colour={setting}" in page.url
+
+
+def test_the_theme_can_be_chosen(reader: Reader) -> None:
+    page = reader.go("#/run/table/overview", "Values as a table")
+    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(paper)
+    page.get_by_label("Colours").select_option("dark")
+    assert page.evaluate(paper) != light
+    page.reload()
+    page.get_by_text("Values as a table").first.wait_for()
+    assert page.evaluate(paper) != light
+
+
+def test_a_training_is_followed(browser: Any, served: Served, runs: Path) -> None:
+    """From its first epoch to the day on which it is deleted, without a look at the page."""
+    folder = RunFolder.create(runs, "heart", "mlp")
+    facts = json.loads((runs / "table" / "run.json").read_text())
+    own = {key: facts[key] for key in ("settings", "task", "classes", "data", "split", "model")}
+    folder.update(status="running", started="2026-11-29T12:00:00+00:00", **own, findings=[])
+    assert folder.path is not None
+    reader = Reader(browser, served)
+    page = reader.go(f"#/run/{folder.name}/overview", "The first epoch is not over yet")
+    page.locator(".status", has_text="running").wait_for()
+    for epoch in range(1, 4):
+        folder.metrics({"epoch": epoch, "seconds": epoch / 2, "loss": 1 / epoch, "lr": 0.1})
+        page.get_by_text(f"epoch {epoch} of 6").wait_for()
+    folder.event("note", message="T103 half of `body.1` is dead (chainrule explain T103)")
+    page.get_by_role("button", name="T103").wait_for()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("asked for").wait_for()
+    (request,) = (folder.path / "control").iterdir()
+    assert json.loads(request.read_text()) == {"action": "pause"}
+    folder.event("control", action="pause", message="paused", epoch=3)
+    page.locator(".status", has_text="paused").wait_for()
+    folder.update(status="failed", error="the loss became nan")
+    folder.close()
+    page.locator(".status", has_text="failed").wait_for()
+    shutil.rmtree(folder.path)
+    page.locator(".status", has_text="deleted").wait_for()
+    reader.close()
+
+
+def test_markup_in_names_and_files_is_text(browser: Any, served: Served, runs: Path) -> None:
+    evil = "<img src=x onerror=document.title='hit'>"
+    run = runs / f"20261129-120000-{evil}"
+    (runs / "table").rename(run)
+    facts = json.loads((run / "run.json").read_text())
+    facts["data"]["name"] = facts["data"]["target"] = evil
+    facts["classes"] = [evil, "no"]
+    (run / "run.json").write_text(json.dumps(facts))
+    with (run / "events.jsonl").open("a") as out:
+        out.write(json.dumps({"time": evil, "event": "note", "message": evil}) + "\n")
+    reader = Reader(browser, served)
+    reader.go("", evil)
+    for page in ("overview", "layers", "data", "doctor", "predictions"):
+        reader.go(f"#/run/{quote(run.name)}/{page}", evil)
+    assert reader.page.title().endswith(" · Predictions · Chainrule")
+    assert reader.page.locator("img").count() == 0
+    reader.close()
+
+
+def test_a_server_that_ends_is_told(browser: Any, served: Served) -> None:
+    reader = Reader(browser, served)
+    page = reader.go("#/run/table/overview", "Values as a table")
+    page.route("**/*", lambda route: route.abort())
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_text("The dashboard does not answer").wait_for()
+    page.unroute("**/*")
+    page.get_by_text("The dashboard does not answer").wait_for(state="hidden")
+    reader.wrong.clear()  # the browser reports each request that failed
+    reader.close()
