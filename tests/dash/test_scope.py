@@ -14,6 +14,7 @@ from chainrule.dash.looking import request_of
 from chainrule.errors import ConfigError
 from chainrule.microscope.lessons import open_lesson
 from chainrule.microscope.requests import answer
+
 from .conftest import Served
 from .test_browser import Reader, violations
 
