@@ -6,7 +6,10 @@ compares them). The code that users run is compared with the interpreter in `tes
 
 And where nobody says how large batches are, they are nearly as usual, and fill the rows: that
 spares the program of a smaller last one, which costs as much as the other. Last ones that are
-smaller are for `tests/train`, and for tables whose rows have no such divisor.
+smaller are for `tests/train`, and for tables whose rows have no such divisor. Nor is anything
+observed that is due by the usual clock alone, which a slow machine compiles another program for.
+
+Tables get one small network where nobody names a preset; the usual one has tests of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ __all__ = ["hasty", "surrounds_trainings"]
 
 TESTS = Path(__file__).parent
 #: of tests that are about runs, commands and pages, and not about code
-FOLDERS = ("cli", "modalities", "report", "runs", "sklearn", "tasks", "train")
+FOLDERS = ("cli", "modalities", "report", "runs", "sklearn", "tasks", "train", "tuning")
 #: compare with processes that they start, which take their time
 OTHERS = ("test_processes.py", "test_resume.py", "test_memory.py", "test_digits.py")
 
@@ -40,22 +43,32 @@ def filling(usual: int, rows: int) -> int:
 
 @contextmanager
 def hasty() -> Iterator[None]:
-    """Inside, this process compiles in haste, and batches fill the rows."""
+    """Inside, this process trains in haste."""
     from chainrule import driver
+    from chainrule.modalities.tables.settings import Settings
     from chainrule.runs.settings import defaults
+    from chainrule.train.observation.observer import Observer
+    from chainrule.train.observation.plan import Observe
+    from chainrule.train.run import Run
 
     compile_graph, batch_size_for = driver.compile_graph, defaults.batch_size_for
+    time_has_come = Observer._time_has_come
 
     def in_haste(
         graph: driver.Graph, layout: driver.InputLayout, options: driver.Options = driver.DEFAULT
     ) -> driver.Compiled:
         return compile_graph(graph, layout, replace(options, hasty=True))
 
+    def asked_for(observer: Observer, run: Run) -> bool:
+        return observer.plan.every != Observe.every and time_has_come(observer, run)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "compile_graph", in_haste)
+        patch.setattr(Settings, "USUAL_PRESET", "fast")
         patch.setattr(
             defaults,
             "batch_size_for",
             lambda rows, optimizer: filling(batch_size_for(rows, optimizer), rows),
         )
+        patch.setattr(Observer, "_time_has_come", asked_for)
         yield

@@ -29,7 +29,11 @@ class InterpretedLoop(InterpretedProgram):
         self._stepped = stepped
 
     def run_many(
-        self, steps: int, *args: Array, scalars: Array | Sequence[Sequence[float]] = ()
+        self,
+        steps: int,
+        *args: Array,
+        scalars: Array | Sequence[Sequence[float]] = (),
+        out: Sequence[Array] | None = None,
     ) -> tuple[Array, ...]:
         rates = np.asarray(scalars, np.float64).reshape(steps, -1)
         rows = [
@@ -37,7 +41,10 @@ class InterpretedLoop(InterpretedProgram):
             for k in range(steps)
         ]
         self.steps_done = steps
-        return tuple(np.stack(column) for column in zip(*rows, strict=True))
+        columns = tuple(np.stack(column) for column in zip(*rows, strict=True))
+        for given, column in zip(out or (), columns, strict=False):
+            given[...] = column
+        return columns if out is None else tuple(out)
 
 
 def interpreted(

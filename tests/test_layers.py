@@ -41,7 +41,7 @@ LAYERS: dict[str, int] = {
     "runs": 12,
     "tasks": 13, "doctor": 13, "report": 14,
     "modalities": 15, "microscope": 15,
-    "sklearn": 16, "dash": 16,
+    "sklearn": 16, "distributed": 16, "tuning": 16, "dash": 16,
     "__init__": 17,  # the public face: it names anything, lazily; only cli names it
     "cli": 18,
     "__main__": 19,
@@ -64,10 +64,14 @@ HOME_OF: dict[str, tuple[str, ...]] = {
     "tensorboard": ("report",),
     "statsforecast": ("modalities.series",),
     "sklearn": ("sklearn",),
+    "mpi4py": ("distributed",),
     "scipy": ("sklearn",),
+    "ray": ("distributed",),
+    "optuna": ("tuning",), "sqlalchemy": ("tuning",),
     "starlette": ("dash",),
     "uvicorn": ("dash",),
-    "socket": ("dash.listening",),  # to listen
+    # To listen; to ask whether a cluster answers, which sends nothing.
+    "socket": ("dash.listening", "distributed.ray_cluster"),
     # Never: peers are measured outside the package, data frames are taken as they come,
     # nothing is fetched, and no file can carry code.
     "torch": (), "jax": (), "pandas": (), "polars": (), "pyarrow": (),
@@ -222,7 +226,7 @@ def test_imports_point_downwards() -> None:
 
 
 #: what is written once for all kinds of data, and so names none
-KINDLESS = ("cli", "runs", "report")
+KINDLESS = ("cli", "runs", "report", "tuning")
 
 
 def prose(module: str) -> Iterator[ast.Constant]:

@@ -178,6 +178,6 @@ COSTLY: dict[str, Method] = {
     "TabM-D": pytabkit("TabM_D"),
 }
 OURS: dict[str, Method] = {
-    f"chainrule {preset}": ours([f"preset={preset}"]) for preset in ("fast", "good")
+    f"chainrule {preset}": ours([f"preset={preset}"]) for preset in ("fast", "good", "best")
 }
 METHODS = {**OURS, **CHEAP, **COSTLY}

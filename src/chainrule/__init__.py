@@ -92,10 +92,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "load",
         "save",
     ),
+    "tuning": ("Tuned", "TuningListener", "tune"),
     "version": ("__version__",),
 }
 _MODULES = (
-    "data", "doctor", "microscope", "modalities", "nn", "optim", "report", "sklearn", "train",
+    "data", "distributed", "doctor", "microscope", "modalities", "nn", "optim", "report", "sklearn",
+    "train",
 )  # fmt: skip
 _PLACES = {name: home for home, names in _HOMES.items() for name in names}
 

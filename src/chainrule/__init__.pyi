@@ -1,6 +1,7 @@
 """What `__init__.py` loads when it is used."""
 
 from . import data as data
+from . import distributed as distributed
 from . import doctor as doctor
 from . import microscope as microscope
 from . import modalities as modalities
@@ -273,6 +274,15 @@ from .train import (
 )
 from .train import (
     save as save,
+)
+from .tuning import (
+    Tuned as Tuned,
+)
+from .tuning import (
+    TuningListener as TuningListener,
+)
+from .tuning import (
+    tune as tune,
 )
 from .version import (
     __version__ as __version__,

@@ -54,7 +54,11 @@ class ComparedProgram(NativeProgram):
             return outputs
 
     def run_many(
-        self, steps: int, *args: Array, scalars: Array | Sequence[Sequence[float]] = ()
+        self,
+        steps: int,
+        *args: Array,
+        scalars: Array | Sequence[Sequence[float]] = (),
+        out: Sequence[Array] | None = None,
     ) -> tuple[Array, ...]:
         """Run many steps; before, the first alone, to compare it, and back."""
         if not self._compared:
@@ -70,7 +74,7 @@ class ComparedProgram(NativeProgram):
                 self._compare(once, rates[0], before, results)
                 for array, value in zip(self._arrays, before, strict=True):
                     array[...] = value
-        return super().run_many(steps, *args, scalars=scalars)
+        return super().run_many(steps, *args, scalars=scalars, out=out)
 
     def _compare(
         self,

@@ -96,6 +96,22 @@ def test_what_is_plain_already_is_told_live_and_once() -> None:
     assert "chainrule explain T103" in "".join(trainer.messages)
 
 
+def test_a_run_may_ignore_rules(sick_run: Path, tmp_path: Path) -> None:
+    """In its `run.toml`, for the live doctor and for the one afterwards."""
+    table = sick_run.parents[1] / "rows.csv"
+
+    def trained(ignored: list[str]) -> Any:
+        own = ["model.layers=[8]", "model.dropout=0.95", f"output.ignore={ignored}"]
+        return cr.fit(table, "y", epochs=4, batch_size=20, settings=own, runs_dir=tmp_path,
+                      verbose=False)  # fmt: skip
+
+    assert "T307" in codes(cr.diagnose(sick_run))
+    assert "T307" not in codes(cr.diagnose(trained(["T307"])))
+    with pytest.raises(ConfigError, match="there is no rule T9999"):
+        trained(["T9999"])
+    assert len([*tmp_path.iterdir()]) == 1
+
+
 def test_the_command(sick_run: Path) -> None:
     done = run_command("doctor", str(sick_run))
     assert done.exit_code == 0

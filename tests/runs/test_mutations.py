@@ -1,4 +1,4 @@
-"""Fifty damaged run folders; ``make mutate`` makes two thousand."""
+"""Thirty damaged run folders; ``make mutate`` makes two thousand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import chainrule.driver  # noqa: F401 - compiled functions run natively
 from interpreting import interpreting
 from runs.mutations import Subject, mutated, prepared
 
-COUNT, AT_ONCE = 50, 10
+COUNT, AT_ONCE = 30, 10
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -55,7 +55,7 @@ def close(got: list[Array], want: list[Array]) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_random_graphs(seed: int) -> None:
     graph, values = random_graph(np.random.default_rng(seed), 40)
     want = interpret(graph, values)
@@ -67,7 +67,7 @@ def test_random_graphs(seed: int) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(16))
 def test_random_joins(seed: int) -> None:
     graph, values = random_joins(np.random.default_rng(seed), 8)
     want = interpret(graph, values)
@@ -92,7 +92,7 @@ def test_norms_of_what_is_stored(shape: tuple[int, int], order: tuple[int, int])
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("seed", range(40, 60))
+@pytest.mark.parametrize("seed", range(40, 52))
 def test_random_graphs_with_maps_inside_of_short_reductions(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,3 +184,17 @@ def test_a_cell_that_no_table_can_hold_is_refused() -> None:
     rows = np.array([[{"a": 1}], [{"a": 2}]], object)
     with pytest.raises(cr.DTypeError, match="column `x0` holds a dict"):
         ChainruleClassifier().fit(rows, ["a", "b"])
+
+
+def test_quantiles_and_ensembles_survive_a_pickle() -> None:
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(120, 2))
+    y = np.exp(X[:, 0] + 0.1 * rng.normal(size=120))
+    model = ChainruleRegressor(
+        preset="best", quantiles=(0.2, 0.8), transform="log", epochs=2, layers=(8,),
+        settings={"ensemble.folds": 2, "ensemble.recipes": ["fast", "good"]},
+    ).fit(X, y)  # fmt: skip
+    found = model.predict_quantiles(X)
+    assert found.shape == (120, 2)
+    assert (found[:, 1] >= found[:, 0]).all()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_quantiles(X), found)

@@ -107,6 +107,10 @@ def test_time_limit(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = blob_trainer()
     history = trainer.fit(blobs(), epochs=9, callbacks=[limit], verbose=False)
     assert (len(history.epoch), limit.reached) == (3, True)
+    # Of an epoch that takes a second, half is nearer to this limit than another whole one.
+    limit = TimeLimit(3.4)
+    history = blob_trainer().fit(blobs(), epochs=9, callbacks=[limit], verbose=False)
+    assert (len(history.epoch), limit.reached) == (3, True)
     for seconds in (0, "5s"):
         with pytest.raises(ConfigError, match=f"invalid time limit: {seconds!r}"):
             TimeLimit(seconds)  # type: ignore[arg-type]  # text is one of the mistakes

@@ -35,13 +35,16 @@ from .info import info
 from .init import init
 from .kind_commands import added_commands
 from .kind_options import KindHelp
+from .launch import launch
 from .predict import predict
 from .report import report
 from .resume import resume
 from .runs import runs
 from .scope import scope
+from .sharing import leave
 from .terminal import Terminated, print_error, print_text, say, state
 from .train import train
+from .tune import tune
 
 __all__ = ["app", "main"]
 
@@ -60,6 +63,7 @@ class Guard:
     """Inside, every error becomes a message and an exit code, unless ``--traceback`` is given."""
 
     code = 0
+    error: BaseException | None = None
 
     def __enter__(self) -> Guard:
         return self
@@ -74,8 +78,13 @@ class Guard:
             return False
         if state.traceback and not isinstance(error, click.exceptions.Exit | click.Abort):
             return False
-        self.code = self.handle(error)
+        self.code, self.error = self.handle(error), error
         return True
+
+    def repeat(self) -> None:
+        """Prints once more what happened, for a process that was silent."""
+        if self.error is not None:
+            self.handle(self.error)
 
     def handle(self, error: BaseException) -> int:
         """Prints what happened and returns the exit code."""
@@ -185,7 +194,7 @@ class Commands(KindHelp, click.Group):
             result = super().main(words, prog_name or "chainrule", standalone_mode=False, **extra)
             guard.code = result if isinstance(result, int) else 0
         flush_messages()
-        sys.exit(guard.code)
+        leave(guard.code, guard.repeat)
 
 
 def show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -225,8 +234,8 @@ def app() -> None:
 
 
 for command in (
-    init, check, find_lr, train, resume, dash, doctor, explain, scope, predict, evaluate, report,
-    runs, config, info,
+    init, check, find_lr, train, tune, launch, resume, dash, doctor, explain, scope, predict,
+    evaluate, report, runs, config, info,
 ):  # fmt: skip
     app.add_command(command)
 

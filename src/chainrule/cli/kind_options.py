@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from ..runs.modality import Modality
     from ..runs.option import Option
 
-__all__ = ["KindCommand", "KindHelp", "kind_options", "parse_options", "refuse_foreign_options"]
+__all__ = ["SAME_OPTIONS", "KindCommand", "KindHelp", "kind_options", "parse_options",
+           "refuse_foreign_options"]  # fmt: skip
 
 #: letters of choices that a line of help has room for; more of them stand in the text beside it
 LONGEST_CHOICE = 60
+#: commands that take the options that kinds add to another one
+SAME_OPTIONS = {"tune": "train"}
 
 
 class KindHelp(click.Command):
@@ -35,7 +38,7 @@ class KindHelp(click.Command):
 
 
 class KindCommand(KindHelp):
-    """A command with the options of all kinds of data besides its own.
+    """A command with the options of all kinds of data besides its own, which win.
 
     The options are looked up when the command is used; the kinds themselves are not loaded.
     """
@@ -43,7 +46,9 @@ class KindCommand(KindHelp):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
         arguments = [p for p in own if isinstance(p, click.Argument)]
-        added = [_click_option(option) for option in kind_options(str(self.name)).values()]
+        taken = {p.name for p in own}
+        added = [_click_option(o) for o in kind_options(str(self.name)).values()
+                 if o.argument not in taken]  # fmt: skip
         return [*arguments, *added, *(p for p in own if p not in arguments)]
 
 
@@ -54,7 +59,7 @@ def kind_options(command: str) -> Mapping[str, Option]:
 
     by_argument: dict[str, Option] = {}
     for of_kind in options():
-        for option in of_kind.get(command, ()):
+        for option in of_kind.get(SAME_OPTIONS.get(command, command), ()):
             known = by_argument.setdefault(option.argument, option)
             if more := [c for c in option.choices if c not in known.choices]:
                 known = replace(known, choices=(*known.choices, *more))
@@ -117,6 +122,7 @@ def refuse_foreign_options(
     kind: Modality[Any, Any], command: str, options: Mapping[str, Any]
 ) -> None:
     """Raises UsageError if one of ``options`` belongs to another kind of data."""
+    command = SAME_OPTIONS.get(command, command)
     own = {option.argument for option in kind.options.get(command, ())}
     for argument in options:
         if argument not in own and argument not in kind.arguments:

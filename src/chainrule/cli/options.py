@@ -9,8 +9,8 @@ import click
 
 from .terminal import state
 
-__all__ = ["common", "json_option", "progress_option", "quiet_option", "runs_dir_option",
-           "threads_option"]  # fmt: skip
+__all__ = ["common", "json_option", "progress_option", "quiet_option", "ray_option",
+           "runs_dir_option", "threads_option"]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,3 +84,14 @@ def threads_option(command: F) -> F:
     return click.option("--threads", type=int, help="Number of threads; does not affect results.")(
         command
     )
+
+
+def ray_option(command: F) -> F:
+    """``--ray``."""
+    return click.option(
+        "--ray",
+        is_flag=False,
+        flag_value="local",
+        metavar="[ADDRESS]",
+        help="Train on a Ray cluster: HOST:PORT, auto, or none for one on this machine.",
+    )(command)

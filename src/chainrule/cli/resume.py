@@ -16,6 +16,7 @@ from .options import (
 )
 from .run_lookup import find_run
 from .settings import listener_for
+from .sharing import shared
 from .terminal import graceful_signals, print_path
 
 __all__ = ["resume"]
@@ -42,9 +43,9 @@ def resume(
     The result is bit for bit what it would have been without the interruption. The data must be
     unchanged. In a group made by --seeds or --folds, every unfinished run is resumed.
     """
-    with graceful_signals():
+    with graceful_signals(), shared():
         folder = find_run(run, user_path(runs_dir, "--runs-dir"), unfinished=True)
         chainrule, listener = load_engine(threads), listener_for(as_json)
         predictor = chainrule.resume(folder, data, epochs=epochs, listener=listener)
-    if not as_json:
+    if not as_json and predictor.run is not None:
         print_path(predictor.run)

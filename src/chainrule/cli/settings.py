@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..arguments import user_path
-from .kind_options import kind_options, refuse_foreign_options
+from .kind_options import SAME_OPTIONS, kind_options, refuse_foreign_options
 from .terminal import say, state
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ResolvedSettings:
 
         options = {
             self.kind.arguments[option.argument]: option.spelling
-            for option in self.kind.options.get(command, ())
+            for option in self.kind.options.get(SAME_OPTIONS.get(command, command), ())
             if option.argument in self.kind.arguments
         }
         return as_option(setting, options)
@@ -110,9 +110,9 @@ def listener_for(as_json: bool, spell: Callable[[Setting], str] | None = None) -
     from ..runs.fixes import as_override
     from .output import JsonListener, SilentListener, TerminalListener
 
-    if as_json:
+    if as_json and not state.silent:
         return JsonListener()
-    if state.quiet:
+    if state.quiet or state.silent:
         return SilentListener()
     return TerminalListener(state.progress, spell or as_override)
 

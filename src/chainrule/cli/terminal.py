@@ -32,9 +32,11 @@ class State:
     quiet = False
     verbose = False
     progress = "auto"
+    #: another process speaks for this one
+    silent = False
 
     def reset(self) -> None:
-        for name in ("traceback", "colour", "quiet", "verbose", "progress"):
+        for name in ("traceback", "colour", "quiet", "verbose", "progress", "silent"):
             setattr(self, name, getattr(type(self), name))
 
 
@@ -66,6 +68,8 @@ def say(text: str, label: str = "", **style: Any) -> None:
 
     If it cannot be written, the work goes on without it.
     """
+    if state.silent:
+        return
     plain = visible(text)
     styled = f"{click.style(label, **style)} {plain}" if label else click.style(plain, **style)
     with suppress(OSError):

@@ -10,8 +10,17 @@ import click
 
 from .engine import load_engine
 from .kind_options import KindCommand, parse_options
-from .options import common, json_option, progress_option, quiet_option, threads_option
+from .options import (
+    common,
+    json_option,
+    progress_option,
+    quiet_option,
+    ray_option,
+    threads_option,
+)
+from .ray import ray_carrier
 from .settings import check_overrides, listener_for, print_origins, resolve_settings
+from .sharing import shared
 from .terminal import graceful_signals, print_path, say, state
 
 __all__ = ["train"]
@@ -72,6 +81,7 @@ def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--name", help="Name for the run folder.")
 @click.option("--runs-dir", help="Folder to write runs to.  [default: runs]")
 @click.option("--dash", is_flag=True, help="Show the training in the browser; prints the address.")
+@ray_option
 @threads_option
 @json_option("Print events as JSON lines on stdout.")
 @quiet_option
@@ -79,7 +89,7 @@ def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -
 @common
 def train(
     source: str, overrides: tuple[str, ...], seeds: int | list[int] | None, folds: int | None,
-    dash: bool, threads: int | None, as_json: bool, **options: Any,
+    dash: bool, ray: str | None, threads: int | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA, or with the settings of RUN.toml (`chainrule init` writes one).
 
@@ -93,23 +103,31 @@ def train(
     KEY=VALUE overrides any setting of run.toml, for example `train.clip.global_norm=1`.
     """
     options = parse_options("train", options)
-    with graceful_signals():
+    if ray is not None and seeds is None and folds is None:
+        raise click.UsageError("--ray carries several trainings: give --seeds or --folds")
+    with graceful_signals(), shared() as workers:
         resolved = resolve_settings("train", source, overrides, options)
         print_origins(resolved)
         load_engine(threads)
+        from ..runs.bagging import start
         from ..runs.groups import repeat
         from ..runs.preparation import runs_folder
-        from ..runs.training import train as train_run
 
         kind, settings = resolved.kind, resolved.settings
+        if workers is not None and settings.train.parts == 0:
+            settings = settings.changed(train=settings.train.changed(parts="auto"))
         if dash:
             show(runs_folder(settings))
         listener = listener_for(as_json, lambda setting: resolved.as_option(setting, "train"))
         repeats = seeds is not None or folds is not None
+        if repeats and workers is not None:
+            raise click.UsageError("--seeds and --folds cannot be shared among workers of MPI")
+        if workers is not None and kind.bagged(settings):
+            raise click.UsageError("an ensemble of folds cannot be shared among workers of MPI")
         result: Any = (
-            repeat(kind, settings, None, seeds, folds, listener)
+            repeat(kind, settings, None, seeds, folds, listener, ray_carrier(ray))
             if repeats
-            else train_run(kind, settings, None, listener)
+            else start(kind, settings, None, listener)
         )
     run = result.run
     if run is None:

@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "D123": "rows were split by groups",
     "D124": "rows were split by time",
     "D125": "one class is nearly all rows",
+    "D126": "a skewed target is learned through a transform",
     "D201": "categories not seen in training",
     "D202": "missing values in a column that had none in training",
     "D203": "numbers far outside the training range",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule.data.split import Rows, Split, check_fractions, shuffled
 from chainrule.errors import DataError
 
-__all__ = ["fold_groups", "split_by_time", "split_groups"]
+__all__ = ["bag_groups", "fold_groups", "split_by_time", "split_groups"]
 
 
 def split_groups(
@@ -55,6 +55,22 @@ def fold_groups(
     _, left = np.unique(groups[rest], return_inverse=True)
     inner = split_groups(left.astype(np.int64), (1 - validation, validation, 0.0), seed)
     return Split(rest[inner.train], rest[inner.val], np.flatnonzero(tested))
+
+
+def bag_groups(
+    parts: Split, groups: NDArray[np.int64], bag: int, bags: int, seed: int = 0
+) -> Split:
+    """As `data.split.bag_rows`, with each group in one part. DataError for too few groups."""
+    pool = np.sort(np.concatenate([parts.train, parts.val]))
+    _, numbered = np.unique(groups[pool], return_inverse=True)
+    count = int(numbered.max()) + 1
+    if count < bags:
+        raise DataError(
+            f"{count} groups cannot be split into {bags} folds",
+            help=f"at least {bags} groups are needed beside those for the test",
+        )
+    held = _dealt(numbered.astype(np.int64), np.full(bags, len(pool) / bags), seed)[numbered]
+    return Split(pool[held != bag - 1], pool[held == bag - 1], parts.test)
 
 
 def _dealt(groups: NDArray[np.int64], wanted: NDArray[np.float64], seed: int) -> Rows:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["Rows", "Split", "check_fractions", "fold_rows", "shuffled", "split_rows"]
+__all__ = ["Rows", "Split", "bag_rows", "check_fractions", "fold_rows", "shuffled", "split_rows"]
 
 Rows = NDArray[np.int64]
 
@@ -118,6 +118,22 @@ def fold_rows(
     chosen = (np.arange(n_val) * len(rest)) // n_val
     train = np.delete(rest, chosen)
     return Split(np.sort(train), np.sort(rest[chosen]), np.sort(test))
+
+
+def bag_rows(
+    parts: Split, bag: int, bags: int, *, classes: ArrayLike | None = None, seed: int = 0
+) -> Split:
+    """The ``bag``-th (from 1) of ``bags`` divisions of the rows that ``parts`` train and validate
+    on; the test part stays as it is.
+
+    The validation parts of all of them together are all these rows, each once; their sizes differ
+    by at most one, and they have nearly equal shares of ``classes``. DataError for too few rows.
+    """
+    pool = np.sort(np.concatenate([parts.train, parts.val]))
+    known = None if classes is None else np.asarray(classes)[pool]
+    # Not the seed of the split itself: equal random numbers would not make bags at random.
+    held = fold_rows(len(pool), bag, bags, classes=known, seed=seed + 1).test
+    return Split(np.delete(pool, held), pool[held], parts.test)
 
 
 def _needed(unit: str) -> str:

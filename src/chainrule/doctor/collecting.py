@@ -85,6 +85,7 @@ def _observation(line: Mapping[str, Any]) -> Observation:
         float(line["loss"]) if line.get("loss") is not None else float("nan"),
         tuple(line.get("rates", ())),
         layers,
+        int(line.get("batch", 0)),
     )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError
 from ..notebook import framed, words
 from ..train import Trainer
 from .collecting import evidence_of, evidence_of_run
 from .evidence import Evidence
 from .rule import Diagnosis
-from .rules import RULES
+from .rules import RULES, check_codes
 
 __all__ = ["diagnose", "examine_evidence"]
 
@@ -39,13 +39,10 @@ class Diagnoses(list[Diagnosis]):
 
 
 def examine_evidence(evidence: Evidence, silenced: Collection[str] = ()) -> Diagnoses:
-    """What the rules say, the gravest first; without those whose codes are ``silenced``."""
-    unknown = [code for code in silenced if code not in RULES]
-    if unknown:
-        near = nearest(unknown[0], RULES)
-        raise ConfigError(
-            f"there is no rule {unknown[0]}", help=f"did you mean {near}?" if near else ""
-        )
+    """What the rules say, the gravest first; without those whose codes are ``silenced``, here or by
+    the settings of the run."""
+    check_codes(silenced)
+    silenced = {*silenced, *evidence.settings.get("output.ignore", ())}
     found = {}
     for code, rule in RULES.items():
         sign = None if code in silenced else rule.look(evidence)

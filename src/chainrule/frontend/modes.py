@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from ..ir.graph import Location
 
 if TYPE_CHECKING:
+    from .tensor import Tensor
     from .tracer import Trace
 
 P = ParamSpec("P")
@@ -26,6 +27,8 @@ class _Thread(threading.local):
     grad: bool = True
     #: the layer being called, while a trace is recorded
     layer: str = ""
+    #: what is added to the counts of random draws while a part of a batch is recorded: u32 ()
+    stream: Tensor | None = None
 
 
 thread = _Thread()

@@ -75,17 +75,21 @@ class Generator:
 
     def bits(self, shape: Shape) -> Tensor:
         """32 random bits for each element, u32; takes one count."""
-        result = apply(ops.rng_bits, self.key, self.count, shape=lengths_of(shape))
+        result = apply(ops.rng_bits, self.key, self._next(), shape=lengths_of(shape))
         with no_grad():
             self.count.assign_(self.count + 1)
         return result
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Key and count of their own for one drawing, also of derivatives that are yet to come."""
-        key, count = self.key.clone(), self.count.clone()
+        key, count = self.key.clone(), self._next().clone()
         with no_grad():
             self.count.assign_(self.count + 1)
         return key, count
+
+    def _next(self) -> Tensor:
+        """The count of the coming draw; each part of a batch has counts of its own."""
+        return self.count if thread.stream is None else self.count + thread.stream
 
 
 default_generator = Generator()

@@ -8,4 +8,4 @@ __all__ = ["ATTENDANTS", "FOLDERS"]
 
 FOLDERS = ("tables", "images", "series", "audio", "text")
 #: callbacks of every training of a run: modules of the package, and classes in them
-ATTENDANTS = (("doctor.live", "LiveDoctor"),)
+ATTENDANTS = (("doctor.live", "attend"),)

@@ -10,12 +10,15 @@ from typing import Any
 from ..arguments import user_path
 from ..errors import ConfigError, DataError
 from ..runs import loading
+from ..runs.bagging import resume_bag
+from ..runs.carriers import Carrier
 from ..runs.fitting import cross_validate_source, fit_source
 from ..runs.folder import is_group
+from ..runs.group_folder import read_group_settings
 from ..runs.group_predictor import load_group
-from ..runs.groups import Repeated, read_group_settings, resume_group
+from ..runs.groups import Repeated, resume_group
 from ..runs.listeners import Listener, Talk
-from ..runs.loading import read_facts
+from ..runs.loading import read_facts, read_group_facts
 from ..runs.modality import Modality
 from ..runs.predictor import Predictor
 from ..runs.recognition import kind_of_run, kind_of_settings, kind_of_source, named_kind
@@ -23,7 +26,7 @@ from ..runs.resuming import resume_run
 from ..runs.settings.arguments import setting_arguments
 from ..runs.settings.sources import from_environment, from_overrides
 
-__all__ = ["cross_validate", "fit", "load_run", "resume"]
+__all__ = ["cross_validate", "fit", "load_run", "recognise", "resume"]
 
 AnyPredictor = Predictor[Any, Any, Any]
 
@@ -67,7 +70,7 @@ def fit(
     far with the status ``interrupted`` and raises KeyboardInterrupt.
     """
     arguments = {**setting_arguments(locals()), "task": task, **options}
-    kind, data, arguments = _recognise(source, target, arguments, settings)
+    kind, data, arguments = recognise(source, target, arguments, settings)
     return fit_source(
         kind, source, arguments, settings, data=data, verbose=verbose, listener=listener
     )
@@ -81,6 +84,7 @@ def cross_validate(
     seeds: int | Sequence[int] | None = None,
     settings: Sequence[str] = (),
     runs_dir: str | os.PathLike[str] | None = "runs",
+    carrier: Carrier | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
     **options: Any,
@@ -90,20 +94,21 @@ def cross_validate(
     The folds are stratified by class and depend on the seed. ``seeds`` repeats the training with
     other seeds: that many, starting at ``seed``, or those of a list. With ``folds=None``, only the
     seeds vary. The other arguments are those of `fit`. The data is read once. Each training gets a
-    run folder inside a common folder in ``runs_dir``.
+    run folder inside a common folder in ``runs_dir``. A ``carrier``, such as
+    `chainrule.distributed.ray`, trains several at a time, to the same bits.
 
     Raises what `fit` raises, and ConfigError for an argument that does not apply to this kind of
     data.
     """
     arguments = {**options, "runs_dir": runs_dir}
-    kind, data, arguments = _recognise(source, target, arguments, settings)
+    kind, data, arguments = recognise(source, target, arguments, settings)
     return cross_validate_source(
         kind, source, arguments, settings, data=data, folds=folds, seeds=seeds, verbose=verbose,
-        listener=listener,
+        listener=listener, carrier=carrier,
     )  # fmt: skip
 
 
-def _recognise(
+def recognise(
     source: object, target: Any, arguments: dict[str, Any], settings: Sequence[str]
 ) -> tuple[Modality[Any, Any], object, dict[str, Any]]:
     """The kind of a source, the data to read (None: the source itself), and all arguments.
@@ -183,11 +188,16 @@ def resume(
 
 def _resume_group(
     group: Path, source: object, epochs: int | None, listener: Listener
-) -> Repeated[AnyPredictor]:
+) -> AnyPredictor | Repeated[AnyPredictor]:
     if epochs is not None:
         raise ConfigError(
             "the runs of a group keep their number of epochs",
             where=str(group),
             help="leave epochs out, or give one of the runs in the folder",
         )
-    return resume_group(kind_of_settings([read_group_settings(group)]), group, source, listener)
+    kind = kind_of_settings([read_group_settings(group)])
+    ensemble = "recipes" in read_group_facts(group)
+    if ensemble:
+        predictor: AnyPredictor = resume_bag(kind, group, source, listener)
+        return predictor
+    return resume_group(kind, group, source, listener)

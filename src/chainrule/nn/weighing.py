@@ -17,7 +17,7 @@ from . import loss as losses
 from .members import EnsembleLoss
 from .module import Module
 
-__all__ = ["WEIGHED", "Weighing", "weigher"]
+__all__ = ["WEIGHED", "Weighing", "mass_of", "weigher"]
 
 Weigher = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -65,6 +65,21 @@ def weigher(loss: Any) -> Weigher | None:
     except (TypeError, ValueError):  # some builtins have no signature
         return None
     return (lambda z, y, w: loss(z, y, weights=w)) if takes else None
+
+
+def mass_of(loss: Any, target: Tensor, weights: Tensor | None) -> Tensor | None:
+    """What the mean loss of some rows divides by, where that is not their number: the sum of what
+    each counts. None: their number, or a sum that is not divided.
+    """
+    loss = loss.loss if isinstance(loss, EnsembleLoss) else loss
+    if getattr(loss, "reduction", "mean") == "sum":
+        return None
+    counts = _counted(loss, target)
+    if counts is None:
+        return None if weights is None else weights.sum()
+    if counts.ndim > 1:
+        counts = counts.mean(tuple(range(1, counts.ndim)))
+    return (counts if weights is None else counts * weights).sum()
 
 
 def _of_members(inner: Weigher, outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from ..phrasing import format_number
 from .markup import EMPTY, Markup, element, joined
 from .scales import Scale
 
-__all__ = ["Band", "Series", "curves", "histogram", "scatter"]
+__all__ = ["Band", "Series", "bars", "curves", "histogram", "parallel", "points", "scatter"]
 
 ACROSS = 100.0  # per cent
 BETWEEN_BARS = 0.2  # per cent
@@ -293,3 +293,92 @@ def histogram(
         )  # fmt: skip
     parts.append(_line(x(0), y.stop, x(0), y.start, "best"))
     return _plot(key, title, words, y, parts)
+
+
+# --------------------------------------------------------------------------- many trainings
+
+
+def points(
+    key: str,
+    title: str,
+    words: str,
+    data: Sequence[tuple[float, float, str]],
+    axes: tuple[str, str],
+    *,
+    log: bool = False,
+    best: int | None = None,
+    names: Sequence[str] = (),
+    height: float = 186.0,
+) -> Markup:
+    """Points (x, y), each with what it says of itself; that at ``best`` has a ring. With ``names``,
+    x is the index of one."""
+    y = Scale.of([v for _, v, _ in data], height, 0.0)
+    across = [u for u, _, _ in data]
+    if names:
+        x = Scale(tuple(range(len(names))), -0.5, len(names) - 0.5, 0.0, ACROSS)
+    elif log:
+        x = Scale.of(across, 0.0, ACROSS, log=True)
+    else:
+        x = Scale.of(across, 0.0, ACROSS)
+    parts = [_grid(x, y, *axes)] if not names else [_named_grid(x, y, names, axes)]
+    for i, (u, v, said) in enumerate(data):
+        ring = i == best
+        parts.append(_dot(x(u), y(v), 5 if ring else 3.5, "ring" if ring else "point", said))
+    return _plot(key, title, words, y, parts)
+
+
+def _named_grid(x: Scale, y: Scale, names: Sequence[str], axes: tuple[str, str]) -> Markup:
+    unnamed = Scale((), x.low, x.high, x.start, x.stop)
+    words = (_word(x(i), y.start + 19, n, "tick", "middle") for i, n in enumerate(names))
+    return joined(_grid(unnamed, y, *axes), *words)
+
+
+def bars(key: str, title: str, words: str, shares: Sequence[tuple[str, float]]) -> Markup:
+    """A horizontal bar for each name, from 0 to 1, with its percentage behind it."""
+    step = 2 * LABEL_GAP
+    y = Scale((), 0.0, 1.0, step * len(shares), 0.0)
+    parts = []
+    for i, (name, share) in enumerate(shares):
+        top = i * step
+        parts.append(_word(0, top + 10, f"{name}  {share:.0%}", "tick"))
+        parts.append(
+            element("rect", element("title", name), x="0%", y=_at(top + 14),
+                    width=_share(max(ACROSS * share, 0.3)), height=8, class_="bar")
+        )  # fmt: skip
+    svg = element(
+        "svg",
+        element("title", title, id=f"{key}-title"),
+        element("desc", words, id=f"{key}-words"),
+        *parts,
+        width="100%", height=_at(y.start), role="img",
+        aria_labelledby=f"{key}-title {key}-words",
+    )  # fmt: skip
+    return element("div", svg)
+
+
+def parallel(
+    key: str,
+    title: str,
+    words: str,
+    heads: Sequence[str],
+    lines: Sequence[tuple[Sequence[float], str]],
+    best: int | None = None,
+    height: float = 206.0,
+) -> Markup:
+    """A line through one axis for each of ``heads``; positions on it go from 0 to 1. That at
+    ``best`` is the main one, and ticks of each axis are left to ``words``."""
+    y = Scale((), 0.0, 1.0, height, 0.0)
+    x = Scale((), 0.0, max(len(heads) - 1, 1), 0.0, ACROSS)
+    paths = []
+    order = sorted(range(len(lines)), key=lambda i: i == best)
+    for i in order:
+        values, said = lines[i]
+        steps = " L".join(f"{_across(x(j))} {_at(y(v))}" for j, v in enumerate(values))
+        style = "curve main" if i == best else "curve faint"
+        paths.append(element("path", element("title", said), d=f"M{steps}", class_=style))
+    parts = [_line(x(j), 0, x(j), height, "axis") for j in range(len(heads))]
+    parts.append(_stretched(height, paths))
+    for j, head in enumerate(heads):
+        low = height + 19 + (j % 2) * LABEL_GAP  # neighbours do not run into one another
+        parts.append(_word(x(j), low, head, "tick", "middle"))
+    return _plot(key, title, words, Scale((0.0, 1.0), 0.0, 1.0, height, 0.0), parts)

@@ -128,6 +128,8 @@ class Controlled(Callback):
         if action == "stop" and not self.trainer.stop_training:
             self.stopped = self.trainer.stop_training = True
             self._tell("stop", "asked to stop: the training ends with this epoch and is saved")
+        elif action == "lr" and self.trainer.together.workers is not None:
+            self._tell("lr", "the learning rate stays: workers of MPI share this training")
         elif action == "lr" and rate is not None and is_real(rate) and rate > 0:
             before = max(rates_of(self.trainer.optimizer), default=0.0)
             if not before:

@@ -8,6 +8,8 @@ from typing import Any, TypedDict, TypeVar
 
 from ..arguments import path_of
 from ..errors import ConfigError, meant
+from .bagging import start
+from .carriers import Carrier
 from .groups import Repeated, repeat
 from .listeners import Listener, Talk
 from .modality import Modality
@@ -15,7 +17,6 @@ from .predictor import Predictor
 from .settings.arguments import from_arguments, setting_arguments
 from .settings.document import RunSettings
 from .settings.sources import from_environment, from_overrides, gather, usual
-from .training import train
 
 __all__ = ["FitArguments", "cross_validate_source", "fit_kind", "fit_source",
            "settings_from_arguments"]  # fmt: skip
@@ -87,7 +88,7 @@ def fit_source(
     ``overrides`` of settings; ``data`` is what is read if that is not the source itself."""
     settings = settings_from_arguments(kind, source, arguments, overrides)
     data = source if data is None else data
-    return train(kind, settings, data, listener or _default_listener(kind, verbose))
+    return start(kind, settings, data, listener or _default_listener(kind, verbose))
 
 
 def cross_validate_source(
@@ -101,11 +102,13 @@ def cross_validate_source(
     seeds: int | Sequence[int] | None,
     verbose: bool = True,
     listener: Listener | None = None,
+    carrier: Carrier | None = None,
 ) -> Repeated[P]:
     """`fit_source` once for each fold and seed."""
     settings = settings_from_arguments(kind, source, arguments, overrides)
     data = source if data is None else data
-    return repeat(kind, settings, data, seeds, folds, listener or _default_listener(kind, verbose))
+    told = listener or _default_listener(kind, verbose)
+    return repeat(kind, settings, data, seeds, folds, told, carrier)
 
 
 def _default_listener(kind: Modality[Any, Any], verbose: bool) -> Listener:

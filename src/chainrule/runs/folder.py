@@ -62,6 +62,7 @@ __all__ = [
     "now",
     "run_folders",
     "runs_in",
+    "write_group_facts",
 ]
 
 RUN_FILE, GROUP_FILE, WEIGHTS_FILE = "run.json", "group.json", "model.safetensors"
@@ -111,6 +112,11 @@ def run_folders(folder: Path) -> list[Path]:
         and not path.name.startswith(".")
         and any((path / file).exists() for file in (*RUN_FILES, GROUP_FILE))
     ]
+
+
+def write_group_facts(path: Path, facts: Mapping[str, Any]) -> None:
+    """``group.json`` in the folder ``path``."""
+    write_whole(path / GROUP_FILE, sealed(json_text(facts, indent=2) + "\n").encode("utf-8"))
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -171,6 +177,13 @@ class RunFolder:
         for file in (*APPENDED_FILES, "log.txt"):
             if file not in OBSERVED_FILES:
                 folder._append(file, "")
+        return folder
+
+    @classmethod
+    def unwritten(cls, facts: Mapping[str, Any]) -> RunFolder:
+        """Of the ``facts`` of a run, for whoever takes part in it and writes nothing."""
+        folder = cls(None, now())
+        folder.facts = dict(facts)
         return folder
 
     @classmethod

@@ -10,11 +10,13 @@ from ..errors import ConfigError, StateError
 from ..phrasing import counted
 from .folder import GROUP_FILE
 from .loading import load_run, read_facts, read_group_facts
+from .mixture import AS_IT_IS, Mixture
 from .modality import Modality, Prepared, part_inputs
 from .predictor import Predictor
 from .recognition import kind_of_run
+from .task import Task
 
-__all__ = ["common_metrics", "joined", "load_group", "members_of"]
+__all__ = ["common_metrics", "load_group", "members_of", "mixed"]
 
 COPY = "its files were changed; copy the whole folder again"
 
@@ -50,20 +52,40 @@ def members_of(group: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def load_group(group: Path) -> Predictor[Any, Any, Any]:
-    """The predictor of a group whose trainings are all done.
+    """The predictor of a group whose trainings are all done; of an ensemble, of those that count.
 
     Raises what `members_of` and `load_run` raise, and ConfigError for a task whose networks have
     no common answer.
     """
-    members = members_of(group)
+    members, facts = members_of(group), read_group_facts(group)
     kind: Modality[Any, Any] = kind_of_run(members[0][1])
     require_common_answer(kind, members[0][1])
-    whole: Predictor[Any, Any, Any] = joined(
-        [load_run(kind, folder, facts) for folder, facts in members]
-    )
+    names, mixture = list(facts["members"]), AS_IT_IS
+    if ensemble := facts.get("ensemble"):
+        shares = ensemble["weights"]
+        if shares.keys() != set(names) or abs(sum(shares.values()) - 1) > 1e-6:
+            raise StateError(
+                "the weights of the ensemble are not those of its runs",
+                where=str(group / GROUP_FILE),
+                help=COPY,
+            )
+        members = [run for name, run in zip(names, members, strict=True) if shares[name]]
+        names = [name for name in names if shares[name]]
+        mixture = Mixture(tuple(shares[name] for name in names), ensemble["temperature"])
+    predictors = [load_run(kind, folder, run) for folder, run in members]
+    whole: Predictor[Any, Any, Any] = predictors[0].answer_for(predictors, facts, mixture)
     whole.run = group
-    whole.metrics = _metrics(read_group_facts(group).get("together", {}))
     return whole
+
+
+def mixed(
+    predictors: Mapping[str, P], weights: Mapping[str, float], temperature: float, goal: Task
+) -> P:
+    """The first of the predictors that count, answering for all that do."""
+    counting = {name: weight for name, weight in weights.items() if weight}
+    members = [predictors[name] for name in counting]
+    facts = {"ensemble": {"decisions": goal.decisions}}
+    return members[0].answer_for(members, facts, Mixture(tuple(counting.values()), temperature))
 
 
 def require_common_answer(kind: Modality[Any, Any], facts: Mapping[str, Any]) -> None:
@@ -74,15 +96,6 @@ def require_common_answer(kind: Modality[Any, Any], facts: Mapping[str, Any]) ->
             f"the networks of a group have no common answer where the task is {task.name}",
             help="give one of the runs in the group",
         )
-
-
-def joined(predictors: Sequence[P]) -> P:
-    """The first of the predictors, answering for all of them."""
-    whole = predictors[0]
-    whole.members = tuple(predictors)
-    whole.goal = whole.goal.shared([p.goal for p in predictors])
-    whole.baseline, whole.baselines = {}, {}
-    return whole
 
 
 def common_metrics(
@@ -103,7 +116,3 @@ def common_metrics(
     scores = [(p.goal, p.scores_of(inputs)) for p in predictors]
     goal = first.goal.shared([p.goal for p in predictors])
     return goal.compute_metrics(prepared.truth, goal.together(scores))
-
-
-def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:
-    return {k: float("nan") if v is None else float(v) for k, v in facts.items()}

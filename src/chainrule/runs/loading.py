@@ -61,7 +61,9 @@ GROUP_SHAPE = {
     "name": str, "status": str, "started": str, "planned?": [str], "seeds?": ([int], None),
     "folds?": (int, None), "members": {...: {"run": str, "metrics": METRICS_SHAPE}},
     "summary": {...: dict.fromkeys(("mean", "std", "min", "max"), (float, None))},
-    "files?": {...: str}, "together?": METRICS_SHAPE,
+    "files?": {...: str}, "together?": METRICS_SHAPE, "baseline?": METRICS_SHAPE,
+    "recipes?": [str],
+    "ensemble?": {"weights": {...: float}, "temperature": float, "decisions": {...: float}},
 }  # fmt: skip
 
 #: settings and sections that may change after a run began: they change no bit of a training, or

@@ -25,6 +25,7 @@ from typing import (
     TypeVar,
 )
 
+import numpy as np
 import numpy.typing as npt
 
 from ..data import Finding
@@ -35,12 +36,13 @@ from .option import Command, Options
 from .predictor import Predictor
 from .settings.document import RunSettings
 from .settings.sources import Key
+from .space import OneOf, Space, Times, between
 from .task import Task
 
 if TYPE_CHECKING:
     from .checks.result import Check
 
-__all__ = ["PARTS", "Batch", "Draft", "Modality", "Opened", "Part", "PartName", "Prepared",
+__all__ = ["PARTS", "SPACE", "Batch", "Draft", "Modality", "Opened", "Part", "PartName", "Prepared",
            "Preprocessor", "Words", "is_pair", "judged_part", "part_inputs"]  # fmt: skip
 
 S = TypeVar("S", bound=RunSettings)
@@ -50,6 +52,12 @@ PartName = Literal["train", "validation", "test"]
 #: as `Trainer.fit` takes it: inputs and target, or a source that reads both
 Part = tuple[Any, Any] | BatchSource
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
+#: of kinds that declare none of their own
+SPACE: Space = {
+    ("train", "lr"): Times(1 / 8, 8),
+    ("train", "optimizer", "weight_decay"): between(1e-4, 0.5, log=True),
+    ("train", "batch_size"): OneOf(16, 32, 64, 128, 256),
+}
 
 
 def judged_part(sizes: Mapping[str, object]) -> PartName:
@@ -204,6 +212,8 @@ class Modality(ABC, Generic[S, P]):
         predictor: the class of what a training ends with.
         refits: whether ``train.refit`` can train once more on all examples.
         facts: what ``run.json`` must hold, as `records.check_shape` takes it.
+        prepared_by: the settings and sections on which `Opened.prepare` depends; data that was
+            prepared with others of the same values serves with `Prepared.with_settings`.
         checks: checks of the data of a `PreparedRun`, which come before those of the model.
     """
 
@@ -218,6 +228,7 @@ class Modality(ABC, Generic[S, P]):
     tasks: Mapping[str, type[Task]]
     facts: ClassVar[Mapping[str, Any]]
     predictor: type[P]
+    prepared_by: ClassVar[tuple[str, ...]] = ("data",)
     checks: Sequence[Callable[[Any], Check]] = ()
 
     @abstractmethod
@@ -262,6 +273,18 @@ class Modality(ABC, Generic[S, P]):
     def transform(self, prepared: Any) -> Callable[..., Batch] | None:
         """What is done to a batch inside the compiled step, before the network gets it."""
         return None
+
+    def space(self, settings: S) -> Space:
+        """What tuning varies around ``settings``, in which nothing is left to decide."""
+        return SPACE
+
+    def bagged(self, settings: S) -> Mapping[str, Sequence[S]]:
+        """Of an ensemble, the settings of each recipe for every fold; empty for one network."""
+        return {}
+
+    def row_numbers(self, prepared: Any) -> npt.NDArray[np.int64]:
+        """The numbers of the validation rows; only of a kind that can be `bagged`."""
+        raise NotImplementedError
 
     def rivals(self, prepared: Any) -> Mapping[str, Scores]:
         """What simpler methods, by name, say of the test part: they stand beside the model."""

@@ -20,9 +20,11 @@ from ..nn.init import spared
 from ..optim import SGD
 from ..records import parsed
 from ..train import History, Scores, Trainer, save
+from ..unverified import table
 from .fixes import finding_document, read_finding
-from .folder import WEIGHTS_FILE, RunFolder, json_text, now
+from .folder import WEIGHTS_FILE, RunFolder, json_text, now, write_group_facts
 from .hidden_folder import new_hidden_folder, slug, unwritable
+from .mixture import AS_IT_IS, Mixture
 from .registry import lookup
 from .settings.document import RunSettings
 from .settings.sources import from_text, gather
@@ -84,6 +86,9 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         self.run = run
         #: those of a group, which answer together; see `joint`
         self.members: tuple[Self, ...] = ()
+        self.mixture = AS_IT_IS
+        #: those of ``group.json``
+        self.group_facts: Mapping[str, Any] = {}
         self.facts: Mapping[str, Any] = dict(facts or {})
 
     @property
@@ -110,7 +115,23 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         together, of which this is the first (see `Task.together`)."""
         if not self.members:
             return ask(self)
-        return self.goal.together([(member.goal, ask(member)) for member in self.members])
+        return self.mixture.of(self.goal, [(each.goal, ask(each)) for each in self.members])
+
+    def answer_for(
+        self, members: Sequence[Self], facts: Mapping[str, Any], mixture: Mixture = AS_IT_IS
+    ) -> Self:
+        """From now on, what ``members`` say together, of which this is the first; ``facts`` are
+        those of their group."""
+        self.members, self.mixture, self.group_facts = tuple(members), mixture, facts
+        decided = table(facts.get("ensemble")).get("decisions")
+        self.goal = (
+            self.goal.shared([member.goal for member in members])
+            if decided is None
+            else self.goal.with_decisions(decided)
+        )
+        self.metrics = _metrics(facts.get("together", {}))
+        self.baseline, self.baselines = _metrics(facts.get("baseline", {})), {}
+        return self
 
     def decode(self, scores: Scores) -> Array:
         """Outputs as labels or numbers; see `Task.decode`."""
@@ -173,11 +194,32 @@ class Predictor(ABC, Generic[Model, Pre, S]):
                 ignored = shutil.ignore_patterns("checkpoints", ".*")
                 shutil.copytree(self.run, hidden.path, ignore=ignored, dirs_exist_ok=True)
             else:
-                self._write(hidden.path)
+                self._write_all(hidden.path)
             hidden.keep_as(target)
         except OSError as error:
             raise unwritable(target, error) from None
         return target
+
+    def _write_all(self, path: Path) -> None:
+        """The run folder, or the folder of a group with one for each member."""
+        if not self.members:
+            self._write(path)
+            return
+        names = [f"{i}-{slug(each.settings.name)}" for i, each in enumerate(self.members, 1)]
+        known = self.group_facts
+        facts = {key: value for key, value in known.items() if key != "files"}
+        metrics = table(known.get("members"))
+        if ensemble := table(known.get("ensemble")):
+            shares = zip(self.members, self.mixture.weights or (), strict=True)
+            weights = {each.settings.name: share for each, share in shares}
+            facts["ensemble"] = {**ensemble, "weights": weights}
+        facts["members"] = {}
+        for name, member in zip(names, self.members, strict=True):
+            (path / name).mkdir()
+            member._write(path / name)
+            own = table(metrics.get(member.settings.name)).get("metrics", {})
+            facts["members"][member.settings.name] = {"run": name, "metrics": own}
+        write_group_facts(path, facts)
 
     def _write(self, path: Path) -> None:
         """A run folder without the events of a training."""
@@ -209,7 +251,9 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         if not self.members:
             return restored, self._plain()
         each = tuple(member._plain() for member in self.members)
-        return restored_group, (each, self.metrics, str(self.run or ""))
+        mixture = (self.mixture.weights, self.mixture.temperature)
+        facts = json_text(self.group_facts)
+        return restored_group, (each, self.metrics, str(self.run or ""), mixture, facts)
 
     def _plain(self) -> tuple[Any, ...]:
         """What `restored` makes a predictor of; one alone, also of a member of a group."""
@@ -231,16 +275,22 @@ class Predictor(ABC, Generic[Model, Pre, S]):
 
 
 def restored_group(
-    members: Sequence[tuple[Any, ...]], metrics: Mapping[str, float], run: str
+    members: Sequence[tuple[Any, ...]],
+    metrics: Mapping[str, float],
+    run: str,
+    mixture: tuple[tuple[float, ...] | None, float] = (None, 1.0),
+    facts: str = "{}",
 ) -> Predictor[Any, Any, Any]:
     """The predictor of a group that was pickled: its members answer together."""
     predictors = [restored(*member) for member in members]
-    whole = predictors[0]
-    whole.members = tuple(predictors)
-    whole.goal = whole.goal.shared([p.goal for p in predictors])
+    known = parsed(facts, "the facts of the group", "a pickled predictor")
+    whole = predictors[0].answer_for(predictors, known, Mixture(*mixture))
     whole.metrics, whole.run = dict(metrics), Path(run) if run else None
-    whole.baseline, whole.baselines = {}, {}
     return whole
+
+
+def _metrics(facts: Mapping[str, Any]) -> dict[str, float]:
+    return {k: float("nan") if v is None else float(v) for k, v in facts.items()}
 
 
 def restored(

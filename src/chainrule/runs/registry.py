@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..train import Callback
     from .modality import Modality
     from .option import Command, Options
+    from .settings.document import RunSettings
 
 __all__ = ["attendants", "commands", "kinds", "lookup", "names", "options", "register", "sources"]
 
@@ -71,11 +72,11 @@ def lookup(name: str | None) -> Modality[Any, Any]:
     )
 
 
-def attendants() -> list[Callback]:
-    """New callbacks for a training, of those that come with all."""
+def attendants(settings: RunSettings) -> list[Callback]:
+    """New callbacks for a training with these settings, of those that come with all."""
     package = HOME.rpartition(".")[0]
     return [
-        getattr(importlib.import_module(f"{package}.{module}"), name)()
+        getattr(importlib.import_module(f"{package}.{module}"), name)(settings)
         for module, name in importlib.import_module(HOME).ATTENDANTS
     ]
 

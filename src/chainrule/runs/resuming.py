@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import StateError
 from ..records import parsed
+from ..train.workers import present
 from .folder import RunFolder
 from .listeners import Listener
 from .loading import (
@@ -38,15 +39,21 @@ def resume_run(
     settings = recorded
     if epochs is not None:
         settings = recorded.changed(train=recorded.train.changed(epochs=epochs))
+    workers = present()
+    if workers is not None and workers.rank > 0:  # worker 0 writes
+        return _resume(kind, run, RunFolder.unwritten(facts), settings, source, Listener())
     with reopen(run, facts, recorded, epochs, listener) as folder:
-        return _resume(kind, folder, settings, source, listener)
+        return _resume(kind, run, folder, settings, source, listener)
 
 
 def _resume(
-    kind: Modality[S, P], folder: RunFolder, settings: S, source: object, listener: Listener
+    kind: Modality[S, P],
+    run: Path,
+    folder: RunFolder,
+    settings: S,
+    source: object,
+    listener: Listener,
 ) -> P:
-    assert folder.path is not None
-    run = folder.path
     if source is None and not settings.data.path:
         raise StateError(
             "the data of this run came from Python",
@@ -55,11 +62,11 @@ def _resume(
         )
     with listener.staged(f"reading {source_name(settings)}"):
         data = open_data(kind, settings, source, run)
-    _check_same_data(data.fingerprint, folder, data.settings.name)
+    _check_same_data(data.fingerprint, run, folder, data.settings.name)
     with listener.staged(f"preparing {source_name(settings)}"):
         prepared = prepare_data(data, settings, run)
     del data  # what was read of it would stay in memory beside its parts
-    _check_same_data(prepared.fingerprint, folder, prepared.name)
+    _check_same_data(prepared.fingerprint, run, folder, prepared.name)
     if not _same_json(prepared.preprocessor.to_json(), run, "pipeline.json"):
         raise StateError(
             "the preprocessing comes out differently than when this run began",
@@ -69,9 +76,8 @@ def _resume(
     return TrainingRun(kind, prepared, run.parent, listener, named=True).resume(folder)
 
 
-def _check_same_data(fingerprint: str | None, folder: RunFolder, name: str) -> None:
+def _check_same_data(fingerprint: str | None, run: Path, folder: RunFolder, name: str) -> None:
     """StateError unless the data is that of the run; a fingerprint of None is not known yet."""
-    assert folder.path is not None
     expected = folder.facts["data"].get("fingerprint")
     if fingerprint in (None, expected):
         return
@@ -79,7 +85,7 @@ def _check_same_data(fingerprint: str | None, folder: RunFolder, name: str) -> N
         "the data is not the same as when this run began",
         where=name,
         help=f"bring back the data ({expected}; now {fingerprint}), or train again: chainrule "
-        f"train {folder.path / 'run.toml'}",
+        f"train {run / 'run.toml'}",
     )
 
 

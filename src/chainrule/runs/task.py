@@ -31,6 +31,7 @@ class Task(ABC):
         answer: what is predicted where there are no classes, in words.
         metric_words: what metrics of its own mean, of which less is better.
         averages: whether several networks have a common answer, see `together`.
+        selected_by: the metric by which networks are chosen for a common answer.
         informed: whether an untrained network may well be better than outputs of zero.
 
     *Truth* is what predictions are compared with, in the user's unit: class codes, or numbers.
@@ -46,6 +47,7 @@ class Task(ABC):
     answer: ClassVar[str] = "a number"
     metric_words: ClassVar[Mapping[str, str]] = {}
     averages: ClassVar[bool] = False
+    selected_by: ClassVar[str] = "log_loss"
     informed: ClassVar[bool] = False
 
     @property
@@ -82,10 +84,18 @@ class Task(ABC):
             help="use predict (on the command line: leave --proba out)",
         )
 
-    def together(self, members: Sequence[tuple[Task, Scores]]) -> Scores:
+    def together(
+        self, members: Sequence[tuple[Task, Scores]], weights: Sequence[float] | None = None
+    ) -> Scores:
         """What several networks say, each with its own task, as the outputs of one: the mean of
-        their probabilities or predictions, where the task ``averages``."""
+        their probabilities or predictions, where the task ``averages``. With ``weights``, whose
+        sum is 1, some count more."""
         raise NotImplementedError
+
+    def tempered(self, scores: Scores, temperature: float) -> Scores:
+        """The outputs with probabilities that are less sure for a ``temperature`` above 1, and
+        surer below; numbers stay as they are."""
+        return scores
 
     def shared(self, members: Sequence[Task]) -> Task:
         """The task of several networks that answer together: what they decide by, such as a

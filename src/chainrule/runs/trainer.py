@@ -52,6 +52,7 @@ def make_trainer(
         constraint=max_norm if penalties.max_norm else None,
         average=_make_average(model, settings, steps_per_epoch(settings, rows)),
         transform=transform,
+        parts=settings.parts,
     )
 
 

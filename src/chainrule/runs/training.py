@@ -12,9 +12,12 @@ import numpy.typing as npt
 from ..errors import ChainruleError, ConfigError
 from ..optim import EMA, SWA
 from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
-from ..train.callbacks import TimeLimit
 from ..train.observation import Observe
+from ..train.parts import checked_parts
+from ..train.together import check_alike, check_parts, flat
+from ..train.workers import present
 from .control import Controlled
+from .ending import clock_of, stopped_early, timed_out
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder, headline, result_lines
@@ -73,8 +76,13 @@ class TrainingRun(Generic[S, P]):
         named: bool,
     ) -> None:
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
-        self.runs_dir, self.listener, self.named = runs_dir, listener, named
+        self.workers = present()
+        leads = self.workers is None or self.workers.rank == 0
+        # One worker writes and speaks.
+        self.runs_dir, self.listener = (runs_dir, listener) if leads else (None, Listener())
+        self.named = named
         self.goal = kind.goal(prepared.preprocessor)
+        self.attendants = attendants(self.settings)
         if self.settings.train.refit and not kind.refits:
             raise ConfigError(
                 f"{kind.name} cannot be trained once more on all examples",
@@ -84,11 +92,31 @@ class TrainingRun(Generic[S, P]):
     def run(self) -> P:
         """Trains in a new run folder."""
         trainer = new_trainer(self.kind, self.prepared)
+        self._compare()
         return self._run_in(self._new_folder(trainer), trainer)
+
+    def _compare(self) -> None:
+        """ConfigError if workers have other settings or data, before anything is written."""
+        if self.workers is not None:
+            document = {"the data": self.prepared.fingerprint} | self.settings.to_document()
+            check_alike(self.workers, flat(document))
+            train, rows = self.settings.train, self.prepared.sizes["train"]
+            check_parts(
+                self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
+            )
+
+    def measure(self) -> tuple[History, int]:
+        """Trains without a folder, and looks at no test part: the history, and its best epoch,
+        from 0. The weights are those that `run` would give."""
+        trainer = new_trainer(self.kind, self.prepared)
+        with seeded_generator(2 * self.settings.seed + 1):
+            self._train(trainer, RunFolder.create(None, "", ""), resume=False)
+        return trainer.history, self._best_epoch(trainer.history)
 
     def resume(self, folder: RunFolder) -> P:
         """Resumes from the newest checkpoint in ``folder``; without one, from the start."""
         trainer = new_trainer(self.kind, self.prepared)
+        self._compare()
         checkpoints = self._checkpoints(folder)
         newest = checkpoints.newest() if checkpoints else None
         epoch = newest.epoch if newest else 0
@@ -198,7 +226,7 @@ class TrainingRun(Generic[S, P]):
                     Recorder(folder, self.listener),
                     Controlled(folder, self.listener),
                     *make_callbacks(settings),
-                    *attendants(),
+                    *self.attendants,
                     *self.listener.callbacks(settings.epochs),
                 ],
                 seed=self.settings.seed,
@@ -206,6 +234,7 @@ class TrainingRun(Generic[S, P]):
                 checkpoints=checkpoints,
                 resume=resume and checkpoints is not None,
                 observe=Observe(observe.name, **observe.settings),  # type: ignore[arg-type]
+                workers=self.workers,
             )
         finally:
             _use_average(trainer)
@@ -224,12 +253,14 @@ class TrainingRun(Generic[S, P]):
             **facts,
             best=best,
             epochs=len(history.epoch),
-            stopped=_stopped_early(trainer),
+            stopped=stopped_early(trainer),
             seconds=folder.seconds(),
-            clock=_clock(trainer),
+            clock=clock_of(trainer),
         )
 
     def _finish(self, trainer: Trainer, folder: RunFolder) -> P:
+        if timed_out(trainer):
+            self._say_limit(len(trainer.history.epoch), folder)
         predictor = self._evaluate(trainer, folder)
         if self.settings.train.refit:
             self._refit(trainer, folder)
@@ -243,6 +274,20 @@ class TrainingRun(Generic[S, P]):
         self.listener.done(predictor, folder.facts)
         return predictor
 
+    def _say_limit(self, epochs: int, folder: RunFolder) -> None:
+        """Where the clock has decided how many epochs there were, says what gives the same bits
+        without it; a rate that depends on the number of epochs planned would be another."""
+        settings = self.settings.train
+        if settings.schedule.name != "constant":
+            text = f"the time limit ended training after {epochs} of {settings.epochs} epochs"
+        else:
+            folder.update(limited={"train.epochs": epochs, "train.time_limit": 0.0})
+            text = (
+                f"the time limit ended training: train.epochs={epochs} train.time_limit=0 gives "
+                "the same bits again"
+            )
+        self._note(folder, text)
+
     def _refit(self, trainer: Trainer, folder: RunFolder) -> None:
         """Replaces the weights by those of a training on all rows, for as many epochs as were best:
         no row is wasted on a decision that has been made."""
@@ -252,7 +297,7 @@ class TrainingRun(Generic[S, P]):
         with seeded_generator(2 * self.settings.seed + 1):
             again.fit(
                 everything, epochs=epochs, batch_size=self.settings.train.batch,
-                seed=self.settings.seed, verbose=False,
+                seed=self.settings.seed, verbose=False, workers=self.workers,
             )  # fmt: skip
         _use_average(again)
         trainer.model.load_state_dict(again.model.state_dict())
@@ -318,10 +363,20 @@ class TrainingRun(Generic[S, P]):
             "version": 1,
             "missing": {},
             "validation": goal.compute_metrics(goal.truth(target), predictor.scores_of(inputs)),
-            "test": goal.evaluation(truth, scores) | predictor.explained(prepared, truth, scores),
+            "test": _with_more(
+                goal.evaluation(truth, scores), predictor.explained(prepared, truth, scores)
+            ),
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")
+
+
+def _with_more(evaluation: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Both; lists, such as charts, one after the other."""
+    for key, value in more.items():
+        lists = all(isinstance(part, list) for part in (evaluation.get(key), value))
+        evaluation[key] = [*evaluation[key], *value] if lists else value
+    return evaluation
 
 
 def _use_average(trainer: Trainer) -> None:
@@ -336,21 +391,3 @@ def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:
     with checkpoint.taken_apart():
         history.set_state(checkpoint.state()["history"])
     return history.rows()
-
-
-def _clock(trainer: Trainer) -> dict[str, float]:
-    """The seconds spent in parts of the training."""
-    clock = trainer.run.clock if trainer.run is not None else {}
-    return {part: round(seconds, 4) for part, seconds in clock.items()}
-
-
-def _stopped_early(trainer: Trainer) -> bool:
-    """Whether a callback ended the training for good; a time limit, or somebody who asked for it,
-    only interrupts it."""
-    hooks = trainer.run.hooks if trainer.run is not None else ()
-    for_now = any(
-        (isinstance(hook, TimeLimit) and hook.reached)
-        or (isinstance(hook, Controlled) and hook.stopped)
-        for hook in hooks
-    )
-    return trainer.stop_training and not for_now

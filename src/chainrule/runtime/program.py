@@ -218,15 +218,20 @@ class NativeProgram:
             return tuple([output.give() for output in self._outputs])
 
     def run_many(
-        self, steps: int, *args: Array, scalars: Array | Sequence[Sequence[float]] = ()
+        self,
+        steps: int,
+        *args: Array,
+        scalars: Array | Sequence[Sequence[float]] = (),
+        out: Sequence[Array] | None = None,
     ) -> tuple[Array, ...]:
         """Run ``steps`` steps in one go.
 
         Arguments and outputs with a step stride have a row for each step in front: shape (steps,
         *shape); ``scalars`` is (steps, number of scalars). Other outputs are those of the last
-        step. After `stop` the rows of steps not done are left out; `steps_done` tells how many
-        were. Ctrl-C is seen within about 50 ms, between two steps. `ShapeError` or `DTypeError`
-        for arrays that the program was not compiled for.
+        step. ``out`` is memory for all outputs, C-ordered rows. After `stop` the rows of steps not
+        done are left out; `steps_done` tells how many were. Ctrl-C is seen within about 50 ms,
+        between two steps. `ShapeError` or `DTypeError` for arrays that the program was not
+        compiled for.
         """
         if steps < 1:
             raise ShapeError(f"invalid number of steps: {steps}", help="pass at least 1")
@@ -247,9 +252,12 @@ class NativeProgram:
                     else:
                         arg.take(array, self._table)
                 tables: dict[int, Array] = {}
-                for output in self._outputs:
+                for i, output in enumerate(self._outputs):
                     if output.slot.step_stride:
-                        rows_out = aligned_empty((steps, *output.shape), output.dtype)
+                        if out is None:
+                            rows_out = aligned_empty((steps, *output.shape), output.dtype)
+                        else:
+                            rows_out = _rows(output.slot, out[i], steps, given=True)
                         tables[output.index] = rows_out
                         stepped.append((output.index, address(rows_out), output.slot.step_bytes))
                     else:
@@ -322,10 +330,13 @@ def _empty_like(slot: Slot) -> Array:
     return np.ndarray(slot.shape, slot.dtype.numpy, memory, strides=strides)
 
 
-def _rows(slot: Slot, array: Array, steps: int) -> Array:
-    """``array`` checked as the rows of ``steps`` steps; copied if it does not lie in order."""
+def _rows(slot: Slot, array: Array, steps: int, given: bool = False) -> Array:
+    """``array`` checked as the rows of ``steps`` steps; copied if it does not lie in order, unless
+    it is ``given`` to be written."""
     if array.dtype != slot.dtype.numpy or array.shape != (steps, *slot.shape):
         raise _mismatch(slot, array, (steps, *slot.shape))
+    if given:
+        return array
     if (slot.aligned and address(array) % ALIGNMENT) or not array.flags.c_contiguous:
         copy = aligned_empty(array.shape, array.dtype)
         copy[...] = array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ class _TableEstimator(Pickled, BaseEstimator, ABC):  # type: ignore[misc]
     """What both share."""
 
     _remade = ("_predictor",)
+    _arguments: ClassVar[tuple[str, ...]] = ARGUMENTS
 
     _predictor: TablePredictor | None
 
@@ -69,7 +70,7 @@ class _TableEstimator(Pickled, BaseEstimator, ABC):  # type: ignore[misc]
             weights = weights * compute_sample_weight(by_class, y)
         columns, target, weights = merged_rows(columns_of(X), target, weights)
         name = free_name(columns, "target")
-        arguments: dict[str, Any] = {key: getattr(self, key) for key in ARGUMENTS}
+        arguments: dict[str, Any] = {key: getattr(self, key) for key in self._arguments}
         arguments["weights"] = weights if np.ptp(weights) else None
         with threads(self.n_jobs):
             fitted = fit_table(
@@ -231,8 +232,12 @@ class ChainruleClassifier(ClassifierMixin, _TableEstimator):  # type: ignore[mis
 class ChainruleRegressor(RegressorMixin, _TableEstimator):  # type: ignore[misc]
     """A network that predicts a number for each row of a table as it comes.
 
-    Parameters and attributes are those of `ChainruleClassifier`, but for classes.
+    Parameters and attributes are those of `ChainruleClassifier`, but for classes. ``quantiles``
+    are predicted in place of the mean, and a skewed target is learned through a ``transform``, both
+    as in `chainrule.fit_table`: `predict` then gives the median, or the quantile nearest to it.
     """
+
+    _arguments = (*ARGUMENTS, "quantiles", "transform")
 
     def __init__(
         self,
@@ -251,6 +256,8 @@ class ChainruleRegressor(RegressorMixin, _TableEstimator):  # type: ignore[misc]
         columns: Mapping[str, str] | None = None,
         missing: Mapping[str, Sequence[Any]] | None = None,
         settings: Mapping[str, Any] | None = None,
+        quantiles: Sequence[float] | None = None,
+        transform: str | None = None,
         validation_fraction: float = 0.15,
         random_state: Any = 0,
         runs_dir: Any = None,
@@ -264,6 +271,11 @@ class ChainruleRegressor(RegressorMixin, _TableEstimator):  # type: ignore[misc]
         counts. DataError or ConfigError, ValueErrors, for what cannot be used."""
         self._fit(X, y, sample_weight)
         return self
+
+    def predict_quantiles(self, X: Any) -> npt.NDArray[np.float64]:
+        """The ``quantiles`` of each row, [n, quantiles]. ConfigError without any."""
+        predictor = self._fitted()
+        return np.concatenate([predictor.predict_quantiles(part) for part in self._parts(X)])
 
     def predict(self, X: Any) -> npt.NDArray[np.float64]:
         """The number of each row."""

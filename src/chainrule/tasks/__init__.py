@@ -6,15 +6,25 @@ from ..runs.task import Task
 from .classification import Binary, Multiclass
 from .forecasting import Forecasting
 from .language import Language
+from .quantiles import Quantiles
 from .regression import Regression
 from .transcription import Transcription
 from .translation import Translation
 
-__all__ = ["TASKS", "Binary", "Forecasting", "Language", "Multiclass", "Regression", "Task",
-           "Transcription", "Translation"]  # fmt: skip
+__all__ = ["TASKS", "Binary", "Forecasting", "Language", "Multiclass", "Quantiles", "Regression",
+           "Task", "Transcription", "Translation"]  # fmt: skip
 
 #: by the name in ``run.json`` and ``data.task``
 TASKS: Mapping[str, type[Task]] = {
     task.name: task
-    for task in (Binary, Multiclass, Regression, Forecasting, Transcription, Language, Translation)
+    for task in (
+        Binary,
+        Multiclass,
+        Regression,
+        Quantiles,
+        Forecasting,
+        Transcription,
+        Language,
+        Translation,
+    )
 }

@@ -16,6 +16,7 @@ from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
 from ..unverified import number, table
+from .curves import binary_charts, calibration_chart
 from .evaluation import confusion
 from .wording import NOTHING_LEARNED
 
@@ -23,6 +24,8 @@ __all__ = ["Binary", "Multiclass"]
 
 Label = str | int | float | bool
 
+#: probability below which none is tempered
+SMALLEST = 1e-15
 #: thresholds that are tried at most
 MOST_THRESHOLDS = 200
 
@@ -68,7 +71,9 @@ class Classification(Task):
         everywhere = np.tile(counts / len(trained), (len(truth), 1))
         return self.compute_metrics(truth, self._scores(everywhere))
 
-    def together(self, members: Sequence[tuple[Task, Scores]]) -> Scores:
+    def together(
+        self, members: Sequence[tuple[Task, Scores]], weights: Sequence[float] | None = None
+    ) -> Scores:
         """The mean of the probabilities."""
         for task, _ in members:
             if task.labels != self.labels:
@@ -77,7 +82,15 @@ class Classification(Task):
                     f"the networks of this group know different classes: {own}, but also {other}",
                     help="give one of the runs in the group",
                 )
-        return self._scores(np.mean([task.probabilities(s) for task, s in members], axis=0))
+        each = [task.probabilities(scores) for task, scores in members]
+        return self._scores(np.average(each, axis=0, weights=weights))
+
+    def tempered(self, scores: Scores, temperature: float) -> Scores:
+        # A probability of 0 would stay 0 at any temperature, and cost infinitely much once.
+        known = np.maximum(self.probabilities(scores), SMALLEST)
+        powers = np.log(known) / temperature
+        raised = np.exp(powers - powers.max(axis=1, keepdims=True))
+        return self._scores(raised / raised.sum(axis=1, keepdims=True))
 
     @abstractmethod
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
@@ -193,6 +206,11 @@ class Binary(Classification):
         second = scores.probabilities
         return np.concatenate([1 - second, second], axis=1)
 
+    def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
+        second = self.probabilities(scores)[:, 1]
+        charts = binary_charts(truth.astype(np.int64) == 1, second, _label_text(self.classes[1]))
+        return super().evaluation(truth, scores) | {"charts": charts}
+
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         # Exactly one half is not a majority: Scores predicts class 1 only above it.
         return Scores(probabilities[:, 1:], "probability")
@@ -215,6 +233,12 @@ class Multiclass(Classification):
 
     def probabilities(self, scores: Scores) -> npt.NDArray[np.float64]:
         return scores.probabilities
+
+    def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
+        probabilities = self.probabilities(scores)
+        right = self.codes(scores) == truth.astype(np.int64)
+        charts = calibration_chart(right, probabilities.max(axis=1), "what is predicted")
+        return super().evaluation(truth, scores) | {"charts": charts}
 
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         with np.errstate(divide="ignore"):

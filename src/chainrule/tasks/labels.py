@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..data import Preprocessor
 from ..runs.task import Task
 from .classification import Binary, Multiclass
+from .quantiles import Quantiles
 from .regression import Regression
 
 __all__ = ["goal_of"]
@@ -14,6 +15,9 @@ def goal_of(preprocessor: Preprocessor) -> Task:
     """The task that the target of a table sets."""
     task = preprocessor.schema.task
     if task == "regression":
-        return Regression(preprocessor.target_mean, preprocessor.target_std)
+        target = preprocessor.schema.target
+        assert target is not None
+        scale = (preprocessor.target_mean, preprocessor.target_std, target.transform)
+        return Quantiles(*scale, target.quantiles) if target.quantiles else Regression(*scale)
     kind = Binary if task == "binary" else Multiclass
     return kind(preprocessor.classes)

@@ -23,8 +23,9 @@ from ..frontend.tracer import HostEffect, HostScalar
 from ..ir.memory import aligned_copy
 from ..ir.types import is_whole
 from .order import Order
+from .parts import Parts
 
-__all__ = ["Accumulation"]
+__all__ = ["Accumulation", "TreeAccumulation"]
 
 
 class Accumulation:
@@ -41,6 +42,7 @@ class Accumulation:
                 f"accumulate is {every!r}", help="accumulate must be a whole number of at least 1"
             )
         self.every, self.summed = int(every), summed
+        self.parts: Parts = 1
         self.at = 0  # batches done since the beginning of training
         self._order = Order(1, 1, 0, False)
         self._sums = {p: from_array(_zeros(p)) for p in parameters} if every > 1 else {}
@@ -90,7 +92,8 @@ class Accumulation:
         """Updates in the coming ``k`` batches."""
         return self.updates(self.at + k) - self.updates(self.at)
 
-    def _advance(self, batches: int) -> None:
+    def advance(self, batches: int) -> None:
+        """So many batches are done."""
         self.at += batches
 
     # ------------------------------------------------------------------------ inside the step
@@ -121,7 +124,7 @@ class Accumulation:
             self._only_if(due, update)
         if not _traced(due) and due:
             self.set_arrays(None)
-        host_effect(self._advance)
+        host_effect(self.advance)
 
     def _only_if(self, due: Tensor | float, update: Callable[[], None]) -> None:
         trace = thread.trace
@@ -149,6 +152,48 @@ class Accumulation:
 
     def _effect_by_updates(self, advance: HostEffect) -> HostEffect:
         return lambda batches: advance(self._coming(batches))
+
+
+class TreeAccumulation(Accumulation):
+    """Sums of batches whose gradients are summed by parts: the tree goes on above the batches.
+
+    What is held are the sums of whole subtrees of batches of the group, at most one of each size.
+    """
+
+    def __init__(self, every: int, summed: bool, parts: Parts) -> None:
+        super().__init__((), every, summed)
+        self.parts = parts
+        self._held: list[list[npt.NDArray[Any]]] = []
+        self._sizes: list[int] = []
+
+    def add(self, values: list[npt.NDArray[Any]]) -> None:
+        """The sums of the next batch of the group, which are copied."""
+        size, values = 1, [np.array(value) for value in values]
+        while self._sizes and self._sizes[-1] == size:
+            values = [a + b for a, b in zip(self._held.pop(), values, strict=True)]
+            size += self._sizes.pop()
+        self._held.append(values)
+        self._sizes.append(size)
+
+    def total(self) -> list[npt.NDArray[Any]]:
+        """The sums of the group so far."""
+        values = self._held[-1]
+        for before in self._held[-2::-1]:
+            values = [a + b for a, b in zip(before, values, strict=True)]
+        return values
+
+    def arrays(self) -> list[npt.NDArray[Any]]:
+        if not self._sizes:
+            return []
+        return [np.array(self._sizes), *(a.copy() for held in self._held for a in held)]
+
+    def set_arrays(self, arrays: Sequence[npt.NDArray[Any]] | None) -> None:
+        self._held, self._sizes = [], []
+        if arrays is not None:
+            self._sizes = [int(n) for n in arrays[0]]
+            each = (len(arrays) - 1) // len(self._sizes)
+            values = [np.array(a) for a in arrays[1:]]
+            self._held = [values[i : i + each] for i in range(0, len(values), each)]
 
 
 def _traced(due: Tensor | float) -> TypeGuard[Tensor]:

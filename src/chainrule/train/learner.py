@@ -15,7 +15,7 @@ from ..frontend import CompiledFunction, Tensor, compile, no_grad
 from ..nn import Module
 from ..optim import LBFGS, Optimizer, SimulatedAnnealing
 from ..optim import clip as clipping
-from .accumulate import Accumulation
+from .accumulate import Accumulation, TreeAccumulation
 from .batch_source import BatchSource
 from .closure import ClosureStepper
 from .diagnosis.explain import ReplayLog
@@ -25,6 +25,8 @@ from .diagnosis.overfit import Overfit, overfit
 from .evaluation import Evaluator, WeightAverage
 from .history import History
 from .metrics import Metric
+from .parted import PartedStepper
+from .parts import Parts, checked_parts
 from .run import Run
 from .state import gathered, put_back, set_weights_of, weights_of
 from .stepper import SliceLength, Stepper, make_stepper
@@ -34,8 +36,8 @@ __all__ = ["Learner"]
 
 #: what optimizers that evaluate the loss themselves have no place for
 _REFUSED: dict[type[Optimizer], tuple[str, ...]] = {
-    LBFGS: ("accumulate", "clip"),
-    SimulatedAnnealing: ("accumulate", "clip", "penalty"),
+    LBFGS: ("accumulate", "clip", "parts"),
+    SimulatedAnnealing: ("accumulate", "clip", "penalty", "parts"),
 }
 
 
@@ -56,6 +58,7 @@ class Learner(Evaluator):
         average: WeightAverage | None = None,
         transform: Callable[..., Sequence[Tensor]] | None = None,
         explain: bool = True,
+        parts: Parts = 0,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ConfigError(
@@ -73,9 +76,14 @@ class Learner(Evaluator):
             )
         self.clip = clipping.make(clip) if isinstance(clip, Mapping) else clip
         self.penalty, self.constraint, self.transform = penalty, constraint, transform
+        self.parts = checked_parts(parts)
         self._check_parts(accumulate)
         summed = getattr(self.criterion.function, "reduction", "mean") == "sum"
-        self.accumulation = Accumulation(self.parameters(), accumulate, summed)
+        self.accumulation: Accumulation = (
+            Accumulation(self.parameters(), accumulate, summed)
+            if self.parts == 1
+            else TreeAccumulation(accumulate, summed, self.parts)
+        )
         self.history = History()
         self.stop_training = False
         self.verbose = False
@@ -90,7 +98,8 @@ class Learner(Evaluator):
             part = getattr(self, name)
             if part is not None and not callable(part):
                 raise ConfigError(f"{name} is {part!r}", help="pass a function, or leave it out")
-        requested = {"accumulate": accumulate != 1, "clip": self.clip, "penalty": self.penalty}
+        requested = {"accumulate": accumulate != 1, "clip": self.clip, "penalty": self.penalty,
+                     "parts": self.parts != 1}  # fmt: skip
         refused = _REFUSED.get(type(self.optimizer), ())
         for name in refused:
             if requested[name]:
@@ -185,6 +194,8 @@ class Learner(Evaluator):
         """What runs `train_step` on many batches."""
         if isinstance(self.optimizer, LBFGS):
             return ClosureStepper(self)
+        if self.parts != 1:
+            return PartedStepper(self, self.parts)
         return self.stepper_of(self.train_step)
 
     def looked_into(self) -> CompiledFunction[..., Any]:

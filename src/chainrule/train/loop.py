@@ -47,15 +47,21 @@ class LoopStepper:
             return pieces[0]
         return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
 
-    def _results(self, source: BatchSource, rows: Rows) -> tuple[Array, ...]:
+    def _results(
+        self, source: BatchSource, rows: Rows, out: Sequence[Array] | None = None
+    ) -> tuple[Array, ...]:
         call, steps = self._call(source, rows.shape[1]), len(rows)
 
         def execute() -> tuple[Array, ...]:
             columns = np.array([[f(k) for k in range(steps)] for f in call.scalars], np.float64)
             scalars = columns.reshape(-1, steps).T
-            return call.run.run_many(steps, *source.arrays, rows, scalars=scalars)
+            return call.run.run_many(steps, *source.arrays, rows, scalars=scalars, out=out)
 
         return call.perform(execute)
+
+    def recorded(self, source: BatchSource, data: tuple[Tensor, ...], rows: Tensor) -> Any:
+        """What is recorded for a batch: it is taken from the whole ``data``, and given the step."""
+        return self._step(*source.take(data, rows))
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
         """The program for batches of so many rows, the longest ones if these have lengths; compiled
@@ -75,7 +81,7 @@ class LoopStepper:
 
         def step(*tensors: Tensor) -> Any:
             *data, rows = tensors
-            return self._step(*source.take(tuple(data), rows))
+            return self.recorded(source, tuple(data), rows)
 
         def program(graph: Graph, states: Sequence[Array]) -> NativeProgram:
             return load(graph, states, stepped=frozenset({len(arrays)}))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import StateError
+from ..errors import ConfigError, StateError
+from .accumulate import Accumulation
 from .batch_source import BatchSource, Rows, has_lengths
 from .callback import CallbackList
 from .checkpoints.folder import Checkpoints
@@ -18,7 +19,7 @@ from .interrupts import Interrupts
 from .order import Order
 from .plan import batches
 
-__all__ = ["Run", "check_settings"]
+__all__ = ["Run", "check_settings", "checked_epochs"]
 
 
 @dataclass
@@ -82,16 +83,18 @@ class Run:
         self.epoch, self.step = position["epoch"], position["step"]
         self.sums = [position["sums"]] if self.step else []
 
-    def settings(self, accumulate: int) -> dict[str, Any]:
+    def settings(self, accumulation: Accumulation) -> dict[str, Any]:
         """What must be the same when a training goes on, because the order of rows comes of it."""
         order = self.order
         lengths = {"lengths": list(self.train.bounds)} if has_lengths(self.train) else {}
+        parts = {} if accumulation.parts == 1 else {"parts": accumulation.parts}
         return {
             "rows": order.rows,
             "batch_size": order.batch,
             "seed": order.seed,
             "shuffle": order.shuffle,
-            "accumulate": accumulate,
+            "accumulate": accumulation.every,
+            **parts,
             **lengths,
         }
 
@@ -100,8 +103,8 @@ def check_settings(saved: dict[str, Any], current: dict[str, Any]) -> None:
     """StateError that names what differs."""
     changed = [
         f"{name} {saved.get(name)!r}, now {value!r}"
-        for name, value in current.items()
-        if saved.get(name) != value
+        for name, value in ({"parts": 1} | current).items()
+        if saved.get(name, 1 if name == "parts" else None) != value
     ]
     if changed:
         raise StateError(
@@ -109,3 +112,12 @@ def check_settings(saved: dict[str, Any], current: dict[str, Any]) -> None:
             help="resume with the same data and settings, or start a new training in another "
             "folder with the weights of this one",
         )
+
+
+def checked_epochs(epochs: Any) -> int:
+    """ConfigError unless it is a number of epochs."""
+    if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 0:
+        raise ConfigError(
+            f"epochs is {epochs!r}", help="epochs must be a whole number of at least 0"
+        )
+    return int(epochs)

@@ -36,7 +36,7 @@ def gathered(learner: Restorable, run: Run | None, snapshot: bool = False) -> di
     }
     if run is not None:
         state |= {
-            "settings": run.settings(learner.accumulation.every),
+            "settings": run.settings(learner.accumulation),
             "place": run.position(),
             "stop": learner.stop_training,
             "callbacks": run.hooks.state(snapshot),
@@ -52,7 +52,7 @@ def put_back(learner: Restorable, state: Mapping[str, Any], run: Run | None) -> 
     """
     _check_kind(state)
     if run is not None and "settings" in state:
-        check_settings(state["settings"], run.settings(learner.accumulation.every))
+        check_settings(state["settings"], run.settings(learner.accumulation))
     weights_before = learner.model.state_dict()
     learner.model.load_state_dict(state["model"])
     try:

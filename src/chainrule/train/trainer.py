@@ -16,34 +16,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, StateError, TrainingError
+from ..errors import StateError, TrainingError
 from ..frontend import default_generator
-from ..optim import LBFGS
 from ..showing import visible
 from .batch_source import Rows, calls
 from .callback import Callback, CallbackList
 from .callbacks.progress import Progress, is_terminal, write_talk
-from .callbacks.rates import observing, rates_of
+from .callbacks.rates import observing
 from .checkpoints.chosen import checkpoints_of
 from .checkpoints.folder import Checkpoint, Checkpoints
+from .diagnosis.explain import advice_on
 from .evaluation import EVALUATION_ROWS
 from .history import History
 from .learner import Learner
 from .observation import Level, Observation, Observe, Observer
 from .observation.observer import observer_of
 from .order import Order
-from .run import Run
+from .run import Run, checked_epochs
 from .state import check_position
+from .together import Together
+from .workers import Workers
 
 __all__ = ["Trainer"]
 
 Array = npt.NDArray[Any]
-
-#: it takes the change of the gradient between two batches for curvature
-SEARCH_ADVICE = (
-    'L-BFGS is for full batches with a line search: batch_size None (in run.toml "all") and '
-    'line_search_fn "strong_wolfe". Else '
-)
 
 
 class Trainer(Learner):
@@ -64,6 +60,7 @@ class Trainer(Learner):
     * ``clip(parameters)`` bounds the gradients before the update, or the settings of one of
       `chainrule.optim.clip`: ``{"global_norm": 1.0}``;
     * ``constraint(parameters)`` changes the weights in place after the update;
+    * ``parts``: so many parts of a batch are summed along a tree, and may be shared with workers;
     * ``average`` takes in the weights after each update; evaluation uses the averaged ones.
 
     When the loss stops being finite, the error says where: operation, layer, line, rows. For that a
@@ -71,6 +68,7 @@ class Trainer(Learner):
     """
 
     _observer: Observer | None = None
+    together = Together()
 
     @property
     def observations(self) -> tuple[Observation, ...]:
@@ -93,6 +91,7 @@ class Trainer(Learner):
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
         observe: Level | Observe = "off",
+        workers: Workers | None = None,
     ) -> History:
         """Trains on ``data``, arrays (X, y) or a `BatchSource`; returns the numbers of every epoch.
 
@@ -113,7 +112,11 @@ class Trainer(Learner):
         such as EarlyStopping has ended it, there is nothing left to do, and a message says so.
 
         ``observe`` (``"basic"``, ``"full"`` or an `Observe`) measures in sampled steps what each
-        layer does: see `observations`. Weights have the same bits as without.
+        layer does: see `observations`. Weights have the same bits as without; with ``parts``
+        nothing is observed.
+
+        ``workers`` (`chainrule.distributed.mpi`) share the training: each calls `fit` alike, and
+        has some of the ``parts`` of every batch. The bits do not depend on how many there are.
 
         Raises DataError or ShapeError, before the first step, for data that cannot be used;
         StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
@@ -122,37 +125,49 @@ class Trainer(Learner):
         callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
         checkpoints, resume = checkpoints_of(callbacks, checkpoints, resume)
         train, held_out = self.read(data, validation)
-        progress = [Progress(_checked(epochs))] if verbose and epochs else []
+        self.together = Together.of(workers)
+        if not self.together.leads:
+            verbose, checkpoints = False, None
+        progress = [Progress(checked_epochs(epochs))] if verbose and epochs else []
         order = Order.of(train.rows, batch_size, seed, shuffle)
         hooks = CallbackList([*callbacks, *progress], self)
-        self.run = run = Run(train, held_out, order, _checked(epochs), hooks, checkpoints)
+        self.run = run = Run(train, held_out, order, checked_epochs(epochs), hooks, checkpoints)
         self._reset(verbose, observe)
+        self.together.share(self.stepper, self.parts, order)
+        self._go(run, resume)
+        return self.history
+
+    def _go(self, run: Run, resume: bool) -> None:
+        """From the first step, or the newest checkpoint, to the end."""
+        checkpoints = run.checkpoints
         with contextlib.ExitStack() as stack:
             newest = stack.enter_context(checkpoints.writing(resume)) if checkpoints else None
-            self._begin(run, newest)
-            if checkpoints:
+            state = self.together.begin(self, run, self._begin(run, newest))
+            if checkpoints or not self.together.alone:
                 stack.enter_context(run.interrupts)
             try:
-                self._begin_callbacks(run, newest)
+                self._begin_callbacks(run, state, newest)
                 self.train(run)
                 run.completed = True
             finally:
                 self._end(run)
-        return self.history
 
     def _reset(self, verbose: bool, observe: Level | Observe) -> None:
         """Removes what an earlier call of `fit` left behind."""
-        usual = type(self).train_step is Learner.train_step
+        usual = type(self).train_step is Learner.train_step and self.parts == 1
         self._observer = observer_of(self, observe, usual)
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
+        if not self.together.alone:
+            self._replay_log = None  # it goes back to a moment that each would choose alone
 
-    def _begin(self, run: Run, newest: Checkpoint | None) -> None:
-        """Before the first step: the beginning, or where ``newest`` was written."""
+    def _begin(self, run: Run, newest: Checkpoint | None) -> Any:
+        """Before the first step: the beginning, or where ``newest`` was written, whose state it
+        gives."""
         self.accumulation.begin(run.order, 0)
         self.accumulation.set_arrays(None)
         if newest is None:
-            return
+            return None
         if run.checkpoints is not None and run.checkpoints.damaged:
             self.tell(
                 f"{' and '.join(run.checkpoints.damaged)} cannot be used: damaged. Training "
@@ -171,13 +186,13 @@ class Trainer(Learner):
         except StateError as error:
             where = error.where or str(newest.path)
             raise type(error)(error.what, where=where, help=error.help) from None
+        return state
 
-    def _begin_callbacks(self, run: Run, newest: Checkpoint | None) -> None:
+    def _begin_callbacks(self, run: Run, state: Any, newest: Checkpoint | None) -> None:
         run.clock["begun"] = time.perf_counter()
         run.hooks("on_train_begin", {})
-        if newest is not None:
-            state = newest.state()
-            with newest.taken_apart():
+        if state is not None:
+            with newest.taken_apart() if newest else contextlib.nullcontext():
                 run.hooks.set_state(state["callbacks"])
             default_generator.set_state(state["random"])  # a callback may have drawn from it
             if self.stop_training and run.epoch < run.epochs:
@@ -202,7 +217,7 @@ class Trainer(Learner):
             self.model.train()
         logs: dict[str, float] = {}
         while self._unfinished(run):
-            count = self._epochs_together(run, run.epoch)
+            count = self.together.agreed(self._epochs_together(run, run.epoch))
             following = run.epoch + count
             try:
                 if count > 1:
@@ -221,7 +236,7 @@ class Trainer(Learner):
             run.save(self.state, logs)
 
     def _unfinished(self, run: Run) -> bool:
-        return run.epoch < run.epochs and not self.stop_training
+        return bool(self.together.agreed(run.epoch < run.epochs and not self.stop_training))
 
     def run_epoch(self, run: Run, epoch: int) -> dict[str, float]:
         """One epoch: training, validation, history, callbacks; its numbers."""
@@ -287,7 +302,8 @@ class Trainer(Learner):
         for block in blocks:
             start = max(first - begin, 0)
             while start < len(block):
-                stop = start + self._most_steps(run, run.epoch * run.order.steps + begin + start)
+                most = self._most_steps(run, run.epoch * run.order.steps + begin + start)
+                stop = start + self.together.agreed(most)
                 yield block[start:stop]
                 start = stop
             begin += len(block)
@@ -297,8 +313,8 @@ class Trainer(Learner):
         if run.hooks.listens("on_train_batch_begin", "on_train_batch_end"):
             return 1
         limit = run.order.steps
-        observed = self._observer is not None
-        if observed or run.checkpoints is not None or run.hooks.listens("on_progress"):
+        looked_at = self._observer is not None or not self.together.alone
+        if looked_at or run.checkpoints is not None or run.hooks.listens("on_progress"):
             limit = self._slice_length.steps
         return limit if run.checkpoints is None else run.checkpoints.steps_left(done, limit)
 
@@ -334,27 +350,21 @@ class Trainer(Learner):
             return
         bad = int(np.flatnonzero(~np.isfinite(losses))[0])
         later, step = divmod(first + bad, run.order.steps)
-        rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(self.optimizer)))) or "none"
         why = self._replay_log.explain(run.train, bad) if self._replay_log is not None else ""
-        advice = ""
-        if isinstance(self.optimizer, LBFGS):
-            searches = self.optimizer.param_groups[0]["line_search_fn"] is not None
-            advice = "" if searches and run.order.steps == 1 else SEARCH_ADVICE
         raise TrainingError(
             f"the loss became {losses[bad]}" + (f": {why}" if why else ""),
             where=f"epoch {epoch + later + 1}, step {step + 1} of {run.order.steps}",
-            help=f"{advice}lower the learning rate (it is {rates}), "
-            "standardise the inputs, and scale a regression's target to about 1",
+            help=advice_on(self.optimizer, run.order.steps),
         )
 
     def _save_if_due(self, run: Run, logs: Mapping[str, float], ended: bool) -> None:
         """Writes a checkpoint if it is time, or if a signal waits, which is then let through."""
-        if run.checkpoints is None:
-            return
-        if run.checkpoints.due(run.steps, ended):
+        if run.checkpoints is not None and run.checkpoints.due(run.steps, ended):
             run.save(self.state, logs)
-        if run.interrupts.pending:
+        signal = self.together.any_signal(run.interrupts.pending)
+        if signal:
             run.save(self.state, logs)
+            run.interrupts.pending = signal
             run.interrupts.deliver()
 
     def validate(self, run: Run) -> dict[str, float]:
@@ -379,11 +389,3 @@ class Trainer(Learner):
         if self.verbose:
             live = "\r\x1b[K" if is_terminal(sys.stderr) else ""
             write_talk(sys.stderr, f"{live}{visible(text)}\n")
-
-
-def _checked(epochs: Any) -> int:
-    if not isinstance(epochs, int | np.integer) or isinstance(epochs, bool) or epochs < 0:
-        raise ConfigError(
-            f"epochs is {epochs!r}", help="epochs must be a whole number of at least 0"
-        )
-    return int(epochs)

@@ -26,13 +26,14 @@ def test_layers_widen() -> None:
 
 def test_intervals_need_rows() -> None:
     """Of the table, of each column of numbers, and of each interval; many columns have fewer."""
-    shapes = [(599, 5), (600, 5), (5_000, 300), (5_000, 400)]
-    expected = ["plain", "piecewise", "piecewise", "plain"]
-    assert [numbers_for(*shape) for shape in shapes] == expected
+    shapes = [(599, 5), (999, 5), (1_000, 5), (5_000, 300), (5_000, 400)]
+    expected = ["plain", "plain", "piecewise", "piecewise", "plain"]
+    assert [numbers_for(*shape, "binary") for shape in shapes] == expected
+    assert [numbers_for(n, 5, "regression") for n in (599, 600)] == ["plain", "piecewise"]
     assert [bins_for(rows, 3) for rows in (10, 200, 640, 10_000)] == [4, 10, 32, 96]
     assert [bins_for(10_000, columns) for columns in (10, 20, 64, 1_000)] == [32, 16, 8, 8]
 
 
 def test_members_that_share_weights_have_more_units_and_drop_fewer() -> None:
     assert layers_for(100, "tabm") == (128, 128)
-    assert [dropout_for(n, "binary", "tabm") for n in (100, 600, 20_000)] == [0.5, 0.1, 0.1]
+    assert [dropout_for(n, "binary", "tabm") for n in (100, 1_000, 20_000)] == [0.5, 0.1, 0.1]

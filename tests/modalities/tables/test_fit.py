@@ -164,6 +164,20 @@ def test_a_query_selects() -> None:
     assert model.preprocessor.names == ("age", "chol", "chol?")  # 0 still means missing
 
 
+def test_what_the_clock_decided_gives_the_same_bits_without_it(tmp_path: Path) -> None:
+    limited = fit(people(), "ill", time_limit=1e-9, ensemble=2, runs_dir=tmp_path, verbose=False)
+    chosen = limited.facts["limited"]
+    assert chosen == {"train.epochs": 1, "train.time_limit": 0.0}
+    assert limited.settings.model.members == 2
+    assert "train.epochs=1" in (limited.run / "log.txt").read_text()
+    words = [f"{key}={value}" for key, value in chosen.items()]
+    again = fit(people(), "ill", ensemble=2, settings=words, runs_dir=None, verbose=False)
+    np.testing.assert_array_equal(again.predict_proba(people()), limited.predict_proba(people()))
+    words = ["train.time_limit=1e-9", "train.schedule=cosine"]
+    other = fit(people(), "ill", settings=words, runs_dir=None, verbose=False)
+    assert "limited" not in other.facts
+
+
 def test_a_time_limit_ends_training() -> None:
     model = fit("heart", epochs=10**6, patience=10**6, time_limit=0.3, runs_dir=None, verbose=False)
     assert 1 <= len(model.history.epoch) < 5000

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.modalities.tables.settings import Settings
+from chainrule.modalities.tables.settings import Settings, TableTrainSettings
 from chainrule.optim import OPTIMIZERS
 from chainrule.runs.settings.describing import markdown, section_schema
-from chainrule.runs.settings.training import OptimizerSettings, TrainSettings
+from chainrule.runs.settings.training import OptimizerSettings
 
 from .test_settings import FULL, read
 
@@ -86,7 +86,7 @@ def of_parts(value: Any, schema: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_is_written_is_accepted(name: str) -> None:
-    settings = Settings(train=TrainSettings(optimizer=OptimizerSettings(name)))
+    settings = Settings(train=TableTrainSettings(optimizer=OptimizerSettings(name)))
     assert fits(tomllib.loads(settings.to_toml()), SCHEMA)
 
 

@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.modalities.tables.settings import ModelSettings, Settings, TableDataSettings
+from chainrule.modalities.tables.settings import (
+    ModelSettings,
+    Settings,
+    TableDataSettings,
+    TableTrainSettings,
+)
 from chainrule.optim import OPTIMIZERS
 from chainrule.optim.schedule import SCHEDULES
 from chainrule.runs.settings.sources import from_text, gather
-from chainrule.runs.settings.training import OptimizerSettings, ScheduleSettings, TrainSettings
+from chainrule.runs.settings.training import OptimizerSettings, ScheduleSettings
 
 FULL = Settings(
     name="heart",
@@ -28,7 +33,7 @@ FULL = Settings(
         fold=(2, 5),
     ),
     model=ModelSettings((64, 32), 0.25, "selu", "lecun_normal", "layer"),
-    train=TrainSettings(
+    train=TableTrainSettings(
         epochs=200,
         batch_size=32,
         lr=1e-3,
@@ -50,7 +55,7 @@ def test_run_toml_holds_everything() -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_survives(name: str) -> None:
-    settings = Settings(train=TrainSettings(optimizer=OptimizerSettings(name)))
+    settings = Settings(train=TableTrainSettings(optimizer=OptimizerSettings(name)))
     written = tomllib.loads(settings.to_toml())["train"]["optimizer"]
     assert written["name"] == name
     assert len(written) > 1
@@ -59,7 +64,7 @@ def test_every_optimizer_survives(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_survives(name: str) -> None:
-    settings = Settings(train=TrainSettings(schedule=ScheduleSettings(name)))
+    settings = Settings(train=TableTrainSettings(schedule=ScheduleSettings(name)))
     assert read(settings.to_toml()) == settings
 
 
@@ -90,7 +95,7 @@ def test_version_1_is_read() -> None:
     settings = read(old)
     assert settings.data.missing == {"chol": (0,)}
     assert settings.model.widths == (64, 64)
-    assert settings.train == TrainSettings(
+    assert settings.train == TableTrainSettings(
         epochs=200, batch_size=32, lr=0.001, loss="bce_with_logits"
     )
 
@@ -157,11 +162,11 @@ def test_one_setting_under_two_names() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (TrainSettings(loss="cross_entropy"), "does not fit a regression"),
-        (TrainSettings(label_smoothing=0.1), "has no labels to smooth"),
+        (TableTrainSettings(loss="cross_entropy"), "does not fit a regression"),
+        (TableTrainSettings(label_smoothing=0.1), "has no labels to smooth"),
     ],
 )
-def test_what_does_not_fit_the_task(settings: TrainSettings, message: str) -> None:
+def test_what_does_not_fit_the_task(settings: TableTrainSettings, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Settings(train=settings).resolved(100, "regression")
 
@@ -171,7 +176,9 @@ def test_resolving_decides_by_rows_and_task() -> None:
     assert (found.model.layers, found.model.dropout) == ((64, 64), 0.5)
     assert (found.train.batch, found.train.rate) == (32, 1e-3)
     assert found.train.objective == "bce_with_logits"
-    chosen = Settings(train=TrainSettings(optimizer=OptimizerSettings("sgd"), batch_size="all"))
+    chosen = Settings(
+        train=TableTrainSettings(optimizer=OptimizerSettings("sgd"), batch_size="all")
+    )
     resolved = chosen.resolved(642, "regression").train
     assert (resolved.rate, resolved.batch, resolved.objective) == (0.05, None, "mse")
 

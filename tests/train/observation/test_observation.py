@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,58 @@ def test_what_is_measured_is_what_numpy_finds() -> None:
     assert sum(found.counts) == h.size
     moved = np.abs(np.cumsum(found.counts) - np.cumsum(counts)).max()
     assert moved <= 2  # a value at an edge may fall to either side
+
+
+def test_the_noise_is_that_of_single_examples() -> None:
+    """Of an odd batch, whose last example has no partner."""
+    model = nn.Linear(6, 3)
+    before = model.state_dict()
+    target = rng.normal(3.0, size=(15, 3)).astype(np.float32)
+    trainer = Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.1))
+    trainer.fit(
+        (X[:15], target), epochs=1, batch_size=15, shuffle=False, verbose=False,
+        observe=Observe("full", 1),
+    )  # fmt: skip
+    error = X[:15] @ before["weight"].T + before["bias"] - target
+    inputs = np.concatenate([X[:15], np.ones((15, 1))], axis=1)
+    each = np.einsum("io,ij->ioj", 2 * error / error.size, inputs)
+    signs = np.array([1.0, -1.0] * 7)
+    turned = np.tensordot(signs, each[:14], 1)
+    chance = (turned**2).sum() * 15 / 14
+    observation = trainer.observations[0]
+    assert observation.layers[""].noise == pytest.approx(math.sqrt(chance), rel=1e-4)
+    whole = (each.sum(0) ** 2).sum()
+    assert observation.noise_scale == pytest.approx(15 * chance / (whole - chance), rel=1e-3)
+    assert observation.to_dict()["noise_scale"] == observation.noise_scale
+
+
+def test_the_noise_scale_is_that_of_all_examples() -> None:
+    """Its median over many batches beside the covariance over all rows."""
+    slope = np.full((6, 1), 2.0, np.float32)
+    inputs = rng.normal(size=(4096, 6)).astype(np.float32)
+    target = inputs @ slope + rng.normal(size=(4096, 1)).astype(np.float32) * 8
+    model = nn.Linear(6, 1, bias=False)
+    with cr.no_grad():
+        model.weight.assign_(np.zeros((1, 6), np.float32))
+    trainer = Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.0))
+    trainer.fit(
+        (inputs, target), epochs=1, batch_size=64, verbose=False, observe=Observe("full", 1)
+    )
+    each = -2 * target * inputs
+    expected = each.var(0).sum() / (each.mean(0) ** 2).sum()
+    layers = [o.layers[""] for o in trainer.observations]
+    chance = np.mean([x.noise**2 for x in layers])
+    signal = np.mean([x.gradient**2 for x in layers]) - chance
+    assert 64 * chance / signal == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize("network", ["twice", "recurrent", "convolutional"])
+def test_noise_is_said_where_examples_are_apart(network: str) -> None:
+    model, data = built(network)
+    layers = trained(model, data, Observe("full", 1), epochs=1).observations[0].layers
+    noisy = {path for path, layer in layers.items() if layer.noise is not None}
+    apart = {"twice": {"first", "last"}, "recurrent": {"embed", "out"}, "convolutional": {"0", "3"}}
+    assert noisy == apart[network]
 
 
 def test_layers_are_named_by_their_paths_and_calls() -> None:

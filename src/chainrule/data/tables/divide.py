@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding, Setting
-from chainrule.data.grouped import fold_groups, split_by_time, split_groups
-from chainrule.data.split import Split, fold_rows, split_rows
+from chainrule.data.grouped import bag_groups, fold_groups, split_by_time, split_groups
+from chainrule.data.split import Split, bag_rows, fold_rows, split_rows
 from chainrule.data.tables.preprocessor import read_target
 from chainrule.data.tables.schema import Kind, Schema, infer_schema
 from chainrule.data.tables.table import Cell, ReadAs, Table
 from chainrule.data.tables.target import Task
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["AT_RANDOM", "Dividing", "Division", "divide"]
+__all__ = ["AT_RANDOM", "Asked", "Dividing", "Division", "divide"]
 
 FEW_ROWS = 100
 FEW_OF_A_CLASS = 5
@@ -43,6 +43,33 @@ class Dividing:
 
 
 AT_RANDOM = Dividing()
+#: of training, validation and test
+FRACTIONS = (0.7, 0.15, 0.15)
+
+
+class Asked(TypedDict, total=False):
+    """What is said about a table beside its target; all of it may be left out.
+
+    ``kinds``, ``missing``, ``ignore``, ``formats`` and ``task`` are those of `infer_schema`;
+    ``fractions`` and ``seed`` those of `split_rows`. ``fold`` (2, 5) makes the second of five folds
+    the test part (see `fold_rows`); the validation part then has its share of ``fractions`` among
+    the other two. ``bag`` (2, 5) makes the second fifth of the rows that are not for the test the
+    validation part (see `bag_rows`). ``by`` divides by groups or time instead. ``quantiles`` and
+    ``transform`` are those of a `Target` of numbers.
+    """
+
+    task: Task | None
+    kinds: Mapping[str, Kind] | None
+    missing: Mapping[str, Sequence[Cell]] | None
+    ignore: Collection[str]
+    formats: Mapping[str, str] | None
+    fractions: tuple[float, float, float]
+    fold: tuple[int, int] | None
+    bag: tuple[int, int] | None
+    seed: int
+    by: Dividing
+    quantiles: tuple[float, ...]
+    transform: str
 
 
 @dataclass(frozen=True)
@@ -58,38 +85,64 @@ class Division:
     findings: tuple[Finding, ...]
 
 
-def divide(
-    table: Table,
-    target: str,
-    *,
-    task: Task | None = None,
-    kinds: Mapping[str, Kind] | None = None,
-    missing: Mapping[str, Sequence[Cell]] | None = None,
-    ignore: Collection[str] = (),
-    formats: Mapping[str, str] | None = None,
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
-    fold: tuple[int, int] | None = None,
-    seed: int = 0,
-    by: Dividing = AT_RANDOM,
-    alone: bool = True,
-) -> Division:
+def divide(table: Table, target: str, *, alone: bool = True, **asked: Unpack[Asked]) -> Division:
     """The first half of `prepare`, before anything is fitted; raises what that raises. ``alone``
     is that of `infer_schema`."""
-    table = table.with_missing(missing or {}).with_formats(formats or {})
+    by = asked.get("by", AT_RANDOM)
+    kinds, missing = asked.get("kinds") or {}, asked.get("missing") or {}
+    formats = asked.get("formats") or {}
+    ignore = asked.get("ignore", ())
+    table = table.with_missing(missing).with_formats(formats)
     for name in filter(None, (by.group, by.time)):
         table.index(name)
         if name == target:
             raise ConfigError(f"rows cannot be split by the target, `{name}`")
-    if by.group and by.group not in (kinds or {}):
+    if by.group and by.group not in kinds:
         # What is known of the groups of training says nothing about others.
         ignore = [*ignore, by.group]
     schema, findings = infer_schema(
-        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore, formats=formats,
-        alone=alone,
+        table, target, task=asked.get("task"), kinds=kinds, missing=missing, ignore=ignore,
+        formats=formats, alone=alone,
     )  # fmt: skip
+    schema = _as_wished(schema, asked.get("quantiles", ()), asked.get("transform", ""))
     assert schema.target is not None  # it was asked for
     usable, values = read_target(table, schema.target, schema.missing)
     classes = values.astype(np.int64) if schema.task != "regression" else None
+    parts = _parts(table, usable, classes, asked, findings)
+    if classes is not None:
+        findings += _notice_classes(schema, classes, parts)
+    if len(usable) < FEW_ROWS:
+        message = f"{len(usable)} rows are few; results will vary between splits"
+        findings.append(Finding("D112", "warning", message, advice="train with several seeds"))
+    return Division(table, schema, usable, values, parts, tuple(findings))
+
+
+def _as_wished(schema: Schema, quantiles: tuple[float, ...], transform: str) -> Schema:
+    """The schema with what a target of numbers is learned as. ConfigError for classes."""
+    target = schema.target
+    assert target is not None
+    wish = "quantiles" if quantiles else "transform" if transform not in ("", "auto") else ""
+    if wish and target.classes:
+        raise ConfigError(
+            f"the target `{target.name}` has classes, which have no {wish}",
+            help=f"leave out data.{wish}, or set data.task to regression",
+        )
+    if target.classes:
+        return schema
+    return replace(schema, target=replace(target, quantiles=quantiles, transform=transform))
+
+
+def _parts(
+    table: Table,
+    usable: NDArray[np.int64],
+    classes: NDArray[np.int64] | None,
+    asked: Asked,
+    findings: list[Finding],
+) -> Split:
+    """The rows of each part, among the ``usable`` ones."""
+    by, seed = asked.get("by", AT_RANDOM), asked.get("seed", 0)
+    fractions = asked.get("fractions", FRACTIONS)
+    fold, bag = asked.get("fold"), asked.get("bag")
     share = fractions[1] / (fractions[0] + fractions[1])
     if by.group:
         groups = _groups(table, by.group, usable)
@@ -98,26 +151,23 @@ def divide(
             if fold
             else split_groups(groups, fractions, seed)
         )
+        parts = bag_groups(parts, groups, *bag, seed) if bag else parts
         findings.append(_say_groups(by.group, groups, parts))
-    elif by.time:
-        if fold:
+        return parts
+    if by.time:
+        if fold or bag:
             raise ConfigError(
                 "folds cannot be combined with a split by time: they would train on the future",
-                help="leave out the folds, or data.split_time",
+                help="leave out the folds (preset best has some), or data.split_time",
             )
         times = _times(table, by.time, usable)
         parts, firsts = split_by_time(times, fractions)
         findings.append(_say_times(by.time, times, firsts))
-    elif fold:
-        parts = fold_rows(len(usable), *fold, classes=classes, validation=share, seed=seed)
-    else:
-        parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
-    if classes is not None:
-        findings += _notice_classes(schema, classes, parts)
-    if len(usable) < FEW_ROWS:
-        message = f"{len(usable)} rows are few; results will vary between splits"
-        findings.append(Finding("D112", "warning", message, advice="train with several seeds"))
-    return Division(table, schema, usable, values, parts, tuple(findings))
+        return parts
+    if fold:
+        return fold_rows(len(usable), *fold, classes=classes, validation=share, seed=seed)
+    parts = split_rows(len(usable), classes=classes, fractions=fractions, seed=seed)
+    return bag_rows(parts, *bag, classes=classes, seed=seed) if bag else parts
 
 
 def _column(table: Table, name: str, how: ReadAs, rows: NDArray[np.int64]) -> NDArray[Any]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
 from chainrule.data.split import Split
-from chainrule.data.tables.divide import AT_RANDOM, Dividing, Division, divide
+from chainrule.data.tables.divide import FRACTIONS, Asked, Division, divide
 from chainrule.data.tables.fit import FitOptions
 from chainrule.data.tables.preprocessor import Features, Preprocessor
-from chainrule.data.tables.schema import Kind, Schema
-from chainrule.data.tables.table import Cell, Table
-from chainrule.data.tables.target import Task
+from chainrule.data.tables.schema import Schema
+from chainrule.data.tables.table import Table
 
 __all__ = ["Division", "Prepared", "PreparedRows", "divide", "prepare"]
 
@@ -49,34 +48,24 @@ def prepare(
     table: Table,
     target: str,
     *,
-    task: Task | None = None,
-    kinds: Mapping[str, Kind] | None = None,
-    missing: Mapping[str, Sequence[Cell]] | None = None,
-    ignore: Collection[str] = (),
-    formats: Mapping[str, str] | None = None,
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
-    fold: tuple[int, int] | None = None,
-    seed: int = 0,
-    by: Dividing = AT_RANDOM,
     val: Table | None = None,
     test: Table | None = None,
     options: FitOptions | None = None,
     folder: Path | None = None,
+    **asked: Unpack[Asked],
 ) -> Prepared:
     """Infers the schema, splits (stratified for classes), fits on the training rows, transforms.
 
-    ``fold`` (2, 5) makes the second of five folds the test part (see ``fold_rows``); the validation
-    part then has its share of ``fractions`` among the other two. ``by`` divides by groups or time
-    instead; ``val`` and ``test`` are tables of their own for these parts, which then take no rows
+    What can be ``asked`` for is in `Asked`: ``missing={"chol": [0]}``, ``fractions``, ``seed``,
+    and more. ``val`` and ``test`` are tables of their own for these parts, which then take no rows
     of ``table``. The same table and arguments give the same bits. Arrays that are too large for
     memory are put into files of ``folder``. Raises DataError or ConfigError as ``infer_schema`` and
     ``split_rows`` do.
     """
-    fractions = without_parts(fractions, val is not None, test is not None)
-    division = divide(
-        table, target, task=task, kinds=kinds, missing=missing, ignore=ignore, formats=formats,
-        fractions=fractions, fold=fold, seed=seed, by=by,
-    )  # fmt: skip
+    asked["fractions"] = without_parts(
+        asked.get("fractions", FRACTIONS), val is not None, test is not None
+    )
+    division = divide(table, target, **asked)
     table, schema, usable, parts = division.table, division.schema, division.usable, division.parts
     preprocessor = Preprocessor.fit(table, schema, usable[parts.train], options)
     encoded = preprocessor.encode_target(division.values)

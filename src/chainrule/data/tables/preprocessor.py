@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.data.findings import Finding
+from chainrule.data.findings import Finding, Setting
 from chainrule.data.moments import Moments
 from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
 from chainrule.data.tables.fit import FitOptions, fit_encoders, read_as, read_rows
@@ -19,6 +19,7 @@ from chainrule.data.tables.record import dump, load
 from chainrule.data.tables.schema import Schema
 from chainrule.data.tables.table import Cell, Table, column_hint
 from chainrule.data.tables.target import Label, Target
+from chainrule.data.tables.transforms import TRANSFORMS, Transform, chosen_transform
 from chainrule.errors import ConfigError, DataError
 from chainrule.scratch import array_in_file
 
@@ -76,10 +77,20 @@ class Preprocessor:
             else ([], [])
         )
         mean, std = 0.0, 1.0
-        if schema.target and schema.target.task == "regression":
-            mean, std = _fit_target(table.with_missing(schema.missing), schema.target, rows)
+        target = schema.target
+        if target and target.task == "regression" and target.transform:
+            schema, mean, std = _fit_transform(table, schema, target, rows)
+            findings = [*findings, *_say_transform(target, schema.target)]
+        elif target and target.task == "regression":
+            mean, std = _fit_target(table.with_missing(schema.missing), target, rows)
         count = table.n_rows if rows is None else len(rows)
         return Preprocessor(schema, tuple(encoders), mean, std, count, tuple(findings))
+
+    @property
+    def transform_of_target(self) -> Transform | None:
+        """What the target is learned through, if it is."""
+        target = self.schema.target
+        return TRANSFORMS[target.transform] if target and target.transform else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +169,8 @@ class Preprocessor:
         """Targets as ``read_target`` gives them, as the network is trained on them."""
         if self.classes:
             return values.astype(np.int32)
+        transform = self.transform_of_target
+        values = values if transform is None else transform.apply(values)
         scaled = (values - self.target_mean) / self.target_std
         far = np.flatnonzero(np.abs(scaled) > FLOAT32_MAX)
         if len(far):
@@ -174,7 +187,9 @@ class Preprocessor:
         """
         array = np.asarray(values)
         if not self.classes:
-            return array.astype(np.float64) * self.target_std + self.target_mean
+            numbers = array.astype(np.float64) * self.target_std + self.target_mean
+            transform = self.transform_of_target
+            return numbers if transform is None else np.asarray(transform.back(numbers))
         if isinstance(self.classes[0], str):
             return np.asarray(np.array(self.classes, dtype=object)[array])
         return np.asarray(np.array(self.classes)[array])
@@ -256,6 +271,37 @@ def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float,
             help="scale the target with a query",
         )
     return mean, (std if moments.low[0] < moments.high[0] and std > 0 else 1.0)
+
+
+def _fit_transform(
+    table: Table, schema: Schema, target: Target, rows: Rows | None
+) -> tuple[Schema, float, float]:
+    """The schema with the transform of the target, and mean and deviation of what it gives."""
+    known, values = read_target(table, target, schema.missing)
+    trained = values if rows is None else values[np.isin(known, rows)]
+    name = chosen_transform(trained, values) if target.transform == "auto" else target.transform
+    schema = replace(schema, target=replace(target, transform=name))
+    if not name:
+        return schema, *_fit_target(table.with_missing(schema.missing), target, rows)
+    TRANSFORMS[name].apply(values)  # raises for one of any part
+    moments, learned = Moments(1), TRANSFORMS[name].apply(trained)[:, None]
+    moments.add(learned)
+    moments.add_deviations(learned)
+    return schema, float(moments.mean[0]), float(moments.std[0]) or 1.0
+
+
+def _say_transform(asked: Target, target: Target | None) -> list[Finding]:
+    if asked.transform != "auto" or target is None or not target.transform:
+        return []
+    return [
+        Finding(
+            "D126",
+            "info",
+            f"the target `{target.name}` is skewed and is learned as its "
+            f"{TRANSFORMS[target.transform].words}",
+            setting=Setting(("data", "transform"), "none"),
+        )
+    ]
 
 
 def read_target(

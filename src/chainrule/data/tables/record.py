@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Container, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn, get_args
 
 from chainrule.data.tables.encode import (
@@ -21,15 +22,18 @@ from chainrule.data.tables.number_form import NumberForm
 from chainrule.data.tables.schema import Column, Kind, Schema
 from chainrule.data.tables.table import Cell
 from chainrule.data.tables.target import Label, Target, Task
+from chainrule.data.tables.transforms import TRANSFORMS
 from chainrule.errors import StateError
 from chainrule.records import parsed
 
 __all__ = ["dump", "load"]
 
 FORMAT = "chainrule.pipeline"
-VERSION = 2
+VERSION = 3
 #: what documents of version 1 do not say of columns and targets
 ADDED = {"number_format": "", "junk": False}
+#: and those of version 2 of targets
+ADDED_TO_TARGETS: Mapping[str, Any] = {"quantiles": [], "transform": ""}
 
 
 def dump(
@@ -38,15 +42,18 @@ def dump(
     target = schema.target
     described = [*schema.columns, *([target] if target else [])]
     plain = all(getattr(d, key) == value for d in described for key, value in ADDED.items())
+    simple = target is None or all(not getattr(target, key) for key in ADDED_TO_TARGETS)
+    plain = plain and simple
     left_out = ADDED if plain else {}
+    of_target = {**left_out, **(ADDED_TO_TARGETS if simple else {})}
     document = {
         "format": FORMAT,
         # Earlier releases read what they could have written.
-        "version": 1 if plain else VERSION,
+        "version": 1 if plain else 2 if simple else VERSION,
         "fitted_rows": fitted_rows,
         "columns": [_without(vars(c), left_out) for c in schema.columns],
         "missing": {c: list(v) for c, v in schema.missing.items()},
-        "target": target and {**_without(vars(target), left_out), "mean": mean, "std": std},
+        "target": target and {**_without(vars(target), of_target), "mean": mean, "std": std},
         "encoders": [{"type": e.type, **vars(e)} for e in encoders],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -64,9 +71,10 @@ def load(
     document = parsed(text, "the saved preprocessing", where)
     top = reader.record(document, "", "format", "version", "fitted_rows", "columns", "missing",
                         "target", "encoders")  # fmt: skip
-    if top["format"] != FORMAT or top["version"] not in (1, VERSION):
+    if top["format"] != FORMAT or top["version"] not in range(1, VERSION + 1):
         reader.fail("format", f"{top['format']!r} version {top['version']!r} is unknown")
     reader.added = ADDED if top["version"] == 1 else {}
+    reader.of_targets = ADDED_TO_TARGETS if top["version"] < 3 else {}
     columns = tuple(
         reader.column(c, f"columns[{i}]") for i, c in enumerate(reader.list(top, "columns"))
     )
@@ -85,6 +93,7 @@ class _Reader:
     def __init__(self, where: str, alone: bool) -> None:
         self.where, self.alone = where, alone
         self.added: Mapping[str, Any] = {}
+        self.of_targets: Mapping[str, Any] = {}
 
     def fail(self, key_path: str, problem: str) -> NoReturn:
         raise StateError(
@@ -180,7 +189,11 @@ class _Reader:
     def target(self, value: object) -> tuple[Target | None, float, float]:
         if value is None:
             return None, 0.0, 1.0
-        fields = self.completed(value, "target", "name", "task", "classes", "mean", "std")
+        own = () if self.of_targets else tuple(ADDED_TO_TARGETS)
+        fields = {
+            **self.of_targets,
+            **self.completed(value, "target", "name", "task", "classes", "mean", "std", *own),
+        }
         task: Task = self.one_of(fields, "task", "target", Task)
         classes: tuple[Label, ...] = self.cells(fields["classes"], "target.classes")
         kinds = {bool if isinstance(c, bool) else str if isinstance(c, str) else float
@@ -192,9 +205,21 @@ class _Reader:
         target = Target(
             self.text(fields, "name", "target"), task, classes,
             self.number_form(fields, "target"), self.flag(fields, "junk", "target"),
+            self.levels(fields["quantiles"]), self.text(fields, "transform", "target"),
         )  # fmt: skip
+        if target.transform and target.transform not in TRANSFORMS:
+            self.fail("target.transform", f"{target.transform!r} is not known")
+        if classes and (target.quantiles or target.transform):
+            self.fail("target", "classes have neither quantiles nor a transform")
         mean = self.number(fields, "mean", "target")
         return target, mean, self.positive(fields, "std", "target")
+
+    def levels(self, value: object) -> tuple[float, ...]:
+        levels = self.cells(value, "target.quantiles")
+        numbers = tuple(v for v in levels if isinstance(v, float) and 0 < v < 1)
+        if len(numbers) < len(levels) or any(a >= b for a, b in pairwise(numbers)):
+            self.fail("target.quantiles", "expected ascending numbers between 0 and 1")
+        return numbers
 
     def encoder(self, value: object, key_path: str) -> Encoder:
         kind = value.get("type") if isinstance(value, dict) else None

@@ -33,7 +33,9 @@ class Target:
 
     Numbers ascend, False comes before True, text is in order of its code points; in a binary task
     the second class is the one whose probability is predicted. ``number_format`` is how text spells
-    numbers (see `NumberForm`); ``junk``: cells that are none are missing.
+    numbers (see `NumberForm`); ``junk``: cells that are none are missing. Of numbers, ``quantiles``
+    are predicted, if there are any, and they are learned through a ``transform`` (see
+    `transforms`), "auto" until the training rows decide.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Target:
     classes: tuple[Label, ...] = ()
     number_format: str = ""
     junk: bool = False
+    quantiles: tuple[float, ...] = ()
+    transform: str = ""
 
     @property
     def read_as(self) -> ReadAs:

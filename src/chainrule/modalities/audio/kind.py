@@ -14,6 +14,7 @@ from ...records import parsed
 from ...runs.modality import Batch, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
+from ...runs.space import Space
 from ...runs.task import Task
 from ...tasks import Multiclass, Transcription
 from ...tasks.mistakes import worst_mistakes
@@ -25,6 +26,7 @@ from .pictures import picture
 from .predictor import AudioPredictor
 from .prepare import AudioPreprocessor, OpenedAudio, PreparedAudio
 from .settings import BUNDLED_SPEAKER, AudioSettings
+from .space import space_for
 from .transcribing import (
     TABLES,
     OpenedTranscripts,
@@ -51,6 +53,7 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
     name = "audio"
     settings = AudioSettings
     sources, options = SOURCES, OPTIONS
+    prepared_by: ClassVar[tuple[str, ...]] = ("data", "features", "model.name")
     arguments: Mapping[str, Key] = {
         **COMMON_ARGUMENTS,
         "test": ("data", "test"),
@@ -122,6 +125,9 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
 
     def describe(self, facts: Mapping[str, Any]) -> Words:
         return words_for(facts)
+
+    def space(self, settings: AudioSettings) -> Space:
+        return space_for(settings)
 
     def transform(self, prepared: AnyPrepared) -> Callable[..., Batch] | None:
         preprocessor, settings = prepared.preprocessor, prepared.settings

@@ -12,6 +12,7 @@ from ...data.images import Images, Room, is_image_source, read_images
 from ...runs.modality import Batch, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
+from ...runs.space import Space
 from ...runs.task import Task
 from ...tasks import Multiclass
 from ...tasks.mistakes import worst_mistakes
@@ -22,6 +23,7 @@ from .options import OPTIONS, SOURCES
 from .predictor import ImagePredictor
 from .prepare import ImagePreprocessor, OpenedImages, PreparedImages, loss_of
 from .settings import ImageSettings
+from .space import space_for
 from .words import words_for
 
 __all__ = ["IMAGES", "KIND", "ImageKind"]
@@ -88,6 +90,9 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
 
     def loss(self, prepared: PreparedImages) -> Any:
         return loss_of(prepared)
+
+    def space(self, settings: ImageSettings) -> Space:
+        return space_for(settings)
 
     def transform(self, prepared: PreparedImages) -> Callable[..., Batch] | None:
         preprocessor, settings = prepared.preprocessor, prepared.settings

@@ -14,6 +14,7 @@ from ...data.tables.columns import is_frame
 from ...runs.modality import Draft, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
+from ...runs.space import Space
 from ...runs.task import Task
 from ...tasks import Forecasting
 from .checks import CHECKS
@@ -25,6 +26,7 @@ from .predictor import SeriesPredictor
 from .prepare import OpenedSeries, PreparedSeries, known_steps, usual_horizon
 from .preprocessor import SeriesPreprocessor
 from .settings import SeriesSettings
+from .space import space_for
 from .words import words_for
 
 __all__ = ["KIND", "SERIES", "SeriesKind"]
@@ -40,6 +42,7 @@ class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
     name = "series"
     settings = SeriesSettings
     sources, options = SOURCES, OPTIONS
+    prepared_by: ClassVar[tuple[str, ...]] = ("data", "train.loss")
     arguments: Mapping[str, Key] = {
         **COMMON_ARGUMENTS,
         **{name: ("data", name) for name in (
@@ -95,6 +98,9 @@ class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
 
     def read_preprocessor(self, text: str, where: str) -> SeriesPreprocessor:
         return SeriesPreprocessor.from_json(text, where)
+
+    def space(self, settings: SeriesSettings) -> Space:
+        return space_for(settings)
 
     def goal(self, preprocessor: SeriesPreprocessor) -> Task:
         return Forecasting(

@@ -9,8 +9,10 @@ from ...data import Task
 
 __all__ = ["REALMLP_LR", "bins_for", "dropout_for", "layers_for", "numbers_for"]
 
-#: with fewer training rows, or fewer for each column, intervals do more harm than good
-PIECEWISE_ROWS, ROWS_OF_COLUMN = 600, 16
+#: with fewer training rows, or fewer for each column, intervals do more harm than good; a number
+#: tells more than a class
+PIECEWISE_ROWS: Mapping[Task, int] = {"binary": 1_000, "multiclass": 1_000, "regression": 600}
+ROWS_OF_COLUMN = 16
 MOST_BINS, ROWS_OF_BIN = 96, 20
 MOST_INPUTS, LEAST_OF_MANY = 320, 8
 #: Holzmüller et al. 2024
@@ -29,14 +31,14 @@ def dropout_for(rows: int, task: Task, network: str = "mlp") -> float:
     A regression drops at most a fifth: its noise is often small, and dropout adds to it. Members
     that share their weights keep one another from overfitting, and need little of it.
     """
-    if rows >= 20_000 or (network == "tabm" and rows >= PIECEWISE_ROWS):
+    if rows >= 20_000 or (network == "tabm" and rows >= PIECEWISE_ROWS[task]):
         return 0.1
     return 0.2 if rows >= 2_000 or task == "regression" else 0.5
 
 
-def numbers_for(rows: int, columns: int) -> Literal["plain", "piecewise"]:
+def numbers_for(rows: int, columns: int, task: Task) -> Literal["plain", "piecewise"]:
     """By intervals where there are rows enough to learn a slope for each."""
-    enough = rows >= max(PIECEWISE_ROWS, ROWS_OF_COLUMN * columns)
+    enough = rows >= max(PIECEWISE_ROWS[task], ROWS_OF_COLUMN * columns)
     return "piecewise" if enough else "plain"
 
 

@@ -34,6 +34,9 @@ def fit_table(
     dropout: float | None = None,
     weight_decay: float | None = None,
     weights: str | Sequence[float] | npt.NDArray[Any] | None = None,
+    class_weights: str | Mapping[str, float] | None = None,
+    quantiles: Sequence[float] | None = None,
+    transform: str | None = None,
     **common: Unpack[FitArguments],
 ) -> TablePredictor:
     """Trains a network to predict the column ``target`` of a table, and evaluates it on held-out
@@ -54,12 +57,17 @@ def fit_table(
     ``weights`` say how much each row counts in training, and for the validation loss: the name of a
     column, or one number for each row in memory. Metrics count all rows alike.
 
-    ``preset`` names a set of settings to start from: ``fast``, ``good``, ``tabm`` or ``realmlp``.
-    By default an MLP with hidden ``layers`` is trained until the validation loss has not improved
-    for ``patience`` epochs, and the best weights are kept. An argument that is None takes the
-    default of ``run.toml`` or is decided by the number of rows; ``settings`` sets anything else,
-    for example ``["train.clip.global_norm=1"]``. The run folder goes to ``runs_dir``; with None,
-    nothing is written. `chainrule.report.write_report` writes its report, as the command line does.
+    ``class_weights`` are "balanced", so that all classes count alike however rare, or a number for
+    each class; they multiply ``weights``. ``quantiles`` are predicted of a number in place of its
+    mean: `predict` gives the middle one, `TablePredictor.predict_quantiles` all. A skewed number is
+    learned through a ``transform`` ("log", "sqrt", "asinh", or "auto"), which predictions undo.
+
+    ``preset`` names a set of settings to start from: ``fast``, ``good`` (the usual one), ``best``,
+    ``tabm`` or ``realmlp``. A network with hidden ``layers`` is trained until the validation loss
+    has not improved for ``patience`` epochs, and the best weights are kept. An argument that is
+    None takes the default of ``run.toml`` or is decided by the number of rows; ``settings`` sets
+    anything else, for example ``["train.clip.global_norm=1"]``. The run folder goes to
+    ``runs_dir``; with None, nothing is written. `chainrule.report.write_report` writes its report.
     The same data and ``seed`` give the same bits.
 
     The other arguments (``common``) are those of every kind of data, and so are the errors: see

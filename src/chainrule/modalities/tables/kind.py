@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ...data import BUNDLED, Preprocessor, Table
 from ...data.tables.columns import is_frame
-from ...nn import EnsembleLoss, Module
+from ...nn import EnsembleLoss, Module, PinballLoss
 from ...nn.members import Outputs
 from ...runs.modality import PARTS, Batch, Draft, Modality, Part, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
+from ...runs.space import Space
 from ...runs.task import Task
-from ...tasks import Binary, Multiclass, Regression
+from ...tasks import Binary, Multiclass, Quantiles, Regression
 from ...tasks.labels import goal_of
 from ...train import Scores
 from ...train.criterion import LOSSES
 from .checks import CHECKS
 from .draft import draft
+from .ensemble import bagged
 from .missing import missing_counts
 from .network import TableNet, build, fit_network
 from .opening import complete_settings, open_table
@@ -31,6 +34,7 @@ from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, transform_of
 from .realmlp import RealMLP
 from .settings import Settings
+from .space import space_for
 from .weights import check_unmixed
 from .words import words_for
 
@@ -41,6 +45,7 @@ SURE, LIKELY, POSSIBLE = 1.0, 0.75, 0.1
 #: what the outputs of a network are, by the name of its task
 OUTPUTS: Mapping[str, Outputs] = {
     "binary": "sigmoid", "multiclass": "softmax", "regression": "identity",
+    "quantiles": "identity",
 }  # fmt: skip
 EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
@@ -68,9 +73,15 @@ class Tables(Modality[Settings, TablePredictor]):
         "dropout": ("model", "dropout"),
         "weight_decay": ("train", "optimizer", "weight_decay"),
         "weights": ("data", "weight"),
+        "ensemble": ("model", "members"),
+        "quantiles": ("data", "quantiles"),
+        "transform": ("data", "transform"),
+        "class_weights": ("train", "class_weights"),
     }
     sources, options = SOURCES, OPTIONS
-    tasks: Mapping[str, type[Task]] = {t.name: t for t in (Binary, Multiclass, Regression)}
+    tasks: Mapping[str, type[Task]] = {
+        t.name: t for t in (Binary, Multiclass, Regression, Quantiles)
+    }
     facts: ClassVar[Mapping[str, Any]] = {"model": {"layers": [int], "columns": int}}
     predictor = TablePredictor
     checks: Sequence[Any] = CHECKS
@@ -93,7 +104,7 @@ class Tables(Modality[Settings, TablePredictor]):
         table, bundled = open_table(origin, settings.data.query or None)
         settings = complete_settings(settings, origin, table, bundled)
         data = settings.data
-        held_out = {
+        held_out: dict[str, Any] = {
             name: open_table(path, data.query or None)[0]
             for name, path in (("valid", data.valid), ("test", data.test)) if path
         }  # fmt: skip
@@ -109,7 +120,10 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def loss(self, prepared: PreparedTable) -> Any:
         name = prepared.settings.train.objective
-        together = prepared.settings.model.together
+        together, levels = prepared.settings.model.together, prepared.settings.data.quantiles
+        if levels:
+            loss = PinballLoss(levels)
+            return EnsembleLoss(loss) if together else loss
         return EnsembleLoss(LOSSES[name]()) if together else name
 
     def read_preprocessor(self, text: str, where: str) -> Preprocessor:
@@ -132,10 +146,19 @@ class Tables(Modality[Settings, TablePredictor]):
         )
         return cast(Part, (joined, *map(np.concatenate, columns)))
 
+    def space(self, settings: Settings) -> Space:
+        return space_for(settings)
+
     def transform(self, prepared: PreparedTable) -> Callable[..., Batch] | None:
         preprocessor = prepared.preprocessor
         check_unmixed(prepared.settings)
         return transform_of(preprocessor, goal_of(preprocessor), prepared.settings.train)
+
+    def bagged(self, settings: Settings) -> Mapping[str, Sequence[Settings]]:
+        return bagged(settings)
+
+    def row_numbers(self, prepared: PreparedTable) -> npt.NDArray[np.int64]:
+        return prepared.parts.val.rows
 
     def evaluation(self, prepared: PreparedTable, scores: Scores) -> dict[str, Any]:
         return {"missing": missing_counts(prepared.preprocessor, prepared.parts.train.features)}

@@ -60,7 +60,31 @@ def layer_sizes(text: str) -> tuple[int, ...]:
         ) from None
 
 
-PRESETS = ("fast", "good", "tabm", "realmlp")
+def class_weights(text: str) -> str | dict[str, float]:
+    """``balanced``, or ``yes=2,no=1`` as ``{"yes": 2.0, "no": 1.0}``."""
+    if text in ("balanced", "none"):
+        return text
+    try:
+        pairs = [part.rpartition("=") for part in text.split(",")]
+        return {name: float(weight) for name, _, weight in pairs}
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} is neither `balanced` nor weights such as yes=2,no=1",
+            where="--class-weights",
+        ) from None
+
+
+def levels(text: str) -> tuple[float, ...]:
+    """``0.1,0.5,0.9`` as a tuple."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} is not a list of numbers such as 0.1,0.5,0.9", where="--quantiles"
+        ) from None
+
+
+PRESETS = ("fast", "good", "best", "tabm", "realmlp")
 PRESET = Option("preset", "Named set of settings to start from.", choices=PRESETS)
 TARGET = Option(
     "target",
@@ -97,10 +121,18 @@ SPLIT_GROUP = Option("split_group", "Keep the rows of each group of COLUMN in on
 SPLIT_TIME = Option("split_time", "Train on the earliest rows by COLUMN, test on the latest.",
                     "COLUMN")  # fmt: skip
 SPLITS = (TEST, VALID, SPLIT_GROUP, SPLIT_TIME)
+ENSEMBLE = Option("ensemble", "Networks trained as one, which answer together.", "K", read=int)
+QUANTILES = Option("quantiles", "Quantiles to predict, such as 0.1,0.5,0.9.", "Q,Q", read=levels)
+TRANSFORM = Option("transform", "What a skewed target is learned as.",
+                   choices=("auto", "log", "sqrt", "asinh", "none"))  # fmt: skip
+CLASS_WEIGHTS = Option("class_weights", "How much classes count: balanced, or CLASS=NUMBER,...",
+                       "WEIGHTS", read=class_weights)  # fmt: skip
+LEARNED = (QUANTILES, TRANSFORM, CLASS_WEIGHTS)
+NETWORK = (ENSEMBLE, LAYERS, DROPOUT, WEIGHT_DECAY)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
 
 OPTIONS: Options = {
-    "train": (PRESET, TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, LAYERS, DROPOUT, WEIGHT_DECAY),
+    "train": (PRESET, TARGET, QUERY, TASK, MISSING, COLUMN, *SPLITS, *LEARNED, *NETWORK),
     "init": (PRESET, TARGET, QUERY, TASK, MISSING, *SPLITS),
     "check": (PRESET, TARGET, QUERY, *SPLITS),
     "find-lr": (PRESET, TARGET, QUERY),

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...data import Preprocessor, Table, read_target
+from ...data import Features, Preprocessor, Table, read_target
 from ...errors import ConfigError
 from ...runs.predictor import Column, Predictor
+from ...tasks.quantiles import Quantiles
 from ...train import Scores
+from .explaining import explained
 from .network import TableNet, inputs_of
 from .opening import open_table
+from .prepare import PreparedTable
 from .realmlp import RealMLP
 from .settings import Settings
 
@@ -43,6 +46,19 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         """
         return self.decode(self.scores(open_table(table, query)[0]))
 
+    def predict_quantiles(
+        self, table: object, *, query: str | None = None
+    ) -> npt.NDArray[np.float64]:
+        """The quantiles that were asked for, (rows, quantiles), in ascending order.
+
+        ConfigError for a predictor of something else.
+        """
+        if not isinstance(self.goal, Quantiles):
+            raise ConfigError(
+                f"a {self.goal.name} has no quantiles", help="train with --quantiles 0.1,0.5,0.9"
+            )
+        return self.goal.intervals(self.scores(open_table(table, query)[0]))
+
     def predict_proba(self, table: object, *, query: str | None = None) -> npt.NDArray[np.float64]:
         """The probability of each class, (rows, classes). ConfigError for a regression."""
         return self.probabilities(self.scores(open_table(table, query)[0]))
@@ -65,6 +81,16 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         self.last_findings = (*table.findings, *features.findings)
         return self.scores_of(inputs_of(features))
 
+    def explained(
+        self, prepared: PreparedTable, truth: npt.NDArray[Any], scores: Scores
+    ) -> dict[str, Any]:
+        part = prepared.parts.test if prepared.sizes["test"] else prepared.parts.val
+
+        def ask(features: Features) -> Scores:
+            return self.scores_of(inputs_of(features))
+
+        return explained(ask, part.features, truth, scores, self.preprocessor, self.goal, part.rows)
+
     def columns(
         self,
         source: object,
@@ -79,7 +105,8 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         """
         table = open_table(source, query)[0]
         names = tuple(dict.fromkeys(keep))
-        added = ["prediction", *(self.probability_names() if proba else [])]
+        of_quantiles = self.goal.column_names if isinstance(self.goal, Quantiles) else []
+        added = ["prediction", *(self.probability_names() if proba else []), *of_quantiles]
         for name in names:
             table.index(name)  # raises if there is none
             if name in added:
@@ -91,6 +118,8 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         scores = self.scores(table)
         predictions: list[Column] = [("prediction", self.decode(scores))]
         predictions += self.probability_columns(scores) if proba else []
+        if isinstance(self.goal, Quantiles):
+            predictions += zip(of_quantiles, self.goal.intervals(scores).T, strict=True)
         return [*_as_text(table, names), *predictions]
 
 

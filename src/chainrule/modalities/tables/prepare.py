@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ... import data as tables
 from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, read_target
-from ...data.tables.divide import Dividing
+from ...data.tables.divide import Asked, Dividing
 from ...data.tables.fingerprint import fingerprint_of
 from ...errors import ConfigError
 from ...frontend import Tensor
@@ -23,8 +23,8 @@ from ...runs.modality import Batch, PartName
 from ...runs.settings.training import TrainSettings
 from ...tasks import Task
 from .network import inputs_of, number_places
-from .settings import Settings, TableDataSettings
-from .weights import weights_in
+from .settings import Settings
+from .weights import class_weights, weights_in
 
 __all__ = ["OpenedTable", "PreparedTable", "arrays_of", "transform_of"]
 
@@ -38,6 +38,8 @@ class OpenedTable:
     settings: Settings
     valid: Table | None = None
     test: Table | None = None
+    #: several networks may learn from the same rows
+    latest: list[tuple[Any, tables.Prepared]] = field(default_factory=list, init=False, repr=False)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -50,25 +52,30 @@ class OpenedTable:
 
     def divide(self, settings: Settings) -> None:
         data = settings.data
-        divide(self.table, data.target, **{**_arguments(data), "fractions": data.shares},
-               seed=settings.split_seed)  # fmt: skip
+        divide(self.table, data.target, **_asked(settings, data.shares))
 
     def prepare(self, settings: Settings, folder: Path | None) -> PreparedTable:
         """Schema, split, fitted preprocessing and arrays; those that do not fit into memory lie in
         files of ``folder`` without a name."""
         data = settings.data
-        parts = tables.prepare(
-            self.table, data.target, **_arguments(data), seed=settings.split_seed,
-            val=self.valid, test=self.test, folder=folder,
-        )  # fmt: skip
+        said = (data, settings.split_seed, folder)
+        if not self.latest or self.latest[0][0] != said:
+            self.latest.clear()
+            parts = tables.prepare(
+                self.table, data.target, **_asked(settings, data.split), val=self.valid,
+                test=self.test, folder=folder,
+            )  # fmt: skip
+            self.latest.append((said, parts))
+        parts = self.latest[0][1]
         task = parts.schema.task
         assert task is not None  # a target was asked for
         numbers = len(number_places(parts.pipeline))
         return PreparedTable(self, parts, settings.resolved(len(parts.train), task, numbers))
 
 
-def _arguments(data: TableDataSettings) -> dict[str, Any]:
-    """The settings as arguments of `data.prepare` and `data.divide`."""
+def _asked(settings: Settings, fractions: tuple[float, float, float]) -> Asked:
+    """What the settings ask of `data.prepare` and `data.divide`."""
+    data = settings.data
     kinds: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
     return {
         "task": data.fixed_task,
@@ -76,9 +83,13 @@ def _arguments(data: TableDataSettings) -> dict[str, Any]:
         "missing": data.missing,
         "formats": data.formats,
         "ignore": [c for c, k in data.columns.items() if k == "ignored"],
-        "fractions": data.split,
+        "fractions": fractions,
         "fold": (data.fold[0], data.fold[1]) if data.fold else None,
+        "bag": (data.bag[0], data.bag[1]) if data.bag else None,
+        "seed": settings.split_seed,
         "by": Dividing(data.split_group, data.split_time),
+        "quantiles": data.quantiles,
+        "transform": "" if data.transform == "none" else data.transform,
     }
 
 
@@ -128,11 +139,21 @@ class PreparedTable:
         parts, opened = self.parts, self.opened
         part, own = {"train": (parts.train, None), "validation": (parts.val, opened.valid),
                      "test": (parts.test, opened.test)}[name]  # fmt: skip
-        column = self.settings.data.weight
-        if not column:
+        column, by_class = self.settings.data.weight, self.of_classes
+        if not column and by_class is None:
             return arrays_of(part)
-        table = opened.table if own is None else own
-        return (*arrays_of(part), weights_in(table, column)[part.rows])
+        weights = np.ones(len(part.rows)) if by_class is None else by_class[part.target]
+        if column:
+            table = opened.table if own is None else own
+            weights = weights * weights_in(table, column)[part.rows]
+        return (*arrays_of(part), weights)
+
+    @cached_property
+    def of_classes(self) -> npt.NDArray[np.float64] | None:
+        """How much a row of each class counts; None if all count alike."""
+        return class_weights(
+            self.settings.train.class_weights, self.preprocessor.classes, self.parts.train.target
+        )
 
     @property
     def test(self) -> tuple[Any, Any]:

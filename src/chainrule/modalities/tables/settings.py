@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, get_args
 
 from ...data import Kind, Task
@@ -25,8 +26,9 @@ from ...runs.settings.sections import (
     SplitSeed,
 )
 from ...runs.settings.training import TrainSettings
-from ...tasks import TASKS
+from ...tasks import TASKS, Quantiles
 from . import defaults as table_defaults
+from .ensemble import EnsembleSettings
 from .presets import PRESETS, Preset
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "ModelSettings",
     "Settings",
     "TableDataSettings",
+    "TableTrainSettings",
     "Width",
 ]
 
@@ -73,8 +76,20 @@ class TableDataSettings(DataSettings):
         Literal["auto", "binary", "multiclass", "regression"],
         About("auto: inferred from the target"),
     ] = "auto"
+    quantiles: Annotated[
+        Annotated[tuple[Annotated[float, Within(0.001, 0.999)], ...], Length(0, 99)],
+        About("quantiles to predict of a number, such as [0.1, 0.5, 0.9]"),
+    ] = ()
+    transform: Annotated[
+        Literal["none", "auto", "log", "sqrt", "asinh"],
+        About("what a skewed number is learned as; auto: decided by the training rows"),
+    ] = "none"
     split: Split = (0.7, 0.15, 0.15)
     fold: Fold = ()
+    bag: Annotated[
+        Annotated[tuple[Annotated[int, Within(1, 1000)], ...], Length(0, 2)],
+        About("[2, 5]: validate on the second fifth of what is not for the test; []: use split"),
+    ] = ()
     split_seed: SplitSeed = "auto"
     split_group: Annotated[str, About("column whose groups are each in one part alone")] = ""
     split_time: Annotated[str, About("column by which the earliest rows are for training")] = ""
@@ -98,6 +113,20 @@ class TableDataSettings(DataSettings):
     def check(self) -> None:
         super().check()
         Dividing(self.split_group, self.split_time)
+        if any(a >= b for a, b in pairwise(self.quantiles)):
+            raise ConfigError(
+                f"`data.quantiles` is {list(self.quantiles)}", help="give them in ascending order"
+            )
+        if self.bag and not (len(self.bag) == 2 and self.bag[0] <= self.bag[1] >= 2):
+            raise ConfigError(
+                f"`data.bag` is {list(self.bag)}", help="[2, 5] is the second of five parts"
+            )
+        if self.bag and (self.fold or self.valid):
+            other = "data.fold" if self.fold else "data.valid"
+            raise ConfigError(
+                f"data.bag says what validation rows are, and so does {other}",
+                help=f"leave out data.bag (preset best sets it) or {other}",
+            )
         if self.fold and (self.test or self.valid):
             raise ConfigError(
                 "folds cannot be combined with files of test or validation rows",
@@ -183,6 +212,16 @@ class ModelSettings(Section):
 
 
 @dataclass(frozen=True)
+class TableTrainSettings(TrainSettings):
+    """Training."""
+
+    class_weights: Annotated[
+        Literal["none", "balanced"] | Mapping[str, Annotated[float, Within(0.0)]],
+        About("how much classes count: balanced (rare ones more), or a number for each; none"),
+    ] = "none"
+
+
+@dataclass(frozen=True)
 class Settings(RunSettings):
     """The settings of a run. The same settings and data give the same bits."""
 
@@ -190,7 +229,7 @@ class Settings(RunSettings):
         "model.layers", "model.dropout", "model.numbers", "model.bins", "train.loss",
     )  # fmt: skip
     PRESETS = PRESETS
-    USUAL_PRESET = "fast"
+    USUAL_PRESET = "good"
 
     name: RunName = ""
     preset: Annotated[Preset, About(f"values where nothing else is set: {', '.join(PRESETS)}")] = (
@@ -199,7 +238,8 @@ class Settings(RunSettings):
     seed: Annotated[Seed, About("seed of the split, initial weights, shuffling and dropout")] = 0
     data: TableDataSettings = field(default_factory=TableDataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
-    train: TrainSettings = field(default_factory=TrainSettings)
+    train: TableTrainSettings = field(default_factory=TableTrainSettings)
+    ensemble: EnsembleSettings = field(default_factory=EnsembleSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
@@ -209,7 +249,8 @@ class Settings(RunSettings):
 
         ConfigError for a loss that does not fit the task.
         """
-        model, train = self.model, self.train.resolved(rows, TASKS[task])
+        learned = Quantiles if self.data.quantiles else TASKS[task]
+        model, train = self.model, self.train.resolved(rows, learned)
         if train.label_smoothing and task == "regression":
             raise ConfigError(
                 "a regression has no labels to smooth",
@@ -217,7 +258,7 @@ class Settings(RunSettings):
             )
         layers = table_defaults.layers_for(rows, model.network)
         dropout = table_defaults.dropout_for(rows, task, model.network)
-        encoding = table_defaults.numbers_for(rows, numbers)
+        encoding = table_defaults.numbers_for(rows, numbers, task)
         bins = table_defaults.bins_for(rows, numbers)
         if model.network == "realmlp" and self.train.lr == "auto":
             train = train.changed(lr=table_defaults.REALMLP_LR[task])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ import numpy.typing as npt
 
 from ...data import Table
 from ...data.tables.columns import with_column
-from ...errors import ConfigError, DataError
+from ...errors import ConfigError, DataError, meant
 from ...runs.modality import is_pair
 from ...train.weights import checked_weights
 from .settings import Settings
 
-__all__ = ["WEIGHT", "check_unmixed", "weights_in", "with_weights"]
+__all__ = ["WEIGHT", "check_unmixed", "class_weights", "weights_in", "with_weights"]
 
 #: what the column of weights is called that is made of numbers in memory
 WEIGHT = "sample_weight"
@@ -48,11 +49,47 @@ def weights_in(table: Table, name: str) -> npt.NDArray[np.float64]:
         raise DataError(error.what, where=where, help=error.help) from None
 
 
+def class_weights(
+    wanted: str | Mapping[str, float], classes: Sequence[object], trained: npt.NDArray[Any]
+) -> npt.NDArray[np.float64] | None:
+    """How much a row of each class counts: as ``wanted``, by the name of the class, 1 where nothing
+    is said; or ``balanced``, all classes together alike: n / (k n_c) for a class with n_c of the
+    ``trained`` rows. None for "none".
+
+    ConfigError for a target without classes, a name that is none, and if no training row counts.
+    """
+    if wanted == "none":
+        return None
+    if not classes:
+        raise ConfigError(
+            "`train.class_weights` is set, but the target is a number",
+            help="leave it out; data.weight names a column that says how much rows count",
+        )
+    counts = np.bincount(trained.astype(np.int64), minlength=len(classes))
+    if isinstance(wanted, str):
+        return np.asarray(counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+    names = [str(label).lower() if isinstance(label, bool) else str(label) for label in classes]
+    for name in wanted:
+        if name not in names:
+            raise ConfigError(
+                f"`train.class_weights` names {name!r}, which is no class",
+                help=f"{meant(name, names)}the classes are {', '.join(names[:10])}",
+            )
+    weights = np.array([wanted.get(name, 1.0) for name in names])
+    if not (weights * counts).any():
+        raise ConfigError(
+            "`train.class_weights` leaves no training row that counts",
+            help="give the classes that are to be learned a weight above 0",
+        )
+    return weights
+
+
 def check_unmixed(settings: Settings) -> None:
     """ConfigError for weights of rows that are to be mixed."""
-    if settings.data.weight and settings.train.regularization.mixup:
+    weighed = settings.data.weight or settings.train.class_weights != "none"
+    if weighed and settings.train.regularization.mixup:
         raise ConfigError(
             "rows that are mixed have no weight of their own",
-            where="data.weight, train.regularization.mixup",
+            where="data.weight, train.class_weights, train.regularization.mixup",
             help="set train.regularization.mixup to 0, or leave the weights out",
         )

@@ -18,6 +18,7 @@ from ...records import parsed
 from ...runs.modality import Draft, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
+from ...runs.space import Space
 from ...runs.task import Task
 from ...tasks import Binary, Language, Multiclass, Regression, Translation
 from ...tasks.labels import goal_of
@@ -33,6 +34,7 @@ from .pairs import OpenedPairs, PairPreprocessor, PreparedPairs, open_pairs
 from .predictor import TextPredictor
 from .preprocessor import LabelPreprocessor
 from .settings import TextSettings
+from .space import space_for
 from .translating import TranslationLoss
 from .words import words_for
 
@@ -52,6 +54,7 @@ class TextKind(Modality[TextSettings, TextPredictor]):
     name = "text"
     settings = TextSettings
     sources, options = SOURCES, OPTIONS
+    prepared_by: ClassVar[tuple[str, ...]] = ("data", "tokenizer", "model.name")
     arguments: Mapping[str, Key] = {
         **COMMON_ARGUMENTS,
         **{name: ("data", name) for name in (
@@ -125,6 +128,9 @@ class TextKind(Modality[TextSettings, TextPredictor]):
         if family == "translation":
             return PairPreprocessor.from_json(text, where)
         return LabelPreprocessor.from_json(text, where)
+
+    def space(self, settings: TextSettings) -> Space:
+        return space_for(settings)
 
     def goal(self, preprocessor: AnyPreprocessor) -> Task:
         if isinstance(preprocessor, LanguagePreprocessor):

@@ -20,6 +20,9 @@ __all__ = ["VERSION", "RunSettings"]
 VERSION = 2
 READABLE = (1, VERSION)
 
+#: what stands in a run.toml beside the settings: `tune` is for the search of better ones
+ASIDE = ("version", "tune")
+
 #: how similar a key must be to one of another section to be suggested
 MIN_SIMILARITY = 0.7
 
@@ -68,7 +71,7 @@ class RunSettings(Section):
                 help=f"this Chainrule reads versions {' and '.join(map(str, READABLE))}",
             )
         try:
-            return cls.from_document({k: v for k, v in document.items() if k != "version"})
+            return cls.from_document({k: v for k, v in document.items() if k not in ASIDE})
         except SettingError as error:
             raise _better_hint(error, cls) from None
 
@@ -107,7 +110,12 @@ class RunSettings(Section):
     def json_schema(cls) -> dict[str, Any]:
         """The JSON Schema of ``run.toml``, for editors."""
         schema = cls.schema()
-        schema["properties"] = {"version": {"enum": list(READABLE)}, **schema["properties"]}
+        tune = {"type": "object", "description": "What `chainrule tune` varies."}
+        schema["properties"] = {
+            "version": {"enum": list(READABLE)},
+            **schema["properties"],
+            "tune": tune,
+        }
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "run.toml",
                 **schema}  # fmt: skip
 

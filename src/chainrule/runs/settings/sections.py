@@ -185,4 +185,7 @@ class OutputSettings(Section):
 
     runs_dir: Annotated[str, About("folder to write runs to")] = "runs"
     report: Annotated[bool, About("whether the command line writes report.html")] = True
+    ignore: Annotated[
+        tuple[str, ...], About("codes of diagnoses that are not to be made, such as T305")
+    ] = ()
     checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)

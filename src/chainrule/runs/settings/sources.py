@@ -21,7 +21,7 @@ from .sections import ObserveSettings
 from .toml import value_text
 from .training import AverageSettings, OptimizerSettings, ScheduleSettings
 
-__all__ = ["Gathered", "Key", "Source", "from_environment", "from_file", "from_overrides",
+__all__ = ["PRESET", "Gathered", "Key", "Source", "from_environment", "from_file", "from_overrides",
            "gather", "usual"]  # fmt: skip
 
 Key = tuple[str, ...]

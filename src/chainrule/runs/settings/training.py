@@ -259,6 +259,11 @@ class TrainSettings(Section):
         Annotated[int, Within(1, 100_000)],
         About("batches whose gradients are accumulated into one step"),
     ] = 1
+    parts: Annotated[
+        Annotated[int, Within(0, 16)] | Auto,
+        About("parts of a batch whose gradients are summed along a tree, so that workers can share "
+              "them; 0: whole batches"),
+    ] = 0  # fmt: skip
     label_smoothing: Annotated[
         Annotated[float, Within(0.0, 0.95)], About("fraction of the target spread over all classes")
     ] = 0.0

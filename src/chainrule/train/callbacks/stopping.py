@@ -82,7 +82,8 @@ class EarlyStopping(Callback):
 
 
 class TimeLimit(Callback):
-    """Ends training after the epoch in which ``seconds`` have passed.
+    """Ends training after the epoch whose end is nearest to ``seconds``, as far as the epoch before
+    tells; after one epoch at least.
 
     A training that is resumed after that has the whole time once more.
     """
@@ -97,10 +98,13 @@ class TimeLimit(Callback):
 
     def on_train_begin(self, logs: Logs) -> None:
         self.reached = False
-        self._begun = time.monotonic()
+        self._begun = self._latest = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        if time.monotonic() - self._begun >= self.seconds and not self.trainer.stop_training:
+        now = time.monotonic()
+        another, self._latest = now - self._latest, now
+        near = now - self._begun + another / 2 >= self.seconds
+        if near and not self.trainer.stop_training:
             self.reached = self.trainer.stop_training = True
 
     def state(self) -> dict[str, Any]:

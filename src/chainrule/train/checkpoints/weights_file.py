@@ -17,7 +17,16 @@ from ...arguments import path_of
 from ...errors import ConfigError, StateError
 from ...scratch import hold, remove_abandoned
 
-__all__ = ["HasState", "flush_folder", "load", "packed", "remove_leftovers", "save", "write_whole"]
+__all__ = [
+    "HasState",
+    "flush_folder",
+    "load",
+    "packed",
+    "remove_leftovers",
+    "save",
+    "unpacked",
+    "write_whole",
+]
 
 #: how files are called while they are written
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
@@ -148,6 +157,12 @@ def flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def unpacked(content: bytes) -> Arrays:
+    """The arrays of which `packed` made ``content``, each under one name."""
+    arrays: Arrays = _library().numpy.load(content)
+    return arrays
 
 
 def load(path: str | os.PathLike[str]) -> Arrays:

@@ -6,14 +6,36 @@ import time
 from typing import Any
 
 from ...nonfinite import find_nonfinite
+from ...optim import LBFGS, Optimizer
 from ..batch_source import BatchSource, Rows, host_batch
+from ..callbacks.rates import rates_of
 from ..learning import Replayable
 from ..state import gathered, put_back
 
-__all__ = ["ReplayLog"]
+__all__ = ["ReplayLog", "advice_on"]
 
 #: copies of the state may take this share of the time
 SHARE = 0.005
+
+
+#: it takes the change of the gradient between two batches for curvature
+SEARCH_ADVICE = (
+    'L-BFGS is for full batches with a line search: batch_size None (in run.toml "all") and '
+    'line_search_fn "strong_wolfe". Else '
+)
+
+
+def advice_on(optimizer: Optimizer, steps: int) -> str:
+    """What to do about a loss that is not finite, in a training of ``steps`` steps an epoch."""
+    rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates_of(optimizer)))) or "none"
+    advice = ""
+    if isinstance(optimizer, LBFGS):
+        searches = optimizer.param_groups[0]["line_search_fn"] is not None
+        advice = "" if searches and steps == 1 else SEARCH_ADVICE
+    return (
+        f"{advice}lower the learning rate (it is {rates}), "
+        "standardise the inputs, and scale a regression's target to about 1"
+    )
 
 
 class ReplayLog:

@@ -7,6 +7,7 @@ remembers what each of them is.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,9 +15,12 @@ import numpy.typing as npt
 
 from ... import nn
 from ...frontend import Tensor
+from ...frontend.apply import tensor_of
 from ...frontend.operations.arithmetic import cast
 from ...frontend.operations.creation import arange
+from ...frontend.transforms import vjp
 from ...ir.types import DType
+from ...nn.stateless import functional_call
 from .observation import Histogram, LayerStatistics
 from .taps import Tap
 
@@ -32,6 +36,11 @@ SATURATED: Mapping[type[nn.Module], Callable[[Tensor], Tensor]] = {
     nn.Hardsigmoid: lambda a: (a <= 0.0) | (a >= 1.0),
     nn.ReLU6: lambda a: a >= 6.0,
 }
+#: layers that treat each example of a batch for itself, and whose derivatives are one product
+APART = (
+    nn.Linear, nn.Embedding,
+    nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d,
+)  # fmt: skip
 #: activations that let nothing pass where their output is zero
 CUTTING = (nn.ReLU, nn.ReLU6, nn.Threshold, nn.Hardshrink, nn.Softshrink)
 
@@ -59,6 +68,32 @@ def histogram(x: Tensor) -> list[Tensor]:
     return [low, high, below]
 
 
+def noise(tap: Tap, gradient: Tensor) -> Tensor:
+    """How far chance moves the gradient of a layer's parameters: an unbiased estimate of the trace
+    of the covariance of the mean over the batch.
+
+    The layer is differentiated once more, with the ``gradient`` of every other example turned
+    round. What the examples have in common cancels. Of 2k of B examples, the sum that is left has
+    2k / B of the variance of the whole one.
+    """
+    rows = gradient.shape[0]
+    paired = rows // 2 * 2
+    signs = np.where(np.arange(rows) < paired, 1.0 - 2.0 * (np.arange(rows) % 2), 0.0)
+    turning = tensor_of(signs.astype(np.float32).reshape(-1, *[1] * (gradient.ndim - 1)))
+    own = {name: p.detach() for name, p in tap.layer.named_parameters() if p.requires_grad}
+    arguments = tuple(a.detach() if isinstance(a, Tensor) else a for a in tap.arguments)
+    _, pull = vjp(lambda given: functional_call(tap.layer, given, arguments), own)
+    [turned] = pull(gradient.detach() * turning)
+    squares = [square_sum(g) for g in turned.values()]
+    return sum(squares[1:], start=squares[0]) * (rows / paired)
+
+
+def has_noise(tap: Tap, batch: int, gradient: Tensor) -> bool:
+    """Whether a layer treats each example of the batch for itself, and learns."""
+    learns = any(p.requires_grad for p in tap.layer.parameters())
+    return isinstance(tap.layer, APART) and learns and gradient.shape[0] == batch > 1
+
+
 class Sheet:
     """What is measured in one recording of a step: ``values``, and how to read them again."""
 
@@ -68,6 +103,16 @@ class Sheet:
         self._kinds: dict[str, str] = {}
         self._reads: dict[str, str | None] = {}
         self._sizes: dict[tuple[str, str], int] = {}  # of what a histogram is made of
+
+    def noise(self, taps: Sequence[Tap], gradients: Mapping[str, Tensor], batch: int) -> None:
+        """Of the layers that are called once: of several calls, gradients are not independent."""
+        calls = Counter(id(tap.layer) for tap in taps)
+        for tap in taps:
+            gradient = gradients.get(tap.path)
+            if gradient is None or calls[id(tap.layer)] > 1:
+                continue
+            if has_noise(tap, batch, gradient):
+                self._add(tap.path, "noise", noise(tap, gradient))
 
     def output(self, tap: Tap, gradient: Tensor | None, full: bool) -> None:
         """Of a layer's output, and of the gradient that arrived there."""
@@ -143,7 +188,7 @@ class Sheet:
 def _statistics(
     kind: str, reads: str | None, sums: dict[str, float], histograms: dict[str, Histogram]
 ) -> LayerStatistics:
-    norms = ("weight", "gradient", "clipped", "update", "backward")
+    norms = ("weight", "gradient", "clipped", "update", "backward", "noise")
     numbers: dict[str, float | None] = {
         name: math.sqrt(value) if name in norms else value
         for name, value in sums.items()

@@ -27,11 +27,13 @@ class LayerStatistics:
 
     ``weight``, ``gradient`` and ``update`` are Euclidean norms over all its own parameters: of
     their values before the step, of the loss's gradient before clipping, of their change;
-    ``clipped`` is that of the gradient after clipping, where gradients are clipped. ``mean``
-    and ``std`` are those of the layer's outputs, ``backward`` is the norm of the gradient with
-    respect to these. ``dead`` is the share of units whose output is zero for the whole batch,
-    ``saturated`` that of outputs where the activation's slope is below a twentieth of its steepest.
-    ``reads`` names the layer whose output it gets, if nothing is computed in between.
+    ``clipped`` is that of the gradient after clipping, where gradients are clipped. ``mean`` and
+    ``std`` are those of the layer's outputs, ``backward`` is the norm of the gradient with respect
+    to these. ``noise`` is the standard deviation of the gradient from batch to batch, over all its
+    components, as the examples of this one let expect. ``dead`` is the share of units whose output
+    is zero for the whole batch, ``saturated`` that of outputs where the activation's slope is below
+    a twentieth of its steepest. ``reads`` names the layer whose output it gets, if nothing is
+    computed in between.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class LayerStatistics:
     mean: Number = None
     std: Number = None
     backward: Number = None
+    noise: Number = None
     dead: Number = None
     saturated: Number = None
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
@@ -64,7 +67,8 @@ class LayerStatistics:
 class Observation:
     """``step`` counts the steps before this one since the beginning of training, ``epoch`` the
     epochs; ``loss`` is that of its batch, ``rates`` are the learning rates of the optimizer's
-    groups. ``layers`` are in the order in which they are called.
+    groups, ``batch`` the examples of its batch. ``layers`` are in the order in which they are
+    called.
     """
 
     step: int
@@ -72,11 +76,28 @@ class Observation:
     loss: float
     rates: tuple[float, ...]
     layers: Mapping[str, LayerStatistics]
+    batch: int = 0
+
+    @property
+    def noise_scale(self) -> Number:
+        """The batch size at which chance moves the gradient as much as the loss does: tr(S) / |G|²,
+        with S the covariance of the gradient of one example and G its mean, over the layers that
+        have a ``noise`` (McCandlish et al. 2018, the simple noise scale). Far larger batches gain
+        little. One step says little: take the median of many. None where the gradient is not to be
+        told from chance, or noise is not measured.
+        """
+        known = [(x.gradient, x.noise) for x in self.layers.values()]
+        squares = [(g * g, n * n) for g, n in known if g is not None and n is not None]
+        chance = sum(n for _, n in squares)
+        rest = sum(g for g, _ in squares) - chance
+        return self.batch * chance / rest if squares and rest > 0.0 else None
 
     def to_dict(self) -> dict[str, Any]:
         """For a line of ``layers.jsonl``, where steps and epochs count from 1."""
         layers = {path: layer.to_dict() for path, layer in self.layers.items()}
-        return {**self._place(), "loss": self.loss, "rates": [*self.rates], "layers": layers}
+        scale = {} if self.noise_scale is None else {"noise_scale": self.noise_scale}
+        head = {**self._place(), "loss": self.loss, "rates": [*self.rates], "batch": self.batch}
+        return {**head, **scale, "layers": layers}
 
     def histograms(self) -> dict[str, Any]:
         """For a line of ``histograms.jsonl``; empty if none were made."""

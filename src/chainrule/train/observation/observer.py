@@ -88,6 +88,8 @@ class ObservedStep:
         learner.finish_step()
         for tap in taps.taps:
             sheet.output(tap, arrived.get(tap.path), self._full)
+        if self._full:
+            sheet.noise(taps.taps, arrived, arrays[0].shape[0])
         for path, own in owners.items():
             layer, after = learner.model.get_submodule(path), [p.detach() for p in own]
             clipped = [] if learner.clip is None else _gradients(own)
@@ -197,7 +199,7 @@ class Observer:
         losses: Array = results[0]
         layers = self._step.read(results)
         epoch, loss = step // run.order.steps, float(losses[0])
-        self.found.append(Observation(step, epoch, loss, rates, layers))
+        self.found.append(Observation(step, epoch, loss, rates, layers, len(rows[0])))
         run.hooks("on_observation", self.found[-1])
         return losses
 

@@ -24,7 +24,7 @@ class Observe:
 
     * ``basic``: of each layer the norms of weights, gradient and update, mean and deviation of its
       outputs, the norm of the gradient that arrives there, dead and saturated units;
-    * ``full``: histograms of weights, gradients and outputs too.
+    * ``full``: histograms of weights, gradients and outputs too, and the noise of the gradients.
 
     By time, the first observation comes once that much time has passed, and then at least one an
     epoch; but observing takes at most 2 % (``full``: 10 %) of the time, which wins. Which steps are

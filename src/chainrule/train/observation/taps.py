@@ -25,11 +25,12 @@ CHANNELS = (
 
 @dataclass(frozen=True, eq=False)
 class Tap:
-    """The ``output`` of a layer, whose units lie along ``axis``. ``reads`` is the path of the tap
-    whose output the layer got, if nothing was computed in between."""
+    """The ``output`` of a layer that got ``arguments``; its units lie along ``axis``. ``reads`` is
+    the path of the tap whose output the layer got, if nothing was computed in between."""
 
     path: str
     layer: nn.Module
+    arguments: tuple[Any, ...]
     output: Tensor
     axis: int
     reads: str | None
@@ -86,5 +87,5 @@ class Taps:
         count = self._calls[path] = self._calls.get(path, 0) + 1
         name = path if count == 1 else f"{path}#{count}"
         axis = self._axis if result.ndim > 1 else -1
-        self.taps.append(Tap(name, layer, result, axis, reads))
+        self.taps.append(Tap(name, layer, arguments, result, axis, reads))
         self._origin[id(result)] = name

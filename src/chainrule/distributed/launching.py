@@ -1,0 +1,58 @@
+"""Starting workers with the ``mpiexec`` that belongs to the MPI package, and what to say if one of
+them ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from ..errors import ConfigError
+
+__all__ = ["find_mpiexec", "launch"]
+
+
+def find_mpiexec() -> str:
+    """That of the environment which runs this, or else of the system. ConfigError without one."""
+    beside = Path(sys.executable).parent
+    found = shutil.which("mpiexec", path=str(beside)) or shutil.which("mpiexec")
+    if found is None:
+        raise ConfigError(
+            "there is no mpiexec",
+            help="pip install 'chainrule[mpi]', or load your cluster's MPI",
+        )
+    return found
+
+
+def launch(workers: int, arguments: Sequence[str]) -> int:
+    """``mpiexec -n workers chainrule arguments``: its exit code.
+
+    3 if a worker was killed, with words. SIGINT and SIGTERM go on to the workers.
+    """
+    command = [find_mpiexec(), "-n", str(workers), sys.executable, "-m", "chainrule", *arguments]
+    environment = dict(os.environ)
+    # Workers on one machine share its processors.
+    share = max(1, len(os.sched_getaffinity(0)) // workers)
+    environment.setdefault("CHAINRULE_NUM_THREADS", str(share))
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    before = [(n, signal.signal(n, forward)) for n in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+    return code
+
+
+def killed(code: int) -> bool:
+    """Whether an exit code of ``mpiexec`` says that a signal ended a worker."""
+    return code not in (0, 1, 2, 3, 130, 143)

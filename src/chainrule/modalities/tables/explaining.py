@@ -1,0 +1,191 @@
+"""Why a network predicts the test rows of a table as it does: which columns it needs, what it makes
+of them, and which rows it gets wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...data import Features, Preprocessor
+from ...data.split import shuffled
+from ...data.tables.encode import CategoryEncoder, NumberEncoder
+from ...phrasing import format_number, quoted
+from ...runs.mixture import loss_of
+from ...runs.task import Task
+from ...train import Scores
+
+__all__ = ["explained"]
+
+Ask = Callable[[Features], Scores]
+Places = tuple[slice, slice]
+
+#: rows x columns x times that columns are shuffled at most, and how often
+MOST_CELLS, REPEATS = 1_000_000, 5
+#: columns in the table, columns that are drawn, values of each, and rows
+COLUMNS, DRAWN, VALUES, ROWS = 30, 3, 11, 12
+
+
+def explained(
+    ask: Ask,
+    features: Features,
+    truth: npt.NDArray[Any],
+    scores: Scores,
+    preprocessor: Preprocessor,
+    goal: Task,
+    rows: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """Charts and tables for the report; ``ask`` gives the outputs for encoded rows, ``scores`` are
+    those for ``features``, and ``rows`` their numbers in the table."""
+    places = _places(preprocessor)
+    repeats = min(REPEATS, MOST_CELLS // max(1, len(features) * len(places)))
+    tables, charts = [], []
+    if repeats >= 2 and len(places) > 1:
+        rises = _importance(ask, features, truth, scores, places, goal, repeats)
+        tables.append(_importance_table(rises, goal, repeats))
+        ranked = sorted(rises, key=lambda name: -float(rises[name].mean()))
+        charts = [
+            chart
+            for name in ranked
+            for chart in _dependence(ask, features, preprocessor, places, goal, name)
+        ][:DRAWN]
+    tables.append(_worst(truth, scores, goal, rows))
+    return {"charts": charts, "tables": tables}
+
+
+def _places(preprocessor: Preprocessor) -> dict[str, Places]:
+    """Where each column lies among the numbers and the codes."""
+    places, number, code = {}, 0, 0
+    for encoder in preprocessor.encoders:
+        coded = isinstance(encoder, CategoryEncoder) and not encoder.one_hot
+        width = 0 if coded else len(encoder.names)
+        places[encoder.column] = (slice(number, number + width), slice(code, code + coded))
+        number, code = number + width, code + coded
+    return places
+
+
+def _shuffled(features: Features, places: Places, order: npt.NDArray[np.int64]) -> Features:
+    numbers, codes = features.numeric.copy(), features.codes.copy()
+    numbers[:, places[0]] = features.numeric[order][:, places[0]]
+    codes[:, places[1]] = features.codes[order][:, places[1]]
+    return replace(features, numeric=numbers, codes=codes)
+
+
+def _importance(
+    ask: Ask,
+    features: Features,
+    truth: npt.NDArray[Any],
+    scores: Scores,
+    places: dict[str, Places],
+    goal: Task,
+    repeats: int,
+) -> dict[str, npt.NDArray[np.float64]]:
+    """What the loss rises by if a column's cells change places among the rows, each time (Breiman
+    2001, "Random forests")."""
+    before = loss_of(goal, goal.selected_by, truth, scores)
+    orders = [shuffled(len(features), seed) for seed in range(repeats)]
+    return {
+        name: np.array(
+            [
+                loss_of(goal, goal.selected_by, truth, ask(_shuffled(features, place, order)))
+                - before
+                for order in orders
+            ]
+        )
+        for name, place in places.items()
+    }
+
+
+def _importance_table(
+    rises: dict[str, npt.NDArray[np.float64]], goal: Task, repeats: int
+) -> dict[str, Any]:
+    ranked = sorted(rises, key=lambda name: -float(rises[name].mean()))[:COLUMNS]
+    return {
+        "title": "What the predictions need",
+        "words": f"By how much {goal.selected_by} rises on the test part if the cells of a column "
+        f"change places among the rows: mean and standard deviation of {repeats} times. Columns "
+        "that say the same stand in for one another, and both look unimportant.",
+        "heads": ["column", "rise", "spread"],
+        "rows": [[n, float(rises[n].mean()), float(rises[n].std(ddof=1))] for n in ranked],
+    }
+
+
+def _answer(goal: Task, scores: Scores) -> npt.NDArray[np.float64] | None:
+    """One number for each row: the probability of the second of two classes, or the prediction."""
+    if goal.name == "binary":
+        return goal.probabilities(scores)[:, 1]
+    return None if goal.labels else np.asarray(goal.decode(scores), np.float64)
+
+
+def _dependence(
+    ask: Ask,
+    features: Features,
+    preprocessor: Preprocessor,
+    places: dict[str, Places],
+    goal: Task,
+    name: str,
+) -> list[dict[str, Any]]:
+    """The mean prediction if a column of numbers had one value in all rows, for quantiles of it
+    (Friedman 2001, "Greedy function approximation")."""
+    encoder = next(e for e in preprocessor.encoders if e.column == name)
+    if not isinstance(encoder, NumberEncoder) or encoder.read_as != "number":
+        return []
+    at = places[name][0].start
+    shares = np.linspace(0.0, 1.0, VALUES)
+    values = np.quantile(features.numeric[:, at], shares)
+    means = []
+    for value in values:
+        numbers = features.numeric.copy()
+        numbers[:, at] = value
+        answer = _answer(goal, ask(replace(features, numeric=numbers)))
+        if answer is None:
+            return []
+        means.append(float(answer.mean()))
+    low, middle, high = (
+        format_number(float(values[i]) * encoder.std + encoder.mean)
+        for i in (0, VALUES // 2, VALUES - 1)
+    )
+    what = f"probability of {quoted(str(goal.labels[1]))}" if goal.labels else "prediction"
+    return [
+        {
+            "title": f"What {quoted(name)} does",
+            "words": f"The mean {what} if all rows had the same {quoted(name)}: its lowest value "
+            f"in the test part is {low}, its median {middle}, its highest {high}.",
+            "below": f"percentile of {name}",
+            "x": [round(100 * float(share)) for share in shares],
+            "lines": [{"name": f"mean {what}", "values": means}],
+        }
+    ]
+
+
+def _worst(
+    truth: npt.NDArray[Any], scores: Scores, goal: Task, rows: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """The rows that are predicted worst."""
+    predicted = goal.decode(scores)
+    if goal.labels:
+        codes = truth.astype(np.int64)
+        own = goal.probabilities(scores)[np.arange(len(codes)), codes]
+        worst = np.argsort(own, kind="stable")[:ROWS]
+        cells = [
+            [int(rows[i]) + 1, str(goal.labels[codes[i]]), str(predicted[i]), float(own[i])]
+            for i in worst
+        ]
+        heads = ["row", "true", "predicted", "probability of the true class"]
+    else:
+        errors = np.abs(predicted - truth)
+        worst = np.argsort(-errors, kind="stable")[:ROWS]
+        cells = [
+            [int(rows[i]) + 1, float(truth[i]), float(predicted[i]), float(predicted[i] - truth[i])]
+            for i in worst
+        ]
+        heads = ["row", "true", "predicted", "off by"]
+    return {
+        "title": "Worst rows",
+        "words": "The test rows that are predicted worst, counted from 1 in the table.",
+        "heads": heads,
+        "rows": cells,
+    }

@@ -1,0 +1,147 @@
+"""A batch in parts, and the tree along which what they give is summed.
+
+Batches of B rows have at most ``most`` parts of s = ceil(B / most) rows each, in order, and so has
+a shorter batch. Rows that do not fill a part belong to the last one.
+
+What parts give is summed along a binary tree that is aligned:
+the neighbours 0 and 1, 2 and 3, ..., then the sums of 0-1 and 2-3, and so on; what has no neighbour
+moves up as it is. So a range of parts is some whole subtrees, whoever computes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError
+from ..ir.types import is_whole
+
+__all__ = [
+    "MOST_PARTS",
+    "Division",
+    "Parts",
+    "checked_parts",
+    "fold",
+    "parts_for",
+    "subtrees",
+    "total",
+    "tree",
+]
+
+Array = npt.NDArray[Any]
+T = TypeVar("T")
+Parts = int | Literal["auto"]
+#: where a subtree begins, and how many parts it would have if there were that many
+Subtree = tuple[int, int]
+
+#: random draws of a part are counted apart, by the four upper bits of their counts
+MOST_PARTS = 16
+
+
+def checked_parts(parts: Any) -> Parts:
+    """The most parts of a batch; 1: it stays whole. ConfigError for anything else."""
+    if parts == "auto":
+        return "auto"
+    if not is_whole(parts) or not 0 <= parts <= MOST_PARTS:
+        raise ConfigError(
+            f"parts is {parts!r}",
+            help=f'parts must be a whole number from 0 to {MOST_PARTS}, or "auto"; '
+            "0 and 1 leave batches whole",
+        )
+    return max(1, int(parts))
+
+
+def parts_for(batch_size: int) -> int:
+    """``auto``: as many as have 64 rows each, a power of two from 4 to 16; less for batches of
+    fewer than 8 rows, because small parts are computed slowly."""
+    wanted = min(max(batch_size // 64, 4), MOST_PARTS, max(batch_size // 2, 1))
+    return 1 << (wanted.bit_length() - 1)
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the parts of one batch of ``rows`` rows lie in it: ``size`` rows each."""
+
+    rows: int
+    size: int
+
+    @classmethod
+    def of(cls, rows: int, batch_size: int, parts: Parts) -> Division:
+        """Of ``rows`` rows, where batches usually have ``batch_size``."""
+        most = parts_for(batch_size) if parts == "auto" else parts
+        return cls(rows, -(-batch_size // most))
+
+    @property
+    def count(self) -> int:
+        """How many parts there are."""
+        return max(1, self.rows // self.size)
+
+    def share(self, part: int) -> float:
+        """The fraction of the batch's rows that a part has."""
+        last = part == self.count - 1
+        return (self.rows - part * self.size if last else self.size) / self.rows
+
+    def pieces(self, begin: int, end: int) -> list[tuple[int, int, int]]:
+        """The parts from ``begin`` to ``end`` as (first, count, rows of each) of equal ones."""
+        full = self.count - (self.rows != self.count * self.size)
+        pieces = [(begin, min(end, full) - begin, self.size)] if begin < full else []
+        if end > full:
+            pieces.append((full, 1, self.rows - full * self.size))
+        return [piece for piece in pieces if piece[1]]
+
+
+def tree(values: Sequence[T], add: Callable[[T, T], T]) -> T:
+    """The sum of ``values`` along the tree."""
+    level = list(values)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [add(a, b) for a, b in pairs] + level[len(level) // 2 * 2 :]
+    return level[0]
+
+
+def fold(rows: Array) -> Array:
+    """`tree` of the rows of an array, which is overwritten; a view of the sum."""
+    step = 1
+    while step < len(rows):
+        right = rows[step :: 2 * step]
+        left = rows[: len(rows) - step : 2 * step]
+        np.add(left, right, out=left)
+        step *= 2
+    whole: Array = rows[0]
+    return whole
+
+
+def subtrees(begin: int, end: int) -> list[Subtree]:
+    """The largest subtrees that cover the parts from ``begin`` to ``end``."""
+    found = []
+    while begin < end:
+        size = begin & -begin or 1 << MOST_PARTS.bit_length()
+        while begin + size > end:
+            size //= 2
+        found.append((begin, size))
+        begin += size
+    return found
+
+
+def total(sums: Mapping[Subtree, Array], count: int) -> Array:
+    """The sum of ``count`` parts, of the sums of all `subtrees` that the workers cover; these are
+    overwritten."""
+
+    def under(begin: int, size: int) -> Array:
+        known = sums.get((begin, size))
+        if known is not None:
+            return known
+        left: Array = under(begin, size // 2)
+        middle = begin + size // 2
+        if middle < count:
+            np.add(left, under(middle, size // 2), out=left)
+        return left
+
+    size = 1
+    while size < count:
+        size *= 2
+    return under(0, size)

@@ -1,0 +1,127 @@
+"""What the workers of `test_mpi.py` do; also run by one process alone.
+
+Each line on worker 0's stdout is one result, as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from chainrule import nn, optim
+from chainrule.distributed import mpi
+from chainrule.errors import ChainruleError
+from chainrule.train import BatchSource, Checkpoints, Padded, Trainer
+from chainrule.train.callbacks import TimeLimit
+from hasty import hasty
+
+WORKERS = mpi()
+
+
+def say(name: str, value: Any) -> None:
+    """One result, which all workers must have alike."""
+    every = WORKERS.gather(value)
+    assert all(one == every[0] for one in every), (name, every)
+    if WORKERS.rank == 0:
+        print(json.dumps([name, value]), flush=True)
+
+
+def digest(model: nn.Module) -> str:
+    arrays = [np.ascontiguousarray(a).tobytes() for a in model.state_dict().values()]
+    return hashlib.sha256(b"".join(arrays)).hexdigest()[:16]
+
+
+def trainer_of(**settings: Any) -> Trainer:
+    # Worker 0's first weights and draws are those of all.
+    cr.manual_seed(WORKERS.rank)
+    model = nn.Sequential(
+        nn.Linear(3, 9), nn.BatchNorm1d(9), nn.Tanh(), nn.Dropout(0.2), nn.Linear(9, 3)
+    )
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    return Trainer(model, "cross_entropy", optimizer, ["accuracy"], parts=16, **settings)
+
+
+def data(rows: int = 133) -> tuple[Any, ...]:
+    """Weighed rows, the last batch of which is small."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((rows, 3)).astype(np.float32)
+    return x, rng.integers(0, 3, rows), rng.uniform(0.5, 2.0, rows)
+
+
+def lengths() -> BatchSource:
+    """Rows of two lengths, so parts of one batch are read at different ones."""
+    rng = np.random.default_rng(1)
+    found = np.tile([2, 6], 40)
+    x = rng.standard_normal((80, 6)).astype(np.float32) * (np.arange(6) < found[:, None])
+    y = x.sum(axis=1, keepdims=True)
+    return Padded((x.astype("f"), y.astype("f")), found, (2, 6), (True, False))
+
+
+class Sums(nn.Module):
+    """Of rows of any length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Linear(1, 1)
+
+    def forward(self, x: Any) -> Any:
+        return self.scale(x.sum(1).unsqueeze(1))
+
+
+def refused(call: Any) -> str:
+    try:
+        call()
+    except ChainruleError as error:
+        return str(error)
+    return "nothing"
+
+
+def main(folder: Path) -> None:
+    for accumulate in (1, 3):
+        trainer = trainer_of(accumulate=accumulate)
+        history = trainer.fit(data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False)
+        say(f"accumulate {accumulate}", [digest(trainer.model), history["loss"]])
+
+    model = Sums()
+    by_length = Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.01), parts=8)
+    by_length.fit(lengths(), epochs=2, batch_size=16, workers=WORKERS, verbose=False)
+    say("lengths", digest(model))
+
+    # A clock ends all alike; the rest is trained from the checkpoint.
+    checkpoints = Checkpoints(folder, every=3)
+    settings: dict[str, Any] = {"batch_size": 32, "workers": WORKERS, "verbose": False}
+    limit = TimeLimit(1e-9 if WORKERS.rank == 0 else 1e9)
+    trainer = trainer_of()
+    trainer.fit(data(), epochs=3, callbacks=limit, checkpoints=checkpoints, **settings)
+    again = trainer_of()
+    again.fit(data(), epochs=3, checkpoints=checkpoints, resume=True, callbacks=TimeLimit(1e9),
+              **settings)  # fmt: skip
+    say("resumed", [len(trainer.history.epoch), len(again.history.epoch), digest(again.model)])
+
+    # More parts than one each, for the differences that follow.
+    say("words", WORKERS.broadcast({"any": ["thing", 1.5, None]}))
+    say("bytes", hashlib.sha256(WORKERS.broadcast_bytes(b"x" * 100_000)).hexdigest()[:8])
+    if WORKERS.size > 1:
+        few = refused(lambda: trainer_of().fit(data(1), workers=WORKERS, verbose=False))
+        say("few rows", few)
+        rate = refused(
+            lambda: trainer_of().fit(
+                data(), epochs=2 + (WORKERS.rank == 1), workers=WORKERS, verbose=False
+            )
+        )
+        say("epochs", rate)
+        other = refused(
+            lambda: trainer_of().fit(data(133 - WORKERS.rank), workers=WORKERS, verbose=False)
+        )
+        say("data", "the training data" in other and "rows" in other)
+
+
+if __name__ == "__main__":
+    with hasty():
+        main(Path(sys.argv[1]))

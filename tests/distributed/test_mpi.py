@@ -1,0 +1,165 @@
+"""Workers that MPI connects: the same bits for any number of them, and words for what goes wrong.
+
+Processes are those of the wheels, `mpi4py` and `mpich`. As each takes a second to start, one of
+them does many things (`shared.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainrule.distributed.launching import find_mpiexec
+
+TESTS = Path(__file__).parent.parent
+#: for one that hangs
+DEADLINE = 240
+TRAIN = ("train", "--target", "y", "--patience", 10**6, "--batch-size", 32)
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join([str(TESTS), str(TESTS.parent / "src")])
+    return os.environ | {"PYTHONPATH": path, "CHAINRULE_NUM_THREADS": "1"}
+
+
+def results(workers: int, folder: Path) -> dict[str, Any]:
+    """What that many workers say, by its name; 0: a process that nobody started together."""
+    start = [find_mpiexec(), "-n", str(workers)] if workers else []
+    script = str(Path(__file__).with_name("shared.py"))
+    done = subprocess.run(
+        [*start, sys.executable, script, str(folder)],
+        capture_output=True, text=True, timeout=DEADLINE, env=environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(line) for line in done.stdout.splitlines())
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return results(0, tmp_path_factory.mktemp("alone"))
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_bits_do_not_depend_on_the_number_of_workers(
+    workers: int, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    said = results(workers, tmp_path)
+    assert {name: said[name] for name in alone} == alone
+    assert alone["resumed"][:2] == [1, 3]
+    assert f"{workers} workers, but all 1 rows make a batch of 1 part" in said["few rows"]
+    assert "worker 1 and worker 0 differ in epochs: 3 and 2" in said["epochs"]
+    assert said["data"] is True
+
+
+# ------------------------------------------------------------------------------- the command
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "points.csv"
+    rows = [f"{i % 7},{(i * 5) % 11},{(i % 7 + i * 5 % 11) % 2}" for i in range(160)]
+    path.write_text("\n".join(["a,b,y", *rows]) + "\n")
+    return path
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "chainrule", *map(str, words)]
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words, capture_output=True, text=True, timeout=DEADLINE, env=environment(), check=False
+    )
+
+
+def weights(folder: Path) -> bytes:
+    (file,) = folder.glob("*/model.safetensors")
+    return file.read_bytes()
+
+
+def started(table: Path, runs: Path, workers: int = 2) -> subprocess.Popen[str]:
+    """A training without end, once it is under way."""
+    words = ["launch", "-n", workers, "--", *TRAIN, table, "--epochs", 10**6, "--runs-dir", runs]
+    process = subprocess.Popen(
+        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(),
+    )  # fmt: skip
+    deadline = time.monotonic() + DEADLINE
+    while not any(p.stat().st_size for p in runs.glob("*/metrics.jsonl")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+def worker_of(process: subprocess.Popen[str], rank: int) -> int:
+    """The process of a worker."""
+    for folder in Path("/proc").iterdir():
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            continue
+        if f"PMI_RANK={rank}".encode() in variables and b"train" in words:
+            parent = int(folder.name)
+            while parent > 1 and parent != process.pid:
+                status = (Path("/proc") / str(parent) / "status").read_text()
+                parent = int(status.split("PPid:")[1].split()[0])
+            if parent == process.pid:
+                return int(folder.name)
+    raise AssertionError(f"no worker {rank}")
+
+
+def test_a_command_is_shared_interrupted_and_resumed_by_others(table: Path, tmp_path: Path) -> None:
+    """By 2 workers until SIGTERM, then by 3, then by one: the bits of one that never stopped."""
+    shared, alone = tmp_path / "shared", tmp_path / "alone"
+    process = started(table, shared)
+    process.send_signal(signal.SIGTERM)
+    _, talk = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 143, talk
+    assert talk.count("terminated by a signal") == 1
+    (folder,) = shared.iterdir()
+    epochs = len((folder / "metrics.jsonl").read_text().splitlines())
+
+    done = run(command("launch", "-n", 3, "--", "resume", folder, "--epochs", epochs + 2))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(folder)]
+
+    words = [*TRAIN, table, "--epochs", epochs + 2, "train.parts=auto", "--runs-dir", alone, "-q"]
+    assert run(command(*words)).returncode == 0
+    assert weights(shared) == weights(alone)
+
+
+def test_a_killed_worker_ends_all_in_words(table: Path, tmp_path: Path) -> None:
+    process = started(table, tmp_path)
+    os.kill(worker_of(process, 1), signal.SIGKILL)
+    _, talk = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 3
+    assert "a worker was killed" in talk
+    assert "resume last" in talk
+    (folder,) = tmp_path.iterdir()
+    epochs = len((folder / "metrics.jsonl").read_text().splitlines())
+    done = run(command("resume", folder, "--epochs", epochs + 1, "-q"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_error_of_one_worker_ends_all(table: Path, tmp_path: Path) -> None:
+    """And what is wrong for all is said once."""
+    start = [find_mpiexec(), "-n", "1"]
+    mine = command("train", table, "--target", "y", "--runs-dir", tmp_path)
+    done = run([*start, *mine, ":", "-n", "1", *command("train", tmp_path / "gone.csv")])
+    assert done.returncode == 2
+    assert "file not found" in done.stderr
+
+    done = run([*start, *mine, ":", "-n", "1", *mine, "train.lr=0.5"])
+    assert done.returncode == 2
+    assert done.stderr.count("worker 1 and worker 0 differ in train.lr: 0.5 and") == 1
+    assert not list(tmp_path.iterdir())

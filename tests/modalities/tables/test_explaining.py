@@ -1,0 +1,76 @@
+"""What the report says of a network for a table: columns it needs, what they do, worst rows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.report import write_report
+from chainrule.tasks.curves import binary_charts, calibration_chart
+from chainrule.train.metrics import roc_auc
+
+
+@pytest.fixture(scope="module", params=["class", "number"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    rng = np.random.default_rng(3)
+    x, town = rng.normal(size=(300, 2)), rng.integers(0, 3, 300)
+    y = 3 * x[:, 0] + 2 * (town == 1)
+    columns = {"strong": x[:, 0], "idle": x[:, 1], "town": [f"t{t}" for t in town]}
+    target = np.where(y > 0, "up", "down").tolist() if request.param == "class" else y
+    return cr.fit(
+        {**columns, "y": target}, "y", preset="fast", epochs=40, verbose=False,
+        runs_dir=tmp_path_factory.mktemp("runs"),
+    )  # fmt: skip
+
+
+def test_columns_count_as_much_as_they_are_needed(run: Any) -> None:
+    test = json.loads((run.run / "evaluation.json").read_text())["test"]
+    needed, worst = test["tables"]
+    rise = {name: mean for name, mean, _ in needed["rows"]}
+    assert next(iter(rise)) == "strong"
+    assert rise["strong"] > rise["town"] > abs(rise["idle"])
+    assert all(spread >= 0 for _, _, spread in needed["rows"])
+    effect = next(c for c in test["charts"] if c["title"] == "What “strong” does")
+    values = effect["lines"][0]["values"]
+    assert effect["x"] == list(range(0, 101, 10))
+    assert values == sorted(values)
+    assert all(1 <= row[0] <= 300 for row in worst["rows"])
+    off = [row[3] if run.classes else -abs(row[3]) for row in worst["rows"]]
+    assert off == sorted(off)
+
+
+def test_the_page_shows_them(run: Any) -> None:
+    page = write_report(run.run).read_text()
+    for words in ("What the predictions need", "What “strong” does", "Worst rows"):
+        assert words in page
+    assert ("ROC curve of “up”" in page) == bool(run.classes)
+
+
+def test_the_curves_of_two_classes() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.random(2000)
+    positive = rng.random(2000) < probability
+    roc, precision, calibration = binary_charts(positive, probability, "yes")
+    heights = np.array(roc["lines"][0]["values"])
+    area = float(np.mean((heights[1:] + heights[:-1]) / 2)) / 100
+    assert area == pytest.approx(roc_auc(positive.astype(int), probability), abs=0.01)
+    assert (np.diff(heights) >= 0).all()
+    assert heights[0] < 25
+    assert heights[-1] == 100
+    right = precision["lines"][0]["values"]
+    assert 0 <= right[-1] - 100 * positive.mean() < 3
+    assert right == sorted(right, reverse=True)
+    seen = np.array(calibration["lines"][0]["values"])
+    np.testing.assert_allclose(seen, calibration["x"], atol=8)
+
+
+def test_curves_that_there_are_none_of() -> None:
+    one = np.ones(30, bool)
+    assert binary_charts(one, np.linspace(0, 1, 30), "yes") == []
+    assert calibration_chart(one[:9], np.linspace(0, 1, 9), "yes") == []
+    assert calibration_chart(one, np.full(30, 0.5), "yes") == []
+    assert len(binary_charts(np.arange(30) > 3, np.full(30, 0.5), "yes")) == 2
