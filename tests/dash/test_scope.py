@@ -14,7 +14,9 @@ from chainrule.dash.looking import request_of
 from chainrule.errors import ConfigError
 from chainrule.microscope.lessons import open_lesson
 from chainrule.microscope.requests import answer
-from dash.conftest import Served
+
+from .conftest import Served
+from .test_browser import Reader, violations
 
 
 def test_a_run_is_opened_once_and_asked_often(client: TestClient) -> None:
@@ -53,32 +55,28 @@ def looked_at(served: Served) -> Served:
 
 @pytest.mark.browser
 def test_a_step_is_walked_by_keyboard(looked_at: Served, browser: Any) -> None:
-    page: Page = browser.new_page()
-    errors: list[object] = []
-    page.on("pageerror", lambda error: errors.append(error))
-    page.goto(f"{looked_at.address}/#/run/table/scope")
+    reader = Reader(browser, looked_at)
+    page: Page = reader.go("#/run/table/scope", "1 of")
     heading = page.locator(".seen h2").first
-    expect(page.get_by_text("1 of")).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(heading).to_contain_text("(Linear)")
     page.keyboard.press("ArrowRight")
     expect(heading).to_contain_text("(Tanh)")
-    drawing = page.locator("svg[role=img]").first
-    assert "slope" in str(drawing.get_attribute("aria-label"))
+    assert "slope" in str(page.locator("svg[role=img]").first.get_attribute("aria-label"))
+    assert violations(page) == []
     page.get_by_role("button", name="0.weight", exact=True).click()
     expect(page.get_by_text("digits that agree")).to_be_visible()
     page.get_by_label("to", exact=True).fill("3")
     page.get_by_role("button", name="Try").click()
     expect(page.get_by_text("input [0,0] = 3")).to_be_visible()
     expect(page.get_by_text("Both passes", exact=True).first).to_be_visible()
+    page.emulate_media(color_scheme="dark")
+    assert violations(page) == []
     page.get_by_role("button", name="Undo all").click()
     expect(page.get_by_text("Both passes", exact=True).first).to_be_hidden()
     # Every sum on the page adds up, as it is printed.
-    for row in page.locator("table:has(tr.sum)").all():
-        cells = [
-            c.replace("\u2212", "-") for c in row.locator("tbody td:last-child").all_inner_texts()
-        ]
-        *terms, total = map(float, cells)
+    for table in page.locator("table:has(tr.sum)").all():
+        cells = table.locator("tbody td:last-child").all_inner_texts()
+        *terms, total = (float(cell.replace("\u2212", "-")) for cell in cells)
         assert sum(terms) == pytest.approx(total, abs=1e-12, rel=1e-9)
-    assert not errors
-    page.close()
+    reader.close()

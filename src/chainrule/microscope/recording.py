@@ -20,10 +20,11 @@ from ..nn.calling import calls, watching
 
 __all__ = ["Call", "Read", "Recording", "tensors_in"]
 
-#: primitives that only move numbers: not worth a word between two layers
+#: primitives that only move numbers, or only ask about them: not worth a word between two layers
 MOVES = frozenset(
-    {"reshape", "transpose", "broadcast", "cast", "copy", "fence", "slice", "squeeze", "const"}
-)
+    {"reshape", "transpose", "broadcast", "cast", "copy", "fence", "slice", "squeeze", "const",
+     "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or", "iota"}
+)  # fmt: skip
 #: modules with an explanation of their own although they call others
 COMPOSITE = (nn.MultiheadAttention,)
 

@@ -104,6 +104,8 @@ function Closer(props: { calls: Call[] }): JSX.Element | null {
       <label>unit <input type="number" min={0} max={call.units - 1} value={unit} placeholder="strongest"
         onChange={(e) => go({ view: "unit", layer: call.name, ...(e.currentTarget.value ? { unit: e.currentTarget.value } : {}) })} /></label>
       <span class="quiet">of {number(call.units)}</span>
+      <label>at <input size={8} value={query["at"] ?? ""} placeholder="strongest"
+        onChange={(e) => go({ view: "unit", layer: call.name, ...(e.currentTarget.value ? { at: e.currentTarget.value.replace(/[^\d,]/g, "") } : {}) })} /></label>
       {call.parameters.map((name) => (
         <button type="button" aria-pressed={query["weight"] === name} onClick={() => go({ view: "weight", weight: name })}>{name}</button>
       ))}
