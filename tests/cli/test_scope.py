@@ -15,7 +15,6 @@ from chainrule.microscope.of_run import open_run
 from chainrule.runs.folder import runs_in
 from cli.conftest import Command
 
-
 REFERENCE = Path(__file__).parents[1] / "reference" / "runs2"
 
 
