@@ -15,6 +15,8 @@ from chainrule.microscope.of_run import open_run
 from chainrule.runs.folder import runs_in
 from cli.conftest import Command
 
+REFERENCE = Path(__file__).parents[1] / "reference" / "runs2"
+
 
 @pytest.fixture
 def run(runs: Path) -> Path:
@@ -57,6 +59,11 @@ def test_a_run_without_checkpoints_says_so(run: Path, tmp_path: Path) -> None:
     (copy / "model.safetensors").unlink()
     with pytest.raises(StateError, match="neither checkpoints nor a model"):
         scope_of_run(copy)
+
+
+def test_a_run_whose_data_came_from_python() -> None:
+    with pytest.raises(StateError, match="the data of this run came from Python"):
+        scope_of_run(REFERENCE / "images")
 
 
 def test_a_checkpoint_of_another_model(run: Path, tmp_path: Path, command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
+from chainrule.dash import looking
 from chainrule.dash.looking import request_of
 from chainrule.errors import ConfigError
 from chainrule.microscope.lessons import open_lesson
@@ -27,6 +29,26 @@ def test_a_run_is_opened_once_and_asked_often(client: TestClient) -> None:
     unit = client.get(address, params={"view": "unit", "layer": layer, "unit": "1"}).json()
     assert unit["view"]["title"].startswith(layer)
     assert client.get(address, params={"view": "unit", "layer": "none"}).status_code == 400
+
+
+def test_lessons_are_asked_of_the_command(client: TestClient) -> None:
+    assert len(client.get("/api/lessons").json()["lessons"]) == 6
+    refused = client.get("/api/lessons/dead-rely")
+    assert refused.status_code == 400
+    assert "did you mean 'dead-relu'" in refused.json()["help"]
+
+
+def test_a_microscope_that_nobody_asks_ends(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "IDLE", 0.0)
+
+    async def ask() -> bool:
+        microscope = looking.Microscope((str(runs / "table"),))
+        await microscope.ask({"view": "loss"})
+        assert microscope._process is not None
+        await microscope._process.wait()
+        return microscope.ended
+
+    assert asyncio.run(ask())
 
 
 def test_what_is_asked_in_words() -> None:

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,8 @@ class Looker:
 
     async def ask(self, options: tuple[str, ...], request: Mapping[str, Any]) -> Document:
         """What the microscope opened by ``options`` of ``chainrule scope`` says."""
-        for key in [k for k, m in self._known.items() if m.ended or m.idle > IDLE]:
-            await self._known.pop(key).close()
+        for key in [k for k, m in self._known.items() if m.ended]:
+            del self._known[key]
         found = self._known.pop(options, None)
         if found is None:
             while len(self._known) >= MOST:
@@ -58,22 +57,18 @@ class Microscope:
     def __init__(self, options: tuple[str, ...]) -> None:
         self._options, self._turn = options, asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._asked = time.monotonic()
+        self._ending: asyncio.TimerHandle | None = None
 
     @property
     def ended(self) -> bool:
         """Whether its process is over."""
         return self._process is not None and self._process.returncode is not None
 
-    @property
-    def idle(self) -> float:
-        """Seconds since it was asked."""
-        return time.monotonic() - self._asked
-
     async def ask(self, request: Mapping[str, Any]) -> Document:
         """An answer. StateError with what the command says if it cannot open the run."""
         async with self._turn:
-            self._asked = time.monotonic()
+            if self._ending is not None:
+                self._ending.cancel()
             if self._process is None:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "chainrule", "scope", *self._options, "--serve",
@@ -93,6 +88,7 @@ class Microscope:
                 raise StateError("the microscope took too long and was ended") from None
             if not line:
                 raise await self._refusal(process)
+            self._ending = asyncio.get_running_loop().call_later(IDLE, self._kill)
             answer: Document = json.loads(line)
             return answer
 
@@ -107,12 +103,16 @@ class Microscope:
 
     async def close(self) -> None:
         """Ends the process."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        if self._ending is not None:
+            self._ending.cancel()
+        self._kill()
+        if self._process is not None:
+            await self._process.wait()
+
+    def _kill(self) -> None:
+        if not self.ended and self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
 
 def request_of(folder: Path, query: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Any]]:
