@@ -45,7 +45,7 @@ def test_columns_count_as_much_as_they_are_needed(run: Any) -> None:
 
 def test_the_page_shows_them(run: Any) -> None:
     page = write_report(run.run).read_text()
-    for words in ("What the predictions need", "What “strong” does", "Worst rows"):
+    for words in ("What the predictions need", "What “strong” does", "Worst predictions"):
         assert words in page
     assert ("ROC curve of “up”" in page) == bool(run.classes)
 

@@ -106,8 +106,8 @@ def _importance_table(
     return {
         "title": "What the predictions need",
         "words": f"By how much {goal.selected_by} rises on the test part if the cells of a column "
-        f"change places among the rows: mean and standard deviation of {repeats} times. Columns "
-        "that say the same stand in for one another, and both look unimportant.",
+        f"are shuffled: mean and standard deviation of {repeats} times. Columns that say the same "
+        "stand in for one another, and both look unimportant.",
         "heads": ["column", "rise", "spread"],
         "rows": [[n, float(rises[n].mean()), float(rises[n].std(ddof=1))] for n in ranked],
     }
@@ -152,8 +152,8 @@ def _dependence(
     return [
         {
             "title": f"What {quoted(name)} does",
-            "words": f"The mean {what} if all rows had the same {quoted(name)}: its lowest value "
-            f"in the test part is {low}, its median {middle}, its highest {high}.",
+            "words": f"The mean {what} if {quoted(name)} were the same everywhere: its lowest "
+            f"value in the test part is {low}, its median {middle}, its highest {high}.",
             "below": f"percentile of {name}",
             "x": [round(100 * float(share)) for share in shares],
             "lines": [{"name": f"mean {what}", "values": means}],
@@ -174,7 +174,7 @@ def _worst(
             [int(rows[i]) + 1, str(goal.labels[codes[i]]), str(predicted[i]), float(own[i])]
             for i in worst
         ]
-        heads = ["row", "true", "predicted", "probability of the true class"]
+        heads = ["number", "true", "predicted", "probability of the true class"]
     else:
         errors = np.abs(predicted - truth)
         worst = np.argsort(-errors, kind="stable")[:ROWS]
@@ -182,10 +182,10 @@ def _worst(
             [int(rows[i]) + 1, float(truth[i]), float(predicted[i]), float(predicted[i] - truth[i])]
             for i in worst
         ]
-        heads = ["row", "true", "predicted", "off by"]
+        heads = ["number", "true", "predicted", "off by"]
     return {
-        "title": "Worst rows",
-        "words": "The test rows that are predicted worst, counted from 1 in the table.",
+        "title": "Worst predictions",
+        "words": "Of the test part; numbers count from 1 in the table.",
         "heads": heads,
         "rows": cells,
     }
