@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from chainrule.markup import joined
 from chainrule.report.drawn import drawn
-from chainrule.report.markup import joined
 
 CHART: dict[str, Any] = {
     "title": "Forecast of a<b>", "words": "The last one.", "below": "steps", "x": [-2, -1, 0, 1],

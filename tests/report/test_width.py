@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chainrule.markup import joined
 from chainrule.report import report_html
 from chainrule.report.confusion import FORMS, MATRIX_CLASSES, confusion, forms, matrix_width
-from chainrule.report.markup import joined
 from chainrule.report.parts import GAP, LETTERS, LONG, data_table, table_width
 from chainrule.report.style import STYLE
 from chainrule.report.training import training

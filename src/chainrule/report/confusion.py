@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from ..markup import Markup, element, joined
 from ..phrasing import counted, format_number, listed, quoted
 from ..unverified import items, text, whole
-from .markup import Markup, element, joined
 from .parts import data_table, fitted, paragraph
 from .width import (
     BREAKPOINTS,

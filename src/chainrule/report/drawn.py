@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..markup import EMPTY, Markup, element
 from ..phrasing import format_number, listed
 from ..unverified import items, number, table, text, whole
-from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph
 from .plot import Band, Series, curves
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import user_path
+from ..markup import EMPTY, Markup, element
 from ..phrasing import counted, format_number, percent
 from ..runs.loading import read_group_facts
 from ..train.checkpoints.weights_file import write_whole
 from ..unverified import number, table, text
-from .markup import EMPTY, Markup, element
 from .page import document
 from .parts import data_table, paragraph, section
 from .words import moment

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import user_path
+from ..markup import EMPTY, Markup, element, joined
 from ..phrasing import counted, format_number, listed
 from ..train.checkpoints.weights_file import write_whole
 from .facts import report_facts
-from .markup import EMPTY, Markup, element, joined
 from .parts import data_table, paragraph, section
 from .results import results
 from .style import POLICY, STYLE

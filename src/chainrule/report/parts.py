@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from .markup import EMPTY, Markup, element
+from ..markup import EMPTY, Markup, element
 from .width import breakable, characters, first_that_fits, longest_piece, text_width
 
 __all__ = ["data_table", "figure", "fitted", "paragraph", "section", "table_width"]

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..markup import EMPTY, Markup, element, joined
 from ..phrasing import format_number
-from .markup import EMPTY, Markup, element, joined
 from .scales import Scale
 
 __all__ = ["Band", "Series", "bars", "curves", "histogram", "parallel", "points", "scatter"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..markup import EMPTY, Markup, element
 from ..phrasing import counted, format_number, percent
 from ..unverified import items, number, table, text, whole
 from .confusion import confusion
 from .drawn import drawn
-from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph, section
 from .plot import histogram, scatter
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..markup import EMPTY, Markup, element
 from ..phrasing import counted, format_number
 from ..train.metrics import METRICS
-from .markup import EMPTY, Markup, element
 from .parts import data_table, figure, paragraph, section
 from .plot import Series, curves
 from .scales import log_is_useful

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from .markup import Markup, element, joined
+from ..markup import Markup, element, joined
 
 __all__ = ["BREAKPOINTS", "NARROWEST", "abbreviated", "breakable", "characters", "first_that_fits",
            "longest_piece", "room", "text_width"]  # fmt: skip

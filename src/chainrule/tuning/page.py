@@ -6,8 +6,8 @@ import math
 import shlex
 from collections.abc import Sequence
 
+from ..markup import EMPTY, Markup, element
 from ..phrasing import counted, format_number
-from ..report.markup import EMPTY, Markup, element
 from ..report.page import document
 from ..report.parts import data_table, figure, paragraph, section
 from ..report.plot import Series, bars, curves, parallel, points

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.report.markup import Markup, element, joined
+from chainrule.markup import Markup, element, joined
 
 from .conftest import Page
 
