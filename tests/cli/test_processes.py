@@ -170,6 +170,13 @@ def test_a_disk_without_room(room: int, tmp_path: Path, command: Command) -> Non
         assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 
+def test_a_disk_without_room_for_a_group(tmp_path: Path, command: Command) -> None:
+    with only_room_for(100):
+        done = command("train", "heart", "--seeds", "2", "--epochs", "1")
+    assert done.exit_code == 2, done.stderr
+    assert not [*(tmp_path / "runs").iterdir()]
+
+
 def test_a_reader_that_goes_away_is_no_error(
     env: dict[str, str], tmp_path: Path, command: Command
 ) -> None:

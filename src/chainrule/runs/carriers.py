@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+from ..config import NUM_THREADS
 from ..errors import ConfigError, StateError
 from ..runtime.processors import get_num_threads
 from .jobs import Job, Outcome, Workplace
@@ -122,7 +123,7 @@ class _Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chainrule.runs.worker"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-            env={**os.environ, "CHAINRULE_NUM_THREADS": str(threads)},
+            env={**os.environ, NUM_THREADS.name: str(threads)},
         )  # fmt: skip
 
     def send(self, job: Job) -> None:

@@ -183,10 +183,14 @@ class RunFolder:
             raise unwritable(runs_dir, error) from None
         folder = cls(hidden.path, started)
         folder._hidden = hidden
-        folder._acquire()
-        for file in (*APPENDED_FILES, "log.txt"):
-            if file not in OBSERVED_FILES:
-                folder._append(file, "")
+        try:
+            folder._acquire()
+            for file in (*APPENDED_FILES, "log.txt"):
+                if file not in OBSERVED_FILES:
+                    folder._append(file, "")
+        except BaseException:
+            folder.close()
+            raise
         return folder
 
     @classmethod
@@ -210,9 +214,12 @@ class RunFolder:
         return folder
 
     def close(self) -> None:
-        """Releases the lock, so that other processes may write the run."""
+        """Releases the lock, so that other processes may write the run. What has not become a run
+        is removed."""
         if self._unlock is not None:
             self._unlock()
+        if self._hidden is not None:
+            self._hidden.close()
 
     def _acquire(self) -> None:
         assert self.path is not None

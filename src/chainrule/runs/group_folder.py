@@ -58,10 +58,14 @@ class GroupFolder:
         except OSError as error:
             raise unwritable(runs_dir, error) from None
         group = cls(hidden.path, facts)
-        write_whole(hidden.path / "run.toml", settings.to_toml().encode("utf-8"))
-        facts["files"] = {"run.toml": sha256_of(hidden.path / "run.toml")}
-        group.update("running", {})
-        group.path = publish(hidden)
+        try:
+            write_whole(hidden.path / "run.toml", settings.to_toml().encode("utf-8"))
+            facts["files"] = {"run.toml": sha256_of(hidden.path / "run.toml")}
+            group.update("running", {})
+            group.path = publish(hidden)
+        except BaseException:
+            hidden.close()
+            raise
         return group
 
     @classmethod

@@ -168,13 +168,21 @@ class TrainingRun(Generic[S, P]):
             folder.close()
 
     def _new_folder(self, trainer: Trainer) -> RunFolder:
-        settings = self.settings
         folder = RunFolder.create(
             self.runs_dir,
             self.prepared.name,
             self.prepared.model_name,
-            name=settings.name if self.named else "",
+            name=self.settings.name if self.named else "",
         )
+        try:
+            self._write_start(folder, trainer)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def _write_start(self, folder: RunFolder, trainer: Trainer) -> None:
+        settings = self.settings
         # First what it takes to resume, then the file that makes the folder a run.
         folder.write("run.toml", settings.to_toml())
         folder.write("pipeline.json", self.prepared.preprocessor.to_json())
@@ -196,7 +204,6 @@ class TrainingRun(Generic[S, P]):
         for finding in self.prepared.findings:
             folder.event("finding", **finding_document(finding))
             folder.log(finding.text(as_override))
-        return folder
 
     def _facts(self, trainer: Trainer) -> dict[str, Any]:
         """`run_facts` with the number of parameters, and how the run speaks of it all."""
