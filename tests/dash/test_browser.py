@@ -222,6 +222,7 @@ def test_a_training_is_followed(browser: Any, served: Served, runs: Path) -> Non
     page.locator(".status", has_text="failed").wait_for()
     shutil.rmtree(folder.path)
     page.locator(".status", has_text="deleted").wait_for()
+    page.get_by_text("the folder of this run was deleted").wait_for()
     reader.close()
 
 
@@ -245,12 +246,16 @@ def test_markup_in_names_and_files_is_text(browser: Any, served: Served, runs: P
 
 
 def test_a_server_that_ends_is_told(browser: Any, served: Served) -> None:
+    """And what could not be read meanwhile is read when it is back."""
     reader = Reader(browser, served)
     page = reader.go("#/run/table/overview", "Values as a table")
     page.route("**/*", lambda route: route.abort())
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    page.get_by_text("The dashboard does not answer").wait_for()
+    page.locator(".offline").wait_for()
+    page.evaluate("location.hash = '#/run/table/doctor'")
+    page.locator(".refused").wait_for()
     page.unroute("**/*")
-    page.get_by_text("The dashboard does not answer").wait_for(state="hidden")
+    page.locator(".offline").wait_for(state="detached")
+    page.locator(".refused").wait_for(state="detached")
     reader.wrong.clear()  # the browser reports each request that failed
     reader.close()

@@ -18,7 +18,7 @@ from chainrule.train.accumulate import TreeAccumulation
 from chainrule.train.parts import MOST_PARTS, Division, fold, parts_for, subtrees, total, tree
 from chainrule.train.workers import own_of
 from interpreting import interpreting
-from train.problems_small import blobs, line, weights
+from train.problems_small import blobs, line, linear_trainer, weights
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -227,3 +227,11 @@ def test_a_trainer_with_its_own_step_is_refused() -> None:
     model = nn.Linear(2, 1)
     with pytest.raises(ConfigError, match="its own train_step"):
         Own(model, "mse", optim.SGD(model.parameters(), lr=0.1), parts=2)
+
+
+def test_that_nothing_is_observed_is_said() -> None:
+    trainer = linear_trainer(parts=2)
+    trainer.fit(line(20), epochs=1, verbose=False)
+    assert not trainer.messages
+    trainer.fit(line(20), epochs=1, verbose=False, observe="basic")
+    assert trainer.messages == ["layers are not observed: batches are divided into parts"]

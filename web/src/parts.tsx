@@ -6,6 +6,7 @@ import type { Event, Finding as FindingFacts, Value } from "./api";
 import { Refusal } from "./api";
 import { explain } from "./explaining";
 import { number } from "./format";
+import { connected } from "./live";
 
 interface Column { name: string; values: Value[] }
 
@@ -130,9 +131,17 @@ export function Refused(props: { error: unknown }): JSX.Element {
   return <div class="refused" role="alert"><p>{what}</p>{help ? <p class="quiet">{help}</p> : null}</div>;
 }
 
-// What `load` gives, asked again whenever one of `when` has changed; the older answer stays meanwhile.
+// Whether the server is back that gave no answer but this error: then it is time to ask again.
+export function useBack(error: unknown): boolean {
+  const lost = error !== null && !(error instanceof Refusal);
+  return lost && connected.value;
+}
+
+// What `load` gives, asked again whenever one of `when` has changed, and when the server is back after
+// it gave no answer; the older answer stays meanwhile.
 export function useAnswer<T>(load: () => Promise<T>, when: unknown[]): { value: T | null; error: unknown } {
   const answer = useSignal<{ value: T | null; error: unknown }>({ value: null, error: null });
+  const back = useBack(answer.value.error);
   useEffect(() => {
     let stale = false;
     load().then(
@@ -140,6 +149,6 @@ export function useAnswer<T>(load: () => Promise<T>, when: unknown[]): { value: 
       (error: unknown) => { if (!stale) answer.value = { value: null, error }; },
     );
     return () => { stale = true; };
-  }, when);
+  }, [...when, back]);
   return answer.value;
 }

@@ -2,7 +2,7 @@
 import { computed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { JSX } from "preact";
-import { address, post } from "./api";
+import { address, post, Refusal } from "./api";
 import type { RunLine } from "./api";
 import { Explanation } from "./explanation";
 import { capital, counted, duration, number, SIGNS } from "./format";
@@ -160,7 +160,7 @@ function RunPage(): JSX.Element {
         )}
       </header>
       {live.value.gone
-        ? <Refused error={new Error()} />
+        ? <Refused error={new Refusal("the folder of this run was deleted", "what is shown was read before")} />
         : live.value.reading !== null
           ? <p class="quiet" role="status">Reading a long run: {Math.round(100 * live.value.reading)} %.</p>
           : null}

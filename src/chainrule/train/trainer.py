@@ -158,6 +158,8 @@ class Trainer(Learner):
         self._observer = observer_of(self, observe, usual)
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
+        if self.parts != 1 and Observe.of(observe).level != "off":
+            self.tell("layers are not observed: batches are divided into parts")
         if not self.together.alone:
             self._replay_log = None  # it goes back to a moment that each would choose alone
 

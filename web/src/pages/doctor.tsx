@@ -7,7 +7,7 @@ import type { Diagnosis, Examined } from "../api";
 import { explain } from "../explaining";
 import { counted, number } from "../format";
 import { live, overview } from "../live";
-import { Empty, Note, Paste, Refused, Section } from "../parts";
+import { Empty, Note, Paste, Refused, Section, useBack } from "../parts";
 import { href, route } from "../router";
 
 const MARKS: Record<string, string> = { error: "\u2715 error", warning: "! warning", info: "\u00b7 note" };
@@ -17,6 +17,7 @@ function useExamined(): { value: Examined | null; error: unknown } {
   const answer = useSignal<{ value: Examined | null; error: unknown }>({ value: null, error: null });
   const { run } = route.value;
   const { running } = live.value;
+  const back = useBack(answer.value.error);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let over = false;
@@ -35,7 +36,7 @@ function useExamined(): { value: Examined | null; error: unknown } {
       over = true;
       clearTimeout(timer);
     };
-  }, [run, running]);
+  }, [run, running, back]);
   return answer.value;
 }
 
