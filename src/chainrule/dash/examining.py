@@ -17,6 +17,7 @@ from typing import Any
 from ..data.findings import CODES
 from ..doctor.rules import RULES
 from ..errors import ConfigError
+from .stamps import stamp_of
 
 __all__ = ["Examiner", "explained"]
 
@@ -25,6 +26,8 @@ LONGEST, HOLDS = 120.0, 20.0
 KEPT = 64
 #: bytes of ``metrics.jsonl`` and ``layers.jsonl`` from which on it would take too much memory
 LARGEST = 1 << 25
+#: files that the doctor reads
+EXAMINED = ("run.json", "metrics.jsonl", "layers.jsonl")
 
 Document = dict[str, Any]
 
@@ -51,7 +54,7 @@ class Examiner:
 
         An older answer is given again while a new one is on its way.
         """
-        key, stamp = str(folder), _stamp(folder)
+        key, stamp = str(folder), stamp_of(folder, EXAMINED)
         known = self._known.get(key)
         holds = known is not None and (
             known.stamp == stamp
@@ -122,17 +125,6 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return 0
-
-
-def _stamp(folder: Path) -> str:
-    parts = []
-    for name in ("run.json", "metrics.jsonl", "layers.jsonl"):
-        try:
-            status = (folder / name).stat()
-            parts.append(f"{status.st_mtime_ns}:{status.st_size}")
-        except OSError:
-            parts.append("")
-    return " ".join(parts)
 
 
 def explained(code: str) -> Mapping[str, Any]:

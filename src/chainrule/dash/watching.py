@@ -20,9 +20,13 @@ from ..unverified import number, text
 from .curves import Curves
 from .heat import Heat, Marks
 from .index import folder_of_run
+from .stamps import stamp_of
 from .tail import Lines, Tail
 
 __all__ = ["Cursor", "WatchedRun"]
+
+#: files that a report is made of, but for the curves
+REPORTED = ("run.json", "group.json", "evaluation.json")
 
 #: events that are kept, the last ones, and characters of their texts
 EVENTS, LONGEST = 500, 2000
@@ -99,7 +103,7 @@ class WatchedRun:
                 self._take(lines)
             self.reading = any(part.more for part in lines.values())
             self.running = is_being_written(self.folder)
-            self._stamp = _stamp(self.folder, self.running)
+            self._stamp = f"{int(self.running)}_{stamp_of(self.folder, REPORTED)}"
             return self._position() != before
 
     def _restart(self, lines: Mapping[str, Lines]) -> None:
@@ -196,18 +200,6 @@ def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in event.items()
         if isinstance(value, str | int | float | None)
     }
-
-
-def _stamp(folder: Path, running: bool) -> str:
-    """Differs whenever what a report says may differ, but for the curves."""
-    parts = [str(int(running))]
-    for file in ("run.json", "group.json", "evaluation.json"):
-        try:
-            status = (folder / file).stat()
-            parts.append(f"{status.st_mtime_ns:x}-{status.st_size:x}")
-        except OSError:
-            parts.append("0")
-    return "_".join(parts)
 
 
 def _histograms_at(path: Path, offset: int, layer: str) -> dict[str, Any]:
