@@ -1,12 +1,14 @@
 """No test depends on the mood of the machine: how long something took, or how much memory, is
 never compared with a number, and with another time only as a ratio, so that a margin stands there.
 
-Deadlines, which catch hangs, may be compared with the clock.
+Deadlines, which catch hangs, may be compared with the clock. Nor does a test set the clock of the
+whole process, which any other thread may read meanwhile: it gives one module a clock of its own.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,5 +163,45 @@ def test_no_test_compares_time_or_memory_with_a_number() -> None:
         for path in sorted(TESTS.rglob("*.py"))
         if path != Path(__file__)
         for line in offences_of(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "\n  " + "\n  ".join(found)
+
+
+def clocks_set(text: str) -> list[int]:
+    """The lines of a test that put something in the place of a function of the module ``time``."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith(("setattr", "patch"))
+        and node.args
+        and re.search(r"\btime['\".,) ]+\w*(monotonic|perf_counter|time|sleep)", named(node))
+    ]
+
+
+def named(call: ast.Call) -> str:
+    """The first two arguments of a call, as they are written."""
+    return ", ".join(map(ast.unparse, call.args[:2]))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("monkeypatch.setattr('a.b.time.monotonic', lambda: 1.0)", 1),
+        ("monkeypatch.setattr(time, 'perf_counter', lambda: 1.0)", 1),
+        ("patch.setattr(stopping.time, 'sleep', None)", 1),
+        ("monkeypatch.setattr('a.b.time', clock)", 0),
+        ("monkeypatch.setattr(Observer, '_time_has_come', asked_for)", 0),
+    ],
+)
+def test_what_sets_the_clock_of_the_process(text: str, count: int) -> None:
+    assert len(clocks_set(text)) == count
+
+
+def test_no_test_sets_the_clock_of_the_process() -> None:
+    found = [
+        f"{path.relative_to(TESTS)}:{line}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for line in clocks_set(path.read_text(encoding="utf-8"))
     ]
     assert not found, "\n  " + "\n  ".join(found)
