@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from chainrule.report import report_html, write_report
 from chainrule.runs.folder import RunFolder
 
 from .conftest import Served
@@ -87,6 +88,46 @@ def test_pages_are_sound_and_for_everybody(browser: Any, gallery: Served, scheme
         rules = None if scheme == "light" else ["color-contrast"]  # the others see no colours
         serious += [(place, *violation) for violation in violations(page, rules)]
     assert serious == []
+    reader.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_reports_are_for_everybody(
+    browser: Any, gallery: Served, scheme: str, tmp_path: Path
+) -> None:
+    """They are files, without a server; nothing serious for axe, and nothing asked of anybody."""
+    reader = Reader(browser, gallery, scheme)
+    reader.page.context.set_offline(True)
+    serious = []
+    for run in ("table", "regression"):
+        path = write_report(gallery.dashboard.root / run, tmp_path / f"{run}.html")
+        reader.page.goto(path.as_uri())
+        for summary in reader.page.locator("summary").all():
+            summary.focus()
+            reader.page.keyboard.press("Enter")
+        rules = None if scheme == "light" else ["color-contrast"]
+        serious += [(run, *violation) for violation in violations(reader.page, rules)]
+    assert serious == []
+    reader.foreign = [url for url in reader.foreign if not url.startswith("file:")]
+    reader.close()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_results_are_drawn_as_in_the_report(browser: Any, gallery: Served, width: int) -> None:
+    """The same elements, in a column of another width, which decides how they are laid out."""
+    reader = Reader(browser, gallery)
+    reader.page.set_viewport_size({"width": width, "height": 800})
+    page = reader.go("#/run/table/predictions", "Confusion matrix")
+    html = report_html(gallery.dashboard.root / "table")
+    matrix = page.locator("table.matrix:visible")
+    assert matrix.count() == 1
+    assert matrix.locator("td.right").first.inner_text() in html
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page = reader.go("#/run/regression/predictions", "Residuals")
+    html = report_html(gallery.dashboard.root / "regression")
+    drawing = page.locator(".reported svg[role=img]").first
+    assert drawing.locator("desc").text_content() in html
+    assert drawing.bounding_box()["width"] > 200
     reader.close()
 
 

@@ -65,14 +65,10 @@ export interface Chart {
   band?: { name: string; low: Value[]; high: Value[] };
 }
 
-export interface Table { title: string; words: string; heads: string[]; rows: (string | Value)[][] }
+export interface Test { charts?: Chart[] }
 
-export interface Test {
-  rows?: number; labels?: string[]; merged?: number; confusion?: number[][];
-  points?: [number, number][]; mean?: Value;
-  histogram?: { edges: number[]; counts: number[]; outside?: number };
-  charts?: Chart[]; tables?: Table[];
-}
+// HTML, as in reports.
+export interface Results { id: string; metrics: string; predictions: string; tables: string }
 
 export interface Overview {
   group: boolean; id: string; run: string; path: string; status: string; status_words: string;

@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from ..errors import ConfigError
-from ..report import group_facts, report_facts
+from ..errors import ConfigError, StateError
+from ..report import group_facts, report_facts, result_fragments
 from ..runs.folder import json_text
 from ..runs.settings.toml import value_text
 from .heat import MEASURES
@@ -31,6 +31,16 @@ def overview(watched: WatchedRun) -> Document:
     facts = report_facts(watched.folder, running=watched.running, epochs=watched.rows())
     del facts["history"]
     return {"group": False, "id": watched.run, **facts}
+
+
+def _results(watched: WatchedRun, query: QueryParams) -> Document:
+    """The results as HTML, which a report shows too."""
+    if watched.group:
+        raise StateError(
+            f"{watched.run} is a group of runs", help="ask for one of the runs in the group"
+        )
+    facts = report_facts(watched.folder, running=watched.running, epochs=watched.rows())
+    return {"id": watched.run, **result_fragments(facts)}
 
 
 def summary(run: Mapping[str, Any]) -> Document:
@@ -85,6 +95,7 @@ def _histograms(watched: WatchedRun, query: QueryParams) -> Document:
 #: which knows its ``folder``, and of the query. Errors of Chainrule are shown in their words.
 RUN_DOCUMENTS: Mapping[str, Callable[[WatchedRun, QueryParams], Document]] = {
     "overview": lambda watched, query: overview(watched),
+    "results": _results,
     "curves": _curves,
     "layers": _layers,
     "histograms": _histograms,
