@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from ..evidence import Evidence
+from ..evidence import Evidence, Watched, falls
 from ..rule import Rule, Sign
 
 __all__ = ["RULES"]
@@ -17,6 +17,13 @@ EXPLODED = 300.0
 DEAD, SATURATED, CLIPPED = 0.4, 0.5, 0.9
 #: a layer that changes by less than this share of itself in a step stands still
 STILL = 1e-9
+#: of the gradient that arrives at a sequence, what its first step gets at most if forgotten
+FORGOTTEN = 1e-4
+#: a loss above this share of a constant guess's says that nothing was learned
+UNLEARNED = 0.9
+#: by which the gradient grows in each half of a sequence where it explodes
+GROWN = 30.0
+LONG = 8  # time steps
 LINEAR = ("Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d")
 PROBABLE = ("Softmax", "Sigmoid", "LogSoftmax")
 
@@ -142,6 +149,40 @@ def twins(evidence: Evidence) -> Sign | None:
     return None
 
 
+def time_steps(watched: Watched) -> list[tuple[float, ...]]:
+    """What arrived at the time steps of a layer, in each observation of a sequence long enough."""
+    rows = [s.through_time for s in watched.seen if s.through_time]
+    return [row for row in rows if len(row) >= LONG and all(map(math.isfinite, row))]
+
+
+def forgets(evidence: Evidence) -> Sign | None:
+    looked, losses = evidence.examination, evidence.losses
+    if looked is not None and looked.fit is not None and looked.fit.constant_loss:
+        if looked.fit.train_loss < UNLEARNED * looked.fit.constant_loss:
+            return None  # what it needs it gets
+    elif len(losses) < 2 or falls(losses) > 1 - UNLEARNED:
+        return None
+    for watched in evidence.layers:
+        shares = [row[0] / max(row) for row in time_steps(watched) if max(row) > 0]
+        if shares and (share := statistics.median(shares)) < FORGOTTEN:
+            return Sign({"share": share or "none"}, watched.path)
+    return None
+
+
+def explodes_through_time(evidence: Evidence) -> Sign | None:
+    for watched in evidence.layers:
+        # Half by half: where rows are padded, the last steps of most get nothing at all.
+        grown = [
+            row[0] / row[-1]
+            for row in time_steps(watched)
+            if row[-1] > 0 and (middle := row[len(row) // 2]) > GROWN * row[-1]
+            and row[0] > GROWN * middle
+        ]  # fmt: skip
+        if grown and 2 * len(grown) > len(time_steps(watched)):
+            return Sign({"factor": statistics.median(grown)}, watched.path)
+    return None
+
+
 RULES = (
     Rule(
         "T101", "vanishing gradient",
@@ -255,5 +296,32 @@ RULES = (
         "Rows of the weight matrix are equal.",
         "draw the first weights at random: nn.init.kaiming_normal_(layer.weight)",
         twins, setting='model.init = "default"',
+    ),
+    Rule(
+        "T111", "the gradient vanishes through time",
+        "the first time steps of {layer} get {share} of the gradient that the last ones get: what "
+        "a sequence begins with cannot be learned",
+        "The network learns from the end of each sequence and is blind to its beginning.",
+        "Going back through time, the chain rule multiplies by the same recurrent weights and "
+        "slopes at every step. Where that factor is below 1, what is left after sixty steps is "
+        "next to nothing.",
+        "`through_time` falls by orders of magnitude from the last step to the first, and the loss "
+        "stays near that of a constant guess.",
+        "nn.LSTM or nn.GRU in place of nn.RNN, forget gates that start open "
+        "(bias of about 1), a mean over all time steps in place of the last one, or attention",
+        forgets,
+    ),
+    Rule(
+        "T112", "the gradient explodes through time",
+        "on its way back through {layer} the gradient grows {factor}-fold from the last time step "
+        "to the first: the beginning of a sequence drowns out the rest",
+        "Steps are ruled by the first time steps of single sequences.",
+        "Going back through time, the chain rule multiplies by the same recurrent weights at every "
+        "step. Where they stretch a signal, and no flat slope holds it back, the gradient grows "
+        "like a power of the number of steps.",
+        "`through_time` grows steadily from the last step to the first; the loss jumps.",
+        'Trainer(..., clip={"global_norm": 1.0}), and '
+        "nn.init.orthogonal_(layer.weight_hh_l0)",
+        explodes_through_time, setting="train.clip.global_norm = 1.0",
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...phrasing import counted
 from ..evidence import Evidence
 from ..rule import Rule, Sign
 
@@ -10,12 +11,14 @@ __all__ = ["RULES"]
 #: shares of a training's time, and seconds, from which on it is worth a word
 WAITING, OBSERVING, LEAST = 0.4, 0.15, 0.2
 PADDED = 0.6
+#: products of a step, and seconds of all of them, from which on more threads are worth a word
+MANY_PRODUCTS, LONG = 1e7, 10.0
 
 
 def waiting(evidence: Evidence) -> Sign | None:
     looked = evidence.examination
-    if looked is None or "all" not in looked.training.seconds:
-        return None
+    if looked is None or "all" not in looked.training.seconds or evidence.failure:
+        return None  # what led to an error was looked for, which takes its time
     clock = looked.training.seconds
     spent = sum(clock.get(part, 0.0) for part in ("first", "steps", "validation"))
     paused = clock.get("paused", 0.0)  # by hand, in a callback
@@ -26,6 +29,21 @@ def waiting(evidence: Evidence) -> Sign | None:
     callbacks = min(clock.get("callbacks", 0.0) - paused, rest)
     what = "callbacks" if callbacks > 0.5 * rest else "reading and other work between steps"
     return Sign({"share": round(100 * rest / whole), "what": what})
+
+
+def threads(evidence: Evidence) -> Sign | None:
+    used, there = evidence.threads, evidence.processors
+    if not used or not there:
+        return None
+    numbers = {"threads": counted(used, "thread"), "processors": counted(there, "processor")}
+    if used > there:
+        return Sign({**numbers, "why": "they wait for one another in every step"})
+    looked = evidence.examination
+    if looked is None or 2 * used > there or looked.training.seconds.get("steps", 0.0) < LONG:
+        return None
+    if sum(layer.parameters for layer in looked.layers) * looked.training.batch < MANY_PRODUCTS:
+        return None
+    return Sign({**numbers, "why": "the others have nothing to do"})
 
 
 def small_batches(evidence: Evidence) -> Sign | None:
@@ -68,6 +86,19 @@ RULES = (
         "Rows a second are far below what the same network does on arrays in memory.",
         "do less in callbacks of batches; keep data in memory; read ahead",
         waiting,
+    ),
+    Rule(
+        "T502", "the number of threads does not fit the machine",
+        "training ran on {threads}, but the machine has {processors}: {why}",
+        "Each step takes longer than it has to.",
+        "The threads share out every product of the forward and backward passes and meet after "
+        "each. One that has no processor keeps all the others waiting; with too few threads, "
+        "processors stay idle.",
+        "A step is faster with another number of threads; `chainrule info` shows how many there "
+        "are.",
+        "cr.set_num_threads(None), and no CHAINRULE_NUM_THREADS or OMP_NUM_THREADS in the "
+        "environment",
+        threads, severity="info",
     ),
     Rule(
         "T503", "batches are too small for the processor",
