@@ -72,7 +72,7 @@ PAGES = [
     ("#/run/regression/predictions", "Residuals"),
     ("#/run/images/predictions", "Worst mistakes"),
     ("#/run/table/data", "how it is used"),
-    ("#/run/table/doctor", "Not looked at"),
+    ("#/run/table/doctor", "Not examined"),
     ("#/run/group/overview", "Together"),
     ("#/compare?run=table&run=regression", "What differs"),
 ]
@@ -170,6 +170,38 @@ def test_a_chart_is_read_by_keyboard(reader: Reader) -> None:
     assert told.inner_text() == "epoch 1: training 0.6921, validation 0.6819"
     page.keyboard.press("ArrowRight")
     assert told.inner_text().startswith("epoch 2: training 0.6818")
+
+
+def test_a_long_curve_is_zoomed(browser: Any, served: Served, runs: Path) -> None:
+    """What lies between the points of the whole is read when somebody looks closer."""
+    lines = [{"epoch": e, "loss": 2.0 if e == 10_001 else 1 / e, "seconds": e / 10}
+             for e in range(1, 20_001)]  # fmt: skip
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (runs / "table" / "metrics.jsonl").write_text(text)
+    reader = Reader(browser, served)
+    page = reader.go("#/run/table/overview", "Each pair of points stands for 16 epochs")
+    plot = page.locator(".chart .plot").first
+    plot.focus()
+    for _ in range(9):
+        page.keyboard.press("+")
+    page.get_by_text("Each pair of points").first.wait_for(state="detached")
+    page.get_by_text("show all").first.wait_for()
+    page.keyboard.press("Home")
+    for _ in range(40):
+        if "epoch 10,001" in (told := page.locator(".readout").first.inner_text()):
+            break
+        page.keyboard.press("ArrowRight")
+    assert "training 2" in told
+    page.keyboard.press("0")
+    page.get_by_text("Each pair of points").first.wait_for()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 260, box["y"] + 60, steps=4)
+    page.mouse.up()
+    page.get_by_text("show all").first.click()
+    page.get_by_text("show all").first.wait_for(state="detached")
+    reader.close()
 
 
 def test_all_pages_are_reached_by_keyboard(reader: Reader) -> None:

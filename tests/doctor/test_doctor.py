@@ -58,7 +58,7 @@ def test_a_run_whose_data_is_gone_is_diagnosed_as_far_as_it_can_be(
     try:
         done = run_command("doctor", str(sick_run))
         assert done.exit_code == 0
-        assert "not looked at: data and fit" in done.stderr
+        assert "not examined: data and fit" in done.stderr
     finally:
         hidden.rename(data)
 

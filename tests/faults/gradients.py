@@ -45,7 +45,7 @@ def relu_chain_with_small_weights(folder: Path) -> Trainer:
     return train(model, classes(1), optimizer=optim.SGD(model.parameters(), lr=0.05, momentum=0.9))
 
 
-@fault("T101")
+@fault("T111", "T101")
 def recurrent_net_that_forgets(folder: Path) -> Trainer:
     """A simple recurrent net whose weights are too small to carry anything over 60 steps: what it
     has to know was said at the beginning."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -77,6 +78,21 @@ def _curves(watched: WatchedRun, query: QueryParams) -> Document:
         return {"id": watched.run, "width": watched.curves.width, **watched.curves.points()}
 
 
+def _window(watched: WatchedRun, query: QueryParams) -> Document:
+    """``first`` and ``last`` are epochs."""
+    first, last = (_epoch(query, name) for name in ("first", "last"))
+    if first > last:
+        raise ConfigError(f"the window ends before it begins: {first} to {last}")
+    return {"id": watched.run, **watched.window(first, last)}
+
+
+def _epoch(query: QueryParams, name: str) -> int:
+    value = query.get(name, "")
+    if not re.fullmatch(r"\d{1,15}", value, re.ASCII):
+        raise ConfigError(f"{name} is no epoch: {value!r}", help="pass whole numbers from 0 up")
+    return int(value)
+
+
 def _layers(watched: WatchedRun, query: QueryParams) -> Document:
     measures = query.getlist("measure") or ["gradient", "ratio"]
     unknown = [measure for measure in measures if measure not in MEASURES]
@@ -97,6 +113,7 @@ RUN_DOCUMENTS: Mapping[str, Callable[[WatchedRun, QueryParams], Document]] = {
     "overview": lambda watched, query: overview(watched),
     "results": _results,
     "curves": _curves,
+    "window": _window,
     "layers": _layers,
     "histograms": _histograms,
 }

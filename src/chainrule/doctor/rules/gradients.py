@@ -217,7 +217,7 @@ RULES = (
         "A unit that is zero for all rows takes no part, and never will.",
         "The slope of a ReLU is 0 below zero. If the weighted sum of a unit is negative for every "
         "row, all its gradients are multiplied by that 0.",
-        "`dead` is high, often after a first step that was too large; the loss rests early.",
+        "`dead` is high, often after a first step that was too large; the loss levels off early.",
         "a lower learning rate, nn.LeakyReLU() or nn.GELU(), and first biases of 0",
         dead, setting='model.activation = "leaky_relu"',
     ),
@@ -228,7 +228,7 @@ RULES = (
         "The gradient of a sigmoid or tanh is multiplied by its slope, which is next to 0 at both "
         "ends: whatever arrives from behind is lost there.",
         "`saturated` is high, `backward` drops sharply at the layer before.",
-        "scale the inputs to about 1, divide the first weights, or use nn.ReLU()",
+        "scale the inputs to about 1, start with smaller weights, or use nn.ReLU()",
         saturated, setting='model.activation = "relu"',
     ),
     Rule(
@@ -282,15 +282,16 @@ RULES = (
         "What comes out cannot be what the loss asks for, or is squeezed twice.",
         "A second softmax or sigmoid multiplies the gradient by another slope, at most 1/4, and "
         "keeps the loss from reaching 0; a ReLU passes no gradient to scores below zero.",
-        "The loss rests far above 0 although nearly all rows are right; or predictions never leave "
-        "a range that the target leaves.",
+        "The loss levels off far above 0 although nearly every row is right; or predictions never "
+        "leave a range that the target does leave.",
         "remove the last activation",
         unfit_output,
     ),
     Rule(
         "T110", "units are copies of one another",
         "{share} % of the units in {layer} have the weights of another unit: they do the same",
-        "Units that start equal stay equal; the layer is as wide as its number of different units.",
+        "Units that start equal stay equal; the layer is only as wide as its number of different "
+        "units.",
         "Two units with the same weights get the same sums, the same slopes and the same gradient: "
         "every step changes them alike.",
         "Rows of the weight matrix are equal.",

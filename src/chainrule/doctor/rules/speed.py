@@ -80,11 +80,11 @@ RULES = (
     Rule(
         "T501", "steps wait for other things",
         "{share} % of the time went into {what}",
-        "The processor waits most of the time.",
-        "Forward and backward take a fixed time a batch; whatever stands between two batches comes "
-        "on top.",
-        "Rows a second are far below what the same network does on arrays in memory.",
-        "do less in callbacks of batches; keep data in memory; read ahead",
+        "The processor spends much of its time waiting.",
+        "The forward and backward passes take a fixed time per batch; whatever happens between two "
+        "batches comes on top.",
+        "Rows per second are far below what the same network does on arrays in memory.",
+        "do less in per-batch callbacks; keep the data in memory; read ahead",
         waiting,
     ),
     Rule(
@@ -104,27 +104,29 @@ RULES = (
         "T503", "batches are too small for the processor",
         "a step reads {parameters} weights for {batch} rows",
         "A step costs nearly as much as one with many more rows.",
-        "Weights are read, and updated, once a step, however many rows share them.",
-        "Rows a second grow with the size of the batch.",
+        "Weights are read and updated once per step, however many rows share them.",
+        "Rows per second grow with the batch size.",
         "batch_size=32",
         small_batches, setting="train.batch_size = 32", severity="info",
     ),
     Rule(
-        "T504", "watching takes the time",
+        "T504", "observing takes much of the time",
         "{count} observed steps took {share} % of the training",
         "Nearly every step is observed.",
-        "An observed step computes a dozen sums for each layer besides forward and backward.",
+        "An observed step computes a dozen sums for each layer on top of the forward and backward "
+        "passes.",
         "The training takes longer than without `observe`.",
         'observe=Observe("basic", "2s")',
         observing, setting='observe.every = "2s"', severity="info",
     ),
     Rule(
         "T505", "most of what is computed is padding",
-        "{share} % of the tokens in a row are filling, on average",
-        "Short rows are computed as long as the longest.",
-        "Forward and backward walk over every step of a row, whether it says anything or not.",
-        "Time a step depends on the longest row of all.",
-        "Padded(...) as a source, which reads each batch at the length that it needs",
+        "on average, {share} % of each row is padding",
+        "Short rows cost as much as the longest one.",
+        "The forward and backward passes walk over every position of a row, whether or not there "
+        "is anything there.",
+        "The time of a step depends on the longest row of all.",
+        "Padded(...) as a source, which reads each batch only as long as it needs to be",
         padding, severity="info",
     ),
 )  # fmt: skip
