@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from chainrule import nn
 from chainrule.data.findings import CODES
 from chainrule.doctor import FAMILIES, RULES, Diagnosis, Evidence, examine_evidence
 from chainrule.doctor.pages import page, titles
+from chainrule.doctor.rules.gradients import LINEAR as MULTIPLYING
 from chainrule.errors import ConfigError
 from chainrule.runs.registry import lookup
 from chainrule.runs.settings.sources import from_text, gather
@@ -197,6 +199,14 @@ SICK: dict[str, Evidence] = {
 def test_a_healthy_training_is_healthy() -> None:
     assert examine_evidence(HEALTHY) == []
     assert examine_evidence(Evidence()) == []
+
+
+def test_rules_know_all_layers_that_multiply() -> None:
+    """By their names, as evidence may come from a file; also those of ensembles and of tables."""
+    names = {name for name, value in vars(nn).items() if isinstance(value, type)
+             and issubclass(value, nn.Module) and re.search(r"Linear$|^Conv(Transpose)?\dd$", name)
+             }  # fmt: skip
+    assert names - {"PiecewiseLinear"} == set(MULTIPLYING)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ __all__ = ["RULES"]
 
 #: layers that bring their inputs to scale themselves
 SCALING = ("BatchNorm1d", "BatchNorm2d", "LayerNorm", "InstanceNorm1d", "InstanceNorm2d",
-           "Embedding")  # fmt: skip
+           "MemberBatchNorm", "MemberLayerNorm", "Embedding")  # fmt: skip
 
 
 def copies(evidence: Evidence) -> Sign | None:

@@ -12,7 +12,7 @@ from ..rule import Rule, Sign
 __all__ = ["RULES"]
 
 HEAVY_DROPOUT = 0.75
-NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
+NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "MemberBatchNorm")
 #: kinds of layers between which there is something to learn that a line is not
 CURVED = ("LU", "Tanh", "Sigmoid", "Mish", "Soft", "Hard", "RNN", "LSTM", "GRU", "Attention",
           "Transformer", "Pool")  # fmt: skip

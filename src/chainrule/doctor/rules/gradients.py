@@ -24,7 +24,10 @@ UNLEARNED = 0.9
 #: by which the gradient grows in each half of a sequence where it explodes
 GROWN = 30.0
 LONG = 8  # time steps
-LINEAR = ("Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d")
+LINEAR = (
+    "Linear", "NTKLinear", "MemberLinear", "BatchEnsembleLinear",
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d",
+)  # fmt: skip
 PROBABLE = ("Softmax", "Sigmoid", "LogSoftmax")
 
 
@@ -35,6 +38,8 @@ def vanishing(evidence: Evidence) -> Sign | None:
     first, last = (w.median("gradient") for w in (chain[0], chain[-1]))
     if first is None or not last or first >= VANISHED * last:
         return None
+    if first == 0 and dead(evidence) is not None:
+        return None  # it does not fade: units that are always 0 cut it off
     return Sign({"ratio": first / last, "layers": len(chain), "last": chain[-1].path},
                 chain[0].path)  # fmt: skip
 

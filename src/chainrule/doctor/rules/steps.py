@@ -46,7 +46,9 @@ def rate_too_low(evidence: Evidence) -> Sign | None:
     largest = max(ratios)
     if largest == 0 or largest > CREEPING or falls(losses) > 0.3 or falls(losses) < -0.01:
         return None
-    return Sign({"ratio": largest, "fall": round(100 * falls(losses), 1)})
+    fall = round(100 * falls(losses), 1)
+    moved = f"fell by only {fall} % in all" if fall > 0 else "did not fall at all"
+    return Sign({"ratio": largest, "moved": moved})
 
 
 def rate_too_high(evidence: Evidence) -> Sign | None:
@@ -176,8 +178,7 @@ def decay_wins(evidence: Evidence) -> Sign | None:
 RULES = (
     Rule(
         "T201", "the learning rate is too low",
-        "each step changes the weights by at most {ratio} of their size, and the loss fell by only "
-        "{fall} % in all",
+        "each step changes the weights by at most {ratio} of their size, and the loss {moved}",
         "Training heads the right way, but takes far longer than it needs to.",
         "A step is the learning rate times the gradient: the gradient says where to go, the rate "
         "how far.",
