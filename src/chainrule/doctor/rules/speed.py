@@ -61,7 +61,8 @@ def observing(evidence: Evidence) -> Sign | None:
     if looked is None:
         return None
     clock = looked.training.seconds
-    spent, whole = clock.get("observing", 0.0), clock.get("all", 0.0)
+    spent = clock.get("observing", 0.0)
+    whole = clock.get("all", 0.0) - clock.get("preparing", 0.0)  # without compiling
     steps = looked.training.steps * max(looked.training.epochs, 1)
     if len(evidence.observations) < 0.8 * steps or spent < OBSERVING * whole or whole == 0:
         return None
