@@ -96,7 +96,7 @@ CHANCE = replace(FIT, train_loss=1.08, validation_loss=1.11, train_right=0.35)
 FLAT = (1.1,) * 20
 
 
-def unrolled(steps: list[float], fit: FitFacts) -> Evidence:
+def unrolled(steps: list[Any], fit: FitFacts) -> Evidence:
     """The healthy training with a recurrent layer, at whose time steps this much arrives."""
     layer = LayerStatistics("LSTM", mean=0.1, std=0.5, through_time=tuple(steps))
     seen = tuple(replace(o, layers={"rnn": layer, **STEP}) for o in SEEN)
@@ -220,6 +220,8 @@ def test_rules_know_all_layers_that_multiply() -> None:
         # Rows that are padded: the last steps of most get nothing, of a few something.
         ("T112", unrolled([1.0] * 8 + [1e-4] * 8, FIT)),
         ("T112", unrolled([1.0] * 8 + [0.0] * 8, FIT)),
+        # What overflowed is None in files.
+        ("T112", unrolled([None, *(2.0 ** (16 - k) for k in range(15))], FIT)),
         # One thread less than there could be, or a small network on a large machine.
         ("T502", replace(HEALTHY, threads=3, processors=4)),
         ("T502", replace(HEALTHY, threads=1, processors=64)),

@@ -19,7 +19,7 @@ from .tail import objects_in
 __all__ = ["LARGEST", "window_of"]
 
 #: bytes of a window that is read; a wider one has hundreds of points as it is
-LARGEST = 1 << 24
+LARGEST = 1 << 23
 #: bytes in which there is a line that says its epoch
 LINE = 1 << 16
 

@@ -79,14 +79,18 @@ def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
             yield values
 
 
-def _observation(line: Mapping[str, Any]) -> Observation:
-    known = LayerStatistics.__dataclass_fields__
-    layers = {
-        path: LayerStatistics(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in layer.items() if k in known}
-        )
-        for path, layer in line.get("layers", {}).items()
+def _layer(line: Mapping[str, Any]) -> LayerStatistics:
+    """What is known of a layer; what a later release may add is left out."""
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in line.items()
+        if name in LayerStatistics.__dataclass_fields__
     }
+    return LayerStatistics(**known)
+
+
+def _observation(line: Mapping[str, Any]) -> Observation:
+    layers = {path: _layer(layer) for path, layer in line.get("layers", {}).items()}
     return Observation(
         int(line.get("step", 1)) - 1,
         int(line.get("epoch", 1)) - 1,

@@ -157,7 +157,10 @@ def twins(evidence: Evidence) -> Sign | None:
 def time_steps(watched: Watched) -> list[tuple[float, ...]]:
     """What arrived at the time steps of a layer, in each observation of a sequence long enough."""
     rows = [s.through_time for s in watched.seen if s.through_time]
-    return [row for row in rows if len(row) >= LONG and all(map(math.isfinite, row))]
+    # In files, what was not finite is None.
+    return [
+        r for r in rows if len(r) >= LONG and all(v is not None and math.isfinite(v) for v in r)
+    ]
 
 
 def forgets(evidence: Evidence) -> Sign | None:
@@ -170,7 +173,7 @@ def forgets(evidence: Evidence) -> Sign | None:
     for watched in evidence.layers:
         shares = [row[0] / max(row) for row in time_steps(watched) if max(row) > 0]
         if shares and (share := statistics.median(shares)) < FORGOTTEN:
-            return Sign({"share": share or "none"}, watched.path)
+            return Sign({"share": share}, watched.path)
     return None
 
 
@@ -191,7 +194,7 @@ def explodes_through_time(evidence: Evidence) -> Sign | None:
 RULES = (
     Rule(
         "T101", "vanishing gradient",
-        "the gradient that arrives at {layer} is {ratio} of that at `{last}`: {layers} layers "
+        "the gradient that arrives at {layer} is {ratio} times that at `{last}`: {layers} layers "
         "shrink it, and the first ones learn next to nothing",
         "The layers near the inputs get so small a gradient that they keep their first weights.",
         "By the chain rule the gradient of an early layer is a product with one factor for each "
@@ -305,8 +308,8 @@ RULES = (
     ),
     Rule(
         "T111", "the gradient vanishes through time",
-        "the first time steps of {layer} get {share} of the gradient that the last ones get: what "
-        "a sequence begins with cannot be learned",
+        "the gradient that arrives at the first time steps of {layer} is {share} times that at the "
+        "last ones: what a sequence begins with cannot be learned",
         "The network learns from the end of each sequence and is blind to its beginning.",
         "Going back through time, the chain rule multiplies by the same recurrent weights and "
         "slopes at every step. Where that factor is below 1, what is left after sixty steps is "

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -214,7 +215,7 @@ def _statistics(
     kind: str, reads: str | None, sums: dict[str, float], histograms: dict[str, Histogram]
 ) -> LayerStatistics:
     norms = ("weight", "gradient", "clipped", "update", "backward", "noise")
-    numbers: dict[str, float | None] = {
+    numbers: dict[str, Any] = {
         name: math.sqrt(value) if name in norms else value
         for name, value in sums.items()
         if name != "square"
