@@ -245,6 +245,8 @@ def test_the_map_of_layers(reader: Reader) -> None:
     assert "layer=body.2" in page.url
     row = page.locator("table tbody tr").nth(1).inner_text().split("\t")
     assert row[-2:] == ["25.0%", "50.0%"]
+    told = page.locator(".chart", has_text="Gradient through time").inner_text()
+    assert "to 1, highest 1 at time step 4" in told
     reader.go("#/run/images/layers", "No step of this run was observed")
 
 

@@ -96,7 +96,7 @@ export interface GroupOverview {
 export interface Layers {
   layers: { path: string; kind: string }[]; left_out: number; observations: number; width: number;
   steps: number[]; epochs: number[]; values: Record<string, Value[][]>;
-  newest: Record<string, Value[]>;
+  newest: Record<string, Value[]>; through_time: Record<string, Value[]>;
 }
 
 export interface Histograms {
