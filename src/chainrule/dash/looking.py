@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, StateError
+from ..runs.example import is_file
 
 __all__ = ["Looker", "request_of"]
 
@@ -115,14 +116,25 @@ class Microscope:
                 self._process.kill()
 
 
-def request_of(folder: Path, query: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The options that open the microscope, and what is asked of it, from an address."""
+def request_of(
+    folder: Path, query: Mapping[str, str], files: bool = True
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The options that open the microscope, and what is asked of it, from an address. A new example
+    may be a file of this machine unless ``files`` is false."""
     options = [str(folder.absolute())]
     for name in ("example", "step"):
         if query.get(name):
             options += [f"--{name}", str(_whole(name, query[name]))]
     if query.get("part") in ("train", "validation", "test"):
         options += ["--part", query["part"]]
+    if row := query.get("row"):
+        if not files and is_file(row):
+            raise ConfigError(
+                "a dashboard for others reads no files of its machine",
+                help="chainrule scope RUN --row FILE does, where the file is",
+            )
+        options.append(f"--row={row}")
+        options += [f"--target={query['target']}"] if query.get("target") else []
     request: dict[str, Any] = {"view": query.get("view", "network")}
     request |= {name: query[name] for name in ("layer", "weight") if query.get(name)}
     if query.get("unit"):

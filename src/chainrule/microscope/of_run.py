@@ -7,16 +7,20 @@ Nothing is known here of kinds of data: `runs.modality` says how each is opened,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, StateError
+from ..errors import ConfigError, DataError, StateError
+from ..frontend import manual_seed
 from ..runs.folder import WEIGHTS_FILE, has_weights
-from ..runs.loading import read_facts, read_settings
+from ..runs.loading import read_facts, read_history, read_settings
 from ..runs.modality import PartName, Prepared, judged_part
+from ..runs.predictor import Predictor
 from ..runs.preparation import new_trainer, open_data, prepare_data, seeded_generator
 from ..runs.recognition import kind_of_run
 from ..train import Checkpoint, Checkpoints, Trainer, load
@@ -25,7 +29,8 @@ from ..train.callback import CallbackList
 from ..train.diagnosis.replay import replay
 from ..train.order import Order
 from ..train.run import Run
-from ..train.state import put_back
+from ..train.state import gathered, put_back
+from .interventions import Interventions, check_history, read_interventions
 from .scope import Scope
 from .walk import Walker
 
@@ -46,6 +51,10 @@ class RunScope:
     held: BatchSource | None
     order: Order
     checkpoints: list[Checkpoint]
+    #: whether the learning rate follows a schedule, which depends on the epochs that are planned
+    scheduled: bool
+    #: the trainer's state before the first step
+    initial: Mapping[str, Any]
 
     def part(self, name: PartName) -> BatchSource:
         """One of the three parts, as it is read."""
@@ -65,7 +74,55 @@ class RunScope:
         note = self.restore()
         rows = np.array([number], np.int32)
         title = f"{self.name}: example {number} of the {name} part"
-        return Scope(Walker(self.trainer, training), host_batch(source, rows), title, (note,))
+        return Scope(self._walker(training), host_batch(source, rows), title, (note,), self.predictor.form())
+
+    def row(self, given: object, target: object = None) -> Scope:
+        """A new example, read as the run reads its data; without a ``target`` of its own or one
+        that is given, the forward pass alone.
+
+        Raises DataError or ConfigError for what the network cannot read.
+        """
+        wanted = None if target is None else str(target)
+        example = self.predictor.example(given, wanted)
+        source = self.trainer.data_check.inputs(example.inputs)
+        if source.rows != 1:
+            raise DataError(
+                f"expected one example, got {source.rows}", where="--row",
+                help="give one row, one text, or a file with one of them",
+            )  # fmt: skip
+        note = self.restore()
+        batch = host_batch(source, np.zeros(1, np.int32))
+        inputs = batch[:-1] if source.labelled else batch
+        aim = None if example.target is None else self._like_a_target(example.target)
+        title = f"{self.name}: a new example"
+        words = (f"of the new example: {said}" for said in example.notes)
+        return Scope(self._walker(False), (*inputs, aim), title, (note, *words), self.predictor.form())
+
+    def _like_a_target(self, target: Any) -> Any:
+        """One target in the shape and type of those of the training; where examples have weights,
+        this one counts as one."""
+        *_, usual = host_batch(self.train, np.zeros(1, np.int32))
+        if isinstance(usual, tuple):
+            return self._shaped(target, usual[0]), np.ones_like(usual[1])
+        return self._shaped(target, usual)
+
+    @staticmethod
+    def _shaped(target: Any, usual: Any) -> Any:
+        array = np.asarray(target, usual.dtype)
+        return array.reshape(usual.shape) if array.size == usual.size else array
+
+    @cached_property
+    def predictor(self) -> Predictor[Any, Any, Any]:
+        """What reads new examples, with the network that is looked at."""
+        pre = self.prepared.preprocessor
+        kind = kind_of_run(read_facts(self.folder))
+        made: Predictor[Any, Any, Any] = kind.predictor(
+            self.trainer.model, pre, self.prepared.settings, kind.goal(pre)
+        )
+        return made
+
+    def _walker(self, training: bool) -> Walker:
+        return Walker(self.trainer, training, self.predictor.input_names())
 
     def restore(self) -> str:
         """Takes over the newest checkpoint; says in words what is looked at."""
@@ -91,6 +148,7 @@ class RunScope:
         if not 1 <= step <= most:
             raise ConfigError(f"there is no step {step}", help=f"the run planned 1 to {most}")
         earlier = [c for c in self.checkpoints if c.step < step]
+        happened = self._interventions()
         hooks = CallbackList([], self.trainer)
         run = Run(self.train, self.held, self.order, self.epochs, hooks)
         self.trainer.run = run
@@ -101,20 +159,30 @@ class RunScope:
             else:
                 self._begin_again()
             begun = run.steps
+            if self.scheduled:
+                happened.check_planned(begun, step, self.epochs)
+            for change in happened.between(begun, step):
+                replay(self.trainer, run, change.step)
+                change.apply(self.trainer.optimizer)
             rows = replay(self.trainer, run, step - 1)
             run.active = False
+            check_history(self.trainer.history, read_history(self.folder), self.name)
             source = f"the checkpoint after step {begun}" if begun else "the beginning"
             note = f"replayed from {source}; the batch is the one that the training had"
             title = f"{self.name}: step {step}"
             batch = host_batch(self.train, rows)
-            return Scope(Walker(self.trainer, True), batch, title, (note,))
+            return Scope(self._walker(True), batch, title, (note,), self.predictor.form())
+
+    def _interventions(self) -> Interventions:
+        """What happened to the training, as far as the run recorded it."""
+        known = self.checkpoints[-1].state()["callbacks"] if self.checkpoints else ()
+        guard: Mapping[str, Any] = dict(known).get("DivergenceGuard", {})
+        return read_interventions(self.folder, guard, self.order.steps)
 
     def _begin_again(self) -> None:
-        """Initial weights, as the training had them."""
-        kind = kind_of_run(read_facts(self.folder))
-        fresh = new_trainer(kind, self.prepared)
-        self.trainer.model.load_state_dict(fresh.model.state_dict())
-        self.trainer.optimizer.load_state_dict(fresh.optimizer.state_dict())
+        """Everything as it was before the first step."""
+        put_back(self.trainer, self.initial, None)
+        manual_seed(2 * self.seed + 1)
 
 
 def open_run(run: Path, source: object = None) -> RunScope:
@@ -145,7 +213,8 @@ def open_run(run: Path, source: object = None) -> RunScope:
     found = Checkpoints(run / "checkpoints", owner=str(facts["name"])).readable()
     return RunScope(
         run, str(facts["name"]), settings.seed, own.epochs, trainer, prepared, train, held, order,
-        [c for c in found if c.intact()],
+        [c for c in found if c.intact()], own.schedule.name != "constant",
+        gathered(trainer, None),
     )  # fmt: skip
 
 
@@ -156,12 +225,31 @@ def scope_of_run(
     example: int = 0,
     part: PartName | None = None,
     step: int | None = None,
+    row: object = None,
+    target: object = None,
 ) -> Scope:
-    """A `Scope` at a run: one ``example`` at its newest checkpoint, or ``step`` of its training,
-    replayed on its own batch.
+    """A `Scope` at a run: one ``example`` at its newest checkpoint, ``step`` of its training,
+    replayed on its own batch, or a new ``row``.
+
+    A row is one that `Predictor.predict` takes, such as a dict of columns; or text: of a table
+    ``"age=45,heart_rate=80"`` or a JSON object, a text itself, or the path of a file with one
+    example. Its ``target`` is a class by its name, a number, a text: without it, and without one in
+    the row, only the forward pass is shown.
 
     ``part`` is ``train``, ``validation`` or ``test``, by default the one that the run was judged
     by. ``source`` is the data of the run, if that came from Python.
     """
+    if row is None and target is not None:
+        raise ConfigError(
+            "a target goes with a new row", where="--target",
+            help="give one with --row; the target of an example is changed by what_if",
+        )  # fmt: skip
+    if row is not None and (step is not None or part is not None):
+        raise ConfigError(
+            "a new row is in no part of the data and no step", where="--row",
+            help="leave --part and --step out",
+        )  # fmt: skip
     opened = open_run(Path(run), source)
+    if row is not None:
+        return opened.row(row, target)
     return opened.example(example, part) if step is None else opened.replay(step)

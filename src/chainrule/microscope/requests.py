@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import IO, Any
+
+import numpy as np
 
 from ..errors import ChainruleError, ConfigError, StateError
 from ..records import check_shape
 from .scope import Scope
+from .shown import jsonable
 from .view import View
+from .walk import Step
 
 __all__ = ["answer", "answer_lines"]
 
@@ -65,13 +70,20 @@ def _places(scope: Scope) -> dict[str, Any]:
          "reads": [list(r.sources) for r in c.call.reads]}
         for c in step.calls
     ]  # fmt: skip
-    inputs = step.inputs[0].array if step.inputs else None
     return {
-        "title": scope.title, "loss": step.loss, "calls": calls,
-        "input": None
-        if inputs is None or inputs.size > MOST
-        else {"shape": list(inputs.shape), "values": inputs.ravel().tolist()},
+        "title": scope.title, "loss": step.loss, "calls": calls, "input": _first_input(step),
+        "form": None if scope.form is None else asdict(scope.form),
     }  # fmt: skip
+
+
+def _first_input(step: Step) -> dict[str, Any] | None:
+    """The numbers of the first input and what they are called, if they are few."""
+    if not step.inputs or step.inputs[0].array.size > MOST:
+        return None
+    first = step.inputs[0]
+    names = [first.name(index, "") for index in np.ndindex(first.array.shape)]
+    return {"shape": list(first.array.shape), "values": first.array.ravel().tolist(),
+            "names": names if any(names) else []}  # fmt: skip
 
 
 #: inputs that are listed one by one
@@ -106,5 +118,5 @@ def answer_lines(scope: Scope, asked: IO[str], told: IO[str]) -> None:
             document = {"error": error.what, "help": error.help}
         except ValueError:
             document = {"error": "a request is not JSON", "help": ""}
-        told.write(json.dumps(document, allow_nan=False) + "\n")
+        told.write(json.dumps(jsonable(document), allow_nan=False) + "\n")
         told.flush()

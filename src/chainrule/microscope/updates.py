@@ -27,6 +27,8 @@ def update_of(walker: Walker, step: Step, parameter: Parameter, index: Index) ->
     """What the optimizer does to one number of ``parameter``."""
     before, after = float(parameter.before[index]), float(parameter.after[index])
     raw, used = parameter.grad, parameter.used
+    if step.loss is None:
+        return []
     if raw is None or used is None or not _updated(walker, parameter):
         return [Text(f"{parameter.name} stays as it is: the optimizer does not update it, or it "
                      "gets no gradient.")]  # fmt: skip
@@ -155,6 +157,8 @@ def _whole(before: float, after: float, terms: list[Term], formula: str) -> Part
 def sentence(parameter: Parameter, index: Index) -> str:
     """``fc1.weight[3, 2]: gradient 0.031, and the weight goes from 0.5120 to 0.5119``."""
     before, after = float(parameter.before[index]), float(parameter.after[index])
+    if parameter.used is None and before == after:
+        return f"{parameter.name}{list(index)} is {before:.6g}, and stays so"
     g = None if parameter.grad is None else float(parameter.grad[index])
     return (f"{parameter.name}{list(index)}: gradient {number(g)}, and the weight goes from "
             f"{before:.6g} to {after:.6g}")  # fmt: skip
