@@ -64,8 +64,8 @@ def parse_index(ctx: click.Context, param: click.Parameter, value: str | None) -
 def scope(
     run: str | None, example: int, part: str | None, step: int | None, row: str | None,
     target: str | None, layer: str | None, unit: int | None, at: tuple[int, ...] | None,
-    weight: str | None, index: tuple[int, ...] | None, as_text: bool, serve: bool, lesson: str | None,
-    answer: str | None, lessons: bool, threads: int | None, as_json: bool, runs_dir: str,
+    weight: str | None, index: tuple[int, ...] | None, as_text: bool, serve: bool,
+    lesson: str | None, answer: str | None, lessons: bool, threads: int | None, as_json: bool, runs_dir: str,
 ) -> None:  # fmt: skip
     """Look at one example of RUN (a folder, the end of its name, or `last`) at its newest
     checkpoint, or at one step of its training: network, layer, unit, weight.
@@ -115,6 +115,7 @@ def open_in_browser(folder: Path, wishes: dict[str, str]) -> None:
     page = f"{listening.address}#/run/{in_address(folder.name)}/scope?{query}"
     print_path(page)
     serve(folder.absolute().parent, listening, lambda: say_unless(webbrowser.open(page)))
+    say("ended")
 
 
 def in_address(text: str) -> str:

@@ -74,7 +74,9 @@ class RunScope:
         note = self.restore()
         rows = np.array([number], np.int32)
         title = f"{self.name}: example {number} of the {name} part"
-        return Scope(self._walker(training), host_batch(source, rows), title, (note,), self.predictor.form())
+        return Scope(
+            self._walker(training), host_batch(source, rows), title, (note,), self.predictor.form()
+        )
 
     def row(self, given: object, target: object = None) -> Scope:
         """A new example, read as the run reads its data; without a ``target`` of its own or one
@@ -95,8 +97,17 @@ class RunScope:
         inputs = batch[:-1] if source.labelled else batch
         aim = None if example.target is None else self._like_a_target(example.target)
         title = f"{self.name}: a new example"
-        words = (f"of the new example: {said}" for said in example.notes)
-        return Scope(self._walker(False), (*inputs, aim), title, (note, *words), self.predictor.form())
+        words = [f"of the new example: {said}" for said in example.notes]
+        if aim is None:
+            words.append(f"without a target there is no loss and no gradient: {self._how_to_aim()}")
+        return Scope(
+            self._walker(False), (*inputs, aim), title, (note, *words), self.predictor.form()
+        )
+
+    def _how_to_aim(self) -> str:
+        form = self.predictor.form()
+        what = ", ".join(form.classes[:12]) or form.aim
+        return f"give one with --target ({what})"
 
     def _like_a_target(self, target: Any) -> Any:
         """One target in the shape and type of those of the training; where examples have weights,

@@ -71,9 +71,10 @@ class Scope:
         parts = [Text(note) for note in self.notes]
         rows_of = "1 row" if (n := _rows(step)) == 1 else f"{n} rows"
         mode = "in training" if step.training else "as it predicts"
-        said = "no target, so no loss" if step.loss is None else f"loss {step.loss:.6g}"
-        parts.append(Text(f"{said} ({name}) on {rows_of}; the model is {mode}"))
-        last = Text(f"the loss reads {step.output_read.text}")
+        said = f"loss {step.loss:.6g} ({name})" if step.loss is not None else "the forward pass"
+        parts.append(Text(f"{said} on {rows_of}; the model is {mode}"))
+        reader = "the loss reads" if step.loss is not None else "the output is"
+        last = Text(f"{reader} {step.output_read.text}")
         return View(
             self.title or type(learner.model).__name__,
             (*parts, Table("Forward, in order", heads, tuple(rows), words), last),
@@ -204,7 +205,9 @@ class Scope:
         for spot, value in (target or {}).items():
             array = wanted[0] if isinstance(wanted, tuple) else wanted
             _set(array, spot if isinstance(spot, tuple) else (spot,), value, "the target")
-        after = Scope(self.walker.with_weights(overrides), (*arrays, wanted), self.title, (), self.form)
+        after = Scope(
+            self.walker.with_weights(overrides), (*arrays, wanted), self.title, (), self.form
+        )
         return WhatIf(self, after)
 
     # -------------------------------------------------------------------------- finding

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy.typing as npt
 
+from ..data import Finding
 from ..data.tables.fields import Field
 from ..errors import ConfigError, meant
 
-__all__ = ["Example", "Form", "Name", "class_number", "is_file", "numbers_of", "spelled_classes"]
+__all__ = ["Example", "Form", "Name", "class_number", "is_file", "notes_of", "numbers_of",
+           "spelled_classes"]  # fmt: skip
 
 #: what a number of an input is called: its index there, and the number
 Name = Callable[[tuple[int, ...], float], str]
@@ -39,6 +41,11 @@ class Form:
     whole: str = ""
     aim: str = "a number"
     classes: tuple[str, ...] = ()
+
+
+def notes_of(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What was found in one example, in a line each."""
+    return tuple(f.message + (f": {f.evidence}" if f.evidence else "") for f in findings)
 
 
 def is_file(text: str) -> bool:

@@ -21,7 +21,7 @@ from ..optim import SGD
 from ..records import parsed
 from ..train import History, Scores, Trainer, save
 from ..unverified import table
-from .example import Example, Form, Name, class_number, spelled_classes
+from .example import Example, Form, Name, class_number, notes_of, spelled_classes
 from .fixes import finding_document, read_finding
 from .folder import WEIGHTS_FILE, RunFolder, json_text, now, write_group_facts
 from .hidden_folder import new_hidden_folder, slug, unwritable
@@ -166,7 +166,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         """One new example: text as `typed` takes it, or a source; and its ``target``, if it has
         one."""
         inputs = self.inputs(self.typed(given) if isinstance(given, str) else given)
-        notes = tuple(finding.message for finding in self.last_findings)
+        notes = notes_of(self.last_findings)
         return Example(inputs, None if target is None else self.aim(target), notes)
 
     def form(self) -> Form:

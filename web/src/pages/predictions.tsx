@@ -5,6 +5,7 @@ import { Chart, described } from "../chart";
 import type { Line } from "../chart";
 import { counted, number, percent, title } from "../format";
 import { overview } from "../live";
+import { href, route } from "../router";
 import { DataTable, Empty, Section } from "../parts";
 
 function Metrics(props: { facts: Overview }): JSX.Element {
@@ -138,25 +139,44 @@ function Drawn(props: { chart: ChartFacts }): JSX.Element {
   );
 }
 
+// To the example under the microscope: the same number in the part that judges the run.
+function Look(props: { example: number | undefined | null; of: string }): JSX.Element | null {
+  if (props.example === undefined || props.example === null) return null;
+  const { run } = route.value;
+  return <a href={href("scope", run, { example: String(props.example) })}>look<span class="spoken"> at {props.of}</span></a>;
+}
+
 function Listed(props: { table: Table }): JSX.Element {
   const { table } = props;
+  const seen = table.examples?.length === table.rows.length ? table.examples : null;
   const numeric = table.heads.flatMap((_, i) => (table.rows.some((row) => typeof row[i] === "string") ? [] : [i]));
   return (
     <Section title={table.title} words={table.words}>
-      <DataTable caption={table.title} heads={table.heads} numbers={numeric}
-        rows={table.rows.slice(0, 100).map((row) => row.map((cell, i) => (numeric.includes(i) ? number(cell) : cell)))} />
+      <DataTable caption={table.title} heads={[...table.heads, ...(seen ? ["microscope"] : [])]} numbers={numeric}
+        rows={table.rows.slice(0, 100).map((row, n) => [...row.map((cell, i) => (numeric.includes(i) ? number(cell) : cell)),
+          ...(seen ? [<Look example={seen[n]} of={String(row[0])} />] : [])])} />
     </Section>
   );
 }
 
 function Mistakes(props: { facts: Overview }): JSX.Element | null {
-  const { mistakes, words } = props.facts;
-  if (!mistakes.length) return null;
+  const { mistakes, words, test } = props.facts;
+  if (!mistakes.length) {
+    if ((test.tables ?? []).some((table) => table.title.startsWith("Worst"))) return null;
+    const wrong = (test.confusion ?? []).some((row, i) => row.some((count, j) => i !== j && count > 0));
+    return (
+      <Section title="Worst mistakes">
+        <Empty>{test.confusion?.length && !wrong ? `There are none among the ${words.judged} ${words.units}.`
+          : "This run did not keep them: it was trained by an earlier release. Trained again, it does."}</Empty>
+      </Section>
+    );
+  }
   return (
     <Section title="Worst mistakes" words={`The ${words.judged} ${words.units} whose true class was given the lowest probability, worst first.`}>
       <ul class="pictures">{mistakes.map((m) => (
         <li><img src={m.image} alt={m.name} title={m.name} />
-          <span>{m.predicted} ({percent(m.probability)})</span><span class="quiet">actually {m.true}</span></li>
+          <span>{m.predicted} ({percent(m.probability)})</span><span class="quiet">actually {m.true}</span>
+          <Look example={m.example} of={m.name} /></li>
       ))}</ul>
     </Section>
   );

@@ -15,7 +15,7 @@ from ...data.series.frequency import Stamps
 from ...data.series.stamps import stamp_texts
 from ...errors import ConfigError, DataError
 from ...ir.types import is_whole
-from ...runs.example import Example, Form, Name, numbers_of
+from ...runs.example import Example, Form, Name, notes_of, numbers_of
 from ...runs.predictor import Column, Predictor
 from ...tasks.forecasting import Forecasting, forecasts_of
 from ...train import Scores
@@ -137,7 +137,7 @@ class SeriesPredictor(Predictor[Forecaster, SeriesPreprocessor, SeriesSettings])
     def example(self, given: Any, target: str | None = None) -> Example:
         """The last window of one series, and the steps that might follow it."""
         windows, preprocessor = self._windows(given)
-        notes = tuple(finding.message for finding in self.last_findings)
+        notes = notes_of(self.last_findings)
         if target is None:
             return Example(windows, None, notes)
         following = np.array(numbers_of(target, preprocessor.horizon))

@@ -149,7 +149,16 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         def ask(features: Features) -> Scores:
             return self.scores_of(inputs_of(features))
 
-        return explained(ask, part.features, truth, scores, self.preprocessor, self.goal, part.rows)
+        judged = prepared.opened.test if prepared.sizes["test"] else prepared.opened.valid
+        table = judged or prepared.opened.table
+
+        def cells_of(columns: Sequence[str], rows: npt.NDArray[np.int64]) -> list[list[str]]:
+            texts = dict(_as_text(table, columns))
+            return [[str(texts[c][i] or "") for c in columns] for i in rows.tolist()]
+
+        return explained(
+            ask, part.features, truth, scores, self.preprocessor, self.goal, part.rows, cells_of
+        )
 
     def columns(
         self,

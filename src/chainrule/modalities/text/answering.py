@@ -22,6 +22,7 @@ from ...runs.example import (
     Name,
     class_number,
     is_file,
+    notes_of,
     numbers_of,
     spelled_classes,
 )
@@ -139,7 +140,7 @@ class LabelAnswering(Answering):
             else:
                 given = [given]
         read = self.read(given, None, False)
-        notes = tuple(finding.message for finding in read.findings)
+        notes = notes_of(read.findings)
         if target is None:
             return Example(read.inputs, None, notes)
         if goal.labels:
@@ -264,7 +265,17 @@ class LanguageAnswering(Answering):
             options = {"temperature": 0.8, "top_p": 0.95, "seed": int(i)}
             made = generate(loop, model, tokenizer, prompt, SAMPLE, options)
             rows.append([prompt, "".join(made)])
-        return {"tables": [{
+        surprise = scores.values.mean(axis=1)
+        worst = np.argsort(-surprise, kind="stable")[:SAMPLES].tolist()
+        hardest = {
+            "title": "Worst stretches",
+            "words": "Those of the test part whose tokens surprised the network most, in nats for "
+                     "each token on average.",
+            "heads": ["the text", "surprise"],
+            "rows": [[tokenizer.decode(truth[i]), float(surprise[i])] for i in worst],
+            "examples": worst,
+        }
+        return {"tables": [hardest, {
             "title": "Samples",
             "words": f"The beginnings of stretches of the test part, and {SAMPLE} tokens drawn "
                      "after each, at a temperature of 0.8 and a top-p of 0.95.",
@@ -303,7 +314,7 @@ class PairAnswering(Answering):
         wanted = np.repeat(self.preprocessor.targets([target]), len(read.texts), axis=0)
         sources = np.zeros_like(wanted)
         sources[:, : read.inputs.shape[1]] = read.inputs
-        notes = tuple(finding.message for finding in read.findings)
+        notes = notes_of(read.findings)
         return Example((sources, wanted), wanted, notes)
 
     def form(self, goal: Task) -> Form:
