@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from browsers import keep
 from chainrule.runs.folder import RunFolder
 
 from .conftest import Served
@@ -86,6 +88,8 @@ def test_pages_are_sound_and_for_everybody(browser: Any, gallery: Served, scheme
         page = reader.go(place, shows)
         rules = None if scheme == "light" else ["color-contrast"]  # the others see no colours
         serious += [(place, *violation) for violation in violations(page, rules)]
+        name = re.sub(r"\W+", "-", place.removeprefix("#/run/")).strip("-") or "runs"
+        keep(page, f"{name}-{scheme}")
     assert serious == []
     reader.close()
 

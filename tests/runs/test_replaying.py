@@ -50,8 +50,8 @@ def test_a_rate_set_by_hand_is_set_again(tmp_path: Path, schedule: str) -> None:
 
 
 def test_a_training_that_was_rolled_back_is_followed(tmp_path: Path) -> None:
-    way = ("train.optimizer.name=sgd", "train.lr=1000", "train.guard.lr_factor=1e-5",
-           "train.schedule=constant", *EVERY)  # fmt: skip
+    way = ("train.optimizer.name=sgd", "train.lr=1000", "train.guard.most=3",
+           "train.guard.lr_factor=1e-5", "train.schedule=constant", *EVERY)  # fmt: skip
     run = trained(tmp_path, {}, *way).run
     rolled = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()
               if '"rollback"' in line]  # fmt: skip

@@ -65,7 +65,8 @@ def scope(
     run: str | None, example: int, part: str | None, step: int | None, row: str | None,
     target: str | None, layer: str | None, unit: int | None, at: tuple[int, ...] | None,
     weight: str | None, index: tuple[int, ...] | None, as_text: bool, serve: bool,
-    lesson: str | None, answer: str | None, lessons: bool, threads: int | None, as_json: bool, runs_dir: str,
+    lesson: str | None, answer: str | None, lessons: bool, threads: int | None, as_json: bool,
+    runs_dir: str,
 ) -> None:  # fmt: skip
     """Look at one example of RUN (a folder, the end of its name, or `last`) at its newest
     checkpoint, or at one step of its training: network, layer, unit, weight.

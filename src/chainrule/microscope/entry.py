@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
@@ -58,7 +59,7 @@ def scope(
                 "a run knows its data, its loss and its optimizer",
                 help="pass a new example as row=...; x, y, loss and optimizer go with a model",
             )
-        return scope_of_run(model, row=row, target=target)
+        return scope_of_run(Path(model), row=row, target=target)
     if row is not None or target is not None:
         raise ConfigError("`row` and `target` go with a run", help="with a model, pass x and y")
     if x is None or loss is None:

@@ -7,7 +7,7 @@ Nothing is known here of kinds of data: `runs.modality` says how each is opened,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..errors import ConfigError, DataError, StateError
 from ..frontend import manual_seed
 from ..runs.folder import WEIGHTS_FILE, has_weights
 from ..runs.loading import read_facts, read_history, read_settings
-from ..runs.modality import PartName, Prepared, judged_part
+from ..runs.modality import Modality, PartName, Prepared, judged_part
 from ..runs.predictor import Predictor
 from ..runs.preparation import new_trainer, open_data, prepare_data, seeded_generator
 from ..runs.recognition import kind_of_run
@@ -41,20 +41,45 @@ __all__ = ["RunScope", "open_run", "scope_of_run"]
 class RunScope:
     """A run that can be looked at: its trainer, its prepared data, and its checkpoints by step."""
 
+    kind: Modality[Any, Any]
     folder: Path
     name: str
-    seed: int
-    epochs: int
     trainer: Trainer
     prepared: Prepared[Any]
     train: BatchSource
     held: BatchSource | None
     order: Order
     checkpoints: list[Checkpoint]
-    #: whether the learning rate follows a schedule, which depends on the epochs that are planned
-    scheduled: bool
     #: the trainer's state before the first step
     initial: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls, kind: Modality[Any, Any], prepared: Prepared[Any], folder: Path, name: str,
+        checkpoints: Sequence[Checkpoint] = (),
+    ) -> RunScope:  # fmt: skip
+        """Of prepared data, with the trainer that it had before its first step."""
+        trainer = new_trainer(kind, prepared)
+        train, held = trainer.read(prepared.train, prepared.validation)
+        settings = prepared.settings
+        order = Order.of(train.rows, settings.train.batch, settings.seed, True)
+        return cls(
+            kind, folder, name, trainer, prepared, train, held, order, list(checkpoints),
+            gathered(trainer, None),
+        )  # fmt: skip
+
+    @property
+    def seed(self) -> int:
+        return int(self.prepared.settings.seed)
+
+    @property
+    def epochs(self) -> int:
+        return int(self.prepared.settings.train.epochs)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the learning rate follows a schedule, which depends on the epochs planned."""
+        return bool(self.prepared.settings.train.schedule.name != "constant")
 
     def part(self, name: PartName) -> BatchSource:
         """One of the three parts, as it is read."""
@@ -126,9 +151,8 @@ class RunScope:
     def predictor(self) -> Predictor[Any, Any, Any]:
         """What reads new examples, with the network that is looked at."""
         pre = self.prepared.preprocessor
-        kind = kind_of_run(read_facts(self.folder))
-        made: Predictor[Any, Any, Any] = kind.predictor(
-            self.trainer.model, pre, self.prepared.settings, kind.goal(pre)
+        made: Predictor[Any, Any, Any] = self.kind.predictor(
+            self.trainer.model, pre, self.prepared.settings, self.kind.goal(pre)
         )
         return made
 
@@ -217,16 +241,9 @@ def open_run(run: Path, source: object = None) -> RunScope:
             where=prepared.name,
             help=f"bring back the data ({expected}), or train again",
         )
-    trainer = new_trainer(kind, prepared)
-    train, held = trainer.read(prepared.train, prepared.validation)
-    own = settings.train
-    order = Order.of(train.rows, own.batch, settings.seed, True)
     found = Checkpoints(run / "checkpoints", owner=str(facts["name"])).readable()
-    return RunScope(
-        run, str(facts["name"]), settings.seed, own.epochs, trainer, prepared, train, held, order,
-        [c for c in found if c.intact()], own.schedule.name != "constant",
-        gathered(trainer, None),
-    )  # fmt: skip
+    intact = [checkpoint for checkpoint in found if checkpoint.intact()]
+    return RunScope.of(kind, prepared, run, str(facts["name"]), intact)
 
 
 def scope_of_run(

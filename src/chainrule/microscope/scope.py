@@ -144,6 +144,8 @@ class Scope:
                 f"there is no input {number}", help=f"the model has {len(self.step.inputs)}"
             )
         value = self.step.inputs[number]
+        if index is None and value.grad is None:
+            index = (0,) * value.array.ndim
         place = _checked(index, value.array, value.grad, "the input")
         parts = explain_input(self.walker, self.step, number, place)
         if value.grad is not None:

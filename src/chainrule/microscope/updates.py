@@ -12,6 +12,7 @@ from typing import Any
 
 from ..optim import SGD, Adam, AdamW, Optimizer
 from ..optim.adam import AMSGrad
+from ..optim.combined import CombinedOptimizer
 from ..optim.group import lr_at
 from .shown import MisfitError, Part, Table, Term, Text, number, sum_of
 from .walk import Parameter, Step, Walker
@@ -36,7 +37,7 @@ def update_of(walker: Walker, step: Step, parameter: Parameter, index: Index) ->
     parts: list[Part] = []
     if g != float(raw[index]):
         parts.append(Text(f"clipped: the gradient {float(raw[index]):.6g} becomes {g:.6g}"))
-    group, optimizer = _group_of(walker, parameter), walker.learner.optimizer
+    group, optimizer = _group_of(walker, parameter), _optimizer_of(walker, parameter)
     t = step.steps_before + 1
     state = {name: (float(a[index]), float(b[index])) for name, (a, b) in parameter.state.items()
              if a.shape == parameter.before.shape}  # fmt: skip
@@ -54,6 +55,15 @@ def _updated(walker: Walker, parameter: Parameter) -> bool:
         return bool(_group_of(walker, parameter))
     except MisfitError:
         return False
+
+
+def _optimizer_of(walker: Walker, parameter: Parameter) -> Optimizer:
+    """What updates a parameter; of several optimizers the one that has it."""
+    whole, tensors = walker.learner.optimizer, dict(walker.learner.model.named_parameters())
+    for part in whole.parts if isinstance(whole, CombinedOptimizer) else ():
+        if any(p is tensors[parameter.name] for g in part.param_groups for p in g["params"]):
+            return part
+    return whole
 
 
 def _group_of(walker: Walker, parameter: Parameter) -> Mapping[str, Any]:

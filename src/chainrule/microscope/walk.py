@@ -15,6 +15,7 @@ from ..errors import ConfigError, DataError
 from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import from_array
 from ..optim import LBFGS, SimulatedAnnealing
+from ..train.callbacks.rates import update_counts
 from ..train.learner import Learner
 from .names import Name, named
 from .recording import Call, Read, Recording
@@ -296,5 +297,4 @@ def _slots(learner: Learner) -> dict[str, dict[str, Array]]:
 
 
 def _steps_before(learner: Learner) -> int:
-    state = learner.optimizer.state_dict()["state"].values()
-    return max((int(entry.get("step", 0)) for entry in state), default=0)
+    return max(update_counts(learner.optimizer), default=0)

@@ -128,8 +128,8 @@ class TrainingRun(Generic[S, P]):
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
         folder.update(status="running", settings=settings, **self._facts(trainer))
-        epochs = self.settings.train.epochs
-        folder.event("resume", epoch=epoch, step=step, epochs=epochs, status="running")
+        planned = self.settings.train.epochs
+        folder.event("resume", epoch=epoch, step=step, epochs=planned, status="running")
         if checkpoints and lost_checkpoint:
             self._note(
                 folder, f"the newest checkpoint is gone: training resumes after epoch {epoch}"

@@ -59,9 +59,7 @@ def evaluate(
     }
 
 
-def _worst(
-    truth: Array, point: Floats, errors: Floats, names: Sequence[str]
-) -> dict[str, Any]:
+def _worst(truth: Array, point: Floats, errors: Floats, names: Sequence[str]) -> dict[str, Any]:
     """The forecasts of the test part with the largest errors, beside what came."""
     each = np.array([_or_zero(_mean(row)) for row in errors])
     worst = np.argsort(-each, kind="stable")[:WORST].tolist()

@@ -20,6 +20,8 @@ def inputs_of(step: Step) -> Part:
         first = value.array[:1]
         for index in map(tuple, np.argwhere(np.ones(first.shape, bool))):
             place = tuple(map(int, index))
+            if value.label is not None and not value.label(place):
+                continue  # padding
             which = f"input {number}" if len(step.inputs) > 1 else "input"
             grad = None if value.grad is None else float(value.grad[place])
             number_there = value.array[place].item()
@@ -30,5 +32,5 @@ def inputs_of(step: Step) -> Part:
     words = "as the network gets them" + "; of the first row" * several
     if len(rows) > ROWS:
         words += f"; {ROWS} of {len(rows):,}"
-        words += "" if step.loss is None else ", by gradient"
+        words += ", by gradient" if any(grad for _, _, grad in rows) else ""
     return Table("The inputs", ("input", "value", "dL/dx"), shown, words)

@@ -91,8 +91,8 @@ def forward_sum(walker: Walker, seen: Seen, place: Index) -> Sum:
         name = "a" if len(seen.arguments) == 1 else f"a{number}"
         for index in map(tuple, np.argwhere(slope)):
             x, s = float(value.array[index]), float(slope[index])
-            place = tuple(map(int, index))
-            label = value.name(place, f"{name}{list(place[1:] or place)}")
+            spot = tuple(map(int, index))
+            label = value.name(spot, f"{name}{list(spot[1:] or spot)}")
             terms.append(Term(label, (x, s), x * s))
     total = float(seen.result.array[place])
     left = total - sum(t.value for t in terms)

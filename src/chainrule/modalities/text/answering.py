@@ -53,8 +53,10 @@ def tokens_as(meaning: Callable[[int], str]) -> Name:
     """Tokens by their place and what they stand for: ``3:good``."""
 
     def name(index: tuple[int, ...], value: float) -> str:
+        if value == PADDING:
+            return ""
         said = meaning(int(value)).strip() or repr(meaning(int(value)))
-        return f"{index[-1]}:{said}" if value else f"{index[-1]}:padding"
+        return f"{index[-1]}:{said}"
 
     return name
 
@@ -128,7 +130,7 @@ class LabelAnswering(Answering):
         return Read(texts, inputs, truth, (*table.findings, *findings, *unusual))
 
     def example(self, given: object, target: str | None, goal: Task) -> Example:
-        pre, notes = self.preprocessor, ()
+        pre = self.preprocessor
         own = pre.table.schema.target
         assert own is not None
         if isinstance(given, str) and not is_file(given):
@@ -270,7 +272,7 @@ class LanguageAnswering(Answering):
         hardest = {
             "title": "Worst stretches",
             "words": "Those of the test part whose tokens surprised the network most, in nats for "
-                     "each token on average.",
+            "each token on average.",
             "heads": ["the text", "surprise"],
             "rows": [[tokenizer.decode(truth[i]), float(surprise[i])] for i in worst],
             "examples": worst,
