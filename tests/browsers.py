@@ -31,6 +31,7 @@ def keep(page: Any, name: str) -> None:
     """A picture of a whole page, as ``name``, where pictures are kept."""
     for folder in _kept:
         folder.mkdir(parents=True, exist_ok=True)
+        page.evaluate("scrollTo(0, 0)")  # what sticks to the window would be in its middle
         page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 

@@ -127,16 +127,13 @@ def request_of(
             options += [f"--{name}", str(_whole(name, query[name]))]
     if query.get("part") in ("train", "validation", "test"):
         options += ["--part", query["part"]]
-    if row := query.get("row"):
-        if not files and is_file(row):
-            raise ConfigError(
-                "a dashboard for others reads no files of its machine",
-                help="chainrule scope RUN --row FILE does, where the file is",
-            )
-        options.append(f"--row={row}")
-        options += [f"--target={query['target']}"] if query.get("target") else []
+    if not files and is_file(query.get("row", "")):
+        raise ConfigError(
+            "a dashboard for others reads no files of its machine",
+            help="chainrule scope RUN --row FILE does, where the file is",
+        )
     request: dict[str, Any] = {"view": query.get("view", "network")}
-    request |= {name: query[name] for name in ("layer", "weight") if query.get(name)}
+    request |= {n: query[n] for n in ("layer", "weight", "row", "target") if query.get(n)}
     if query.get("unit"):
         request["unit"] = _whole("unit", query["unit"])
     for name in ("at", "index"):

@@ -8,7 +8,7 @@ Nothing is known here of kinds of data: `runs.modality` says how each is opened,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class RunScope:
     checkpoints: list[Checkpoint]
     #: the trainer's state before the first step
     initial: Mapping[str, Any]
+    _walkers: dict[bool, Walker] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -99,9 +100,7 @@ class RunScope:
         note = self.restore()
         rows = np.array([number], np.int32)
         title = f"{self.name}: example {number} of the {name} part"
-        return Scope(
-            self._walker(training), host_batch(source, rows), title, (note,), self.predictor.form()
-        )
+        return self._scope(training, host_batch(source, rows), title, note)
 
     def row(self, given: object, target: object = None) -> Scope:
         """A new example, read as the run reads its data; without a ``target`` of its own or one
@@ -125,9 +124,7 @@ class RunScope:
         words = [f"of the new example: {said}" for said in example.notes]
         if aim is None:
             words.append(f"without a target there is no loss and no gradient: {self._how_to_aim()}")
-        return Scope(
-            self._walker(False), (*inputs, aim), title, (note, *words), self.predictor.form()
-        )
+        return self._scope(False, (*inputs, aim), title, note, *words)
 
     def _how_to_aim(self) -> str:
         form = self.predictor.form()
@@ -156,8 +153,12 @@ class RunScope:
         )
         return made
 
-    def _walker(self, training: bool) -> Walker:
-        return Walker(self.trainer, training, self.predictor.input_names())
+    def _scope(self, training: bool, batch: Sequence[Any], title: str, *notes: str) -> Scope:
+        walker = self._walkers.get(training)
+        if walker is None:  # its programs serve one example after another
+            names = self.predictor.input_names()
+            walker = self._walkers[training] = Walker(self.trainer, training, names)
+        return Scope(walker, batch, title, notes, self.predictor.form(), self.row)
 
     def restore(self) -> str:
         """Takes over the newest checkpoint; says in words what is looked at."""
@@ -206,7 +207,7 @@ class RunScope:
             note = f"replayed from {source}; the batch is the one that the training had"
             title = f"{self.name}: step {step}"
             batch = host_batch(self.train, rows)
-            return Scope(self._walker(True), batch, title, (note,), self.predictor.form())
+            return self._scope(True, batch, title, note)
 
     def _interventions(self) -> Interventions:
         """What happened to the training, as far as the run recorded it."""

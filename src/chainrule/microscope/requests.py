@@ -2,8 +2,9 @@
 
     {"view": "unit", "layer": "fc1", "unit": 3, "change": {"inputs": [[[0, 2], 1.5]]}}
 
-``view`` is one of `VIEWS`; ``change`` asks the same of the step with some numbers changed, and adds
-what that does to both passes.
+``view`` is one of `VIEWS`; ``row`` and ``target`` look at a new example in place of the one that
+the microscope was opened at; ``change`` asks the same of the step with some numbers changed, and
+adds what that does to both passes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = ["answer", "answer_lines"]
 NUMBERS = [int]
 CHANGE = {"weights?": [list], "inputs?": [list], "target?": [list]}
 SHAPE = {"view": str, "layer?": str, "unit?": int, "at?": NUMBERS, "weight?": str,
-         "index?": NUMBERS, "change?": CHANGE}  # fmt: skip
+         "index?": NUMBERS, "row?": str, "target?": str, "change?": CHANGE}  # fmt: skip
 
 VIEWS: Mapping[str, Callable[[Scope, Mapping[str, Any]], View]] = {
     "network": lambda s, r: s.network(),
@@ -54,6 +55,8 @@ def answer(scope: Scope, request: object) -> dict[str, Any]:
             f"there is no view {name!r}" if name not in VIEWS else f"the view needs a {needed}",
             help=f"views: {', '.join(VIEWS)}",
         )
+    if "row" in request:
+        scope = scope.at(request["row"], request.get("target"))
     looked, changes = scope, []
     if change := {k: v for k, v in request.get("change", {}).items() if v}:
         what_if = scope.what_if(**_changes(change))

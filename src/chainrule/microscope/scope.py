@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,11 @@ class Scope:
 
     def __init__(
         self, walker: Walker, batch: Sequence[Any], title: str = "", notes: Sequence[str] = (),
-        form: Form | None = None,
+        form: Form | None = None, reads: Callable[[str, str | None], Scope] | None = None,
     ) -> None:  # fmt: skip
         self.walker, self.title, self.notes = walker, title, tuple(notes)
         #: what it takes to look at a new example; None where that is not known
-        self.form = form
+        self.form, self._reads = form, reads
         self.step: Step = walker.run(batch)
 
     # ------------------------------------------------------------------------------- views
@@ -208,9 +208,16 @@ class Scope:
             array = wanted[0] if isinstance(wanted, tuple) else wanted
             _set(array, spot if isinstance(spot, tuple) else (spot,), value, "the target")
         after = Scope(
-            self.walker.with_weights(overrides), (*arrays, wanted), self.title, (), self.form
-        )
+            self.walker.with_weights(overrides), (*arrays, wanted), self.title, (), self.form,
+            self._reads,
+        )  # fmt: skip
         return WhatIf(self, after)
+
+    def at(self, row: str, target: str | None = None) -> Scope:
+        """The same of a new example, as somebody types it. ConfigError for what is no run."""
+        if self._reads is None:
+            raise ConfigError("only a run reads new examples", help="pass its rows to cr.scope")
+        return self._reads(row, target)
 
     # -------------------------------------------------------------------------- finding
 

@@ -24,6 +24,7 @@ from .values import Value
 __all__ = ["NO_TARGET", "Parameter", "Seen", "Step", "Value", "Walker"]
 
 Array = npt.NDArray[Any]
+Shapes = tuple[Any, ...]
 NO_TARGET = "No gradient: no target was given, so there is no loss that could send one back."
 
 
@@ -111,7 +112,7 @@ class Walker:
         self.learner, self.training, self.names = learner, training, tuple(names)
         #: values that parameters have instead of their own, by name
         self.overrides: Mapping[str, Array] = {}
-        self._recorded: dict[bool, Recording] = {}
+        self._recorded: dict[Shapes, Recording] = {}
         self._own = list(learner.model.named_parameters())
         self._compiled, self._forward_only = compile(self._step), compile(self._forward)
 
@@ -128,7 +129,7 @@ class Walker:
             recording.begin(list(inputs))
             with recording.watch():
                 recording.end(self.learner.forward(*inputs))
-        self._recorded[False] = recording
+        self._recorded[_shapes((*inputs, None))] = recording
         return list(recording.values)
 
     def _step(self, *arrays: Any) -> tuple[Any, ...]:
@@ -148,7 +149,7 @@ class Walker:
         raw = [_grad(p) for _, p in self._own]
         learner.finish_step()
         used = [_grad(p) for _, p in self._own]
-        self._recorded[True] = recording
+        self._recorded[_shapes(arrays)] = recording
         return loss, target, values, grads, raw, used
 
     def run(self, batch: Sequence[Any]) -> Step:
@@ -191,7 +192,7 @@ class Walker:
         parameters: Mapping[str, Parameter], steps: int,
     ) -> Step:  # fmt: skip
         """What was recorded, with the numbers that were computed."""
-        recording = self._recorded[loss is not None]
+        recording = self._recorded[_shapes(batch)]
         if self.names:
             named(recording, values, self.names)
         calls = tuple(_seen(call, values, parameters, self.learner) for call in recording.calls)
@@ -268,6 +269,14 @@ def check_finite(batch: Sequence[Any]) -> None:
                 help="clean the data, or choose another example; cr.find_nonfinite follows a "
                 "NaN to where it arises",
             )
+
+
+def _shapes(batch: Sequence[Any]) -> Shapes:
+    """What a program, and so a recording, is for."""
+    return tuple(
+        _shapes(part) if isinstance(part, tuple) else part if part is None else tuple(part.shape)
+        for part in batch
+    )
 
 
 def _grad(parameter: Tensor) -> Tensor | None:
