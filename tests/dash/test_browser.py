@@ -70,7 +70,7 @@ PAGES = [
     ("#/run/table/overview", "Values as a table"),
     ("#/run/table/layers", "Each layer now"),
     ("#/run/table/predictions", "Confusion matrix"),
-    ("#/run/regression/predictions", "Residuals"),
+    ("#/run/regression/predictions", "This run did not keep them"),
     ("#/run/images/predictions", "Worst mistakes"),
     ("#/run/table/data", "how it is used"),
     ("#/run/table/doctor", "Not looked at"),

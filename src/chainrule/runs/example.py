@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from ..data import Finding
 from ..data.tables.fields import Field
 from ..errors import ConfigError, meant
+from ..ir.types import is_real
 
 __all__ = ["Example", "Form", "Name", "class_number", "is_file", "notes_of", "numbers_of",
            "spelled_classes"]  # fmt: skip
@@ -69,6 +71,10 @@ def class_number(text: str, labels: Sequence[object], where: str = "--target") -
         return spelled.index(given)
     if given.lower() in spelled:
         return spelled.index(given.lower())
+    numbers = [float(c) if is_real(c) else None for c in labels]  # type: ignore[arg-type]
+    with contextlib.suppress(ValueError):
+        if float(given) in numbers:  # 1 is the class 1.0
+            return numbers.index(float(given))
     raise ConfigError(
         f"there is no class {given!r}", where=where,
         help=f"{meant(given, spelled)}classes: {', '.join(spelled[:12])}",

@@ -199,7 +199,7 @@ function WhatIf(props: { looked: Looked }): JSX.Element {
         {made.length ? <button type="button" onClick={() => set({})}>Undo all</button> : null}
       </form>
       {made.length ? <ul>{made.map((text) => <li>{text}</li>)}</ul> : null}
-      {props.looked.changes.map((view) => <Shown view={view} level="h3" />)}
+      {props.looked.changes.map((view) => <Shown view={{ ...view, title: "What changes" }} level="h3" />)}
     </Section>
   );
 }
