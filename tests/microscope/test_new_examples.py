@@ -119,6 +119,8 @@ def test_every_kind_reads_a_new_example(kind: str, tmp_path: Path) -> None:
     assert scope.step.output.array.ndim == of_data.output.array.ndim
     form = looked.predictor.form()
     assert form.fields or form.whole
+    if form.fields:  # what the page begins with can be looked at
+        assert looked.row({f.name: f.usual for f in form.fields}).step.loss is None
     json.dumps(scope.to_dict(), allow_nan=False)
 
 
@@ -129,6 +131,9 @@ def test_a_row_of_a_run_and_its_target() -> None:
     assert "No gradient: no target was given" in str(forward.loss())
     np.testing.assert_array_equal(forward.step.output.array, whole.step.output.array)
     assert "sex=Male" in str(whole.unit("body.0", 3))
+    assert whole.form is not None
+    usual = {field.name: field.usual for field in whole.form.fields}
+    assert whole.at(json.dumps(usual)).step.loss is None
     target = json.dumps(ROW | {"disease": "yes"})
     assert scope_of_run(RUN, row=target).step.loss == whole.step.loss
     with pytest.raises(ConfigError, match="there is no target to change"):

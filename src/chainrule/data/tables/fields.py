@@ -29,8 +29,10 @@ class Field:
 
 def field_of(encoder: Encoder) -> Field:
     """The column of ``encoder``, with its categories, and a value that is usual in it."""
+    if isinstance(encoder, NumberEncoder) and encoder.read_as == "truth":
+        return Field(encoder.column, ("false", "true"), "true" if encoder.fill > 0.5 else "false")
     if isinstance(encoder, NumberEncoder):
-        return Field(encoder.column, (), f"{encoder.fill:.6g}")
+        return Field(encoder.column, (), f"{encoder.fill:.4g}")
     if not isinstance(encoder, CategoryEncoder):
         return Field(encoder.column)
     known = tuple(category for category in encoder.categories if category is not None)
