@@ -139,22 +139,37 @@ function Drawn(props: { chart: ChartFacts }): JSX.Element {
   );
 }
 
-// To the example under the microscope: the same number in the part that judges the run.
-function Look(props: { example: number | undefined | null; of: string }): JSX.Element | null {
-  if (props.example === undefined || props.example === null) return null;
-  const { run } = route.value;
-  return <a href={href("scope", run, { example: String(props.example) })}>look<span class="spoken"> at {props.of}</span></a>;
-}
-
 function Listed(props: { table: Table }): JSX.Element {
   const { table } = props;
-  const seen = table.examples?.length === table.rows.length ? table.examples : null;
   const numeric = table.heads.flatMap((_, i) => (table.rows.some((row) => typeof row[i] === "string") ? [] : [i]));
   return (
     <Section title={table.title} words={table.words}>
-      <DataTable caption={table.title} heads={[...table.heads, ...(seen ? ["microscope"] : [])]} numbers={numeric}
-        rows={table.rows.slice(0, 100).map((row, n) => [...row.map((cell, i) => (numeric.includes(i) ? number(cell) : cell)),
-          ...(seen ? [<Look example={seen[n]} of={String(row[0])} />] : [])])} />
+      <DataTable caption={table.title} heads={table.heads} numbers={numeric}
+        rows={table.rows.slice(0, 100).map((row) => row.map((cell, i) => (numeric.includes(i) ? number(cell) : cell)))} />
+    </Section>
+  );
+}
+
+// To an example under the microscope: its number in the part that judges the run.
+function lookAt(example: number): string {
+  return href("scope", route.value.run, { example: String(example) });
+}
+
+// From what was predicted worst to the step that a training on it would take.
+function UnderTheMicroscope(props: { facts: Overview }): JSX.Element | null {
+  const listed = (props.facts.test.tables ?? []).filter((table) => table.examples?.length === table.rows.length && table.rows.length);
+  if (!listed.length) return null;
+  const short = (cell: string): string => (cell.length > 40 ? `${cell.slice(0, 39)}\u2026` : cell);
+  return (
+    <Section title="Under the microscope" words="Why one of them came out so: each number from its inputs to the loss.">
+      {listed.map((table) => (
+        <>
+          <h3>{table.title}</h3>
+          <ul class="looks">{table.rows.slice(0, 24).map((row, i) => (
+            <li><a href={lookAt(table.examples?.[i] ?? 0)}>{short(String(row[0]))}</a></li>
+          ))}</ul>
+        </>
+      ))}
     </Section>
   );
 }
@@ -176,7 +191,7 @@ function Mistakes(props: { facts: Overview }): JSX.Element | null {
       <ul class="pictures">{mistakes.map((m) => (
         <li><img src={m.image} alt={m.name} title={m.name} />
           <span>{m.predicted} ({percent(m.probability)})</span><span class="quiet">actually {m.true}</span>
-          <Look example={m.example} of={m.name} /></li>
+          {m.example === null ? null : <a href={lookAt(m.example)}>look<span class="spoken"> at {m.name}</span></a>}</li>
       ))}</ul>
     </Section>
   );
@@ -197,6 +212,7 @@ export function Predictions(): JSX.Element {
       {(facts.test.charts ?? []).slice(0, 12).map((chart) => <Drawn chart={chart} />)}
       {(facts.test.tables ?? []).slice(0, 6).map((table) => <Listed table={table} />)}
       <Mistakes facts={facts} />
+      <UnderTheMicroscope facts={facts} />
     </>
   );
 }

@@ -150,10 +150,9 @@ def _dependence(
         if answer is None:
             return []
         means.append(float(answer.mean()))
-    low, middle, high = (
-        format_number(float(values[i]) * encoder.std + encoder.mean)
-        for i in (0, VALUES // 2, VALUES - 1)
-    )
+    own = [float(values[i]) * encoder.std + encoder.mean for i in (0, VALUES // 2, VALUES - 1)]
+    # Of a float32, what is left near zero is rounding.
+    low, middle, high = (format_number(v if abs(v) > 1e-6 * encoder.std else 0.0) for v in own)
     what = f"probability of {quoted(str(goal.labels[1]))}" if goal.labels else "prediction"
     return [
         {
