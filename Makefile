@@ -15,7 +15,8 @@ demo: $(VENV)/.installed
 # Stealing leaves tests of a file together, so that runs which they share are trained once.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m compileall -q src tests
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal $(TEST_OPTIONS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
+		--screenshots build/screenshots $(TEST_OPTIONS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from browsers import keep
 from chainrule.report import report_html, write_report
 from chainrule.runs.folder import RunFolder
 
@@ -87,6 +89,8 @@ def test_pages_are_sound_and_for_everybody(browser: Any, gallery: Served, scheme
         page = reader.go(place, shows)
         rules = None if scheme == "light" else ["color-contrast"]  # the others see no colours
         serious += [(place, *violation) for violation in violations(page, rules)]
+        name = re.sub(r"\W+", "-", place.removeprefix("#/run/")).strip("-") or "runs"
+        keep(page, f"{name}-{scheme}")
     assert serious == []
     reader.close()
 
@@ -170,6 +174,23 @@ def test_a_chart_is_read_by_keyboard(reader: Reader) -> None:
     assert told.inner_text() == "epoch 1: training 0.6921, validation 0.6819"
     page.keyboard.press("ArrowRight")
     assert told.inner_text().startswith("epoch 2: training 0.6818")
+
+
+def test_an_answer_that_is_late_changes_nothing(browser: Any, served: Served, runs: Path) -> None:
+    """The first picture is asked for beside the stream, which may have told more by then."""
+    reader = Reader(browser, served)
+    late: list[Any] = []
+    reader.page.route("**/changes*", lambda route: late.append((route, route.fetch())))
+    page = reader.go("#/run/table/overview", "6 of 6")
+    with (runs / "table" / "metrics.jsonl").open("a") as out:
+        out.write('{"epoch": 7, "seconds": 9.0, "loss": 0.5, "val_loss": 0.9}\n')
+    page.get_by_text("6 of 7").wait_for()
+    [(route, answer)] = late
+    with page.expect_response("**/changes*"):
+        route.fulfill(response=answer)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.get_by_text("6 of 7").count() == 1
+    reader.close()
 
 
 def test_a_long_curve_is_zoomed(browser: Any, served: Served, runs: Path) -> None:

@@ -65,7 +65,9 @@ export interface Chart {
   band?: { name: string; low: Value[]; high: Value[] };
 }
 
-export interface Test { charts?: Chart[] }
+export interface Table { title: string; words: string; heads: string[]; rows: (string | Value)[][]; examples?: number[] }
+
+export interface Test { confusion?: number[][]; charts?: Chart[]; tables?: Table[] }
 
 // HTML, as in reports.
 export interface Results { id: string; metrics: string; predictions: string; tables: string }
@@ -81,7 +83,7 @@ export interface Overview {
   split: Record<string, Value>;
   columns: { name: string; kind: string; treatment: string; missing: Value; counted_as_missing: string[] }[];
   more_columns: number; findings: Finding[]; model: Record<string, unknown>; metrics: Metric[];
-  test: Test; mistakes: { name: string; true: string; predicted: string; probability: number; image: string }[];
+  test: Test; mistakes: { name: string; true: string; predicted: string; probability: number; image: string; example: number | null }[];
   best: { epoch: number; monitor: string; value: Value } | null;
   notes: { time: string; event: string; message: string }[]; troubles: string[];
   commands: { what: string; command: string }[]; config: string; environment: Record<string, string>;

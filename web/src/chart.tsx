@@ -288,9 +288,9 @@ export function described(lines: Line[], x: number[], xName: string, rising = fa
     const known = line.values.flatMap((v, i) => (v === null ? [] : [[v, x[i] ?? 0] as const]));
     const [first, last] = [known[0], known[known.length - 1]];
     if (!first || !last) return [];
-    if (line.look === "second") return [`${line.name} ${number(last[0])}`];
+    if (line.look === "second") return [`${line.name} ${number(last[0])} at the end`];
     const best = known.reduce((a, b) => ((rising ? b[0] > a[0] : b[0] < a[0]) ? b : a));
-    return [`${line.name} from ${number(first[0])} to ${number(last[0])}, ${rising ? "highest" : "lowest"} ${number(best[0])} at ${xName} ${number(best[1])}`];
+    return [`${line.name} from ${number(first[0])} to ${number(last[0])}, ${rising ? "highest" : "lowest"} ${number(best[0])} at ${xName.endsWith(", %") ? `${number(best[1])} % ${xName.slice(0, -3)}` : `${xName} ${number(best[1])}`}`];
   });
   return parts.length ? `${parts.slice(0, 4).reverse().join("; ")}.` : "Nothing yet.";
 }

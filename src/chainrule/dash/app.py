@@ -164,7 +164,9 @@ class Dashboard:
 
     async def scope(self, request: Request) -> Response:
         watched = await self.follower.run(request.path_params["run"])
-        options, asked = request_of(watched.folder, request.query_params)
+        options, asked = request_of(
+            watched.folder, request.query_params, files=not self.access.token
+        )
         return _json(await self.looker.ask(options, asked))
 
     async def lessons(self, request: Request) -> Response:

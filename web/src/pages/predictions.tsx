@@ -10,6 +10,7 @@ import { percent } from "../format";
 import { connected, overview } from "../live";
 import { Empty, Section } from "../parts";
 import { Reported } from "../reported";
+import { href, route } from "../router";
 
 // Tables and drawings of the results, which reports have too.
 function useResults(facts: Overview | null): Results | null {
@@ -31,14 +32,48 @@ function Drawn(props: { chart: ChartFacts }): JSX.Element {
   );
 }
 
+// To an example under the microscope: its number in the part that judges the run.
+function lookAt(example: number): string {
+  return href("scope", route.value.run, { example: String(example) });
+}
+
+// From what was predicted worst to the step that a training on it would take.
+function UnderTheMicroscope(props: { facts: Overview }): JSX.Element | null {
+  const listed = (props.facts.test.tables ?? []).filter((table) => table.examples?.length === table.rows.length && table.rows.length);
+  if (!listed.length) return null;
+  const short = (cell: string): string => (cell.length > 40 ? `${cell.slice(0, 39)}\u2026` : cell);
+  return (
+    <Section title="Under the microscope" words="Why one of them came out so: each number from its inputs to the loss.">
+      {listed.map((table) => (
+        <>
+          <h3>{table.title}</h3>
+          <ul class="looks">{table.rows.slice(0, 24).map((row, i) => (
+            <li><a href={lookAt(table.examples?.[i] ?? 0)}>{short(String(row[0]))}</a></li>
+          ))}</ul>
+        </>
+      ))}
+    </Section>
+  );
+}
+
 function Mistakes(props: { facts: Overview }): JSX.Element | null {
-  const { mistakes, words } = props.facts;
-  if (!mistakes.length) return null;
+  const { mistakes, words, test } = props.facts;
+  if (!mistakes.length) {
+    if ((test.tables ?? []).some((table) => table.title.startsWith("Worst"))) return null;
+    const wrong = (test.confusion ?? []).some((row, i) => row.some((count, j) => i !== j && count > 0));
+    return (
+      <Section title="Worst mistakes">
+        <Empty>{test.confusion?.length && !wrong ? `There are none among the ${words.judged} ${words.units}.`
+          : "This run did not keep them: it was trained by an earlier release. Trained again, it does."}</Empty>
+      </Section>
+    );
+  }
   return (
     <Section title="Worst mistakes" words={`The ${words.judged} ${words.units} whose true class was given the lowest probability, worst first.`}>
       <ul class="pictures">{mistakes.map((m) => (
         <li><img src={m.image} alt={m.name} title={m.name} />
-          <span>{m.predicted} ({percent(m.probability)})</span><span class="quiet">actually {m.true}</span></li>
+          <span>{m.predicted} ({percent(m.probability)})</span><span class="quiet">actually {m.true}</span>
+          {m.example === null ? null : <a href={lookAt(m.example)}>look<span class="spoken"> at {m.name}</span></a>}</li>
       ))}</ul>
     </Section>
   );
@@ -61,6 +96,7 @@ export function Predictions(): JSX.Element {
       {(facts.test.charts ?? []).slice(0, 12).map((chart) => <Drawn chart={chart} />)}
       {results?.tables ? <Section title="Tables"><Reported html={results.tables} /></Section> : null}
       <Mistakes facts={facts} />
+      <UnderTheMicroscope facts={facts} />
     </>
   );
 }
