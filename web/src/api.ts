@@ -65,14 +65,12 @@ export interface Chart {
   band?: { name: string; low: Value[]; high: Value[] };
 }
 
-export interface Table { title: string; words: string; heads: string[]; rows: (string | Value)[][]; examples?: number[] }
+// Of the results as numbers; the whole is in `Results`.
+export interface Table { title: string; rows: (string | Value)[][]; examples?: number[] }
+export interface Test { charts?: Chart[]; tables?: Table[]; confusion?: number[][] }
 
-export interface Test {
-  rows?: number; labels?: string[]; merged?: number; confusion?: number[][];
-  points?: [number, number][]; mean?: Value;
-  histogram?: { edges: number[]; counts: number[]; outside?: number };
-  charts?: Chart[]; tables?: Table[];
-}
+// HTML, as in reports.
+export interface Results { id: string; metrics: string; predictions: string; tables: string }
 
 export interface Overview {
   group: boolean; id: string; run: string; path: string; status: string; status_words: string;
@@ -100,7 +98,7 @@ export interface GroupOverview {
 export interface Layers {
   layers: { path: string; kind: string }[]; left_out: number; observations: number; width: number;
   steps: number[]; epochs: number[]; values: Record<string, Value[][]>;
-  newest: Record<string, Value[]>;
+  newest: Record<string, Value[]>; through_time: Record<string, Value[]>;
 }
 
 export interface Histograms {
