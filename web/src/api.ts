@@ -65,9 +65,9 @@ export interface Chart {
   band?: { name: string; low: Value[]; high: Value[] };
 }
 
-export interface Table { title: string; words: string; heads: string[]; rows: (string | Value)[][]; examples?: number[] }
-
-export interface Test { confusion?: number[][]; charts?: Chart[]; tables?: Table[] }
+// Of the results as numbers; the whole is in `Results`.
+export interface Table { title: string; rows: (string | Value)[][]; examples?: number[] }
+export interface Test { charts?: Chart[]; tables?: Table[]; confusion?: number[][] }
 
 // HTML, as in reports.
 export interface Results { id: string; metrics: string; predictions: string; tables: string }
