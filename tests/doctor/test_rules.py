@@ -220,6 +220,14 @@ def test_rules_know_all_layers_that_multiply() -> None:
         # Rows that are padded: the last steps of most get nothing, of a few something.
         ("T112", unrolled([1.0] * 8 + [1e-4] * 8, FIT)),
         ("T112", unrolled([1.0] * 8 + [0.0] * 8, FIT)),
+        # A loss near 0, of which the gradient is many times as large, but no larger than ever.
+        (
+            "T102",
+            replace(
+                HEALTHY,
+                observations=tuple(replace(o, loss=max(0.6**k, 1e-4)) for k, o in enumerate(SEEN)),
+            ),
+        ),
         # What overflowed is None in files.
         ("T112", unrolled([None, *(2.0 ** (16 - k) for k in range(15))], FIT)),
         # One thread less than there could be, or a small network on a large machine.

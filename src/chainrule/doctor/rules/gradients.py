@@ -46,18 +46,31 @@ def vanishing(evidence: Evidence) -> Sign | None:
 
 def exploding(evidence: Evidence) -> Sign | None:
     totals = evidence.total("gradient")
-    per_loss = [t / abs(o.loss) for t, o in zip(totals, evidence.observations, strict=True)
+    known = [t for t in totals if math.isfinite(t)]
+    # A loss that comes near to 0 is no measure: of a squared error, the gradient follows its root.
+    # That of the first guess is one, unless it is huge itself.
+    least = min([1.0, *(abs(o.loss) for o in evidence.observations[:1])])
+    per_loss = [t / max(abs(o.loss), least)
+                for t, o in zip(totals, evidence.observations, strict=True)
                 if o.loss and math.isfinite(t) and math.isfinite(o.loss)]  # fmt: skip
-    grows = any(not math.isfinite(t) for t in totals)
     if not per_loss:
         return None
-    largest = max(per_loss)
+    largest, what = max(per_loss), "the loss"
+    guess = constant_loss(evidence)
+    if guess and abs(evidence.observations[0].loss) > 10 * guess:  # far worse than no network
+        largest, what = max(largest, max(known) / guess), "the loss of a constant guess"
     chain = [w for w in evidence.weighted if w.kind in LINEAR]
     first, last = (w.median("gradient") or 0.0 for w in (chain[0], chain[-1])) if chain else (0, 0)
     backwards = len(chain) > 3 and last > 0 and first > 1000 * last
-    if not (grows or largest > EXPLODED or backwards):
+    if not (len(known) < len(totals) or largest > EXPLODED or backwards):
         return None
-    return Sign({"norm": max(t for t in totals if math.isfinite(t)), "loss": largest})
+    return Sign({"norm": max(known), "times": largest, "what": what})
+
+
+def constant_loss(evidence: Evidence) -> float:
+    """What guessing the same for all rows gives; 0 if nobody knows."""
+    looked = evidence.examination
+    return looked.fit.constant_loss if looked is not None and looked.fit is not None else 0.0
 
 
 def dead(evidence: Evidence) -> Sign | None:
@@ -208,7 +221,7 @@ RULES = (
     ),
     Rule(
         "T102", "exploding gradient",
-        "the norm of the gradient reached {norm}, {loss} times the loss: steps are thrown far off",
+        "the norm of the gradient reached {norm}, {times} times {what}: steps are thrown far off",
         "Single steps are so large that they undo what was learned, or end in infinities.",
         "The same product as with vanishing gradients, with factors above 1: weights that double a "
         "signal in each of twenty layers, or in each step of a recurrent net, double the gradient "
