@@ -19,7 +19,7 @@ function Page(props: { code: string }): JSX.Element | null {
       {value.looks ? <><h3>How it looks</h3><p>{value.looks}</p></> : null}
       {value.setting || value.python ? <h3>What to change</h3> : null}
       {value.setting ? <Paste label="run.toml" text={value.setting} /> : null}
-      {value.python ? <Paste label="Python" text={value.python} /> : null}
+      {value.python ? <Paste label="try" text={value.python} /> : null}
     </>
   );
 }

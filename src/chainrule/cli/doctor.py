@@ -97,7 +97,7 @@ def format_diagnosis(diagnosis: Diagnosis) -> str:
     lines = [f"{head}  {diagnosis.rule.title}"]
     lines += textwrap.wrap(visible(diagnosis.sentence), WIDTH, initial_indent="      ",
                            subsequent_indent="      ")  # fmt: skip
-    for label, remedy in (("run.toml", diagnosis.rule.setting), ("Python", diagnosis.rule.python)):
+    for label, remedy in (("run.toml", diagnosis.rule.setting), ("try", diagnosis.rule.python)):
         if remedy:
             lines.append(f"      -> {label}: {remedy}")
     return "\n".join(lines)

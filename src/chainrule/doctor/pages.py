@@ -37,7 +37,7 @@ def _page_of(rule: Rule) -> str:
         f"How it looks\n{_indented(rule.looks)}",
     ]
     remedies = [f"  run.toml: {rule.setting}"] if rule.setting else []
-    remedies += [_indented(f"Python: {rule.python}")]
+    remedies += [_indented(f"try: {rule.python}")]
     return "\n\n".join([*parts, "\n".join(["What to change", *remedies])])
 
 

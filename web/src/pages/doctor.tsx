@@ -62,8 +62,8 @@ function One(props: { diagnosis: Diagnosis; brief?: boolean | undefined }): JSX.
         {diagnosis.layer ? <p><a href={href("layers", route.value.run, { layer: diagnosis.layer })}>See the layer</a></p> : null}
       </>}
       {diagnosis.setting ? <Paste label={props.brief ? "" : "run.toml"} text={diagnosis.setting} />
-        : diagnosis.python ? <Paste label={props.brief ? "" : "Python"} text={diagnosis.python} /> : null}
-      {!props.brief && diagnosis.setting && diagnosis.python ? <Paste label="Python" text={diagnosis.python} /> : null}
+        : diagnosis.python ? <Paste label={props.brief ? "" : "try"} text={diagnosis.python} /> : null}
+      {!props.brief && diagnosis.setting && diagnosis.python ? <Paste label="try" text={diagnosis.python} /> : null}
     </div>
   );
 }
