@@ -125,6 +125,7 @@ def test_the_command(sick_run: Path) -> None:
     assert document["looked_at"]["data"] is True
     silenced = run_command("doctor", str(sick_run), "--ignore", "t307")
     assert "T307" not in silenced.stdout
+    assert "ignored: T307" in silenced.stderr
     wrong = run_command("doctor", str(sick_run), "--ignore", "T3077")
     assert wrong.exit_code == 2
     assert "did you mean T307" in wrong.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -74,21 +75,23 @@ def doctor(
         for diagnosis in found:
             click.echo(format_diagnosis(diagnosis), color=use_colour())
         if not state.quiet:
-            say(closing(found, evidence.missing))
+            silenced = {*ignore, *evidence.settings.get("output.ignore", ())}
+            say(closing(found, evidence.missing, sorted(silenced)))
     grave = SEVERITIES[SEVERITIES.index(fail_on) :] if fail_on else ()
     if any(d.severity in grave for d in found):
         raise click.exceptions.Exit(1)
 
 
-def closing(found: list[Diagnosis], missing: tuple[str, ...]) -> str:
-    """How much was found, and what could not be looked at."""
+def closing(found: list[Diagnosis], missing: Sequence[str], silenced: Sequence[str]) -> str:
+    """How much was found, what could not be looked at, and which rules were not asked."""
     head = "nothing found"
     if found:
         which = "it" if len(found) == 1 else "the first one"
         head = (
             f"{counted(len(found), 'finding')}: chainrule explain {found[0].code} explains {which}"
         )
-    return "\n".join([head, *(f"not examined: {what}" for what in missing)])
+    left_out = [f"ignored: {', '.join(silenced)}"] if silenced else []
+    return "\n".join([head, *(f"not examined: {what}" for what in missing), *left_out])
 
 
 def format_diagnosis(diagnosis: Diagnosis) -> str:
@@ -97,9 +100,11 @@ def format_diagnosis(diagnosis: Diagnosis) -> str:
     lines = [f"{head}  {diagnosis.rule.title}"]
     lines += textwrap.wrap(visible(diagnosis.sentence), WIDTH, initial_indent="      ",
                            subsequent_indent="      ")  # fmt: skip
-    for label, remedy in (("run.toml", diagnosis.rule.setting), ("try", diagnosis.rule.python)):
-        if remedy:
-            lines.append(f"      -> {label}: {remedy}")
+    if setting := diagnosis.rule.setting:
+        lines.append(f"      -> run.toml: {setting}")
+    if advice := diagnosis.rule.python:
+        lines += textwrap.wrap(advice, WIDTH, initial_indent="      -> try: ",
+                               subsequent_indent="         ")  # fmt: skip
     return "\n".join(lines)
 
 
