@@ -17,7 +17,8 @@ demo: $(VENV)/.installed
 # process more than there are processors: some tests wait for servers, browsers and signals.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m compileall -q src tests
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(TEST_OPTIONS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal \
+		--screenshots build/screenshots $(TEST_OPTIONS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
