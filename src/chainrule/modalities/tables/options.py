@@ -13,7 +13,7 @@ SOURCES = (
     "a table: a csv, tsv, parquet or jsonl file, plain or gzipped;",
     "  bundled: heart, breast_cancer, diabetes",
 )
-COLUMN_KINDS = ("number", "boolean", "category", "datetime", "ignored")
+COLUMN_KINDS = ("number", "boolean", "category", "datetime", "text", "ignored")
 TASKS = ("binary", "multiclass", "regression")
 
 
