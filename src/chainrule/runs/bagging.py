@@ -164,6 +164,7 @@ def _decide(members: GroupMembers[S, P], held: Mapping[str, _HeldOut], prepared:
     temperature = best_temperature(goal, truth, together)
     known = goal.tempered(together, temperature)
     goal = goal.tuned(metric, truth, known) if metric != "auto" else goal
+    goal = goal.calibrated(truth, known)
     folds = len(predictors) // len(held)
     share_of = dict(zip(held, shares, strict=True))
     weights = {name: share_of[name.rpartition("-fold-")[0]] / folds for name in predictors}

@@ -351,12 +351,14 @@ class TrainingRun(Generic[S, P]):
         return predictor
 
     def _tuned(self, trainer: Trainer) -> Task:
-        """The task with what it decides by, chosen on validation data for the metric asked for."""
-        metric, prepared = self.settings.train.metric, self.prepared
-        if metric == "auto":
-            return self.goal
+        """The task with what validation data decides, for the metric asked for, and its errors."""
+        metric, goal, prepared = self.settings.train.metric, self.goal, self.prepared
+        if metric == "auto" and not goal.calibrates:
+            return goal
         scores = trainer.scores(part_inputs(prepared.validation))
-        return self.goal.tuned(metric, self.goal.truth(prepared.target("validation")), scores)
+        truth = goal.truth(prepared.target("validation"))
+        tuned = goal if metric == "auto" else goal.tuned(metric, truth, scores)
+        return tuned.calibrated(truth, scores)
 
     def _write_evaluation(
         self, folder: RunFolder, predictor: P, truth: npt.NDArray[Any], scores: Scores
