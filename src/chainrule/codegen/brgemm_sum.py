@@ -116,7 +116,7 @@ class Sum:
         #: so few tiles share a panel that it would be waited for
         near = self.x.outer or self.x.n * self.x.k <= NEAR
         self.few = 1 < self.x.m <= FEW and not near
-        #: rows of A come from the second cache, each anew and too short for the processor to foresee
+        #: rows of A come from L2, each anew and too short for the processor to foresee
         along, down = source.a.offset.coeffs[-1], source.a.offset.coeffs[nest.parallel - 2]
         self.streams = along == 1 and down >= LANES and self.x.m * self.x.k > NEAR
         self.fetched = {} if tile.block < self.x.k else far_accesses(nest)
