@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from browsers import BROWSER, NAMES, keep_screenshots, without_browser
-from hasty import hasty, surrounds_trainings
+from hasty import cheap_programs, hasty, surrounds_trainings, uses_programs
 
 #: of compiled programs
 CACHE = Path(__file__).parent.parent / ".pytest_cache" / "programs"
@@ -63,7 +63,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
     """Fixtures included: some are trainings that a folder shares."""
-    if not surrounds_trainings(item.path):
-        return (yield)
-    with hasty():
-        return (yield)
+    if surrounds_trainings(item.path):
+        with hasty():
+            return (yield)
+    if uses_programs(item.path):
+        with cheap_programs():
+            return (yield)
+    return (yield)

@@ -71,7 +71,7 @@ PAGES = [
     ("#/run/table/overview", "Values as a table"),
     ("#/run/table/layers", "Each layer now"),
     ("#/run/table/predictions", "Confusion matrix"),
-    ("#/run/regression/predictions", "This run did not keep them"),
+    ("#/run/regression/predictions", "Residuals"),
     ("#/run/images/predictions", "Worst mistakes"),
     ("#/run/table/data", "how it is used"),
     ("#/run/table/doctor", "Not examined"),
@@ -174,6 +174,23 @@ def test_a_chart_is_read_by_keyboard(reader: Reader) -> None:
     assert told.inner_text() == "epoch 1: training 0.6921, validation 0.6819"
     page.keyboard.press("ArrowRight")
     assert told.inner_text().startswith("epoch 2: training 0.6818")
+
+
+def test_an_answer_that_is_late_changes_nothing(browser: Any, served: Served, runs: Path) -> None:
+    """The first picture is asked for beside the stream, which may have told more by then."""
+    reader = Reader(browser, served)
+    late: list[Any] = []
+    reader.page.route("**/changes*", lambda route: late.append((route, route.fetch())))
+    page = reader.go("#/run/table/overview", "6 of 6")
+    with (runs / "table" / "metrics.jsonl").open("a") as out:
+        out.write('{"epoch": 7, "seconds": 9.0, "loss": 0.5, "val_loss": 0.9}\n')
+    page.get_by_text("6 of 7").wait_for()
+    [(route, answer)] = late
+    with page.expect_response("**/changes*"):
+        route.fulfill(response=answer)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.get_by_text("6 of 7").count() == 1
+    reader.close()
 
 
 def test_a_long_curve_is_zoomed(browser: Any, served: Served, runs: Path) -> None:

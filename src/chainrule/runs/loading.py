@@ -64,6 +64,7 @@ GROUP_SHAPE = {
     "summary": {...: dict.fromkeys(("mean", "std", "min", "max"), (float, None))},
     "files?": {...: str}, "together?": METRICS_SHAPE, "baseline?": METRICS_SHAPE,
     "recipes?": [str], "targets?": [str],
+    "limited?": {"ensemble.epochs": {...: int}, "train.time_limit": float},
     "ensemble?": {"weights": {...: float}, "temperature": float, "decisions": {...: float}},
 }  # fmt: skip
 

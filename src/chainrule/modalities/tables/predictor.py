@@ -25,6 +25,7 @@ from ...runs.example import (
 )
 from ...runs.predictor import Column, Predictor
 from ...tasks.quantiles import Quantiles
+from ...tasks.regression import Regression
 from ...train import Scores
 from .explaining import explained
 from .network import TableNet, inputs_of
@@ -69,6 +70,23 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
                 f"a {self.goal.name} has no quantiles", help="train with --quantiles 0.1,0.5,0.9"
             )
         return self.goal.intervals(self.scores(open_table(table, query)[0]))
+
+    def predict_interval(
+        self, table: object, level: float = 0.9, *, query: str | None = None
+    ) -> npt.NDArray[np.float64]:
+        """From where to where a share ``level`` of true values is expected, (rows, 2): 0.5, 0.8,
+        0.9 or 0.95, from the errors on the validation rows, or what quantiles enclose.
+
+        ConfigError for another level, and for classes.
+        """
+        return self._band(self.scores(open_table(table, query)[0]), level)
+
+    def _band(self, scores: Scores, level: float) -> npt.NDArray[np.float64]:
+        if not isinstance(self.goal, Regression):
+            raise ConfigError(
+                f"a {self.goal.name} has no intervals", help="ask for probabilities (--proba)"
+            )
+        return self.goal.band(scores, level)
 
     def predict_proba(self, table: object, *, query: str | None = None) -> npt.NDArray[np.float64]:
         """The probability of each class, (rows, classes). ConfigError for a regression."""
@@ -167,15 +185,19 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         *,
         query: str | None = None,
         keep: Sequence[str] = (),
+        interval: float | None = None,
     ) -> list[Column]:
-        """The columns to ``keep``, as text, and the predictions.
+        """The columns to ``keep``, as text, the predictions, and if asked for an ``interval`` that
+        holds such a share of true values.
 
         ConfigError if a kept column has the name of a column of predictions.
         """
         table = open_table(source, query)[0]
         names = tuple(dict.fromkeys(keep))
         of_quantiles = self.goal.column_names if isinstance(self.goal, Quantiles) else []
-        added = ["prediction", *(self.probability_names() if proba else []), *of_quantiles]
+        sides = ["from", "to"] if interval is not None else []
+        probable = self.probability_names() if proba else []
+        added = ["prediction", *probable, *of_quantiles, *sides]
         for name in names:
             table.index(name)  # raises if there is none
             if name in added:
@@ -189,6 +211,8 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         predictions += self.probability_columns(scores) if proba else []
         if isinstance(self.goal, Quantiles):
             predictions += zip(of_quantiles, self.goal.intervals(scores).T, strict=True)
+        if interval is not None:
+            predictions += zip(sides, self._band(scores, interval).T, strict=True)
         return [*_as_text(table, names), *predictions]
 
 
