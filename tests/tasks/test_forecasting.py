@@ -97,8 +97,11 @@ def test_the_evaluation_is_bounded_and_plain() -> None:
     document = goal.evaluation(truth, Scores(rng.normal(size=(600, 4, 3)), "identity"))
     text = json.dumps(document, allow_nan=False)
     assert len(text) < 20_000
-    [table] = document["tables"]
+    table, worst = document["tables"]
     assert len(table["rows"]) == 40
+    errors = [row[2] for row in worst["rows"]]
+    assert errors == sorted(errors, reverse=True)
+    assert [worst["rows"][0][0], len(errors)] == [names[truth["series"][worst["examples"][0]]], 12]
     errors = [row[1] for row in table["rows"]]
     assert errors == sorted(errors, reverse=True)
     assert [c["title"].split(" ")[0] for c in document["charts"]] == ["Forecast"] * 3 + ["Error"]

@@ -67,9 +67,11 @@ def test_the_report_shows_forecasts_and_the_worst_series(run: Run, shops: Path) 
     ]
     assert "the worst series" in charts[0]["title"]
     assert charts[0]["band"]["name"] == "80 % interval"
-    [table] = told["test"]["tables"]
+    table, worst = told["test"]["tables"]
     errors = [row[1] for row in table["rows"]]
     assert errors == sorted(errors, reverse=True)
+    assert worst["heads"] == ["series", "from", "error", "forecast", "actual"]
+    assert len(worst["examples"]) == len(worst["rows"]) <= 12
     place = Path(done(run("report", "last")).stdout.strip())
     html = place.read_text()
     assert 'class="band"' in html

@@ -41,8 +41,7 @@ export function NewExample(props: { form: Form; row: string; target: string; loo
   }, [props.row, props.target]);
   const set = (name: string, value: string): void => { values.value = { ...values.value, [name]: value }; };
   const words = form.fields.length
-    ? "Values as they stand in the table; an empty one is missing. To begin with, each is a usual one."
-    : `Give ${form.whole}.`;
+    ? "Values as they stand in the table; an empty one is missing. To begin with, each is a usual one." : undefined;
   return (
     <details class="example" open={props.row !== ""}>
       <summary>A new example</summary>
@@ -57,7 +56,7 @@ export function NewExample(props: { form: Form; row: string; target: string; loo
               ? <Choice label={field.name} value={values.value[field.name] ?? ""} choices={field.choices} none="missing" set={(v) => set(field.name, v)} />
               : <label>{field.name} <input size={10} value={values.value[field.name] ?? ""} onInput={(e) => set(field.name, e.currentTarget.value)} /></label>)}
             {form.fields.length ? null
-              : <label class="wide">{form.whole} <textarea rows={2} value={text.value} onInput={(e) => (text.value = e.currentTarget.value)} /></label>}
+              : <label class="wide">{form.whole.slice(0, 1).toUpperCase() + form.whole.slice(1)} <textarea rows={2} value={text.value} onInput={(e) => (text.value = e.currentTarget.value)} /></label>}
           </div>
           <p class="toolbar">
             {form.aim && form.classes.length

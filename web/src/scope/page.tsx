@@ -126,7 +126,7 @@ function Source(): JSX.Element {
   };
   return (
     <form class="toolbar" onSubmit={(e) => e.preventDefault()}>
-      <label>example <input type="number" min={0} value={query["row"] ? "" : query["example"] ?? "0"} placeholder="a new one" disabled={!!query["step"]}
+      <label>example <input type="number" min={0} value={query["row"] ? "" : query["example"] ?? "0"} placeholder="new" disabled={!!query["step"]}
         onChange={(e) => set("example", e.currentTarget.value)} /></label>
       <label>of <select value={query["part"] ?? ""} disabled={!!query["step"]} onChange={(e) => set("part", e.currentTarget.value)}>
         <option value="">the judged part</option><option>train</option><option>validation</option><option>test</option>
@@ -162,6 +162,7 @@ function WhatIf(props: { looked: Looked }): JSX.Element {
     }
     return parts.join(",");
   };
+  const chosen = indices(index.value).length === shape.length ? index.value : spot(0);
   const called = (at: number[]): string => names[at.reduce((flat, i, axis) => flat * (shape[axis] ?? 1) + i, 0)] || `input [${at}]`;
   const value = useSignal("");
   const weight = asked()["weight"] ?? props.looked.calls.find((c) => c.parameters.length)?.parameters[0] ?? "";
@@ -173,7 +174,7 @@ function WhatIf(props: { looked: Looked }): JSX.Element {
   const add = (): void => {
     const to = Number(value.value);
     if (value.value === "" || !Number.isFinite(to)) return;
-    const at = indices(index.value);
+    const at = indices(what.value === "inputs" && names.length ? chosen : index.value);
     if (what.value === "weights") set({ ...change, weights: [...(change.weights ?? []), [weight, at, to]] });
     else if (what.value === "target") set({ ...change, target: [...(change.target ?? []), [at, to]] });
     else set({ ...change, inputs: [...(change.inputs ?? []), [at, to]] });
@@ -190,7 +191,7 @@ function WhatIf(props: { looked: Looked }): JSX.Element {
           <option value="inputs">the input</option><option value="weights">{weight}</option><option value="target">the target</option>
         </select></label>
         {what.value === "inputs" && names.length
-          ? <label>at <select value={index.value} onChange={(e) => (index.value = e.currentTarget.value)}>
+          ? <label>at <select value={chosen} onChange={(e) => (index.value = e.currentTarget.value)}>
               {names.map((name, flat) => <option value={spot(flat)}>{name || spot(flat)}</option>)}
             </select></label>
           : <label>at <input size={7} value={index.value} onInput={(e) => (index.value = e.currentTarget.value)} /></label>}

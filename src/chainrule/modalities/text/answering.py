@@ -277,13 +277,14 @@ class LanguageAnswering(Answering):
             "rows": [[tokenizer.decode(truth[i]), float(surprise[i])] for i in worst],
             "examples": worst,
         }
-        return {"tables": [hardest, {
+        samples = {
             "title": "Samples",
             "words": f"The beginnings of stretches of the test part, and {SAMPLE} tokens drawn "
-                     "after each, at a temperature of 0.8 and a top-p of 0.95.",
+            "after each, at a temperature of 0.8 and a top-p of 0.95.",
             "heads": ["the text", "goes on"],
             "rows": rows,
-        }]}  # fmt: skip
+        }
+        return {"tables": [samples, hardest]}
 
 
 class PairAnswering(Answering):
