@@ -28,6 +28,7 @@ __all__ = [
     "load_run",
     "read_facts",
     "read_group_facts",
+    "read_history",
     "read_preprocessor",
     "read_results",
     "read_settings",
@@ -152,7 +153,7 @@ def read_results(folder: Path, facts: Mapping[str, Any]) -> SavedRun:
     if (expected := facts["files"].get("metrics.jsonl")) is not None:
         check_hash(folder, "metrics.jsonl", expected)
     return {
-        "history": _history(folder),
+        "history": read_history(folder),
         "metrics": _metrics(facts, "metrics"),
         "baseline": _metrics(facts, "baseline"),
         "baselines": {
@@ -271,7 +272,7 @@ def _missing_file(folder: Path, file: str) -> StateError:
     )
 
 
-def _history(folder: Path) -> History:
+def read_history(folder: Path) -> History:
     """The metrics in ``metrics.jsonl``; a truncated last line is left out."""
     history = History()
     if not (folder / "metrics.jsonl").is_file():

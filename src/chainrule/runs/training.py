@@ -119,19 +119,17 @@ class TrainingRun(Generic[S, P]):
         self._compare()
         checkpoints = self._checkpoints(folder)
         newest = checkpoints.newest() if checkpoints else None
-        epoch = newest.epoch if newest else 0
+        epoch, step = (newest.epoch, newest.step) if newest else (0, 0)
         ended = folder.facts["status"] in ("done", "interrupted")
-        lost_checkpoint = (
-            ended
-            and epoch < folder.facts.get("epochs", 0)
-            and not (checkpoints and checkpoints.damaged)
-        )
+        behind = ended and epoch < folder.facts.get("epochs", 0)
+        lost_checkpoint = behind and not (checkpoints and checkpoints.damaged)
         rewritten = folder.cut_metrics(_epoch_metrics(newest) if newest else [])
-        folder.cut_observations(newest.step if newest else 0)
+        folder.cut_observations(step)
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
         folder.update(status="running", settings=settings, **self._facts(trainer))
-        folder.event("resume", epoch=epoch, status="running")
+        planned = self.settings.train.epochs
+        folder.event("resume", epoch=epoch, step=step, epochs=planned, status="running")
         if checkpoints and lost_checkpoint:
             self._note(
                 folder, f"the newest checkpoint is gone: training resumes after epoch {epoch}"
@@ -200,7 +198,7 @@ class TrainingRun(Generic[S, P]):
             machine=machine(),
             git=git_commit(Path.cwd()),
         )
-        folder.event("start", status="running")
+        folder.event("start", status="running", epochs=settings.train.epochs)
         for finding in self.prepared.findings:
             folder.event("finding", **finding_document(finding))
             folder.log(finding.text(as_override))

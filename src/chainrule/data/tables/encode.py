@@ -190,6 +190,11 @@ class CategoryEncoder:
                 tally.examples.setdefault(self.column, example)
         return codes
 
+    def meaning(self, code: int) -> str:
+        """What a code stands for, for reading: ``chest_pain=typical``."""
+        known = self.categories[code - 1] if code else "another"
+        return f"{self.column}={'missing' if known is None else known}"
+
     def spread(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
         """One column of 0 and 1 for each category."""
         columns = np.arange(1, self.cardinality, dtype=np.int32)
