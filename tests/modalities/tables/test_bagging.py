@@ -44,8 +44,8 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_recipes_are_presets_but_for_what_is_said_otherwise() -> None:
     bagged = TABLES.bagged(settings("preset=best", "model.members=3", "data.target=y"))
-    assert list(bagged) == ["good", "tabm", "realmlp"]
-    real = bagged["realmlp"]
+    assert list(bagged) == ["good", "fast", "realmlp_short"]
+    real = bagged["realmlp_short"]
     assert [each.data.bag for each in real] == [(k, 5) for k in range(1, 6)]
     assert {each.data.target for each in real} == {"y"}
     assert (real[0].model.network, real[0].train.schedule.name) == ("realmlp", "coslog")

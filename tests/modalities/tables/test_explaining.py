@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.data import Features, Preprocessor, infer_schema, read_table
+from chainrule.modalities.tables.explaining import explained
 from chainrule.report import write_report
+from chainrule.tasks import Regression
 from chainrule.tasks.curves import binary_charts, calibration_chart
+from chainrule.train import Scores
 from chainrule.train.metrics import roc_auc
 
 
@@ -29,7 +33,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_columns_count_as_much_as_they_are_needed(run: Any) -> None:
     test = json.loads((run.run / "evaluation.json").read_text())["test"]
-    needed, worst = test["tables"]
+    *_, needed, worst = test["tables"]
     rise = {name: mean for name, mean, _ in needed["rows"]}
     assert next(iter(rise)) == "strong"
     assert rise["strong"] > rise["town"] > abs(rise["idle"])
@@ -54,6 +58,30 @@ def test_the_page_shows_them(run: Any) -> None:
     for words in ("What the predictions need", "What “strong” does", "Worst predictions"):
         assert words in page
     assert ("ROC curve of “up”" in page) == bool(run.classes)
+
+
+def test_wide_tables_are_explained_in_few_calls() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"c{i}" for i in range(300)]
+    table = read_table({**{n: rng.normal(size=20) for n in names}, "y": rng.normal(size=20)})
+    preprocessor = Preprocessor.fit(table, infer_schema(table, "y")[0])
+    features, asked = preprocessor.transform(table), []
+
+    def ask(rows: Features) -> Scores:
+        asked.append(len(rows))
+        return Scores(rows.numeric[:, 7:8] + 0.1 * rows.numeric[:, 9:10], "identity")
+
+    truth = features.numeric[:, 7].astype(np.float64)
+    scores, goal = ask(features), Regression(0.0, 1.0)
+    found = explained(
+        ask, features, truth, scores, preprocessor, goal, np.arange(20),
+        lambda columns, rows: [[""] * len(columns) for _ in rows],
+    )  # fmt: skip
+    assert len(asked) < 60
+    assert max(asked) <= 4096
+    (needed, _), charts = found["tables"], found["charts"]
+    assert needed["rows"][0][0] == "c7"
+    assert len(charts) == 3
 
 
 def test_the_curves_of_two_classes() -> None:

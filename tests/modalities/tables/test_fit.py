@@ -175,7 +175,10 @@ def test_what_the_clock_decided_gives_the_same_bits_without_it(tmp_path: Path) -
     np.testing.assert_array_equal(again.predict_proba(people()), limited.predict_proba(people()))
     words = ["train.time_limit=1e-9", "train.schedule=cosine"]
     other = fit(people(), "ill", settings=words, runs_dir=None, verbose=False)
-    assert "limited" not in other.facts
+    assert other.facts["limited"] == {"train.stop_after": 1, "train.time_limit": 0.0}
+    words = ["train.stop_after=1", "train.schedule=cosine"]
+    again = fit(people(), "ill", settings=words, runs_dir=None, verbose=False)
+    np.testing.assert_array_equal(again.predict_proba(people()), other.predict_proba(people()))
 
 
 def test_a_time_limit_ends_training() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EnsembleSettings", "Recipe", "bagged"]
 
-Recipe = Literal["fast", "good", "tabm", "realmlp"]
+Recipe = Literal["fast", "good", "tabm", "realmlp", "realmlp_short"]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ Ask = Callable[[Features], Scores]
 Places = tuple[slice, slice]
 Cells = Callable[[Sequence[str], npt.NDArray[np.int64]], list[list[str]]]
 
-#: rows x columns x times that columns are shuffled at most, and how often
-MOST_CELLS, REPEATS = 1_000_000, 5
+#: rows x columns x times that columns are shuffled at most, columns x times, and how often
+MOST_CELLS, MOST_SHUFFLED, REPEATS = 1_000_000, 4_000, 5
+#: rows that are predicted at once
+AT_ONCE = 4_096
 #: columns in the table, columns that are drawn, values of each, and rows
 COLUMNS, DRAWN, VALUES, ROWS = 30, 3, 11, 12
 #: columns of the rows that are predicted worst
@@ -46,18 +49,20 @@ def explained(
     those for ``features``, ``rows`` their numbers in the table, and ``cells_of`` reads some columns
     of some rows of the table."""
     places = _places(preprocessor)
-    repeats = min(REPEATS, MOST_CELLS // max(1, len(features) * len(places)))
+    columns = max(1, len(places))
+    repeats = min(REPEATS, MOST_SHUFFLED // columns, MOST_CELLS // max(1, len(features) * columns))
     tables, charts = [], []
     ranked = list(places)
     if repeats >= 2 and len(places) > 1:
         rises = _importance(ask, features, truth, scores, places, goal, repeats)
         tables.append(_importance_table(rises, goal, repeats))
         ranked = sorted(rises, key=lambda name: -float(rises[name].mean()))
-        charts = [
+        drawings = (
             chart
             for name in ranked
             for chart in _dependence(ask, features, preprocessor, places, goal, name)
-        ][:DRAWN]
+        )
+        charts = list(islice(drawings, DRAWN))
     tables.append(_worst(truth, scores, goal, rows, ranked[:SHOWN], cells_of))
     return {"charts": charts, "tables": tables}
 
@@ -93,16 +98,26 @@ def _importance(
     2001, "Random forests")."""
     before = loss_of(goal, goal.selected_by, truth, scores)
     orders = [shuffled(len(features), seed) for seed in range(repeats)]
-    return {
-        name: np.array(
-            [
-                loss_of(goal, goal.selected_by, truth, ask(_shuffled(features, place, order)))
-                - before
-                for order in orders
-            ]
-        )
-        for name, place in places.items()
-    }
+    tried = [(name, order) for name in places for order in orders]
+    rises: dict[str, list[float]] = {name: [] for name in places}
+    size = max(1, AT_ONCE // len(features))
+    for start in range(0, len(tried), size):
+        block = tried[start : start + size]
+        together = _joined([_shuffled(features, places[name], order) for name, order in block])
+        outputs = np.split(ask(together).outputs, len(block))
+        for (name, _), own in zip(block, outputs, strict=True):
+            loss = loss_of(goal, goal.selected_by, truth, Scores(own, scores.link))
+            rises[name].append(loss - before)
+    return {name: np.array(values) for name, values in rises.items()}
+
+
+def _joined(parts: list[Features]) -> Features:
+    """All rows of several tables of the same columns: many calls for few rows take long."""
+    return replace(
+        parts[0],
+        numeric=np.concatenate([part.numeric for part in parts]),
+        codes=np.concatenate([part.codes for part in parts]),
+    )
 
 
 def _importance_table(

@@ -92,7 +92,7 @@ def share(text: str) -> float:
         raise ConfigError(f"{text!r} is not a share such as 0.9", where="--interval") from None
 
 
-PRESETS = ("fast", "good", "best", "tabm", "realmlp")
+PRESETS = ("fast", "good", "best", "tabm", "realmlp", "realmlp_short")
 PRESET = Option("preset", "Named set of settings to start from.", choices=PRESETS)
 TARGET = Option(
     "target",

@@ -4,9 +4,10 @@
     good      eight members that share their weights but for scales (TabM), with numbers by
               quantiles where there are rows enough for it
     tabm      TabM as published but for its width: thirty-two members
-    realmlp   RealMLP with its own schedule, rates and number of epochs; slow
-    best      five networks each of good, tabm and realmlp, every one trained without another fifth
-              of the rows, which decides what they count; for results at any cost
+    realmlp   RealMLP with its own schedule, rates and number of epochs; slow. realmlp_short: half
+              of its epochs, as one of several recipes
+    best      five networks each of good, fast and realmlp_short, every one trained without another
+              fifth of the rows, which decides what they count
 
 `chainrule config show DATA preset=good` prints all of them in full. The settings of ``good`` were
 chosen on the tuning half of `benchmarks/tables`; docs/tables.md has its figures.
@@ -21,7 +22,7 @@ from ...runs.settings.sources import Key
 
 __all__ = ["PRESETS", "Preset"]
 
-Preset: TypeAlias = Literal["fast", "good", "best", "tabm", "realmlp"]
+Preset: TypeAlias = Literal["fast", "good", "best", "tabm", "realmlp", "realmlp_short"]
 
 FAST: Mapping[Key, Any] = {
     ("model", "network"): "mlp",
@@ -72,10 +73,14 @@ REALMLP = {
     ("train", "schedule", "name"): "coslog",
     ("train", "early_stopping", "patience"): 256,
 }
+REALMLP_SHORT = {
+    **REALMLP,
+    ("train", "epochs"): 128,
+}
 BEST = {
     **GOOD,
     ("ensemble", "folds"): 5,
-    ("ensemble", "recipes"): ("good", "tabm", "realmlp"),
+    ("ensemble", "recipes"): ("good", "fast", "realmlp_short"),
 }
 PRESETS: Mapping[str, Mapping[Key, Any]] = {
     "fast": FAST,
@@ -83,4 +88,5 @@ PRESETS: Mapping[str, Mapping[Key, Any]] = {
     "best": BEST,
     "tabm": TABM,
     "realmlp": REALMLP,
+    "realmlp_short": REALMLP_SHORT,
 }
