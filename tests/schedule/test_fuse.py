@@ -101,6 +101,19 @@ def test_a_narrow_weight_gradient_has_its_vectors_along_the_rows() -> None:
     assert sorted(gradients) == [(10, 24), (20, 24)]  # not 24 x 10: ten cannot fill a vector
 
 
+@pytest.mark.parametrize(("steps", "dims"), [(64, (512, 20)), (2048, (20, 512))])
+def test_long_sums_do_not_leave_lanes_idle_to_store_in_order(
+    steps: int, dims: tuple[int, int]
+) -> None:
+    """Twenty columns of a weight [512, 20] are two vectors, of which a third would be idle."""
+    g, x = input_node("arg", "g", (steps, 512)), input_node("arg", "x", (steps, 20))
+    w = input_node("state", "w", (20, 512), strides=(1, 20))
+    dw = ops.dot(ops.transpose(x, perm=(1, 0)), g)
+    program = schedule(optimize(Graph((g, x, w), (), (ops.assign(w, w - dw),))), InputLayout())
+    (nest,) = (t.nest for p in program.phases for t in p if isinstance(t.nest.source, Product))
+    assert nest.dims[:2] == dims
+
+
 def test_threads_share_the_columns_of_wide_products_and_the_rows_of_tall_ones() -> None:
     assert shares_columns(128, 512)
     assert not shares_columns(784, 512)

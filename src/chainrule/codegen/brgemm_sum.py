@@ -118,12 +118,14 @@ class Sum:
         self.few = 1 < self.x.m <= FEW and not near
         #: rows of A come from L2, each anew and too short for the processor to foresee
         along, down = source.a.offset.coeffs[-1], source.a.offset.coeffs[nest.parallel - 2]
-        self.streams = along == 1 and down >= LANES and self.x.m * self.x.k > NEAR
+        self.streams = (
+            along == 1 and down >= LANES and self.x.m * self.x.k > NEAR and not self.x.outer
+        )
         self.fetched = {} if tile.block < self.x.k else far_accesses(nest)
 
     def steps(self, band: Band, block: Block, sums: list[Value]) -> list[Value]:
         """``sums`` after the steps of one block."""
-        panel, rows = band.panel, band.rows
+        fetch = bool(self.fetched) and not block.waiting
         start = [self._first_column(band, block), band.source.first]
         if self.x.outer:
             dim = self.nest.parallel
@@ -132,16 +134,7 @@ class Sum:
                 dim += 1
             return self._outer(band, dim, [*start, *sums], block.part)
         start += [self.packed] if band.copy and self.packed else []
-        values = [*start, *sums]
-        done = 0
-        if self.fetched and not block.waiting:
-            each = self.x.k // rows // self.tile.unroll * self.tile.unroll
-            done = rows * each
-            with self.b.fold(0, rows if each else 0, 1, values) as parts:
-                self._fetch(panel, self.b.add(band.m, parts.index))
-                parts.update(*self._inner(band, (0, each), list(parts.values)))
-            values = list(parts.results)
-        return self._inner(band, (done, block.length), values)[len(start) :]
+        return self._inner(band, (0, block.length), [*start, *sums], fetch)[len(start) :]
 
     def _first_column(self, band: Band, block: Block) -> Value:
         """Where the elements of A begin that the tile needs."""
@@ -161,7 +154,7 @@ class Sum:
         first, last = (part.first, part.last) if part else (0, self.nest.dims[dim])
         with self.b.fold(first, last, 1, sums) as fold:
             if dim == self.nest.parallel and not self.nest.waiting:
-                self._ask_share(band, fold.index)
+                self._ask_share(band, fold.index, self.x.outer[0])
             inner = [*self._moved([column, row], dim, fold.index), *fold.values]
             fold.update(*self._outer(band, dim + 1, inner))
         return list(fold.results)
@@ -174,9 +167,9 @@ class Sum:
             addresses.append(self.b.gep(start, offset, "float"))
         return addresses
 
-    def _ask_share(self, band: Band, turn: Value) -> None:
-        """Ask for the epilogue's lines of some rows of the tile in each turn of the outer loop."""
-        share = -(-band.rows // self.x.outer[0])
+    def _ask_share(self, band: Band, turn: Value, turns: int) -> None:
+        """Ask for the epilogue's lines of some rows of the tile in each of so many turns."""
+        share = -(-band.rows // turns)
         first = self.b.add(band.m, self.b.mul(turn, i64(share)))
         for row in range(share):
             self._fetch(band.panel, self.b.add(first, i64(row)))
@@ -197,17 +190,26 @@ class Sum:
             for j in range(len(panel.lanes)):
                 b.ask_for(b.gep(pointer, j * LANES, "float"), written=written)
 
-    def _inner(self, band: Band, piece: tuple[int, Bound], start: list[Value]) -> list[Value]:
-        """Some steps of k: addresses and sums as they are after them."""
+    def _inner(
+        self, band: Band, piece: tuple[int, Bound], start: list[Value], fetch: bool = False
+    ) -> list[Value]:
+        """Some steps of k: addresses and sums as they are after them.
+
+        ``fetch``: meanwhile the lines of the epilogue are asked for, some rows at a time.
+        """
         if self.x.slides:
             return self._taps(band, start)
         (first, last), line = piece, -(-LANES // self.tile.unroll) * self.tile.unroll
-        if self.streams and not band.dense and isinstance(last, int) and last - first >= line:
-            end = first + (last - first) // line * line
-            with self.b.fold(first, end, line, start) as fold:
-                self._ask_below(fold.values[0], band.rows)
+        ask = self.streams and not band.dense
+        count = (last - first) // line if isinstance(last, int) and (ask or fetch) else 0
+        if count:
+            with self.b.fold(0, count, 1, start) as fold:
+                if ask:
+                    self._ask_below(fold.values[0], band.rows)
+                if fetch:
+                    self._ask_share(band, fold.index, count)
                 fold.update(*self._plain(band, (0, line), list(fold.values)))
-            first, start = end, list(fold.results)
+            first, start = first + count * line, list(fold.results)
         return start if first == last else self._plain(band, (first, last), start)
 
     def _plain(self, band: Band, piece: tuple[int, Bound], start: list[Value]) -> list[Value]:

@@ -33,6 +33,8 @@ from .nest import (
 NEAR = (40 << 10, 256 << 10)
 #: steps of a sum between which accumulators may go to memory and come back
 LONG_ENOUGH = 96
+#: steps of a sum beside which it does not count how the result is stored
+LONG_SUM = 1024
 #: below this many scalar operations a nest is done by one thread
 SMALL = 16384
 
@@ -158,6 +160,10 @@ def _exchange(nest: Nest, product: Product) -> Nest:
         return nest
     steps = [s.access.offset.coeffs for s in nest.stores]
     apart = all(c[n] != 1 for c in steps) and any(c[m] == 1 for c in steps)
+    full = -(-nest.dims[m] // LANES) * LANES
+    long = prod(nest.dims[nest.parallel :]) >= LONG_SUM
+    if long and 2 * full >= 3 * nest.dims[m]:
+        apart = False  # a third of the lanes would be idle for longer than stores take
     if not (nest.dims[n] < LANES <= nest.dims[m] or (apart and nest.dims[m] >= LANES)):
         return nest
     order = [*range(m), n, m, *range(nest.parallel, len(nest.dims))]
