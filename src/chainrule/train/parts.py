@@ -24,6 +24,7 @@ __all__ = [
     "MOST_PARTS",
     "Division",
     "Parts",
+    "Subtree",
     "checked_parts",
     "fold",
     "parts_for",
@@ -80,6 +81,11 @@ class Division:
         """How many parts there are."""
         return max(1, self.rows // self.size)
 
+    @property
+    def even(self) -> bool:
+        """Whether all parts have as many rows."""
+        return self.rows == self.count * self.size
+
     def share(self, part: int) -> float:
         """The fraction of the batch's rows that a part has."""
         last = part == self.count - 1
@@ -87,7 +93,7 @@ class Division:
 
     def pieces(self, begin: int, end: int) -> list[tuple[int, int, int]]:
         """The parts from ``begin`` to ``end`` as (first, count, rows of each) of equal ones."""
-        full = self.count - (self.rows != self.count * self.size)
+        full = self.count - (not self.even)
         pieces = [(begin, min(end, full) - begin, self.size)] if begin < full else []
         if end > full:
             pieces.append((full, 1, self.rows - full * self.size))
