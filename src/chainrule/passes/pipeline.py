@@ -19,6 +19,7 @@ from .loops import simplify_loops
 from .parts import join_parts
 from .reductions import split_reductions
 from .shares import share_gradients
+from .spreading import spread_rows
 from .stabilize import stabilize
 from .strided import skip_zeros
 from .sums import simplify_sums
@@ -81,6 +82,12 @@ PIPELINE: tuple[Pass, ...] = (
     ),
     Pass("simplify", canonicalize, "what the passes before left behind"),
     Pass(
+        "spreading",
+        spread_rows,
+        "what follows layers on rows of several axes joins their products",
+        frozenset({"dot"}),
+    ),
+    Pass(
         "attention",
         tile_attention,
         "attention in tiles that stay near; after all that would move them out of their loops",
@@ -130,7 +137,9 @@ def optimize(
 
 
 def decide_formulas(graph: Graph) -> Graph:
-    """Which formulas are computed, and not yet how: what comes out are primitives as before."""
+    """What the passes make of a graph that come before parts are joined."""
     for step in PIPELINE:
-        graph = graph if step.required else step(graph)
+        if step.name == "parts":
+            break
+        graph = step(graph)
     return graph

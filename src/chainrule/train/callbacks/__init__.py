@@ -4,7 +4,7 @@ from ..callback import Callback, CallbackList, Logs
 from .guard import DivergenceGuard
 from .rates import LearningRateScheduler, ReduceLROnPlateau
 from .recording import BackupAndRestore, CSVLogger, LambdaCallback, ModelCheckpoint
-from .stopping import Converged, EarlyStopping, TerminateOnNaN, TimeLimit
+from .stopping import Converged, EarlyStopping, LastEpoch, TerminateOnNaN, TimeLimit
 
 __all__ = [
     "BackupAndRestore",
@@ -15,6 +15,7 @@ __all__ = [
     "DivergenceGuard",
     "EarlyStopping",
     "LambdaCallback",
+    "LastEpoch",
     "LearningRateScheduler",
     "Logs",
     "ModelCheckpoint",
