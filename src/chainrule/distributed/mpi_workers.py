@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, TrainingError
+from ..ir.memory import aligned_empty
 from ..train.parts import Subtree, subtrees, total
 from ..train.workers import own_of
 from .heartbeat import Heartbeat
@@ -64,13 +65,7 @@ class MpiWorkers:
         edges = [rank * length // self.size for rank in range(self.size + 1)]
         widths = np.diff(edges)
         mine = widths[self.rank]
-        send = self._buffer("send", len(sums) * length)
-        for left, right in itertools.pairwise(edges):
-            at = left * len(sums)
-            for i, key in enumerate(trees[self.rank]):
-                send[at + i * (right - left) : at + (i + 1) * (right - left)] = sums[key][
-                    left:right
-                ]
+        send = self._to_send([sums[key] for key in trees[self.rank]], edges)
         counts = [len(found) * int(mine) for found in trees]
         got = self._buffer("got", sum(counts))
         self._wait(
@@ -85,11 +80,22 @@ class MpiWorkers:
         self.received += 4 * (sum(counts) - len(sums) * int(mine) + length - int(mine))
         return whole
 
+    def _to_send(self, sums: list[Floats], edges: list[int]) -> Floats:
+        """For each worker its share of each sum. One sum lies in this order."""
+        if len(sums) == 1:
+            return sums[0]
+        send = self._buffer("send", len(sums) * edges[-1])
+        for left, right in itertools.pairwise(edges):
+            shares = send[left * len(sums) : right * len(sums)].reshape(len(sums), right - left)
+            for share, whole in zip(shares, sums, strict=True):
+                share[:] = whole[left:right]
+        return send
+
     def _buffer(self, name: str, length: int) -> Floats:
         """Memory that the next sum uses again."""
         key = name, length
         if key not in self._buffers:
-            self._buffers[key] = np.empty(length, np.float32)
+            self._buffers[key] = aligned_empty((length,), np.float32)
         return self._buffers[key]
 
     # ----------------------------------------------------------------------------- messages

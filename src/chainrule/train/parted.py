@@ -29,7 +29,7 @@ from ..runtime.program import NativeProgram
 from .accumulate import TreeAccumulation
 from .batch_source import BatchSource, Rows, by_length, has_lengths
 from .part_loop import Partible, PartLoop, Sheet, WholeLoop, updated
-from .parts import Division, Parts, Subtree, fold, subtrees, tree
+from .parts import Division, Layout, Parts, Subtree, fold, subtrees, tree
 from .workers import Workers, own
 
 __all__ = ["PartedStepper", "Partible"]
@@ -48,6 +48,8 @@ class PartedStepper:
         self._updates: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._pending: Callable[[], None] | None = None
         self._memory: dict[tuple[Any, ...], list[Array]] = {}
+        self._together: dict[tuple[Any, ...], Array] = {}
+        self._sent: Array | None = None
 
     def run(self, source: BatchSource, rows: Rows) -> Array:
         """One update for each of ``rows`` [steps, batch], or one for several that accumulate."""
@@ -150,16 +152,18 @@ class PartedStepper:
     ) -> list[Array]:
         """The sums over all parts, as the one row of each result."""
         begin, end = units[0][0] if units else 0, sum(units[-1]) if units else 0
-        sums = {}
+        sums: dict[Subtree, Array] = {}
+        layout = Layout.of(columns)
         for first, size in subtrees(begin, end):
             inside = [i for i, unit in enumerate(units) if first <= unit[0] < first + size]
             rows = slice(inside[0], inside[-1] + 1)
-            flat = [fold(column[rows]).reshape(-1) for column in columns]
-            sums[first, size] = np.concatenate(flat)
-        total = workers.sum(sums, sum(column[0].size for column in columns), parts)
-        edges = np.cumsum([column[0].size for column in columns])[:-1]
-        shapes = [(1, *column.shape[1:]) for column in columns]
-        return [a.reshape(s) for a, s in zip(np.split(total, edges), shapes, strict=True)]
+            if self._sent is not None:
+                sums[first, size] = self._sent
+                continue
+            sums[first, size] = together = layout.memory()
+            for place, column in zip(layout.taken_apart(together), columns, strict=True):
+                place[0] = fold(column[rows])
+        return layout.taken_apart(workers.sum(sums, layout.length, parts))
 
     def _units(
         self, source: BatchSource, division: Division, begin: int, end: int
@@ -181,7 +185,7 @@ class PartedStepper:
             loop.division, loop.first = division, first
             for read, piece in by_length(source, rows):
                 sheet, outputs = loop.sheet(read, piece.shape[1])
-                made = made or self._rows(outputs, len(units))
+                made = made or self._rows(sheet, outputs, len(units))
                 loop.subtrees(read, piece, [a[done : done + len(piece)] for a in made])
                 done += len(piece)
         assert sheet is not None
@@ -198,11 +202,18 @@ class PartedStepper:
                 block = batch[first * division.size : first * division.size + parts * size]
                 yield first, count, block.reshape(parts // count, count * size)
 
-    def _rows(self, outputs: Sequence[Node], count: int) -> list[Array]:
-        """Memory for the results of ``count`` units, which the next batch uses again."""
+    def _rows(self, sheet: Sheet, outputs: Sequence[Node], count: int) -> list[Array]:
+        """Memory for the results of ``count`` units, which the next batch uses again.
+
+        What is summed of one unit lies together, so that it can be sent as it is.
+        """
         key = (count, *((node.shape, node.dtype) for node in outputs))
         if key not in self._memory:
-            self._memory[key] = [
-                aligned_empty((count, *node.shape), node.dtype.numpy) for node in outputs
-            ]
+            made = [aligned_empty((count, *n.shape), n.dtype.numpy) for n in outputs]
+            if count == 1:
+                layout = Layout.of(made[: sheet.summed])
+                self._together[key] = together = layout.memory()
+                made[: sheet.summed] = layout.taken_apart(together)
+            self._memory[key] = made
+        self._sent = self._together.get(key)
         return self._memory[key]
