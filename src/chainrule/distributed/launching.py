@@ -14,7 +14,10 @@ from types import FrameType
 
 from ..errors import ConfigError
 
-__all__ = ["find_mpiexec", "launch"]
+__all__ = ["QUIET", "find_mpiexec", "launch"]
+
+#: where MPICH is told to say nothing of an end that we have words for; "1" says that `launch` has
+QUIET = "MPIR_CVAR_SUPPRESS_ABORT_MESSAGE"
 
 
 def find_mpiexec() -> str:
@@ -40,6 +43,7 @@ def launch(workers: int, arguments: Sequence[str]) -> int:
     # Workers on one machine share its processors.
     share = max(1, len(os.sched_getaffinity(0)) // workers)
     environment.setdefault("CHAINRULE_NUM_THREADS", str(share))
+    environment[QUIET] = "1"
     process = subprocess.Popen(command, env=environment, start_new_session=True)
 
     asked: list[int] = []

@@ -27,6 +27,8 @@ from ..ir.memory import aligned_empty
 from ..train.parts import Subtree, subtrees, total
 from ..train.workers import own_of
 from .heartbeat import Heartbeat
+from .launching import QUIET
+from .watching import Watch
 
 __all__ = ["MpiWorkers", "mpi"]
 
@@ -53,6 +55,7 @@ class MpiWorkers:
         self.sent = self.received = 0
         self._heartbeat: Heartbeat | None = None
         self._left: Any = None
+        self.watch: Watch | None = None
         if self.size > 1:
             self._heartbeat = Heartbeat(comm.Dup(), self._lost)
             self._hosts = self.gather(os.uname().nodename)
@@ -155,6 +158,7 @@ class MpiWorkers:
             with contextlib.suppress(OSError):
                 sys.stderr.write(f"error: {reason}\n")
                 sys.stderr.flush()
+        self._dismiss_watch()
         self._comm.Abort(code)
         os._exit(code)  # where Abort comes back
 
@@ -171,7 +175,13 @@ class MpiWorkers:
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
+        self._dismiss_watch()
         return True
+
+    def _dismiss_watch(self) -> None:
+        if self.watch is not None:
+            self.watch.dismiss()
+            self.watch = None
 
     def close(self) -> None:
         """Leaves, or ends all workers if some go on."""
@@ -190,7 +200,7 @@ def mpi() -> MpiWorkers:
     ConfigError if there is no MPI, with what to install.
     """
     # Its own message would say only that a process aborted, after ours said why.
-    os.environ.setdefault("MPIR_CVAR_SUPPRESS_ABORT_MESSAGE", "1")
+    launched = os.environ.setdefault(QUIET, "yes") != "yes"
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
@@ -205,6 +215,8 @@ def mpi() -> MpiWorkers:
             help="use one that does: the mpich wheel, MPICH, Open MPI or Intel MPI of today",
         )
     workers = MpiWorkers(MPI.COMM_WORLD)
+    if workers.size > 1 and workers.rank == 0 and not launched:
+        workers.watch = Watch()
     _leave_together(workers)
     return workers
 
