@@ -151,6 +151,17 @@ def test_a_killed_worker_ends_all_in_words(table: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_killed_worker_ends_all_in_words_under_mpiexec_itself() -> None:
+    words = "import os, sys, time; from chainrule.distributed import mpi; rank = mpi().rank; "
+    killed = words + "os.kill(os.getpid(), 9) if rank == int(sys.argv[1]) else time.sleep(99)"
+    for rank in (0, 1):
+        done = run([find_mpiexec(), "-n", "2", sys.executable, "-c", killed, str(rank)])
+        assert done.returncode == 9
+        assert done.stderr.count("MPI ended all workers") == 1
+    done = run([find_mpiexec(), "-n", "2", sys.executable, "-c", words])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_error_of_one_worker_ends_all(table: Path, tmp_path: Path) -> None:
     """And what is wrong for all is said once."""
     start = [find_mpiexec(), "-n", "1"]

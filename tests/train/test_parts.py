@@ -161,7 +161,6 @@ def test_statistics_of_batches_are_those_of_parts_and_averaged() -> None:
 
 def test_each_part_draws_its_own_numbers() -> None:
     """And the next batch others: the count moves on by what one part draws."""
-    seen: list[Any] = []
 
     class Noise(nn.Module):
         def __init__(self) -> None:
@@ -174,18 +173,16 @@ def test_each_part_draws_its_own_numbers() -> None:
 
     manual_seed(0)
     model = Noise()
-    # The gradient of the loss by the first row of each part is whether it was kept.
+    # The loss says which rows were kept: a part has four, and so has each digit.
     trainer = Trainer(model, lambda z, y: (z * y).sum(), optim.SGD(model.parameters(), lr=0.1),
-                      parts=16)  # fmt: skip
-    rows = np.ones((64, 1), np.float32)
-    places = 2.0 ** np.tile(np.arange(4), 16)[:, None]
-    source, _ = trainer.read((rows, places.astype(np.float32)))
-    loop: Any = trainer.stepper._loop  # type: ignore[attr-defined]  # what parts give
-    trainer.stepper.run(source, np.arange(128, dtype=np.int32).reshape(2, 64) % 64)
-    for made in trainer.stepper._memory.values():  # type: ignore[attr-defined]
-        seen += [made[0].tolist()]
-    assert loop.first == 16
-    assert len(set(seen[0])) > 5  # 16 equal masks would give one number
+                      parts=4)  # fmt: skip
+    places = (2.0 ** np.arange(16))[:, None]
+    source, _ = trainer.read((np.ones((16, 1), np.float32), places.astype(np.float32)))
+    steps = np.arange(16, dtype=np.int32)[None].repeat(8, axis=0)
+    losses = trainer.stepper.run(source, steps) / 2.0  # what is kept counts twice
+    digits = [[int(loss) >> 4 * part & 15 for part in range(4)] for loss in losses]
+    assert len({tuple(masks) for masks in digits}) == 8
+    assert sum(len(set(masks)) > 1 for masks in digits) > 6
 
 
 def test_a_training_resumes_within_a_group(tmp_path: Path) -> None:

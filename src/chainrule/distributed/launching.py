@@ -14,7 +14,10 @@ from types import FrameType
 
 from ..errors import ConfigError
 
-__all__ = ["find_mpiexec", "launch"]
+__all__ = ["QUIET", "find_mpiexec", "launch"]
+
+#: where MPICH is told to say nothing of an end that we have words for; "1" says that `launch` has
+QUIET = "MPIR_CVAR_SUPPRESS_ABORT_MESSAGE"
 
 
 def find_mpiexec() -> str:
@@ -32,16 +35,21 @@ def find_mpiexec() -> str:
 def launch(workers: int, arguments: Sequence[str]) -> int:
     """``mpiexec -n workers chainrule arguments``: its exit code.
 
-    3 if a worker was killed, with words. SIGINT and SIGTERM go on to the workers.
+    SIGINT and SIGTERM go on to the workers. If these then fail, it is by that signal: where some
+    have not begun, or others wait for them, ``mpiexec`` mixes the bits of several exit codes.
     """
     command = [find_mpiexec(), "-n", str(workers), sys.executable, "-m", "chainrule", *arguments]
     environment = dict(os.environ)
     # Workers on one machine share its processors.
     share = max(1, len(os.sched_getaffinity(0)) // workers)
     environment.setdefault("CHAINRULE_NUM_THREADS", str(share))
+    environment[QUIET] = "1"
     process = subprocess.Popen(command, env=environment, start_new_session=True)
 
+    asked: list[int] = []
+
     def forward(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
         process.send_signal(number)
 
     before = [(n, signal.signal(n, forward)) for n in (signal.SIGINT, signal.SIGTERM)]
@@ -50,7 +58,7 @@ def launch(workers: int, arguments: Sequence[str]) -> int:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
-    return code
+    return 128 + asked[0] if asked and code else code
 
 
 def killed(code: int) -> bool:

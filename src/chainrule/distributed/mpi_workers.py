@@ -23,9 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, TrainingError
+from ..ir.memory import aligned_empty
 from ..train.parts import Subtree, subtrees, total
 from ..train.workers import own_of
 from .heartbeat import Heartbeat
+from .launching import QUIET
+from .watching import Watch
 
 __all__ = ["MpiWorkers", "mpi"]
 
@@ -52,6 +55,7 @@ class MpiWorkers:
         self.sent = self.received = 0
         self._heartbeat: Heartbeat | None = None
         self._left: Any = None
+        self.watch: Watch | None = None
         if self.size > 1:
             self._heartbeat = Heartbeat(comm.Dup(), self._lost)
             self._hosts = self.gather(os.uname().nodename)
@@ -64,13 +68,7 @@ class MpiWorkers:
         edges = [rank * length // self.size for rank in range(self.size + 1)]
         widths = np.diff(edges)
         mine = widths[self.rank]
-        send = self._buffer("send", len(sums) * length)
-        for left, right in itertools.pairwise(edges):
-            at = left * len(sums)
-            for i, key in enumerate(trees[self.rank]):
-                send[at + i * (right - left) : at + (i + 1) * (right - left)] = sums[key][
-                    left:right
-                ]
+        send = self._to_send([sums[key] for key in trees[self.rank]], edges)
         counts = [len(found) * int(mine) for found in trees]
         got = self._buffer("got", sum(counts))
         self._wait(
@@ -85,11 +83,22 @@ class MpiWorkers:
         self.received += 4 * (sum(counts) - len(sums) * int(mine) + length - int(mine))
         return whole
 
+    def _to_send(self, sums: list[Floats], edges: list[int]) -> Floats:
+        """For each worker its share of each sum. One sum lies in this order."""
+        if len(sums) == 1:
+            return sums[0]
+        send = self._buffer("send", len(sums) * edges[-1])
+        for left, right in itertools.pairwise(edges):
+            shares = send[left * len(sums) : right * len(sums)].reshape(len(sums), right - left)
+            for share, whole in zip(shares, sums, strict=True):
+                share[:] = whole[left:right]
+        return send
+
     def _buffer(self, name: str, length: int) -> Floats:
         """Memory that the next sum uses again."""
         key = name, length
         if key not in self._buffers:
-            self._buffers[key] = np.empty(length, np.float32)
+            self._buffers[key] = aligned_empty((length,), np.float32)
         return self._buffers[key]
 
     # ----------------------------------------------------------------------------- messages
@@ -149,6 +158,7 @@ class MpiWorkers:
             with contextlib.suppress(OSError):
                 sys.stderr.write(f"error: {reason}\n")
                 sys.stderr.flush()
+        self._dismiss_watch()
         self._comm.Abort(code)
         os._exit(code)  # where Abort comes back
 
@@ -165,7 +175,13 @@ class MpiWorkers:
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
+        self._dismiss_watch()
         return True
+
+    def _dismiss_watch(self) -> None:
+        if self.watch is not None:
+            self.watch.dismiss()
+            self.watch = None
 
     def close(self) -> None:
         """Leaves, or ends all workers if some go on."""
@@ -184,7 +200,7 @@ def mpi() -> MpiWorkers:
     ConfigError if there is no MPI, with what to install.
     """
     # Its own message would say only that a process aborted, after ours said why.
-    os.environ.setdefault("MPIR_CVAR_SUPPRESS_ABORT_MESSAGE", "1")
+    launched = os.environ.setdefault(QUIET, "yes") != "yes"
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
@@ -199,6 +215,8 @@ def mpi() -> MpiWorkers:
             help="use one that does: the mpich wheel, MPICH, Open MPI or Intel MPI of today",
         )
     workers = MpiWorkers(MPI.COMM_WORLD)
+    if workers.size > 1 and workers.rank == 0 and not launched:
+        workers.watch = Watch()
     _leave_together(workers)
     return workers
 

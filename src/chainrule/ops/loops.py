@@ -7,7 +7,8 @@ the stacked ys. The body is a graph of its own, closed but for its inputs, and w
 
 ``tiled`` loops cut one operation into tiles that stay near: passes leave them as they are, and
 where nothing is carried threads share out the steps. A ``limited`` one does no more steps than its
-first const says, an i32, and stacks nothing.
+first const says, an i32, and stacks nothing. With ``tiled`` = `PARTS` the steps are parts of a
+batch, which carry nothing and are computed together in the end (`passes/parts.py`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from .elementwise import add, exp, mul, tanh
 from .examples import draw
 from .indexing import gather
 from .rules import describe, line_of, quiet, shape_error
+
+#: a loop over parts of a batch
+PARTS = 2
 
 
 def scan_type(

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..batching import Value, bound, unrolled
-from ..ir.graph import Node
+from ..batching import Value, bound, stretched, unrolled
+from ..ir.graph import Node, bind
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
 from .rules import describe, need_dtype, quiet, shape_error
@@ -68,8 +68,13 @@ def rng_bits_samples(rng: np.random.Generator) -> Iterator[Sample]:
 
 def rng_bits_batch(node: Node, inputs: list[Value], size: int) -> Node:
     """Numbers of their own for each member; with keys or counts of their own, those of each."""
-    if any(differs for _, differs in inputs):
+    (key, other_keys), count = inputs
+    if other_keys:
         return unrolled(node, inputs, size)
+    if count[1]:
+        number = bind("cast", bind("iota", shape=(node.size,), axis=0), dtype=DType.u32)
+        index = stretched((bind("reshape", number, shape=node.shape), False), size)
+        return bind("rng_words", index, key, _for_each(count, size, node.shape))
     return bound(node, *(n for n, _ in inputs), shape=(size, *node.shape))
 
 
@@ -83,20 +88,41 @@ rng_bits = Primitive(
 )
 
 
+def _for_each(count: Value, size: int, shape: Shape) -> Node:
+    """The count of each element, for all members."""
+    node, differs = count
+    if node.ndim > differs or not differs:
+        return stretched(count, size)
+    return bind("broadcast", node, shape=(size, *shape), axes=(0,))
+
+
 def rng_words_type(index: Node, key: Node, count: Node) -> tuple[Shape, DType]:
-    """u32 for each number of ``index`` u32, from a key u32[2] and a count u32[]."""
+    """u32 for each number of ``index`` u32, from a key u32[2] and a count u32[], or one for each
+    number."""
     need_dtype("rng_words", (DType.u32,), index, key, count)
-    if key.shape != (2,) or count.shape != ():
+    if key.shape != (2,) or count.shape not in ((), index.shape):
         found = describe(index, key, count)
         raise shape_error(f"`rng_words` needs u32, u32[2] and u32[], not {found}", key)
     return index.shape, DType.u32
 
 
+def rng_words_batch(node: Node, inputs: list[Value], size: int) -> Node:
+    """The words of each member."""
+    index, (key, other_keys), count = inputs
+    if other_keys:
+        return unrolled(node, inputs, size)
+    if count[1] or count[0].ndim:
+        counts = _for_each(count, size, node.shape)
+        return bound(node, stretched(index, size), key, counts)
+    return bound(node, index[0], key, count[0])
+
+
 def rng_words_samples(rng: np.random.Generator) -> Iterator[Sample]:
-    """The samples of `rng_bits`, of indices in any order."""
+    """The samples of `rng_bits`, of indices in any order; and with counts in any order."""
     for sample in rng_bits_samples(rng):
-        index = rng.integers(0, 2**32, sample.params["shape"], dtype=np.uint32)
+        index, counts = rng.integers(0, 2**32, (2, *sample.params["shape"]), dtype=np.uint32)
         yield Sample((index, *sample.inputs), {})
+        yield Sample((index, sample.inputs[0], counts), {})
 
 
 #: what `rng_bits` gives its element with the number ``index``
@@ -110,9 +136,5 @@ rng_words = Primitive(
     ),
     vjp=None,
     samples=rng_words_samples,
-    batch=lambda node, inputs, size: (
-        unrolled(node, inputs, size)
-        if inputs[1][1] or inputs[2][1]
-        else bound(node, *(n for n, _ in inputs))
-    ),
+    batch=rng_words_batch,
 )

@@ -16,6 +16,7 @@ from .depthwise import expand_depthwise
 from .joins import join_pieces
 from .layout import materialize_operands
 from .loops import simplify_loops
+from .parts import join_parts
 from .reductions import split_reductions
 from .shares import share_gradients
 from .spreading import spread_rows
@@ -72,6 +73,13 @@ PIPELINE: tuple[Pass, ...] = (
         "reductions", split_reductions, "long sums in blocks fixed by shape: accuracy and threads"
     ),
     Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
+    Pass(
+        "parts",
+        lambda graph: join_parts(graph, decide_formulas),
+        "parts of a batch are computed together, each by the formulas that it has alone",
+        frozenset({"scan"}),
+        required=True,
+    ),
     Pass("simplify", canonicalize, "what the passes before left behind"),
     Pass(
         "spreading",
@@ -125,4 +133,13 @@ def optimize(
             verify(graph, "graph", sound, made_by=step.name)
         if observe:
             observe(step.name, graph)
+    return graph
+
+
+def decide_formulas(graph: Graph) -> Graph:
+    """What the passes make of a graph that come before parts are joined."""
+    for step in PIPELINE:
+        if step.name == "parts":
+            break
+        graph = step(graph)
     return graph

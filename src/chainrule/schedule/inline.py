@@ -85,4 +85,5 @@ class Builder:
             element = self.build(index[0], idx)
         else:
             element = Index(DType.u32, dot_strides(idx, row_major(node.shape), self.count))
-        return Apply(DType.u32, "rng_bits", (*words, element, self.build(count, ())))
+        number = self.build(count, idx if count.ndim else ())
+        return Apply(DType.u32, "rng_bits", (*words, element, number))

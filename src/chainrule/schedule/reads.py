@@ -90,7 +90,7 @@ class _Recorder:
                 self.visit(source, idx)
             for word in range(2):
                 self.visit(key, (zero(self.count).shift(word),))
-            self.visit(count, ())
+            self.visit(count, idx if count.ndim else ())
         else:
             for source in node.inputs[:1] if node.op == "detour" else node.inputs:
                 self.visit(source, idx if source.ndim else ())

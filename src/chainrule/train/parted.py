@@ -1,203 +1,40 @@
 """Steps by parts of a batch, whose gradients are summed along a fixed tree.
 
-    batch ── parts ──► (compiled) loss and gradients of each ── tree ──► (compiled) update
+    batch ── parts ──► (compiled) sums of losses and gradients ── tree ──► (compiled) update
 
-The program of a part changes nothing: weights, buffers and random counts are what they were before
-the batch, and what the part would have made of them is among its results. So it does not matter who
-computes which part: one process all of them, or several workers a range of them each.
+One process computes all parts, or several workers a range of them each. Alone, a batch of equal
+parts is one program with its update (`WholeLoop`). Otherwise a program computes whole subtrees of
+parts (`PartLoop`), as many at once as there are where batches have their usual size; of the last
+batch of an epoch, and of rows that have lengths, one part after the other, so that there are not
+many programs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import add
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..frontend import Tensor, compile, host_effect, host_scalar, no_grad
-from ..frontend.apply import from_array, from_node, scalar
-from ..frontend.modes import thread
-from ..frontend.operations.arithmetic import cast, where
-from ..frontend.tracer import HostScalar
+from ..frontend import Tensor, compile, host_effect, no_grad
+from ..frontend.apply import from_array, scalar
 from ..ir.graph import Node
 from ..ir.memory import aligned_empty
 from ..ir.types import DType
-from ..nn import Module
-from ..nn.weighing import mass_of
 from ..runtime.program import NativeProgram
-from .accumulate import Accumulation, TreeAccumulation
-from .batch_source import BatchSource, Rows, by_length
-from .criterion import Criterion
-from .loop import LoopStepper
-from .parts import Division, Parts, fold, subtrees, tree
-from .weights import unweighted
+from .accumulate import TreeAccumulation
+from .batch_source import BatchSource, Rows, by_length, has_lengths
+from .part_loop import Partible, PartLoop, Sheet, WholeLoop, updated
+from .parts import Division, Layout, Parts, Subtree, fold, subtrees, tree
 from .workers import Workers, own
 
 __all__ = ["PartedStepper", "Partible"]
 
 Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-
-#: counts of random draws by one part: 2^28
-STREAM_BITS = 28
-
-
-class Partible(Protocol):
-    """A training whose batches can be divided."""
-
-    @property
-    def model(self) -> Module: ...
-    @property
-    def criterion(self) -> Criterion: ...
-    @property
-    def accumulation(self) -> Accumulation: ...
-    @property
-    def penalty(self) -> Any: ...
-
-    def parameters(self) -> list[Tensor]:
-        """The parameters that the optimizer updates."""
-
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-
-    def batch_loss(self, *arrays: Tensor) -> Tensor:
-        """The loss of some rows, as it is reported."""
-
-    def update(self) -> None:
-        """What happens once the gradients are there."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """What the results of a part are: its loss, its mass if it has one, the gradients of
-    ``reached``, and the new values of ``averaged`` and ``shared`` states."""
-
-    massive: bool
-    reached: tuple[Tensor, ...]
-    averaged: tuple[Tensor, ...]
-    shared: tuple[Tensor, ...]
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """Equal for sheets that say the same."""
-        return self.massive, *(
-            tuple(map(id, t)) for t in (self.reached, self.averaged, self.shared)
-        )
-
-    @property
-    def numbers(self) -> int:
-        """Loss and mass."""
-        return 1 + self.massive
-
-    @property
-    def summed(self) -> int:
-        """How many of the results are summed along the tree: all but the last."""
-        return self.numbers + len(self.reached) + len(self.averaged)
-
-
-class PartLoop(LoopStepper):
-    """Computes parts: their losses, gradients, and what they would change."""
-
-    def __init__(self, learner: Partible) -> None:
-        super().__init__(self._unused)
-        self._learner = learner
-        self.division = Division(1, 1)
-        self.first = 0  # the coming part of this batch
-        self._latest: Sheet | None = None
-        self._sheets: dict[tuple[Any, ...], Sheet] = {}
-        self._sheet_of: dict[NativeProgram, Sheet] = {}
-
-    def _unused(self) -> None:
-        raise AssertionError("a part is recorded by `recorded`")
-
-    def sheet(self, source: BatchSource, rows: int) -> tuple[Sheet, tuple[Node, ...]]:
-        """What the program for so many rows gives; its outputs."""
-        call = self._call(source, rows)
-        if call.run not in self._sheet_of:
-            assert self._latest is not None  # it was recorded a moment ago
-            self._sheet_of[call.run] = self._latest
-        return self._sheet_of[call.run], call.traced.graph.outputs
-
-    def parts(self, source: BatchSource, rows: Rows, out: Sequence[Array]) -> None:
-        """Compute the coming parts, on ``rows`` [parts, rows of each], into rows of ``out``."""
-        self._results(source, rows, out)
-
-    def recorded(self, source: BatchSource, data: tuple[Tensor, ...], rows: Tensor) -> Any:
-        trace = thread.trace
-        assert trace is not None
-        number = host_scalar(lambda k: float(self.first + k))
-        fraction = host_scalar(lambda k: self.division.share(self.first + k))
-        before = len(trace.scalars)
-        try:
-            thread.stream = cast(number, DType.u32) * scalar(1 << STREAM_BITS, DType.u32)
-            results = self._results_of(source.take(data, rows), fraction)
-        finally:
-            thread.stream = None
-        # Whatever else the host computes belongs to the batch, and is the same for all its parts.
-        trace.scalars[before:] = [partial(_of_batch, f) for f in trace.scalars[before:]]
-        trace.effects.clear()
-        host_effect(self._advance)
-        return results
-
-    def _advance(self, parts: int) -> None:
-        self.first += parts
-
-    def _results_of(self, arrays: tuple[Any, ...], fraction: Any) -> tuple[Tensor, ...]:
-        """What a part gives: all floats weighed, so that the sum over parts is of the batch.
-
-        ``fraction`` of the batch's rows are in it.
-        """
-        learner, trace = self._learner, thread.trace
-        assert trace is not None
-        learner.zero_grad()
-        loss = learner.batch_loss(*arrays)
-        target, weights = unweighted(arrays[-1])
-        with no_grad():
-            mass = mass_of(learner.criterion.function, target, weights)
-        summed = learner.accumulation.summed
-        weighed = loss * (1.0 if summed else fraction if mass is None else mass)
-        weighed.backward()
-        with no_grad():
-            numbers = [weighed.detach(), *([] if mass is None else [mass])]
-            reached = tuple(p for p in learner.parameters() if p.grad is not None)
-            gradients = [_in_memory_order(p, p.grad) for p in reached if p.grad is not None]
-            averaged: list[tuple[Tensor, Tensor]] = []
-            shared: list[tuple[Tensor, Tensor]] = []
-            for state, node in list(zip(trace.states, trace.state_nodes, strict=True)):
-                if trace.node(state) is not node:
-                    new = from_node(trace.node(state))
-                    trace.stand_for(state, node)
-                    (averaged if state.dtype.is_float else shared).append((state, new))
-            states = tuple(s for s, _ in averaged), tuple(s for s, _ in shared)
-            sheet = Sheet(mass is not None, reached, *states)
-            self._latest = self._sheets.setdefault(sheet.key, sheet)
-            means = [new * fraction for _, new in averaged]
-        learner.zero_grad()
-        return (*numbers, *gradients, *means, *(new for _, new in shared))
-
-
-def _of_batch(compute: HostScalar, part: int) -> float:
-    return compute(0)
-
-
-def _order(p: Tensor) -> tuple[int, ...]:
-    """The axes of a parameter from the one with the longest way between neighbours on."""
-    strides = p.settle().strides
-    return tuple(sorted(range(len(strides)), key=lambda axis: -strides[axis]))
-
-
-def _in_memory_order(p: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient as a parameter lies in memory: how products compute it."""
-    return gradient.detach().permute(*_order(p))
-
-
-def _as_parameter(p: Tensor, stored: Tensor) -> Tensor:
-    """What `_in_memory_order` was given."""
-    return stored.permute(*np.argsort(_order(p)).tolist())
 
 
 class PartedStepper:
@@ -206,29 +43,57 @@ class PartedStepper:
     def __init__(self, learner: Partible, parts: Parts) -> None:
         self._learner, self.parts = learner, parts
         self.workers: Workers | None = None
-        self._loop = PartLoop(learner)
-        self._updates: dict[Sheet, Callable[..., Any]] = {}
+        self._loops: dict[int, PartLoop] = {}
+        self._whole: dict[int, WholeLoop] = {}
+        self._updates: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._pending: Callable[[], None] | None = None
         self._memory: dict[tuple[Any, ...], list[Array]] = {}
+        self._together: dict[tuple[Any, ...], Array] = {}
+        self._sent: Array | None = None
 
     def run(self, source: BatchSource, rows: Rows) -> Array:
         """One update for each of ``rows`` [steps, batch], or one for several that accumulate."""
-        usual = self._learner.accumulation.position[0].batch
-        division = Division.of(rows.shape[1], max(usual, rows.shape[1]), self.parts)
+        usual = self._usual(rows.shape[1])
+        division = Division.of(rows.shape[1], usual, self.parts)
+        if self._in_one(source, division):
+            return self._whole_loop(division.count).run(source, rows)
         return np.array([self._step(source, batch, division) for batch in rows], np.float32)
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
         """The program for the parts of batches of so many rows."""
         division = Division.of(batch, batch, self.parts)
-        return self._loop.program(source, division.size)
+        if self._in_one(source, division):
+            return self._whole_loop(division.count).program(source, batch)
+        return self._loop(1).program(source, division.size)
+
+    def _usual(self, rows: int) -> int:
+        """The rows that most batches have, where this one has ``rows``."""
+        return max(self._learner.accumulation.position[0].batch, rows)
+
+    def _in_one(self, source: BatchSource, division: Division) -> bool:
+        """Whether one program computes all parts, and updates."""
+        alone = self.workers is None and self._learner.accumulation.every == 1
+        return alone and division.count > 1 and division.even and not has_lengths(source)
+
+    def _whole_loop(self, count: int) -> WholeLoop:
+        if count not in self._whole:
+            self._whole[count] = WholeLoop(self._learner, count)
+        return self._whole[count]
+
+    def _loop(self, count: int) -> PartLoop:
+        if count not in self._loops:
+            self._loops[count] = PartLoop(self._learner, count)
+        return self._loops[count]
 
     def _step(self, source: BatchSource, batch: Rows, division: Division) -> float:
         begin, end = own(self.workers, division.count)
         # Of fewer parts than workers, some compute one for the states that are not averaged.
-        sheet, rows = self._parts(source, batch, division, begin, max(end, begin + 1))
+        units = self._units(source, division, begin, max(end, begin + 1))
+        sheet, rows = self._computed(source, batch, division, units)
         summed = rows[: sheet.summed]
         if self.workers is not None:
-            summed = self._exchanged(self.workers, summed, division.count, begin, end)
+            units = [unit for unit in units if unit[0] < end]
+            summed = self._exchanged(self.workers, summed, division.count, units)
         numbers = [fold(column) for column in summed[: sheet.numbers]]
         loss, mass = float(numbers[0]), numbers[1:]
         gradients = summed[sheet.numbers : sheet.numbers + len(sheet.reached)]
@@ -242,7 +107,7 @@ class PartedStepper:
     def _update(
         self, sheet: Sheet, mass: list[Array], gradients: list[Array], settle: Callable[[], None]
     ) -> None:
-        """The update of a batch with these gradients, [subtrees, ...] each, if it is due."""
+        """The update of a batch with these gradients, [units, ...] each, if it is due."""
         accumulation = self._learner.accumulation
         if accumulation.every > 1:
             assert isinstance(accumulation, TreeAccumulation)
@@ -254,25 +119,16 @@ class PartedStepper:
             total = accumulation.total()
             mass, gradients = total[: len(mass)], [a[None] for a in total[len(mass) :]]
         self._pending = settle
-        update = self._updates.get(sheet)
-        if update is None:
-            update = self._updates[sheet] = compile(partial(self._updated, sheet))
-        update(*mass, *gradients)
+        if sheet.key not in self._updates:
+            self._updates[sheet.key] = compile(partial(self._updated, sheet))
+        self._updates[sheet.key](*mass, *gradients)
 
     def _updated(self, sheet: Sheet, *arrays: Tensor) -> Tensor:
         """What is compiled of an update: the rest of the tree, and all that follows."""
-        learner = self._learner
         mass, stacks = arrays[: sheet.massive], arrays[sheet.massive :]
-        learner.zero_grad()
-        if learner.penalty is not None:
-            learner.penalty(learner.parameters()).backward()
         with no_grad():
-            for p, stack in zip(sheet.reached, stacks, strict=True):
-                gradient = _as_parameter(p, tree([stack[i] for i in range(len(stack))], add))
-                for whole in mass:
-                    gradient = gradient / where(whole > 0.0, whole, 1.0)
-                p.grad = gradient if p.grad is None else p.grad + gradient
-        learner.update()
+            sums = [tree([stack[i] for i in range(len(stack))], add) for stack in stacks]
+        updated(self._learner, sheet, mass, sums)
         host_effect(self._finish)
         return scalar(0.0, DType.f32)
 
@@ -292,42 +148,72 @@ class PartedStepper:
             accumulation.set_arrays(None)
 
     def _exchanged(
-        self, workers: Workers, columns: list[Array], parts: int, begin: int, end: int
+        self, workers: Workers, columns: list[Array], parts: int, units: list[Subtree]
     ) -> list[Array]:
         """The sums over all parts, as the one row of each result."""
-        sums = {}
+        begin, end = units[0][0] if units else 0, sum(units[-1]) if units else 0
+        sums: dict[Subtree, Array] = {}
+        layout = Layout.of(columns)
         for first, size in subtrees(begin, end):
-            rows = slice(first - begin, min(first + size, end) - begin)
-            flat = [fold(column[rows]).reshape(-1) for column in columns]
-            sums[first, size] = np.concatenate(flat)
-        total = workers.sum(sums, sum(column[0].size for column in columns), parts)
-        edges = np.cumsum([column[0].size for column in columns])[:-1]
-        shapes = [(1, *column.shape[1:]) for column in columns]
-        return [a.reshape(s) for a, s in zip(np.split(total, edges), shapes, strict=True)]
+            inside = [i for i, unit in enumerate(units) if first <= unit[0] < first + size]
+            rows = slice(inside[0], inside[-1] + 1)
+            if self._sent is not None:
+                sums[first, size] = self._sent
+                continue
+            sums[first, size] = together = layout.memory()
+            for place, column in zip(layout.taken_apart(together), columns, strict=True):
+                place[0] = fold(column[rows])
+        return layout.taken_apart(workers.sum(sums, layout.length, parts))
 
-    def _parts(
-        self, source: BatchSource, batch: Rows, division: Division, begin: int, end: int
+    def _units(
+        self, source: BatchSource, division: Division, begin: int, end: int
+    ) -> list[Subtree]:
+        """What the parts from ``begin`` to ``end`` are computed in: (first, number of parts)."""
+        usual = division.even and division.rows == self._usual(division.rows)
+        if has_lengths(source) or not usual:
+            return [(part, 1) for part in range(begin, end)]
+        return [(0, end)] if (begin, end) == (0, division.count) else subtrees(begin, end)
+
+    def _computed(
+        self, source: BatchSource, batch: Rows, division: Division, units: Sequence[Subtree]
     ) -> tuple[Sheet, list[Array]]:
-        """What the parts from ``begin`` to ``end`` give: rows of each result."""
-        loop = self._loop
-        loop.division, loop.first = division, begin
+        """The sums of ``units``: rows of each result."""
         made: list[Array] = []
-        sheet = None
-        for first, count, size in division.pieces(begin, end):
-            block = batch[first * division.size : first * division.size + count * size]
-            for read, piece in by_length(source, block.reshape(count, size)):
-                sheet, outputs = loop.sheet(read, size)
-                made = made or self._rows(outputs, end - begin)
-                at = loop.first - begin
-                loop.parts(read, piece, [a[at : at + len(piece)] for a in made])
+        sheet, done = None, 0
+        for first, count, rows in self._calls(batch, division, units):
+            loop = self._loop(count)
+            loop.division, loop.first = division, first
+            for read, piece in by_length(source, rows):
+                sheet, outputs = loop.sheet(read, piece.shape[1])
+                made = made or self._rows(sheet, outputs, len(units))
+                loop.subtrees(read, piece, [a[done : done + len(piece)] for a in made])
+                done += len(piece)
         assert sheet is not None
         return sheet, made
 
-    def _rows(self, outputs: Sequence[Node], count: int) -> list[Array]:
-        """Memory for the results of ``count`` parts, which the next batch uses again."""
+    def _calls(
+        self, batch: Rows, division: Division, units: Sequence[Subtree]
+    ) -> Iterator[tuple[int, int, Rows]]:
+        """Which rows [units, rows of each] are computed together: of the units from the one that
+        begins with part ``first``, of ``count`` parts each."""
+        for count, alike in itertools.groupby(units, key=lambda unit: unit[1]):
+            begin, *_, end = [edge for first, _ in alike for edge in (first, first + count)]
+            for first, parts, size in division.pieces(begin, end):
+                block = batch[first * division.size : first * division.size + parts * size]
+                yield first, count, block.reshape(parts // count, count * size)
+
+    def _rows(self, sheet: Sheet, outputs: Sequence[Node], count: int) -> list[Array]:
+        """Memory for the results of ``count`` units, which the next batch uses again.
+
+        What is summed of one unit lies together, so that it can be sent as it is.
+        """
         key = (count, *((node.shape, node.dtype) for node in outputs))
         if key not in self._memory:
-            self._memory[key] = [
-                aligned_empty((count, *node.shape), node.dtype.numpy) for node in outputs
-            ]
+            made = [aligned_empty((count, *n.shape), n.dtype.numpy) for n in outputs]
+            if count == 1:
+                layout = Layout.of(made[: sheet.summed])
+                self._together[key] = together = layout.memory()
+                made[: sheet.summed] = layout.taken_apart(together)
+            self._memory[key] = made
+        self._sent = self._together.get(key)
         return self._memory[key]

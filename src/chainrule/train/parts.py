@@ -10,6 +10,7 @@ moves up as it is. So a range of parts is some whole subtrees, whoever computes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -18,12 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
+from ..ir.memory import ALIGNMENT, aligned_empty
 from ..ir.types import is_whole
 
 __all__ = [
     "MOST_PARTS",
     "Division",
+    "Layout",
     "Parts",
+    "Subtree",
     "checked_parts",
     "fold",
     "parts_for",
@@ -40,6 +44,8 @@ Subtree = tuple[int, int]
 
 #: random draws of a part are counted apart, by the four upper bits of their counts
 MOST_PARTS = 16
+#: numbers in a cache line
+LINE = ALIGNMENT // 4
 
 
 def checked_parts(parts: Any) -> Parts:
@@ -80,6 +86,11 @@ class Division:
         """How many parts there are."""
         return max(1, self.rows // self.size)
 
+    @property
+    def even(self) -> bool:
+        """Whether all parts have as many rows."""
+        return self.rows == self.count * self.size
+
     def share(self, part: int) -> float:
         """The fraction of the batch's rows that a part has."""
         last = part == self.count - 1
@@ -87,11 +98,49 @@ class Division:
 
     def pieces(self, begin: int, end: int) -> list[tuple[int, int, int]]:
         """The parts from ``begin`` to ``end`` as (first, count, rows of each) of equal ones."""
-        full = self.count - (self.rows != self.count * self.size)
+        full = self.count - (not self.even)
         pieces = [(begin, min(end, full) - begin, self.size)] if begin < full else []
         if end > full:
             pieces.append((full, 1, self.rows - full * self.size))
         return [piece for piece in pieces if piece[1]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Arrays of float32 one after the other, each from the beginning of a cache line on."""
+
+    shapes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, columns: Sequence[Array]) -> Layout:
+        """Of one row of each of ``columns``."""
+        return cls(tuple((1, *column.shape[1:]) for column in columns))
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Where each begins, and how many numbers it has."""
+        found, at = [], 0
+        for shape in self.shapes:
+            size = math.prod(shape)
+            found.append((at, size))
+            at += -(-size // LINE) * LINE
+        return found
+
+    @property
+    def length(self) -> int:
+        """Numbers in all, with those between."""
+        return sum(-(-math.prod(shape) // LINE) * LINE for shape in self.shapes)
+
+    def memory(self) -> Array:
+        """For all of them, zero between."""
+        memory = aligned_empty((self.length,), np.float32)
+        memory[:] = 0.0
+        return memory
+
+    def taken_apart(self, together: Array) -> list[Array]:
+        """Views of the arrays."""
+        places = zip(self.places, self.shapes, strict=True)
+        return [together[at : at + size].reshape(shape) for (at, size), shape in places]
 
 
 def tree(values: Sequence[T], add: Callable[[T, T], T]) -> T:
