@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chainrule.runs.registry import kinds
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -68,6 +70,21 @@ def test_one_of_many_brings_none_of_the_others(tmp_path: Path) -> None:
         "chainrule.train.trainer", "chainrule.train.callbacks.guard", "chainrule.train.observation",
     }  # fmt: skip
     assert needless & loaded == set()
+
+
+_KIND = """
+import sys
+from chainrule.runs.recognition import kind_of_source
+from chainrule.runs.registry import lookup
+assert kind_of_source("heart", {"target": "disease"}) is lookup(None)
+print(*sorted(name.split(".")[2] for name in sys.modules if name.startswith("chainrule.modalities.")
+              and name.endswith(".kind")))
+"""
+
+
+def test_only_the_kind_that_data_is_of_is_loaded(tmp_path: Path) -> None:
+    assert run(_KIND, tmp_path).split() == ["tables"]
+    assert [kind.name for kind in kinds() if kind.is_default] == ["tables"]
 
 
 def homes(package: Path) -> dict[str, str]:

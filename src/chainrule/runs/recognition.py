@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, StateError, meant
 from .modality import Modality, Words
-from .registry import kinds, lookup
+from .registry import kinds, lookup, recognisers
 from .settings.fields import SettingError
 from .settings.sources import Source
 from .task import Task
@@ -35,20 +35,18 @@ def kind_of_source(source: object, asked: Mapping[str, Any] | None = None) -> Mo
     can learn it. Raises DataError if no kind recognises the
     source, and ConfigError if several do equally.
     """
-    certainties = {kind: kind.recognises(source) for kind in kinds()}
-    known = {kind: c for kind, c in certainties.items() if c > 0}
-    if not known:
+    certainties = {name: recognises(source) for name, recognises in recognisers().items()}
+    top = max(certainties.values())
+    if top <= 0:
         raise DataError(
             f"{_source_text(source)} is not data that can be learned from",
             help="pass a path, the name of a bundled data set, or arrays",
         )
     asked = asked or {}
-    learners = [kind for kind in known if asked.get("task") in kind.tasks]
-    ranks = {
-        kind: ((c >= LIKELY or learners == [kind]) and _serves(kind, asked), c)
-        for kind, c in known.items()
-    }
-    best = [kind for kind, rank in ranks.items() if rank == max(ranks.values())]
+    surest = [lookup(name) for name, certainty in certainties.items() if certainty == top]
+    best = [kind for kind in surest if top >= LIKELY and _serves(kind, asked)]
+    if not best:
+        best = _first({lookup(name): c for name, c in certainties.items() if c > 0}, asked)
     if len(best) > 1:
         names = " or ".join(kind.name for kind in best)
         raise ConfigError(
@@ -56,6 +54,18 @@ def kind_of_source(source: object, asked: Mapping[str, Any] | None = None) -> Mo
             help=f'say which: data.kind = "{best[-1].name}"',
         )
     return best[0]
+
+
+def _first(
+    known: Mapping[Modality[Any, Any], float], asked: Mapping[str, Any]
+) -> list[Modality[Any, Any]]:
+    """Of the kinds that recognise a source, with their certainties, those that come first."""
+    learners = [kind for kind in known if asked.get("task") in kind.tasks]
+    ranks = {
+        kind: ((c >= LIKELY or learners == [kind]) and _serves(kind, asked), c)
+        for kind, c in known.items()
+    }
+    return [kind for kind, rank in ranks.items() if rank == max(ranks.values())]
 
 
 def _serves(kind: Modality[Any, Any], asked: Mapping[str, Any]) -> bool:
