@@ -33,7 +33,7 @@ import numpy as np
 from benchmarks.machine import Machine
 from benchmarks.workloads import WORKLOADS
 from chainrule.codegen.emit import emit_nest
-from chainrule.codegen.target import emit_object, target_for
+from chainrule.codegen.target import emit_objects, target_for
 from chainrule.ir.types import f32
 from chainrule.runtime.link import link
 from chainrule.schedule.buffers import Buffer
@@ -164,7 +164,7 @@ def chainrule_kernel(shape: Gemm, threads: int) -> Run:
     nest, target = nest_of(shape), target_for()
     kernel = emit_nest(nest, target)
     text = "\n".join([*sorted(kernel.declarations), kernel.text("kernel"), REPEAT])
-    linked = link(emit_object(text, target), ["repeat"])
+    linked = link(emit_objects([text], target), ["repeat"])
     call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 3)
     extent = nest.dims[nest.split or 0]
     grains = -(-extent // kernel.grain)

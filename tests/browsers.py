@@ -1,19 +1,38 @@
 """Whether there is a browser for the tests of the dashboard.
 
 Without one they are deselected, and the summary says so: a clone is tested without it, and one more
-command brings it. ``--require-browser`` makes its absence an error.
+command brings it. ``--require-browser`` makes its absence an error; ``--screenshots DIR`` keeps
+pictures of the pages that tests have looked at.
 """
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-__all__ = ["BROWSER", "NAMES", "without_browser"]
+__all__ = ["BROWSER", "NAMES", "keep", "keep_screenshots", "without_browser"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+#: where pictures of pages go
+_kept: list[Path] = []
+
+
+def keep_screenshots(config: pytest.Config) -> None:
+    """Makes `keep` write, if that was asked for."""
+    if folder := config.getoption("--screenshots"):
+        _kept[:] = [Path(folder).absolute()]
+
+
+def keep(page: Any, name: str) -> None:
+    """A picture of a whole page, as ``name``, where pictures are kept."""
+    for folder in _kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        page.evaluate("scrollTo(0, 0)")  # what sticks to the window would be in its middle
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 def without_browser(config: pytest.Config, items: list[pytest.Item]) -> None:

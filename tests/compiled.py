@@ -37,14 +37,20 @@ def as_strides(memory: Array, shape: Shape, strides: Shape) -> Array:
 
 
 def run_native(
-    graph: Graph, values: list[Array], *, fusion: bool = True, cpu: str | None = None
+    graph: Graph,
+    values: list[Array],
+    *,
+    fusion: bool = True,
+    cpu: str | None = None,
+    exclude: frozenset[str] = frozenset(),
 ) -> tuple[list[Array], list[Array]]:
     """Like `interpret`: outputs and new values of updated states, of one step in native code.
 
-    Without fusion LLVM does nothing for speed either: as far from what is usual as can be.
+    ``exclude`` names passes to leave out. Without fusion LLVM does nothing for speed
+    either: as far from what is usual as can be.
     """
     target = target_for(cpu)
-    program = schedule(optimize(graph), InputLayout(), fusion=fusion)
+    program = schedule(optimize(graph, exclude=exclude), InputLayout(), fusion=fusion)
     call = link(emit_program(program, target), target, "run", 6, hasty=not fusion)
     inputs = [
         stored(n, np.asarray(v, n.dtype.numpy)) for n, v in zip(graph.inputs, values, strict=True)

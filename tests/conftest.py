@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from browsers import BROWSER, NAMES, without_browser
-from hasty import hasty, surrounds_trainings
+from browsers import BROWSER, NAMES, keep_screenshots, without_browser
+from hasty import cheap_programs, hasty, surrounds_trainings, uses_programs
 
 #: of compiled programs
 CACHE = Path(__file__).parent.parent / ".pytest_cache" / "programs"
@@ -25,6 +25,7 @@ settings.load_profile("any machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--update-golden`` writes expected texts anew, to be read in the diff."""
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+    parser.addoption("--screenshots", metavar="DIR", help="keep pictures of the pages in DIR")
     parser.addoption("--require-browser", action="store_true", help="fail if there is no browser")
 
 
@@ -39,7 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     without_browser(config, items)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Every program that a test compiles, in any process, is proved to read what it has stored.
 
     So tests have a cache of their own, without programs that were compiled elsewhere unproved; what
@@ -48,6 +49,7 @@ def pytest_configure() -> None:
     start. Programs, and NumPy, which is not loaded yet, run on one thread unless a test asks for
     more: more of them wait for one another, on processors that other tests use.
     """
+    keep_screenshots(config)
     os.environ.setdefault("CHAINRULE_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.environ.setdefault("CHAINRULE_VERIFY", "1") == "1":
@@ -61,7 +63,10 @@ def pytest_configure() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
     """Fixtures included: some are trainings that a folder shares."""
-    if not surrounds_trainings(item.path):
-        return (yield)
-    with hasty():
-        return (yield)
+    if surrounds_trainings(item.path):
+        with hasty():
+            return (yield)
+    if uses_programs(item.path):
+        with cheap_programs():
+            return (yield)
+    return (yield)

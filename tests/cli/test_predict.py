@@ -164,7 +164,7 @@ def test_runs_are_found_by_path_name_and_end(command: Command, runs: Path) -> No
     [run] = runs.iterdir()
     wanted = command("predict", "last", "heart", "--runs-dir", runs).stdout
     assert command("predict", run, "heart").stdout == wanted
-    for name in (run.name, run.name[-4:], run.name[-6:]):
+    for name in (run.name, run.name[-4:], run.name[-6:], run.name[16:-5]):
         assert command("predict", name, "heart", "--runs-dir", runs).stdout == wanted
 
 

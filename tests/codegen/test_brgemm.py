@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.codegen import brgemm_tile
 from chainrule.codegen.brgemm import emit_product
 from chainrule.codegen.brgemm_tile import (
     Extents,
@@ -163,6 +164,19 @@ def test_panels_that_share_blocks_of_a_give_the_same_bits(
     """The left operand is too large for the second cache, and k for one block."""
     nest = matmul(90, 150, 1100, split)
     assert choose_tile(nest, target_for(cpu)).group > 1
+    check(memory_of(nest, 0), nest, cpu, 1, 3)
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("split", [None, 0, 1])
+def test_bands_of_rows_give_the_same_bits(
+    split: int | None, cpu: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All panels pass over some rows, then over the next; lines of the next tile are asked for."""
+    monkeypatch.setattr(brgemm_tile, "BAND_BYTES", 12 << 10)
+    monkeypatch.setattr(brgemm_tile, "BAND_ROWS", 1)
+    nest = matmul(130, 70, 75, split)
+    assert choose_tile(nest, target_for(cpu)).band < 60
     check(memory_of(nest, 0), nest, cpu, 1, 3)
 
 

@@ -33,6 +33,7 @@ def observe(run: Path, steps: int = 12) -> None:
             for i in range(3)
         }  # fmt: skip
         measured["body.1"] |= {"dead": 0.25, "saturated": 0.5}
+        measured["body.2"] |= {"through_time": [1e-6, 1e-4, 1e-2, 1.0]}
         place = {"step": step, "epoch": 1 + step // 4}
         layers.append({**place, "loss": 1 / step, "rates": [0.1], "layers": measured})
         bars = {"low": -1.0, "high": 1.0, "counts": [1, 4 + step, 1]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from browsers import keep
+from chainrule.report import report_html, write_report
 from chainrule.runs.folder import RunFolder
 
 from .conftest import Served
@@ -71,7 +74,7 @@ PAGES = [
     ("#/run/regression/predictions", "Residuals"),
     ("#/run/images/predictions", "Worst mistakes"),
     ("#/run/table/data", "how it is used"),
-    ("#/run/table/doctor", "Not looked at"),
+    ("#/run/table/doctor", "Not examined"),
     ("#/run/group/overview", "Together"),
     ("#/compare?run=table&run=regression", "What differs"),
 ]
@@ -86,7 +89,49 @@ def test_pages_are_sound_and_for_everybody(browser: Any, gallery: Served, scheme
         page = reader.go(place, shows)
         rules = None if scheme == "light" else ["color-contrast"]  # the others see no colours
         serious += [(place, *violation) for violation in violations(page, rules)]
+        name = re.sub(r"\W+", "-", place.removeprefix("#/run/")).strip("-") or "runs"
+        keep(page, f"{name}-{scheme}")
     assert serious == []
+    reader.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_reports_are_for_everybody(
+    browser: Any, gallery: Served, scheme: str, tmp_path: Path
+) -> None:
+    """They are files, without a server; nothing serious for axe, and nothing asked of anybody."""
+    reader = Reader(browser, gallery, scheme)
+    reader.page.context.set_offline(True)
+    serious = []
+    for run in ("table", "regression"):
+        path = write_report(gallery.dashboard.root / run, tmp_path / f"{run}.html")
+        reader.page.goto(path.as_uri())
+        for summary in reader.page.locator("summary").all():
+            summary.focus()
+            reader.page.keyboard.press("Enter")
+        rules = None if scheme == "light" else ["color-contrast"]
+        serious += [(run, *violation) for violation in violations(reader.page, rules)]
+    assert serious == []
+    reader.foreign = [url for url in reader.foreign if not url.startswith("file:")]
+    reader.close()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_results_are_drawn_as_in_the_report(browser: Any, gallery: Served, width: int) -> None:
+    """The same elements, in a column of another width, which decides how they are laid out."""
+    reader = Reader(browser, gallery)
+    reader.page.set_viewport_size({"width": width, "height": 800})
+    page = reader.go("#/run/table/predictions", "Confusion matrix")
+    html = report_html(gallery.dashboard.root / "table")
+    matrix = page.locator("table.matrix:visible")
+    assert matrix.count() == 1
+    assert matrix.locator("td.right").first.inner_text() in html
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page = reader.go("#/run/regression/predictions", "Residuals")
+    html = report_html(gallery.dashboard.root / "regression")
+    drawing = page.locator(".reported svg[role=img]").first
+    assert drawing.locator("desc").text_content() in html
+    assert drawing.bounding_box()["width"] > 200
     reader.close()
 
 
@@ -131,6 +176,55 @@ def test_a_chart_is_read_by_keyboard(reader: Reader) -> None:
     assert told.inner_text().startswith("epoch 2: training 0.6818")
 
 
+def test_an_answer_that_is_late_changes_nothing(browser: Any, served: Served, runs: Path) -> None:
+    """The first picture is asked for beside the stream, which may have told more by then."""
+    reader = Reader(browser, served)
+    late: list[Any] = []
+    reader.page.route("**/changes*", lambda route: late.append((route, route.fetch())))
+    page = reader.go("#/run/table/overview", "6 of 6")
+    with (runs / "table" / "metrics.jsonl").open("a") as out:
+        out.write('{"epoch": 7, "seconds": 9.0, "loss": 0.5, "val_loss": 0.9}\n')
+    page.get_by_text("6 of 7").wait_for()
+    [(route, answer)] = late
+    with page.expect_response("**/changes*"):
+        route.fulfill(response=answer)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.get_by_text("6 of 7").count() == 1
+    reader.close()
+
+
+def test_a_long_curve_is_zoomed(browser: Any, served: Served, runs: Path) -> None:
+    """What lies between the points of the whole is read when somebody looks closer."""
+    lines = [{"epoch": e, "loss": 2.0 if e == 10_001 else 1 / e, "seconds": e / 10}
+             for e in range(1, 20_001)]  # fmt: skip
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (runs / "table" / "metrics.jsonl").write_text(text)
+    reader = Reader(browser, served)
+    page = reader.go("#/run/table/overview", "Each pair of points stands for 16 epochs")
+    plot = page.locator(".chart .plot").first
+    plot.focus()
+    for _ in range(9):
+        page.keyboard.press("+")
+    page.get_by_text("Each pair of points").first.wait_for(state="detached")
+    page.get_by_text("show all").first.wait_for()
+    page.keyboard.press("Home")
+    for _ in range(40):
+        if "epoch 10,001" in (told := page.locator(".readout").first.inner_text()):
+            break
+        page.keyboard.press("ArrowRight")
+    assert "training 2" in told
+    page.keyboard.press("0")
+    page.get_by_text("Each pair of points").first.wait_for()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 260, box["y"] + 60, steps=4)
+    page.mouse.up()
+    page.get_by_text("show all").first.click()
+    page.get_by_text("show all").first.wait_for(state="detached")
+    reader.close()
+
+
 def test_all_pages_are_reached_by_keyboard(reader: Reader) -> None:
     page = reader.go("", "heart")
     page.keyboard.press("Tab")
@@ -172,6 +266,8 @@ def test_the_map_of_layers(reader: Reader) -> None:
     assert "layer=body.2" in page.url
     row = page.locator("table tbody tr").nth(1).inner_text().split("\t")
     assert row[-2:] == ["25.0%", "50.0%"]
+    told = page.locator(".chart", has_text="Gradient through time").inner_text()
+    assert "to 1, highest 1 at time step 4" in told
     reader.go("#/run/images/layers", "No step of this run was observed")
 
 

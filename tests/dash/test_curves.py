@@ -95,6 +95,18 @@ def test_columns_of_the_map_are_means(monkeypatch: pytest.MonkeyPatch) -> None:
     assert later["values"]["gradient"][1] == [None, None, 3.0]
     assert later["newest"]["gradient"] == [10.0, 3.0]
     assert later["newest"]["dead"] == [None, None]
+    assert later["through_time"] == {}
+
+
+def test_time_steps_of_the_last_observation_are_kept() -> None:
+    """What is no list, or too long, troubles nobody; what was not finite is no number."""
+    heat = Heat()
+    for step, given in enumerate(([1.0, 2.0], [0.5, None, "x"], "damaged", None, [0.1] * 99), 1):
+        layers = {"a": {"through_time": [3.0]}, "b": {"through_time": given}}
+        heat.add([{"step": step, "epoch": 1, "layers": layers}])
+        if step == 2:
+            assert heat.document()["through_time"] == {"a": [3.0], "b": [0.5, None, None]}
+    assert len(heat.document()["through_time"]["b"]) == 32
 
 
 def test_the_map_of_a_large_network_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
+from browsers import keep
 from chainrule.dash import looking
 from chainrule.dash.looking import request_of
+from chainrule.data.tables.fields import Field
 from chainrule.errors import ConfigError
 from chainrule.microscope.lessons import open_lesson
 from chainrule.microscope.requests import answer
+from chainrule.runs.example import Form
 
 from .conftest import Served
 from .test_browser import Reader, violations
@@ -58,6 +63,12 @@ def test_what_is_asked_in_words() -> None:
     )
     assert options == ("/runs/a", "--example", "3", "--part", "train")
     assert request == {"view": "unit", "layer": "x", "at": [0, 2]}
+    typed = {"row": "age=3", "target": "no"}
+    _, request = request_of(Path("/runs/a"), typed, files=False)
+    assert request == {"view": "network", **typed}
+    with pytest.raises(ConfigError, match="reads no files of its machine"):
+        request_of(Path("/runs/a"), {"row": __file__}, files=False)
+    assert request_of(Path("/runs/a"), {"row": __file__})[1]["row"] == __file__
     for bad in ({"example": "--help"}, {"index": "1;2"}, {"change": "{"}):
         with pytest.raises(ConfigError):
             request_of(Path("/runs/a"), bad)
@@ -67,8 +78,13 @@ def test_what_is_asked_in_words() -> None:
 def looked_at(served: Served) -> Served:
     """A dashboard whose microscope looks at a lesson, and needs no process."""
     scope = open_lesson("xor").scope
+    fields = (Field("age", (), "54"), Field("sex", ("Female", "Male"), "Male"))
+    scope.form = Form(fields, classes=("no", "yes"))
 
     async def ask(options: tuple[str, ...], request: Mapping[str, Any]) -> dict[str, Any]:
+        request = dict(request)
+        if "old" in request.pop("row", ""):
+            raise ConfigError("`old` in column `age` is not a number", help="correct the cell")
         return answer(scope, request)
 
     served.dashboard.looker.ask = ask  # type: ignore[method-assign]
@@ -92,8 +108,10 @@ def test_a_step_is_walked_by_keyboard(looked_at: Served, browser: Any) -> None:
     page.get_by_role("button", name="Try").click()
     expect(page.get_by_text("input [0,0] = 3")).to_be_visible()
     expect(page.get_by_text("Both passes", exact=True).first).to_be_visible()
+    keep(page, "scope-weight-light")
     page.emulate_media(color_scheme="dark")
     assert violations(page) == []
+    keep(page, "scope-weight-dark")
     page.get_by_role("button", name="Undo all").click()
     expect(page.get_by_text("Both passes", exact=True).first).to_be_hidden()
     # Every sum on the page adds up, as it is printed.
@@ -101,4 +119,32 @@ def test_a_step_is_walked_by_keyboard(looked_at: Served, browser: Any) -> None:
         cells = table.locator("tbody td:last-child").all_inner_texts()
         *terms, total = (float(cell.replace("\u2212", "-")) for cell in cells)
         assert sum(terms) == pytest.approx(total, abs=1e-12, rel=1e-9)
+    reader.close()
+
+
+@pytest.mark.browser
+def test_a_new_example_is_typed_in(looked_at: Served, browser: Any) -> None:
+    reader = Reader(browser, looked_at)
+    page: Page = reader.go("#/run/table/scope?example=3&view=unit&layer=0", "2 of")
+    page.get_by_text("A new example", exact=True).click()
+    assert page.get_by_role("textbox", name="age").input_value() == "54"
+    page.get_by_role("combobox", name="sex").select_option("Female")
+    page.get_by_role("combobox", name="target").select_option("yes")
+    keep(page, "scope-new-example-light")
+    assert violations(page) == []
+    page.get_by_role("button", name="Look").click()
+    row = {"age": "54", "sex": "Female"}
+    query = dict(parse_qsl(page.url.partition("?")[2]))
+    assert json.loads(query.pop("row")) == row
+    assert query == {"view": "unit", "layer": "0", "target": "yes"}
+    # What cannot be read is said, and the form stays.
+    page.get_by_role("textbox", name="age").fill("old")
+    page.get_by_role("button", name="Look").click()
+    expect(page.get_by_text("is not a number")).to_be_visible()
+    assert page.get_by_role("textbox", name="age").input_value() == "old"
+    page.get_by_label("example", exact=True).fill("2")
+    page.get_by_label("example", exact=True).press("Enter")
+    expect(page.get_by_text("is not a number")).to_be_hidden()
+    assert "row" not in page.url
+    reader.wrong.clear()  # the browser reports what was refused
     reader.close()

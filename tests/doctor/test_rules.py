@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from chainrule import nn
 from chainrule.data.findings import CODES
 from chainrule.doctor import FAMILIES, RULES, Diagnosis, Evidence, examine_evidence
 from chainrule.doctor.pages import page, titles
+from chainrule.doctor.rules.gradients import LINEAR as MULTIPLYING
 from chainrule.errors import ConfigError
 from chainrule.runs.registry import lookup
 from chainrule.runs.settings.sources import from_text, gather
@@ -93,6 +95,14 @@ SMALL = replace(LINEAR, update=1e-7)
 CHANCE = replace(FIT, train_loss=1.08, validation_loss=1.11, train_right=0.35)
 FLAT = (1.1,) * 20
 
+
+def unrolled(steps: list[Any], fit: FitFacts) -> Evidence:
+    """The healthy training with a recurrent layer, at whose time steps this much arrives."""
+    layer = LayerStatistics("LSTM", mean=0.1, std=0.5, through_time=tuple(steps))
+    seen = tuple(replace(o, layers={"rnn": layer, **STEP}) for o in SEEN)
+    return replace(examined(fit=fit), observations=seen)
+
+
 SICK: dict[str, Evidence] = {
     "T101": layers(_0=replace(LINEAR, gradient=1e-5)),
     "T102": layers(_0=replace(LINEAR, gradient=900.0)),
@@ -104,6 +114,8 @@ SICK: dict[str, Evidence] = {
     "T108": layers(_2=replace(LINEAR, reads="0")),
     "T109": layers(_4=LayerStatistics("Softmax", mean=0.3, std=0.1)),
     "T110": examined(layers=(replace(LAYERS[0], twins=0.9), *LAYERS[1:])),
+    "T111": unrolled([10.0 ** -(16 - k) for k in range(16)], CHANCE),
+    "T112": unrolled([2.0 ** (16 - k) for k in range(16)], FIT),
     "T201": history(
         layers(_0=SMALL, _2=SMALL, _4=SMALL), loss=tuple(1.1 - 1e-4 * k for k in range(20))
     ),
@@ -173,6 +185,7 @@ SICK: dict[str, Evidence] = {
     "T409": data(rows=30),
     "T410": data(inputs=(replace(INPUT, shift=4.0),)),
     "T501": examined(training=training(seconds={"all": 2.0, "first": 0.1, "steps": 0.4})),
+    "T502": replace(HEALTHY, threads=8, processors=2),
     "T503": examined(
         training=training(batch=2), layers=(replace(LAYERS[0], parameters=200_000), *LAYERS[1:])
     ),
@@ -186,6 +199,45 @@ SICK: dict[str, Evidence] = {
 def test_a_healthy_training_is_healthy() -> None:
     assert examine_evidence(HEALTHY) == []
     assert examine_evidence(Evidence()) == []
+
+
+def test_rules_know_all_layers_that_multiply() -> None:
+    """By their names, as evidence may come from a file; also those of ensembles and of tables."""
+    names = {name for name, value in vars(nn).items() if isinstance(value, type)
+             and issubclass(value, nn.Module) and re.search(r"Linear$|^Conv(Transpose)?\dd$", name)
+             }  # fmt: skip
+    assert names - {"PiecewiseLinear"} == set(MULTIPLYING)
+
+
+@pytest.mark.parametrize(
+    ("code", "evidence"),
+    [
+        # What is not needed may fade: a training that learned does without it.
+        ("T111", unrolled([10.0 ** -(16 - k) for k in range(16)], FIT)),
+        # Neither fading by a little nor short sequences.
+        ("T111", unrolled([0.8 ** (16 - k) for k in range(16)], CHANCE)),
+        ("T111", unrolled([1e-9, 1.0], CHANCE)),
+        # Rows that are padded: the last steps of most get nothing, of a few something.
+        ("T112", unrolled([1.0] * 8 + [1e-4] * 8, FIT)),
+        ("T112", unrolled([1.0] * 8 + [0.0] * 8, FIT)),
+        # What overflowed is None in files.
+        ("T112", unrolled([None, *(2.0 ** (16 - k) for k in range(15))], FIT)),
+        # One thread less than there could be, or a small network on a large machine.
+        ("T502", replace(HEALTHY, threads=3, processors=4)),
+        ("T502", replace(HEALTHY, threads=1, processors=64)),
+    ],
+)
+def test_what_is_usual_is_not_blamed(code: str, evidence: Evidence) -> None:
+    assert RULES[code].look(evidence) is None
+
+
+def test_idle_processors_are_told_where_it_is_worth_it() -> None:
+    large = replace(LAYERS[0], parameters=2_000_000)
+    slow = training(seconds={**TRAINING.seconds, "steps": 60.0})
+    evidence = replace(examined(layers=(large,), training=slow), threads=1, processors=8)
+    sign = RULES["T502"].look(evidence)
+    assert sign is not None
+    assert "1 thread, but the machine has 8 processors" in Diagnosis(RULES["T502"], sign).sentence
 
 
 @pytest.mark.parametrize("code", RULES)

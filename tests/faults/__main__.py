@@ -58,7 +58,9 @@ def outcome(case: Case) -> Outcome:
         if isinstance(made, Path):
             evidence = evidence_of_run(made)
         else:
-            evidence = evidence_of(made, str(getattr(made, "failure", "")))
+            evidence = getattr(made, "evidence", None) or evidence_of(
+                made, str(getattr(made, "failure", ""))
+            )
     return Outcome(case, tuple(examine_evidence(evidence)))
 
 

@@ -13,7 +13,7 @@ from chainrule.nn import functional as F
 from chainrule.train import Trainer
 
 from .case import fault
-from .made import classes, mlp, numbers, pictures, sequences, train
+from .made import Parts, classes, mlp, numbers, parts, pictures, sequences, train
 
 
 def scaled(model: nn.Module, factor: float) -> nn.Module:
@@ -45,7 +45,7 @@ def relu_chain_with_small_weights(folder: Path) -> Trainer:
     return train(model, classes(1), optimizer=optim.SGD(model.parameters(), lr=0.05, momentum=0.9))
 
 
-@fault("T101")
+@fault("T111", "T101")
 def recurrent_net_that_forgets(folder: Path) -> Trainer:
     """A simple recurrent net whose weights are too small to carry anything over 60 steps: what it
     has to know was said at the beginning."""
@@ -64,6 +64,53 @@ def recurrent_net_that_forgets(folder: Path) -> Trainer:
     target = (inputs[:, 0, 0] > 0).astype(np.int32)
     data = (inputs[:300], target[:300]), (inputs[300:], target[300:])
     return train(scaled(Net(), 0.5), data, epochs=8)
+
+
+class LastState(nn.Module):
+    """Scores from the last state of a recurrent layer."""
+
+    def __init__(self, rnn: nn.Module) -> None:
+        super().__init__()
+        self.rnn, self.out = rnn, nn.Linear(16, 2)
+
+    def forward(self, x: cr.Tensor) -> cr.Tensor:
+        return self.out(self.rnn(x)[0][:, -1])
+
+
+def said_at_first(length: int) -> Parts:
+    """Sequences of which only the first step says what is asked for."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(400, length, 2)).astype(np.float32)
+    return parts(inputs, (inputs[:, 0, 0] > 0).astype(np.int32))
+
+
+@fault("T111", "T101")
+def lstm_with_closed_forget_gates(folder: Path) -> Trainer:
+    """Forget gates that start nearly shut: an LSTM that keeps nothing for fifty steps."""
+    cr.manual_seed(0)
+    model = LastState(nn.LSTM(2, 16, batch_first=True))
+    with cr.no_grad():
+        model.rnn.bias_ih_l0[16:32] = -3.0
+    return train(model, said_at_first(50), epochs=8)
+
+
+@fault("T111", "T101")
+def gru_over_two_hundred_steps(folder: Path) -> Trainer:
+    """A GRU as it comes, asked for what was said two hundred steps ago."""
+    cr.manual_seed(0)
+    return train(LastState(nn.GRU(2, 16, batch_first=True)), said_at_first(200), epochs=5)
+
+
+@fault("T112", "T102", "T202", "T106")
+def recurrent_net_with_large_weights(folder: Path) -> Trainer:
+    """A recurrent net that adds and never squashes: its weights stretch the state at each step."""
+    cr.manual_seed(1)
+    model = LastState(nn.RNN(2, 16, batch_first=True, nonlinearity="relu"))
+    with cr.no_grad():
+        weights = np.abs(np.random.default_rng(0).normal(size=(16, 16))) * 0.12
+        model.rnn.weight_hh_l0.assign_(cr.tensor(weights.astype(np.float32)))
+    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    return train(model, sequences(length=40), optimizer=optimizer)
 
 
 @fault("T102", "T104")

@@ -10,6 +10,8 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.doctor import evidence_of
+from chainrule.runtime.processors import available
 from chainrule.train import Callback, MemorySource, Observe, Trainer
 
 from .case import fault
@@ -49,6 +51,19 @@ def a_callback_in_every_batch(folder: Path) -> Trainer:
             time.sleep(0.005)
 
     return train(mlp(10, 3), classes(), callbacks=[Waits()], epochs=8)
+
+
+@fault("T502")
+def more_threads_than_processors(folder: Path) -> Trainer:
+    """Threads that have to share processors, and wait for one another in every step."""
+    before = cr.get_num_threads()
+    cr.set_num_threads(4 * available())
+    try:
+        made = train(mlp(10, 3, [64, 64]), classes(), epochs=6)
+        made.evidence = evidence_of(made)  # type: ignore[attr-defined]
+    finally:
+        cr.set_num_threads(before)
+    return made
 
 
 @fault("T503", "T204")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import wave
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -208,6 +209,58 @@ def of_pictures(seed: int, folder: Path) -> Path:
     return run_of(folder / "pictures", None, runs=folder / "runs", seed=seed, epochs=12)
 
 
+def of_recordings(seed: int, folder: Path) -> Path:
+    """A folder of short recordings: rising and falling tones, somewhat noisy."""
+    rng = np.random.default_rng(seed)
+    rate, length = 8000, 4000
+    for i in range(240):
+        label = ("falling", "rising")[i % 2]
+        start, end = sorted(rng.uniform(300, 1800, 2))
+        start, end = (start, end + 500) if label == "rising" else (end + 500, start)
+        phase = 2 * np.pi * np.cumsum(np.linspace(start, end, length)) / rate
+        sound = 0.5 * np.sin(phase + rng.uniform(0, 6)) + 0.05 * rng.normal(size=length)
+        home = folder / "recordings" / label
+        home.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(home / f"{i:04}.wav"), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(rate)
+            out.writeframes((np.clip(sound, -1, 1) * 32000).astype("<i2").tobytes())
+    return run_of(folder / "recordings", None, runs=folder / "runs", seed=seed, epochs=15)
+
+
+def of_language(network: str, seed: int, folder: Path) -> Path:
+    """A text to continue: sentences of a small grammar."""
+    rng = np.random.default_rng(seed)
+    path = folder / "story.txt"
+    who, does, whom = (["the cat", "a dog", "my aunt"], ["sees", "likes", "follows"],
+                       ["the bird", "a stranger", "her shadow", "nobody"])  # fmt: skip
+    sentences = [" ".join(str(rng.choice(part)) for part in (who, does, whom)) + "."
+                 for _ in range(2500)]  # fmt: skip
+    path.write_text("\n".join(sentences) + "\n")
+    return run_of(
+        path, None, f"model.name={network}", "model.width=32", runs=folder / "runs", seed=seed,
+        task="language", epochs=8,
+    )  # fmt: skip
+
+
+def last_state(seed: int, kind: Any, folder: Path) -> Trainer:
+    """Scores from the last state; what is asked for was said in the last steps of forty."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.out = kind(2, 24, batch_first=True), nn.Linear(24, 2)
+
+        def forward(self, x: cr.Tensor) -> cr.Tensor:
+            return self.out(self.rnn(x)[0][:, -1])
+
+    cr.manual_seed(seed)
+    inputs = np.random.default_rng(seed).normal(size=(800, 40, 2)).astype(np.float32)
+    data = parts(inputs, (inputs[:, -5:, 0].sum(1) > 0).astype(np.int32))
+    return trained(Net(), data, "cross_entropy", "adam")
+
+
 def add(kind: str, made: Callable[..., Any], *choices: Any) -> None:
     """A training for each combination of ``choices``, each a dict of names and values."""
     for picked in itertools.product(*(choice.items() for choice in choices)):
@@ -253,3 +306,8 @@ add("table of numbers", of_numbers, seeds(5))
 add("series", of_series, named("macrodata"), named("nhits", "dlinear"), seeds(2))
 add("text", of_text, named("bag"), seeds(4))
 add("folder of pictures", of_pictures, seeds(2))
+# Drawn apart, when there were rules already: see docs/doctor.md.
+add("recordings", of_recordings, seeds(6))
+add("language", of_language, named("gpt", "gru"), seeds(3))
+add("text", of_text, named("conv", "gru"), seeds(3))
+add("last state", last_state, seeds(3), {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM})

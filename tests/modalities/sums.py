@@ -35,7 +35,6 @@ from chainrule.runs.settings.sections import (
 )
 from chainrule.runs.settings.training import TrainSettings
 from chainrule.tasks import Regression, Task
-from chainrule.train import Scores
 
 Floats = npt.NDArray[np.float64]
 LINE = re.compile(r"\s*(\S+)\s*\+\s*(\S+)\s*=\s*(\S+)\s*")
@@ -155,8 +154,8 @@ class SumsPredictor(Predictor[nn.Module, Scaling, SumsSettings]):
     def evaluate(self, source: object) -> dict[str, float]:
         return self.goal.compute_metrics(read_sums(source)[:, 2], self.scores(source))
 
-    def scores(self, source: object) -> Scores:
-        return self.scores_of(self.preprocessor.encode(read_sums(source))[0])
+    def inputs(self, source: object) -> Any:
+        return self.preprocessor.encode(read_sums(source))[0]
 
     def columns(self, source: object, proba: bool = False) -> list[Column]:
         return [("prediction", self.predict(source))]

@@ -30,6 +30,14 @@ def same_numbers(graph: Graph, after: Graph) -> None:
             np.testing.assert_array_equal(a, b)
 
 
+def test_what_is_the_same_for_all_of_a_batch_is_copied_once() -> None:
+    x = input_node("arg", "x", (3, 5, 7))
+    shared = ops.broadcast(turned(ROWS), shape=(3, 7, 3), axes=(1, 2))
+    after = materialize_operands(Graph((x, ROWS), (ops.dot(x, shared),)))
+    (fence,) = (n for n in after.nodes() if n.op == "fence")
+    assert fence.shape == (7, 3)
+
+
 @pytest.mark.parametrize(
     ("product", "copied"),
     [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chainrule.markup import joined
-from chainrule.report.drawn import drawn
+from chainrule.markup import Markup, joined
+from chainrule.report.drawn import charts, tables
 
 CHART: dict[str, Any] = {
     "title": "Forecast of a<b>", "words": "The last one.", "below": "steps", "x": [-2, -1, 0, 1],
@@ -18,6 +18,10 @@ CHART: dict[str, Any] = {
 }  # fmt: skip
 TABLE = {"title": "Errors", "words": "Worst first.", "heads": ["series", "error"],
          "rows": [["a<b>", 2.5], ["b", None]]}  # fmt: skip
+
+
+def drawn(test: dict[str, Any]) -> list[Markup]:
+    return [*charts(test), *tables(test)]
 
 
 def test_charts_and_tables_are_drawn_and_escaped() -> None:

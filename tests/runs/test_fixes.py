@@ -70,12 +70,14 @@ NUMBERS = [i / 7 for i in range(N)]
 CLASSES = ["yes" if i % 3 else "no" for i in range(N)]
 NAMES = [f"name {i}" for i in range(N)]
 PROSE = [f"the patient number {i} was seen again and had nothing to tell" for i in range(N)]
+TITLES = [f"{('red', 'blue')[i % 2]} {('hat', 'coat')[i // 2 % 2]} {i}" for i in range(N)]
 DATES = [f"{1 + i % 12}/{1 + i % 11}/2020" for i in range(N)]
 
 CASES = {
     "row numbers": Case("D103", {"id": list(range(N))}, CLASSES),
     "names": Case("D103", {"full name": NAMES}, CLASSES),
     "free text": Case("D104", {"notes": PROSE}, CLASSES),
+    "titles": Case("D127", {"the title": TITLES}, CLASSES),
     "zeros": Case("D106", {"chol": [0 if i % 4 == 0 else 80 + i for i in range(N)]}, CLASSES),
     "few numbers": Case("D110", {}, [i % 5 for i in range(N)]),
     "thousands": Case("D114", {"p": [f"{1 + i % 9},{100 + i}" for i in range(N)]}, CLASSES, True),
@@ -112,7 +114,7 @@ def noticed(settings: Settings, source: Any) -> tuple[Finding, ...]:
     table = read_table(source, query=data.query or None)
     return divide(
         table, "y", task=data.fixed_task, kinds=kinds, missing=data.missing, fractions=data.split,
-        formats=data.formats,
+        formats=data.formats, ignore=[c for c in data.columns if c not in kinds],
     ).findings  # fmt: skip
 
 

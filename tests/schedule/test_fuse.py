@@ -32,6 +32,15 @@ def test_adam_and_activation_are_epilogues_of_products() -> None:
     assert stores == [1, 1, 1, 3, 3]  # forward, forward, dX; dW with Adam's three
 
 
+@pytest.mark.parametrize(("rows", "nests"), [(16, ["dot"]), (256, ["dot", "add"])])
+def test_long_formulas_of_large_products_have_nests_of_their_own(
+    rows: int, nests: list[str]
+) -> None:
+    x, w = input_node("arg", "x", (rows, 20)), input_node("state", "w", (20, 64))
+    graph = Graph((x, w), (ops.erf(ops.dot(x, w)) + 1.0,))
+    assert [n for n in kinds(schedule(optimize(graph), InputLayout())) if n != "fence"] == nests
+
+
 def test_norms_are_sums_of_what_the_nest_reads_and_stores_anyway() -> None:
     """A step like LAMB's walks over its matrices twice: means, step and both norms; the update."""
     program = schedule(optimize(layerwise_step((128, 160), (0, 1))), InputLayout())

@@ -65,14 +65,12 @@ export interface Chart {
   band?: { name: string; low: Value[]; high: Value[] };
 }
 
-export interface Table { title: string; words: string; heads: string[]; rows: (string | Value)[][] }
+// Of the results as numbers; the whole is in `Results`.
+export interface Table { title: string; rows: (string | Value)[][]; examples?: number[] }
+export interface Test { charts?: Chart[]; tables?: Table[]; confusion?: number[][] }
 
-export interface Test {
-  rows?: number; labels?: string[]; merged?: number; confusion?: number[][];
-  points?: [number, number][]; mean?: Value;
-  histogram?: { edges: number[]; counts: number[]; outside?: number };
-  charts?: Chart[]; tables?: Table[];
-}
+// HTML, as in reports.
+export interface Results { id: string; metrics: string; predictions: string; tables: string }
 
 export interface Overview {
   group: boolean; id: string; run: string; path: string; status: string; status_words: string;
@@ -85,7 +83,7 @@ export interface Overview {
   split: Record<string, Value>;
   columns: { name: string; kind: string; treatment: string; missing: Value; counted_as_missing: string[] }[];
   more_columns: number; findings: Finding[]; model: Record<string, unknown>; metrics: Metric[];
-  test: Test; mistakes: { name: string; true: string; predicted: string; probability: number; image: string }[];
+  test: Test; mistakes: { name: string; true: string; predicted: string; probability: number; image: string; example: number | null }[];
   best: { epoch: number; monitor: string; value: Value } | null;
   notes: { time: string; event: string; message: string }[]; troubles: string[];
   commands: { what: string; command: string }[]; config: string; environment: Record<string, string>;
@@ -100,7 +98,7 @@ export interface GroupOverview {
 export interface Layers {
   layers: { path: string; kind: string }[]; left_out: number; observations: number; width: number;
   steps: number[]; epochs: number[]; values: Record<string, Value[][]>;
-  newest: Record<string, Value[]>;
+  newest: Record<string, Value[]>; through_time: Record<string, Value[]>;
 }
 
 export interface Histograms {

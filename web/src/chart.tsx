@@ -1,6 +1,7 @@
 // Curves: uPlot with the look of reports. Names stand at the ends of lines, values under the cursor
 // are read with the mouse or with the arrow keys, and every chart has its numbers as a table.
 import { signal, useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 import type { ComponentChildren, JSX } from "preact";
 import uPlot from "uplot";
@@ -16,8 +17,11 @@ interface Props {
   title: string; words?: string; x: number[]; lines: Line[]; xName: string; height?: number;
   log?: boolean; mark?: { x: number; words: string } | null; events?: { x: number; words: string }[];
   band?: { name: string; low: Value[]; high: Value[] } | undefined; summary: string; sync?: string;
-  xText?: (x: number) => string; controls?: ComponentChildren;
+  xText?: (x: number) => string; controls?: ComponentChildren; zoom?: Signal<Range | null>;
 }
+
+// The part of the horizontal axis that is looked at.
+export type Range = [number, number];
 
 // Okabe and Ito's colours, as far as they can be told apart on both papers, with dashes as well.
 export const DASHES: number[][] = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
@@ -89,7 +93,9 @@ function drawMarks(plot: uPlot, props: Props): void {
   ctx.restore();
 }
 
-function options(props: Props, width: number, readout: (index: number | null) => void): uPlot.Options {
+function options(
+  props: Props, width: number, readout: (index: number | null) => void, zoom: Signal<Range | null>,
+): uPlot.Options {
   const grid = { stroke: css("--line"), width: 1 };
   const axis = { stroke: css("--soft"), font: FONT, ticks: { show: false }, grid };
   const names = props.lines.some((line) => line.look !== "band");
@@ -100,11 +106,12 @@ function options(props: Props, width: number, readout: (index: number | null) =>
     padding: [10, phone || !names ? 12 : 96, 0, 0],
     legend: { show: false },
     cursor: {
-      y: false, points: { size: 7 },
+      y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: false },
+      bind: { dblclick: () => () => { zoom.value = null; return null; } },
       ...(props.sync ? { sync: { key: props.sync, setSeries: false } } : {}),
     },
     scales: {
-      x: { time: false },
+      x: { time: false, range: (_plot, low, high) => zoom.value ?? (low === high ? [low - 1, high + 1] : [low, high]) },
       y: props.log && positive
         ? { distr: 3 }
         : { range: (_plot, low, high) => spread(low, high) },
@@ -129,6 +136,12 @@ function options(props: Props, width: number, readout: (index: number | null) =>
         if (!phone) writeNames(plot, props.lines);
       }],
       setCursor: [(plot) => readout(plot.cursor.idx ?? null)],
+      setSelect: [(plot) => {
+        const { left, width } = plot.select;
+        if (width < 4) return;
+        zoom.value = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
+        plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+      }],
     },
   };
 }
@@ -138,6 +151,24 @@ function spread(low: number, high: number): [number, number] {
   const gap = high - low || Math.abs(high) * 0.1 || 1;
   const bottom = low - 0.08 * gap;
   return [low >= 0 && bottom < 0 ? 0 : bottom, high + 0.08 * gap];
+}
+
+// The points inside of a range: the first, and the one after the last.
+function inside(x: number[], range: Range | null): [number, number] {
+  if (!range) return [0, x.length];
+  const first = x.findIndex((v) => v >= range[0]);
+  const after = x.findIndex((v) => v > range[1]);
+  return first < 0 ? [x.length, x.length] : [first, after < 0 ? x.length : after];
+}
+
+// Half or twice as wide, around a point; nothing where all would be seen.
+function scaled(x: number[], range: Range | null, around: number, factor: number): Range | null {
+  const [low, high] = [x[0] ?? 0, x[x.length - 1] ?? 1];
+  const [from, to] = range ?? [low, high];
+  const wide = Math.max((to - from) * factor, (high - low) * 1e-7);
+  if (wide >= high - low) return null;
+  const start = Math.min(Math.max(around - (around - from) * factor, low), high - wide);
+  return [start, start + wide];
 }
 
 function dataOf(props: Props): uPlot.AlignedData {
@@ -152,6 +183,9 @@ export function Chart(props: Props): JSX.Element {
   current.current = props;
   const at = useSignal<number | null>(null);
   const id = useId();
+  const own = useSignal<Range | null>(null);
+  const zoom = props.zoom ?? own;
+  const range = zoom.value;
   const colours = theme.value;
   const shape = [props.lines.map((l) => [l.name, l.look]), props.log, props.height, !!props.band,
     props.mark?.x, props.xName].join();
@@ -166,7 +200,7 @@ export function Chart(props: Props): JSX.Element {
       return given;
     };
     const made = new uPlot(
-      withBand(options(current.current, element.clientWidth || 600, (i) => (at.value = i))),
+      withBand(options(current.current, element.clientWidth || 600, (i) => (at.value = i), zoom)),
       dataOf(current.current), element,
     );
     plot.current = made;
@@ -182,32 +216,46 @@ export function Chart(props: Props): JSX.Element {
     };
   }, [shape, colours]);
 
-  useEffect(() => plot.current?.setData(dataOf(props)), [props.x, ...props.lines.map((l) => l.values)]);
+  useEffect(() => plot.current?.setData(dataOf(props)), [props.x, ...props.lines.map((l) => l.values), range]);
 
   const move = (event: KeyboardEvent): void => {
     const made = plot.current;
-    const last = props.x.length - 1;
-    const step = event.shiftKey ? Math.max(1, Math.round(last / 20)) : 1;
-    const to = { ArrowLeft: (at.value ?? last + 1) - step, ArrowRight: (at.value ?? -1) + step,
-      Home: 0, End: last }[event.key];
-    if (!made || to === undefined || last < 0) return;
+    const [first, after] = inside(props.x, range);
+    const last = after - 1;
+    const middle = range ? (range[0] + range[1]) / 2 : ((props.x[0] ?? 0) + (props.x[last] ?? 0)) / 2;
+    const factor = { "+": 0.5, "=": 0.5, "-": 2, "0": Infinity }[event.key];
+    if (factor && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      const around = at.value === null ? middle : props.x[at.value] ?? middle;
+      at.value = null;
+      zoom.value = scaled(props.x, range, around, factor);
+      return;
+    }
+    const step = event.shiftKey ? Math.max(1, Math.round((last - first) / 20)) : 1;
+    const to = { ArrowLeft: (at.value ?? last + 1) - step, ArrowRight: (at.value ?? first - 1) + step,
+      Home: first, End: last }[event.key];
+    if (!made || to === undefined || last < first) return;
     event.preventDefault();
-    const index = Math.min(Math.max(to, 0), last);
-    const first = props.lines.find((line) => line.values[index] !== null);
+    const index = Math.min(Math.max(to, first), last);
+    const known = props.lines.find((line) => line.values[index] !== null);
     made.setCursor({
       left: made.valToPos(props.x[index] ?? 0, "x"),
-      top: first ? made.valToPos(first.values[index] ?? 0, "y") : 10,
+      top: known ? made.valToPos(known.values[index] ?? 0, "y") : 10,
     });
     at.value = index;
   };
 
   const shown = at.value === null || at.value >= props.x.length ? null : at.value;
   const xText = props.xText ?? number;
+  const edge = (x: number): string => xText(props.xText ? x : Math.round(x));
+  const [from, to] = inside(props.x, range);
   return (
     <figure class="chart">
       <figcaption>
         <span class="heading" id={id}>{props.title}</span>
         {props.words ? <span class="quiet"> {props.words}</span> : null}
+        {range ? <span class="zoomed"> {props.xName} {edge(range[0])} to {edge(range[1])}{" "}
+          <button type="button" class="link" onClick={() => (zoom.value = null)}>show all<span class="spoken"> of {props.title}</span></button></span> : null}
         {props.controls}
       </figcaption>
       <p class="readout" aria-live="off">
@@ -221,15 +269,15 @@ export function Chart(props: Props): JSX.Element {
             </>}
       </p>
       <div class="plot" ref={host} tabIndex={0} role="group" aria-labelledby={id}
-        aria-description="The arrow keys read its values." onKeyDown={move}
+        aria-description="The arrow keys read its values, + and - zoom, 0 shows all." onKeyDown={move}
         onBlur={() => (at.value = null)} />
       <output class="spoken" aria-live="polite">
         {shown === null || document.activeElement !== host.current ? "" :
           `${props.xName} ${xText(props.x[shown] ?? 0)}: ` + props.lines.map((line) =>
             `${line.name} ${number(line.values[shown])}`).join(", ")}
       </output>
-      <Numbers title={props.title} first={props.xName} x={props.x.map(xText)}
-        columns={props.lines.map((line) => ({ name: line.name, values: line.values }))} />
+      <Numbers title={props.title} first={props.xName} x={props.x.slice(from, to).map(xText)}
+        columns={props.lines.map((line) => ({ name: line.name, values: line.values.slice(from, to) }))} />
     </figure>
   );
 }
@@ -240,9 +288,9 @@ export function described(lines: Line[], x: number[], xName: string, rising = fa
     const known = line.values.flatMap((v, i) => (v === null ? [] : [[v, x[i] ?? 0] as const]));
     const [first, last] = [known[0], known[known.length - 1]];
     if (!first || !last) return [];
-    if (line.look === "second") return [`${line.name} ${number(last[0])}`];
+    if (line.look === "second") return [`${line.name} ${number(last[0])} at the end`];
     const best = known.reduce((a, b) => ((rising ? b[0] > a[0] : b[0] < a[0]) ? b : a));
-    return [`${line.name} from ${number(first[0])} to ${number(last[0])}, ${rising ? "highest" : "lowest"} ${number(best[0])} at ${xName} ${number(best[1])}`];
+    return [`${line.name} from ${number(first[0])} to ${number(last[0])}, ${rising ? "highest" : "lowest"} ${number(best[0])} at ${xName.endsWith(", %") ? `${number(best[1])} % ${xName.slice(0, -3)}` : `${xName} ${number(best[1])}`}`];
   });
   return parts.length ? `${parts.slice(0, 4).reverse().join("; ")}.` : "Nothing yet.";
 }

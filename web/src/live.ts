@@ -82,9 +82,11 @@ async function readRuns(): Promise<void> {
 
 async function ask(run: string): Promise<void> {
   if (!run) return;
+  const since = cursor;
   try {
-    const changes = await get<Changes>(address(run, "changes"), [["since", cursor]]);
-    if (changes.cursor !== cursor || changes.gone) take(run, changes);
+    const changes = await get<Changes>(address(run, "changes"), [["since", since]]);
+    // What the stream told meanwhile is newer, and goes on from there.
+    if (cursor === since && (changes.cursor !== since || changes.gone)) take(run, changes);
     connected.value = true;
   } catch (error) {
     refuse(run, error);

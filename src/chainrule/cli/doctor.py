@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..arguments import user_path
+from ..phrasing import counted
 from ..showing import visible
 from .engine import load_engine
 from .options import common, json_option, quiet_option, runs_dir_option, threads_option
@@ -81,9 +82,13 @@ def doctor(
 
 def closing(found: list[Diagnosis], missing: tuple[str, ...]) -> str:
     """How much was found, and what could not be looked at."""
-    lines = [f"{len(found)} found: chainrule explain {found[0].code}" if found else
-             "nothing found"]  # fmt: skip
-    return "\n".join([*lines, *(f"not looked at: {what}" for what in missing)])
+    head = "nothing found"
+    if found:
+        which = "it" if len(found) == 1 else "the first one"
+        head = (
+            f"{counted(len(found), 'finding')}: chainrule explain {found[0].code} explains {which}"
+        )
+    return "\n".join([head, *(f"not examined: {what}" for what in missing)])
 
 
 def format_diagnosis(diagnosis: Diagnosis) -> str:

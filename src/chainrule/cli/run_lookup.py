@@ -1,13 +1,17 @@
-"""Finds a run by its path, its name, a unique end of its name, or ``last``."""
+"""Finds a run by its path, its name, a unique end of its name, what it was called, or ``last``."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ..arguments import user_path
 from ..errors import StateError, nearest
 
 __all__ = ["find_run", "list_runs"]
+
+#: a time, what a run was called (``--name``), and four digits that make it unique
+FULL_NAME = re.compile(r"\d{8}-\d{6}-(.+)-[0-9a-f]{4}")
 
 
 def list_runs(runs_dir: Path) -> list[Path]:
@@ -66,12 +70,16 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
         # The networks of an ensemble are parts of one predictor.
         group = usable[-1].parent
         return group if is_group(group) and is_one(group) else usable[-1]
-    matches = [r for r in runs if r.name == text] or [r for r in runs if r.name.endswith(text)]
+    matches = (
+        [r for r in runs if r.name == text]
+        or [r for r in runs if r.name.endswith(text)]
+        or [r for r in runs if (full := FULL_NAME.fullmatch(r.name)) and full[1] == text]
+    )
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise StateError(
-            f"{text!r} is ambiguous: {len(matches)} runs end with it",
+            f"{text!r} is ambiguous: {len(matches)} runs have this name, or end with it",
             where=str(runs_dir),
             help=f"pass more of the name: {', '.join(r.name for r in matches[-5:])}",
         )

@@ -41,6 +41,11 @@ def parse_index(ctx: click.Context, param: click.Parameter, value: str | None) -
     help="The part that the example is in; by default the one that judges the run.",
 )
 @click.option("--step", type=int, metavar="N", help="Replay step N of the training instead.")
+@click.option(
+    "--row", metavar="ROW", help="Look at a new example instead: typed in (column=value,..., or a "
+    "JSON object), or a file that has one.",
+)  # fmt: skip
+@click.option("--target", metavar="TARGET", help="The target of the new example, for its loss.")
 @click.option("--layer", metavar="NAME", help="A layer, as the network lists it.")
 @click.option("--unit", type=int, metavar="N", help="A unit or channel of the layer.")
 @click.option("--at", callback=parse_index, metavar="I,J,...", help="The whole index of an output.")
@@ -57,10 +62,11 @@ def parse_index(ctx: click.Context, param: click.Parameter, value: str | None) -
 @runs_dir_option
 @common
 def scope(
-    run: str | None, example: int, part: str | None, step: int | None, layer: str | None,
-    unit: int | None, at: tuple[int, ...] | None, weight: str | None,
-    index: tuple[int, ...] | None, as_text: bool, serve: bool, lesson: str | None,
-    answer: str | None, lessons: bool, threads: int | None, as_json: bool, runs_dir: str,
+    run: str | None, example: int, part: str | None, step: int | None, row: str | None,
+    target: str | None, layer: str | None, unit: int | None, at: tuple[int, ...] | None,
+    weight: str | None, index: tuple[int, ...] | None, as_text: bool, serve: bool,
+    lesson: str | None, answer: str | None, lessons: bool, threads: int | None, as_json: bool,
+    runs_dir: str,
 ) -> None:  # fmt: skip
     """Look at one example of RUN (a folder, the end of its name, or `last`) at its newest
     checkpoint, or at one step of its training: network, layer, unit, weight.
@@ -76,7 +82,8 @@ def scope(
         raise click.UsageError("Missing argument 'RUN'; or give --lesson, --lessons.")
     folder = find_run(run, user_path(runs_dir, "--runs-dir"), unfinished=True)
     if not (as_text or as_json or serve) and sys.stdout.isatty():
-        wishes = {"example": example, "part": part, "step": step, "layer": layer, "unit": unit}
+        wishes = {"example": example, "part": part, "step": step, "row": row, "target": target,
+                  "layer": layer, "unit": unit}  # fmt: skip
         open_in_browser(folder, {k: str(v) for k, v in wishes.items() if v is not None})
         return
     with graceful_signals():
@@ -85,8 +92,9 @@ def scope(
         from ..microscope.requests import answer_lines
 
         looked = scope_of_run(
-            folder, example=example, part=cast("PartName | None", part), step=step
-        )
+            folder, example=example, part=cast("PartName | None", part), step=step, row=row,
+            target=target,
+        )  # fmt: skip
         if serve:
             answer_lines(looked, sys.stdin, sys.stdout)
             return
@@ -108,6 +116,7 @@ def open_in_browser(folder: Path, wishes: dict[str, str]) -> None:
     page = f"{listening.address}#/run/{in_address(folder.name)}/scope?{query}"
     print_path(page)
     serve(folder.absolute().parent, listening, lambda: say_unless(webbrowser.open(page)))
+    say("ended")
 
 
 def in_address(text: str) -> str:

@@ -1,6 +1,6 @@
 """Product nests as kernels: a batch-reduce GEMM with a fused epilogue.
 
-    for each batch
+    for each batch                                            (for each band of rows, if A is large)
       for each panel of n, ``vectors`` * 16 wide       (for each block of k some of them in turn)
         for each strip of m                 (one, unless accumulators wait between blocks of k)
           for each block of k
@@ -89,7 +89,10 @@ class _Emitter:
     def batches(self) -> None:
         """All loops."""
         if self.nest.waiting is None:
-            self._panels((), self._panel)
+            if self.tile.band < self.x.m:
+                self._bands()
+            else:
+                self._panels((), self._panel)
             return
         with self._loops(range(self.nest.waiting.apart)) as index:
             self._panels(index, self._clear)
@@ -116,17 +119,32 @@ class _Emitter:
     def _panels(self, index: tuple[Value, ...], visit: Callable[[Panel], None]) -> None:
         """Loops over the batches behind ``index``, and over panels."""
         with self._loops(range(len(index), self.nest.parallel - 2)) as rest:
-            lo, hi = self._bounds(self.nest.parallel - 1)
-            for first, last, width in self._pieces(lo, hi, self.x.n, self.tile.width):
-                vectors, rest_lanes = divmod(width, LANES)
-                lanes = (LANES,) * vectors + ((rest_lanes,) if rest_lanes else ())
-                together = width * (self.tile.group if width == self.tile.width else 1)
-                with self.b.loop(first, last, together) as n:
-                    panel = Panel((*index, *rest), n, lanes)
-                    if together == width:
-                        visit(panel)
-                    else:
-                        self._some(panel, smaller(self.b, last, plus(self.b, n, together)))
+            self._panels_of((*index, *rest), visit)
+
+    def _panels_of(self, index: tuple[Value, ...], visit: Callable[[Panel], None]) -> None:
+        """A loop over the panels of one batch."""
+        lo, hi = self._bounds(self.nest.parallel - 1)
+        for first, last, width in self._pieces(lo, hi, self.x.n, self.tile.width):
+            vectors, rest_lanes = divmod(width, LANES)
+            lanes = (LANES,) * vectors + ((rest_lanes,) if rest_lanes else ())
+            together = width * (self.tile.group if width == self.tile.width else 1)
+            with self.b.loop(first, last, together) as n:
+                panel = Panel(index, n, lanes)
+                if together == width:
+                    visit(panel)
+                else:
+                    self._some(panel, smaller(self.b, last, plus(self.b, n, together)))
+
+    def _bands(self) -> None:
+        """All panels for some rows, then for the next: these rows of A stay in the second cache."""
+        lo, hi = self._bounds(self.nest.parallel - 2)
+        with (
+            self._loops(range(self.nest.parallel - 2)) as index,
+            self.b.loop(lo, hi, self.tile.band) as top,
+        ):
+            end = smaller(self.b, hi, plus(self.b, top, self.tile.band))
+            block = Block(i64(0), self.x.k, None, top)
+            self._panels_of(index, lambda panel: self._rows(panel, block, top, end))
 
     # ------------------------------------------------------------ sums in parts, all tiles waiting
 

@@ -49,15 +49,14 @@ def is_short(nest: Nest) -> bool:
 
 
 def far_accesses(nest: Nest) -> dict[Access, bool]:
-    """Arrays as large as the result that the epilogue reads, and whether it writes them too.
+    """Arrays as large as the result that the epilogue reads or writes, and whether it writes them.
 
-    A convolution writes row after row of a large array, and asks for what it only writes as well.
+    A tile writes a line of each of some rows, which would wait for memory one after another.
     """
     m, n = nest.parallel - 2, nest.parallel - 1
     loads = [e.access for e in walk([s.value for s in nest.stores]) if isinstance(e, Load)]
     written = {s.access for s in nest.stores}
-    if len(nest.dims) > nest.parallel + 1:
-        loads.extend(s.access for s in nest.stores)
+    loads.extend(s.access for s in nest.stores)
     return {
         a: a in written
         for a in dict.fromkeys(loads)

@@ -7,7 +7,8 @@ Along the kernel of a convolution neighbouring rows of A are the same elements, 
 is loaded once for three steps of k, whose rows of B stay in registers. Otherwise narrow tiles would
 wait for their loads.
 
-While it computes, it asks for the lines that the epilogue will need from far away.
+While it computes, it asks for the lines that the epilogue will need from far away, and for those
+of the next tile's rows of A.
 """
 
 from __future__ import annotations
@@ -115,6 +116,9 @@ class Sum:
         #: so few tiles share a panel that it would be waited for
         near = self.x.outer or self.x.n * self.x.k <= NEAR
         self.few = 1 < self.x.m <= FEW and not near
+        #: rows of A come from L2, each anew and too short for the processor to foresee
+        along, down = source.a.offset.coeffs[-1], source.a.offset.coeffs[nest.parallel - 2]
+        self.streams = along == 1 and down >= LANES and self.x.m * self.x.k > NEAR
         self.fetched = {} if tile.block < self.x.k else far_accesses(nest)
 
     def steps(self, band: Band, block: Block, sums: list[Value]) -> list[Value]:
@@ -197,6 +201,17 @@ class Sum:
         """Some steps of k: addresses and sums as they are after them."""
         if self.x.slides:
             return self._taps(band, start)
+        (first, last), line = piece, -(-LANES // self.tile.unroll) * self.tile.unroll
+        if self.streams and not band.dense and isinstance(last, int) and last - first >= line:
+            end = first + (last - first) // line * line
+            with self.b.fold(first, end, line, start) as fold:
+                self._ask_below(fold.values[0], band.rows)
+                fold.update(*self._plain(band, (0, line), list(fold.values)))
+            first, start = end, list(fold.results)
+        return start if first == last else self._plain(band, (first, last), start)
+
+    def _plain(self, band: Band, piece: tuple[int, Bound], start: list[Value]) -> list[Value]:
+        """A loop over steps of k."""
         b, unroll = self.b, self.tile.unroll
         along = band.rows if band.dense else self.source.a.offset.coeffs[-1]
         with b.fold(*piece, unroll, start) as fold:
@@ -257,6 +272,12 @@ class Sum:
             for j, vector in enumerate(vectors):
                 totals.append(b.fma(x, vector, sums[i * len(vectors) + j]))
         return totals
+
+    def _ask_below(self, column: Value, rows: int) -> None:
+        """Ask for a line of each row of the next tile."""
+        down = self.source.a.offset.coeffs[self.nest.parallel - 2]
+        for row in range(rows, 2 * rows):
+            self.b.ask_for(self.b.gep(column, row * down, "float"))
 
     def _ask_ahead(self, row: Value, step: Bound, vectors: int) -> None:
         """Ask for a row of B that will be met soon."""

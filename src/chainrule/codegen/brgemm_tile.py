@@ -24,6 +24,9 @@ LINED_BYTES, LINE = 48 << 10, 64
 WAITING_BYTES = 40 << 10
 #: the same for several panels at once; and bytes of A that stay in L2 anyway
 GROUP_BYTES, NEAR_BYTES = 320 << 10, 256 << 10
+#: bytes of rows of A that stay in L2 while all panels pass over them, also where a neighbour uses
+#: half of it; rows that are worth copying B for again; bytes of A that no cache near has room for
+BAND_BYTES, BAND_ROWS, FAR_BYTES = 192 << 10, 128, 4 << 20
 #: panels for which it pays to copy a block of A, and how many steps of k that has
 FEWEST_PANELS, COPIED_STEPS = 3, 128
 #: more rows than this need no further reuse of B
@@ -45,6 +48,7 @@ class Tile:
     block:  steps of k between which accumulators wait in memory (all of k: they never do).
     unroll: copies of the innermost loop; divides ``block`` and k.
     strip:  rows that one block of B serves before the next one is loaded; a multiple of ``rows``.
+    band:   rows that all panels pass over before the next ones; all of m, or whole ``rows``.
     group:  panels that accumulators wait for at once, so that a block of A serves all of them.
     pack:   the first tile copies its panel of B to aligned, dense memory for those below it.
     columns: a block of A is copied, tile by tile, for all panels that share it.
@@ -56,6 +60,7 @@ class Tile:
     block: int
     unroll: int
     strip: int
+    band: int
     group: int
     pack: bool
     columns: bool
@@ -115,14 +120,15 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
     group, strip = _waiting(x, rows, vectors)
     columns = group >= FEWEST_PANELS and _lies_along_rows(nest)
     longest = COPIED_STEPS if columns else _longest_block(nest, vectors) // unroll * unroll
-    block = x.k
+    block, band = x.k, x.m
     if x.k > longest and serves > 1 and not x.outer:
         block = _even(x.k, longest, unroll)
     else:
         group, strip, columns = 1, rows, False
+        band = x.m if x.outer or nest.piece else _band(x, rows)
     again = bool(nest.piece)  # in the next trip, so that B stays in the second cache as it is
     pack = serves > 1 and not (x.outer or x.slides or again or _tidy(nest, x))
-    return Tile(rows, vectors, block, unroll, strip, group, pack, columns, x.held(target))
+    return Tile(rows, vectors, block, unroll, strip, band, group, pack, columns, x.held(target))
 
 
 def _lies_along_rows(nest: Nest) -> bool:
@@ -146,6 +152,16 @@ def _waiting(x: Extents, rows: int, vectors: int) -> tuple[int, int]:
     side = math.isqrt(GROUP_BYTES // 4)
     group = _even(panels, max(1, GROUP_BYTES // (4 * panel * min(x.m, side))), 1)
     return group, _even(x.m, GROUP_BYTES // (4 * panel * group), rows)
+
+
+def _band(x: Extents, rows: int) -> int:
+    """Rows that all panels pass over before the next ones.
+
+    Each band copies B anew, so it needs many rows, or an A that would come from memory each time.
+    """
+    most = BAND_BYTES // (4 * max(1, x.k))
+    useful = most >= BAND_ROWS or 4 * x.m * x.k > FAR_BYTES
+    return _even(x.m, most, rows) if x.m > most and useful else x.m
 
 
 def _even(extent: int, most: int, unit: int) -> int:

@@ -36,6 +36,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import ChainruleError, ConfigError, StateError
 from ..records import parsed
+from ..report.style import FRAGMENT_STYLE
 from ..runs.control import request_action
 from ..runs.folder import json_text
 from ..unverified import table
@@ -55,6 +56,8 @@ __all__ = ["Dashboard"]
 STATIC = Path(__file__).with_name("static")
 TYPES = {"index.html": "text/html; charset=utf-8", "app.js": "text/javascript; charset=utf-8",
          "app.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}  # fmt: skip
+#: the style of what reports draw, which is not part of the bundle: reports have it
+FRAGMENT = "reported.css"
 #: bytes of what a page sends
 LARGEST = 4096
 
@@ -109,14 +112,17 @@ class Dashboard:
 
     async def page(self, request: Request) -> Response:
         name = request.path_params.get("file", "index.html")
-        if name not in TYPES:
+        if name not in (*TYPES, FRAGMENT):
             raise StateError(f"there is no page {name!r}", help="go to /")
-        content = await run_in_threadpool((STATIC / name).read_bytes)
+        if name == FRAGMENT:
+            content = FRAGMENT_STYLE.encode("utf-8")
+        else:
+            content = await run_in_threadpool((STATIC / name).read_bytes)
         tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
-        return Response(content, media_type=TYPES[name], headers=headers)
+        return Response(content, media_type=TYPES.get(name, TYPES["app.css"]), headers=headers)
 
     async def state(self, request: Request) -> Response:
         return _json({
@@ -158,7 +164,9 @@ class Dashboard:
 
     async def scope(self, request: Request) -> Response:
         watched = await self.follower.run(request.path_params["run"])
-        options, asked = request_of(watched.folder, request.query_params)
+        options, asked = request_of(
+            watched.folder, request.query_params, files=not self.access.token
+        )
         return _json(await self.looker.ask(options, asked))
 
     async def lessons(self, request: Request) -> Response:

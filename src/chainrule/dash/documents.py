@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from ..errors import ConfigError
-from ..report import group_facts, report_facts
+from ..errors import ConfigError, StateError
+from ..report import group_facts, report_facts, result_fragments
 from ..runs.folder import json_text
 from ..runs.settings.toml import value_text
 from .heat import MEASURES
@@ -31,6 +32,16 @@ def overview(watched: WatchedRun) -> Document:
     facts = report_facts(watched.folder, running=watched.running, epochs=watched.rows())
     del facts["history"]
     return {"group": False, "id": watched.run, **facts}
+
+
+def _results(watched: WatchedRun, query: QueryParams) -> Document:
+    """The results as HTML, which a report shows too."""
+    if watched.group:
+        raise StateError(
+            f"{watched.run} is a group of runs", help="ask for one of the runs in the group"
+        )
+    facts = report_facts(watched.folder, running=watched.running, epochs=watched.rows())
+    return {"id": watched.run, **result_fragments(facts)}
 
 
 def summary(run: Mapping[str, Any]) -> Document:
@@ -67,6 +78,21 @@ def _curves(watched: WatchedRun, query: QueryParams) -> Document:
         return {"id": watched.run, "width": watched.curves.width, **watched.curves.points()}
 
 
+def _window(watched: WatchedRun, query: QueryParams) -> Document:
+    """``first`` and ``last`` are epochs."""
+    first, last = (_epoch(query, name) for name in ("first", "last"))
+    if first > last:
+        raise ConfigError(f"the window ends before it begins: {first} to {last}")
+    return {"id": watched.run, **watched.window(first, last)}
+
+
+def _epoch(query: QueryParams, name: str) -> int:
+    value = query.get(name, "")
+    if not re.fullmatch(r"\d{1,15}", value, re.ASCII):
+        raise ConfigError(f"{name} is no epoch: {value!r}", help="pass whole numbers from 0 up")
+    return int(value)
+
+
 def _layers(watched: WatchedRun, query: QueryParams) -> Document:
     measures = query.getlist("measure") or ["gradient", "ratio"]
     unknown = [measure for measure in measures if measure not in MEASURES]
@@ -85,7 +111,9 @@ def _histograms(watched: WatchedRun, query: QueryParams) -> Document:
 #: which knows its ``folder``, and of the query. Errors of Chainrule are shown in their words.
 RUN_DOCUMENTS: Mapping[str, Callable[[WatchedRun, QueryParams], Document]] = {
     "overview": lambda watched, query: overview(watched),
+    "results": _results,
     "curves": _curves,
+    "window": _window,
     "layers": _layers,
     "histograms": _histograms,
 }

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..unverified import number, table, text, whole
+from ..unverified import items, number, table, text, whole
 
 __all__ = ["MEASURES", "Heat", "Marks"]
 
@@ -22,6 +22,8 @@ Array = npt.NDArray[Any]
 MEASURES = ("gradient", "ratio", "weight", "update", "mean", "std", "backward", "dead",
             "saturated")  # fmt: skip
 MOST, LAYERS, MARKS = 360, 400, 64
+#: of a recurrent layer, as many as observations tell apart
+TIME_STEPS = 32
 
 
 class Heat:
@@ -38,6 +40,8 @@ class Heat:
         self._sums = np.zeros((MOST, 0, len(MEASURES)))
         self._counts = np.zeros((MOST, 0, len(MEASURES)), np.int64)
         self._filled = 0
+        # Of recurrent layers, what arrived at their time steps last.
+        self._through_time: dict[str, list[float | None]] = {}
 
     def add(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Takes over lines; what they do not say is left out."""
@@ -50,6 +54,8 @@ class Heat:
             column = self._column(step, epoch)
             for i, path in enumerate(self.layers):
                 measured = table(layers.get(path))
+                if steps := items(measured.get("through_time"))[:TIME_STEPS]:
+                    self._through_time[path] = [number(v) for v in steps]
                 for j, measure in enumerate(MEASURES):
                     value = number(measured.get(measure))
                     if value is not None:
@@ -107,6 +113,7 @@ class Heat:
                 measure: _short(means[-1, :, j]) if count else []
                 for j, measure in enumerate(MEASURES)
             },
+            "through_time": self._through_time,
         }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, StateError
+from ..runs.example import is_file
 
 __all__ = ["Looker", "request_of"]
 
@@ -115,16 +116,24 @@ class Microscope:
                 self._process.kill()
 
 
-def request_of(folder: Path, query: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The options that open the microscope, and what is asked of it, from an address."""
+def request_of(
+    folder: Path, query: Mapping[str, str], files: bool = True
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The options that open the microscope, and what is asked of it, from an address. A new example
+    may be a file of this machine unless ``files`` is false."""
     options = [str(folder.absolute())]
     for name in ("example", "step"):
         if query.get(name):
             options += [f"--{name}", str(_whole(name, query[name]))]
     if query.get("part") in ("train", "validation", "test"):
         options += ["--part", query["part"]]
+    if not files and is_file(query.get("row", "")):
+        raise ConfigError(
+            "a dashboard for others reads no files of its machine",
+            help="chainrule scope RUN --row FILE does, where the file is",
+        )
     request: dict[str, Any] = {"view": query.get("view", "network")}
-    request |= {name: query[name] for name in ("layer", "weight") if query.get(name)}
+    request |= {n: query[n] for n in ("layer", "weight", "row", "target") if query.get(n)}
     if query.get("unit"):
         request["unit"] = _whole("unit", query["unit"])
     for name in ("at", "index"):

@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import StateError
 from ..records import parsed
 
-__all__ = ["Lines", "Tail"]
+__all__ = ["Lines", "Tail", "objects_in"]
 
 Line = dict[str, Any]
 
@@ -93,7 +93,7 @@ class Tail:
                 self._advance(piece)
             return Lines(again=again, more=len(piece) == PIECE)
         lines = piece[:end].splitlines(True)
-        values = _together(lines) or [_parsed(line) for line in lines]
+        values = _objects(lines)
         starts = itertools.accumulate(map(len, lines), initial=self.offset)
         known = [(v, start) for v, start in zip(values, starts, strict=False) if v is not None]
         self.damaged += len(lines) - len(known)
@@ -104,6 +104,15 @@ class Tail:
     def _advance(self, piece: bytes) -> None:
         self.offset += len(piece)
         self._mark = (self._mark + piece)[-MARK:]
+
+
+def objects_in(piece: bytes) -> list[Line | None]:
+    """The objects of whole lines; None for what is damaged."""
+    return _objects(piece.splitlines(True))
+
+
+def _objects(lines: Sequence[bytes]) -> list[Line | None]:
+    return _together(lines) or [_parsed(line) for line in lines]
 
 
 def _together(lines: Sequence[bytes]) -> list[Line | None] | None:

@@ -22,6 +22,7 @@ from .heat import Heat, Marks
 from .index import folder_of_run
 from .stamps import stamp_of
 from .tail import Lines, Tail
+from .zooming import window_of
 
 __all__ = ["Cursor", "WatchedRun"]
 
@@ -176,6 +177,16 @@ class WatchedRun:
         """Lines like those of ``metrics.jsonl``, of a long run fewer."""
         with self.lock:
             return self.curves.rows()
+
+    def window(self, first: int, last: int) -> dict[str, Any]:
+        """The points of these epochs, as fine as they are read; no ``x`` where they are no finer
+        than those that everybody has."""
+        with self.lock:
+            path, width = self._tails["metrics"].path, self.curves.width
+        found = window_of(path, first, last) if width > 1 else None
+        if found is None or found.width >= width:
+            return {"first": first, "last": last, "width": width, "x": [], "series": {}}
+        return {"first": first, "last": last, "width": found.width, **found.points()}
 
     def layers(self, measures: list[str]) -> dict[str, Any]:
         """The map of `Heat`."""

@@ -42,6 +42,7 @@ CODES: dict[str, str] = {
     "D124": "rows were split by time",
     "D125": "one class is nearly all rows",
     "D126": "a skewed target is learned through a transform",
+    "D127": "a column of text is read by its words",
     "D201": "categories not seen in training",
     "D202": "missing values in a column that had none in training",
     "D203": "numbers far outside the training range",

@@ -13,12 +13,14 @@ from ..runs.loading import read_facts, read_settings
 from ..runs.preparation import new_trainer, open_data, prepare_data, seeded_generator
 from ..runs.recognition import kind_of_run
 from ..runs.trainer import make_callbacks
+from ..runtime.processors import available, get_num_threads
 from ..train import Trainer, load
 from ..train.callback import CallbackList
 from ..train.diagnosis.examination import Examination, examine
 from ..train.observation import LayerStatistics, Observation
 from ..train.order import Order
 from ..train.run import Run
+from ..unverified import table, whole
 from .evidence import Evidence
 
 __all__ = ["evidence_of", "evidence_of_run"]
@@ -27,7 +29,10 @@ __all__ = ["evidence_of", "evidence_of_run"]
 def evidence_of(trainer: Trainer, failure: str = "") -> Evidence:
     """Of a trainer after `fit`; ``failure`` is the error that ended it, if one did."""
     history = {name: tuple(values) for name, values in trainer.history.items()}
-    return Evidence(history, trainer.observations, examine(trainer, bool(failure)), failure=failure)
+    return Evidence(
+        history, trainer.observations, examine(trainer, bool(failure)), failure=failure,
+        threads=get_num_threads(), processors=available(),
+    )  # fmt: skip
 
 
 def evidence_of_run(run: Path) -> Evidence:
@@ -48,6 +53,7 @@ def evidence_of_run(run: Path) -> Evidence:
         frozenset(str(f["code"]) for f in facts["findings"]),
         dict(_flat(facts.get("settings", {}))),
         failure,
+        *(whole(table(facts.get("machine")).get(name)) or 0 for name in ("threads", "processors")),
     )
 
 
@@ -73,12 +79,18 @@ def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
             yield values
 
 
-def _observation(line: Mapping[str, Any]) -> Observation:
-    known = LayerStatistics.__dataclass_fields__
-    layers = {
-        path: LayerStatistics(**{k: v for k, v in layer.items() if k in known})
-        for path, layer in line.get("layers", {}).items()
+def _layer(line: Mapping[str, Any]) -> LayerStatistics:
+    """What is known of a layer; what a later release may add is left out."""
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in line.items()
+        if name in LayerStatistics.__dataclass_fields__
     }
+    return LayerStatistics(**known)
+
+
+def _observation(line: Mapping[str, Any]) -> Observation:
+    layers = {path: _layer(layer) for path, layer in line.get("layers", {}).items()}
     return Observation(
         int(line.get("step", 1)) - 1,
         int(line.get("epoch", 1)) - 1,

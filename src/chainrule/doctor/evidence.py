@@ -43,8 +43,8 @@ class Watched:
 @dataclass(frozen=True)
 class Evidence:
     """Of one training: the numbers of each epoch, observed steps, a look at model and data, the
-    codes of findings in the data, the settings of a run by their keys, and the error that ended it.
-    Any of them may be missing."""
+    codes of findings in the data, the settings of a run by their keys, the error that ended it, and
+    how many threads ran on how many processors (0 if nobody knows). Any of them may be missing."""
 
     history: Mapping[str, Series] = field(default_factory=dict)
     observations: tuple[Observation, ...] = ()
@@ -52,6 +52,8 @@ class Evidence:
     findings: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
+    threads: int = 0
+    processors: int = 0
 
     @property
     def looked_at(self) -> dict[str, int | bool]:

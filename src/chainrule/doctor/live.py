@@ -15,7 +15,7 @@ from .rules import RULES, check_codes
 __all__ = ["LiveDoctor", "attend"]
 
 #: rules that need no end to be sure, and how many observations make them so
-LIVE = ("T101", "T102", "T103", "T104", "T107")
+LIVE = ("T101", "T102", "T103", "T104", "T107", "T112")
 LEAST = 6
 #: the share of the time that looking may take
 SHARE = 0.005
@@ -23,7 +23,7 @@ SHARE = 0.005
 
 class LiveDoctor(Callback):
     """Tells the trainer what it sees at the end of an epoch, each code once, none of ``ignored``.
-    Raises ConfigError for a code that there is none of."""
+    Raises ConfigError for a code that does not exist."""
 
     def __init__(self, ignored: Collection[str] = ()) -> None:
         check_codes(ignored)

@@ -5,8 +5,9 @@ renders itself as text, JSON or HTML. Every number is one that the compiled step
 computed here only splits it into terms, and is dropped where it does not add up.
 """
 
+from .entry import scope
 from .of_run import scope_of_run
-from .scope import Scope, WhatIf, scope
+from .scope import Scope, WhatIf
 from .view import View
 
 __all__ = ["Scope", "View", "WhatIf", "scope", "scope_of_run"]

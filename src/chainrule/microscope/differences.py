@@ -66,7 +66,7 @@ def difference_at(
     seen: list[Node] = []
 
     def whole_loss(*arrays: Any) -> Tensor:
-        inputs, target = learner.transformed(*arrays)
+        inputs, target = walker.batch(*arrays)
         assert thread.trace is not None
         seen.extend(map(thread.trace.node, inputs))
         return learner.penalized(learner.loss(learner.forward(*inputs), target))

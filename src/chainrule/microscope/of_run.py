@@ -7,16 +7,20 @@ Nothing is known here of kinds of data: `runs.modality` says how each is opened,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, StateError
+from ..errors import ConfigError, DataError, StateError
+from ..frontend import manual_seed
 from ..runs.folder import WEIGHTS_FILE, has_weights
-from ..runs.loading import read_facts, read_settings
-from ..runs.modality import PartName, Prepared, judged_part
+from ..runs.loading import read_facts, read_history, read_settings
+from ..runs.modality import Modality, PartName, Prepared, judged_part
+from ..runs.predictor import Predictor
 from ..runs.preparation import new_trainer, open_data, prepare_data, seeded_generator
 from ..runs.recognition import kind_of_run
 from ..train import Checkpoint, Checkpoints, Trainer, load
@@ -25,7 +29,8 @@ from ..train.callback import CallbackList
 from ..train.diagnosis.replay import replay
 from ..train.order import Order
 from ..train.run import Run
-from ..train.state import put_back
+from ..train.state import gathered, put_back
+from .interventions import Interventions, check_history, read_interventions
 from .scope import Scope
 from .walk import Walker
 
@@ -36,16 +41,46 @@ __all__ = ["RunScope", "open_run", "scope_of_run"]
 class RunScope:
     """A run that can be looked at: its trainer, its prepared data, and its checkpoints by step."""
 
+    kind: Modality[Any, Any]
     folder: Path
     name: str
-    seed: int
-    epochs: int
     trainer: Trainer
     prepared: Prepared[Any]
     train: BatchSource
     held: BatchSource | None
     order: Order
     checkpoints: list[Checkpoint]
+    #: the trainer's state before the first step
+    initial: Mapping[str, Any]
+    _walkers: dict[bool, Walker] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, kind: Modality[Any, Any], prepared: Prepared[Any], folder: Path, name: str,
+        checkpoints: Sequence[Checkpoint] = (),
+    ) -> RunScope:  # fmt: skip
+        """Of prepared data, with the trainer that it had before its first step."""
+        trainer = new_trainer(kind, prepared)
+        train, held = trainer.read(prepared.train, prepared.validation)
+        settings = prepared.settings
+        order = Order.of(train.rows, settings.train.batch, settings.seed, True)
+        return cls(
+            kind, folder, name, trainer, prepared, train, held, order, list(checkpoints),
+            gathered(trainer, None),
+        )  # fmt: skip
+
+    @property
+    def seed(self) -> int:
+        return int(self.prepared.settings.seed)
+
+    @property
+    def epochs(self) -> int:
+        return int(self.prepared.settings.train.epochs)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the learning rate follows a schedule, which depends on the epochs planned."""
+        return bool(self.prepared.settings.train.schedule.name != "constant")
 
     def part(self, name: PartName) -> BatchSource:
         """One of the three parts, as it is read."""
@@ -65,7 +100,65 @@ class RunScope:
         note = self.restore()
         rows = np.array([number], np.int32)
         title = f"{self.name}: example {number} of the {name} part"
-        return Scope(Walker(self.trainer, training), host_batch(source, rows), title, (note,))
+        return self._scope(training, host_batch(source, rows), title, note)
+
+    def row(self, given: object, target: object = None) -> Scope:
+        """A new example, read as the run reads its data; without a ``target`` of its own or one
+        that is given, the forward pass alone.
+
+        Raises DataError or ConfigError for what the network cannot read.
+        """
+        wanted = None if target is None else str(target)
+        example = self.predictor.example(given, wanted)
+        source = self.trainer.data_check.inputs(example.inputs)
+        if source.rows != 1:
+            raise DataError(
+                f"expected one example, got {source.rows}", where="--row",
+                help="give one row, one text, or a file with one of them",
+            )  # fmt: skip
+        note = self.restore()
+        batch = host_batch(source, np.zeros(1, np.int32))
+        inputs = batch[:-1] if source.labelled else batch
+        aim = None if example.target is None else self._like_a_target(example.target)
+        title = f"{self.name}: a new example"
+        words = [f"of the new example: {said}" for said in example.notes]
+        if aim is None:
+            words.append(f"without a target there is no loss and no gradient: {self._how_to_aim()}")
+        return self._scope(False, (*inputs, aim), title, note, *words)
+
+    def _how_to_aim(self) -> str:
+        form = self.predictor.form()
+        what = ", ".join(form.classes[:12]) or form.aim
+        return f"give one with --target ({what})"
+
+    def _like_a_target(self, target: Any) -> Any:
+        """One target in the shape and type of those of the training; where examples have weights,
+        this one counts as one."""
+        *_, usual = host_batch(self.train, np.zeros(1, np.int32))
+        if isinstance(usual, tuple):
+            return self._shaped(target, usual[0]), np.ones_like(usual[1])
+        return self._shaped(target, usual)
+
+    @staticmethod
+    def _shaped(target: Any, usual: Any) -> Any:
+        array = np.asarray(target, usual.dtype)
+        return array.reshape(usual.shape) if array.size == usual.size else array
+
+    @cached_property
+    def predictor(self) -> Predictor[Any, Any, Any]:
+        """What reads new examples, with the network that is looked at."""
+        pre = self.prepared.preprocessor
+        made: Predictor[Any, Any, Any] = self.kind.predictor(
+            self.trainer.model, pre, self.prepared.settings, self.kind.goal(pre)
+        )
+        return made
+
+    def _scope(self, training: bool, batch: Sequence[Any], title: str, *notes: str) -> Scope:
+        walker = self._walkers.get(training)
+        if walker is None:  # its programs serve one example after another
+            names = self.predictor.input_names()
+            walker = self._walkers[training] = Walker(self.trainer, training, names)
+        return Scope(walker, batch, title, notes, self.predictor.form(), self.row)
 
     def restore(self) -> str:
         """Takes over the newest checkpoint; says in words what is looked at."""
@@ -91,6 +184,7 @@ class RunScope:
         if not 1 <= step <= most:
             raise ConfigError(f"there is no step {step}", help=f"the run planned 1 to {most}")
         earlier = [c for c in self.checkpoints if c.step < step]
+        happened = self._interventions()
         hooks = CallbackList([], self.trainer)
         run = Run(self.train, self.held, self.order, self.epochs, hooks)
         self.trainer.run = run
@@ -101,20 +195,30 @@ class RunScope:
             else:
                 self._begin_again()
             begun = run.steps
+            if self.scheduled:
+                happened.check_planned(begun, step, self.epochs)
+            for change in happened.between(begun, step):
+                replay(self.trainer, run, change.step)
+                change.apply(self.trainer.optimizer)
             rows = replay(self.trainer, run, step - 1)
             run.active = False
+            check_history(self.trainer.history, read_history(self.folder), self.name)
             source = f"the checkpoint after step {begun}" if begun else "the beginning"
             note = f"replayed from {source}; the batch is the one that the training had"
             title = f"{self.name}: step {step}"
             batch = host_batch(self.train, rows)
-            return Scope(Walker(self.trainer, True), batch, title, (note,))
+            return self._scope(True, batch, title, note)
+
+    def _interventions(self) -> Interventions:
+        """What happened to the training, as far as the run recorded it."""
+        known = self.checkpoints[-1].state()["callbacks"] if self.checkpoints else ()
+        guard: Mapping[str, Any] = dict(known).get("DivergenceGuard", {})
+        return read_interventions(self.folder, guard, self.order.steps)
 
     def _begin_again(self) -> None:
-        """Initial weights, as the training had them."""
-        kind = kind_of_run(read_facts(self.folder))
-        fresh = new_trainer(kind, self.prepared)
-        self.trainer.model.load_state_dict(fresh.model.state_dict())
-        self.trainer.optimizer.load_state_dict(fresh.optimizer.state_dict())
+        """Everything as it was before the first step."""
+        put_back(self.trainer, self.initial, None)
+        manual_seed(2 * self.seed + 1)
 
 
 def open_run(run: Path, source: object = None) -> RunScope:
@@ -138,15 +242,9 @@ def open_run(run: Path, source: object = None) -> RunScope:
             where=prepared.name,
             help=f"bring back the data ({expected}), or train again",
         )
-    trainer = new_trainer(kind, prepared)
-    train, held = trainer.read(prepared.train, prepared.validation)
-    own = settings.train
-    order = Order.of(train.rows, own.batch, settings.seed, True)
     found = Checkpoints(run / "checkpoints", owner=str(facts["name"])).readable()
-    return RunScope(
-        run, str(facts["name"]), settings.seed, own.epochs, trainer, prepared, train, held, order,
-        [c for c in found if c.intact()],
-    )  # fmt: skip
+    intact = [checkpoint for checkpoint in found if checkpoint.intact()]
+    return RunScope.of(kind, prepared, run, str(facts["name"]), intact)
 
 
 def scope_of_run(
@@ -156,12 +254,31 @@ def scope_of_run(
     example: int = 0,
     part: PartName | None = None,
     step: int | None = None,
+    row: object = None,
+    target: object = None,
 ) -> Scope:
-    """A `Scope` at a run: one ``example`` at its newest checkpoint, or ``step`` of its training,
-    replayed on its own batch.
+    """A `Scope` at a run: one ``example`` at its newest checkpoint, ``step`` of its training,
+    replayed on its own batch, or a new ``row``.
+
+    A row is one that `Predictor.predict` takes, such as a dict of columns; or text: of a table
+    ``"age=45,heart_rate=80"`` or a JSON object, a text itself, or the path of a file with one
+    example. Its ``target`` is a class by its name, a number, a text: without it, and without one in
+    the row, only the forward pass is shown.
 
     ``part`` is ``train``, ``validation`` or ``test``, by default the one that the run was judged
     by. ``source`` is the data of the run, if that came from Python.
     """
+    if row is None and target is not None:
+        raise ConfigError(
+            "a target goes with a new row", where="--target",
+            help="give one with --row; the target of an example is changed by what_if",
+        )  # fmt: skip
+    if row is not None and (step is not None or part is not None):
+        raise ConfigError(
+            "a new row is in no part of the data and no step", where="--row",
+            help="leave --part and --step out",
+        )  # fmt: skip
     opened = open_run(Path(run), source)
+    if row is not None:
+        return opened.row(row, target)
     return opened.example(example, part) if step is None else opened.replay(step)

@@ -7,24 +7,36 @@ forward that branches, adds, or uses functions between its layers is shown as it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from .. import nn
 from ..frontend import Tensor
 from ..frontend.modes import thread
+from ..interpret import evaluate
 from ..ir.graph import Node
+from ..ir.types import DType
 from ..nn.calling import calls, watching
 
 __all__ = ["Call", "Read", "Recording", "tensors_in"]
+
+Array = npt.NDArray[Any]
 
 #: primitives that only move numbers, or only ask about them: not worth a word between two layers
 MOVES = frozenset(
     {"reshape", "transpose", "broadcast", "cast", "copy", "fence", "slice", "squeeze", "const",
      "eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or", "iota"}
 )  # fmt: skip
+#: those of them whose numbers are numbers of their inputs, each at one place
+PLAIN = frozenset({"reshape", "transpose", "broadcast", "copy", "fence", "slice", "concat"})
+#: larger arguments are not followed number by number
+MOST_ORIGINS = 1 << 16
 #: modules with an explanation of their own although they call others
 COMPOSITE = (nn.MultiheadAttention,)
 
@@ -71,6 +83,8 @@ class Recording:
         self._count: dict[str, int] = {}
         self._outer: set[int] = set()
         self._made: dict[Node, str] = {}
+        self._nodes: dict[int, Node] = {}
+        self._known: dict[Node, int] = {}
         self._index: dict[int, int] = {}
         self.values: list[Tensor] = []
         self.calls: list[Call] = []
@@ -83,6 +97,7 @@ class Recording:
         self.inputs = tuple(map(self._value, inputs))
         for number, tensor in enumerate(inputs):
             self._made[_node(tensor)] = f"input {number}" if len(inputs) > 1 else "input"
+            self._known[_node(tensor)] = self.inputs[number]
 
     def end(self, output: Any) -> None:
         """The model gave ``output``."""
@@ -114,16 +129,48 @@ class Recording:
         name = base if count == 1 else f"{base}#{count}"
         for tensor in results:
             self._made[_node(tensor)] = name
-        self.calls.append(
-            Call(name, path, layer, tuple(map(self._value, given)),
-                 tuple(map(self._value, results)), reads)
-        )  # fmt: skip
+        taken, gave = tuple(map(self._value, given)), tuple(map(self._value, results))
+        self.calls.append(Call(name, path, layer, taken, gave, reads))
+        for tensor, number in zip(results, gave, strict=True):
+            self._known.setdefault(_node(tensor), number)
+
+    def origins(self, number: int) -> Array | None:
+        """Which number of which value each number of a value is, as [..., 2] (value, place in it),
+        where it was only moved there from inputs or results of other calls; else None."""
+        node = self._nodes[number]
+        sources: list[Node] = []
+        seen, waiting = {node}, list(node.inputs) if node.primitive.name in PLAIN else []
+        if not waiting or math.prod(node.shape) > MOST_ORIGINS:
+            return None
+        while waiting:
+            each = waiting.pop()
+            if each in seen:
+                continue
+            seen.add(each)
+            if each in self._known:
+                sources.append(each)
+            elif each.primitive.name in PLAIN:
+                waiting += each.inputs
+            else:
+                return None
+        sizes = [math.prod(source.shape) for source in sources]
+        starts = np.cumsum([0, *sizes])
+        places = {
+            source: np.arange(start, start + size, dtype=np.float64).reshape(source.shape)
+            for source, start, size in zip(sources, starts.tolist(), sizes, strict=False)
+        }
+        (moved,) = evaluate([node], places, DType.f64)
+        flat = moved.astype(np.int64)
+        which = np.searchsorted(starts, flat, side="right") - 1
+        values = np.array([self._known[source] for source in sources])
+        return np.stack([values[which], flat - starts[which]], axis=-1)
 
     def _value(self, tensor: Tensor) -> int:
         """The number of a value, which keeps its gradient from here on."""
         found = self._index.get(id(tensor))
         if found is None:
             found = self._index[id(tensor)] = len(self.values)
+            self._nodes[found] = _node(tensor)
             self.values.append(tensor)
             if tensor.requires_grad:
                 tensor.retain_grad()

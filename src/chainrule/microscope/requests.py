@@ -2,27 +2,33 @@
 
     {"view": "unit", "layer": "fc1", "unit": 3, "change": {"inputs": [[[0, 2], 1.5]]}}
 
-``view`` is one of `VIEWS`; ``change`` asks the same of the step with some numbers changed, and adds
-what that does to both passes.
+``view`` is one of `VIEWS`; ``row`` and ``target`` look at a new example in place of the one that
+the microscope was opened at; ``change`` asks the same of the step with some numbers changed, and
+adds what that does to both passes.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import IO, Any
+
+import numpy as np
 
 from ..errors import ChainruleError, ConfigError, StateError
 from ..records import check_shape
 from .scope import Scope
+from .shown import jsonable
 from .view import View
+from .walk import Step
 
 __all__ = ["answer", "answer_lines"]
 
 NUMBERS = [int]
 CHANGE = {"weights?": [list], "inputs?": [list], "target?": [list]}
 SHAPE = {"view": str, "layer?": str, "unit?": int, "at?": NUMBERS, "weight?": str,
-         "index?": NUMBERS, "change?": CHANGE}  # fmt: skip
+         "index?": NUMBERS, "row?": str, "target?": str, "change?": CHANGE}  # fmt: skip
 
 VIEWS: Mapping[str, Callable[[Scope, Mapping[str, Any]], View]] = {
     "network": lambda s, r: s.network(),
@@ -49,6 +55,8 @@ def answer(scope: Scope, request: object) -> dict[str, Any]:
             f"there is no view {name!r}" if name not in VIEWS else f"the view needs a {needed}",
             help=f"views: {', '.join(VIEWS)}",
         )
+    if "row" in request:
+        scope = scope.at(request["row"], request.get("target"))
     looked, changes = scope, []
     if change := {k: v for k, v in request.get("change", {}).items() if v}:
         what_if = scope.what_if(**_changes(change))
@@ -65,13 +73,20 @@ def _places(scope: Scope) -> dict[str, Any]:
          "reads": [list(r.sources) for r in c.call.reads]}
         for c in step.calls
     ]  # fmt: skip
-    inputs = step.inputs[0].array if step.inputs else None
     return {
-        "title": scope.title, "loss": step.loss, "calls": calls,
-        "input": None
-        if inputs is None or inputs.size > MOST
-        else {"shape": list(inputs.shape), "values": inputs.ravel().tolist()},
+        "title": scope.title, "loss": step.loss, "calls": calls, "input": _first_input(step),
+        "form": None if scope.form is None else asdict(scope.form),
     }  # fmt: skip
+
+
+def _first_input(step: Step) -> dict[str, Any] | None:
+    """The numbers of the first input and what they are called, if they are few."""
+    if not step.inputs or step.inputs[0].array.size > MOST:
+        return None
+    first = step.inputs[0]
+    names = [first.name(index, "") for index in np.ndindex(first.array.shape)]
+    return {"shape": list(first.array.shape), "values": first.array.ravel().tolist(),
+            "names": names if any(names) else []}  # fmt: skip
 
 
 #: inputs that are listed one by one
@@ -106,5 +121,5 @@ def answer_lines(scope: Scope, asked: IO[str], told: IO[str]) -> None:
             document = {"error": error.what, "help": error.help}
         except ValueError:
             document = {"error": "a request is not JSON", "help": ""}
-        told.write(json.dumps(document, allow_nan=False) + "\n")
+        told.write(json.dumps(jsonable(document), allow_nan=False) + "\n")
         told.flush()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import ConfigError, meant
-from ..nn import Module
-from ..optim import SGD, Optimizer
-from ..train.batch_source import host_batch, spread_rows
+from ..runs.example import Form
 from ..train.observation.taps import CHANNELS
-from ..train.trainer import Trainer
 from .differences import difference_at
+from .explain.inputs import inputs_of
 from .explain.losses import loss_of
 from .explain.unit import explain_input, explain_unit, explain_weight
 from .page import page_of
@@ -23,51 +21,23 @@ from .updates import sentence, update_of
 from .view import View
 from .walk import Parameter, Seen, Step, Walker
 
-__all__ = ["Scope", "scope"]
+__all__ = ["Scope", "WhatIf"]
 
 Index = tuple[int, ...]
 #: rows of a table of units
 UNITS = 12
 
 
-def scope(
-    model: Module,
-    x: Any,
-    y: Any,
-    loss: Any,
-    optimizer: Optimizer | None = None,
-    *,
-    training: bool = False,
-) -> Scope:
-    """Looks at one step of ``model`` on the rows ``x`` and ``y``: forward, loss, backward, update.
-
-    Arguments:
-        x, y:      a few rows, as `Trainer.fit` takes them; ``x[:1], y[:1]`` is one example.
-        loss:      a name, a loss of `nn`, or a function of outputs and target.
-        optimizer: whose update is shown; without one, gradient descent with a rate of 0.01.
-        training:  whether dropout drops, and batch normalisation uses these rows.
-
-    Nothing is changed: weights, optimizer and random numbers are as before. Shown in a notebook, or
-    printed, the result is the network; `Scope.layer`, `Scope.unit` and `Scope.weight` go deeper.
-
-        s = cr.scope(model, x[:1], y[:1], "cross_entropy")
-        print(s)
-        print(s.unit("fc1", 3))
-    """
-    usual = optimizer if optimizer is not None else SGD(model.parameters(), lr=0.01)
-    learner = Trainer(model, loss, usual)
-    source = learner.data_check.examples((x, y), "data")
-    batch = host_batch(source, spread_rows(source.rows, source.rows))
-    return Scope(Walker(learner, training), batch)
-
-
 class Scope:
     """One step, from outside to inside. Each view has a ``text``, an HTML form and `to_dict`."""
 
     def __init__(
-        self, walker: Walker, batch: Sequence[Any], title: str = "", notes: Sequence[str] = ()
-    ) -> None:
+        self, walker: Walker, batch: Sequence[Any], title: str = "", notes: Sequence[str] = (),
+        form: Form | None = None, reads: Callable[[str, str | None], Scope] | None = None,
+    ) -> None:  # fmt: skip
         self.walker, self.title, self.notes = walker, title, tuple(notes)
+        #: what it takes to look at a new example; None where that is not known
+        self.form, self._reads = form, reads
         self.step: Step = walker.run(batch)
 
     # ------------------------------------------------------------------------------- views
@@ -101,8 +71,10 @@ class Scope:
         parts = [Text(note) for note in self.notes]
         rows_of = "1 row" if (n := _rows(step)) == 1 else f"{n} rows"
         mode = "in training" if step.training else "as it predicts"
-        parts.append(Text(f"loss {step.loss:.6g} ({name}) on {rows_of}; the model is {mode}"))
-        last = Text(f"the loss reads {step.output_read.text}")
+        said = f"loss {step.loss:.6g} ({name})" if step.loss is not None else "the forward pass"
+        parts.append(Text(f"{said} on {rows_of}; the model is {mode}"))
+        reader = "the loss reads" if step.loss is not None else "the output is"
+        last = Text(f"{reader} {step.output_read.text}")
         return View(
             self.title or type(learner.model).__name__,
             (*parts, Table("Forward, in order", heads, tuple(rows), words), last),
@@ -172,13 +144,19 @@ class Scope:
                 f"there is no input {number}", help=f"the model has {len(self.step.inputs)}"
             )
         value = self.step.inputs[number]
+        if index is None and value.grad is None:
+            index = (0,) * value.array.ndim
         place = _checked(index, value.array, value.grad, "the input")
         parts = explain_input(self.walker, self.step, number, place)
         if value.grad is not None:
             found = difference_at(self.walker, self.step, f"input {number}", place,
                                   float(value.grad[place]))  # fmt: skip
             parts.append(found.table())
-        return View(f"input{list(place)} = {in_digits(float(value.array[place]))}", tuple(parts),
+        if self.walker.names:
+            parts.append(inputs_of(self.step))
+        name = value.name(place, "")
+        title = f"input{list(place)}{f' {name}' if name else ''}"
+        return View(f"{title} = {in_digits(float(value.array[place]))}", tuple(parts),
                     ("input", str(list(place))))  # fmt: skip
 
     def loss(self) -> View:
@@ -197,6 +175,8 @@ class Scope:
         """From the network to one weight: the views that a first look takes."""
         name = layer or self._first()
         views = [self.network(), self.layer(name), self.unit(name, unit), self.loss()]
+        if self.walker.names:
+            views.insert(1, self.input())
         own = [p for p in self.seen(name).parameters.values() if p.grad is not None]
         return [*views, self.weight(own[0].name)] if own else views
 
@@ -220,12 +200,24 @@ class Scope:
         arrays = [np.array(a) for a in given]
         for place, value in (inputs or {}).items():
             _set(arrays[0], place, value, "the input")
-        wanted: Any = tuple(map(np.array, goal)) if isinstance(goal, tuple) else np.array(goal)
+        if goal is None and target:
+            raise ConfigError("there is no target to change", help="give the row one: --target")
+        wanted: Any = tuple(map(np.array, goal)) if isinstance(goal, tuple) else (
+            None if goal is None else np.array(goal))  # fmt: skip
         for spot, value in (target or {}).items():
             array = wanted[0] if isinstance(wanted, tuple) else wanted
             _set(array, spot if isinstance(spot, tuple) else (spot,), value, "the target")
-        after = Scope(self.walker.with_weights(overrides), (*arrays, wanted), self.title)
+        after = Scope(
+            self.walker.with_weights(overrides), (*arrays, wanted), self.title, (), self.form,
+            self._reads,
+        )  # fmt: skip
         return WhatIf(self, after)
+
+    def at(self, row: str, target: str | None = None) -> Scope:
+        """The same of a new example, as somebody types it. ConfigError for what is no run."""
+        if self._reads is None:
+            raise ConfigError("only a run reads new examples", help="pass its rows to cr.scope")
+        return self._reads(row, target)
 
     # -------------------------------------------------------------------------- finding
 
@@ -292,7 +284,8 @@ class Scope:
     def _first(self) -> str:
         """The layer that a first look goes to: the first one that learns."""
         for seen in self.step.calls:
-            if any(p.grad is not None for p in seen.parameters.values()):
+            own = seen.parameters.values()
+            if own if self.step.loss is None else any(p.grad is not None for p in own):
                 return seen.name
         if not self.step.calls:
             raise ConfigError(
@@ -325,7 +318,9 @@ class WhatIf:
     def view(self) -> View:
         """Loss, outputs and layers side by side."""
         a, b = self.before.step, self.after.step
-        rows: list[tuple[Any, ...]] = [("loss", a.loss, b.loss, b.loss - a.loss)]
+        rows: list[tuple[Any, ...]] = []
+        if a.loss is not None and b.loss is not None:
+            rows.append(("loss", a.loss, b.loss, b.loss - a.loss))
         flat = zip(np.ravel(a.output.array), np.ravel(b.output.array), strict=True)
         for i, (before, after) in list(enumerate(flat))[:UNITS]:
             index = list(map(int, np.unravel_index(i, a.output.array.shape)))

@@ -15,6 +15,7 @@ __all__ = ["text_of"]
 
 WIDTH = 96
 HEIGHT = 11
+CELL = 56
 SHADES = " .:-=+*#%@"
 
 
@@ -102,8 +103,13 @@ def _(part: Bars) -> Iterator[str]:
         yield f"  ({part.words})"
 
 
+def _short(cell: str) -> str:
+    """A cell that leaves room for others; JSON has the whole."""
+    return cell if len(cell) <= CELL else f"{cell[: CELL - 3]}..."
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    lines = [tuple(map(cell_text, line)) for line in (heads, *rows)]
+    lines = [tuple(_short(cell_text(cell)) for cell in line) for line in (heads, *rows)]
     widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
     for line in lines:
         cells = [cell.ljust(w) if i == 0 else cell.rjust(w)

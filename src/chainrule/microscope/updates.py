@@ -12,6 +12,7 @@ from typing import Any
 
 from ..optim import SGD, Adam, AdamW, Optimizer
 from ..optim.adam import AMSGrad
+from ..optim.combined import CombinedOptimizer
 from ..optim.group import lr_at
 from .shown import MisfitError, Part, Table, Term, Text, number, sum_of
 from .walk import Parameter, Step, Walker
@@ -27,6 +28,8 @@ def update_of(walker: Walker, step: Step, parameter: Parameter, index: Index) ->
     """What the optimizer does to one number of ``parameter``."""
     before, after = float(parameter.before[index]), float(parameter.after[index])
     raw, used = parameter.grad, parameter.used
+    if step.loss is None:
+        return []
     if raw is None or used is None or not _updated(walker, parameter):
         return [Text(f"{parameter.name} stays as it is: the optimizer does not update it, or it "
                      "gets no gradient.")]  # fmt: skip
@@ -34,7 +37,7 @@ def update_of(walker: Walker, step: Step, parameter: Parameter, index: Index) ->
     parts: list[Part] = []
     if g != float(raw[index]):
         parts.append(Text(f"clipped: the gradient {float(raw[index]):.6g} becomes {g:.6g}"))
-    group, optimizer = _group_of(walker, parameter), walker.learner.optimizer
+    group, optimizer = _group_of(walker, parameter), _optimizer_of(walker, parameter)
     t = step.steps_before + 1
     state = {name: (float(a[index]), float(b[index])) for name, (a, b) in parameter.state.items()
              if a.shape == parameter.before.shape}  # fmt: skip
@@ -52,6 +55,15 @@ def _updated(walker: Walker, parameter: Parameter) -> bool:
         return bool(_group_of(walker, parameter))
     except MisfitError:
         return False
+
+
+def _optimizer_of(walker: Walker, parameter: Parameter) -> Optimizer:
+    """What updates a parameter; of several optimizers the one that has it."""
+    whole, tensors = walker.learner.optimizer, dict(walker.learner.model.named_parameters())
+    for part in whole.parts if isinstance(whole, CombinedOptimizer) else ():
+        if any(p is tensors[parameter.name] for g in part.param_groups for p in g["params"]):
+            return part
+    return whole
 
 
 def _group_of(walker: Walker, parameter: Parameter) -> Mapping[str, Any]:
@@ -155,6 +167,8 @@ def _whole(before: float, after: float, terms: list[Term], formula: str) -> Part
 def sentence(parameter: Parameter, index: Index) -> str:
     """``fc1.weight[3, 2]: gradient 0.031, and the weight goes from 0.5120 to 0.5119``."""
     before, after = float(parameter.before[index]), float(parameter.after[index])
+    if parameter.used is None and before == after:
+        return f"{parameter.name}{list(index)} is {before:.6g}, and stays so"
     g = None if parameter.grad is None else float(parameter.grad[index])
     return (f"{parameter.name}{list(index)}: gradient {number(g)}, and the weight goes from "
             f"{before:.6g} to {after:.6g}")  # fmt: skip

@@ -15,20 +15,17 @@ from ..errors import ConfigError, DataError
 from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import from_array
 from ..optim import LBFGS, SimulatedAnnealing
+from ..train.callbacks.rates import update_counts
 from ..train.learner import Learner
+from .names import Name, named
 from .recording import Call, Read, Recording
+from .values import Value
 
-__all__ = ["Parameter", "Seen", "Step", "Value", "Walker"]
+__all__ = ["NO_TARGET", "Parameter", "Seen", "Step", "Value", "Walker"]
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Value:
-    """A value of the forward pass, and dL/d(value); None where no gradient arrives."""
-
-    array: Array
-    grad: Array | None
+Shapes = tuple[Any, ...]
+NO_TARGET = "No gradient: no target was given, so there is no loss that could send one back."
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +75,11 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """All that one step computed. ``batch`` are the arrays that went in: inputs, then target."""
+    """All that one step computed. ``batch`` are the arrays that went in: inputs, then target.
+    Without a target there is the forward pass alone: no ``loss``, and no gradients."""
 
     batch: tuple[Any, ...]
-    loss: float
+    loss: float | None
     inputs: tuple[Value, ...]
     output: Value
     output_read: Read
@@ -91,34 +89,54 @@ class Step:
     steps_before: int
     training: bool
 
+    def silent(self, otherwise: str) -> str:
+        """Why there is no gradient: there is no loss, or ``otherwise``."""
+        return NO_TARGET if self.loss is None else otherwise
+
 
 class Walker:
     """Runs a step of ``learner`` on a batch with all values in sight, and leaves no trace: weights,
     optimizer, buffers and random numbers are as before.
 
-    In ``training`` mode dropout drops and batch normalisation uses the batch; otherwise the model
-    is as it predicts.
+    In ``training`` mode dropout drops, batch normalisation uses the batch, and batches are
+    transformed; otherwise the model is as it predicts. ``names`` are those of the inputs' numbers.
     """
 
-    def __init__(self, learner: Learner, training: bool) -> None:
+    def __init__(self, learner: Learner, training: bool, names: Sequence[Name] = ()) -> None:
         if isinstance(learner.optimizer, LBFGS | SimulatedAnnealing):
             name = type(learner.optimizer).__name__
             raise ConfigError(
                 f"a step of {name} evaluates the loss several times, so it is not one walk",
                 help="look at the gradients with another optimizer, such as optim.SGD",
             )
-        self.learner, self.training = learner, training
+        self.learner, self.training, self.names = learner, training, tuple(names)
         #: values that parameters have instead of their own, by name
         self.overrides: Mapping[str, Array] = {}
-        self._recorded: list[Recording] = []
+        self._recorded: dict[Shapes, Recording] = {}
         self._own = list(learner.model.named_parameters())
-        self._compiled = compile(self._step)
+        self._compiled, self._forward_only = compile(self._step), compile(self._forward)
+
+    def batch(self, *arrays: Any) -> tuple[list[Any], Any]:
+        """What the model gets, and what the loss compares its outputs with."""
+        if self.training:
+            return self.learner.transformed(*arrays)
+        return list(arrays[:-1]), arrays[-1]
+
+    def _forward(self, *inputs: Any) -> list[Any]:
+        """What is compiled where there is no target."""
+        recording = Recording(self.learner.model)
+        with no_grad():
+            recording.begin(list(inputs))
+            with recording.watch():
+                recording.end(self.learner.forward(*inputs))
+        self._recorded[_shapes((*inputs, None))] = recording
+        return list(recording.values)
 
     def _step(self, *arrays: Any) -> tuple[Any, ...]:
         """What is compiled: `Learner.differentiate` and `finish_step`, watched."""
         learner, recording = self.learner, Recording(self.learner.model)
         learner.zero_grad()
-        inputs, target = learner.transformed(*arrays)
+        inputs, target = self.batch(*arrays)
         inputs = [x.detach().requires_grad_() if x.dtype.is_float else x for x in inputs]
         recording.begin(inputs)
         with recording.watch():
@@ -131,12 +149,15 @@ class Walker:
         raw = [_grad(p) for _, p in self._own]
         learner.finish_step()
         used = [_grad(p) for _, p in self._own]
-        self._recorded[:] = [recording]
+        self._recorded[_shapes(arrays)] = recording
         return loss, target, values, grads, raw, used
 
     def run(self, batch: Sequence[Any]) -> Step:
-        """The step on ``batch``. DataError for numbers that are not finite."""
+        """The step on ``batch``, or its forward pass if the target, the last part, is None.
+        DataError for numbers that are not finite."""
         check_finite(batch)
+        if batch[-1] is None:
+            return self._run_forward(batch)
         learner = self.learner
         with self.mode():
             before, state = _numbers(self._own), _slots(learner)
@@ -150,12 +171,34 @@ class Walker:
             )
             for i, (name, _) in enumerate(self._own)
         }  # fmt: skip
-        (recording,) = self._recorded
         found = [Value(v.numpy(), _array(g)) for v, g in zip(values, grads, strict=True)]
-        calls = tuple(_seen(call, found, parameters, learner) for call in recording.calls)
+        return self._told(batch, float(loss), found, _arrays(target), parameters, steps)
+
+    def _run_forward(self, batch: Sequence[Any]) -> Step:
+        """The forward pass alone: nothing is sent back, and no weight moves."""
+        with self.mode():
+            own, slots = _numbers(self._own), _slots(self.learner)
+            steps = _steps_before(self.learner)
+            values = [Value(v.numpy(), None) for v in self._forward_only(*batch[:-1])]
+        parameters = {
+            name: Parameter(name, array, array, None, None,
+                            {k: (v, v) for k, v in slots.get(name, {}).items()})
+            for name, array in own.items()
+        }  # fmt: skip
+        return self._told(batch, None, values, None, parameters, steps)
+
+    def _told(
+        self, batch: Sequence[Any], loss: float | None, values: list[Value], target: Any,
+        parameters: Mapping[str, Parameter], steps: int,
+    ) -> Step:  # fmt: skip
+        """What was recorded, with the numbers that were computed."""
+        recording = self._recorded[_shapes(batch)]
+        if self.names:
+            named(recording, values, self.names)
+        calls = tuple(_seen(call, values, parameters, self.learner) for call in recording.calls)
         return Step(
-            tuple(batch), float(loss), tuple(found[i] for i in recording.inputs),
-            found[recording.output], recording.output_read, _arrays(target), calls, parameters,
+            tuple(batch), loss, tuple(values[i] for i in recording.inputs),
+            values[recording.output], recording.output_read, target, calls, parameters,
             steps, self.training,
         )  # fmt: skip
 
@@ -212,6 +255,8 @@ def check_finite(batch: Sequence[Any]) -> None:
     """DataError for NaN or infinity in a batch, with its place."""
     for number, part in enumerate(batch):
         for array in part if isinstance(part, tuple) else (part,):
+            if array is None:
+                continue
             values = np.asarray(array)
             if values.dtype.kind != "f" or np.isfinite(values).all():
                 continue
@@ -224,6 +269,14 @@ def check_finite(batch: Sequence[Any]) -> None:
                 help="clean the data, or choose another example; cr.find_nonfinite follows a "
                 "NaN to where it arises",
             )
+
+
+def _shapes(batch: Sequence[Any]) -> Shapes:
+    """What a program, and so a recording, is for."""
+    return tuple(
+        _shapes(part) if isinstance(part, tuple) else part if part is None else tuple(part.shape)
+        for part in batch
+    )
 
 
 def _grad(parameter: Tensor) -> Tensor | None:
@@ -253,5 +306,4 @@ def _slots(learner: Learner) -> dict[str, dict[str, Array]]:
 
 
 def _steps_before(learner: Learner) -> int:
-    state = learner.optimizer.state_dict()["state"].values()
-    return max((int(entry.get("step", 0)) for entry in state), default=0)
+    return max(update_counts(learner.optimizer), default=0)

@@ -20,22 +20,28 @@ class _Calls(threading.local):
         self.modules: list[Module] = []
         self.located: BaseException | None = None
         self.watcher: Watcher | None = None
+        self.step_watcher: StepWatcher | None = None
 
 
 #: hears of each call of a module once it is done: the module, its arguments, its result
 Watcher = Callable[["Module", tuple[Any, ...], Any], None]
+#: hears of what the inputs give to each time step of a recurrent layer, forward: the layer, and a
+#: Tensor [steps, rows, ...], whose gradient is all that arrives at a step, through time as well
+StepWatcher = Callable[["Module", Any], None]
 
 calls = _Calls()
 
 
 @contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
-    """Inside, ``watcher`` hears of every call of a module in this thread."""
-    before, calls.watcher = calls.watcher, watcher
+def watching(watcher: Watcher, step_watcher: StepWatcher | None = None) -> Iterator[None]:
+    """Inside, ``watcher`` hears of every call of a module in this thread, and ``step_watcher`` of
+    the time steps of recurrent layers."""
+    before = calls.watcher, calls.step_watcher
+    calls.watcher, calls.step_watcher = watcher, step_watcher
     try:
         yield
     finally:
-        calls.watcher = before
+        calls.watcher, calls.step_watcher = before
 
 
 def locate(error: ShapeError | DTypeError | ConfigError) -> None:

@@ -22,6 +22,7 @@ from ..frontend.tensor import Tensor
 from ..ir.memory import aligned_empty
 from ..ir.types import DType
 from . import init
+from .calling import calls
 from .linear import NARROW
 from .module import Module, Parameter, as_tensor, new_parameter
 
@@ -207,7 +208,10 @@ class _Recurrent(Module):
                 joined = cat(ys, -1) if len(ys) > 1 else ys[0]
                 x, ys = F.dropout(joined, self.dropout, self.training), []
             state = tuple(s[number] for s in first)
-            y, end = recurrent.run(kind, x, state, weights, reverse=reverse, lengths=lengths)
+            given = kind.given(x, weights)
+            if calls.step_watcher is not None and not reverse:
+                calls.step_watcher(self, given)
+            y, end = recurrent.run(kind, given, state, weights, reverse=reverse, lengths=lengths)
             ys.append(y)
             ends.append(end)
         y = cat(ys, -1) if len(ys) > 1 else ys[0]

@@ -39,7 +39,12 @@ def materialize_operands(graph: Graph) -> Graph:
 
 
 def laid_out(node: Node, copies: dict[Node, Node]) -> Node:
-    """``node`` in row-major order. What is reshaped anyway is copied before, then it is a view."""
+    """``node`` in row-major order. What is reshaped anyway is copied before, then it is a view.
+
+    What is the same along leading axes is copied once.
+    """
+    if node.op == "broadcast" and node.params["axes"][-2:] == (node.ndim - 2, node.ndim - 1):
+        return with_inputs(node, (laid_out(node.inputs[0], copies),))
     if node.op == "reshape" and view_strides(node) is None and not is_scalar_fill(node.inputs[0]):
         return with_inputs(node, (laid_out(node.inputs[0], copies),))
     return _copy(node, copies)

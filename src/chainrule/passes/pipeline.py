@@ -18,6 +18,7 @@ from .layout import materialize_operands
 from .loops import simplify_loops
 from .reductions import split_reductions
 from .shares import share_gradients
+from .spreading import spread_rows
 from .stabilize import stabilize
 from .strided import skip_zeros
 from .sums import simplify_sums
@@ -72,6 +73,12 @@ PIPELINE: tuple[Pass, ...] = (
     ),
     Pass("shares", share_gradients, "threads find their images again", frozenset({"conv_wgrad"})),
     Pass("simplify", canonicalize, "what the passes before left behind"),
+    Pass(
+        "spreading",
+        spread_rows,
+        "what follows layers on rows of several axes joins their products",
+        frozenset({"dot"}),
+    ),
     Pass(
         "attention",
         tile_attention,

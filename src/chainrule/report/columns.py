@@ -48,6 +48,9 @@ def _treatment(encoder: Mapping[str, Any], words: Words) -> str:
         rare = len(items(encoder.get("known_rare")))
         rest = f"; {counted(rare, 'rare one')} grouped together" if rare else ""
         return f"{counted(len(names), 'category', 'categories')}, {how}{listing}{rest}"
+    if kind == "text":
+        each = [text(word) for word in items(encoder.get("words"))]
+        return f"by {counted(len(each), 'word')}: {listed(each, most=CATEGORIES)}"
     if encoder.get("read_as") == "truth" and (mean := number(encoder.get("mean"))) is not None:
         return f"true in {percent(mean)} of the {words.units}{_gaps_text(encoder)}"
     spread = f"mean {format_number(encoder.get('mean'))}, std {format_number(encoder.get('std'))}"

@@ -17,7 +17,7 @@ from ..unverified import items, number, table, text, whole
 from .parts import data_table, figure, paragraph
 from .plot import Band, Series, curves
 
-__all__ = ["drawn"]
+__all__ = ["charts", "tables"]
 
 #: of each, what is shown at most
 CHARTS, TABLES, LINES, ROWS, STEPS = 12, 6, 4, 100, 20_000
@@ -25,11 +25,16 @@ CHARTS, TABLES, LINES, ROWS, STEPS = 12, 6, 4, 100, 20_000
 WORDS = 40
 
 
-def drawn(test: Mapping[str, Any]) -> list[Markup]:
-    """The charts, then the tables; what is not as it should be is left out."""
-    charts = [_chart(i, table(c)) for i, c in enumerate(items(test.get("charts"))[:CHARTS])]
-    tables = [_table(table(t)) for t in items(test.get("tables"))[:TABLES]]
-    return [part for part in (*charts, *tables) if part is not EMPTY]
+def charts(test: Mapping[str, Any]) -> list[Markup]:
+    """The charts; what is not as it should be is left out."""
+    all_of_them = (_chart(i, table(c)) for i, c in enumerate(items(test.get("charts"))[:CHARTS]))
+    return [chart for chart in all_of_them if chart is not EMPTY]
+
+
+def tables(test: Mapping[str, Any]) -> list[Markup]:
+    """The tables; what is not as it should be is left out."""
+    all_of_them = (_table(table(t)) for t in items(test.get("tables"))[:TABLES])
+    return [shown for shown in all_of_them if shown is not EMPTY]
 
 
 def _values(chart: Mapping[str, Any], key: str, count: int) -> list[float | None]:

@@ -79,7 +79,8 @@ def mistakes_of(files: RunFiles) -> list[dict[str, Any]]:
         names = {key: text(mistake.get(key)) for key in ("name", "true", "predicted")}
         image, probability = text(mistake.get("image")), number(mistake.get("probability"))
         if PICTURE.fullmatch(image) and probability is not None:
-            mistakes.append({**names, "probability": probability, "image": image})
+            place = {"example": whole(mistake.get("example"))}
+            mistakes.append({**names, **place, "probability": probability, "image": image})
     return mistakes
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..markup import EMPTY, Markup, element
+from ..markup import EMPTY, Markup, element, joined
 from ..phrasing import counted, format_number, percent
 from ..unverified import items, number, table, text, whole
 from .confusion import confusion
-from .drawn import drawn
+from .drawn import charts, tables
 from .parts import data_table, figure, paragraph, section
 from .plot import histogram, scatter
 
-__all__ = ["results"]
+__all__ = ["result_fragments", "results"]
 
 Facts = Mapping[str, Any]
 
@@ -22,17 +22,39 @@ def results(facts: Facts) -> Markup:
     """Metrics beside those of the baseline, and the predictions for the test part."""
     if not facts["metrics"]:
         return EMPTY
-    parts = [_metrics(facts)]
-    test, part = facts["test"], facts["words"]["judged"]
-    unit, units = (f"{part} {facts['words'][name]}" for name in ("unit", "units"))
-    if classes := confusion(test, unit, units):
-        parts += classes
-    elif points := _points(test):
-        parts += _residuals(points, test, text(facts["data"]["target"]), unit, units)
-    parts += drawn(test)
+    parts = [_metrics(facts), *_predictions(facts), *charts(facts["test"])]
+    parts += tables(facts["test"])
     if facts["mistakes"]:
-        parts += _pictures(facts["mistakes"], units)
+        parts += _pictures(facts["mistakes"], _judged(facts)[1])
     return section("Result", parts)
+
+
+def result_fragments(facts: Facts) -> dict[str, Markup]:
+    """The same, in pieces for a page that shows more than a report: where curves can be read with
+    the cursor, and mistakes followed."""
+    if not facts["metrics"]:
+        return {}
+    return {
+        "metrics": _metrics(facts),
+        "predictions": joined(*_predictions(facts)),
+        "tables": joined(*tables(facts["test"])),
+    }
+
+
+def _judged(facts: Facts) -> tuple[str, str]:
+    """What the judged part consists of: "test row", "test rows"."""
+    words = facts["words"]
+    return f"{words['judged']} {words['unit']}", f"{words['judged']} {words['units']}"
+
+
+def _predictions(facts: Facts) -> list[Markup]:
+    """What was predicted, against what is true: classes, or numbers."""
+    test, (unit, units) = facts["test"], _judged(facts)
+    if classes := confusion(test, unit, units):
+        return classes
+    if points := _points(test):
+        return _residuals(points, test, text(facts["data"]["target"]), unit, units)
+    return []
 
 
 def _metrics(facts: Facts) -> Markup:

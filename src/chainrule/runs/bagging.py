@@ -31,6 +31,7 @@ from .preparation import open_data, runs_folder, source_name
 from .settings.document import RunSettings
 from .several import train_targets
 from .task import Task
+from .time_shares import TimeShares
 from .training import train
 
 __all__ = ["bag", "resume_bag", "start"]
@@ -113,18 +114,40 @@ def _train_all(members: GroupMembers[S, P]) -> P:
     held = {recipe: _HeldOut() for recipe in recipes}
     names = sorted(members.planned, key=lambda name: int(name.rpartition("-")[2]))
     prepared: Prepared[S] | None = None
+    limit = members.planned[names[0]].train.time_limit
+    time = TimeShares(limit, len(names) // len(recipes), len(recipes))
     with members.recorded():
         for i, name in enumerate(names):
+            if i and i % len(recipes) == 0 and not time.another_fold():
+                break
+            members.limit(name, time.next_limit())
             predictor = members.train(name, aloud=i == 0)
+            time.ended()
             prepared = members.prepared(name)
             held[name.rpartition("-fold-")[0]].add(members.kind, prepared, predictor)
         assert prepared is not None
         whole = _decide(members, held, prepared)
+    if limit:
+        _say_limits(members)
     facts = members.group.update("done", members.predictors)
     whole.run, whole.group_facts = members.group.path, dict(facts)
     for line in ensemble_lines(facts):
         members.listener.note(line)
     return whole
+
+
+def _say_limits(members: GroupMembers[Any, Any]) -> None:
+    """Where the clock has decided how many networks and epochs there were, says what gives the
+    same bits without it."""
+    epochs = {name: int(own.facts["epochs"]) for name, own in members.predictors.items()}
+    members.group.facts |= {
+        "planned": list(epochs),
+        "limited": {"ensemble.epochs": epochs, "train.time_limit": 0.0},
+    }
+    members.listener.note(
+        f"in this time {len(epochs)} of {len(members.planned)} networks were trained; the settings "
+        "`limited` in group.json give the same bits again"
+    )
 
 
 def _decide(members: GroupMembers[S, P], held: Mapping[str, _HeldOut], prepared: Prepared[S]) -> P:
@@ -141,6 +164,7 @@ def _decide(members: GroupMembers[S, P], held: Mapping[str, _HeldOut], prepared:
     temperature = best_temperature(goal, truth, together)
     known = goal.tempered(together, temperature)
     goal = goal.tuned(metric, truth, known) if metric != "auto" else goal
+    goal = goal.calibrated(truth, known)
     folds = len(predictors) // len(held)
     share_of = dict(zip(held, shares, strict=True))
     weights = {name: share_of[name.rpartition("-fold-")[0]] / folds for name in predictors}

@@ -38,6 +38,9 @@ class FilePredictor(Predictor[Model, Pre, S], Generic[Model, Pre, S, E]):
         examples = self.examples(source, True).labelled_as(self.classes)
         return self.goal.compute_metrics(examples.labels, self._answers(examples))
 
+    def inputs(self, source: object) -> BatchSource:
+        return self.batches(self.examples(source))
+
     def scores(self, source: object) -> Scores:
         """The network's outputs for all examples of a source."""
         return self._answers(self.examples(source))

@@ -62,6 +62,13 @@ class GroupMembers(Generic[S, P]):
         with self.listener.staged(f"preparing {name}"):
             return prepare_data(self.data, settings, runs_folder(settings))
 
+    def limit(self, name: str, seconds: float) -> None:
+        """Gives a training a time limit of its own; 0: it keeps the one it has."""
+        if seconds:
+            own = self.planned[name]
+            limited = own.changed(train=own.train.changed(time_limit=seconds))
+            self.planned = {**self.planned, name: limited}
+
     def train(self, name: str, *, aloud: bool = True) -> P:
         """The predictor of a training, which is trained if it has not been. ``aloud``: whether the
         listener hears what was found in the data."""

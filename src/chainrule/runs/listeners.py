@@ -252,6 +252,11 @@ class Recorder(Callback):
         layers, histograms = observation.to_dict(), observation.histograms()
         self.folder.observation({**layers, **seconds}, histograms)
 
+    def on_rollback(self, epoch: int, logs: Logs) -> None:
+        run = self.trainer.run
+        assert run is not None
+        self.folder.event("rollback", epoch=epoch, step=run.steps, **logs)
+
     def on_train_end(self, logs: Logs) -> None:
         self._report_messages()
 

@@ -28,6 +28,7 @@ __all__ = [
     "load_run",
     "read_facts",
     "read_group_facts",
+    "read_history",
     "read_preprocessor",
     "read_results",
     "read_settings",
@@ -63,6 +64,7 @@ GROUP_SHAPE = {
     "summary": {...: dict.fromkeys(("mean", "std", "min", "max"), (float, None))},
     "files?": {...: str}, "together?": METRICS_SHAPE, "baseline?": METRICS_SHAPE,
     "recipes?": [str], "targets?": [str],
+    "limited?": {"ensemble.epochs": {...: int}, "train.time_limit": float},
     "ensemble?": {"weights": {...: float}, "temperature": float, "decisions": {...: float}},
 }  # fmt: skip
 
@@ -151,7 +153,7 @@ def read_results(folder: Path, facts: Mapping[str, Any]) -> SavedRun:
     if (expected := facts["files"].get("metrics.jsonl")) is not None:
         check_hash(folder, "metrics.jsonl", expected)
     return {
-        "history": _history(folder),
+        "history": read_history(folder),
         "metrics": _metrics(facts, "metrics"),
         "baseline": _metrics(facts, "baseline"),
         "baselines": {
@@ -270,7 +272,7 @@ def _missing_file(folder: Path, file: str) -> StateError:
     )
 
 
-def _history(folder: Path) -> History:
+def read_history(folder: Path) -> History:
     """The metrics in ``metrics.jsonl``; a truncated last line is left out."""
     history = History()
     if not (folder / "metrics.jsonl").is_file():

@@ -21,6 +21,7 @@ from ..optim import SGD
 from ..records import parsed
 from ..train import History, Scores, Trainer, save
 from ..unverified import table
+from .example import Example, Form, Name, class_number, notes_of, spelled_classes
 from .fixes import finding_document, read_finding
 from .folder import WEIGHTS_FILE, RunFolder, json_text, now, write_group_facts
 from .hidden_folder import new_hidden_folder, slug, unwritable
@@ -147,8 +148,39 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         return {}
 
     @abstractmethod
+    def inputs(self, source: Any) -> Any:
+        """A source as the network takes it: arrays, or a `BatchSource`, as `scores_of` takes
+        them."""
+
+    def typed(self, text: str) -> Any:
+        """The source that somebody typed or named as one new example; by default it is a file.
+        DataError for what cannot be read so."""
+        return text
+
+    def aim(self, text: str) -> Array:
+        """What somebody wrote as the target of an example, as the network learns it. ConfigError
+        for what it cannot be."""
+        return np.array([class_number(text, self.goal.labels)])
+
+    def example(self, given: Any, target: str | None = None) -> Example:
+        """One new example: text as `typed` takes it, or a source; and its ``target``, if it has
+        one."""
+        inputs = self.inputs(self.typed(given) if isinstance(given, str) else given)
+        notes = notes_of(self.last_findings)
+        return Example(inputs, None if target is None else self.aim(target), notes)
+
+    def form(self) -> Form:
+        """What it takes to give a new example."""
+        return Form(whole="the path of a file", classes=spelled_classes(self.classes))
+
+    def input_names(self) -> tuple[Name, ...]:
+        """For each input of the network, what its numbers are called; empty if they have no
+        names."""
+        return ()
+
     def scores(self, source: Any) -> Scores:
         """The network's outputs for a source."""
+        return self.joint(lambda one: one.scores_of(one.inputs(source)))
 
     def predict(self, source: Any) -> Array:
         """The prediction for each example of a source, in order: labels of the type that they had
@@ -169,8 +201,7 @@ class Predictor(ABC, Generic[Model, Pre, S]):
 
     def probability_names(self) -> list[str]:
         """``probability_<class>`` for each class."""
-        labels = (str(c).lower() if isinstance(c, bool) else str(c) for c in self.classes)
-        return [f"probability_{label}" for label in labels]
+        return [f"probability_{label}" for label in spelled_classes(self.classes)]
 
     def probability_columns(self, scores: Scores) -> list[Column]:
         """The probability of each class, by `probability_names`."""

@@ -33,6 +33,7 @@ class Task(ABC):
         averages: whether several networks have a common answer, see `together`.
         selected_by: the metric by which networks are chosen for a common answer.
         informed: whether an untrained network may well be better than outputs of zero.
+        calibrates: whether errors on validation examples say how sure it is, see `calibrated`.
 
     *Truth* is what predictions are compared with, in the user's unit: class codes, or numbers.
     """
@@ -49,6 +50,7 @@ class Task(ABC):
     averages: ClassVar[bool] = False
     selected_by: ClassVar[str] = "log_loss"
     informed: ClassVar[bool] = False
+    calibrates: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -107,9 +109,14 @@ class Task(ABC):
         validation examples."""
         return self
 
+    def calibrated(self, truth: Array, scores: Scores) -> Task:
+        """The same task with what its errors on examples that no weight was learned from say of
+        new ones, such as intervals around predictions."""
+        return self
+
     @property
     def decisions(self) -> dict[str, float]:
-        """What was `tuned`, for ``run.json``; empty if nothing was."""
+        """What was `tuned` or `calibrated`, for ``run.json``; empty if nothing was."""
         return {}
 
     def with_decisions(self, decisions: Mapping[str, float]) -> Task:

@@ -13,7 +13,7 @@ from ..nn import Module
 from ..nn.learning import LearningModule
 from ..optim import Optimizer
 from ..train import Callback, EarlyStopping, Trainer, muon_with_adamw
-from ..train.callbacks import Converged, DivergenceGuard, TimeLimit
+from ..train.callbacks import Converged, DivergenceGuard, LastEpoch, TimeLimit
 from ..train.metrics import Metric
 from .planning import make_schedule, steps_per_epoch
 from .settings.training import TrainSettings
@@ -125,6 +125,8 @@ def make_callbacks(settings: TrainSettings) -> list[Callback]:
     """What may stop a training, and what rolls it back."""
     stopping, guard, convergence = settings.early_stopping, settings.guard, settings.convergence
     callbacks: list[Callback] = [TimeLimit(settings.time_limit)] if settings.time_limit else []
+    if settings.stop_after:
+        callbacks.append(LastEpoch(settings.stop_after))
     if convergence.tolerances:
         callbacks.append(Converged(**convergence.tolerances, patience=convergence.patience))
     callbacks.append(

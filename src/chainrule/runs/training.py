@@ -119,19 +119,17 @@ class TrainingRun(Generic[S, P]):
         self._compare()
         checkpoints = self._checkpoints(folder)
         newest = checkpoints.newest() if checkpoints else None
-        epoch = newest.epoch if newest else 0
+        epoch, step = (newest.epoch, newest.step) if newest else (0, 0)
         ended = folder.facts["status"] in ("done", "interrupted")
-        lost_checkpoint = (
-            ended
-            and epoch < folder.facts.get("epochs", 0)
-            and not (checkpoints and checkpoints.damaged)
-        )
+        behind = ended and epoch < folder.facts.get("epochs", 0)
+        lost_checkpoint = behind and not (checkpoints and checkpoints.damaged)
         rewritten = folder.cut_metrics(_epoch_metrics(newest) if newest else [])
-        folder.cut_observations(newest.step if newest else 0)
+        folder.cut_observations(step)
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
         folder.update(status="running", settings=settings, **self._facts(trainer))
-        folder.event("resume", epoch=epoch, status="running")
+        planned = self.settings.train.epochs
+        folder.event("resume", epoch=epoch, step=step, epochs=planned, status="running")
         if checkpoints and lost_checkpoint:
             self._note(
                 folder, f"the newest checkpoint is gone: training resumes after epoch {epoch}"
@@ -200,7 +198,7 @@ class TrainingRun(Generic[S, P]):
             machine=machine(),
             git=git_commit(Path.cwd()),
         )
-        folder.event("start", status="running")
+        folder.event("start", status="running", epochs=settings.train.epochs)
         for finding in self.prepared.findings:
             folder.event("finding", **finding_document(finding))
             folder.log(finding.text(as_override))
@@ -283,17 +281,15 @@ class TrainingRun(Generic[S, P]):
 
     def _say_limit(self, epochs: int, folder: RunFolder) -> None:
         """Where the clock has decided how many epochs there were, says what gives the same bits
-        without it; a rate that depends on the number of epochs planned would be another."""
-        settings = self.settings.train
-        if settings.schedule.name != "constant":
-            text = f"the time limit ended training after {epochs} of {settings.epochs} epochs"
-        else:
-            folder.update(limited={"train.epochs": epochs, "train.time_limit": 0.0})
-            text = (
-                f"the time limit ended training: train.epochs={epochs} train.time_limit=0 gives "
-                "the same bits again"
-            )
-        self._note(folder, text)
+        without it. A rate may depend on how many were planned, so that number then stays."""
+        constant = self.settings.train.schedule.name == "constant"
+        key = "train.epochs" if constant else "train.stop_after"
+        folder.update(limited={key: epochs, "train.time_limit": 0.0})
+        self._note(
+            folder,
+            f"the time limit ended training: {key}={epochs} train.time_limit=0 gives the same bits "
+            "again",
+        )
 
     def _refit(self, trainer: Trainer, folder: RunFolder) -> None:
         """Replaces the weights by those of a training on all rows, for as many epochs as were best:
@@ -353,12 +349,14 @@ class TrainingRun(Generic[S, P]):
         return predictor
 
     def _tuned(self, trainer: Trainer) -> Task:
-        """The task with what it decides by, chosen on validation data for the metric asked for."""
-        metric, prepared = self.settings.train.metric, self.prepared
-        if metric == "auto":
-            return self.goal
+        """The task with what validation data decides, for the metric asked for, and its errors."""
+        metric, goal, prepared = self.settings.train.metric, self.goal, self.prepared
+        if metric == "auto" and not goal.calibrates:
+            return goal
         scores = trainer.scores(part_inputs(prepared.validation))
-        return self.goal.tuned(metric, self.goal.truth(prepared.target("validation")), scores)
+        truth = goal.truth(prepared.target("validation"))
+        tuned = goal if metric == "auto" else goal.tuned(metric, truth, scores)
+        return tuned.calibrated(truth, scores)
 
     def _write_evaluation(
         self, folder: RunFolder, predictor: P, truth: npt.NDArray[Any], scores: Scores

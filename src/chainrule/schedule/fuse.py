@@ -26,7 +26,7 @@ from .nest import Affine
 from .reads import FLAT, Reads
 from .realize import DEEPEST, cost_of
 from .tile import SMALL
-from .units import Plan, Unit, dependences, ordered
+from .units import Plan, Unit, dependences, ordered, takes_long
 
 #: maps go inside of a reduction only if its rows fill vectors and there are rows for all threads
 SHORTEST_ROW, FEWEST_ROWS = 64, 16
@@ -144,7 +144,7 @@ def _join(unit: Unit, grouping: Grouping) -> Cluster | None:
     for cluster in candidates:
         if not _hospitable(cluster.host, plan) or _depth(unit, cluster, plan) > DEEPEST:
             continue
-        if _path_around(unit, cluster, grouping):
+        if takes_long(unit, cluster.host, plan) or _path_around(unit, cluster, grouping):
             continue
         for where, extents in ((cluster.index, cluster.shape), (cluster.inner, cluster.space)):
             if where is cluster.inner and not (_by_rows(cluster.host) and _in_order(unit, plan)):

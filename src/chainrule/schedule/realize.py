@@ -38,6 +38,8 @@ COST = {
 }
 #: up to this cost an expression is computed again by every reader
 CHEAP = 4
+#: from this cost on an operation makes an epilogue long
+LONG = 12
 #: elements of a matrix for which rows are worth a nest of their own
 LARGE = 2048
 #: an expression never grows beyond this cost; its parts get memory instead

@@ -13,14 +13,15 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from ..ir.graph import Graph, Node, bind
+from ..ir.graph import Graph, Node, bind, topological
 from ..ir.types import Shape, row_major
 from ..passes.layout import PRODUCTS
 from .index import axes_of
 from .loops import LoopMemory, loop_memory
 from .places import Place, Surroundings, constants
 from .reads import FLAT, Reads, unit_reads, walked_reads
-from .realize import SCATTERS, realized_nodes, view_base
+from .realize import LONG, SCATTERS, cost_of, realized_nodes, view_base
+from .tile import SMALL
 
 
 @dataclass(eq=False)
@@ -103,6 +104,18 @@ def make_plan(graph: Graph, around: Surroundings) -> Plan:
                 _move_inside(plan, node, merging)
     plan.units = ordered(plan.units, dependences(plan))
     return plan
+
+
+def takes_long(unit: Unit, host: Unit, plan: Plan) -> bool:
+    """Whether ``unit`` as an epilogue of the product ``host`` would take longer than by itself.
+
+    Long formulas are chains of operations that wait for one another. Tile by tile they wait again
+    and again, and memory is written in pieces of rows; in a nest of their own they overlap.
+    """
+    if host.kind != "product" or host.node.size < SMALL:
+        return False
+    own = topological(unit.node.inputs, known=plan.writers)
+    return any(cost_of(node.primitive) >= LONG for node in (*own, unit.node))
 
 
 def _loop_unit(item: Node, loops: dict[Node, Unit], units: list[Unit]) -> Unit:

@@ -2,7 +2,7 @@
 
 charts   curves over steps, with a band: forecast and truth of the worst series, of the middle
          one and the best; the error by step
-tables   the error of each series, the worst first
+tables   the error of each series, the worst first; the worst forecasts
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ __all__ = ["evaluate"]
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 SERIES = 40
+#: of the worst forecasts, and of the steps of each
+WORST, STEPS = 12, 8
 
 
 def evaluate(
@@ -50,8 +52,34 @@ def evaluate(
             ),
             _by_step(errors),
         ],
-        "tables": [_by_series(by_series, ranked, names)] if len(ranked) > 1 else [],
+        "tables": [
+            *([_by_series(by_series, ranked, names)] if len(ranked) > 1 else []),
+            _worst(truth, point, errors["this model"], names),
+        ],
     }
+
+
+def _worst(truth: Array, point: Floats, errors: Floats, names: Sequence[str]) -> dict[str, Any]:
+    """The forecasts of the test part with the largest errors, beside what came."""
+    each = np.array([_or_zero(_mean(row)) for row in errors])
+    worst = np.argsort(-each, kind="stable")[:WORST].tolist()
+    several = len(names) > 1
+
+    def listed(values: Floats) -> str:
+        shown = ", ".join(f"{v:.4g}" if math.isfinite(v) else "unknown" for v in values[:STEPS])
+        return shown + ", ..." * (len(values) > STEPS)
+
+    return {
+        "title": "Worst forecasts",
+        "words": "Of the test part, by their error (MASE), worst first.",
+        "heads": [*["series"] * several, "from", "error", "forecast", "actual"],
+        "rows": [
+            [*[names[truth["series"][i]]] * several, str(truth["origin"][i]), float(each[i]),
+             listed(point[i]), listed(truth["value"][i])]
+            for i in worst
+        ],
+        "examples": worst,
+    }  # fmt: skip
 
 
 def _or_zero(value: float) -> float:

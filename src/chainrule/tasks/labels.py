@@ -18,6 +18,7 @@ def goal_of(preprocessor: Preprocessor) -> Task:
         target = preprocessor.schema.target
         assert target is not None
         scale = (preprocessor.target_mean, preprocessor.target_std, target.transform)
-        return Quantiles(*scale, target.quantiles) if target.quantiles else Regression(*scale)
+        levels = target.quantiles
+        return Quantiles(*scale, levels=levels) if levels else Regression(*scale)
     kind = Binary if task == "binary" else Multiclass
     return kind(preprocessor.classes)

@@ -35,6 +35,7 @@ def worst_mistakes(
     return [
         {
             "name": names[i],
+            "example": int(i),
             "true": classes[codes[i]],
             "predicted": classes[predicted[i]],
             "probability": float(probabilities[i, predicted[i]]),

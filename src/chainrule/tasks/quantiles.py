@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ConfigError
 from ..phrasing import percent
 from ..runs.task import Array, Task
 from ..train import Scores
 from ..train.metrics import Metric
 from ..unverified import number
+from .intervals import bands_chart
 from .regression import Regression
 
 __all__ = ["Quantiles"]
@@ -34,6 +36,7 @@ class Quantiles(Regression):
     losses: ClassVar[tuple[str, ...]] = ("pinball",)
     metrics: ClassVar[tuple[str, ...]] = ("pinball", "coverage", "mae", "r2")
     monitored: ClassVar[str] = "mae"
+    calibrates: ClassVar[bool] = False
     selectable: ClassVar[tuple[str, ...]] = ()
     selected_by: ClassVar[str] = "mae"
     answer: ClassVar[str] = "quantiles"
@@ -105,9 +108,26 @@ class Quantiles(Regression):
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
         found = self.intervals(scores)
         below = [float(np.mean(truth <= found[:, i])) for i in range(len(self.levels))]
-        return super().evaluation(truth, scores) | {
+        evaluation = super().evaluation(truth, scores) | {
             "quantiles": {"levels": list(self.levels), "below": below}
         }
+        if len(self.levels) > 1:
+            title = f"From quantile {self.levels[0]:g} to {self.levels[-1]:g}"
+            chart = bands_chart(truth, found[:, self.middle], found[:, [0, -1]], title)
+            evaluation["charts"] = [chart]
+        return evaluation
+
+    def band(self, scores: Scores, level: float) -> Array:
+        """Between the quantiles that hold a share ``level``. ConfigError if they are not there."""
+        wanted = ((1 - level) / 2, (1 + level) / 2)
+        places = [[i for i, q in enumerate(self.levels) if abs(q - w) < 1e-9] for w in wanted]
+        if not all(places):
+            names = ", ".join(f"{w:g}" for w in wanted)
+            raise ConfigError(
+                f"there are no intervals for {level:g}",
+                help=f"they take the quantiles {names}: train with --quantiles {names}",
+            )
+        return self.intervals(scores)[:, [place[0] for place in places]]
 
     @classmethod
     def describe_result(

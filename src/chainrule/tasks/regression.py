@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..data.tables.transforms import TRANSFORMS
+from ..errors import ConfigError
 from ..phrasing import format_number, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
 from ..unverified import number
 from .evaluation import residuals
+from .intervals import LEVELS, bands_chart, coverage_table, margins_of
 from .wording import NOTHING_LEARNED
 
 __all__ = ["Regression"]
@@ -25,17 +28,20 @@ FARTHEST = 8.0
 @dataclass(frozen=True)
 class Regression(Task):
     """``mean`` and ``std`` are those of the training target: an output z means z * std + mean; if
-    the target is learned through a ``transform``, that is what this is undone to."""
+    the target is learned through a ``transform``, that is what this is undone to. ``margins`` are
+    those of intervals, by the share that they hold, in the unit of the outputs."""
 
     mean: float
     std: float
     transform: str = ""
+    margins: tuple[tuple[float, float], ...] = ()
 
     name: ClassVar[str] = "regression"
     losses: ClassVar[tuple[str, ...]] = ("mse", "l1", "huber", "smooth_l1")
     metrics: ClassVar[tuple[str, ...]] = ("r2", "mae", "rmse")
     monitored: ClassVar[str] = "r2"
     averages: ClassVar[bool] = True
+    calibrates: ClassVar[bool] = True
     selected_by: ClassVar[str] = "rmse"
     selectable: ClassVar[tuple[str, ...]] = ("r2", "mae", "mse", "rmse")
     guess: ClassVar[str] = "always the mean"
@@ -60,6 +66,46 @@ class Regression(Task):
 
     def decode(self, scores: Scores) -> Array:
         return self.truth(scores.values[:, 0])
+
+    def calibrated(self, truth: Array, scores: Scores) -> Regression:
+        """With the margins of intervals, from the errors of predictions of new rows."""
+        errors = self.learned(np.asarray(truth, np.float64)) - scores.values[:, 0]
+        return replace(self, margins=tuple(margins_of(errors[np.isfinite(errors)]).items()))
+
+    def shared(self, members: Sequence[Task]) -> Regression:
+        """With the mean of their margins: a common answer errs less, if anything."""
+        own = [task for task in members if isinstance(task, Regression)]
+        levels = [level for level in LEVELS if all(level in dict(task.margins) for task in own)]
+        margins = (
+            (level, fmean(dict(task.margins)[level] * task.std / self.std for task in own))
+            for level in levels
+        )
+        return replace(self, margins=tuple(margins) if own else self.margins)
+
+    @property
+    def decisions(self) -> dict[str, float]:
+        return {f"interval_{level:g}": margin for level, margin in self.margins}
+
+    def with_decisions(self, decisions: Mapping[str, float]) -> Regression:
+        known = {level: decisions.get(f"interval_{level:g}") for level in LEVELS}
+        margins = tuple((level, m) for level, m in known.items() if m is not None)
+        return replace(self, margins=margins)
+
+    def band(self, scores: Scores, level: float) -> Array:
+        """From where to where a share ``level`` of true values is expected to be, [examples, 2].
+
+        ConfigError for one that was not calibrated."""
+        margin = dict(self.margins).get(level)
+        if margin is None:
+            known = ", ".join(f"{known:g}" for known, _ in self.margins)
+            raise ConfigError(
+                f"there are no intervals for {level:g}",
+                help=f"ask for one of {known}"
+                if known
+                else "train again with more validation rows, or with --quantiles 0.05,0.5,0.95",
+            )
+        sides = scores.values[:, :1] + np.array([-margin, margin])
+        return self.truth(sides)
 
     def together(
         self, members: Sequence[tuple[Task, Scores]], weights: Sequence[float] | None = None
@@ -87,7 +133,18 @@ class Regression(Task):
                 for name in names or self.metrics}  # fmt: skip
 
     def evaluation(self, truth: Array, scores: Scores) -> dict[str, Any]:
-        return residuals(truth, self.decode(scores))
+        predicted = self.decode(scores)
+        found = residuals(truth, predicted)
+        if not self.margins or not len(truth):
+            return found
+        bands = {level: self.band(scores, level) for level, _ in self.margins}
+        level, band = list(bands.items())[-1]
+        title = f"Intervals that are to hold {percent(level)}"
+        words = "As wide as the errors on the validation rows, which also chose the epoch."
+        return found | {
+            "charts": [bands_chart(np.asarray(truth), predicted, band, title)],
+            "tables": [coverage_table(np.asarray(truth), bands, words)],
+        }
 
     def describe_untrained(self, loss: str) -> str:
         spread = " (the variance of the target, which is standardised)" if loss == "mse" else ""

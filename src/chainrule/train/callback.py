@@ -70,6 +70,10 @@ class Callback:
     def on_observation(self, observation: Observation) -> None:
         """A step was observed; see ``observe`` of `Trainer.fit`."""
 
+    def on_rollback(self, epoch: int, logs: Logs) -> None:
+        """The training went back to before ``epoch``, where the largest learning rate was
+        ``before``; from here on, all rates are multiplied by ``factor``."""
+
     def on_divergence(self, epoch: int, error: TrainingError) -> bool:
         """The loss is no longer finite. True if the callback has handled it (it went back to
         an earlier state, or stopped the training); ``error`` is raised if no callback has.

@@ -41,6 +41,12 @@ def test_columns_count_as_much_as_they_are_needed(run: Any) -> None:
     assert all(1 <= row[0] <= 300 for row in worst["rows"])
     off = [row[3] if run.classes else -abs(row[3]) for row in worst["rows"]]
     assert off == sorted(off)
+    # The rows themselves, by the columns that are needed most, and where the test part has them.
+    assert worst["heads"][4:6] == ["strong", "town"]
+    strong = np.random.default_rng(3).normal(size=(300, 2))[:, 0]
+    cells = [float(row[4]) for row in worst["rows"]]
+    np.testing.assert_allclose(cells, [strong[row[0] - 1] for row in worst["rows"]], rtol=1e-12)
+    assert len(set(worst["examples"])) == len(worst["rows"])
 
 
 def test_the_page_shows_them(run: Any) -> None:

@@ -195,7 +195,7 @@ def test_what_cannot_be_asked(rows: Any) -> None:
 
 
 def test_crossed_outputs_are_put_in_order() -> None:
-    goal = Quantiles(10.0, 2.0, "", (0.1, 0.9))
+    goal = Quantiles(10.0, 2.0, levels=(0.1, 0.9))
     scores = Scores(np.array([[1.0, -1.0]]), "identity")
     np.testing.assert_array_equal(goal.intervals(scores), [[8.0, 12.0]])
     found = goal.compute_metrics(np.array([13.0]), scores)

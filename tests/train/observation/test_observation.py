@@ -218,6 +218,35 @@ def test_noise_is_said_where_examples_are_apart(network: str) -> None:
     assert noisy == apart[network]
 
 
+@pytest.mark.parametrize("long", [12, 50])
+def test_what_arrives_at_each_time_step(long: int) -> None:
+    """With an identity for its input weights, what a step is given is its input: so the gradient
+    of the input is what arrives there."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.out = nn.RNN(4, 4, batch_first=True), nn.Linear(4, 3)
+
+        def forward(self, x: cr.Tensor) -> cr.Tensor:
+            return self.out(self.rnn(x)[0][:, -1])
+
+    cr.manual_seed(1)
+    model = Net()
+    with cr.no_grad():
+        model.rnn.weight_ih_l0.assign_(cr.tensor(np.eye(4, dtype=np.float32)))
+    x = np.random.default_rng(0).normal(size=(16, long, 4)).astype(np.float32)
+    given = cr.tensor(x, requires_grad=True)
+    cr.nn.functional.cross_entropy(model(given), cr.tensor(Y[:16])).backward()
+    assert given.grad is not None
+    squares = (given.grad.numpy().astype(float) ** 2).sum((0, 2))
+    trainer = trained(model, (x, Y[:16]), Observe("basic", 1), epochs=1)
+    seen = trainer.observations[0].layers["rnn"].through_time
+    wanted = [math.sqrt(piece.mean()) for piece in np.array_split(squares, min(long, 32))]
+    assert seen == pytest.approx(wanted, rel=1e-4)
+    assert trainer.observations[0].layers["out"].through_time is None
+
+
 def test_layers_are_named_by_their_paths_and_calls() -> None:
     model, data = built("twice")
     layers = trained(model, data, Observe("basic", 1)).observations[0].layers

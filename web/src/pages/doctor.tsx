@@ -83,7 +83,7 @@ export function Diagnoses(props: { brief?: boolean }): JSX.Element {
       {props.brief && value.diagnoses.length > grave.length
         ? <p><a href={href("doctor", route.value.run)}>{counted(value.diagnoses.length - grave.length, "more diagnosis", "more diagnoses")}</a></p> : null}
       {!props.brief && value.missing.length
-        ? <Section title="Not looked at"><ul>{value.missing.map((m) => <li>{m}</li>)}</ul></Section> : null}
+        ? <Section title="Not examined"><ul>{value.missing.map((m) => <li>{m}</li>)}</ul></Section> : null}
     </div>
   );
 }

@@ -5,7 +5,8 @@ import { useEffect, useRef } from "preact/hooks";
 import type { JSX } from "preact";
 import { address, get } from "../api";
 import type { Histograms, Layers as Facts, Value } from "../api";
-import { theme } from "../chart";
+import { Chart, described, logIsUseful, theme } from "../chart";
+import type { Line } from "../chart";
 import { counted, NONE, number, percent } from "../format";
 import { live } from "../live";
 import { DataTable, Empty, Refused, Section, useAnswer } from "../parts";
@@ -215,6 +216,22 @@ function LayerHistograms(props: { layer: string; seen: number }): JSX.Element | 
   );
 }
 
+// Of recurrent layers: a gradient that vanishes or explodes on its way through the sequence.
+function ThroughTime(props: { facts: Facts }): JSX.Element | null {
+  const found = Object.entries(props.facts.through_time);
+  const longest = Math.max(0, ...found.map(([, values]) => values.length));
+  if (longest < 2) return null;
+  const x = Array.from({ length: longest }, (_, i) => i + 1);
+  const lines: Line[] = found.map(([name, values], i) => ({ name, look: i, values: x.map((_, at) => values[at] ?? null) }));
+  const log = logIsUseful(lines);
+  const words = "What arrives at each time step in the last observed step; long sequences in 32 pieces. " +
+    "Where it fades towards the first step, what a sequence begins with is not learned.";
+  return (
+    <Chart title="Gradient through time" words={log ? `${words} Logarithmic.` : words} x={x} xName="time step" lines={lines}
+      log={log} height={180} summary={described(lines, x, "time step", true)} />
+  );
+}
+
 export function Layers(): JSX.Element {
   const { observed } = live.value;
   const { value, error } = useAnswer(() => get<Facts>(address(route.value.run, "layers")), [observed]);
@@ -243,6 +260,7 @@ export function Layers(): JSX.Element {
       <Map title="Update / weight" words="The share by which a step changes a layer. Blue hardly moves, orange moves too much; about 0.001 is well." {...ratios}
         scale={ratio} unit="share" ends={["0.00001", "0.1"]} />
       {value.left_out ? <p class="quiet">{counted(value.left_out, "more layer")} of a large network are left out.</p> : null}
+      <ThroughTime facts={value} />
       <LayerHistograms layer={chosen} seen={Math.floor(observed / 5)} />
       <Now facts={value} />
     </>

@@ -1,8 +1,9 @@
 // Loss, metrics, rate, speed and findings, on one screen.
 import { useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { Chart, described, logIsUseful } from "../chart";
-import type { Line } from "../chart";
+import type { Line, Range } from "../chart";
 import type { Overview as Facts, Value } from "../api";
 import { counted, duration, moment, number, rises, title } from "../format";
 import { live, overview } from "../live";
@@ -10,6 +11,7 @@ import type { Curves } from "../live";
 import { Empty, Finding, Note, Pairs, Paste, Section } from "../parts";
 import { href } from "../router";
 import { line, status } from "../shell";
+import { useFiner } from "../zoom";
 import { Diagnoses } from "./doctor";
 
 const RATES = ["lr", "learning_rate"];
@@ -37,16 +39,25 @@ function smoothed(values: Value[], weight: number): Value[] {
   return values.map((v) => (v === null ? null : (mean = mean === null ? v : weight * mean + (1 - weight) * v)));
 }
 
-function Curve(props: { curves: Curves; name: string; best: number | null; height: number; smooth: number; byTime: boolean }): JSX.Element | null {
+// Seconds since the beginning, where they only grow.
+function timesOf(curves: Curves): number[] | null {
+  const times = curves.series["seconds"];
+  const grow = times?.every((v, i) => v !== null && (i === 0 || v >= (times[i - 1] ?? 0)));
+  return grow ? (times as number[]) : null;
+}
+
+function Curve(props: {
+  curves: Curves; name: string; best: number | null; height: number; smooth: number; byTime: boolean; zoom: Signal<Range | null>;
+}): JSX.Element | null {
   const { curves, name } = props;
   const lines = linesOf(curves, name);
   const only = lines[0]?.values;
   if (RATES.includes(name) && only && new Set(only).size === 1 && curves.epochs > 1) {
     return <p class="quiet">The learning rate is {number(only[0])} in every epoch.</p>;
   }
-  const times = curves.series["seconds"];
-  const byTime = props.byTime && times !== undefined && times.every((v, i) => v !== null && (i === 0 || v >= (times[i - 1] ?? 0)));
-  const x = byTime ? (times as number[]) : curves.x;
+  const times = props.byTime ? timesOf(curves) : null;
+  const byTime = times !== null;
+  const x = times ?? curves.x;
   const log = !rises(name) && logIsUseful(lines);
   const direction = name === "loss" || !rises(name) ? "Lower is better." : "Higher is better.";
   const words = [RATES.includes(name) ? "" : direction, log ? "Logarithmic." : "",
@@ -59,7 +70,7 @@ function Curve(props: { curves: Curves; name: string; best: number | null; heigh
   const shown = lines.map((l) => ({ ...l, values: props.smooth ? smoothed(l.values, props.smooth) : l.values }));
   return (
     <Chart title={title(name)} words={words.filter(Boolean).join(" ")} x={x} xName={byTime ? "time" : "epoch"}
-      lines={shown} log={log} height={props.height} sync="run" mark={marked === null ? null : { x: marked, words: "best" }}
+      lines={shown} log={log} height={props.height} sync="run" zoom={props.zoom} mark={marked === null ? null : { x: marked, words: "best" }}
       events={events} summary={described(lines, curves.x, "epoch", rises(name))}
       {...(byTime ? { xText: (v: number) => duration(v) } : {})} />
   );
@@ -100,6 +111,9 @@ export function Overview(): JSX.Element {
   const { curves, events } = live.value;
   const smooth = useSignal(0);
   const byTime = useSignal(false);
+  const zoom = useSignal<Range | null>(null);
+  const axis = curves ? (byTime.value ? timesOf(curves) : null) ?? curves.x : [];
+  const shown = useFiner(live.value.run, curves, axis, zoom);
   const held = curves?.best["val_loss"] ?? curves?.best["loss"];
   const best = (status.value === "running" || !facts?.best ? held?.[1] : facts.best.epoch) ?? null;
   const names = curves && curves.x.length ? measured(curves) : [];
@@ -110,17 +124,17 @@ export function Overview(): JSX.Element {
       {facts?.error ? <pre class="error" tabIndex={0}>{facts.error}</pre> : null}
       <div class="columns">
         <div class="wide">
-          {!curves || !names.length
+          {!curves || !shown || !names.length
             ? <Empty>{live.value.running ? "The first epoch is not over yet." : "No epoch has finished."}</Empty>
             : <>
                 <div class="toolbar quiet">
                   <label>smooth <input type="range" min={0} max={0.95} step={0.05} value={smooth.value}
                     onInput={(e) => (smooth.value = Number(e.currentTarget.value))} /></label>
-                  <label><input type="checkbox" checked={byTime.value} onChange={(e) => (byTime.value = e.currentTarget.checked)} /> by time</label>
+                  <label><input type="checkbox" checked={byTime.value} onChange={(e) => { byTime.value = e.currentTarget.checked; zoom.value = null; }} /> by time</label>
                 </div>
                 <div class="charts">
                   {names.map((name) => (
-                    <Curve key={name} curves={curves} name={name} best={best} smooth={smooth.value} byTime={byTime.value}
+                    <Curve key={name} curves={shown} zoom={zoom} name={name} best={best} smooth={smooth.value} byTime={byTime.value}
                       height={name === "loss" ? 230 : RATES.includes(name) ? 110 : 150} />
                   ))}
                 </div>

@@ -7,14 +7,15 @@ import { number } from "../format";
 import { Refused, Section, useAnswer } from "../parts";
 import { route, setQuery } from "../router";
 import { Shown } from "./drawn";
+import { NewExample } from "./example";
 import { Lessons } from "./lessons";
-import type { Call, Change, Looked } from "./types";
+import type { Call, Change, Form, Looked } from "./types";
 
 type Query = Record<string, string>;
 interface Stop { label: string; phase: string; to: Query }
 
 // What was asked for besides the place: the example and what was changed stay on the way.
-const KEPT = ["example", "part", "step", "change"];
+const KEPT = ["example", "part", "step", "row", "target", "change"];
 const PLACE = ["view", "layer", "unit", "at", "weight", "index"];
 const PAUSE = 2500;
 
@@ -120,12 +121,12 @@ function Source(): JSX.Element {
   const set = (key: string, value: string): void => {
     const place = Object.fromEntries(Object.entries(query).filter(([k]) => PLACE.includes(k) || KEPT.includes(k)));
     delete place[key];
-    if (key === "step" || key === "example") delete place["change"];
+    for (const gone of ["change", "row", "target"]) delete place[gone];
     setQuery({ ...place, ...(value ? { [key]: value } : {}) });
   };
   return (
     <form class="toolbar" onSubmit={(e) => e.preventDefault()}>
-      <label>example <input type="number" min={0} value={query["example"] ?? "0"} disabled={!!query["step"]}
+      <label>example <input type="number" min={0} value={query["row"] ? "" : query["example"] ?? "0"} placeholder="a new one" disabled={!!query["step"]}
         onChange={(e) => set("example", e.currentTarget.value)} /></label>
       <label>of <select value={query["part"] ?? ""} disabled={!!query["step"]} onChange={(e) => set("part", e.currentTarget.value)}>
         <option value="">the judged part</option><option>train</option><option>validation</option><option>test</option>
@@ -151,6 +152,17 @@ function WhatIf(props: { looked: Looked }): JSX.Element {
   const change = parsed();
   const what = useSignal("inputs");
   const index = useSignal("0,0");
+  const names = props.looked.input?.names ?? [];
+  const shape = props.looked.input?.shape ?? [];
+  const spot = (flat: number): string => { // the index of a number of the input
+    const parts = shape.map(() => 0);
+    for (let axis = shape.length - 1, left = flat; axis >= 0; axis -= 1) {
+      parts[axis] = left % (shape[axis] ?? 1);
+      left = Math.floor(left / (shape[axis] ?? 1));
+    }
+    return parts.join(",");
+  };
+  const called = (at: number[]): string => names[at.reduce((flat, i, axis) => flat * (shape[axis] ?? 1) + i, 0)] || `input [${at}]`;
   const value = useSignal("");
   const weight = asked()["weight"] ?? props.looked.calls.find((c) => c.parameters.length)?.parameters[0] ?? "";
   const set = (next: Change): void => {
@@ -167,7 +179,7 @@ function WhatIf(props: { looked: Looked }): JSX.Element {
     else set({ ...change, inputs: [...(change.inputs ?? []), [at, to]] });
   };
   const made = [
-    ...(change.inputs ?? []).map(([at, to]) => `input [${at}] = ${to}`),
+    ...(change.inputs ?? []).map(([at, to]) => `${called(at)} = ${to}`),
     ...(change.weights ?? []).map(([name, at, to]) => `${name} [${at}] = ${to}`),
     ...(change.target ?? []).map(([at, to]) => `target [${at}] = ${to}`),
   ];
@@ -177,24 +189,37 @@ function WhatIf(props: { looked: Looked }): JSX.Element {
         <label>change <select value={what.value} onChange={(e) => (what.value = e.currentTarget.value)}>
           <option value="inputs">the input</option><option value="weights">{weight}</option><option value="target">the target</option>
         </select></label>
-        <label>at <input size={7} value={index.value} onInput={(e) => (index.value = e.currentTarget.value)} /></label>
+        {what.value === "inputs" && names.length
+          ? <label>at <select value={index.value} onChange={(e) => (index.value = e.currentTarget.value)}>
+              {names.map((name, flat) => <option value={spot(flat)}>{name || spot(flat)}</option>)}
+            </select></label>
+          : <label>at <input size={7} value={index.value} onInput={(e) => (index.value = e.currentTarget.value)} /></label>}
         <label>to <input inputMode="decimal" size={8} value={value.value} onInput={(e) => (value.value = e.currentTarget.value)} /></label>
         <button type="submit">Try</button>
         {made.length ? <button type="button" onClick={() => set({})}>Undo all</button> : null}
       </form>
       {made.length ? <ul>{made.map((text) => <li>{text}</li>)}</ul> : null}
-      {props.looked.changes.map((view) => <Shown view={view} level="h3" />)}
+      {props.looked.changes.map((view) => <Shown view={{ ...view, title: "What changes" }} level="h3" />)}
     </Section>
   );
+}
+
+// A row takes the place of an example; the layer or unit that is looked at stays.
+function look(row: string, target: string): void {
+  const place = Object.entries(asked()).filter(([key]) => PLACE.includes(key));
+  setQuery({ ...Object.fromEntries(place), row, ...(target ? { target } : {}) });
 }
 
 export function Microscope(): JSX.Element {
   const { run, query } = route.value;
   const lesson = query.get("lesson");
   const search = [...query].filter(([key]) => key !== "lesson");
+  const form = useSignal<Form | null>(null); // stays there while what was given cannot be read
   const { value, error } = useAnswer(
     () => (lesson === null ? get<Looked>(address(run, "scope"), search) : Promise.resolve(null)),
     [run, query.toString()]);
+  useEffect(() => { if (value?.form) form.value = value.form; }, [value]);
+  useEffect(() => { form.value = null; }, [run]);
   if (lesson !== null) {
     return (
       <div>
@@ -206,6 +231,7 @@ export function Microscope(): JSX.Element {
   return (
     <div class="microscope">
       <Source />
+      {form.value ? <NewExample form={form.value} row={query.get("row") ?? ""} target={query.get("target") ?? ""} look={look} /> : null}
       {error ? <Refused error={error} /> : null}
       {!value && !error ? <p class="quiet" role="status">The engine computes the step; the first time takes some seconds.</p> : null}
       {value ? (

@@ -24,9 +24,13 @@ export interface View { title: string; path: string[]; parts: Part[] }
 export interface Call { name: string; kind: string; units: number; parameters: string[]; reads: string[][] }
 
 export interface Looked {
-  view: View; changes: View[]; title: string; loss: number; calls: Call[];
-  input: { shape: number[]; values: number[] } | null;
+  view: View; changes: View[]; title: string; loss: number | null; calls: Call[];
+  input: { shape: number[]; values: number[]; names: string[] } | null;
+  form: Form | null;
 }
+
+export interface Field { name: string; choices: string[]; usual: string }
+export interface Form { fields: Field[]; whole: string; aim: string; classes: string[] }
 
 export interface LessonLine { name: string; title: string }
 export interface Lesson {

@@ -15,8 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.tables.table import ReadAs
+from chainrule.data.tables.texts import words_of
 
-__all__ = ["CategoryEncoder", "DateEncoder", "Encoder", "NumberEncoder", "Tally", "date_parts"]
+__all__ = [
+    "CategoryEncoder",
+    "DateEncoder",
+    "Encoder",
+    "NumberEncoder",
+    "Tally",
+    "TextEncoder",
+    "date_parts",
+]
 
 Floats = NDArray[np.float64]
 Part = Literal["year", "month", "weekday", "hour"]
@@ -181,10 +190,52 @@ class CategoryEncoder:
                 tally.examples.setdefault(self.column, example)
         return codes
 
+    def meaning(self, code: int) -> str:
+        """What a code stands for, for reading: ``chest_pain=typical``."""
+        known = self.categories[code - 1] if code else "another"
+        return f"{self.column}={'missing' if known is None else known}"
+
     def spread(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
         """One column of 0 and 1 for each category."""
         columns = np.arange(1, self.cardinality, dtype=np.int32)
         return np.equal(codes[:, None], columns).astype(np.float32)
 
 
-Encoder = NumberEncoder | DateEncoder | CategoryEncoder
+@dataclass(frozen=True)
+class TextEncoder:
+    """A number for each of ``words``: w / |w| of the ``weights`` w of those that a text has.
+
+    The weight of a word is the logarithm of how rare it is (Spärck Jones 1972), so that frequent
+    words count little; a text without any of them is all zeros.
+    """
+
+    type: ClassVar[str] = "text"
+    column: str
+    words: tuple[str, ...]
+    weights: tuple[float, ...]
+    indicator: bool
+    read_as: ClassVar[ReadAs] = "text"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        names = tuple(f"{self.column}:{word}" for word in self.words)
+        return (*names, f"{self.column}?") if self.indicator else names
+
+    def encode(self, values: NDArray[np.object_], tally: Tally) -> NDArray[np.float32]:
+        place = {word: i for i, word in enumerate(self.words)}
+        encoded = np.zeros((len(values), len(self.names)), np.float32)
+        for row, text in zip(encoded, values, strict=True):
+            if text is None:
+                if self.indicator:
+                    row[-1] = 1.0
+                else:
+                    tally.newly_missing[self.column] += 1
+                continue
+            places = sorted({place[word] for word in words_of(text) if word in place})
+            length = math.sqrt(sum(self.weights[i] ** 2 for i in places))
+            for i in places:
+                row[i] = self.weights[i] / length
+        return encoded
+
+
+Encoder = NumberEncoder | DateEncoder | CategoryEncoder | TextEncoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from chainrule.data.tables.encode import (
     Encoder,
     NumberEncoder,
     Part,
+    TextEncoder,
     date_parts,
 )
 from chainrule.data.tables.schema import Column, Schema
 from chainrule.data.tables.table import ReadAs, Table
+from chainrule.data.tables.texts import chosen_words, words_of
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["FitOptions", "fit_encoders", "read_as", "read_rows"]
@@ -30,7 +33,9 @@ Chunk = dict[str, NDArray[Any]]
 Rows = NDArray[np.int64]
 
 #: how cells of a kind are read; those of categories depend on more
-READ_AS: Mapping[str, ReadAs] = {"number": "number", "boolean": "truth", "datetime": "time"}
+READ_AS: Mapping[str, ReadAs] = {
+    "number": "number", "boolean": "truth", "datetime": "time", "text": "text",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,9 @@ class _Counted:
     years: Moments
     parts: list[dict[Part, set[float]]]
     categories: list[Counter[str | None]]
+    #: in how many texts each word is, and how many there are
+    words: list[Counter[str]]
+    texts: list[int]
     rows: int = 0
 
 
@@ -97,7 +105,8 @@ class _Fitter:
         self.formats = {c.name: c.format for c in self.columns if c.format}
         self.numeric = [c.name for c in self.columns if c.kind in ("number", "boolean")]
         self.dates = [c.name for c in self.columns if c.kind == "datetime"]
-        self.texts = [c.name for c in self.columns if c.kind == "category"]
+        self.categories = [c.name for c in self.columns if c.kind == "category"]
+        self.texts = [c.name for c in self.columns if c.kind == "text"]
         self.findings: list[Finding] = []
 
     def chunks(self, names: list[str]) -> Iterator[Chunk]:
@@ -111,7 +120,9 @@ class _Fitter:
             Moments(len(self.numeric)),
             Moments(len(self.dates)),
             [{"month": set(), "weekday": set(), "hour": set()} for _ in self.dates],
+            [Counter() for _ in self.categories],
             [Counter() for _ in self.texts],
+            [0 for _ in self.texts],
         )
         for chunk in self.chunks(list(self.wanted)):
             counted.rows += len(next(iter(chunk.values())))
@@ -123,8 +134,12 @@ class _Fitter:
                 for values_of, dates in zip(counted.parts, parts, strict=True):
                     for part, values in values_of.items():
                         values.update(np.unique(dates[part][~np.isnan(dates[part])]).tolist())
-            for name, counter in zip(self.texts, counted.categories, strict=True):
+            for name, counter in zip(self.categories, counted.categories, strict=True):
                 counter.update(chunk[name])
+            for i, name in enumerate(self.texts):
+                present = [text for text in chunk[name] if text is not None]
+                counted.words[i].update(w for text in present for w in set(words_of(text)))
+                counted.texts[i] += len(present)
         if not counted.rows:
             raise DataError("no training rows", where=self.table.name)
         for chunk in self.chunks(self.numeric + self.dates):
@@ -161,7 +176,9 @@ class _Fitter:
             encoder_of[name] = self.number(name, counted.numbers, i, counted.rows, float(fill[i]))
         for i, name in enumerate(self.dates):
             encoder_of[name] = self.date(name, counted, i)
-        for name, counter in zip(self.texts, counted.categories, strict=True):
+        for i, name in enumerate(self.texts):
+            encoder_of[name] = self.text(name, counted, i)
+        for name, counter in zip(self.categories, counted.categories, strict=True):
             encoder_of[name] = self.category(name, counter)
         kept = [e for c in self.columns if (e := encoder_of[c.name]) is not None]
         if not kept:
@@ -198,6 +215,15 @@ class _Fitter:
             name, self.formats.get(name, ""), tuple(parts), float(years.mean[i]), std,
             indicator=count < counted.rows,
         )  # fmt: skip
+
+    def text(self, name: str, counted: _Counted, i: int) -> TextEncoder | None:
+        counts, texts = counted.words[i], counted.texts[i]
+        words = chosen_words(counts, texts)
+        if not words:
+            self._leave_out("D104", name, "repeats no word")
+            return None
+        weights = tuple(math.log(texts / counts[word]) for word in words)
+        return TextEncoder(name, tuple(words), weights, indicator=texts < counted.rows)
 
     def category(self, name: str, counter: Counter[str | None]) -> CategoryEncoder | None:
         ordered = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0] or ""))

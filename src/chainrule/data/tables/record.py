@@ -17,6 +17,7 @@ from chainrule.data.tables.encode import (
     DateEncoder,
     Encoder,
     NumberEncoder,
+    TextEncoder,
 )
 from chainrule.data.tables.number_form import NumberForm
 from chainrule.data.tables.schema import Column, Kind, Schema
@@ -29,7 +30,7 @@ from chainrule.records import parsed
 __all__ = ["dump", "load"]
 
 FORMAT = "chainrule.pipeline"
-VERSION = 3
+VERSION = 4
 #: what documents of version 1 do not say of columns and targets
 ADDED = {"number_format": "", "junk": False}
 #: and those of version 2 of targets
@@ -43,13 +44,15 @@ def dump(
     described = [*schema.columns, *([target] if target else [])]
     plain = all(getattr(d, key) == value for d in described for key, value in ADDED.items())
     simple = target is None or all(not getattr(target, key) for key in ADDED_TO_TARGETS)
-    plain = plain and simple
+    of_text = any(column.kind == "text" for column in schema.columns)
+    plain = plain and simple and not of_text
+    simple = simple and not of_text
     left_out = ADDED if plain else {}
     of_target = {**left_out, **(ADDED_TO_TARGETS if simple else {})}
     document = {
         "format": FORMAT,
         # Earlier releases read what they could have written.
-        "version": 1 if plain else 2 if simple else VERSION,
+        "version": VERSION if of_text else 1 if plain else 2 if simple else 3,
         "fitted_rows": fitted_rows,
         "columns": [_without(vars(c), left_out) for c in schema.columns],
         "missing": {c: list(v) for c, v in schema.missing.items()},
@@ -229,6 +232,8 @@ class _Reader:
             return self.date_encoder(value, key_path)
         if kind == "category":
             return self.category_encoder(value, key_path)
+        if kind == "text":
+            return self.text_encoder(value, key_path)
         self.fail(key_path, f"the type {kind!r} is not known")
 
     def number_encoder(self, value: object, key_path: str) -> NumberEncoder:
@@ -278,6 +283,22 @@ class _Reader:
             tuple(kept),
             tuple(rare),
             self.flag(fields, "one_hot", key_path),
+        )
+
+    def text_encoder(self, value: object, key_path: str) -> TextEncoder:
+        fields = self.record(value, key_path, "type", "column", "words", "weights", "indicator")
+        words = self.list(fields, "words", f"{key_path}.")
+        weights = self.list(fields, "weights", f"{key_path}.")
+        if not words or not all(isinstance(word, str) for word in words):
+            self.fail(f"{key_path}.words", "expected a list of text")
+        if len(set(words)) < len(words) or len(weights) != len(words):
+            self.fail(f"{key_path}.weights", "expected a number for each word")
+        numbers = {str(i): weight for i, weight in enumerate(weights)}
+        return TextEncoder(
+            self.text(fields, "column", key_path),
+            tuple(words),
+            tuple(self.positive(numbers, i, f"{key_path}.weights") for i in numbers),
+            self.flag(fields, "indicator", key_path),
         )
 
     def check_agreement(self, schema: Schema, encoders: Sequence[Encoder]) -> None:

@@ -24,15 +24,17 @@ from chainrule.data.tables.column_stats import ColumnStats
 from chainrule.data.tables.sql import name_of
 from chainrule.data.tables.table import Cell, Table
 from chainrule.data.tables.target import Target, Task, infer_target
+from chainrule.data.tables.texts import tells_by_words
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["Column", "Kind", "Schema", "infer_schema"]
 
-Kind = Literal["number", "boolean", "category", "datetime", "ignored"]
+Kind = Literal["number", "boolean", "category", "datetime", "text", "ignored"]
 
 MAX_TEXT_CATEGORIES = 50_000
 SOME_ROWS = 20  # below this, a column that differs in every row proves nothing
 FREE_TEXT_LENGTH = 40
+MOST_REPEATED = 0.9  # with fewer distinct values than rows by this, texts are categories
 MOST_STRAYS = 10  # different texts among numbers that a setting can still list
 ID_NAME = re.compile(
     r"(^|_|\b)(id|ids|uuid|guid|index|row|rownum|unnamed: 0|identifier)$", re.IGNORECASE
@@ -175,6 +177,9 @@ def _written(name: str, kind: Kind, stats: ColumnStats) -> Column:
 
 def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
     stats = table.stats(name)
+    if stats.storage == "text" and _is_told_by_words(table, name, stats):
+        findings.append(_text(name, stats))
+        return Column(name, "text")
     reason = _reason_to_ignore(name, stats)
     # A column of prices with commas differs in every row as names do, but that is not its trouble.
     if stats.storage == "text" and _notice_number_like(table, name, stats, findings):
@@ -202,6 +207,22 @@ def _infer_column(table: Table, name: str, findings: list[Finding]) -> Column:
         notice_date_form(name, stats, findings)
         return _written(name, "datetime", stats)
     return Column(name, "category")
+
+
+def _is_told_by_words(table: Table, name: str, stats: ColumnStats) -> bool:
+    """Whether most cells are different, but made of words that others have, too."""
+    if stats.distinct <= MOST_REPEATED * stats.present or stats.present < SOME_ROWS:
+        return False
+    if ID_NAME.search(name) or stats.numbers >= MOST_REPEATED * stats.present:
+        return False
+    _, cells = next(iter(table.read({name: "text"})))
+    return tells_by_words([text for text in cells[name] if text is not None])
+
+
+def _text(name: str, stats: ColumnStats) -> Finding:
+    message = f"column `{name}` is text and is read by its words"
+    counted = f"{stats.distinct} distinct values in {stats.present} rows"
+    return Finding("D127", "info", message, counted, setting=_kind(name, "ignored"))
 
 
 def _reason_to_ignore(name: str, stats: ColumnStats) -> Finding | None:

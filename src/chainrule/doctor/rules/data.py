@@ -10,7 +10,7 @@ __all__ = ["RULES"]
 
 #: layers that bring their inputs to scale themselves
 SCALING = ("BatchNorm1d", "BatchNorm2d", "LayerNorm", "InstanceNorm1d", "InstanceNorm2d",
-           "Embedding")  # fmt: skip
+           "MemberBatchNorm", "MemberLayerNorm", "Embedding")  # fmt: skip
 
 
 def copies(evidence: Evidence) -> Sign | None:
@@ -137,8 +137,9 @@ RULES = (
     Rule(
         "T401", "the same rows in training and validation",
         "{share} % of the validation rows are training rows too",
-        "The validation part measures memory, and not what holds for new rows.",
-        "A row that was trained on has had its gradient followed: its loss says nothing of others.",
+        "The validation part measures memory, not what holds for new rows.",
+        "The gradient of a row that was trained on has been followed: its loss says nothing about "
+        "others.",
         "Validation looks as good as training, whatever is learned.",
         "remove copies before you split, or keep them on one side",
         copies, setting='data.query = "SELECT DISTINCT * FROM data"',
@@ -148,14 +149,14 @@ RULES = (
         "one input {what}",
         "A column says what is to be predicted, and may not be there when it matters.",
         "The gradient takes the shortest way: one weight, on the column that knows.",
-        "Nearly every row is right after few epochs.",
+        "Nearly every row is right after a few epochs.",
         "leave the column out, unless it is known before the answer is",
         leaking,
     ),
     Rule(
         "T403", "a class is rare",
         "the rarest class has {least} of {rows} rows",
-        "Always saying the frequent class is nearly always right, and useless.",
+        "Always predicting the frequent class is nearly always right, and useless.",
         "The gradient is a mean over rows: a class with one row in a hundred has a hundredth of "
         "the say.",
         "Accuracy is high, and the rare class is never predicted.",
@@ -164,7 +165,7 @@ RULES = (
     ),
     Rule(
         "T404", "inputs are not scaled",
-        "{why}: the first layer's weights get gradients of very different size",
+        "{why}: the first layer's weights get gradients of very different sizes",
         "One learning rate cannot serve inputs of different sizes.",
         "The gradient of a weight is the error times its input: an input a thousand times larger "
         "gets a gradient a thousand times larger.",
@@ -188,7 +189,7 @@ RULES = (
         "Some training rows have the label of another class.",
         "At first the gradients of right labels add up and those of wrong ones cancel out; later, "
         "what is left to learn is the wrong ones.",
-        "Accuracy rises quickly and then falls for long.",
+        "Accuracy rises quickly, then falls for a long time.",
         "look at the rows with the largest loss; label smoothing; stop early",
         wrong_labels, setting="train.label_smoothing = 0.1",
     ),
@@ -200,16 +201,16 @@ RULES = (
         "The gradient of a squared error is proportional to the error: of millions it throws the "
         "weights about, of millionths it moves nothing.",
         "A loss in the millions, or of next to nothing, that hardly moves.",
-        "y = (y - y.mean()) / y.std(), and undo it in predictions; huber loss against a few giants",
+        "y = (y - y.mean()) / y.std(), undone in predictions; Huber loss if a few values are huge",
         unscaled_target,
     ),
     Rule(
         "T408", "rows are sorted and not shuffled",
-        "neighbours are alike in {share} % of the cases where chance would not make them so, and "
-        "rows are trained in their order",
+        "neighbouring rows are alike in {share} % of the cases in which chance would have made "
+        "them differ, and training takes them in that order",
         "Batches hold one kind of row at a time; the network forgets the others.",
-        "A step follows the gradient of its batch: of one class alone it says nothing but to "
-        "predict that class.",
+        "A step follows the gradient of its batch: a batch of one class says only to predict that "
+        "class.",
         "The loss swings within each epoch.",
         "fit(..., shuffle=True)",
         sorted_rows,
@@ -225,10 +226,11 @@ RULES = (
     ),
     Rule(
         "T410", "validation rows are from elsewhere",
-        "{what} of the validation part lies {shift} deviations away from the training part",
+        "{what} of the validation part lies {shift} standard deviations away from the training "
+        "part",
         "The two parts are not samples of the same thing.",
-        "Nothing in training says what to do with inputs that it never had.",
-        "The validation loss is far off, or falls and rises without reason.",
+        "Nothing in training says what to do with inputs that it never saw.",
+        "The validation loss is far off, or falls and rises for no reason.",
         "split at random, or by time if that is what is to be predicted",
         shifted,
     ),

@@ -12,7 +12,7 @@ from ..rule import Rule, Sign
 __all__ = ["RULES"]
 
 HEAVY_DROPOUT = 0.75
-NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
+NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "MemberBatchNorm")
 #: kinds of layers between which there is something to learn that a line is not
 CURVED = ("LU", "Tanh", "Sigmoid", "Mish", "Soft", "Hard", "RNN", "LSTM", "GRU", "Attention",
           "Transformer", "Pool")  # fmt: skip
@@ -186,22 +186,22 @@ RULES = (
     Rule(
         "T301", "overfitting",
         "the loss is {train} on training rows and {validation} on validation rows: the network has "
-        "learned rows by heart",
-        "It knows its training rows, and not the rule behind them.",
-        "The gradient of the training loss knows of training rows alone; with enough weights it "
-        "leads to where their noise is explained as well.",
+        "learned its training rows by heart",
+        "It knows its training rows, but not the rule behind them.",
+        "The gradient of the training loss knows only the training rows; with enough weights it "
+        "leads to where their noise is fitted as well.",
         "The training loss keeps falling while the validation loss rises.",
         "EarlyStopping with restore_best, dropout, weight decay, a smaller network, more data",
         overfitted, setting="train.early_stopping.restore_best = true",
     ),
     Rule(
         "T302", "underfitting",
-        "the loss rests at {loss} on training rows, where a constant guess has {guess}: "
+        "the training loss levels off at {loss}, where a constant guess gets {guess}: "
         "{parameters} parameters cannot express more",
         "The network is too simple for the task.",
         "Backpropagation finds good weights of the network that is there; it cannot bend what has "
         "no curve.",
-        "Training and validation loss rest at the same, high value.",
+        "Training and validation loss level off at the same high value.",
         "a hidden layer with an activation, or wider ones",
         underfitted, setting="model.layers = [64, 64]",
     ),
@@ -218,19 +218,19 @@ RULES = (
     ),
     Rule(
         "T304", "no better than a constant guess",
-        "the validation loss is {loss}; guessing the same for all rows gives {guess}",
-        "Nothing that holds for other rows was learned.",
+        "the validation loss is {loss}; guessing the same for every row gives {guess}",
+        "Nothing was learned that holds for other rows.",
         "Gradients of rows that contradict one another cancel out; what remains is noise, which is "
         "learned by heart.",
         "The training loss falls a little, the validation loss stays at that of a guess.",
-        "look whether targets belong to their rows (sorting, joins, shifts), and whether inputs "
-        "can tell anything of them",
+        "check that targets belong to their rows (sorting, joins, shifts), and that the inputs can "
+        "tell anything about them",
         at_chance,
     ),
     Rule(
         "T305", "stopped while the loss was falling",
         "the last of {epochs} epochs lowered the loss by {fall} %",
-        "Training was ended in full descent.",
+        "Training ended while it was still making progress.",
         "Each step goes a little way down; the number of steps is yours to choose.",
         "The best epoch is the last one.",
         "more epochs, and EarlyStopping with some patience to end them",
@@ -240,9 +240,9 @@ RULES = (
         "T306", "trained past the best epoch",
         "validation was best in epoch {epoch} ({best}); the {since} epochs after it made it worse, "
         "and their weights were kept",
-        "The model that is kept is not the best one there was.",
+        "The model that was kept is not the best one there was.",
         "The training loss has no way of telling when to stop.",
-        "The validation loss has its minimum early, and rises from there on.",
+        "The validation loss has its minimum early and rises from there on.",
         'callbacks=[EarlyStopping("val_loss", patience=10, restore_best=True)]',
         past_the_best, setting="train.early_stopping.restore_best = true",
     ),
@@ -258,8 +258,8 @@ RULES = (
     ),
     Rule(
         "T308", "the loss does not fit the task",
-        "the target has {levels} values, 0 to one less, which look like classes, and {loss} takes "
-        "them for quantities",
+        "the target has {levels} values, counting from 0, which look like classes, but {loss} "
+        "treats them as quantities",
         "Class 2 is not twice class 1; the loss says so all the same.",
         "The gradient of a squared error pulls every output to the mean of classes that are "
         "likely; that of cross-entropy raises the score of the right one.",

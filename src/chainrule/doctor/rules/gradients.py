@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from ..evidence import Evidence
+from ..evidence import Evidence, Watched, falls
 from ..rule import Rule, Sign
 
 __all__ = ["RULES"]
@@ -17,7 +17,17 @@ EXPLODED = 300.0
 DEAD, SATURATED, CLIPPED = 0.4, 0.5, 0.9
 #: a layer that changes by less than this share of itself in a step stands still
 STILL = 1e-9
-LINEAR = ("Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d")
+#: of the gradient that arrives at a sequence, what its first step gets at most if forgotten
+FORGOTTEN = 1e-4
+#: a loss above this share of a constant guess's says that nothing was learned
+UNLEARNED = 0.9
+#: by which the gradient grows in each half of a sequence where it explodes
+GROWN = 30.0
+LONG = 8  # time steps
+LINEAR = (
+    "Linear", "NTKLinear", "MemberLinear", "BatchEnsembleLinear",
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d",
+)  # fmt: skip
 PROBABLE = ("Softmax", "Sigmoid", "LogSoftmax")
 
 
@@ -28,6 +38,8 @@ def vanishing(evidence: Evidence) -> Sign | None:
     first, last = (w.median("gradient") for w in (chain[0], chain[-1]))
     if first is None or not last or first >= VANISHED * last:
         return None
+    if first == 0 and dead(evidence) is not None:
+        return None  # it does not fade: units that are always 0 cut it off
     return Sign({"ratio": first / last, "layers": len(chain), "last": chain[-1].path},
                 chain[0].path)  # fmt: skip
 
@@ -142,10 +154,47 @@ def twins(evidence: Evidence) -> Sign | None:
     return None
 
 
+def time_steps(watched: Watched) -> list[tuple[float, ...]]:
+    """What arrived at the time steps of a layer, in each observation of a sequence long enough."""
+    rows = [s.through_time for s in watched.seen if s.through_time]
+    # In files, what was not finite is None.
+    return [
+        r for r in rows if len(r) >= LONG and all(v is not None and math.isfinite(v) for v in r)
+    ]
+
+
+def forgets(evidence: Evidence) -> Sign | None:
+    looked, losses = evidence.examination, evidence.losses
+    if looked is not None and looked.fit is not None and looked.fit.constant_loss:
+        if looked.fit.train_loss < UNLEARNED * looked.fit.constant_loss:
+            return None  # what it needs it gets
+    elif len(losses) < 2 or falls(losses) > 1 - UNLEARNED:
+        return None
+    for watched in evidence.layers:
+        shares = [row[0] / max(row) for row in time_steps(watched) if max(row) > 0]
+        if shares and (share := statistics.median(shares)) < FORGOTTEN:
+            return Sign({"share": share}, watched.path)
+    return None
+
+
+def explodes_through_time(evidence: Evidence) -> Sign | None:
+    for watched in evidence.layers:
+        # Half by half: where rows are padded, the last steps of most get nothing at all.
+        grown = [
+            row[0] / row[-1]
+            for row in time_steps(watched)
+            if row[-1] > 0 and (middle := row[len(row) // 2]) > GROWN * row[-1]
+            and row[0] > GROWN * middle
+        ]  # fmt: skip
+        if grown and 2 * len(grown) > len(time_steps(watched)):
+            return Sign({"factor": statistics.median(grown)}, watched.path)
+    return None
+
+
 RULES = (
     Rule(
         "T101", "vanishing gradient",
-        "the gradient that arrives at {layer} is {ratio} of that at `{last}`: {layers} layers "
+        "the gradient that arrives at {layer} is {ratio} times that at `{last}`: {layers} layers "
         "shrink it, and the first ones learn next to nothing",
         "The layers near the inputs get so small a gradient that they keep their first weights.",
         "By the chain rule the gradient of an early layer is a product with one factor for each "
@@ -176,7 +225,7 @@ RULES = (
         "A unit that is zero for all rows takes no part, and never will.",
         "The slope of a ReLU is 0 below zero. If the weighted sum of a unit is negative for every "
         "row, all its gradients are multiplied by that 0.",
-        "`dead` is high, often after a first step that was too large; the loss rests early.",
+        "`dead` is high, often after a first step that was too large; the loss levels off early.",
         "a lower learning rate, nn.LeakyReLU() or nn.GELU(), and first biases of 0",
         dead, setting='model.activation = "leaky_relu"',
     ),
@@ -187,7 +236,7 @@ RULES = (
         "The gradient of a sigmoid or tanh is multiplied by its slope, which is next to 0 at both "
         "ends: whatever arrives from behind is lost there.",
         "`saturated` is high, `backward` drops sharply at the layer before.",
-        "scale the inputs to about 1, divide the first weights, or use nn.ReLU()",
+        "scale the inputs to about 1, start with smaller weights, or use nn.ReLU()",
         saturated, setting='model.activation = "relu"',
     ),
     Rule(
@@ -241,19 +290,47 @@ RULES = (
         "What comes out cannot be what the loss asks for, or is squeezed twice.",
         "A second softmax or sigmoid multiplies the gradient by another slope, at most 1/4, and "
         "keeps the loss from reaching 0; a ReLU passes no gradient to scores below zero.",
-        "The loss rests far above 0 although nearly all rows are right; or predictions never leave "
-        "a range that the target leaves.",
+        "The loss levels off far above 0 although nearly every row is right; or predictions never "
+        "leave a range that the target does leave.",
         "remove the last activation",
         unfit_output,
     ),
     Rule(
         "T110", "units are copies of one another",
         "{share} % of the units in {layer} have the weights of another unit: they do the same",
-        "Units that start equal stay equal; the layer is as wide as its number of different units.",
+        "Units that start equal stay equal; the layer is only as wide as its number of different "
+        "units.",
         "Two units with the same weights get the same sums, the same slopes and the same gradient: "
         "every step changes them alike.",
         "Rows of the weight matrix are equal.",
         "draw the first weights at random: nn.init.kaiming_normal_(layer.weight)",
         twins, setting='model.init = "default"',
+    ),
+    Rule(
+        "T111", "the gradient vanishes through time",
+        "the gradient that arrives at the first time steps of {layer} is {share} times that at the "
+        "last ones: what a sequence begins with cannot be learned",
+        "The network learns from the end of each sequence and is blind to its beginning.",
+        "Going back through time, the chain rule multiplies by the same recurrent weights and "
+        "slopes at every step. Where that factor is below 1, what is left after sixty steps is "
+        "next to nothing.",
+        "`through_time` falls by orders of magnitude from the last step to the first, and the loss "
+        "stays near that of a constant guess.",
+        "nn.LSTM or nn.GRU in place of nn.RNN, forget gates that start open "
+        "(bias of about 1), a mean over all time steps in place of the last one, or attention",
+        forgets,
+    ),
+    Rule(
+        "T112", "the gradient explodes through time",
+        "on its way back through {layer} the gradient grows {factor}-fold from the last time step "
+        "to the first: the beginning of a sequence drowns out the rest",
+        "Steps are ruled by the first time steps of single sequences.",
+        "Going back through time, the chain rule multiplies by the same recurrent weights at every "
+        "step. Where they stretch a signal, and no flat slope holds it back, the gradient grows "
+        "like a power of the number of steps.",
+        "`through_time` grows steadily from the last step to the first; the loss jumps.",
+        'Trainer(..., clip={"global_norm": 1.0}), and '
+        "nn.init.orthogonal_(layer.weight_hh_l0)",
+        explodes_through_time, setting="train.clip.global_norm = 1.0",
     ),
 )  # fmt: skip

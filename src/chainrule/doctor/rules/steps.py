@@ -46,7 +46,9 @@ def rate_too_low(evidence: Evidence) -> Sign | None:
     largest = max(ratios)
     if largest == 0 or largest > CREEPING or falls(losses) > 0.3 or falls(losses) < -0.01:
         return None
-    return Sign({"ratio": largest, "fall": round(100 * falls(losses), 1)})
+    fall = round(100 * falls(losses), 1)
+    moved = f"fell by only {fall} % in all" if fall > 0 else "did not fall at all"
+    return Sign({"ratio": largest, "moved": moved})
 
 
 def rate_too_high(evidence: Evidence) -> Sign | None:
@@ -176,11 +178,10 @@ def decay_wins(evidence: Evidence) -> Sign | None:
 RULES = (
     Rule(
         "T201", "the learning rate is too low",
-        "a step changes the weights by {ratio} of themselves at most, and the loss fell by {fall} "
-        "% in all",
-        "Training goes the right way, and will take a hundred times as long as it could.",
-        "A step is the rate times the gradient. The gradient says where to go, the rate alone how "
-        "far.",
+        "each step changes the weights by at most {ratio} of their size, and the loss {moved}",
+        "Training heads the right way, but takes far longer than it needs to.",
+        "A step is the learning rate times the gradient: the gradient says where to go, the rate "
+        "how far.",
         "The loss falls slowly and smoothly; the best epoch is the last one.",
         "trainer.lr_find(data).suggestion, or ten times the rate",
         rate_too_low, setting="train.lr = 0.001",
@@ -197,28 +198,30 @@ RULES = (
     ),
     Rule(
         "T203", "one layer hardly moves",
-        "a gradient moves {layer} {factor} times less than the other layers",
-        "A layer is held back by a rate, or a scale, of its own.",
-        "All layers get their gradients in the same backward sweep; what becomes of them is the "
-        "matter of the optimizer and its groups.",
+        "for the same gradient, {layer} moves {factor} times less than the other layers",
+        "A layer is held back by a learning rate, or a scale, of its own.",
+        "All layers get their gradients in the same backward sweep; what becomes of them is up to "
+        "the optimizer and its parameter groups.",
         "`update / gradient` of one layer is far below that of the others.",
         "give all parameter groups the same lr",
         layer_out_of_line,
     ),
     Rule(
         "T204", "the noise of the batches drowns the signal",
-        "with {batch} rows a batch, the loss of a step varies by {spread} times its mean",
+        "in batches of {batch}, the loss varies from step to step by {spread} times its mean",
         "Steps follow the accidents of a few rows.",
-        "The gradient of a batch is that of all rows plus noise, whose deviation falls with the "
-        "square root of the batch: a batch of 32 has less than a fifth of that of one row.",
-        "The loss of single steps jumps; that of epochs rests above what larger batches reach.",
-        "batch_size=32, or a lower rate",
+        "The gradient of a batch is that of all rows plus noise, whose standard deviation falls "
+        "with the square root of the batch size: with 32 rows it is less than a fifth of what it "
+        "is with one.",
+        "The loss jumps from step to step; averaged over epochs, it levels off above what larger "
+        "batches reach.",
+        "batch_size=32, or a lower learning rate",
         noisy_batches, setting="train.batch_size = 32",
     ),
     Rule(
         "T205", "stuck on a plateau",
-        "the loss has stayed at {loss}, that of a constant guess, for {epochs} epochs, with a "
-        "gradient of norm {norm}",
+        "for {epochs} epochs the loss has stayed at {loss}, which a constant guess gets too, and "
+        "the gradient has a norm of only {norm}",
         "The weights sit where the loss is flat in every direction.",
         "Near a saddle, and where units are not yet different, the products that the chain rule "
         "forms are nearly 0 for all weights at once.",
@@ -229,9 +232,9 @@ RULES = (
     Rule(
         "T206", "the schedule ended too soon",
         "for {share} % of the training the rate was below a hundredth of its peak of {rate}",
-        "Most of the training took place with a rate of next to nothing.",
-        "A step is the rate times the gradient: without a rate the best gradient is of no use.",
-        "Weights and loss stand still from the moment on when the rate is gone.",
+        "Most of the training ran at a learning rate of next to nothing.",
+        "A step is the rate times the gradient: at a rate of 0 the best gradient is of no use.",
+        "Weights and loss stand still from the moment the rate is gone.",
         "a schedule as long as the training: Cosine(lr, steps=epochs * steps_of_an_epoch)",
         ended_too_soon, setting='train.schedule = "cosine"',
     ),
@@ -239,8 +242,9 @@ RULES = (
         "T207", "the warm-up never ended",
         "the rate was still rising at the end, from {first} to {last}",
         "Training ended before it had its full rate.",
-        "A warm-up keeps first steps small, while the gradients are large and the optimizer's "
-        "means are young. It should last for a few hundred steps, a few per cent of the training.",
+        "A warm-up keeps the first steps small while gradients are large and the optimizer's "
+        "running means are young. It should last a few hundred steps, a few per cent of the "
+        "training.",
         "`rates` rise in every observation.",
         "Warmup(schedule, steps=200)",
         warm_up_too_long, setting='train.schedule.warmup = "1 epoch"',
@@ -248,18 +252,18 @@ RULES = (
     Rule(
         "T208", "too few updates",
         "{updates} updates in all, each on {batch} of {rows} rows",
-        "Each epoch makes one step, or two: far too few to arrive anywhere.",
-        "A gradient is right for a small step only, however many rows it was computed from.",
-        "Epochs are fast, the loss falls smoothly and is still high at the end.",
+        "Each epoch makes only a step or two: far too few to get anywhere.",
+        "A gradient is right only for a small step, however many rows it was computed from.",
+        "Epochs are fast; the loss falls smoothly and is still high at the end.",
         "batch_size=32",
         too_few_updates, setting="train.batch_size = 32",
     ),
     Rule(
         "T209", "weight decay wins over learning",
-        "the weights have shrunk to {share} % of their first size, and little was learned",
+        "the weights have shrunk to {share} % of their initial size, and little was learned",
         "The pull to zero is stronger than the gradient.",
-        "Decay and penalties add a gradient of their own, proportional to the weights. Where that "
-        "of the loss is smaller, weights end at 0.",
+        "Decay and penalties add a gradient of their own, proportional to the weights. Where the "
+        "gradient of the loss is smaller than that, weights end up at 0.",
         "`weight` falls in all layers; predictions become constant.",
         "weight_decay=0.01, and a penalty far below the loss",
         decay_wins, setting="train.weight_decay = 0.01",

@@ -118,19 +118,18 @@ GRU = Kind(3, 1, _gru_given, _gru_step)
 
 def run(
     kind: Kind,
-    x: Tensor,
+    given: Tensor,
     state: State,
     w: Weights,
     *,
     reverse: bool = False,
     lengths: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """Outputs [steps, rows, out] and the last state, for x [steps, rows, in].
+    """Outputs [steps, rows, out] and the last state, for what `Kind.given` makes of the inputs.
 
     Beyond the ``lengths`` [rows] of a row its state stays and its outputs are 0: so in reverse it
     starts with its own last step.
     """
-    given = kind.given(x, w)
     if lengths is None:
 
         def body(state: State, row: Tensor) -> tuple[State, Tensor]:
@@ -147,7 +146,7 @@ def run(
         kept = tuple(where(inside, n, s) for n, s in zip(new, state, strict=True))
         return kept, where(inside, new[0], 0.0)
 
-    last, y = scan(masked, state, (given, iota(x.shape[:1], 0)), reverse=reverse)
+    last, y = scan(masked, state, (given, iota(given.shape[:1], 0)), reverse=reverse)
     return y, last
 
 

@@ -18,9 +18,10 @@ def embedding_of(seen: Seen, place: tuple[int, ...]) -> list[Part]:
     value, y = float(weight.before[(index, place[-1])]), float(seen.result.array[place])
     if value != y:
         raise MisfitError("another row")
+    name = f"{said}: " if (said := seen.given.name(place[:-1], "")) else ""
     reads = [tuple(map(int, p)) for p in np.argwhere(indices == index)]
     parts: list[Part] = [
-        Text(f"index {index} reads row {index} of the table of {len(weight.before)}: "
+        Text(f"{name}index {index} reads row {index} of the table of {len(weight.before)}: "
              f"weight[{index}, {place[-1]}] = {value:.6g}. No other row takes part in this output, "
              "so no other row gets a gradient through it."),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..shown import MisfitError, Part, Table, Term, Text, sum_of
-from ..walk import Step
+from ..walk import NO_TARGET, Step
 
 __all__ = ["loss_of"]
 
@@ -21,6 +21,8 @@ def loss_of(function: Any, step: Step) -> list[Part]:
     """How the loss of the batch comes about; of a loss that is not known, the gradient alone."""
     name = getattr(function, "__name__", type(function).__name__)
     parts: list[Part] = []
+    if step.loss is None:
+        return [Text(f"{NO_TARGET} The loss would be {name}."), outputs_of(step)]
     explain = KNOWN.get(name)
     if explain is not None and not isinstance(step.target, tuple):
         try:
@@ -112,8 +114,19 @@ def _of_rows(function: Any, step: Step, each: Array, what: str) -> Any:
     divisor = len(each) if _reduced(function) == "mean" else 1
     terms = [Term(f"[{i}]", (float(v),), float(v) / divisor) for i, v in enumerate(each)]
     formula = f"L = Σ {what}" + f" / {divisor}" * (divisor > 1)
+    assert step.loss is not None
     return sum_of("The loss", formula, ("part", "value", "part of the loss"), terms, step.loss,
                   tolerance=1e-4)  # fmt: skip
+
+
+def outputs_of(step: Step) -> Part:
+    """What the model gives, where nothing is sent back."""
+    output = step.output.array
+    first = [tuple(map(int, np.unravel_index(i, output.shape)))
+             for i in range(min(output.size, ROWS))]  # fmt: skip
+    rows = tuple((str(list(index)), float(output[index])) for index in first)
+    more = "" if output.size <= ROWS else f"the first {ROWS} of {output.size:,}"
+    return Table("Outputs", ("output", "y"), rows, more)
 
 
 def _sent_back(step: Step) -> Part:

@@ -91,8 +91,9 @@ def forward_sum(walker: Walker, seen: Seen, place: Index) -> Sum:
         name = "a" if len(seen.arguments) == 1 else f"a{number}"
         for index in map(tuple, np.argwhere(slope)):
             x, s = float(value.array[index]), float(slope[index])
-            label = list(map(int, index[1:])) or list(map(int, index))
-            terms.append(Term(f"{name}{label}", (x, s), x * s))
+            spot = tuple(map(int, index))
+            label = value.name(spot, f"{name}{list(spot[1:] or spot)}")
+            terms.append(Term(label, (x, s), x * s))
     total = float(seen.result.array[place])
     left = total - sum(t.value for t in terms)
     size = max([abs(total), *(abs(t.value) for t in terms)])

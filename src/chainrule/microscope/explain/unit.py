@@ -34,7 +34,7 @@ def explain_unit(walker: Walker, step: Step, seen: Seen, place: Index) -> list[P
     parts = [*_residual(step, seen, place), *_forward(walker, step, seen, place)]
     parts += _arriving(walker, step, seen, place)
     weighted = weighted_of(seen)
-    if weighted is not None:
+    if weighted is not None and step.loss is not None:
         parts += _edges(weighted, place)
     return parts
 
@@ -106,7 +106,8 @@ def _arriving(walker: Walker, step: Step, seen: Seen, place: Index) -> list[Part
     """dL/d(output), and who sent it."""
     grad = seen.result.grad
     if grad is None:
-        return [Text("No gradient arrives here: the loss does not depend on this layer.")]
+        why = "No gradient arrives here: the loss does not depend on this layer."
+        return [Text(step.silent(why))]
     total = float(grad[place])
     terms: list[Term] = []
     for reader in consumers(step, seen):
@@ -185,7 +186,7 @@ def explain_weight(walker: Walker, step: Step, parameter: Parameter, index: Inde
     calls that use it."""
     if parameter.grad is None:
         why = "it is frozen, or the loss does not depend on it"
-        return [Text(f"{parameter.name} gets no gradient: {why}.")]
+        return [Text(step.silent(f"{parameter.name} gets no gradient: {why}."))]
     total, terms = float(parameter.grad[index]), []
     users = [(s, n) for s in step.calls for n, p in s.parameters.items() if p is parameter]
     for seen, name in users:
@@ -223,8 +224,9 @@ def explain_input(walker: Walker, step: Step, number: int, index: Index) -> list
     """What arrives at one number of an input of the model."""
     value = step.inputs[number]
     if value.grad is None:
-        return [Text("No gradient arrives at this input: it holds whole numbers, or the loss does "
-                     "not depend on it.")]  # fmt: skip
+        why = ("No gradient arrives at this input: it holds whole numbers, or the loss does not "
+               "depend on it.")  # fmt: skip
+        return [Text(step.silent(why))]
     terms: list[Term] = []
     for reader in step.calls:
         for position, argument in enumerate(reader.arguments):

@@ -114,8 +114,8 @@ class Weighted(ABC):
         return grad
 
     def label(self, source: Index) -> str:
-        """What an input is called: its index without the row."""
-        return f"a{list(source[1:])}" if len(source) > 1 else f"a{list(source)}"
+        """What an input is called: by its name, or its index without the row."""
+        return self.seen.given.name(source, f"a{list(source[1:] or source)}")
 
     def pictures(self, place: Index) -> list[Part]:
         """What helps to see where the inputs lie."""

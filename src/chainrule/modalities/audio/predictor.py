@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from ...data.audio import Recordings, read_transcripts
+from ...errors import ConfigError
 from ...nn import Module
+from ...runs.example import Example, Form
 from ...runs.file_predictor import FilePredictor
 from ...tasks import Transcription
 from ...train import BatchSource, Scores, bounds_for
@@ -54,6 +59,30 @@ class AudioPredictor(
             hop = pre.rate * self.settings.hop // 1000
             return TranscriptSource(examples, int(lengths.max()), hop, room, bounds=bounds)
         return AudioSource(examples.fixed(pre.length), examples.labels)
+
+    def form(self) -> Form:
+        written = isinstance(self.goal, Transcription)
+        aim = "what is said in it" if written else "a class"
+        return replace(super().form(), whole="the path of a recording", aim=aim)
+
+    def aim(self, text: str) -> npt.NDArray[Any]:
+        pre = self.preprocessor
+        if not isinstance(pre, TranscriptPreprocessor):
+            return super().aim(text)
+        if strange := sorted(set(text) - set(pre.letters)):
+            raise ConfigError(
+                f"the network writes no {strange[0]!r}", where="--target",
+                help=f"its letters: {pre.letters}",
+            )  # fmt: skip
+        codes = [pre.letters.index(letter) + 1 for letter in text]
+        return np.array([len(codes), *codes], np.int32)
+
+    def example(self, given: Any, target: str | None = None) -> Example:
+        read = super().example(given, target)
+        if read.target is None or not isinstance(self.goal, Transcription):
+            return read
+        steps = read.inputs.arrays[1][:1]
+        return replace(read, target=np.concatenate([steps, read.target])[None])
 
     def confidence(self, scores: Scores) -> npt.NDArray[np.float64]:
         if isinstance(self.goal, Transcription):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...data.images import Images, Room
+from ...runs.example import Form
 from ...runs.file_predictor import FilePredictor
 from .network import ImageNetwork
 from .prepare import ImagePreprocessor
@@ -32,6 +35,9 @@ class ImagePredictor(FilePredictor[ImageNetwork, ImagePreprocessor, ImageSetting
         # Here it is normal that images are resized.
         self.last_findings = tuple(f for f in images.findings if f.code not in ("D304", "D305"))
         return images
+
+    def form(self) -> Form:
+        return replace(super().form(), whole="the path of an image")
 
     def examples(self, source: object, labelled: bool = False) -> Images:
         return self.images(source, labelled)

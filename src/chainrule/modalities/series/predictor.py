@@ -15,6 +15,7 @@ from ...data.series.frequency import Stamps
 from ...data.series.stamps import stamp_texts
 from ...errors import ConfigError, DataError
 from ...ir.types import is_whole
+from ...runs.example import Example, Form, Name, notes_of, numbers_of
 from ...runs.predictor import Column, Predictor
 from ...tasks.forecasting import Forecasting, forecasts_of
 from ...train import Scores
@@ -121,14 +122,51 @@ class SeriesPredictor(Predictor[Forecaster, SeriesPreprocessor, SeriesSettings])
         scaling = preprocessor.scaling.take(chosen.series.tolist())
         return forecasts_of(self.scores_of(windows).values, scaling)
 
-    def scores(self, source: Any) -> Scores:
-        """The network's outputs for the next steps of each series, as it scales them."""
+    def inputs(self, source: Any) -> Windows:
+        """The last window of each series."""
+        return self._windows(source)[0]
+
+    def _windows(self, source: Any) -> tuple[Windows, SeriesPreprocessor]:
         panel, static = self._read(source, None)
         preprocessor = self.preprocessor.for_panel(panel, len(panel.axis))
         require_known(panel, preprocessor, ends_of(panel))
         encoded, numbers = preprocessor.encode(panel, static)
         chosen = Origins(np.arange(len(panel.names)), ends_of(panel))
-        return self.scores_of(Windows(encoded, chosen, numbers, preprocessor.layout))
+        return Windows(encoded, chosen, numbers, preprocessor.layout), preprocessor
+
+    def example(self, given: Any, target: str | None = None) -> Example:
+        """The last window of one series, and the steps that might follow it."""
+        windows, preprocessor = self._windows(given)
+        notes = notes_of(self.last_findings)
+        if target is None:
+            return Example(windows, None, notes)
+        following = np.array(numbers_of(target, preprocessor.horizon))
+        scaled = preprocessor.scaling.apply(following, 0)
+        return Example(windows, np.stack([scaled, np.ones_like(scaled)], axis=-1), notes)
+
+    def form(self) -> Form:
+        steps = self.preprocessor.horizon
+        aim = "the next value" if steps == 1 else f"the next {steps} values, with commas"
+        return Form(whole="the path of a table with one series", aim=aim)
+
+    def input_names(self) -> tuple[Name, ...]:
+        pre = self.preprocessor
+        ahead = (*pre.known, *pre.calendar)
+        channels = (pre.target, *pre.past, *ahead)
+        static = ["the season repeats"]
+        for column in pre.static:
+            static += [f"{column.column} {i}" for i in range(column.width)]
+
+        def past(index: tuple[int, ...], value: float) -> str:
+            return f"{channels[index[2]]}, {pre.window - index[1]} back"
+
+        def series(index: tuple[int, ...], value: float) -> str:
+            return static[index[1]]
+
+        def known(index: tuple[int, ...], value: float) -> str:
+            return f"{ahead[index[2]]}, {index[1] + 1} ahead"
+
+        return (past, series, *([known] if ahead else []))
 
     def predict(self, source: Any = None, horizon: int | None = None) -> npt.NDArray[Any]:
         """`forecast` as an array [series, steps]: medians in the unit of the target."""

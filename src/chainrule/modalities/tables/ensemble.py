@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ...errors import ConfigError
@@ -35,7 +35,18 @@ class EnsembleSettings(Section):
         About("presets to train; held-out rows decide how much each of them counts"),
     ] = ()
 
+    epochs: Annotated[
+        Mapping[str, Annotated[int, Within(1)]],
+        About('epochs of each network, as a time limit left them: "good-fold-1"; {}: of all'),
+    ] = field(default_factory=dict)
+
     def check(self) -> None:
+        names = [f"{recipe}-fold-{k}" for k in self._kept for recipe in self.recipes]
+        if self.epochs and (set(self.epochs) != set(names) or len(self._kept) > self.folds):
+            raise ConfigError(
+                f"`ensemble.epochs` has {', '.join(self.epochs)}",
+                help="give the epochs of every recipe for the first folds: good-fold-1, ...",
+            )
         if self.folds == 1:
             raise ConfigError("`ensemble.folds` is 1", help="give 2 or more, or 0 for no ensemble")
         if self.folds and not self.recipes:
@@ -44,6 +55,17 @@ class EnsembleSettings(Section):
             )
         if len(set(self.recipes)) < len(self.recipes):
             raise ConfigError(f"`ensemble.recipes` is {list(self.recipes)}", help="name each once")
+
+    @property
+    def _kept(self) -> Sequence[int]:
+        """The folds for which networks are trained."""
+        named = -(-len(self.epochs) // max(1, len(self.recipes)))
+        return range(1, 1 + (named or self.folds))
+
+    def of_folds(self, recipe: str) -> Mapping[int, int]:
+        """The folds for which a recipe is trained, and after how many epochs each ends; 0: as its
+        settings say."""
+        return {k: self.epochs.get(f"{recipe}-fold-{k}", 0) for k in self._kept}
 
 
 def bagged(settings: Settings) -> Mapping[str, Sequence[Settings]]:
@@ -67,6 +89,13 @@ def bagged(settings: Settings) -> Mapping[str, Sequence[Settings]]:
         for recipe in settings.ensemble.recipes
     }
     return {
-        recipe: [each.changed(data=each.data.changed(bag=(k, folds))) for k in range(1, folds + 1)]
+        recipe: [
+            each.changed(
+                data=each.data.changed(bag=(k, folds)), train=each.train.changed(stop_after=epochs)
+            )
+            if epochs
+            else each.changed(data=each.data.changed(bag=(k, folds)))
+            for k, epochs in settings.ensemble.of_folds(recipe).items()
+        ]
         for recipe, each in recipes.items()
     }

@@ -3,7 +3,7 @@ of them, and which rows it gets wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,11 +22,14 @@ __all__ = ["explained"]
 
 Ask = Callable[[Features], Scores]
 Places = tuple[slice, slice]
+Cells = Callable[[Sequence[str], npt.NDArray[np.int64]], list[list[str]]]
 
 #: rows x columns x times that columns are shuffled at most, and how often
 MOST_CELLS, REPEATS = 1_000_000, 5
 #: columns in the table, columns that are drawn, values of each, and rows
 COLUMNS, DRAWN, VALUES, ROWS = 30, 3, 11, 12
+#: columns of the rows that are predicted worst
+SHOWN = 6
 
 
 def explained(
@@ -37,12 +40,15 @@ def explained(
     preprocessor: Preprocessor,
     goal: Task,
     rows: npt.NDArray[np.int64],
+    cells_of: Cells,
 ) -> dict[str, Any]:
     """Charts and tables for the report; ``ask`` gives the outputs for encoded rows, ``scores`` are
-    those for ``features``, and ``rows`` their numbers in the table."""
+    those for ``features``, ``rows`` their numbers in the table, and ``cells_of`` reads some columns
+    of some rows of the table."""
     places = _places(preprocessor)
     repeats = min(REPEATS, MOST_CELLS // max(1, len(features) * len(places)))
     tables, charts = [], []
+    ranked = list(places)
     if repeats >= 2 and len(places) > 1:
         rises = _importance(ask, features, truth, scores, places, goal, repeats)
         tables.append(_importance_table(rises, goal, repeats))
@@ -52,7 +58,7 @@ def explained(
             for name in ranked
             for chart in _dependence(ask, features, preprocessor, places, goal, name)
         ][:DRAWN]
-    tables.append(_worst(truth, scores, goal, rows))
+    tables.append(_worst(truth, scores, goal, rows, ranked[:SHOWN], cells_of))
     return {"charts": charts, "tables": tables}
 
 
@@ -144,10 +150,9 @@ def _dependence(
         if answer is None:
             return []
         means.append(float(answer.mean()))
-    low, middle, high = (
-        format_number(float(values[i]) * encoder.std + encoder.mean)
-        for i in (0, VALUES // 2, VALUES - 1)
-    )
+    own = [float(values[i]) * encoder.std + encoder.mean for i in (0, VALUES // 2, VALUES - 1)]
+    # Of a float32, what is left near zero is rounding.
+    low, middle, high = (format_number(v if abs(v) > 1e-6 * encoder.std else 0.0) for v in own)
     what = f"probability of {quoted(str(goal.labels[1]))}" if goal.labels else "prediction"
     return [
         {
@@ -162,16 +167,21 @@ def _dependence(
 
 
 def _worst(
-    truth: npt.NDArray[Any], scores: Scores, goal: Task, rows: npt.NDArray[np.int64]
+    truth: npt.NDArray[Any],
+    scores: Scores,
+    goal: Task,
+    rows: npt.NDArray[np.int64],
+    columns: Sequence[str],
+    cells_of: Cells,
 ) -> dict[str, Any]:
-    """The rows that are predicted worst."""
+    """The rows that are predicted worst, with the ``columns`` that matter most."""
     predicted = goal.decode(scores)
     if goal.labels:
         codes = truth.astype(np.int64)
-        own = goal.probabilities(scores)[np.arange(len(codes)), codes]
-        worst = np.argsort(own, kind="stable")[:ROWS]
+        chance = goal.probabilities(scores)[np.arange(len(codes)), codes]
+        worst = np.argsort(chance, kind="stable")[:ROWS]
         cells = [
-            [int(rows[i]) + 1, str(goal.labels[codes[i]]), str(predicted[i]), float(own[i])]
+            [int(rows[i]) + 1, str(goal.labels[codes[i]]), str(predicted[i]), float(chance[i])]
             for i in worst
         ]
         heads = ["number", "true", "predicted", "probability of the true class"]
@@ -183,9 +193,12 @@ def _worst(
             for i in worst
         ]
         heads = ["number", "true", "predicted", "off by"]
+    own = cells_of(columns, rows[worst])
+    fewer = f" The {len(columns)} columns that matter most are shown." if columns else ""
     return {
         "title": "Worst predictions",
-        "words": "Of the test part; numbers count from 1 in the table.",
-        "heads": heads,
-        "rows": cells,
+        "words": f"Of the test part; numbers count from 1 in the table.{fewer}",
+        "heads": [*heads, *columns],
+        "rows": [[*row, *more] for row, more in zip(cells, own, strict=True)],
+        "examples": worst.tolist(),
     }

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ... import nn
 from ...data import Features, Preprocessor
-from ...data.tables.encode import CategoryEncoder, NumberEncoder
+from ...data.tables.encode import CategoryEncoder, NumberEncoder, TextEncoder
 from ...frontend import Tensor
 from ...frontend.operations.shaping import cat
 from ...nn.members import Outputs
@@ -215,6 +215,9 @@ def number_places(preprocessor: Preprocessor) -> list[int]:
     for encoder in preprocessor.encoders:
         if isinstance(encoder, CategoryEncoder):
             first += len(encoder.names) if encoder.one_hot else 0
+            continue
+        if isinstance(encoder, TextEncoder):
+            first += len(encoder.names)
             continue
         varying = isinstance(encoder, NumberEncoder) or "year" in encoder.parts
         places += [first] if varying else []

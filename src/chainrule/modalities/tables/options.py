@@ -13,7 +13,7 @@ SOURCES = (
     "a table: a csv, tsv, parquet or jsonl file, plain or gzipped;",
     "  bundled: heart, breast_cancer, diabetes",
 )
-COLUMN_KINDS = ("number", "boolean", "category", "datetime", "ignored")
+COLUMN_KINDS = ("number", "boolean", "category", "datetime", "text", "ignored")
 TASKS = ("binary", "multiclass", "regression")
 
 
@@ -84,6 +84,14 @@ def levels(text: str) -> tuple[float, ...]:
         ) from None
 
 
+def share(text: str) -> float:
+    """``0.9``, or ``90%``, as a number."""
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is not a share such as 0.9", where="--interval") from None
+
+
 PRESETS = ("fast", "good", "best", "tabm", "realmlp")
 PRESET = Option("preset", "Named set of settings to start from.", choices=PRESETS)
 TARGET = Option(
@@ -131,12 +139,14 @@ CLASS_WEIGHTS = Option("class_weights", "How much classes count: balanced, or CL
 LEARNED = (QUANTILES, TRANSFORM, CLASS_WEIGHTS)
 NETWORK = (ENSEMBLE, LAYERS, DROPOUT, WEIGHT_DECAY)
 KEEP = Option("keep", "Copy this column to the output. Can be repeated.", "COLUMN", several=True)
+INTERVAL = Option("interval", "Also write from where to where this share of true values is "
+                  "expected: 0.5, 0.8, 0.9 or 0.95.", "SHARE", read=share)  # fmt: skip
 
 OPTIONS: Options = {
     "train": (PRESET, TARGET, ALSO, QUERY, TASK, MISSING, COLUMN, *SPLITS, *LEARNED, *NETWORK),
     "init": (PRESET, TARGET, QUERY, TASK, MISSING, *SPLITS),
     "check": (PRESET, TARGET, QUERY, *SPLITS),
     "find-lr": (PRESET, TARGET, QUERY),
-    "predict": (KEEP, QUERY),
+    "predict": (KEEP, QUERY, INTERVAL),
     "eval": (QUERY,),
 }

@@ -103,7 +103,7 @@ class TableDataSettings(DataSettings):
     valid: Annotated[str, About("file with rows for validation, likewise")] = ""
     columns: Annotated[
         Mapping[str, Kind],
-        About("kinds of columns; ignored: not used; the target's kind sets the task"),
+        About("kinds of columns; text: by words; ignored: unused; the target's kind sets the task"),
     ] = field(default_factory=dict)
     missing: Annotated[
         Mapping[str, Annotated[tuple[int | float | str, ...], Length(1, 10_000)]],

@@ -108,12 +108,16 @@ class TargetsPredictor(TablePredictor):
         *,
         query: str | None = None,
         keep: Sequence[str] = (),
+        interval: float | None = None,
     ) -> list[Column]:
         """The columns to ``keep``, and those of each target, with its name at the end."""
         columns: list[Column] = []
         for target, one in self.each.items():
             sure = proba and bool(one.classes)
-            own = one.columns(source, sure, query=query, keep=() if columns else keep)
+            own = one.columns(
+                source, sure, query=query, keep=() if columns else keep,
+                interval=None if one.classes else interval,
+            )  # fmt: skip
             kept = 0 if columns else len(dict.fromkeys(keep))
             columns += own[:kept]
             columns += [(f"{name}_{target}", values) for name, values in own[kept:]]

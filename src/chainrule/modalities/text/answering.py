@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...data import Finding
+from ...data import Finding, read_table
+from ...data.tables.encode import CategoryEncoder
+from ...data.tables.fields import Field, field_of, fields_of
 from ...data.text import CLASS, PADDING, START, padded
 from ...errors import ConfigError, DataError
 from ...nn import Module
+from ...runs.example import (
+    Example,
+    Form,
+    Name,
+    class_number,
+    is_file,
+    notes_of,
+    numbers_of,
+    spelled_classes,
+)
 from ...tasks import Task
 from ...tasks.translation import Translated
 from ...train import Padded, Scores
@@ -37,6 +49,18 @@ SAMPLES, SAMPLE = 3, 240
 SHOWN, LOOKED_AT, LONGEST = 24, 2, 12
 
 
+def tokens_as(meaning: Callable[[int], str]) -> Name:
+    """Tokens by their place and what they stand for: ``3:good``."""
+
+    def name(index: tuple[int, ...], value: float) -> str:
+        if value == PADDING:
+            return ""
+        said = meaning(int(value)).strip() or repr(meaning(int(value)))
+        return f"{index[-1]}:{said}"
+
+    return name
+
+
 @dataclass(frozen=True)
 class Read:
     """A source as the network takes it; ``truth`` where it was asked for."""
@@ -53,6 +77,18 @@ class Answering(ABC):
     @abstractmethod
     def read(self, source: object, query: str | None, labelled: bool) -> Read:
         """A source, with its answers if it is ``labelled``."""
+
+    @abstractmethod
+    def example(self, given: object, target: str | None, goal: Task) -> Example:
+        """One text, as somebody typed it, or a source of one; and its target."""
+
+    @abstractmethod
+    def form(self, goal: Task) -> Form:
+        """What it takes to give a new text."""
+
+    @abstractmethod
+    def input_names(self) -> tuple[Name, ...]:
+        """What the numbers of the network's inputs are called: tokens by what they stand for."""
 
     def scored(self, model: Module, scores: Scores, inputs: Any) -> Scores:
         """The outputs of the network, with what else it takes to judge them."""
@@ -92,6 +128,52 @@ class LabelAnswering(Answering):
         inputs, unusual = self.preprocessor.inputs(table, rows)
         texts = read_texts(table, self.preprocessor.texts, rows)
         return Read(texts, inputs, truth, (*table.findings, *findings, *unusual))
+
+    def example(self, given: object, target: str | None, goal: Task) -> Example:
+        pre = self.preprocessor
+        own = pre.table.schema.target
+        assert own is not None
+        if isinstance(given, str) and not is_file(given):
+            if pre.has_others or given.lstrip().startswith("{"):
+                columns = [*pre.texts, *(e.column for e in pre.table.encoders)]
+                fields = fields_of(given, columns, own.name)
+                target = target if target is not None else fields.get(own.name)
+                given = read_table({c: [v] for c, v in fields.items()}, name="the row")
+            else:
+                given = [given]
+        read = self.read(given, None, False)
+        notes = notes_of(read.findings)
+        if target is None:
+            return Example(read.inputs, None, notes)
+        if goal.labels:
+            return Example(read.inputs, np.array([class_number(str(target), goal.labels)]), notes)
+        number = np.array(numbers_of(str(target), 1))
+        return Example(read.inputs, pre.table.encode_target(number), notes)
+
+    def form(self, goal: Task) -> Form:
+        pre, classes = self.preprocessor, spelled_classes(goal.labels)
+        if not pre.has_others:
+            return Form(whole="a text", classes=classes)
+        texts = tuple(Field(column) for column in pre.texts)
+        return Form((*texts, *map(field_of, pre.table.encoders)), classes=classes)
+
+    def input_names(self) -> tuple[Name, ...]:
+        pre = self.preprocessor
+        coded = [e for e in pre.table.encoders if isinstance(e, CategoryEncoder) and not e.one_hot]
+
+        def odds(index: tuple[int, ...], value: float) -> str:
+            return "log-odds by naive Bayes"
+
+        def number(index: tuple[int, ...], value: float) -> str:
+            return pre.table.names[index[-1]]
+
+        def category(index: tuple[int, ...], value: float) -> str:
+            return coded[index[-1]].meaning(int(value))
+
+        return (
+            tokens_as(pre.reader.meaning), *([odds] if pre.odds is not None else []),
+            *([number] if pre.table.names else []), *([category] if coded else []),
+        )  # fmt: skip
 
     def predictions(self, goal: Task, scores: Scores, read: Read) -> npt.NDArray[Any]:
         return goal.decode(scores)
@@ -140,6 +222,33 @@ class LanguageAnswering(Answering):
         whole = padded(rows, pre.length + 1)
         return Read(lines, whole, whole, ())
 
+    def example(self, given: object, target: str | None, goal: Task) -> Example:
+        if target is not None:
+            raise ConfigError(
+                "a language model has no target beside the text: each token is one",
+                where="--target", help="give the whole text as the row",
+            )  # fmt: skip
+        pre = self.preprocessor
+        texts = [given] if isinstance(given, str) and not is_file(given) else [
+            "".join(pieces) for pieces in texts_of(given)[1]]  # fmt: skip
+        if len(texts) != 1:
+            raise DataError(f"expected one text, got {len(texts)}", where="--row")
+        codes = np.asarray(pre.tokenizer.encode(texts)[0], np.int32)
+        if len(codes) < 2:
+            raise DataError(
+                "the text has no second token that could be predicted", where="--row",
+                help="give a longer text",
+            )  # fmt: skip
+        notes = (f"only the first {pre.length + 1} of {len(codes)} tokens are read",)
+        row = codes[None, : pre.length + 1]
+        return Example((row,), row, notes if len(codes) > pre.length + 1 else ())
+
+    def form(self, goal: Task) -> Form:
+        return Form(whole="a text", aim="")
+
+    def input_names(self) -> tuple[Name, ...]:
+        return (tokens_as(self.preprocessor.tokenizer.shown),)
+
     def predictions(self, goal: Task, scores: Scores, read: Read) -> npt.NDArray[Any]:
         """The mean surprise of the tokens of each line, in nats."""
         there = read.truth[:, 1:] > 0
@@ -158,7 +267,17 @@ class LanguageAnswering(Answering):
             options = {"temperature": 0.8, "top_p": 0.95, "seed": int(i)}
             made = generate(loop, model, tokenizer, prompt, SAMPLE, options)
             rows.append([prompt, "".join(made)])
-        return {"tables": [{
+        surprise = scores.values.mean(axis=1)
+        worst = np.argsort(-surprise, kind="stable")[:SAMPLES].tolist()
+        hardest = {
+            "title": "Worst stretches",
+            "words": "Those of the test part whose tokens surprised the network most, in nats for "
+            "each token on average.",
+            "heads": ["the text", "surprise"],
+            "rows": [[tokenizer.decode(truth[i]), float(surprise[i])] for i in worst],
+            "examples": worst,
+        }
+        return {"tables": [hardest, {
             "title": "Samples",
             "words": f"The beginnings of stretches of the test part, and {SAMPLE} tokens drawn "
                      "after each, at a temperature of 0.8 and a top-p of 0.95.",
@@ -185,6 +304,28 @@ class PairAnswering(Answering):
         table, findings = table_of_texts(source, query, names=(pre.source, pre.target))
         texts = read_texts(table, (pre.source,))
         return Read(texts, pre.sources(texts), np.zeros(0), findings)
+
+    def example(self, given: object, target: str | None, goal: Task) -> Example:
+        if target is None:
+            raise ConfigError(
+                "the network reads the translation, too: word by word, as it learned it",
+                where="--target", help=f"give a text in {self.preprocessor.target} as the target",
+            )  # fmt: skip
+        text = [given] if isinstance(given, str) and not is_file(given) else given
+        read = self.read(text, None, False)
+        wanted = np.repeat(self.preprocessor.targets([target]), len(read.texts), axis=0)
+        sources = np.zeros_like(wanted)
+        sources[:, : read.inputs.shape[1]] = read.inputs
+        notes = notes_of(read.findings)
+        return Example((sources, wanted), wanted, notes)
+
+    def form(self, goal: Task) -> Form:
+        pre = self.preprocessor
+        return Form(whole=f"a text ({pre.source})", aim=f"its translation ({pre.target})")
+
+    def input_names(self) -> tuple[Name, ...]:
+        shown = tokens_as(self.preprocessor.tokenizer.shown)
+        return (shown, shown)
 
     def scored(self, model: Module, scores: Scores, inputs: Any) -> Scores:
         sources = inputs.arrays[0] if isinstance(inputs, Padded) else inputs[0]

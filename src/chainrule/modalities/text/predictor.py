@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...nn import Module, TokenLoop
+from ...runs.example import Example, Form, Name
 from ...runs.predictor import Column, Predictor
 from ...tasks.translation import Translated
 from ...train import Scores
@@ -69,6 +70,20 @@ class TextPredictor(Predictor[Module, AnyPreprocessor, TextSettings]):
     def scores_of(self, inputs: Any) -> Scores:
         """The outputs of the network, and its translations, if it translates."""
         return self._answering.scored(self.model, super().scores_of(inputs), inputs)
+
+    def inputs(self, source: Any) -> Any:
+        return self._read(source, None).inputs
+
+    def example(self, given: Any, target: str | None = None) -> Example:
+        """One text, with its label; of a language model the text is its own target; with its
+        translation."""
+        return self._answering.example(given, target, self.goal)
+
+    def form(self) -> Form:
+        return self._answering.form(self.goal)
+
+    def input_names(self) -> tuple[Name, ...]:
+        return self._answering.input_names()
 
     def _answers(self, read: Read, beam: int = 1) -> Scores:
         """The same for texts whose translations are not known."""

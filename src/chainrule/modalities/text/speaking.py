@@ -75,7 +75,8 @@ def explanation(
 ) -> list[dict[str, Any]]:
     """Tables for reports: the words that speak for each class, and the worst mistakes."""
     if not labels:
-        return [_words_for_numbers(model, preprocessor, inputs)]
+        words = _words_for_numbers(model, preprocessor, inputs)
+        return [words, _farthest(texts, truth, preprocessor.table.decode_target(scores.values))]
     predicted = scores.labels.reshape(len(truth)).astype(np.int64)
     names = [str(label).lower() if isinstance(label, bool) else str(label) for label in labels]
     tables = [_words_by_class(model, preprocessor, inputs, predicted, names)]
@@ -91,6 +92,7 @@ def explanation(
             "words": "The test texts whose true class was given the lowest probability, worst "
                      "first, and the words that spoke most for the prediction.",
             "heads": ["text", "true", "predicted", "probability", "spoke for it"],
+            "examples": worst.tolist(),
             "rows": [
                 [_excerpt(texts[i]), names[int(truth[i])], names[predicted[i]], percent(chance),
                  ", ".join(_loudest(preprocessor.reader, row, part))]
@@ -98,6 +100,23 @@ def explanation(
             ],
         })  # fmt: skip
     return tables
+
+
+def _farthest(texts: Sequence[str], truth: npt.NDArray[Any], predicted: Floats) -> dict[str, Any]:
+    """The texts whose number was predicted worst."""
+    predicted = predicted.reshape(len(truth))
+    worst = np.argsort(-np.abs(predicted - truth), kind="stable")[:MISTAKES]
+    return {
+        "title": "Worst predictions",
+        "words": "The test texts whose number is farthest from its prediction, worst first.",
+        "heads": ["text", "true", "predicted", "off by"],
+        "rows": [
+            [_excerpt(texts[i]), float(truth[i]), float(predicted[i]),
+             float(predicted[i] - truth[i])]
+            for i in worst.tolist()
+        ],
+        "examples": worst.tolist(),
+    }  # fmt: skip
 
 
 def _excerpt(text: str) -> str:

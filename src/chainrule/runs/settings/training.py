@@ -273,6 +273,10 @@ class TrainSettings(Section):
               "those of the training before"),
     ] = False  # fmt: skip
     time_limit: Annotated[Amount, About("seconds after which training stops; 0: no limit")] = 0.0
+    stop_after: Annotated[
+        Annotated[int, Within(0, 1 << 30)],
+        About("epochs after which training stops, whatever the schedule is planned for; 0: none"),
+    ] = 0
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     lookahead: LookaheadSettings = field(default_factory=LookaheadSettings)

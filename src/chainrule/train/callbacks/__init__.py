@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .recording import ModelCheckpoint as ModelCheckpoint
     from .stopping import Converged as Converged
     from .stopping import EarlyStopping as EarlyStopping
+    from .stopping import LastEpoch as LastEpoch
     from .stopping import TerminateOnNaN as TerminateOnNaN
     from .stopping import TimeLimit as TimeLimit
 
@@ -31,6 +32,7 @@ _HOMES = {
     "ModelCheckpoint": "recording",
     "Converged": "stopping",
     "EarlyStopping": "stopping",
+    "LastEpoch": "stopping",
     "TerminateOnNaN": "stopping",
     "TimeLimit": "stopping",
 }

@@ -119,7 +119,8 @@ class DivergenceGuard(Callback):
         self.trainer.go_back(self._good)
         self._bad, self._since = 0, self._since + 1
         # The rate of the good state was not lowered yet by earlier returns to that state.
-        scale_rates(self.trainer.optimizer, self.lr_factor**self._since)
+        before, factor = self._rate(), self.lr_factor**self._since
+        scale_rates(self.trainer.optimizer, factor)
         run = self.trainer.run
         following = 0 if run is None else run.epoch
         self.returns.append((epoch, following))
@@ -128,6 +129,8 @@ class DivergenceGuard(Callback):
             f"before epoch {following + 1}, learning rate lowered to {self._rate():.3g} "
             f"(rollback {len(self.returns)} of at most {self.most})"
         )
+        if run is not None:
+            run.hooks("on_rollback", following, {"before": before, "factor": factor})
         return True
 
     def _rate(self) -> float:

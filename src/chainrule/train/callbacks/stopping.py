@@ -12,7 +12,7 @@ from ...errors import ConfigError, TrainingError
 from ...ir.types import is_real, is_whole
 from ..callback import Callback, Logs, Mode, direction, watched
 
-__all__ = ["Converged", "EarlyStopping", "TerminateOnNaN", "TimeLimit"]
+__all__ = ["Converged", "EarlyStopping", "LastEpoch", "TerminateOnNaN", "TimeLimit"]
 
 
 class EarlyStopping(Callback):
@@ -113,6 +113,19 @@ class TimeLimit(Callback):
     def set_state(self, state: Mapping[str, Any]) -> None:
         if state["reached"]:
             self.trainer.stop_training = False
+
+
+class LastEpoch(Callback):
+    """Ends training after so many ``epochs``, though its schedule may be planned for more."""
+
+    def __init__(self, epochs: int) -> None:
+        if not is_whole(epochs) or epochs < 1:
+            raise ConfigError(f"invalid last epoch: {epochs!r}", help="pass a whole number above 0")
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        if epoch + 1 >= self.epochs:
+            self.trainer.stop_training = True
 
 
 class TerminateOnNaN(Callback):

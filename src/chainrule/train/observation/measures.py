@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,9 @@ from .taps import Tap
 __all__ = ["BINS", "Sheet"]
 
 BINS = 32
+#: of a sequence, at which what arrives is told apart
+PIECES = 32
+THROUGH_TIME = "through_time"
 
 #: where the slope of an activation is below a twentieth of its steepest, in terms of its output
 SATURATED: Mapping[type[nn.Module], Callable[[Tensor], Tensor]] = {
@@ -131,6 +136,13 @@ class Sheet:
         if full:
             self._histogram(tap.path, "output", values)
 
+    def through_time(self, path: str, gradients: Sequence[Tensor]) -> None:
+        """Of what arrived at each time step of a recurrent layer, in all of its layers. Of calls
+        of different lengths, the first one's."""
+        for gradient in gradients:
+            if gradient.shape[0] == gradients[0].shape[0]:
+                self._add(path, THROUGH_TIME, (gradient * gradient).sum((1, 2)))
+
     def parameters(
         self,
         path: str,
@@ -169,9 +181,12 @@ class Sheet:
         """The numbers of one step, by layer."""
         found: dict[str, dict[str, float]] = {path: {} for path in self._kinds}
         counts: dict[tuple[str, str], npt.NDArray[np.floating]] = {}
+        steps: dict[str, npt.NDArray[np.floating]] = {}
         for (path, name), value in zip(self._columns, values, strict=True):
             if name.endswith(".below"):
                 counts[path, name.removesuffix(".below")] = value
+            elif name == THROUGH_TIME:
+                steps[path] = steps[path] + value if path in steps else value
             else:  # several parameters add up to one sum of squares
                 found[path][name] = found[path].get(name, 0.0) + float(value)
         histograms: dict[str, dict[str, Histogram]] = {path: {} for path in self._kinds}
@@ -180,16 +195,27 @@ class Sheet:
             inner = np.diff(below.astype(int), prepend=0, append=self._sizes[path, name])
             histograms[path][name] = Histogram(low, high, tuple(inner.tolist()))
         return {
-            path: _statistics(kind, self._reads.get(path), found[path], histograms[path])
+            path: replace(
+                _statistics(kind, self._reads.get(path), found[path], histograms[path]),
+                through_time=_in_pieces(steps.get(path)),
+            )
             for path, kind in self._kinds.items()
         }
+
+
+def _in_pieces(squares: npt.NDArray[np.floating] | None) -> tuple[float, ...] | None:
+    """Norms by time step; of more than `PIECES`, of equal pieces the root mean square."""
+    if squares is None:
+        return None
+    pieces = np.array_split(squares.astype(np.float64), min(len(squares), PIECES))
+    return tuple(math.sqrt(piece.mean()) for piece in pieces)
 
 
 def _statistics(
     kind: str, reads: str | None, sums: dict[str, float], histograms: dict[str, Histogram]
 ) -> LayerStatistics:
     norms = ("weight", "gradient", "clipped", "update", "backward", "noise")
-    numbers: dict[str, float | None] = {
+    numbers: dict[str, Any] = {
         name: math.sqrt(value) if name in norms else value
         for name, value in sums.items()
         if name != "square"

@@ -88,6 +88,8 @@ class ObservedStep:
         learner.finish_step()
         for tap in taps.taps:
             sheet.output(tap, arrived.get(tap.path), self._full)
+        for path, steps in taps.through_time().items():
+            sheet.through_time(path, steps)
         if self._full:
             sheet.noise(taps.taps, arrived, arrays[0].shape[0])
         for path, own in owners.items():

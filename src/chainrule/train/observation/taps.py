@@ -50,16 +50,33 @@ class Taps:
         self._origin: dict[int, str] = {}  # of Tensors, the tap that they are the output of
         self._kept: list[Tensor] = []  # so that no other gets their place in memory
         self.taps: list[Tap] = []
+        self._steps: dict[str, list[Tensor]] = {}  # what is given to the time steps of a layer
 
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Inside, calls of layers are heard."""
-        with watching(self._heard):
+        with watching(self._heard, self._unrolled):
             yield
 
     def gradients(self) -> Mapping[str, Tensor]:
         """What arrived at the taps, after ``backward()``."""
         return {t.path: t.output.grad for t in self.taps if t.output.grad is not None}
+
+    def through_time(self) -> Mapping[str, list[Tensor]]:
+        """What arrived at each time step [steps, rows, ...] of recurrent layers, likewise."""
+        return {
+            path: gradients
+            for path, given in self._steps.items()
+            if (gradients := [g.grad for g in given if g.grad is not None])
+        }
+
+    def _unrolled(self, layer: nn.Module, given: Tensor) -> None:
+        path, trace = self._paths.get(id(layer)), thread.trace
+        inner = trace is not None and trace.scope is not trace
+        if path is None or inner or not given.requires_grad:
+            return
+        given.retain_grad()
+        self._steps.setdefault(path, []).append(given)
 
     def _heard(self, layer: nn.Module, arguments: tuple[Any, ...], result: Any) -> None:
         path = self._paths.get(id(layer))

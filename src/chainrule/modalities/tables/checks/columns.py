@@ -33,7 +33,7 @@ def schema(run: TableRun) -> Check:
     findings = select_findings(
         run.prepared.parts.findings,
         "D103", "D104", "D105", "D110", "D113", "D114", "D115", "D116", "D117", "D119", "D120",
-        "D204",
+        "D127", "D204",
     )  # fmt: skip
     return check(
         "columns",

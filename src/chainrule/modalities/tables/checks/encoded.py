@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....data import Features, Preprocessor
-from ....data.tables.encode import CategoryEncoder
+from ....data.tables.encode import CategoryEncoder, TextEncoder
 
 __all__ = ["Encoded", "columns_of"]
 
@@ -29,7 +29,7 @@ class Encoded:
 
 
 def columns_of(pipeline: Preprocessor, features: Features) -> Iterator[Encoded]:
-    """All of them, in the order of the table."""
+    """All of them but texts, in the order of the table."""
     at = coded = 0
     for encoder in pipeline.encoders:
         if isinstance(encoder, CategoryEncoder) and not encoder.one_hot:
@@ -38,6 +38,8 @@ def columns_of(pipeline: Preprocessor, features: Features) -> Iterator[Encoded]:
             continue
         block = features.numeric[:, at : at + len(encoder.names)]
         at += len(encoder.names)
+        if isinstance(encoder, TextEncoder):
+            continue
         if isinstance(encoder, CategoryEncoder):
             codes = block @ np.arange(1, block.shape[1] + 1, dtype=np.float32)
             yield Encoded(encoder.column, encoder.column, True, codes.astype(np.int32))
