@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, StateError, meant
 from .modality import Modality, Words
-from .registry import kinds, lookup, recognisers
+from .registry import default, lookup, names, recognisers
 from .settings.fields import SettingError
 from .settings.sources import Source
 from .task import Task
@@ -101,17 +101,16 @@ def named_kind(sources: Sequence[Source]) -> Modality[Any, Any] | None:
     if not naming:
         return None
     name = naming[-1].values[KIND]
-    named = {kind.name: kind for kind in kinds() if not kind.is_default}
-    if name not in named:
-        default = " or ".join(kind.name for kind in kinds() if kind.is_default)
-        use = " or ".join(f'"{each}"' for each in named)
+    others = [each for each in names() if each != default()]
+    if name not in others:
+        use = " or ".join(f'"{each}"' for each in others)
         raise SettingError(
             "data.kind",
             f"`data.kind` is {name!r}",
             where=naming[-1].positions.get(KIND, ""),
-            help=f"{meant(str(name), list(named))}use {use}, or leave it out for {default}",
+            help=f"{meant(str(name), others)}use {use}, or leave it out for {default()}",
         )
-    return named[name]
+    return lookup(name)
 
 
 def kind_of_run(facts: Mapping[str, Any]) -> Modality[Any, Any]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .option import Command, Options
     from .settings.document import RunSettings
 
-__all__ = ["attendants", "commands", "kinds", "lookup", "names", "options", "recognisers",
-           "register", "sources"]  # fmt: skip
+__all__ = ["attendants", "commands", "default", "kinds", "lookup", "names", "options",
+           "recognisers", "register", "sources"]  # fmt: skip
 
 #: each of its ``FOLDERS`` is a kind: KIND in ``kind.py``; in ``recognising.py``, how surely a
 #: source is its data; in ``options.py``, what commands show
@@ -69,9 +69,14 @@ def recognisers() -> dict[str, Callable[[object], float]]:
     return {**built_in, **{kind.name: kind.recognises for kind in _REGISTERED.values()}}
 
 
+def default() -> str:
+    """The name of the kind that runs are of which name none. Loads nothing of weight."""
+    return str(importlib.import_module(HOME).DEFAULT)
+
+
 def lookup(name: str | None) -> Modality[Any, Any]:
     """The kind called ``name``; for None, the default one. StateError if there is none."""
-    folder = f"{HOME}.{importlib.import_module(HOME).DEFAULT if name is None else name}"
+    folder = f"{HOME}.{default() if name is None else name}"
     if folder in _folders():  # the others stay where they are
         found: Modality[Any, Any] = importlib.import_module(f"{folder}.kind").KIND
         return found
