@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.runs.registry import kinds
+from chainrule.runs.registry import default, kinds, lookup
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,16 +75,23 @@ def test_one_of_many_brings_none_of_the_others(tmp_path: Path) -> None:
 _KIND = """
 import sys
 from chainrule.runs.recognition import kind_of_source
-from chainrule.runs.registry import lookup
-assert kind_of_source("heart", {"target": "disease"}) is lookup(None)
-print(*sorted(name.split(".")[2] for name in sys.modules if name.startswith("chainrule.modalities.")
-              and name.endswith(".kind")))
+kind = kind_of_source({source!r})
+print(*sorted(name for name in sys.modules
+              if name.startswith("chainrule.modalities.") and name.endswith(".kind")))
+print("chainrule.data.tables.encode" in sys.modules)
 """
 
 
-def test_only_the_kind_that_data_is_of_is_loaded(tmp_path: Path) -> None:
-    assert run(_KIND, tmp_path).split() == ["tables"]
-    assert [kind.name for kind in kinds() if kind.is_default] == ["tables"]
+@pytest.mark.parametrize(("source", "kind"), [("heart", "tables"), ("fashion", "images")])
+def test_only_the_kind_that_data_is_of_is_loaded(source: str, kind: str, tmp_path: Path) -> None:
+    loaded, encodes_tables = run(_KIND.format(source=source), tmp_path).splitlines()
+    assert loaded == f"chainrule.modalities.{kind}.kind"
+    assert encodes_tables == str(kind == "tables")
+
+
+def test_the_default_kind_says_that_it_is() -> None:
+    assert [kind.name for kind in kinds() if kind.is_default] == [default()]
+    assert lookup(None).name == default()
 
 
 def homes(package: Path) -> dict[str, str]:
