@@ -115,6 +115,7 @@ def test_type_checkers_find_names_where_they_are_loaded_from(package: Path) -> N
             for given in node.body:
                 assert isinstance(given, ast.ImportFrom)
                 below = (given.module or "").removeprefix("chainrule.data.")
+                below = below.removeprefix(f"{package.parent.name}.")
                 seen.update({a.name: below or a.name for a in given.names})
     assert seen == homes(package)
 
