@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.codegen.emit import emit_program
+from chainrule.codegen.target import small_tiles, target_for
 from chainrule.driver import Options, compile_graph, load, native_backend, stages
 from chainrule.frontend.interpreted import InterpretedProgram
 from chainrule.interpret import interpret
 from chainrule.ir.graph import Graph
 from chainrule.ir.memory import aligned_empty
 from chainrule.ir.types import Array
+from chainrule.passes import optimize
 from chainrule.runtime.processors import get_num_threads, set_num_threads
 from chainrule.schedule import InputLayout
+from chainrule.schedule.build import schedule
 from graphs import random_graph
 from steps import layerwise_step, perceptron_step, step_values
 
@@ -85,6 +89,17 @@ def test_fusion_vector_width_and_haste_leave_the_bits_alone(seed: int) -> None:
         got = run(graph, values, options)
         same(got[0], want[0])
         same(got[1], want[1])
+
+
+def test_haste_writes_products_out_less_often_and_gives_the_same_bits() -> None:
+    graph = perceptron_step((50, 70, 33, 10), 37)
+    values = step_values(graph)
+    program, target = schedule(optimize(graph), InputLayout()), target_for()
+    usual, hasty = (emit_program(program, t) for t in (target, small_tiles(target)))
+    assert sum(map(len, hasty)) < 0.7 * sum(map(len, usual))
+    got, want = (run(graph, values, Options(hasty=h, use_cache=False)) for h in (True, False))
+    for ours, theirs in zip(got, want, strict=True):
+        same(ours, theirs)
 
 
 @pytest.mark.parametrize(("sizes", "batch"), [((30, 32, 16, 1), 32), ((50, 70, 33, 10), 37)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from chainrule.runs.registry import default, kinds, lookup
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,6 +50,74 @@ def test_the_engine_loads_nothing_that_a_step_does_not_need(tmp_path: Path) -> N
         "chainrule.ir.parse", "chainrule.optim", "chainrule.modalities.tables", "chainrule.train",
     }  # fmt: skip
     assert needless & set(loaded) == set()
+
+
+_ONE_OF_EACH = """
+import sys
+from chainrule.data import Finding
+from chainrule.tasks import Language
+from chainrule.train import Scores
+from chainrule.train.callbacks import TimeLimit
+print(*sorted(sys.modules))
+"""
+
+
+def test_one_of_many_brings_none_of_the_others(tmp_path: Path) -> None:
+    loaded = set(run(_ONE_OF_EACH, tmp_path).split())
+    assert {"chainrule.tasks.language", "chainrule.train.callbacks.stopping"} <= loaded
+    needless = {
+        "decimal", "chainrule.data.series", "chainrule.data.tables", "chainrule.tasks.forecasting",
+        "chainrule.train.trainer", "chainrule.train.callbacks.guard", "chainrule.train.observation",
+    }  # fmt: skip
+    assert needless & loaded == set()
+
+
+_KIND = """
+import sys
+from chainrule.runs.recognition import kind_of_source
+kind = kind_of_source({source!r})
+print(*sorted(name for name in sys.modules
+              if name.startswith("chainrule.modalities.") and name.endswith(".kind")))
+print("chainrule.data.tables.encode" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("source", "kind"), [("heart", "tables"), ("fashion", "images")])
+def test_only_the_kind_that_data_is_of_is_loaded(source: str, kind: str, tmp_path: Path) -> None:
+    loaded, encodes_tables = run(_KIND.format(source=source), tmp_path).splitlines()
+    assert loaded == f"chainrule.modalities.{kind}.kind"
+    assert encodes_tables == str(kind == "tables")
+
+
+def test_the_default_kind_says_that_it_is() -> None:
+    assert [kind.name for kind in kinds() if kind.is_default] == [default()]
+    assert lookup(None).name == default()
+
+
+def homes(package: Path) -> dict[str, str]:
+    """The public names that a package loads when they are first used, and from where."""
+    for node in ast.parse(package.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            return {str(k): str(v) for k, v in ast.literal_eval(node.value).items()}
+    return {}
+
+
+LAZY = [
+    p for p in sorted((ROOT / "src").rglob("__init__.py")) if "loaded(name, _HOMES" in p.read_text()
+]
+
+
+@pytest.mark.parametrize("package", LAZY, ids=lambda package: package.parent.name)
+def test_type_checkers_find_names_where_they_are_loaded_from(package: Path) -> None:
+    seen: dict[str, str] = {}
+    for node in ast.parse(package.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for given in node.body:
+                assert isinstance(given, ast.ImportFrom)
+                below = (given.module or "").removeprefix("chainrule.data.")
+                below = below.removeprefix(f"{package.parent.name}.")
+                seen.update({a.name: below or a.name for a in given.names})
+    assert seen == homes(package)
 
 
 _STEP = """

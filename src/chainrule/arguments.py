@@ -1,14 +1,20 @@
-"""Arguments whose kind is checked in one place: paths, and states that were saved."""
+"""Arguments whose kind is checked in one place: paths, pairs, and states that were saved."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from .errors import ConfigError, StateError
 
-__all__ = ["check_state", "path_beside", "path_of", "user_path"]
+__all__ = ["check_state", "is_pair", "path_beside", "path_of", "user_path"]
+
+
+def is_pair(source: object) -> TypeGuard[tuple[Any, Any]]:
+    """Whether a source is ``(X, y)``: data in memory with one value of the target for each row."""
+    return isinstance(source, tuple) and len(source) == 2
 
 
 def path_of(value: object, what: str) -> Path:

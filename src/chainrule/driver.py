@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import config
-from .codegen.target import Target, emit_objects, llvm_version, target_for
+from .codegen.target import Target, emit_objects, llvm_version, small_tiles, target_for
 from .compared import ComparedProgram
 from .debug import Dump
 from .errors import CompileError
@@ -51,7 +51,7 @@ else:  # what a program that is in the cache does not need
 class Options:
     """How to compile. All choices give the same numbers; they exist for tests and curiosity.
 
-    ``hasty`` spares LLVM most of its work, for a program that runs once.
+    ``hasty`` spares LLVM most of its work, for a program that runs once: its tiles are small, too.
     """
 
     fusion: bool = True
@@ -161,7 +161,7 @@ def _compile(
     program = build.schedule(optimized, layout, fusion=options.fusion)
     if dump.wanted:
         dump.text("program", program_text.program_text(program))
-    texts = emit.emit_program(program, target)
+    texts = emit.emit_program(program, small_tiles(target) if options.hasty else target)
     if dump.wanted:
         dump.text("llvm", "\n".join(texts))
     objects = emit_objects(texts, target, options.hasty)

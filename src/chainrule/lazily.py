@@ -12,12 +12,13 @@ __all__ = ["Lazy", "loaded"]
 def loaded(name: str, homes: Mapping[str, str], package: str) -> Any:
     """For ``__getattr__`` of a ``package``: what is called ``name``, from its module in ``homes``.
 
-    AttributeError if it is not there.
+    A home of the same name is what is asked for itself. AttributeError if it is not there.
     """
     home = homes.get(name)
     if home is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{package}.{home}"), name)
+    module = importlib.import_module(f"{package}.{home}")
+    return module if home == name else getattr(module, name)
 
 
 class Lazy:

@@ -175,3 +175,17 @@ def test_a_sum_over_an_axis_of_each_step_is_one_sum_over_all_rows() -> None:
     graph = gradients()
     sums = [n for n in graph.nodes() if n.op == "reduce_sum" and n.shape == (WIDTH,)]
     assert [n.inputs[0].shape for n in sums] == [(STEPS * ROWS, WIDTH)]
+
+
+def test_equal_loops_have_one_optimised_body() -> None:
+    def layer(x: cr.Tensor, w: cr.Tensor) -> cr.Tensor:
+        return cr.scan(lambda h, x: (cr.tanh(x + h @ w),) * 2, zero(), x)[1]
+
+    def f(x: cr.Tensor, w: cr.Tensor, v: cr.Tensor) -> cr.Tensor:
+        return layer(layer(layer(x, w), v) + 1.0, w)
+
+    traced = trace_function(f, (X, W, V), {})
+    bodies = [loop.params["body"] for loop in loops(optimize(traced.graph))]
+    # The last loop's results are read as rows of another array, so that it may lie otherwise.
+    assert len(bodies) == 3
+    assert bodies[0] is bodies[1]

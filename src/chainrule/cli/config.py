@@ -34,9 +34,9 @@ def load_settings(source: str, runs_dir: str, overrides: tuple[str, ...] = ()) -
 def is_data(source: str, path: Path) -> bool:
     """Whether ``source`` is likely to be data of some kind, and not a run."""
     from ..runs.recognition import LIKELY
-    from ..runs.registry import kinds
+    from ..runs.registry import recognisers
 
-    recognised = any(kind.recognises(source) >= LIKELY for kind in kinds())
+    recognised = any(recognises(source) >= LIKELY for recognises in recognisers().values())
     return recognised and not (path / "run.toml").exists()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
-
 import click
 
 from ..arguments import user_path
@@ -43,6 +41,8 @@ def dash(
             f"there is no folder {folder}",
             help="train something first, or give the folder that holds the runs",
         )
+    import webbrowser
+
     from ..dash.listening import inherited, listen
     from ..dash.server import serve
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -108,6 +107,8 @@ def scope(
 
 def open_in_browser(folder: Path, wishes: dict[str, str]) -> None:
     """The dashboard, at the microscope's page of a run."""
+    import webbrowser
+
     from ..dash.listening import listen
     from ..dash.server import serve
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import llvmlite.binding as llvm
@@ -42,6 +42,9 @@ class Target:
         """Whether it has instructions that estimate 16 inverse roots at once."""
         return self.is_x86 and self.vector_bytes == 64
 
+
+#: for tiles of products in haste, which halve what LLVM has to do
+HASTY_REGISTERS = 6
 
 # Processors that can be asked for by name: vector bytes, vector registers, fused multiply-add.
 _NAMED = {
@@ -103,6 +106,13 @@ def target_for(cpu: str | None = None, triple: str | None = None) -> Target:
         )
     vector_bytes, registers, fma = _NAMED[cpu]
     return Target(triple or host_target().triple, cpu, "", vector_bytes, registers, fma)
+
+
+def small_tiles(target: Target) -> Target:
+    """``target`` for code that takes little time to make: tiles of a product, which are written out
+    several times, fill the registers there are.
+    """
+    return replace(target, registers=min(target.registers, HASTY_REGISTERS))
 
 
 def _machine(target: Target, hasty: bool = False) -> llvm.TargetMachine:

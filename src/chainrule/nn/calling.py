@@ -62,8 +62,8 @@ def calling_name() -> str:
 
 def calling_path() -> str:
     """The path, from the outermost module that is being called, of the innermost."""
-    parts = []
-    for outer, inner in zip(calls.modules, calls.modules[1:], strict=False):
-        names = [n for n, m in outer.named_modules() if m is inner]
-        parts += names[:1]
+    parts = [
+        next((name for name, module in outer.named_modules() if module is inner), "")
+        for outer, inner in zip(calls.modules, calls.modules[1:], strict=False)
+    ]
     return ".".join(p for p in parts if p)

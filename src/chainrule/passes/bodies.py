@@ -11,16 +11,27 @@ from collections.abc import Callable, Sequence
 
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.rewrite import map_nodes, substitute
+from ..ir.text import canonical
 from ..ops.bodies import parts_of, placeholder
 from .layout import as_read, laid_out, view_strides
 
 
 def optimize_bodies(graph: Graph, optimize: Callable[[Graph], Graph]) -> Graph:
-    """Every loop with an optimised body whose inputs say how they lie in memory."""
+    """Every loop with an optimised body whose inputs say how they lie in memory.
+
+    Equal bodies, such as those of equal layers, become one graph, with the first one's locations.
+    """
     copies: dict[Node, Node] = {}  # one of each value for all loops
+    optimized: dict[str, Graph] = {}
+
+    def once(body: Graph) -> Graph:
+        text = canonical(body)
+        if text not in optimized:
+            optimized[text] = optimize(body)
+        return optimized[text]
 
     def changed(node: Node) -> Node:
-        return _optimized(node, optimize, copies) if node.op == "scan" else node
+        return _optimized(node, once, copies) if node.op == "scan" else node
 
     return map_nodes(graph, changed)
 

@@ -6,14 +6,16 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from ..data import Finding
-from ..data.tables.fields import Field
 from ..errors import ConfigError, meant
 from ..ir.types import is_real
+
+if TYPE_CHECKING:
+    from ..data.tables.fields import Field
 
 __all__ = ["Example", "Form", "Name", "class_number", "is_file", "notes_of", "numbers_of",
            "spelled_classes"]  # fmt: skip

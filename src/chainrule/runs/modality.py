@@ -21,13 +21,13 @@ from typing import (
     Literal,
     Protocol,
     Self,
-    TypeGuard,
     TypeVar,
 )
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import is_pair
 from ..data import Finding
 from ..frontend import Tensor
 from ..nn import Module
@@ -68,11 +68,6 @@ def judged_part(sizes: Mapping[str, object]) -> PartName:
 def part_inputs(part: Part) -> Any:
     """The inputs of a part, as `Trainer.scores` takes them."""
     return part[0] if isinstance(part, tuple) else part
-
-
-def is_pair(source: object) -> TypeGuard[tuple[Any, Any]]:
-    """Whether a source is ``(X, y)``: data in memory with one value of the target for each row."""
-    return isinstance(source, tuple) and len(source) == 2
 
 
 class Preprocessor(Protocol):

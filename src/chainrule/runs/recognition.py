@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, StateError, meant
 from .modality import Modality, Words
-from .registry import kinds, lookup
+from .registry import default, lookup, names, recognisers
 from .settings.fields import SettingError
 from .settings.sources import Source
 from .task import Task
@@ -35,20 +35,18 @@ def kind_of_source(source: object, asked: Mapping[str, Any] | None = None) -> Mo
     can learn it. Raises DataError if no kind recognises the
     source, and ConfigError if several do equally.
     """
-    certainties = {kind: kind.recognises(source) for kind in kinds()}
-    known = {kind: c for kind, c in certainties.items() if c > 0}
-    if not known:
+    certainties = {name: recognises(source) for name, recognises in recognisers().items()}
+    top = max(certainties.values())
+    if top <= 0:
         raise DataError(
             f"{_source_text(source)} is not data that can be learned from",
             help="pass a path, the name of a bundled data set, or arrays",
         )
     asked = asked or {}
-    learners = [kind for kind in known if asked.get("task") in kind.tasks]
-    ranks = {
-        kind: ((c >= LIKELY or learners == [kind]) and _serves(kind, asked), c)
-        for kind, c in known.items()
-    }
-    best = [kind for kind, rank in ranks.items() if rank == max(ranks.values())]
+    surest = [lookup(name) for name, certainty in certainties.items() if certainty == top]
+    best = [kind for kind in surest if top >= LIKELY and _serves(kind, asked)]
+    if not best:
+        best = _first({lookup(name): c for name, c in certainties.items() if c > 0}, asked)
     if len(best) > 1:
         names = " or ".join(kind.name for kind in best)
         raise ConfigError(
@@ -56,6 +54,18 @@ def kind_of_source(source: object, asked: Mapping[str, Any] | None = None) -> Mo
             help=f'say which: data.kind = "{best[-1].name}"',
         )
     return best[0]
+
+
+def _first(
+    known: Mapping[Modality[Any, Any], float], asked: Mapping[str, Any]
+) -> list[Modality[Any, Any]]:
+    """Of the kinds that recognise a source, with their certainties, those that come first."""
+    learners = [kind for kind in known if asked.get("task") in kind.tasks]
+    ranks = {
+        kind: ((c >= LIKELY or learners == [kind]) and _serves(kind, asked), c)
+        for kind, c in known.items()
+    }
+    return [kind for kind, rank in ranks.items() if rank == max(ranks.values())]
 
 
 def _serves(kind: Modality[Any, Any], asked: Mapping[str, Any]) -> bool:
@@ -91,17 +101,16 @@ def named_kind(sources: Sequence[Source]) -> Modality[Any, Any] | None:
     if not naming:
         return None
     name = naming[-1].values[KIND]
-    named = {kind.name: kind for kind in kinds() if not kind.is_default}
-    if name not in named:
-        default = " or ".join(kind.name for kind in kinds() if kind.is_default)
-        use = " or ".join(f'"{each}"' for each in named)
+    others = [each for each in names() if each != default()]
+    if name not in others:
+        use = " or ".join(f'"{each}"' for each in others)
         raise SettingError(
             "data.kind",
             f"`data.kind` is {name!r}",
             where=naming[-1].positions.get(KIND, ""),
-            help=f"{meant(str(name), list(named))}use {use}, or leave it out for {default}",
+            help=f"{meant(str(name), others)}use {use}, or leave it out for {default()}",
         )
-    return named[name]
+    return lookup(name)
 
 
 def kind_of_run(facts: Mapping[str, Any]) -> Modality[Any, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, StateError
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from .option import Command, Options
     from .settings.document import RunSettings
 
-__all__ = ["attendants", "commands", "kinds", "lookup", "names", "options", "register", "sources"]
+__all__ = ["attendants", "commands", "default", "kinds", "lookup", "names", "options",
+           "recognisers", "register", "sources"]  # fmt: skip
 
-#: each of its ``FOLDERS`` is a kind: KIND in ``kind.py``; in ``options.py``, what commands show
+#: each of its ``FOLDERS`` is a kind: KIND in ``kind.py``; in ``recognising.py``, how surely a
+#: source is its data; in ``options.py``, what commands show
 HOME = "chainrule.modalities"
 
 _REGISTERED: dict[str, Modality[Any, Any]] = {}
@@ -56,15 +59,29 @@ def _folders() -> list[str]:
     return [f"{HOME}.{name}" for name in importlib.import_module(HOME).FOLDERS]
 
 
+def recognisers() -> dict[str, Callable[[object], float]]:
+    """How surely a source is data of each kind, by the kind's name. Imports nothing heavy."""
+    home = importlib.import_module(HOME)
+    built_in: dict[str, Callable[[object], float]] = {
+        name: importlib.import_module(f"{HOME}.{name}.recognising").recognises
+        for name in home.FOLDERS
+    }
+    return {**built_in, **{kind.name: kind.recognises for kind in _REGISTERED.values()}}
+
+
+def default() -> str:
+    """The name of the kind that runs are of which name none. Loads nothing of weight."""
+    return str(importlib.import_module(HOME).DEFAULT)
+
+
 def lookup(name: str | None) -> Modality[Any, Any]:
     """The kind called ``name``; for None, the default one. StateError if there is none."""
-    folder = f"{HOME}.{name}"
+    folder = f"{HOME}.{default() if name is None else name}"
     if folder in _folders():  # the others stay where they are
         found: Modality[Any, Any] = importlib.import_module(f"{folder}.kind").KIND
         return found
-    for kind in kinds():
-        if kind.name == name or (name is None and kind.is_default):
-            return kind
+    if name in _REGISTERED:
+        return _REGISTERED[name]
     known = ", ".join(kind.name for kind in kinds())
     raise StateError(
         f"this release knows no kind of data called {name!r}",

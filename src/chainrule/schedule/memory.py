@@ -6,6 +6,8 @@ buffer that lives in a common phase. (Pisarchyk and Lee 2020, arXiv:2001.03288.)
 
 from __future__ import annotations
 
+from bisect import insort
+
 from .buffers import Buffer
 from .nest import Task
 
@@ -29,7 +31,7 @@ def lifetimes(phases: tuple[tuple[Task, ...], ...]) -> dict[Buffer, tuple[int, i
 def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int], int, int]:
     """Offsets in bytes of all arena buffers, the size of the arena, and of its kept part."""
     lives = lifetimes(phases)
-    placed: list[tuple[int, int, Buffer]] = []
+    placed: list[tuple[int, int, Buffer]] = []  # by their starts
     offsets: dict[Buffer, int] = {}
     kept = 0
     for buffer in lives:
@@ -37,11 +39,11 @@ def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int]
             offsets[buffer] = kept
             kept += _room(buffer)
     order = [b for b in lives if not b.kept]
-    for buffer in sorted(order, key=lambda b: (-b.nbytes, order.index(b))):
+    for buffer in sorted(order, key=lambda b: -b.nbytes):
         size = _room(buffer)
         first, last = lives[buffer]
         position = kept
-        for start, end, other in sorted(placed, key=lambda p: p[0]):
+        for start, end, other in placed:
             born, died = lives[other]
             if died < first or last < born:
                 continue
@@ -49,7 +51,7 @@ def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int]
                 break
             position = max(position, end)
         offsets[buffer] = position
-        placed.append((position, position + size, buffer))
+        insort(placed, (position, position + size, buffer), key=lambda p: p[0])
     return offsets, max((end for _, end, _ in placed), default=kept), kept
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Any, ClassVar
 
 import numpy as np
@@ -188,7 +188,7 @@ class Binary(Classification):
 
     def shared(self, members: Sequence[Task]) -> Binary:
         own = [task.threshold for task in members if isinstance(task, Binary)]
-        return replace(self, threshold=fmean(own)) if own else self
+        return replace(self, threshold=math.fsum(own) / len(own)) if own else self
 
     @property
     def decisions(self) -> dict[str, float]:

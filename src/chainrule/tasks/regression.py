@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Any, ClassVar
 
 import numpy as np
@@ -77,7 +77,7 @@ class Regression(Task):
         own = [task for task in members if isinstance(task, Regression)]
         levels = [level for level in LEVELS if all(level in dict(task.margins) for task in own)]
         margins = (
-            (level, fmean(dict(task.margins)[level] * task.std / self.std for task in own))
+            (level, math.fsum(dict(t.margins)[level] * t.std / self.std for t in own) / len(own))
             for level in levels
         )
         return replace(self, margins=tuple(margins) if own else self.margins)

@@ -7,16 +7,21 @@ a database would turn it into text without a word.
 from __future__ import annotations
 
 import datetime
-import decimal
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import DataError
+from chainrule.lazily import Lazy
+
+if TYPE_CHECKING:
+    import decimal
+else:
+    decimal = Lazy("decimal")
 
 __all__ = ["is_frame", "numpy_columns", "with_column"]
 

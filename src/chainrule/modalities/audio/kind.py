@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ... import nn
-from ...data.audio import BUNDLED_AUDIO, Recordings, is_audio_source, read_audio
+from ...data.audio import BUNDLED_AUDIO, read_audio
 from ...records import parsed
 from ...runs.modality import Batch, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
@@ -25,10 +24,10 @@ from .options import OPTIONS, SOURCES
 from .pictures import picture
 from .predictor import AudioPredictor
 from .prepare import AudioPreprocessor, OpenedAudio, PreparedAudio
+from .recognising import recognises
 from .settings import BUNDLED_SPEAKER, AudioSettings
 from .space import space_for
 from .transcribing import (
-    TABLES,
     OpenedTranscripts,
     PreparedTranscripts,
     TranscriptLoss,
@@ -41,7 +40,6 @@ from .words import words_for
 __all__ = ["AUDIO", "KIND", "AudioKind"]
 
 #: how likely a table is one of files and transcripts
-TABLE = 0.5
 Opened = OpenedAudio | OpenedTranscripts
 AnyPrepared = PreparedAudio | PreparedTranscripts
 AnyPreprocessor = AudioPreprocessor | TranscriptPreprocessor
@@ -72,12 +70,7 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
-        if is_pair(source):
-            source = source[0]
-        if isinstance(source, Recordings):
-            return 1.0
-        text = str(source).lower() if isinstance(source, str | os.PathLike) else ""
-        return TABLE if text.endswith(TABLES) else is_audio_source(source)
+        return recognises(source)
 
     def open(self, settings: AudioSettings, source: object, folder: Path | None) -> Opened:
         data, labels = settings.data, None

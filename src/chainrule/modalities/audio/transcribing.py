@@ -30,14 +30,13 @@ from ...tasks import Transcription
 from ...train import bounds_for
 from .network import Features
 from .prepare import audio_facts, feature_moments, minutes, speakers_apart, usable
+from .recognising import TABLES
 from .settings import AudioDataSettings, AudioSettings
 from .source import STRIDE, TranscriptSource, steps_of
 
 __all__ = ["OpenedTranscripts", "PreparedTranscripts", "TranscriptLoss", "TranscriptPreprocessor",
            "WritingNetwork", "open_transcripts", "table_of"]  # fmt: skip
 
-#: how the names of tables end
-TABLES = (".csv", ".tsv")
 CHANNELS = 24
 
 

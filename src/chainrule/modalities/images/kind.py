@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
-from ...data.images import Images, Room, is_image_source, read_images
+from ...data.images import Room, read_images
 from ...runs.modality import Batch, Modality, Words, is_pair
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
@@ -22,14 +20,12 @@ from .network import ImageNetwork, build
 from .options import OPTIONS, SOURCES
 from .predictor import ImagePredictor
 from .prepare import ImagePreprocessor, OpenedImages, PreparedImages, loss_of
+from .recognising import recognises
 from .settings import ImageSettings
 from .space import space_for
 from .words import words_for
 
 __all__ = ["IMAGES", "KIND", "ImageKind"]
-
-#: numbers of axes of an array of grey images, and of colour images
-AXES = (3, 4)
 
 
 class ImageKind(Modality[ImageSettings, ImagePredictor]):
@@ -52,13 +48,7 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
-        if is_pair(source):
-            source = source[0]
-        if isinstance(source, Images):
-            return 1.0
-        if sureness := is_image_source(source):
-            return sureness
-        return 1.0 if isinstance(source, np.ndarray) and source.ndim in AXES else 0.0
+        return recognises(source)
 
     def open(self, settings: ImageSettings, source: object, folder: Path | None) -> OpenedImages:
         data, labels = settings.data, None

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ...data import Table
-from ...data.series.bundles import bundled_series
-from ...data.tables.columns import is_frame
-from ...runs.modality import Draft, Modality, Words, is_pair
+from ...runs.modality import Draft, Modality, Words
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.space import Space
@@ -25,15 +21,12 @@ from .options import OPTIONS, SOURCES
 from .predictor import SeriesPredictor
 from .prepare import OpenedSeries, PreparedSeries, known_steps, usual_horizon
 from .preprocessor import SeriesPreprocessor
+from .recognising import recognises
 from .settings import SeriesSettings
 from .space import space_for
 from .words import words_for
 
 __all__ = ["KIND", "SERIES", "SeriesKind"]
-
-#: a table may hold series, if an option or the task says so
-POSSIBLE = 0.5
-EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
 
 class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
@@ -60,17 +53,7 @@ class SeriesKind(Modality[SeriesSettings, SeriesPredictor]):
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
-        if is_pair(source):
-            return 0.0
-        if bundled_series(source):
-            return 1.0
-        if isinstance(source, str | os.PathLike):
-            return POSSIBLE if str(source).lower().endswith(EXTENSIONS) else 0.0
-        table = isinstance(source, Table | Mapping) or any(
-            is_frame(source, library, ("DataFrame", "Table", "RecordBatch"))
-            for library in ("pandas", "polars", "pyarrow")
-        )
-        return POSSIBLE if table else 0.0
+        return recognises(source)
 
     def open(self, settings: SeriesSettings, source: object, folder: Path | None) -> OpenedSeries:
         origin = settings.data.path if source is None else source

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -10,11 +9,10 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from ...data import BUNDLED, Preprocessor, Table
-from ...data.tables.columns import is_frame
+from ...data import Preprocessor
 from ...nn import EnsembleLoss, Module, PinballLoss
 from ...nn.members import Outputs
-from ...runs.modality import PARTS, Batch, Draft, Modality, Part, Words, is_pair
+from ...runs.modality import PARTS, Batch, Draft, Modality, Part, Words
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.space import Space
@@ -33,6 +31,7 @@ from .options import OPTIONS, SOURCES
 from .predictor import TablePredictor
 from .prepare import OpenedTable, PreparedTable, transform_of
 from .realmlp import RealMLP
+from .recognising import recognises
 from .settings import Settings
 from .several import TargetsPredictor, by_target
 from .space import space_for
@@ -41,14 +40,11 @@ from .words import words_for
 
 __all__ = ["KIND", "TABLES", "Tables"]
 
-#: how sure to be of a known extension, of columns in memory, and of any other path
-SURE, LIKELY, POSSIBLE = 1.0, 0.75, 0.1
 #: what the outputs of a network are, by the name of its task
 OUTPUTS: Mapping[str, Outputs] = {
     "binary": "sigmoid", "multiclass": "softmax", "regression": "identity",
     "quantiles": "identity",
 }  # fmt: skip
-EXTENSIONS = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
 
 class Tables(Modality[Settings, TablePredictor]):
@@ -89,17 +85,7 @@ class Tables(Modality[Settings, TablePredictor]):
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
-        if is_pair(source) and not isinstance(source[0], str | os.PathLike | Table):
-            return self.recognises(source[0])
-        if isinstance(source, Table):
-            return SURE
-        if isinstance(source, str | os.PathLike):
-            known = str(source) in BUNDLED or str(source).lower().endswith(EXTENSIONS)
-            return SURE if known else POSSIBLE
-        if isinstance(source, Mapping) or is_frame(source, "pyarrow", ("Table", "RecordBatch")):
-            return LIKELY
-        # Data frames of other libraries have a shape, too.
-        return LIKELY if len(getattr(source, "shape", ())) in (1, 2) else 0.0
+        return recognises(source)
 
     def open(self, settings: Settings, source: object, folder: Path | None) -> OpenedTable:
         origin = settings.data.path if source is None else source

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ...arguments import user_path
-from ...data.listing import holds
-from ...data.tables.columns import is_frame
-from ...data.text import ENDINGS, bundled_text, is_texts
-from ...data.text.reading import is_prose
+from ...data.text import bundled_text
 from ...nn import Module
 from ...records import parsed
-from ...runs.modality import Draft, Modality, Words, is_pair
+from ...runs.modality import Draft, Modality, Words
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.space import Space
@@ -33,6 +28,7 @@ from .options import COMMANDS, OPTIONS, SOURCES
 from .pairs import OpenedPairs, PairPreprocessor, PreparedPairs, open_pairs
 from .predictor import TextPredictor
 from .preprocessor import LabelPreprocessor
+from .recognising import recognises
 from .settings import TextSettings
 from .space import space_for
 from .translating import TranslationLoss
@@ -40,12 +36,9 @@ from .words import words_for
 
 __all__ = ["KIND", "TEXT", "TextKind"]
 
-#: a table may hold texts, if an option or the task says so
-UNLIKELY, POSSIBLE, LIKELY, SURE = 0.05, 0.5, 0.9, 1.0
 Opened = OpenedLabels | OpenedLanguage | OpenedPairs
 AnyPrepared = PreparedLabels | PreparedLanguage | PreparedPairs
 AnyPreprocessor = LabelPreprocessor | LanguagePreprocessor | PairPreprocessor
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".gz")
 
 
 class TextKind(Modality[TextSettings, TextPredictor]):
@@ -74,19 +67,7 @@ class TextKind(Modality[TextSettings, TextPredictor]):
     checks: Sequence[Any] = CHECKS
 
     def recognises(self, source: object) -> float:
-        if is_pair(source):
-            return LIKELY if is_texts(source[0]) else 0.0
-        if bundled_text(source):
-            return SURE
-        if isinstance(source, str | os.PathLike):
-            return _certainty_of_path(source)
-        if is_texts(source):
-            return LIKELY
-        frame = any(
-            is_frame(source, library, ("DataFrame", "Table", "RecordBatch"))
-            for library in ("pandas", "polars", "pyarrow")
-        )
-        return POSSIBLE if frame or isinstance(source, Mapping) else 0.0
+        return recognises(source)
 
     def open(self, settings: TextSettings, source: object, folder: Path | None) -> Opened:
         origin = settings.data.path if source is None else source
@@ -157,18 +138,6 @@ class TextKind(Modality[TextSettings, TextPredictor]):
         opened = self.open(settings, None, None)
         findings = opened.findings if isinstance(opened, OpenedLabels | OpenedPairs) else ()
         return Draft(opened.settings.relative_to(output), settings.descriptions(), findings)
-
-
-def _certainty_of_path(source: str | os.PathLike[str]) -> float:
-    """How surely a path leads to texts: a folder of text files, or a table, or a text file."""
-    if not str(source):
-        return 0.0
-    path = user_path(source, "the data")
-    if path.is_dir():
-        return LIKELY if holds(path, ENDINGS) else 0.0
-    name = str(source).lower()
-    possible = name.endswith(TABLES) or (name.endswith(ENDINGS) and is_prose(path))
-    return POSSIBLE if possible else UNLIKELY
 
 
 KIND = TEXT = TextKind()
