@@ -20,7 +20,6 @@ import pytest
 from click.testing import CliRunner
 
 from chainrule.cli.app import app
-from hasty import cheap_programs
 
 ROOT = Path(__file__).parent.parent
 #: their Python is a part of a program
@@ -72,8 +71,7 @@ def test_commands_print_what_the_page_says(
             line, _, shown = command.partition("\n")
             if line.endswith("--seeds 5"):
                 continue  # tests/test_classics.py has these trainings
-            with cheap_programs():
-                result = CliRunner().invoke(app, shlex.split(line))
+            result = CliRunner().invoke(app, shlex.split(line))
             wrong = re.search(r"^(error:|failed )", shown, re.MULTILINE)
             assert (result.exit_code == 0) == (wrong is None), result.output
             told, shown = (DURATION.sub(r"\1 TIME", text) for text in (result.output, shown))

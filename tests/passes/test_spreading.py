@@ -61,6 +61,22 @@ def test_a_product_that_is_read_in_two_ways_stays() -> None:
         assert all(n.ndim == 2 for n in spread_rows(graph).nodes() if n.op == "dot")
 
 
+def test_what_a_product_reads_keeps_its_shape() -> None:
+    """Whatever the product of it is read in, also where the sizes happen to be the same."""
+    square, rows = input_node("arg", "s", (24, 24)), input_node("arg", "r", (24, 24))
+    for left, right in (
+        (relu(rows), square),
+        (rows, relu(square)),
+        (ops.dot(rows, square), square),
+    ):
+        out = ops.reshape(ops.dot(left, right), shape=(4, 6, 24))
+        graph = Graph((square, rows), (out,))
+        values = numbers(graph)
+        (want,), _ = interpret(graph, values)
+        (got,), _ = run_native(graph, values)
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
 def test_a_network_and_its_gradients_have_the_same_bits_without_the_pass() -> None:
     second = input_node("state", "v", (24, 20))
     hidden = ops.erf(split(layer(X)))

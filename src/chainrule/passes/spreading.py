@@ -45,15 +45,18 @@ def _wanted(order: list[Node], roots: set[Node]) -> dict[Node, Shape]:
     for node in reversed(order):
         if node.ndim != 2 or node in roots or not (node.op == "dot" or node.primitive.elementwise):
             continue
-        shapes = {_split(node, reader) or wanted.get(reader) for reader in readers[node]}
+        shapes = {_asked(node, reader, wanted) for reader in readers[node]}
         shape = shapes.pop() if len(shapes) == 1 else None
         if shape is not None:
             wanted[node] = shape
     return wanted
 
 
-def _split(node: Node, reader: Node) -> Shape | None:
-    """The shape of ``reader`` if it splits the rows of ``node``, and nothing else."""
+def _asked(node: Node, reader: Node, wanted: dict[Node, Shape]) -> Shape | None:
+    """The shape in which ``reader`` would have ``node``: its own, if it splits the rows and nothing
+    else, or goes element by element. Operands of a product have shapes of their own."""
+    if reader in wanted:
+        return None if reader.op == "dot" else wanted[reader]
     splits = reader.op == "reshape" and reader.ndim > 2 and reader.shape[-1] == node.shape[-1]
     return reader.shape if splits else None
 

@@ -80,7 +80,7 @@ def lookup(name: str | None) -> Modality[Any, Any]:
     if folder in _folders():  # the others stay where they are
         found: Modality[Any, Any] = importlib.import_module(f"{folder}.kind").KIND
         return found
-    if name in _REGISTERED:
+    if isinstance(name, str) and name in _REGISTERED:  # files hold anything
         return _REGISTERED[name]
     known = ", ".join(kind.name for kind in kinds())
     raise StateError(
