@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test lint format bench parity fuzz soak storm mutate docs web web-check clean
@@ -13,11 +12,10 @@ demo: $(VENV)/.installed
 
 # Bytecode is written even where the environment says not to: the tests start many processes, and
 # each that runs tests would rewrite the asserts of all of them anew.
-# Stealing leaves tests of a file together, so that runs which they share are trained once. One
-# process more than there are processors: some tests wait for servers, browsers and signals.
+# Stealing leaves tests of a file together, so that runs which they share are trained once.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m compileall -q src tests
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal \
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
 		--screenshots build/screenshots $(TEST_OPTIONS)
 
 lint: $(VENV)/.installed-dev
