@@ -606,9 +606,11 @@ VIEWS: dict[str, Callable[[cr.Tensor], cr.Tensor]] = {
 }
 
 
+@pytest.mark.parametrize("returned", [False, True])
 @pytest.mark.parametrize("name", VIEWS)
-def test_rows_of_views_are_read_as_they_lie(name: str) -> None:
-    """Bodies with products, which care how their operands lie."""
+def test_rows_of_views_are_read_as_they_lie(name: str, returned: bool) -> None:
+    """Bodies with products, which care how their operands lie; what is returned, too, lies in
+    memory of its own."""
     x = np.random.default_rng(0).standard_normal((2, 2, 4, 5)).astype(np.float32)
     a = np.random.default_rng(1).standard_normal((3, 5)).astype(np.float32)
 
@@ -618,10 +620,12 @@ def test_rows_of_views_are_read_as_they_lie(name: str) -> None:
             right = (a[:, : row.shape[1]] - total) @ row.T
             return F.tanh(left.sum() - right.mean()), (left, right)
 
-        return cr.scan(body, 0.0, VIEWS[name](x))
+        rows = VIEWS[name](x)
+        return *cr.scan(body, 0.0, rows), rows if returned else x
 
-    total, ys = cr.compile(run)(x, a)
-    expected, others = run(cr.tensor(x), cr.tensor(a))
+    total, ys, rows = cr.compile(run)(x, a)
+    expected, others, given = run(cr.tensor(x), cr.tensor(a))
     np.testing.assert_allclose(total.numpy(), expected.numpy(), rtol=1e-4)
+    np.testing.assert_array_equal(rows.numpy(), given.numpy())
     for y, other in zip(ys, others, strict=True):
         np.testing.assert_allclose(y.numpy(), other.numpy(), rtol=1e-4, atol=1e-5)

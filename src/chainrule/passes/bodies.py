@@ -22,6 +22,7 @@ def optimize_bodies(graph: Graph, optimize: Callable[[Graph], Graph]) -> Graph:
     Equal bodies, such as those of equal layers, become one graph, with the first one's locations.
     """
     copies: dict[Node, Node] = {}  # one of each value for all loops
+    views: dict[Node, Node] = {}
     optimized: dict[str, Graph] = {}
 
     def once(body: Graph) -> Graph:
@@ -31,7 +32,7 @@ def optimize_bodies(graph: Graph, optimize: Callable[[Graph], Graph]) -> Graph:
         return optimized[text]
 
     def changed(node: Node) -> Node:
-        return _optimized(node, once, copies) if node.op == "scan" else node
+        return _optimized(node, once, copies, views) if node.op == "scan" else node
 
     return map_nodes(graph, changed)
 
@@ -42,9 +43,14 @@ def rebuilt(loop: Node, inputs: Sequence[Node], body: Graph, **params: int) -> N
     return bind("scan", *inputs, location=loop.location, **new)
 
 
-def _optimized(loop: Node, optimize: Callable[[Graph], Graph], copies: dict[Node, Node]) -> Node:
+def _optimized(
+    loop: Node,
+    optimize: Callable[[Graph], Graph],
+    copies: dict[Node, Node],
+    views: dict[Node, Node],
+) -> Node:
     count = loop.params["carries"]
-    first, rest = loop.inputs[:count], [as_read(n, copies) for n in loop.inputs[count:]]
+    first, rest = loop.inputs[:count], [as_read(n, copies, views) for n in loop.inputs[count:]]
     copied = tuple(n if view_strides(n) is not None else laid_out(n, copies) for n in rest)
     body = optimize(_laid_out(loop, copied))
     return _hoist_copies(rebuilt(loop, (*first, *copied), body))

@@ -50,15 +50,21 @@ def laid_out(node: Node, copies: dict[Node, Node]) -> Node:
     return _copy(node, copies)
 
 
-def as_read(node: Node, copies: dict[Node, Node]) -> Node:
-    """``node`` with all copies that `materialize_operands` will make of what it views."""
+def as_read(node: Node, copies: dict[Node, Node], views: dict[Node, Node]) -> Node:
+    """``node`` with all copies that `materialize_operands` will make of what it views.
+
+    It is a view of its own, in ``views`` for all who ask: others may need ``node`` in memory, as an
+    output of the graph, where it would lie otherwise than it was said to.
+    """
     if node.op not in ("reshape", "transpose", "broadcast", "slice"):
         return node
-    inner = as_read(node.inputs[0], copies)
-    view = with_inputs(node, (inner,))
-    if node.op == "reshape" and reads_scattered_state(view):
-        return with_inputs(node, (_copy(inner, copies),))
-    return view
+    if node not in views:
+        inner = as_read(node.inputs[0], copies, views)
+        view = bind(node.op, inner, location=node.location, **node.params)
+        if node.op == "reshape" and reads_scattered_state(view):
+            view = with_inputs(view, (_copy(inner, copies),))
+        views[node] = view
+    return views[node]
 
 
 def _copy(node: Node, copies: dict[Node, Node]) -> Node:
