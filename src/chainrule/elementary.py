@@ -9,10 +9,12 @@ below one unit in the last place.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["exp", "log", "sigmoid"]
+__all__ = ["asinh", "exp", "log", "log1p", "sigmoid", "sinh"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -29,6 +31,10 @@ EXP = (
     1.66666666666666019037e-01, -2.77777777770155933842e-03, 6.61375632143793436117e-05,
     -1.65339022054652515390e-06, 4.13813679705723846039e-08,
 )  # fmt: skip
+#: of sinh(x) / x in powers of x^2
+SINH = tuple(1.0 / math.factorial(2 * k + 1) for k in range(11))
+#: above it 1 is nothing beside a square
+HUGE = 2.0**60
 #: of exp: beyond them its result is infinite, or 0
 LARGEST, SMALLEST = 709.782712893383973096, -745.133219101941108420
 
@@ -74,13 +80,45 @@ def exp(x: npt.ArrayLike) -> Doubles:
         return np.asarray(np.ldexp(near, whole))
 
 
+def log1p(x: npt.ArrayLike) -> Doubles:
+    """``log(1 + x)``, exact near 0, too: what 1 + x rounds off is added to its logarithm."""
+    x = np.asarray(x, np.float64)
+    u = 1 + x
+    usual = (u > 0) & (u < np.inf)
+    u = np.where(usual, u, 1.0)
+    return np.where(usual, log(u) + (x - (u - 1)) / u, log(1 + x))
+
+
 def sigmoid(x: npt.ArrayLike) -> Doubles:
     """``1 / (1 + exp(-x))``, as ``exp(-log(1 + exp(-x)))``, which neither overflows nor cancels."""
     x = np.asarray(x, np.float64)
-    e = exp(-np.abs(x))
-    u = 1 + e
-    softplus = np.maximum(-x, 0) + (log(u) + (e - (u - 1)) / u)  # what 1 + e has rounded off
-    return exp(-softplus)
+    return exp(-(np.maximum(-x, 0) + log1p(exp(-np.abs(x)))))
+
+
+def sinh(x: npt.ArrayLike) -> Doubles:
+    """``(exp(x) - exp(-x)) / 2``; near 0 by its series, where that cancels."""
+    x = np.asarray(x, np.float64)
+    size = np.abs(x)
+    half = exp(0.5 * size)  # exp(size) alone is infinite before its half is
+    with np.errstate(over="ignore"):
+        large = 0.5 * half * half - 0.5 / half / half
+    near = np.minimum(size, 1.0)
+    small = near * _polynomial(near * near, SINH)
+    return _odd(np.where(size < 1, small, large), x)
+
+
+def asinh(x: npt.ArrayLike) -> Doubles:
+    """``log(x + sqrt(x^2 + 1))``, as ``log1p`` of what that has above 1; odd."""
+    x = np.asarray(x, np.float64)
+    size = np.minimum(np.abs(x), HUGE)  # its square is finite
+    small = log1p(size + size * size / (1 + np.sqrt(1 + size * size)))
+    return _odd(np.where(np.abs(x) > HUGE, log(np.abs(x)) + LN2_HIGH + LN2_LOW, small), x)
+
+
+def _odd(of_size: Doubles, x: Doubles) -> Doubles:
+    """With the sign of ``x``."""
+    signed: Doubles = np.copysign(of_size, x)
+    return signed
 
 
 def _polynomial(x: Doubles, coefficients: tuple[float, ...]) -> Doubles:
