@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from ..schedule.buffers import LANES
 from ..schedule.nest import Nest
-from .builder import Builder, Fold
+from .builder import Builder
 from .kernel import HI, LO
 from .placement import Binding, Point
-from .values import Value, i64
+from .values import Fold, Value, i64
 
 
 @dataclass(frozen=True)

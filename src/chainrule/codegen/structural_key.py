@@ -22,7 +22,6 @@ from ..schedule.nest import (
     Store,
     walk,
 )
-from .kernel import buffers_of
 
 
 def structural_key(nest: Nest) -> Hashable:
@@ -35,7 +34,7 @@ class _Numbering:
 
     def __init__(self, nest: Nest):
         self.nest = nest
-        self.buffers = {buffer: number for number, buffer in enumerate(buffers_of(nest))}
+        self.buffers = {buffer: number for number, buffer in enumerate(nest.buffers)}
         self.numbers: dict[int, int] = {}
 
     def key(self) -> Hashable:

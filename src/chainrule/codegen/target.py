@@ -136,10 +136,18 @@ def emit_objects(texts: Sequence[str], target: Target, hasty: bool = False) -> t
 
 def _object_of(text: str, target: Target, hasty: bool) -> bytes:
     """A module in a context of its own, so that others may be compiled meanwhile."""
-    machine = _machine(target, hasty)
+    machine = _machine(target, hasty or _only_calls(text))
     with llvm.create_context() as context, _parse(text, target, machine, context) as module:
         # llvmlite would let nobody else in meanwhile.
         return bytes(machine.emit_object(module)) if _EMIT is None else _emitted(machine, module)
+
+
+def _only_calls(text: str) -> bool:
+    """Whether no function of a module is to be optimised. LLVM would walk through them for each of
+    its passes all the same.
+    """
+    functions = text.count("\ndefine ") + text.startswith("define ")
+    return functions == text.count(" optnone {\n")
 
 
 #: llvmlite's function without its lock; that is not public

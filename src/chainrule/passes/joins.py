@@ -11,7 +11,7 @@ from functools import reduce
 
 import numpy as np
 
-from ..ir.graph import Graph, Node, bind, topological, users
+from ..ir.graph import Graph, Node, bind, users
 from ..ir.rewrite import substitute, with_inputs
 
 
@@ -30,7 +30,7 @@ class _Piece:
 
 def join_pieces(graph: Graph) -> Graph:
     """a padded + b padded -> concat(a, b), padded: for what lies side by side along one axis"""
-    order = list(topological(graph.inputs + graph.roots))
+    order = graph.nodes()
     readers = users(order)
     new: dict[Node, Node] = {}
     for node in order:

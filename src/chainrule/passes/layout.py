@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..ir.graph import Graph, Node, bind, topological
+from ..ir.graph import Graph, Node, bind
 from ..ir.rewrite import with_inputs
 from ..ir.types import Shape, row_major
 
@@ -23,7 +23,7 @@ def materialize_operands(graph: Graph) -> Graph:
     """Insert a ``fence`` wherever a product cannot read its operand in place."""
     new: dict[Node, Node] = {}
     copies: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
+    for node in graph.nodes():
         inputs = tuple(new[i] for i in node.inputs)
         if node.op in PRODUCTS:
             inputs = tuple(

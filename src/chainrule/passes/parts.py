@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..batching import Value, batched, stretched
-from ..ir.graph import Graph, Node, topological
+from ..ir.graph import Graph, Node
 from ..ir.rewrite import map_nodes, substitute
 from ..ops.loops import PARTS
 from .bodies import rebuilt
@@ -24,7 +24,7 @@ def join_parts(graph: Graph, decide: Decide) -> Graph:
     """Put what all parts compute in the place of every loop over parts. ``decide`` chooses the
     formulas of one."""
     others: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
+    for node in graph.nodes():
         if node.op == "scan" and node.params["tiled"] == PARTS:
             values = [stretched(v, node.params["length"]) for v in _all_parts(node, decide)]
             items = (n for n in graph.nodes() if n.op == "item" and n.inputs[0] is node)

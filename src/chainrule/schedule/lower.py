@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..errors import VerifyError
 from ..ir.graph import Node
 from ..ir.types import Shape
-from .fuse import Cluster
+from .grouping import Cluster
 from .index import Idx, dot_strides, loops, zero
 from .inline import Builder
 from .nest import (
@@ -42,7 +42,7 @@ def _check_loads(nest: Nest, cluster: Cluster, plan: Plan) -> None:
 
     The old value of a state is no result of the nest, and a scatter adds to what was there.
     """
-    given = set(plan.around.given)
+    given = plan.around.lent
     computed = {p.buffer: u for u in cluster.units for p in u.places if p.buffer not in given}
     adding = {store.access for store in nest.stores if store.add}
     for access in nest.reads:

@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ..ir.types import DType
 from .buffers import Buffer, Trip
@@ -41,19 +42,21 @@ from .buffers import Buffer, Trip
 MOST_TAPS = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """``const + sum(coeffs[d] * index[d])`` over the loop dims of a nest."""
+class Affine(NamedTuple):
+    """``const + sum(coeffs[d] * index[d])`` over the loop dims of a nest.
+
+    There are very many, compared and looked up all the time, which tuples do fastest.
+    """
 
     const: int
     coeffs: tuple[int, ...]
 
-    def __add__(self, other: Affine) -> Affine:
+    def __add__(self, other: Affine) -> Affine:  # type: ignore[override]  # of numbers
         pairs = zip(self.coeffs, other.coeffs, strict=True)
-        return Affine(self.const + other.const, tuple(a + b for a, b in pairs))
+        return Affine(self.const + other.const, tuple([a + b for a, b in pairs]))
 
-    def __mul__(self, factor: int) -> Affine:
-        return Affine(self.const * factor, tuple(c * factor for c in self.coeffs))
+    def __mul__(self, factor: int) -> Affine:  # type: ignore[override]
+        return Affine(self.const * factor, tuple([c * factor for c in self.coeffs]))
 
     def shift(self, amount: int) -> Affine:
         """This plus a constant."""
@@ -79,8 +82,7 @@ class Indirect:
     extent: int
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """A place in a buffer."""
 
     buffer: Buffer
@@ -240,31 +242,42 @@ class Nest:
             return own
         return (*own, Access(self.waiting.buffer, Affine(0, (0,) * len(self.dims))))
 
+    @cached_property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The distinct buffers in order of first use: reads, then stores."""
+        return tuple(dict.fromkeys([a.buffer for a in (*self.reads, *self.writes)]))
+
+    @cached_property
+    def operations(self) -> int:
+        """Operations on scalars at each point."""
+        roots = [*(s.value for s in self.stores), *self.inside]
+        return sum(isinstance(e, Apply) for e in walk(roots))
+
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions that ``expr`` is made of."""
     if isinstance(expr, Apply):
         return expr.args
-    if isinstance(expr, Load):
+    if isinstance(expr, Load) and expr.access.indirect:
         return tuple(i.index for i in expr.access.indirect)
     return ()
 
 
 def walk(roots: list[Expr]) -> list[Expr]:
     """All expressions below ``roots``, each object once, parts before wholes."""
-    seen: dict[int, None] = {}
+    seen: set[int] = set()
     order: list[Expr] = []
 
     def visit(expr: Expr) -> None:
-        if id(expr) in seen:
-            return
-        seen[id(expr)] = None
+        seen.add(id(expr))
         for child in children(expr):
-            visit(child)
+            if id(child) not in seen:
+                visit(child)
         order.append(expr)
 
     for root in roots:
-        visit(root)
+        if id(root) not in seen:
+            visit(root)
     return order
 
 
@@ -312,6 +325,11 @@ class Loop:
     def tasks(self) -> tuple[Task, ...]:
         """Those of all phases, in their order."""
         return tuple(task for phase in self.phases for task in phase)
+
+    @cached_property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The distinct buffers outside of it, those it reads first."""
+        return tuple(dict.fromkeys([a.buffer for a in (*self.reads, *self.writes)]))
 
 
 @dataclass(frozen=True)
