@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,8 @@ from ..ir.types import DType
 from ..runtime.program import NativeProgram
 from .accumulate import TreeAccumulation
 from .batch_source import BatchSource, Rows, by_length, has_lengths
-from .part_loop import Partible, PartLoop, Sheet, WholeLoop, updated
-from .parts import Division, Layout, Parts, Subtree, fold, subtrees, tree
+from .part_loop import Partible, PartLoop, Sheet, WholeLoop, along_tree, updated
+from .parts import Division, Layout, Parts, Subtree, fold, subtrees
 from .workers import Workers, own
 
 __all__ = ["PartedStepper", "Partible"]
@@ -127,7 +126,7 @@ class PartedStepper:
         """What is compiled of an update: the rest of the tree, and all that follows."""
         mass, stacks = arrays[: sheet.massive], arrays[sheet.massive :]
         with no_grad():
-            sums = [tree([stack[i] for i in range(len(stack))], add) for stack in stacks]
+            sums = [along_tree(stack) for stack in stacks]
         updated(self._learner, sheet, mass, sums)
         host_effect(self._finish)
         return scalar(0.0, DType.f32)
