@@ -27,6 +27,7 @@ from ..ir.types import DType
 from ..runtime.program import NativeProgram
 from .accumulate import TreeAccumulation
 from .batch_source import BatchSource, Rows, by_length, has_lengths
+from .divided import Divided, columns_of
 from .part_loop import Partible, PartLoop, Sheet, WholeLoop, along_tree, updated
 from .parts import Division, Layout, Parts, Subtree, fold, subtrees
 from .workers import Workers, own
@@ -56,7 +57,23 @@ class PartedStepper:
         division = Division.of(rows.shape[1], usual, self.parts)
         if self._in_one(source, division):
             return self._whole_loop(division.count).run(source, rows)
+        if isinstance(source, Divided) and self.workers is not None:
+            return self._of_divided(source, rows, division, self.workers)
         return np.array([self._step(source, batch, division) for batch in rows], np.float32)
+
+    def _of_divided(
+        self, source: Divided, rows: Rows, division: Division, workers: Workers
+    ) -> Array:
+        """The same, of rows that come from all workers."""
+        usual = Division.of(self._usual(rows.shape[1]), self._usual(rows.shape[1]), self.parts)
+        reads = columns_of(workers.rank, workers.size, usual)
+        steps = source.steps_at_once(reads.stop - reads.start)
+        columns = [columns_of(rank, workers.size, division) for rank in range(workers.size)]
+        losses = []
+        for start in range(0, len(rows), steps):
+            places = source.fetch(rows[start : start + steps], columns)
+            losses += [self._step(source.window, batch, division) for batch in places]
+        return np.array(losses, np.float32)
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
         """The program for the parts of batches of so many rows."""
