@@ -77,6 +77,8 @@ class Block:
     #: dense copies: of columns of A, tile by tile, and of rows of B
     columns: Value | None = None
     rows: Value | None = None
+    #: of a run: how many sums that wait are added to its own
+    climbs: Value | None = None
 
 
 @dataclass(frozen=True)

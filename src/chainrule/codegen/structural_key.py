@@ -76,6 +76,6 @@ class _Numbering:
     def _source(self) -> Hashable:
         source = self.nest.source
         if isinstance(source, Product):
-            return self._access(source.a), self._access(source.b)
+            return self._access(source.a), self._access(source.b), source.run
         parts = source.parts if isinstance(source, Reduce) else ()
         return tuple((part.op, self.numbers[id(part.value)]) for part in parts)

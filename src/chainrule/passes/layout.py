@@ -16,7 +16,7 @@ from ..ir.types import Shape, row_major
 Strides = tuple[int, ...]
 
 #: primitives that become products, and which of their inputs is read in vectors
-PRODUCTS = {"dot": 1, "conv": 1, "conv_wgrad": 0}
+PRODUCTS = {"dot": 1, "dot_tree": 1, "conv": 1, "conv_wgrad": 0}
 
 
 def materialize_operands(graph: Graph) -> Graph:

@@ -86,13 +86,15 @@ def _reduce(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
 def _product(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
     """The loops of the result's axes, then the reduced ones; then m and n moved to the end."""
     node = cluster.host.node
-    read = {"dot": _dot, "conv": _conv, "conv_wgrad": _wgrad}[node.op](node)
+    read = {"dot": _dot, "dot_tree": _dot, "conv": _conv, "conv_wgrad": _wgrad}[node.op](node)
     builder = Builder(plan.places, node.ndim + len(read.reduced))
     left = _operand(builder.build(*read.left))
     right = _operand(builder.build(*read.right))
     stores = _stores(cluster.index, cluster, builder, plan, needed)
     dims = (*node.shape, *read.reduced)
-    nest = Nest(dims, node.ndim, stores, Product(left, right), node.ndim - 1, name=node.op)
+    run = dims[-1] // node.params["runs"] if node.op == "dot_tree" else 0
+    source = Product(left, right, run)
+    nest = Nest(dims, node.ndim, stores, source, node.ndim - 1, name=node.op)
     first = [d for d in range(node.ndim) if d not in (read.m, node.ndim - 1)]
     order = [*first, read.m, *range(node.ndim - 1, len(dims))]
     return regroup(nest, [[d] for d in order], node.ndim)

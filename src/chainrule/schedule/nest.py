@@ -14,8 +14,8 @@ the loop indices, in elements of the buffer. Three shapes of nest exist:
 * reduce:   ``Acc`` is the sum (or maximum) of ``value`` over the reduced dims; ``Acc`` number i
             that of ``also[i - 1]``. Values met on the way may be stored as well (``inner``).
 * product:  dims are (*batch, m, n, *outer, k); ``Acc`` is the sum over outer and k of a * b, one
-  FMA chain in loop order. ``a`` stays along n and ``b`` along m; ``b`` has stride 1 along n. Stores
-  are its epilogue.
+  FMA chain in loop order, or a tree of chains (``run``). ``a`` stays along n and ``b`` along m;
+  ``b`` has stride 1 along n. Stores are its epilogue.
 
 The order of every floating-point reduction is fixed by the nest alone, never by threads or vector
 width:
@@ -152,10 +152,15 @@ class Reduce:
 
 @dataclass(frozen=True)
 class Product:
-    """The operands of a batch-reduce GEMM; dims of the nest are (*batch, m, n, *outer, k)."""
+    """The operands of a batch-reduce GEMM; dims of the nest are (*batch, m, n, *outer, k).
+
+    With ``run``, k is cut into runs of so many steps, each a chain of its own, which are added
+    along a binary tree: neighbours, then neighbouring sums, and so on. There is no outer then.
+    """
 
     a: Access
     b: Access
+    run: int = 0
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,8 @@ def _exchange(nest: Nest, product: Product) -> Nest:
     order = [*range(m), n, m, *range(nest.parallel, len(nest.dims))]
     turned = regroup(nest, [[d] for d in order], nest.parallel)
     assert isinstance(turned.source, Product)
-    return replace(turned, source=Product(turned.source.b, turned.source.a))
+    swapped = replace(turned.source, a=turned.source.b, b=turned.source.a)
+    return replace(turned, source=swapped)
 
 
 def _fold(nest: Nest) -> Nest:
@@ -345,6 +346,6 @@ def map_nest(nest: Nest, affine: Callable[[Affine], Affine]) -> Nest:
     if isinstance(source, Reduce):
         source = reduce(source)
     elif isinstance(source, Product):
-        source = Product(access(source.a), access(source.b))
+        source = replace(source, a=access(source.a), b=access(source.b))
     inner, stores = tuple(map(store, nest.inner)), tuple(map(store, nest.stores))
     return replace(nest, inner=inner, stores=stores, source=source)

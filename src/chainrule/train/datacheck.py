@@ -20,6 +20,7 @@ from ..frontend.ranges import IndexCheck
 from ..ir.types import DType, Shape
 from .batch_source import MOST_LENGTHS, BatchSource, ByLength, Rows, peek
 from .criterion import Criterion
+from .divided import OwnRows
 from .examples import Examples, read_examples, read_inputs
 
 __all__ = ["DataCheck"]
@@ -44,6 +45,7 @@ class DataCheck:
 
     def pair(self, data: Any, validation: Any = None) -> tuple[BatchSource, BatchSource | None]:
         """Training and validation data, checked, whose rows look alike."""
+        data = data.data if isinstance(data, OwnRows) else data
         train = self.labelled(data, "training data")
         if validation is None:
             return train, None
