@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import chainrule as cr
-from chainrule.data import bundled, prepare, read_table
+from chainrule.data import TablePlan, bundled, prepare, read_table
 
 SEEDS = range(10)
 
@@ -24,7 +24,8 @@ SEEDS = range(10)
 def logistic_accuracy(name: str, seed: int) -> float:
     """Test accuracy of logistic regression (scikit-learn's defaults) on the split of ``seed``."""
     known = bundled(name)
-    parts = prepare(read_table(known.path), known.target, missing=known.missing, seed=seed)
+    plan = TablePlan(missing=known.missing, seed=seed)
+    parts = prepare(read_table(known.path), known.target, plan)
     X = np.concatenate([parts.train.features.numeric, parts.val.features.numeric])
     y = np.concatenate([parts.train.target, parts.val.target])
     model = LogisticRegression(max_iter=5000).fit(X, y)

@@ -96,6 +96,38 @@ def test_a_signal_saves_what_there_is(
     assert again.exit_code == 0, again.output
 
 
+def used(process: subprocess.Popen[str]) -> float:
+    """The processor seconds of a process."""
+    times = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_preparation_of_a_table(
+    number: signal.Signals, code: int, env: dict[str, str], tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (tmp_path / "t.csv").write_text("x,y\n" + "1,a\n2,b\n" * 60)
+    pairs = "range(30000000) a, range(30000000) b WHERE (a.range * b.range) % 7 = 3"
+    for_days = f"SELECT * FROM data WHERE (SELECT count(*) FROM {pairs}) > 0"
+    words = ["train", "t.csv", "--target", "y", "--query", for_days]
+    process = start(words, {**env, "TMPDIR": str(scratch)}, tmp_path)
+    deadline = time.monotonic() + HANGS
+    while time.monotonic() < deadline and process.poll() is None and not any(scratch.iterdir()):
+        time.sleep(0.02)
+    begun = used(process)  # the table is being read; what takes long after that is the query
+    while time.monotonic() < deadline and process.poll() is None and used(process) < begun + 0.3:
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=HANGS)
+    assert process.returncode == code, err
+    assert out == ""
+    assert err.strip() == ("interrupted" if number == signal.SIGINT else "terminated by a signal")
+    assert not any(scratch.iterdir())
+    assert not (tmp_path / "runs").exists()
+
+
 def weights_of(run: Path) -> bytes:
     return (run / "model.safetensors").read_bytes()
 

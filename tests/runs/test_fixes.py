@@ -21,7 +21,7 @@ import chainrule as cr
 from chainrule.cli.kind_options import parse_options
 from chainrule.cli.settings import resolve_settings
 from chainrule.cli.train import train
-from chainrule.data import Finding, Setting, divide, read_table
+from chainrule.data import Finding, Setting, TablePlan, divide, read_table
 from chainrule.errors import StateError
 from chainrule.modalities.images import IMAGES
 from chainrule.modalities.images.settings import ImageSettings
@@ -112,10 +112,11 @@ def noticed(settings: Settings, source: Any) -> tuple[Finding, ...]:
     data = settings.data
     kinds = {c: k for c, k in data.columns.items() if k != "ignored"}
     table = read_table(source, query=data.query or None)
-    return divide(
-        table, "y", task=data.fixed_task, kinds=kinds, missing=data.missing, fractions=data.split,
+    plan = TablePlan(
+        task=data.fixed_task, kinds=kinds, missing=data.missing, fractions=data.split,
         formats=data.formats, ignore=[c for c in data.columns if c not in kinds],
-    ).findings  # fmt: skip
+    )  # fmt: skip
+    return divide(table, "y", plan).findings
 
 
 def of_table(case: Case, source: Any) -> list[Finding]:

@@ -1,7 +1,7 @@
 """Data: what every kind of it needs, and tables. Independent of the engine.
 
 table = read_table("heart.csv")
-data = prepare(table, "disease", missing={"chol": [0]})
+data = prepare(table, "disease", TablePlan(missing={"chol": [0]}))
 data.train.features.numeric, data.train.target, data.pipeline.to_json()
 
 The names are loaded when first used.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chainrule.data.tables.bundles import bundled as bundled
     from chainrule.data.tables.bundles import resolve_source as resolve_source
     from chainrule.data.tables.fit import FitOptions as FitOptions
+    from chainrule.data.tables.plan import TablePlan as TablePlan
     from chainrule.data.tables.prepare import Prepared as Prepared
     from chainrule.data.tables.prepare import PreparedRows as PreparedRows
     from chainrule.data.tables.prepare import divide as divide
@@ -54,6 +55,7 @@ _HOMES = {
     "bundled": "tables.bundles",
     "resolve_source": "tables.bundles",
     "FitOptions": "tables.fit",
+    "TablePlan": "tables.plan",
     "Prepared": "tables.prepare",
     "PreparedRows": "tables.prepare",
     "divide": "tables.prepare",

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, StateError
+from ..interrupted import interruptible
 from ..lazily import Lazy
 from ..scratch import hold, remove_abandoned
 from ..showing import escaped_json, spreadsheet_text, whole_text
@@ -138,10 +139,11 @@ def _write_parquet(columns: Sequence[Column], path: Path) -> None:
     try:
         connection.register("source", arrays)
         target = str(path.absolute()).replace("'", "''")
-        connection.execute(
-            f"COPY (SELECT {', '.join(quoted)} FROM source) TO '{target}' "
-            "(FORMAT parquet, USE_TMP_FILE false)"  # the file that this process holds, and no other
-        )
+        with interruptible():
+            connection.execute(
+                f"COPY (SELECT {', '.join(quoted)} FROM source) TO '{target}' "
+                "(FORMAT parquet, USE_TMP_FILE false)"  # the file that this process holds
+            )
     finally:
         connection.close()
 

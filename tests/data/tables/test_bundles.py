@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.data import BUNDLED, bundled, prepare, read_table, resolve_source
+from chainrule.data import BUNDLED, TablePlan, bundled, prepare, read_table, resolve_source
 from chainrule.errors import DataError
 
 
@@ -16,7 +16,7 @@ def test_heart() -> None:
     assert (table.n_rows, len(table.columns)) == (918, 11)
     assert table.count_values("disease") == {"yes": 508, "no": 410}
     assert table.count_values("chol", "number text")["0"] == 172
-    data = prepare(table, spec.target, missing=spec.missing)
+    data = prepare(table, spec.target, TablePlan(missing=spec.missing))
     assert data.schema.task == spec.task == "binary"
     assert (len(data.train), len(data.val), len(data.test)) == (642, 138, 138)
     assert data.findings == ()
@@ -35,7 +35,7 @@ def test_diabetes() -> None:
     table = read_table(spec.path)
     assert (table.n_rows, len(table.columns)) == (442, 11)
     assert table.count_values("sex", "number text") == {"1": 235, "2": 207}
-    data = prepare(table, spec.target, missing=spec.missing)
+    data = prepare(table, spec.target, TablePlan(missing=spec.missing))
     assert data.schema.task == spec.task == "regression"
     assert data.train.features.numeric.shape == (310, 10)
     assert data.findings == ()

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.data import FitOptions, Preprocessor, bundled, infer_schema, prepare, read_table
+from chainrule.data import (
+    FitOptions,
+    Preprocessor,
+    TablePlan,
+    bundled,
+    infer_schema,
+    prepare,
+    read_table,
+)
 from chainrule.errors import ConfigError, DataError, StateError
 
 
@@ -230,7 +238,9 @@ class TestPrepare:
         spec = bundled("heart")
         found = set()
         for _ in range(5):
-            data = prepare(read_table(spec.path), spec.target, missing=spec.missing, seed=4)
+            data = prepare(
+                read_table(spec.path), spec.target, TablePlan(missing=spec.missing, seed=4)
+            )
             arrays = [part.features.numeric for part in (data.train, data.val, data.test)]
             text = data.pipeline.to_json()
             found.add((text, *(a.tobytes() for a in arrays), data.train.target.tobytes()))
@@ -241,7 +251,7 @@ class TestPrepare:
     ) -> None:
         x = np.random.Generator(np.random.Philox(0)).normal(3.0, 2.0, size=40_000)
         table = read_table({"x": x, "y": x > 3})
-        data = prepare(table, "y", fractions=(1.0, 0.0, 0.0))
+        data = prepare(table, "y", TablePlan(fractions=(1.0, 0.0, 0.0)))
         expected = ((x - x.mean()) / x.std()).astype(np.float32)
         np.testing.assert_allclose(
             data.train.features.numeric[:, 0], expected, rtol=1e-5, atol=1e-6

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +299,42 @@ def test_a_large_table_goes_to_a_file_and_leaves_nothing(
     np.testing.assert_array_equal(values, np.arange(40_000))
     table.close()
     assert not list((tmp_path / "temporary").iterdir())
+
+
+#: a query that takes days
+PAIRS = "range(30000000) a, range(30000000) b WHERE (a.range * b.range) % 7 = 3"
+ENDLESS = f"SELECT * FROM data WHERE (SELECT count(*) FROM {PAIRS}) > 0"
+
+
+class Stopped(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_query_ends_with_what_the_handler_of_a_signal_raises(number: signal.Signals) -> None:
+    def stop(*_: object) -> None:
+        signal.signal(number, second)
+        raise Stopped
+
+    def second(*_: object) -> None:
+        pass
+
+    before, others = signal.signal(number, stop), signal.getsignal(signal.SIGHUP)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), number))
+    try:
+        timer.start()
+        with pytest.raises(Stopped):
+            read_table({"a": [1]}, query=ENDLESS)
+        assert signal.getsignal(number) is second, "what a handler sets is kept"
+        assert signal.getsignal(signal.SIGHUP) == others
+    finally:
+        signal.signal(number, before)
+        timer.join()
+    assert texts(read_table({"a": [1]})) == {"a": ["1"]}
+
+
+def test_what_a_query_raises_otherwise_is_as_it_was() -> None:
+    handlers = [signal.getsignal(n) for n in signal.valid_signals()]
+    with pytest.raises(DataError, match="nothing"):
+        read_table({"a": [1]}, query="SELECT nothing FROM data")
+    assert [signal.getsignal(n) for n in signal.valid_signals()] == handlers

@@ -14,7 +14,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import read_table
-from chainrule.data.tables.divide import Dividing, divide
+from chainrule.data.tables.divide import divide
+from chainrule.data.tables.plan import Dividing, TablePlan
 from chainrule.errors import ConfigError, DataError, StateError
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
@@ -146,7 +147,7 @@ def test_every_row_that_is_not_for_the_test_validates_once() -> None:
     }
     table = read_table(columns)
     for by in (Dividing(), Dividing(group="g")):
-        parts = [divide(table, "y", bag=(k, 3), by=by).parts for k in (1, 2, 3)]
+        parts = [divide(table, "y", TablePlan(bag=(k, 3), by=by)).parts for k in (1, 2, 3)]
         assert len({tuple(part.test) for part in parts}) == 1
         held = np.concatenate([part.val for part in parts])
         assert sorted([*held, *parts[0].test]) == list(range(n))
@@ -155,9 +156,9 @@ def test_every_row_that_is_not_for_the_test_validates_once() -> None:
             groups = [{columns["g"][i] for i in rows} for rows in (part.train, part.val)]
             assert not by.group or not groups[0] & groups[1]
     with pytest.raises(ConfigError, match="train on the future"):
-        divide(table, "y", bag=(1, 3), by=Dividing(time="x"))
+        divide(table, "y", TablePlan(bag=(1, 3), by=Dividing(time="x")))
     with pytest.raises(DataError, match="folds"):
-        divide(table, "y", bag=(1, 9), by=Dividing(group="g"))
+        divide(table, "y", TablePlan(bag=(1, 9), by=Dividing(group="g")))
 
 
 def test_greedy_selection_weighs_what_helps() -> None:

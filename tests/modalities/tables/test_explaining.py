@@ -10,7 +10,12 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import Features, Preprocessor, infer_schema, read_table
-from chainrule.modalities.tables.explaining import explained
+from chainrule.modalities.tables.explaining import (
+    MOST_PREDICTIONS,
+    MOST_PRODUCTS,
+    _affordable,
+    explained,
+)
 from chainrule.report import write_report
 from chainrule.tasks import Regression
 from chainrule.tasks.curves import binary_charts, calibration_chart
@@ -82,6 +87,53 @@ def test_wide_tables_are_explained_in_few_calls() -> None:
     (needed, _), charts = found["tables"], found["charts"]
     assert needed["rows"][0][0] == "c7"
     assert len(charts) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "products"),
+    [
+        (200, 3, 1),
+        (1200, 20, 170_000),
+        (200_000, 20, 170_000),
+        (1200, 20, 2_000_000),
+        (300, 2000, 1),
+    ],
+)
+def test_a_large_network_is_asked_for_fewer_predictions(
+    rows: int, columns: int, products: int
+) -> None:
+    some, repeats = _affordable(rows, columns, products)
+    assert some <= rows
+    assert repeats >= 2
+    assert some * columns * repeats <= MOST_PREDICTIONS
+    assert some * columns * repeats * products <= MOST_PRODUCTS
+    more = (some + 1) * columns * (repeats + 1) > MOST_PREDICTIONS
+    assert more or some == rows or some * columns * repeats * products > 0.9 * MOST_PRODUCTS
+
+
+def test_some_rows_of_a_large_test_part_are_enough() -> None:
+    rng = np.random.default_rng(0)
+    columns = {n: rng.normal(size=1500) for n in "abc"}
+    truth = columns["b"] + 0.1 * columns["a"]
+    table = read_table({**columns, "y": truth})
+    preprocessor = Preprocessor.fit(table, infer_schema(table, "y")[0])
+    features, asked = preprocessor.transform(table), []
+
+    def ask(rows: Features) -> Scores:
+        asked.append(len(rows))
+        return Scores(rows.numeric[:, 1:2] + 0.1 * rows.numeric[:, :1], "identity")
+
+    scores, goal = ask(features), Regression(0.0, 1.0)
+    asked.clear()
+    found = explained(
+        ask, features, truth, scores, preprocessor, goal, np.arange(1500),
+        lambda columns, rows: [[""] * len(columns) for _ in rows], MOST_PRODUCTS // 6000,
+    )  # fmt: skip
+    needed, worst = found["tables"]
+    assert [row[0] for row in needed["rows"]] == ["b", "a", "c"]
+    assert "on 375 rows of the test part" in needed["words"]
+    assert sum(asked) == 375 * (3 * 5 + 3 * 11)
+    assert len(worst["rows"]) == 12
 
 
 def test_the_curves_of_two_classes() -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import chainrule as cr
 from chainrule.cli.app import app
-from chainrule.data import Preprocessor, prepare, read_table
+from chainrule.data import Preprocessor, TablePlan, prepare, read_table
 from chainrule.data.tables.transforms import TRANSFORMS, chosen_transform, skewness
 from chainrule.errors import ChainruleError, ConfigError, DataError, StateError
 from chainrule.modalities.tables.weights import class_weights
@@ -120,7 +120,9 @@ def test_a_transform_is_chosen_where_it_makes_up_for_skewness() -> None:
 
 
 def test_the_training_rows_choose_and_the_file_says_so(rows: Any) -> None:
-    data = prepare(read_table({"x": rows["a"], "y": rows["price"]}), "y", transform="auto")
+    data = prepare(
+        read_table({"x": rows["a"], "y": rows["price"]}), "y", TablePlan(transform="auto")
+    )
     assert [f.code for f in data.findings] == ["D126"]
     again = Preprocessor.from_json(data.pipeline.to_json())
     assert again.schema.target is not None

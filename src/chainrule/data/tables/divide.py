@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,64 +12,18 @@ from numpy.typing import NDArray
 from chainrule.data.findings import Finding, Setting
 from chainrule.data.grouped import bag_groups, fold_groups, split_by_time, split_groups
 from chainrule.data.split import Split, bag_rows, fold_rows, split_rows
+from chainrule.data.tables.plan import TablePlan
 from chainrule.data.tables.preprocessor import read_target
-from chainrule.data.tables.schema import Kind, Schema, infer_schema
-from chainrule.data.tables.table import Cell, ReadAs, Table
-from chainrule.data.tables.target import Task
+from chainrule.data.tables.schema import Schema, infer_schema
+from chainrule.data.tables.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["AT_RANDOM", "Asked", "Dividing", "Division", "divide"]
+__all__ = ["Division", "divide"]
 
 FEW_ROWS = 100
 FEW_OF_A_CLASS = 5
 #: share of the most frequent class from which accuracy says little
 UNBALANCED = 0.9
-
-
-@dataclass(frozen=True)
-class Dividing:
-    """By which column rows are divided: rows with the same ``group`` stay together, or earlier
-    rows by ``time`` are for training and later ones for the test. Neither: at random."""
-
-    group: str = ""
-    time: str = ""
-
-    def __post_init__(self) -> None:
-        if self.group and self.time:
-            raise ConfigError(
-                "rows cannot be split by groups and by time at once",
-                help="leave out data.split_group or data.split_time",
-            )
-
-
-AT_RANDOM = Dividing()
-#: of training, validation and test
-FRACTIONS = (0.7, 0.15, 0.15)
-
-
-class Asked(TypedDict, total=False):
-    """What is said about a table beside its target; all of it may be left out.
-
-    ``kinds``, ``missing``, ``ignore``, ``formats`` and ``task`` are those of `infer_schema`;
-    ``fractions`` and ``seed`` those of `split_rows`. ``fold`` (2, 5) makes the second of five folds
-    the test part (see `fold_rows`); the validation part then has its share of ``fractions`` among
-    the other two. ``bag`` (2, 5) makes the second fifth of the rows that are not for the test the
-    validation part (see `bag_rows`). ``by`` divides by groups or time instead. ``quantiles`` and
-    ``transform`` are those of a `Target` of numbers.
-    """
-
-    task: Task | None
-    kinds: Mapping[str, Kind] | None
-    missing: Mapping[str, Sequence[Cell]] | None
-    ignore: Collection[str]
-    formats: Mapping[str, str] | None
-    fractions: tuple[float, float, float]
-    fold: tuple[int, int] | None
-    bag: tuple[int, int] | None
-    seed: int
-    by: Dividing
-    quantiles: tuple[float, ...]
-    transform: str
 
 
 @dataclass(frozen=True)
@@ -85,30 +39,23 @@ class Division:
     findings: tuple[Finding, ...]
 
 
-def divide(table: Table, target: str, *, alone: bool = True, **asked: Unpack[Asked]) -> Division:
-    """The first half of `prepare`, before anything is fitted; raises what that raises. ``alone``
-    is that of `infer_schema`."""
-    by = asked.get("by", AT_RANDOM)
-    kinds, missing = asked.get("kinds") or {}, asked.get("missing") or {}
-    formats = asked.get("formats") or {}
-    ignore = asked.get("ignore", ())
-    table = table.with_missing(missing).with_formats(formats)
-    for name in filter(None, (by.group, by.time)):
+def divide(table: Table, target: str, plan: TablePlan | None = None) -> Division:
+    """The first half of `prepare`, before anything is fitted; raises what that raises."""
+    plan = plan or TablePlan()
+    table = table.with_missing(plan.missing).with_formats(plan.formats)
+    for name in filter(None, (plan.by.group, plan.by.time)):
         table.index(name)
         if name == target:
             raise ConfigError(f"rows cannot be split by the target, `{name}`")
-    if by.group and by.group not in kinds:
-        # What is known of the groups of training says nothing about others.
-        ignore = [*ignore, by.group]
     schema, findings = infer_schema(
-        table, target, task=asked.get("task"), kinds=kinds, missing=missing, ignore=ignore,
-        formats=formats, alone=alone,
+        table, target, task=plan.task, kinds=plan.kinds, missing=plan.missing,
+        ignore=plan.ignored, formats=plan.formats, alone=plan.alone,
     )  # fmt: skip
-    schema = _as_wished(schema, asked.get("quantiles", ()), asked.get("transform", ""))
+    schema = _as_wished(schema, plan.quantiles, plan.transform)
     assert schema.target is not None  # it was asked for
     usable, values = read_target(table, schema.target, schema.missing)
     classes = values.astype(np.int64) if schema.task != "regression" else None
-    parts = _parts(table, usable, classes, asked, findings)
+    parts = _parts(table, usable, classes, plan, findings)
     if classes is not None:
         findings += _notice_classes(schema, classes, parts)
     if len(usable) < FEW_ROWS:
@@ -136,13 +83,11 @@ def _parts(
     table: Table,
     usable: NDArray[np.int64],
     classes: NDArray[np.int64] | None,
-    asked: Asked,
+    plan: TablePlan,
     findings: list[Finding],
 ) -> Split:
     """The rows of each part, among the ``usable`` ones."""
-    by, seed = asked.get("by", AT_RANDOM), asked.get("seed", 0)
-    fractions = asked.get("fractions", FRACTIONS)
-    fold, bag = asked.get("fold"), asked.get("bag")
+    by, seed, fractions, fold, bag = plan.by, plan.seed, plan.fractions, plan.fold, plan.bag
     share = fractions[1] / (fractions[0] + fractions[1])
     if by.group:
         groups = _groups(table, by.group, usable)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
 from chainrule.data.split import Split
-from chainrule.data.tables.divide import FRACTIONS, Asked, Division, divide
+from chainrule.data.tables.divide import Division, divide
 from chainrule.data.tables.fit import FitOptions
+from chainrule.data.tables.plan import TablePlan
 from chainrule.data.tables.preprocessor import Features, Preprocessor
 from chainrule.data.tables.schema import Schema
 from chainrule.data.tables.table import Table
@@ -47,25 +47,22 @@ class Prepared:
 def prepare(
     table: Table,
     target: str,
+    plan: TablePlan | None = None,
     *,
     val: Table | None = None,
     test: Table | None = None,
     options: FitOptions | None = None,
     folder: Path | None = None,
-    **asked: Unpack[Asked],
 ) -> Prepared:
     """Infers the schema, splits (stratified for classes), fits on the training rows, transforms.
 
-    What can be ``asked`` for is in `Asked`: ``missing={"chol": [0]}``, ``fractions``, ``seed``,
-    and more. ``val`` and ``test`` are tables of their own for these parts, which then take no rows
-    of ``table``. The same table and arguments give the same bits. Arrays that are too large for
-    memory are put into files of ``folder``. Raises DataError or ConfigError as ``infer_schema`` and
-    ``split_rows`` do.
+    What can be said of the table is in its ``plan``: ``TablePlan(missing={"chol": [0]})``. ``val``
+    and ``test`` are tables of their own for these parts, which then take no rows of ``table``. The
+    same table and arguments give the same bits. Arrays that are too large for memory are put into
+    files of ``folder``. Raises DataError or ConfigError as ``infer_schema`` and ``split_rows`` do.
     """
-    asked["fractions"] = without_parts(
-        asked.get("fractions", FRACTIONS), val is not None, test is not None
-    )
-    division = divide(table, target, **asked)
+    plan = (plan or TablePlan()).without(val is not None, test is not None)
+    division = divide(table, target, plan)
     table, schema, usable, parts = division.table, division.schema, division.usable, division.parts
     preprocessor = Preprocessor.fit(table, schema, usable[parts.train], options)
     encoded = preprocessor.encode_target(division.values)
@@ -76,16 +73,6 @@ def prepare(
             examples[name] = _separate(preprocessor, own, folder)
             findings += examples[name].features.findings
     return Prepared(schema, preprocessor, **examples, findings=tuple(dict.fromkeys(findings)))
-
-
-def without_parts(
-    fractions: tuple[float, float, float], val: bool, test: bool
-) -> tuple[float, float, float]:
-    """``fractions`` when validation or test rows come from elsewhere."""
-    train, held, tested = fractions
-    held, tested = (0.0 if val else held), (0.0 if test else tested)
-    total = train + held + tested
-    return train / total, held / total, tested / total
 
 
 def _examples(

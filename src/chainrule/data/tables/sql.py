@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.tables.number_form import NumberForm
 from chainrule.errors import DataError
+from chainrule.interrupted import interruptible
 from chainrule.lazily import Lazy
 from chainrule.scratch import Held, scratch_folder
 
@@ -213,7 +214,8 @@ class Database:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of the answer. Raises duckdb.Error."""
-        answer = self._connection.execute(sql, list(parameters)).fetchall()
+        with interruptible():
+            answer = self._connection.execute(sql, list(parameters)).fetchall()
         return list(answer)
 
     def register(self, name: str, columns: object) -> None:
@@ -266,10 +268,9 @@ class Database:
         for table in dict.fromkeys(table for table, _ in columns):
             cells = list(dict.fromkeys(cell for t, cell in columns if t == table))
             listed = ", ".join(f"{cell} AS v{i}" for i, cell in enumerate(cells))
-            arrays = self._connection.execute(
-                f"SELECT rowid AS r, {listed} FROM {table} WHERE rowid >= ? AND rowid < ?",
-                [start, stop],
-            ).fetchnumpy()
+            sql = f"SELECT rowid AS r, {listed} FROM {table} WHERE rowid >= ? AND rowid < ?"
+            with interruptible():
+                arrays = self._connection.execute(sql, [start, stop]).fetchnumpy()
             if not np.array_equal(arrays["r"], np.arange(start, stop)):
                 raise DataError("the temporary table lost its order", where=str(self.folder))
             for i, cell in enumerate(cells):

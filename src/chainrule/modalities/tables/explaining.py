@@ -18,6 +18,7 @@ from ...phrasing import format_number, quoted
 from ...runs.mixture import loss_of
 from ...runs.task import Task
 from ...train import Scores
+from ...train.batch_source import spread_rows
 
 __all__ = ["explained"]
 
@@ -25,8 +26,10 @@ Ask = Callable[[Features], Scores]
 Places = tuple[slice, slice]
 Cells = Callable[[Sequence[str], npt.NDArray[np.int64]], list[list[str]]]
 
-#: rows x columns x times that columns are shuffled at most, columns x times, and how often
-MOST_CELLS, MOST_SHUFFLED, REPEATS = 1_000_000, 4_000, 5
+#: how often columns are shuffled, columns x times at most, and of how many rows there is no choice
+REPEATS, MOST_SHUFFLED, LEAST_ROWS = 5, 4_000, 200
+#: predictions of a row at most, and products of a weight at most, some seconds of one processor
+MOST_PREDICTIONS, MOST_PRODUCTS = 1_000_000, 50_000_000_000
 #: rows that are predicted at once
 AT_ONCE = 4_096
 #: columns in the table, columns that are drawn, values of each, and rows
@@ -44,27 +47,39 @@ def explained(
     goal: Task,
     rows: npt.NDArray[np.int64],
     cells_of: Cells,
+    products: int = 1,
 ) -> dict[str, Any]:
     """Charts and tables for the report; ``ask`` gives the outputs for encoded rows, ``scores`` are
     those for ``features``, ``rows`` their numbers in the table, and ``cells_of`` reads some columns
-    of some rows of the table."""
+    of some rows of the table. A prediction takes so many ``products``: of a large network fewer are
+    asked for."""
     places = _places(preprocessor)
-    columns = max(1, len(places))
-    repeats = min(REPEATS, MOST_SHUFFLED // columns, MOST_CELLS // max(1, len(features) * columns))
+    most, repeats = _affordable(len(features), len(places), products)
     tables, charts = [], []
     ranked = list(places)
     if repeats >= 2 and len(places) > 1:
-        rises = _importance(ask, features, truth, scores, places, goal, repeats)
-        tables.append(_importance_table(rises, goal, repeats))
+        some = spread_rows(len(features), most)
+        seen, known = _chosen(features, some), Scores(scores.outputs[some], scores.link)
+        rises = _importance(ask, seen, truth[some], known, places, goal, repeats)
+        tables.append(_importance_table(rises, goal, repeats, len(some), len(features)))
         ranked = sorted(rises, key=lambda name: -float(rises[name].mean()))
         drawings = (
             chart
             for name in ranked
-            for chart in _dependence(ask, features, preprocessor, places, goal, name)
+            for chart in _dependence(ask, features, seen, preprocessor, places, goal, name)
         )
         charts = list(islice(drawings, DRAWN))
     tables.append(_worst(truth, scores, goal, rows, ranked[:SHOWN], cells_of))
     return {"charts": charts, "tables": tables}
+
+
+def _affordable(rows: int, columns: int, products: int) -> tuple[int, int]:
+    """Of how many rows the columns can be shuffled, and how often."""
+    predictions = min(MOST_PREDICTIONS, MOST_PRODUCTS // products)
+    repeats = min(REPEATS, MOST_SHUFFLED // max(1, columns))
+    shuffled_columns = max(1, columns * repeats)
+    some = min(rows, max(LEAST_ROWS, predictions // shuffled_columns))
+    return some, min(repeats, predictions // max(1, some * columns))
 
 
 def _places(preprocessor: Preprocessor) -> dict[str, Places]:
@@ -76,6 +91,10 @@ def _places(preprocessor: Preprocessor) -> dict[str, Places]:
         places[encoder.column] = (slice(number, number + width), slice(code, code + coded))
         number, code = number + width, code + coded
     return places
+
+
+def _chosen(features: Features, rows: npt.NDArray[np.int32]) -> Features:
+    return replace(features, numeric=features.numeric[rows], codes=features.codes[rows])
 
 
 def _shuffled(features: Features, places: Places, order: npt.NDArray[np.int64]) -> Features:
@@ -121,12 +140,13 @@ def _joined(parts: list[Features]) -> Features:
 
 
 def _importance_table(
-    rises: dict[str, npt.NDArray[np.float64]], goal: Task, repeats: int
+    rises: dict[str, npt.NDArray[np.float64]], goal: Task, repeats: int, some: int, rows: int
 ) -> dict[str, Any]:
+    part = "the test part" if some == rows else f"{some} rows of the test part"
     ranked = sorted(rises, key=lambda name: -float(rises[name].mean()))[:COLUMNS]
     return {
         "title": "What the predictions need",
-        "words": f"By how much {goal.selected_by} rises on the test part if the cells of a column "
+        "words": f"By how much {goal.selected_by} rises on {part} if the cells of a column "
         f"are shuffled: mean and standard deviation of {repeats} times. Columns that say the same "
         "stand in for one another, and both look unimportant.",
         "heads": ["column", "rise", "spread"],
@@ -144,13 +164,14 @@ def _answer(goal: Task, scores: Scores) -> npt.NDArray[np.float64] | None:
 def _dependence(
     ask: Ask,
     features: Features,
+    seen: Features,
     preprocessor: Preprocessor,
     places: dict[str, Places],
     goal: Task,
     name: str,
 ) -> list[dict[str, Any]]:
-    """The mean prediction if a column of numbers had one value in all rows, for quantiles of it
-    (Friedman 2001, "Greedy function approximation")."""
+    """The mean prediction for the rows ``seen`` if a column of numbers had one value in all of
+    them, for quantiles of it (Friedman 2001, "Greedy function approximation")."""
     encoder = next(e for e in preprocessor.encoders if e.column == name)
     if not isinstance(encoder, NumberEncoder) or encoder.read_as != "number":
         return []
@@ -159,9 +180,9 @@ def _dependence(
     values = np.quantile(features.numeric[:, at], shares)
     means = []
     for value in values:
-        numbers = features.numeric.copy()
+        numbers = seen.numeric.copy()
         numbers[:, at] = value
-        answer = _answer(goal, ask(replace(features, numeric=numbers)))
+        answer = _answer(goal, ask(replace(seen, numeric=numbers)))
         if answer is None:
             return []
         means.append(float(answer.mean()))

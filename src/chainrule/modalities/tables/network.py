@@ -21,7 +21,7 @@ from ...train.batch_source import spread_rows
 from .realmlp import RealMLP
 from .settings import ModelSettings
 
-__all__ = ["TableNet", "build", "embedding_width", "inputs_of"]
+__all__ = ["TableNet", "build", "embedding_width", "inputs_of", "products_of"]
 
 Encoding: TypeAlias = nn.PiecewiseLinear | nn.PeriodicEmbedding
 
@@ -229,3 +229,11 @@ def inputs_of(features: Features) -> tuple[object, ...]:
     """The arguments of `TableNet` for these rows."""
     parts: list[object] = [features.numeric] if features.names else []
     return (*parts, features.codes) if features.code_names else tuple(parts)
+
+
+def products_of(network: TableNet | RealMLP) -> int:
+    """About how many multiplications the prediction of a row takes: one for each weight, and for
+    those that members share as many as there are members."""
+    weights = sum(math.prod(p.shape) for p in network.parameters())
+    shared = isinstance(network, TableNet) and network.alike
+    return max(1, weights * network.members if shared else weights)

@@ -28,7 +28,7 @@ from ...tasks.quantiles import Quantiles
 from ...tasks.regression import Regression
 from ...train import Scores
 from .explaining import explained
-from .network import TableNet, inputs_of
+from .network import TableNet, inputs_of, products_of
 from .opening import open_table
 from .prepare import PreparedTable
 from .realmlp import RealMLP
@@ -175,8 +175,9 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
             return [[str(texts[c][i] or "") for c in columns] for i in rows.tolist()]
 
         return explained(
-            ask, part.features, truth, scores, self.preprocessor, self.goal, part.rows, cells_of
-        )
+            ask, part.features, truth, scores, self.preprocessor, self.goal, part.rows, cells_of,
+            products_of(self.model),
+        )  # fmt: skip
 
     def columns(
         self,

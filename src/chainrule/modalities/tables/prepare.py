@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from ... import data as tables
 from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, read_target
-from ...data.tables.divide import Asked, Dividing
 from ...data.tables.fingerprint import fingerprint_of
+from ...data.tables.plan import Dividing, TablePlan
 from ...errors import ConfigError
 from ...frontend import Tensor
 from ...nn import functional as F
@@ -52,7 +52,7 @@ class OpenedTable:
 
     def divide(self, settings: Settings) -> None:
         data = settings.data
-        divide(self.table, data.target, **_asked(settings, data.shares))
+        divide(self.table, data.target, plan_of(settings, data.shares))
 
     def prepare(self, settings: Settings, folder: Path | None) -> PreparedTable:
         """Schema, split, fitted preprocessing and arrays; those that do not fit into memory lie in
@@ -62,7 +62,7 @@ class OpenedTable:
         if not self.latest or self.latest[0][0] != said:
             self.latest.clear()
             parts = tables.prepare(
-                self.table, data.target, **_asked(settings, data.split), val=self.valid,
+                self.table, data.target, plan_of(settings, data.split), val=self.valid,
                 test=self.test, folder=folder,
             )  # fmt: skip
             self.latest.append((said, parts))
@@ -73,24 +73,24 @@ class OpenedTable:
         return PreparedTable(self, parts, settings.resolved(len(parts.train), task, numbers))
 
 
-def _asked(settings: Settings, fractions: tuple[float, float, float]) -> Asked:
-    """What the settings ask of `data.prepare` and `data.divide`."""
+def plan_of(settings: Settings, fractions: tuple[float, float, float]) -> TablePlan:
+    """What the settings say about a table, with ``fractions`` of training, validation and test."""
     data = settings.data
     kinds: dict[str, Kind] = {c: k for c, k in data.columns.items() if k != "ignored"}
-    return {
-        "task": data.fixed_task,
-        "kinds": kinds,
-        "missing": data.missing,
-        "formats": data.formats,
-        "ignore": [c for c, k in data.columns.items() if k == "ignored"],
-        "fractions": fractions,
-        "fold": (data.fold[0], data.fold[1]) if data.fold else None,
-        "bag": (data.bag[0], data.bag[1]) if data.bag else None,
-        "seed": settings.split_seed,
-        "by": Dividing(data.split_group, data.split_time),
-        "quantiles": data.quantiles,
-        "transform": "" if data.transform == "none" else data.transform,
-    }
+    return TablePlan(
+        task=data.fixed_task,
+        kinds=kinds,
+        missing=data.missing,
+        formats=data.formats,
+        ignore=[c for c, k in data.columns.items() if k == "ignored"],
+        fractions=fractions,
+        fold=(data.fold[0], data.fold[1]) if data.fold else None,
+        bag=(data.bag[0], data.bag[1]) if data.bag else None,
+        seed=settings.split_seed,
+        by=Dividing(data.split_group, data.split_time),
+        quantiles=data.quantiles,
+        transform="" if data.transform == "none" else data.transform,
+    )
 
 
 def arrays_of(part: PreparedRows) -> tuple[Any, Any]:

@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, get_args
 
 from ...data import Kind, Task
-from ...data.tables.divide import Dividing
-from ...data.tables.prepare import without_parts
+from ...data.tables.plan import Dividing, without_parts
 from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within

@@ -16,6 +16,7 @@ from ...arguments import user_path
 from ...data import Finding, Preprocessor, Table, divide, read_table, read_target
 from ...data.tables.columns import with_column
 from ...data.tables.fingerprint import fingerprint_of
+from ...data.tables.plan import TablePlan
 from ...data.tables.prepare import Division
 from ...data.text import (
     CLASS,
@@ -193,12 +194,12 @@ class OpenedLabels:
         task = data.task
         assert task != "language"
         assert task != "translation"
-        return divide(
-            self.table, data.target, task=None if task == "auto" else task, kinds=kinds,
-            ignore=sorted(ignored), fractions=data.split,
-            fold=(data.fold[0], data.fold[1]) if data.fold else None, seed=settings.split_seed,
-            alone=False,
+        plan = TablePlan(
+            task=None if task == "auto" else task, kinds=kinds, ignore=sorted(ignored),
+            fractions=data.split, fold=(data.fold[0], data.fold[1]) if data.fold else None,
+            seed=settings.split_seed, alone=False,
         )  # fmt: skip
+        return divide(self.table, data.target, plan)
 
     def prepare(self, settings: TextSettings, folder: Path | None) -> PreparedLabels:
         """Splits, learns the tokenizer from the training texts, and encodes."""
