@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from . import config
 from .codegen.target import Target, emit_objects, llvm_version, small_tiles, target_for
 from .compared import ComparedProgram
+from .dataclass import dataclass
 from .debug import Dump
 from .errors import CompileError
 from .frontend.compiled import CompiledFunction, Executable, install

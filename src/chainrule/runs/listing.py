@@ -8,10 +8,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass
 from ..errors import ChainruleError, StateError
 from ..phrasing import plain_number
 from ..records import changed_files, check_shape, file_text, parsed

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dataclass import dataclass
 from ..ir.graph import Node, topological
 from ..ir.types import Shape
 from .index import Idx, axes_of, dot_strides, loop_of, loops, zero

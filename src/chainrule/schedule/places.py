@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..dataclass import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.types import DType, row_major
 from .buffers import LANES, Buffer

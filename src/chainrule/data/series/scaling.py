@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,6 +18,8 @@ from numpy.typing import NDArray
 
 from chainrule.data.moments import tree_sum
 from chainrule.data.series.panel import Panel
+
+from ...dataclass import dataclass
 
 __all__ = ["Scaling", "Transform", "filled", "fit_scaling"]
 

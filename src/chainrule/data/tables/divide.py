@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -17,6 +17,8 @@ from chainrule.data.tables.schema import Kind, Schema, infer_schema
 from chainrule.data.tables.table import Cell, ReadAs, Table
 from chainrule.data.tables.target import Task
 from chainrule.errors import ConfigError, DataError
+
+from ...dataclass import dataclass
 
 __all__ = ["AT_RANDOM", "Asked", "Dividing", "Division", "divide"]
 

@@ -9,13 +9,14 @@ undone by ``back``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DataError
+
+from ...dataclass import dataclass
 
 __all__ = ["TRANSFORMS", "Transform", "chosen_transform", "skewness"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, get_args
 
 from ...data import Kind, Task
 from ...data.tables.divide import Dividing
 from ...data.tables.prepare import without_parts
+from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...runs.settings.document import RunSettings
 from ...runs.settings.fields import About, Length, Within

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ....data.audio import Transcribed
+from ....dataclass import dataclass
 from ....runs.checks.parts import file_copies
 from ....runs.checks.result import Check, check, select_findings
 from ....runs.dry_run import PreparedRun
