@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from ...train.examples import Examples
 from ...train.order import Order
 from ...train.plan import batches
 from ...train.weights import unweighted
-from ..dry_run import PreparedRun
 from .result import Check, Status, check, list_names
+
+if TYPE_CHECKING:
+    from ..dry_run import PreparedRun
 
 __all__ = ["Trial", "difference_check", "first_loss", "gradient_check", "one_batch"]
 
