@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from chainrule.cli.app import app
 from chainrule.runs.registry import default, kinds, lookup
+from interpreting import interpreting
 
 ROOT = Path(__file__).parent.parent
 
@@ -70,6 +73,72 @@ def test_one_of_many_brings_none_of_the_others(tmp_path: Path) -> None:
         "decimal", "chainrule.data.series", "chainrule.data.tables", "chainrule.tasks.forecasting",
         "chainrule.train.trainer", "chainrule.train.callbacks.guard", "chainrule.train.observation",
     }  # fmt: skip
+    assert needless & loaded == set()
+
+
+_COMMAND = """
+import atexit, sys
+atexit.register(lambda: print(*sorted(sys.modules), file=open("loaded", "w")))
+from chainrule.cli import main
+main()
+"""
+RUNS = ROOT / "tests" / "reference" / "runs"
+#: what the compiler is made of, and what compiles nothing may do without
+COMPILER = {"chainrule.codegen.emit", "chainrule.passes", "chainrule.schedule.build"}
+#: libraries that are used by some commands alone
+LIBRARIES = {"asyncio", "duckdb", "numpy.random", "rich", "safetensors", "tokenizers"}
+TRAINING = {
+    "chainrule.runs.dry_run", "chainrule.train.callbacks.rates", "chainrule.train.learner",
+    "chainrule.train.observation", "chainrule.train.trainer",
+}  # fmt: skip
+
+
+def loaded_by(*words: object, folder: Path) -> set[str]:
+    """The modules that a command has loaded when it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMAND, *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "CHAINRULE_CACHE_DIR": str(folder)},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set((folder / "loaded").read_text().split())
+
+
+def test_help_loads_no_library_and_nothing_that_works(tmp_path: Path) -> None:
+    loaded = loaded_by("train", "--help", folder=tmp_path)
+    assert "chainrule.modalities.text.options" in loaded
+    needless = LIBRARIES | {"numpy", "llvmlite", "chainrule.frontend", "chainrule.records"}
+    assert needless & loaded == set()
+
+
+def test_a_list_of_runs_loads_no_compiler_and_no_layer(tmp_path: Path) -> None:
+    loaded = loaded_by("runs", "ls", "--runs-dir", RUNS, folder=tmp_path)
+    assert "chainrule.modalities.images.kind" in loaded
+    layers = {"chainrule.nn.transformer", "chainrule.nn.cells", "chainrule.nn.decoding"}
+    needless = COMPILER | LIBRARIES | TRAINING | layers | {"chainrule.driver", "llvmlite"}
+    assert needless & loaded == set()
+
+
+def test_a_language_model_writes_with_its_own_layers_alone(tmp_path: Path) -> None:
+    novel = tmp_path / "novel.txt"
+    novel.write_text("\n\n".join(f"the cat sat on mat {i % 7}." for i in range(400)))
+    small = ("model.width=8", "model.layers=1", "model.heads=1", "tokenizer.length=8",
+             "data.windows=64", "train.epochs=1", "--quiet", "--runs-dir", tmp_path)  # fmt: skip
+    with interpreting():
+        done = CliRunner().invoke(
+            app, list(map(str, ("train", novel, "--task", "language", *small)))
+        )
+    assert done.exit_code == 0, done.output
+    words = ("generate", "last", "--tokens", 1, "--runs-dir", tmp_path)
+    assert loaded_by(*words, folder=tmp_path) >= COMPILER
+    loaded = loaded_by(*words, folder=tmp_path)  # the program is in the cache
+    assert {"chainrule.driver", "chainrule.nn.attention", "safetensors"} <= loaded
+    layers = {"chainrule.nn.conv", "chainrule.nn.loss", "chainrule.nn.models.vgg"}
+    needless = COMPILER | TRAINING | layers | LIBRARIES - {"safetensors"}
     assert needless & loaded == set()
 
 
