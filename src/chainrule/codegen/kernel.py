@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..dataclass import dataclass
 from ..schedule.buffers import Buffer
 from ..schedule.nest import Nest
 from .builder import Builder

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import llvmlite.binding as llvm
 
+from ..dataclass import dataclass
 from ..errors import CompileError
 from .undisturbed import side_by_side, undisturbed
 

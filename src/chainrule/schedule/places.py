@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from ..dataclass import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.types import DType, row_major
 from .buffers import LANES, Buffer
