@@ -39,13 +39,18 @@ class Target:
         return self.triple.startswith("x86_64")
 
     @property
+    def in_haste(self) -> bool:
+        """Whether code is to take little time to make, see `small_tiles`."""
+        return self.registers <= HASTY_REGISTERS
+
+    @property
     def has_estimates(self) -> bool:
         """Whether it has instructions that estimate 16 inverse roots at once."""
         return self.is_x86 and self.vector_bytes == 64
 
 
-#: for tiles of products in haste, which halve what LLVM has to do
-HASTY_REGISTERS = 6
+#: for tiles of products in haste, which halve what LLVM has to do; no processor has so few
+HASTY_REGISTERS = 4
 
 # Processors that can be asked for by name: vector bytes, vector registers, fused multiply-add.
 _NAMED = {
@@ -110,8 +115,11 @@ def target_for(cpu: str | None = None, triple: str | None = None) -> Target:
 
 
 def small_tiles(target: Target) -> Target:
-    """``target`` for code that takes little time to make: tiles of a product, which are written out
-    several times, fill the registers there are.
+    """``target`` for code that takes little time to make.
+
+    Tiles of a product, which are written out several times, fill the registers there are. Other
+    nests take one point at a time, and none of them turns blocks of elements over in registers,
+    whose shuffles take LLVM longer than the rest of a kernel.
     """
     return replace(target, registers=min(target.registers, HASTY_REGISTERS))
 
