@@ -167,14 +167,15 @@ def test_a_killed_worker_ends_all_in_words_under_mpiexec_itself() -> None:
 
 
 def test_a_stopped_worker_ends_all_in_words() -> None:
-    """Whoever waits for it; a stopped process is ended, too."""
+    """Whoever waits for it; a stopped process is ended, too. The exit code is the one that MPI is
+    asked for, or the signal by which it ended the others, whichever it hears of first."""
     words = (
         "import os, signal; from chainrule.distributed import mpi; workers = mpi(); "
         "print(os.getpid(), flush=True); "
         "os.kill(os.getpid(), signal.SIGSTOP) if workers.rank == 1 else workers.gather(0)"
     )
     done = run([find_mpiexec(), "-n", "3", sys.executable, "-c", words])
-    assert done.returncode == 3
+    assert done.returncode in (3, 9)
     assert "worker 1 of 3" in done.stderr
     assert "has given no sign of life" in done.stderr
     assert "chainrule resume" in done.stderr

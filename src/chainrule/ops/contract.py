@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..batching import Value, bound, stretched
+from ..batching import Value, bound, stretched, unrolled
 from ..ir.graph import Node, bind
 from ..ir.primitive import Primitive, Sample
 from ..ir.types import Array, DType, Shape
@@ -91,4 +91,5 @@ dot_tree: Primitive = Primitive(
     quiet(dot_tree_reference),
     lambda g, y, a, b, *, runs: (dot(g, transposed(b)), dot(transposed(a), g)),
     dot_tree_samples,
+    batch=unrolled,
 )

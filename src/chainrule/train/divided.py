@@ -22,7 +22,7 @@ from ..errors import ConfigError
 from ..frontend import Tensor
 from .batch_source import MemorySource, Rows
 from .examples import Examples
-from .parts import Division
+from .parts import Division, Parts
 from .workers import Workers, own_of
 
 __all__ = ["Divided", "OwnRows", "columns_of"]
@@ -44,13 +44,15 @@ class OwnRows:
     data: Any
 
 
-def columns_of(rank: int, size: int, division: Division) -> slice:
-    """The rows of a batch that a worker computes."""
-    begin, end = own_of(rank, size, division.count)
-    end = max(end, begin + 1)
-    return slice(
-        begin * division.size, division.rows if end >= division.count else end * division.size
-    )
+def columns_of(size: int, division: Division) -> list[slice]:
+    """The rows of a batch that each of so many workers computes."""
+    columns = []
+    for rank in range(size):
+        begin, end = own_of(rank, size, division.count)
+        end = max(end, begin + 1)
+        stop = division.rows if end >= division.count else end * division.size
+        columns.append(slice(begin * division.size, stop))
+    return columns
 
 
 class Divided(MemorySource):
@@ -87,13 +89,18 @@ class Divided(MemorySource):
     def take(self, arrays: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
         return self._mine.take(arrays, rows)
 
-    def steps_at_once(self, batch: int) -> int:
-        """For how many batches rows are fetched together, of which a worker reads ``batch`` each;
-        makes room for them."""
-        near = min(MOST_BYTES // self.bytes_per_row, self.rows // len(self._edges) // SHARE)
-        steps = max(1, near // batch)
-        if not self.window.arrays or self.window.rows < steps * batch:
-            shapes = ((steps * batch, *a.shape[1:]) for a in self._mine.arrays)
+    def steps_at_once(self, batch: int, parts: Parts) -> int:
+        """For how many batches of so many rows what workers read is fetched together; makes room
+        for that. It is the same for all: they meet in every fetch."""
+        sizes = [size for size in (batch, self.rows % batch) if size]
+        read = [
+            c for n in sizes for c in columns_of(self._workers.size, Division.of(n, batch, parts))
+        ]
+        most: int = max(own.stop - own.start for own in read)
+        share = self.rows // self._workers.size // SHARE
+        steps = max(1, min(MOST_BYTES // self.bytes_per_row, share) // most)
+        if not self.window.arrays or self.window.rows < steps * most:
+            shapes = ((steps * most, *a.shape[1:]) for a in self._mine.arrays)
             dtypes = (a.dtype for a in self._mine.arrays)
             self.window = replace(self._mine, arrays=tuple(map(np.zeros, shapes, dtypes)))
         return steps

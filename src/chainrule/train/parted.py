@@ -65,10 +65,8 @@ class PartedStepper:
         self, source: Divided, rows: Rows, division: Division, workers: Workers
     ) -> Array:
         """The same, of rows that come from all workers."""
-        usual = Division.of(self._usual(rows.shape[1]), self._usual(rows.shape[1]), self.parts)
-        reads = columns_of(workers.rank, workers.size, usual)
-        steps = source.steps_at_once(reads.stop - reads.start)
-        columns = [columns_of(rank, workers.size, division) for rank in range(workers.size)]
+        steps = source.steps_at_once(self._usual(rows.shape[1]), self.parts)
+        columns = columns_of(workers.size, division)
         losses = []
         for start in range(0, len(rows), steps):
             places = source.fetch(rows[start : start + steps], columns)
