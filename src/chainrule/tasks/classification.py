@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataclass import dataclass
+from ..elementary import exp, log
 from ..errors import ConfigError
 from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
@@ -89,8 +90,8 @@ class Classification(Task):
     def tempered(self, scores: Scores, temperature: float) -> Scores:
         # A probability of 0 would stay 0 at any temperature, and cost infinitely much once.
         known = np.maximum(self.probabilities(scores), SMALLEST)
-        powers = np.log(known) / temperature
-        raised = np.exp(powers - powers.max(axis=1, keepdims=True))
+        powers = log(known) / temperature
+        raised = exp(powers - powers.max(axis=1, keepdims=True))
         return self._scores(raised / raised.sum(axis=1, keepdims=True))
 
     @abstractmethod
@@ -243,7 +244,7 @@ class Multiclass(Classification):
 
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         with np.errstate(divide="ignore"):
-            return Scores(np.log(probabilities), "exp")
+            return Scores(log(probabilities), "exp")
 
 
 def _label_text(label: Label) -> str:

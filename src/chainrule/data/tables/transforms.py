@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.elementary import asinh, exp, log, sinh
 from chainrule.errors import DataError
 
 from ...dataclass import dataclass
@@ -55,7 +56,7 @@ class Transform:
 TRANSFORMS: Mapping[str, Transform] = {
     t.name: t
     for t in (
-        Transform("log", "logarithm", np.log, np.exp, 0.0),
+        Transform("log", "logarithm", log, exp, 0.0),
         Transform(
             "sqrt",
             "square root",
@@ -64,7 +65,7 @@ TRANSFORMS: Mapping[str, Transform] = {
             0.0,
             closed=True,
         ),
-        Transform("asinh", "inverse hyperbolic sine", np.arcsinh, np.sinh),
+        Transform("asinh", "inverse hyperbolic sine", asinh, sinh),
     )
 }
 
