@@ -50,9 +50,10 @@ from .tune import tune
 __all__ = ["app", "main"]
 
 CLOSED_PIPE = 141  # as a shell reports a pipe whose reader is gone
-#: new objects before Python looks for garbage: what is loaded at the start stays, and a search
-#: through it every 700 takes a tenth of the start
-GARBAGE = 100_000
+#: new objects before Python looks for garbage among them, and how often that happens before it
+#: looks among older ones: what is loaded at the start stays, and a search through it every 700
+#: takes a tenth of the start
+GARBAGE = (100_000, 4, 4)
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -187,7 +188,7 @@ class Commands(KindHelp, click.Group):
         **extra: Any,
     ) -> NoReturn:
         state.reset()
-        gc.set_threshold(GARBAGE)
+        gc.set_threshold(*GARBAGE)
         guard = Guard()
         with guard:
             words = list(sys.argv[1:] if args is None else args)
