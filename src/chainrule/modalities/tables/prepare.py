@@ -70,7 +70,8 @@ class OpenedTable:
         task = parts.schema.task
         assert task is not None  # a target was asked for
         numbers = len(number_places(parts.pipeline))
-        return PreparedTable(self, parts, settings.resolved(len(parts.train), task, numbers))
+        resolved = settings.resolved(len(parts.train), task, numbers)
+        return PreparedTable(self, parts, resolved, settings)
 
 
 def plan_of(settings: Settings, fractions: tuple[float, float, float]) -> TablePlan:
@@ -100,14 +101,16 @@ def arrays_of(part: PreparedRows) -> tuple[Any, Any]:
 
 @dataclass(frozen=True)
 class PreparedTable:
-    """``parts`` of the table's rows, encoded by what was fitted on the training rows."""
+    """``parts`` of the table's rows, encoded by what was fitted on the training rows. ``asked`` are
+    the settings before the data decided; None if others were decided on."""
 
     opened: OpenedTable
     parts: tables.Prepared
     settings: Settings
+    asked: Settings | None = None
 
     def with_settings(self, settings: Settings) -> PreparedTable:
-        return replace(self, settings=settings)
+        return replace(self, settings=settings, asked=None)
 
     @property
     def name(self) -> str:
