@@ -15,7 +15,7 @@ from ... import data as tables
 from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, read_target
 from ...data.tables.fingerprint import fingerprint_of
 from ...data.tables.plan import Dividing, TablePlan
-from ...errors import ConfigError
+from ...errors import ConfigError, DataError
 from ...frontend import Tensor
 from ...nn import functional as F
 from ...nn import mixup
@@ -71,7 +71,9 @@ class OpenedTable:
         assert task is not None  # a target was asked for
         numbers = len(number_places(parts.pipeline))
         resolved = settings.resolved(len(parts.train), task, numbers)
-        return PreparedTable(self, parts, resolved, settings)
+        prepared = PreparedTable(self, parts, resolved, settings)
+        prepared.check_weights()
+        return prepared
 
 
 def plan_of(settings: Settings, fractions: tuple[float, float, float]) -> TablePlan:
@@ -150,6 +152,17 @@ class PreparedTable:
             table = opened.table if own is None else own
             weights = weights * weights_in(table, column)[part.rows]
         return (*arrays_of(part), weights)
+
+    def check_weights(self) -> None:
+        """DataError or ConfigError if the training rows cannot be weighted as asked for."""
+        _, _, *weights = self.weighted("train")
+        for each in weights:
+            if not each.any():
+                raise DataError(
+                    "all training rows have a weight of zero",
+                    where=f"column `{self.settings.data.weight}`",
+                    help="at least one row must count: pass a weight above 0",
+                )
 
     @cached_property
     def of_classes(self) -> npt.NDArray[np.float64] | None:
