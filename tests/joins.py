@@ -15,7 +15,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.ir.graph import Graph, Node, constant
 from chainrule.ir.types import Array, Shape, f32
-from graphs import Grower
+from grower import Grower
 
 #: small, awkward, and large enough for threads and for maps inside of reductions
 SPACES: tuple[Shape, ...] = (

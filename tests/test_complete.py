@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,13 @@ import pytest
 
 from chainrule import ops
 from chainrule.interpret import interpret
-from chainrule.ir.graph import Graph, Node
+from chainrule.ir.graph import Graph, Node, topological
 from chainrule.ir.primitive import Primitive, primitives
 from chainrule.ir.types import Array, f64
 from compiled import run_native
 from gradients import application
-from graphs import MAKERS
+from grower import Grower
+from makers import MAKERS
 
 ROOT = Path(__file__).parent.parent
 #: real results from real operands, and yet no derivative
@@ -66,6 +69,48 @@ def test_is_exported(primitive: Primitive) -> None:
 @every
 def test_is_fuzzed(primitive: Primitive) -> None:
     assert primitive.name in MAKERS or primitive.name == "assign"  # every graph has updates
+
+
+def kind(value: object) -> str:
+    """What is alike of two values of a parameter."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value) if value in (0, 1) else "negative" if value < 0 else "more"
+    return repr(value) if value is None or isinstance(value, bool) else type(value).__name__
+
+
+def features(node: Node) -> Iterator[tuple[object, ...]]:
+    """In what ways the primitive of ``node`` is used: types, scalars, parameters, axes."""
+    yield tuple(f"{n.dtype.name}{'[]' * (n.ndim > 0)}" for n in node.inputs)
+    for name, value in node.params.items():
+        listed = value if isinstance(value, tuple) else (value,)
+        yield from ((name, kind(v)) for v in listed or ("none at all",))
+    for i, operand in enumerate(node.inputs):
+        yield ("operand", i, "axes", operand.ndim)
+        yield from (("operand", i, operand.ndim, a) for a, n in enumerate(operand.shape) if n > 1)
+
+
+@cache
+def drawn(draws: int = 250) -> dict[str, set[tuple[object, ...]]]:
+    """The features of what random graphs are made of."""
+    rng, found = np.random.default_rng(0), defaultdict[str, set[tuple[object, ...]]](set)
+    for make in MAKERS.values():
+        for _ in range(draws):
+            for node in topological((make(Grower(rng)),)):
+                found[node.op].update(features(node))
+    return found
+
+
+@every
+def test_is_fuzzed_in_all_the_ways_of_its_samples(primitive: Primitive) -> None:
+    """A fault of groups, dilation or boolean operands is not found by graphs without them."""
+    if primitive.name in {*APART, "assign", "scan"}:  # a loop takes whatever its body reads
+        return
+    sampled = set()
+    for sample in primitive.samples(np.random.default_rng(0)):
+        y, _, env = application(primitive, sample)
+        if not any(n.dtype is f64 and n.shape for n in (y, *env)):
+            sampled.update(features(y))
+    assert sampled - drawn()[primitive.name] == set()
 
 
 @every

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -44,17 +45,29 @@ def launch(workers: int, arguments: Sequence[str]) -> int:
     share = max(1, len(os.sched_getaffinity(0)) // workers)
     environment.setdefault("CHAINRULE_NUM_THREADS", str(share))
     environment[QUIET] = "1"
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
-
     asked: list[int] = []
+    waiting: deque[int] = deque()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def deliver() -> None:
+        while started:
+            try:
+                number = waiting.popleft()
+            except IndexError:  # also where a signal has interrupted this to deliver itself
+                return
+            started[0].send_signal(number)
 
     def forward(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        process.send_signal(number)
+        waiting.append(number)
+        deliver()
 
+    # Before there are workers: a signal that came as they start would end this process alone.
     before = [(n, signal.signal(n, forward)) for n in (signal.SIGINT, signal.SIGTERM)]
     try:
-        code = process.wait()
+        started.append(subprocess.Popen(command, env=environment, start_new_session=True))
+        deliver()
+        code = started[0].wait()
     finally:
         for number, handler in before:
             signal.signal(number, handler)

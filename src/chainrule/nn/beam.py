@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..elementary import exp, log
 from ..errors import ShapeError
 from ..frontend.functional.activations import setting
 from ..frontend.functional.windows import whole
@@ -73,7 +74,7 @@ def beam_search(
     while True:
         scores = scores_of(logits)
         shifted = scores - scores.max(1, keepdims=True)
-        log_probs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+        log_probs = shifted - log(exp(shifted).sum(1, keepdims=True))
         each = log_probs.reshape(len(rows), beam, -1)
         moves = [search.advance(own) for search, own in zip(searches, each, strict=True)]
         if all(search.over for search in searches):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..elementary import log1p
 from ..frontend import random
 from ..frontend.functional.windows import whole
 from ..frontend.modes import no_grad
@@ -74,7 +75,7 @@ class NTKLinear(Module):
         """For `adapted`: the weights of `MIXED` random rows for each unit, which add up to 1."""
         shape = (self.members, self.out_features, MIXED)
         drawn = np.minimum((random.rand(*shape).numpy() * rows).astype(np.int64), rows - 1)
-        shares = -np.log1p(-random.rand(*shape).numpy().astype(np.float64))
+        shares = -log1p(-random.rand(*shape).numpy().astype(np.float64))
         shares /= shares.sum(-1, keepdims=True)
         mixing = np.zeros((self.members, rows, self.out_features), np.float32)
         k, unit = np.ogrid[: self.members, : self.out_features]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..elementary import exp
 from ..errors import DataError, ShapeError
 from ..frontend.functional.activations import setting
 from ..frontend.functional.windows import whole
@@ -89,7 +90,7 @@ def _drawn(scores: Array, u: float, top_k: int | None, top_p: float | None) -> i
     (as in `choosing`).
     """
     logs = scores - scores.max()
-    weights = np.exp(logs)
+    weights = exp(logs)
     if top_k is not None and top_k < len(logs):
         weights[logs < np.sort(logs)[-top_k]] = 0.0
     if top_p is not None:

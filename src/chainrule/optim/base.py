@@ -8,7 +8,7 @@ the host in float64 and handed to the compiled step, so they never compile anyth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -45,12 +45,12 @@ class Optimizer(ABC):
     legal: ClassVar[Mapping[str, Rule]] = {}
 
     param_groups: list[ParamGroup]
-    state: dict[Tensor, dict[str, Tensor]]
+    state: MutableMapping[Tensor, dict[str, Tensor]]
+    _clocks: MutableMapping[Tensor, Clock]
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         self.defaults = dict(defaults)
-        self.param_groups, self.state = [], {}
-        self._clocks: dict[Tensor, Clock] = {}
+        self.param_groups, self.state, self._clocks = [], {}, {}
         given = _listed(params)
         if not given:
             raise ConfigError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from ..arguments import check_state
-from ..errors import StateError
+from ..errors import ConfigError, StateError
 from ..frontend import Tensor
 from . import Optimizer
 from .base import Rates, Slots
@@ -19,15 +21,27 @@ class CombinedOptimizer(Optimizer):
     """One optimizer made of ``parts``: a step steps each of them, in order.
 
     Its ``param_groups`` are those of the parts, and the same objects, so that a schedule which
-    changes the learning rate of a group changes it for the part.
+    changes the learning rate of a group changes it for the part. Its state is that of the parts,
+    whatever becomes of them. New parameters go to a part.
     """
 
     def __init__(self, *parts: Optimizer) -> None:
         self.parts = parts
         self.defaults: dict[str, Any] = {}
         self.param_groups = [group for part in parts for group in part.param_groups]
-        self.state = {p: slots for part in parts for p, slots in part.state.items()}
-        self._clocks = {p: clock for part in parts for p, clock in part._clocks.items()}
+        self.state = ChainMap(*(part.state for part in parts))
+        self._clocks = ChainMap(*(part._clocks for part in parts))
+
+    def _params(self) -> Iterator[Tensor]:
+        return chain.from_iterable(part._params() for part in self.parts)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Raises ConfigError: nothing says which of the parts it is for."""
+        raise ConfigError(
+            f"an optimizer made of {len(self.parts)} cannot tell which of them new parameters "
+            "belong to",
+            help="add them to one: optimizer.parts[0].add_param_group(...)",
+        )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None if closure is None else closure()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..elementary import exp, log
 from ..errors import ConfigError
 from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
@@ -88,8 +89,8 @@ class Classification(Task):
     def tempered(self, scores: Scores, temperature: float) -> Scores:
         # A probability of 0 would stay 0 at any temperature, and cost infinitely much once.
         known = np.maximum(self.probabilities(scores), SMALLEST)
-        powers = np.log(known) / temperature
-        raised = np.exp(powers - powers.max(axis=1, keepdims=True))
+        powers = log(known) / temperature
+        raised = exp(powers - powers.max(axis=1, keepdims=True))
         return self._scores(raised / raised.sum(axis=1, keepdims=True))
 
     @abstractmethod
@@ -242,7 +243,7 @@ class Multiclass(Classification):
 
     def _scores(self, probabilities: npt.NDArray[np.float64]) -> Scores:
         with np.errstate(divide="ignore"):
-            return Scores(np.log(probabilities), "exp")
+            return Scores(log(probabilities), "exp")
 
 
 def _label_text(label: Label) -> str:

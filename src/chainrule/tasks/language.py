@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..elementary import log
 from ..phrasing import format_number
 from ..runs.task import Array, Task
 from ..train import Scores
@@ -85,7 +86,7 @@ class Language(Task):
     def baseline(self, trained: Array, truth: Array) -> dict[str, float]:
         """The metrics of the frequencies of tokens in the training part, each counted once more."""
         counts = np.bincount(trained.reshape(-1), minlength=self.outputs) + 1.0
-        nats = -np.log(counts / counts.sum())[truth[:, 1:]]
+        nats = -log(counts / counts.sum())[truth[:, 1:]]
         return self.compute_metrics(truth, Scores(nats, "identity"))
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..elementary import exp
 from ..phrasing import percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores
@@ -103,7 +104,7 @@ class Transcription(Task):
         row: those that are not zeros."""
         best = scores.values.max(axis=2)
         counts = np.maximum((best < 0).sum(axis=1), 1)
-        return np.asarray(np.exp(best.sum(axis=1) / counts))
+        return exp(best.sum(axis=1) / counts)
 
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         return error_rates(list(truth), list(self.decode(scores)))

@@ -19,6 +19,7 @@ from typing import Any, Literal, SupportsFloat
 import numpy as np
 import numpy.typing as npt
 
+from ..elementary import log
 from ..errors import ConfigError, ShapeError, meant
 from .scores import Scores
 
@@ -122,9 +123,9 @@ def log_loss(target: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
     tiny = np.finfo(np.float64).eps
     if p.ndim >= 2 and p.shape[1] > 1 and t.size != p.size:
         picked = np.take_along_axis(p, t.reshape(len(p), 1, *p.shape[2:]).astype(np.int64), axis=1)
-        return float(-np.mean(np.log(np.clip(picked, tiny, 1))))
+        return float(-np.mean(log(np.clip(picked, tiny, 1))))
     t, p = _pair(t.astype(np.float64), p)
-    yes, no = np.log(np.maximum(p, tiny)), np.log(np.maximum(1 - p, tiny))
+    yes, no = log(np.maximum(p, tiny)), log(np.maximum(1 - p, tiny))
     return float(-np.mean(t * yes + (1 - t) * no))
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..elementary import exp, sigmoid
+
 __all__ = ["Link", "Scores"]
 
 Link = Literal["identity", "sigmoid", "softmax", "exp", "probability"]
@@ -35,11 +37,11 @@ class Scores:
     def probabilities(self) -> npt.NDArray[np.float64]:
         """Of class 1 for two classes in one output, else of each class."""
         if self.link == "sigmoid":
-            return np.asarray(np.exp(-np.logaddexp(0, -self.values)))
+            return sigmoid(self.values)
         if self.link == "softmax":
-            raised = np.exp(self.values - self.values.max(axis=1, keepdims=True))
+            raised = exp(self.values - self.values.max(axis=1, keepdims=True))
             return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-        return np.exp(self.values) if self.link == "exp" else self.values
+        return exp(self.values) if self.link == "exp" else self.values
 
     @property
     def ranking(self) -> npt.NDArray[np.float64]:

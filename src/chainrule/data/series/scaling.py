@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from chainrule.data.moments import tree_sum
 from chainrule.data.series.panel import Panel
 
+from ...elementary import sinh
+
 __all__ = ["Scaling", "Transform", "filled", "fit_scaling"]
 
 Floats = NDArray[np.float64]
@@ -65,7 +67,7 @@ class Scaling:
         level: Floats = outputs * scale + center
         grown = np.broadcast_to(soft > 0, level.shape)
         with np.errstate(over="ignore"):  # what overflows is far beyond any series
-            raised = np.sinh(np.where(grown, level, 0.0)) * np.where(soft > 0, soft, 1.0)
+            raised = sinh(np.where(grown, level, 0.0)) * np.where(soft > 0, soft, 1.0)
         return np.where(grown, raised, level)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.elementary import asinh, exp, log, sinh
 from chainrule.errors import DataError
 
 __all__ = ["TRANSFORMS", "Transform", "chosen_transform", "skewness"]
@@ -54,7 +55,7 @@ class Transform:
 TRANSFORMS: Mapping[str, Transform] = {
     t.name: t
     for t in (
-        Transform("log", "logarithm", np.log, np.exp, 0.0),
+        Transform("log", "logarithm", log, exp, 0.0),
         Transform(
             "sqrt",
             "square root",
@@ -63,7 +64,7 @@ TRANSFORMS: Mapping[str, Transform] = {
             0.0,
             closed=True,
         ),
-        Transform("asinh", "inverse hyperbolic sine", np.arcsinh, np.sinh),
+        Transform("asinh", "inverse hyperbolic sine", asinh, sinh),
     )
 }
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from chainrule.data.text.tokenizer import Codes
 
+from ...elementary import exp, log
+
 __all__ = ["NaiveBayes", "Successors"]
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,7 @@ class NaiveBayes:
     def _logs(self) -> tuple[Floats, Floats]:
         prior, counted = self.members + 1.0, self.counts + 1.0
         totals = counted.sum(axis=1, keepdims=True)
-        return np.log(prior / prior.sum()), np.log(counted / totals)
+        return log(prior / prior.sum()), log(counted / totals)
 
     @property
     def feature_logs(self) -> Floats:
@@ -62,19 +64,21 @@ class NaiveBayes:
         joint = np.stack([prior + features[:, row].sum(axis=1) for row in rows])
         if known is None:
             return joint
-        totals = (self.counts + 1).sum(axis=1)
-        for i, (row, c) in enumerate(zip(rows, np.asarray(known).tolist(), strict=True)):
-            own, times = np.unique(row, return_counts=True)
-            left = self.counts[c, own] + 1 - times
-            joint[i, c] = np.log(self.members[c] / (self.members.sum() + len(totals)))
-            joint[i, c] += (times * np.log(left)).sum() - len(row) * np.log(totals[c] - len(row))
+        classes, lengths = np.asarray(known, np.int64), np.array([len(row) for row in rows])
+        uses = [np.unique(row, return_counts=True) for row in rows]
+        left = [self.counts[c, own] + 1 - n for (own, n), c in zip(uses, classes, strict=True)]
+        logs = np.split(log(np.concatenate(left)), np.cumsum([len(row) for row in left])[:-1])
+        whole = log((self.counts + 1).sum(axis=1)[classes] - lengths)
+        first = log(self.members[classes] / (self.members.sum() + len(self.members)))
+        for i, ((_, n), said) in enumerate(zip(uses, logs, strict=True)):
+            joint[i, classes[i]] = first[i] + ((n * said).sum() - lengths[i] * whole[i])
         return joint
 
     def log_probabilities(self, rows: Sequence[Codes]) -> Floats:
         """log P(class | row), [rows, classes]."""
         joint = self.joint(rows)
         top = joint.max(axis=1, keepdims=True)
-        return np.asarray(joint - top - np.log(np.exp(joint - top).sum(axis=1, keepdims=True)))
+        return np.asarray(joint - top - log(exp(joint - top).sum(axis=1, keepdims=True)))
 
 
 class Successors:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from chainrule.data.text.tokenizer import Codes
 
+from ...elementary import log1p
+
 __all__ = ["TranslationMemory"]
 
 Floats = NDArray[np.float64]
@@ -30,7 +32,7 @@ class TranslationMemory:
         tokens, self.owners = np.divmod(keys, max(self.count, 1))
         self.begin = np.searchsorted(tokens, np.arange(size + 1))
         texts = np.diff(self.begin)
-        self.weights = np.where(texts > 0, np.log1p(self.count / np.maximum(texts, 1)), 0.0)
+        self.weights = np.where(texts > 0, log1p(self.count / np.maximum(texts, 1)), 0.0)
         self.parts: Floats = times * self.weights[tokens]
         squares = np.bincount(self.owners, self.parts**2, minlength=self.count)
         self.parts /= np.sqrt(squares)[self.owners]

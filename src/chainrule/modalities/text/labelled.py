@@ -35,6 +35,7 @@ from ...data.text import (
     text_columns,
 )
 from ...data.text.reading import ENDINGS, is_prose
+from ...elementary import exp
 from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName, is_pair
 from ...runs.parts import PreparedParts
@@ -340,7 +341,7 @@ class PreparedLabels(PreparedParts[TextSettings]):
         bayes = NaiveBayes.fit(rows, classes, count, reader.ngrams.features)
         said = bayes.log_probabilities(reader.counted(self.texts["test"]))
         one = self.goal.outputs == 1
-        scores = Scores(np.exp(said[:, 1:]), "probability") if one else Scores(said, "exp")
+        scores = Scores(exp(said[:, 1:]), "probability") if one else Scores(said, "exp")
         return {"naive Bayes": scores}
 
     @property

@@ -29,6 +29,7 @@ from ...data.text import (
     text_pieces,
 )
 from ...data.text.tokenizer import clean
+from ...elementary import log
 from ...errors import ConfigError, DataError
 from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName
@@ -263,7 +264,7 @@ class PreparedLanguage(PreparedParts[TextSettings]):
         said = {}
         for back in (1, most):
             counted = Successors(self.codes[0], tokenizer.size, back + 1)
-            nats = -np.log(counted.probabilities(self.truth))
+            nats = -log(counted.probabilities(self.truth))
             said[f"{back + 1}-grams"] = Scores(nats, "identity")
         return said
 
