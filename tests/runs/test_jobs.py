@@ -55,6 +55,20 @@ def test_a_trial_ends_where_it_is_worse_than_the_bound(values: tuple[float, ...]
     assert cut.value == values[1]
 
 
+def test_runs_of_the_same_rows_decide_by_them_each() -> None:
+    documents = [job(f"seed-{seed}").settings for seed in (0, 1)]
+    for seed, document in enumerate(documents):
+        document["seed"] = seed
+        document["data"]["split_seed"] = 0
+        document["model"]["dropout"] = "auto"
+        document["train"] |= {"epochs": 1, "loss": "auto"}
+    with interpreting():
+        workplace = Workplace(TABLES)
+        done = [workplace.perform(Job(f"seed-{i}", "tables", d)) for i, d in enumerate(documents)]
+    assert [outcome.error for outcome in done] == [None, None]
+    assert all(outcome.files for outcome in done)
+
+
 def test_an_outcome_is_json(values: tuple[float, ...]) -> None:
     outcome = Outcome("a", (*values, float("nan")), 3, False, 0.25)
     again = Outcome(**json.loads(json.dumps(outcome.to_dict())))

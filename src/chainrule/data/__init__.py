@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from chainrule.data.tables.bundles import Bundled as Bundled
     from chainrule.data.tables.bundles import bundled as bundled
     from chainrule.data.tables.bundles import resolve_source as resolve_source
+    from chainrule.data.tables.features import Features as Features
     from chainrule.data.tables.fit import FitOptions as FitOptions
     from chainrule.data.tables.plan import TablePlan as TablePlan
     from chainrule.data.tables.prepare import Prepared as Prepared
     from chainrule.data.tables.prepare import PreparedRows as PreparedRows
     from chainrule.data.tables.prepare import divide as divide
     from chainrule.data.tables.prepare import prepare as prepare
-    from chainrule.data.tables.preprocessor import Features as Features
     from chainrule.data.tables.preprocessor import Preprocessor as Preprocessor
     from chainrule.data.tables.preprocessor import read_target as read_target
     from chainrule.data.tables.schema import Column as Column
@@ -60,7 +60,7 @@ _HOMES = {
     "PreparedRows": "tables.prepare",
     "divide": "tables.prepare",
     "prepare": "tables.prepare",
-    "Features": "tables.preprocessor",
+    "Features": "tables.features",
     "Preprocessor": "tables.preprocessor",
     "read_target": "tables.preprocessor",
     "Column": "tables.schema",

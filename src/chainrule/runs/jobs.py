@@ -168,10 +168,13 @@ class Workplace:
         return Outcome(name, tuple(history[objective]), best, pruner.pruned)
 
     def _run(self, name: str, settings: Settings) -> Outcome:
-        """A run folder, made where there is room, and read back."""
+        """A run folder, made where there is room, and read back. What the data is to decide is left
+        in ``settings``, so it is prepared anew."""
         assert self.kind is not None
+        self._prepared = None
         with closing(scratch_folder()) as room:
-            prepared = self.prepared(settings, room.path)
+            opened = [open_data(self.kind, settings, self.source, room.path)]
+            prepared = prepare_data(opened.pop(), settings, room.path)
             run = TrainingRun(self.kind, prepared, room.path, Listener(), named=True)
             predictor: Predictor[Any, Any, Any] = run.run()
             assert predictor.run is not None

@@ -33,6 +33,7 @@ from ..dataclass import dataclass
 from ..frontend import Tensor
 from ..nn import Module
 from ..train import BatchSource, Scores
+from .choosing import Candidates
 from .option import Command, Options
 from .predictor import Predictor
 from .settings.document import RunSettings
@@ -269,6 +270,15 @@ class Modality(ABC, Generic[S, P]):
     def transform(self, prepared: Any) -> Callable[..., Batch] | None:
         """What is done to a batch inside the compiled step, before the network gets it."""
         return None
+
+    def candidates(self, prepared: Any) -> Candidates[S] | None:
+        """Settings among which the validation loss is to choose, by trying; None if nothing is left
+        to decide."""
+        return None
+
+    def untried(self, prepared: Any) -> Mapping[str, Any]:
+        """Overrides with which nothing is tried that was not, because a time limit is set."""
+        return {}
 
     def space(self, settings: S) -> Space:
         """What tuning varies around ``settings``, in which nothing is left to decide."""

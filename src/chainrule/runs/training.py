@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ChainruleError, ConfigError
-from ..optim import EMA, SWA
-from ..train import Checkpoint, Checkpoints, History, Scores, Trainer, save
+from ..phrasing import plain_number
+from ..train import Checkpoints, History, Scores, Trainer, save
 from ..train.observation import Observe
 from ..train.parts import checked_parts
 from ..train.together import check_alike, check_parts, flat
 from ..train.workers import present
+from .choosing import Choice, choose
 from .control import Controlled
-from .ending import clock_of, stopped_early, timed_out
+from .ending import clock_of, epoch_metrics, stopped_early, timed_out, use_average, with_more
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
 from .listeners import Listener, Recorder
@@ -78,8 +79,7 @@ class TrainingRun(Generic[S, P]):
     ) -> None:
         self.kind, self.prepared, self.settings = kind, prepared, prepared.settings
         self.workers = present()
-        leads = self.workers is None or self.workers.rank == 0
-        # One worker writes and speaks.
+        leads = self.workers is None or self.workers.rank == 0  # and writes and speaks
         self.runs_dir, self.listener = (runs_dir, listener) if leads else (None, Listener())
         self.named = named
         self.goal = kind.goal(prepared.preprocessor)
@@ -92,15 +92,35 @@ class TrainingRun(Generic[S, P]):
 
     def run(self) -> P:
         """Trains in a new run folder."""
+        choice = self._choose()
         trainer = new_trainer(self.kind, self.prepared)
         self._compare()
-        return self._run_in(self._new_folder(trainer), trainer)
+        folder = self._new_folder(trainer)
+        if choice:
+            folder.update(chosen=choice.facts())
+            self._note(folder, choice.words())
+        return self._run_in(folder, trainer)
+
+    def _choose(self) -> Choice[S] | None:
+        """Tries what the data can decide only so, and takes the best; None if all is decided."""
+        kind, prepared = self.kind, self.prepared
+        if (candidates := kind.candidates(prepared)) is None:
+            return None
+
+        def trial(own: S) -> History:
+            data = prepared.with_settings(own)
+            return TrainingRun(kind, data, None, Listener(), named=False).measure()[0]
+
+        with self.listener.staged(f"choosing {candidates.key}"):
+            choice = choose(candidates, trial)
+        self.settings, self.prepared = choice.settings, prepared.with_settings(choice.settings)
+        return choice
 
     def _compare(self) -> None:
         """ConfigError if workers have other settings or data, before anything is written."""
         if self.workers is not None:
-            document = {"the data": self.prepared.fingerprint} | self.settings.to_document()
-            check_alike(self.workers, flat(document))
+            own = self.settings.to_document()
+            check_alike(self.workers, flat({"the data": self.prepared.fingerprint} | own))
             train, rows = self.settings.train, self.prepared.sizes["train"]
             check_parts(
                 self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
@@ -124,7 +144,7 @@ class TrainingRun(Generic[S, P]):
         ended = folder.facts["status"] in ("done", "interrupted")
         behind = ended and epoch < folder.facts.get("epochs", 0)
         lost_checkpoint = behind and not (checkpoints and checkpoints.damaged)
-        rewritten = folder.cut_metrics(_epoch_metrics(newest) if newest else [])
+        rewritten = folder.cut_metrics(epoch_metrics(newest) if newest else [])
         folder.cut_observations(step)
         folder.write("run.toml", self.settings.to_toml())
         settings = self.settings.to_document()
@@ -243,7 +263,7 @@ class TrainingRun(Generic[S, P]):
                 workers=self.workers,
             )
         finally:
-            _use_average(trainer)
+            use_average(trainer)
 
     def _save(self, trainer: Trainer, folder: RunFolder, **facts: Any) -> None:
         """Writes the weights first, and last the ``run.json`` with the hashes of all files."""
@@ -283,14 +303,12 @@ class TrainingRun(Generic[S, P]):
     def _say_limit(self, epochs: int, folder: RunFolder) -> None:
         """Where the clock has decided how many epochs there were, says what gives the same bits
         without it. A rate may depend on how many were planned, so that number then stays."""
-        constant = self.settings.train.schedule.name == "constant"
-        key = "train.epochs" if constant else "train.stop_after"
-        folder.update(limited={key: epochs, "train.time_limit": 0.0})
-        self._note(
-            folder,
-            f"the time limit ended training: {key}={epochs} train.time_limit=0 gives the same bits "
-            "again",
-        )
+        planned = self.settings.train.schedule.name != "constant"
+        key = "train.stop_after" if planned else "train.epochs"
+        again = {key: epochs, "train.time_limit": 0.0, **self.kind.untried(self.prepared)}
+        folder.update(limited=again)
+        keys = " ".join(f"{key}={plain_number(value)}" for key, value in again.items())
+        self._note(folder, f"the time limit ended training: {keys} gives the same bits again")
 
     def _refit(self, trainer: Trainer, folder: RunFolder) -> None:
         """Replaces the weights by those of a training on all rows, for as many epochs as were best:
@@ -303,7 +321,7 @@ class TrainingRun(Generic[S, P]):
                 everything, epochs=epochs, batch_size=self.settings.train.batch,
                 seed=self.settings.seed, verbose=False, workers=self.workers,
             )  # fmt: skip
-        _use_average(again)
+        use_average(again)
         trainer.model.load_state_dict(again.model.state_dict())
         folder.update(refit={"rows": rows, "epochs": epochs})
         self._note(
@@ -369,31 +387,9 @@ class TrainingRun(Generic[S, P]):
             "version": 1,
             "missing": {},
             "validation": goal.compute_metrics(goal.truth(target), predictor.scores_of(inputs)),
-            "test": _with_more(
+            "test": with_more(
                 goal.evaluation(truth, scores), predictor.explained(prepared, truth, scores)
             ),
             **self.kind.evaluation(prepared, scores),
         }
         folder.write("evaluation.json", json_text(document) + "\n")
-
-
-def _with_more(evaluation: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Both; lists, such as charts, one after the other."""
-    for key, value in more.items():
-        lists = all(isinstance(part, list) for part in (evaluation.get(key), value))
-        evaluation[key] = [*evaluation[key], *value] if lists else value
-    return evaluation
-
-
-def _use_average(trainer: Trainer) -> None:
-    """From here on the average of the weights is the model."""
-    if isinstance(trainer.average, EMA | SWA) and trainer.average.updates:
-        trainer.average.copy_to(trainer.model)
-
-
-def _epoch_metrics(checkpoint: Checkpoint) -> list[dict[str, float]]:
-    """The metrics of each epoch up to a checkpoint."""
-    history = History()
-    with checkpoint.taken_apart():
-        history.set_state(checkpoint.state()["history"])
-    return history.rows()

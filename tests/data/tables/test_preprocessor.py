@@ -262,7 +262,7 @@ class TestPrepare:
     ) -> None:
         spec = bundled("breast_cancer")
         plain = prepare(read_table(spec.path), spec.target)
-        monkeypatch.setattr("chainrule.data.tables.preprocessor.MEMORY_BYTES", 1000)
+        monkeypatch.setattr("chainrule.data.tables.features.MEMORY_BYTES", 1000)
         mapped = prepare(read_table(spec.path), spec.target, folder=tmp_path)
         assert isinstance(mapped.train.features.numeric, np.memmap)
         np.testing.assert_array_equal(mapped.train.features.numeric, plain.train.features.numeric)

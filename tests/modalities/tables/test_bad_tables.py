@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.data.tables.sql import Database
+from chainrule.data import read_table
+from chainrule.data.tables.sql import CHUNK_ROWS, Database
 from chainrule.errors import DataError
 from chainrule.modalities.tables.kind import TABLES
 from chainrule.runs.fitting import settings_from_arguments
+from interpreting import interpreting
 
 RNG = np.random.default_rng(0)
 N = 90
@@ -95,3 +97,28 @@ def test_many_rows_and_one_row_have_the_same_bits() -> None:
     together = model.predict_proba(many)
     for row in (0, 16_383, 16_384, 39_999):
         np.testing.assert_array_equal(model.predict_proba(many[row : row + 1])[0], together[row])
+
+
+def test_many_rows_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    town = [f"t{i % 3}" for i in range(N)]
+    with interpreting():
+        model = cr.fit({"a": X[:, 0], "town": town, "y": Y}, "y", **{**FEW, "layers": [4]})
+    rows = 2 * CHUNK_ROWS + 700
+    many = {"a": rng.normal(size=rows), "town": ["t1", "new"] * (rows // 2)}
+    table, sizes, answer = read_table(many), [], type(model).scores_of
+
+    def counted(self: Any, inputs: Any) -> Any:
+        sizes.append(len(inputs[0]))
+        return answer(self, inputs)
+
+    with interpreting():
+        whole = model.scores_of(model.inputs(table))
+        monkeypatch.setattr(type(model), "scores_of", counted)
+        fresh = read_table(many)
+        parts = model.scores(fresh)
+    np.testing.assert_array_equal(parts.outputs, whole.outputs)
+    assert sizes == [CHUNK_ROWS, CHUNK_ROWS + 700]
+    assert fresh._database._cast == {}, "numbers of a table that is read once are not kept"
+    [finding] = model.last_findings
+    assert f"{rows // 2} of {rows} rows" in finding.evidence

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.modalities.tables.kind import TABLES
 from interpreting import interpreting
 
 RNG = np.random.default_rng(0)
@@ -86,3 +87,35 @@ def test_weights_go_along_when_all_rows_are_trained_on() -> None:
         plain = cr.fit_table(TABLE, "y", **own)
     np.testing.assert_array_equal(first.predict_proba(TABLE), again.predict_proba(TABLE))
     assert not np.array_equal(first.predict_proba(TABLE), plain.predict_proba(TABLE))
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (np.where(np.arange(ROWS) == 4, -1.0, 1.0), "row 5"),
+        (np.zeros(ROWS), "all sample weights are zero"),
+    ],
+)
+def test_weights_are_refused_before_there_is_a_run(weights: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(cr.DataError) as told:
+        cr.fit_table({**TABLE, "w": weights}, "y", weights="w", **{**HOW, "runs_dir": tmp_path})
+    assert said in str(told.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_the_training_rows_alone_count() -> None:
+    how = {**HOW, "split": (0.5, 0.5, 0.0)}
+    with interpreting():
+        seen = cr.fit_table(TABLE, "y", **how)
+    trained = TABLES.open(seen.settings, TABLE, None).prepare(seen.settings, None).parts.train.rows
+    weights = np.ones(ROWS)
+    weights[trained] = 0
+    with pytest.raises(cr.DataError, match="all training rows have a weight of zero"):
+        cr.fit_table({**TABLE, "w": weights}, "y", weights="w", **how)
+
+
+@pytest.mark.parametrize("also", [None, ["w"]])
+def test_a_target_is_no_weight(also: Any) -> None:
+    name = "w" if also else "y"
+    with pytest.raises(cr.ConfigError, match=f"`{name}` cannot say how much rows count"):
+        cr.fit_table({**TABLE, "w": WEIGHTS}, "y", also=also, weights=name, **HOW)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from chainrule.data.findings import Finding
 from chainrule.data.split import Split
 from chainrule.data.tables.divide import Division, divide
+from chainrule.data.tables.features import Features
 from chainrule.data.tables.fit import FitOptions
 from chainrule.data.tables.plan import TablePlan
-from chainrule.data.tables.preprocessor import Features, Preprocessor
+from chainrule.data.tables.preprocessor import Preprocessor
 from chainrule.data.tables.schema import Schema
 from chainrule.data.tables.table import Table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,44 +13,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule.data.findings import Finding
 from chainrule.data.moments import Moments
-from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
+from chainrule.data.tables.encode import Encoder, Tally
+from chainrule.data.tables.features import (
+    Features,
+    FeatureWriter,
+    cardinalities,
+    code_names,
+    number_names,
+)
 from chainrule.data.tables.fit import FitOptions, fit_encoders, read_as, read_rows
 from chainrule.data.tables.record import dump, load
 from chainrule.data.tables.schema import Schema
+from chainrule.data.tables.sql import CHUNK_ROWS
 from chainrule.data.tables.table import Cell, Table, column_hint
 from chainrule.data.tables.target import Label, Target
 from chainrule.data.tables.transforms import TRANSFORMS, Transform, chosen_transform
 from chainrule.errors import ConfigError, DataError
-from chainrule.scratch import array_in_file
 
 from ...dataclass import dataclass
 
 __all__ = ["Features", "Preprocessor", "read_target"]
 
-# Feature arrays larger than this are put into files without a name, if there is a folder for them.
-MEMORY_BYTES = 1 << 30
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Features:
-    """Inputs of a network: ``numeric`` float32 (n, d) and ``codes`` int32 (n, k).
-
-    ``names`` label the d columns, ``code_names`` the k columns; code column j holds values from 0
-    to ``cardinalities[j] - 1``, where 0 is `none of the known categories`. ``findings`` says what
-    was unusual in the table.
-    """
-
-    numeric: NDArray[np.float32]
-    codes: NDArray[np.int32]
-    names: tuple[str, ...]
-    code_names: tuple[str, ...]
-    cardinalities: tuple[int, ...]
-    findings: tuple[Finding, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.numeric)
 
 
 @dataclass(frozen=True)
@@ -97,19 +82,17 @@ class Preprocessor:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns of ``Features.numeric``."""
-        return tuple(n for e in self.encoders if not _is_coded(e) for n in e.names)
+        return number_names(self.encoders)
 
     @property
     def code_names(self) -> tuple[str, ...]:
         """The columns of ``Features.codes``."""
-        return tuple(e.column for e in self.encoders if _is_coded(e))
+        return code_names(self.encoders)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
         """The number of codes of each coded column, code 0 included."""
-        return tuple(
-            e.cardinality for e in self.encoders if isinstance(e, CategoryEncoder) and not e.one_hot
-        )
+        return cardinalities(self.encoders)
 
     @property
     def classes(self) -> tuple[Label, ...]:
@@ -132,14 +115,34 @@ class Preprocessor:
         self, table: Table, parts: Mapping[str, Rows], *, folder: Path | None = None
     ) -> dict[str, Features]:
         """``transform`` for several sets of rows in one pass over the table."""
-        table = self._check(table)
-        wanted = {e.column: e.read_as for e in self.encoders}
-        formats = {c.name: c.format for c in self.schema.inputs if c.format}
-        writers = {name: _FeatureWriter(self, rows, folder) for name, rows in parts.items()}
-        for start, chunk in table.read(wanted, formats):
+        writers = {name: FeatureWriter(self.encoders, rows, folder) for name, rows in parts.items()}
+        for start, chunk in self._chunks(self._check(table)):
             for writer in writers.values():
                 writer.write(start, chunk)
         return {name: writer.features() for name, writer in writers.items()}
+
+    def in_parts(self, table: Table) -> Iterator[Features]:
+        """``transform`` of all rows, part after part as they are read, for who needs each but once.
+        The last part has the findings of all. Parts have `CHUNK_ROWS` rows, the last one up to
+        twice as many."""
+        tally, before = Tally(), None
+        for start, chunk in self._chunks(self._check(table), once=True):
+            rows = np.arange(start, start + len(next(iter(chunk.values()))), dtype=np.int64)
+            writer = FeatureWriter(self.encoders, rows, None, tally)
+            writer.write(start, chunk)
+            part = writer.features(start + len(rows))
+            if before is not None and len(part) < CHUNK_ROWS:
+                part = before.followed_by(part)
+            elif before is not None:
+                yield before
+            before = part
+        if before is not None:
+            yield before
+
+    def _chunks(self, table: Table, once: bool = False) -> Iterator[tuple[int, Any]]:
+        wanted = {e.column: e.read_as for e in self.encoders}
+        formats = {c.name: c.format for c in self.schema.inputs if c.format}
+        return table.read(wanted, formats, once=once)
 
     def _check(self, table: Table) -> Table:
         used = {e.column for e in self.encoders}
@@ -206,56 +209,6 @@ class Preprocessor:
         Unless it is used ``alone``, there may be no encoders."""
         schema, encoders, mean, std, rows = load(text, where, alone)
         return Preprocessor(schema, encoders, mean, std, rows)
-
-
-class _FeatureWriter:
-    """Encodes the chosen rows of each chunk and puts them in their place."""
-
-    def __init__(self, preprocessor: Preprocessor, rows: Rows, folder: Path | None) -> None:
-        self.preprocessor, self.rows, self.tally = preprocessor, rows, Tally()
-        numeric, codes = (
-            (len(rows), len(preprocessor.names)),
-            (len(rows), len(preprocessor.code_names)),
-        )
-        self.numeric = _allocate(numeric, np.float32, folder)
-        self.codes = _allocate(codes, np.int32, folder)
-
-    def write(self, start: int, chunk: Mapping[str, NDArray[Any]]) -> None:
-        size = len(next(iter(chunk.values())))
-        low, high = np.searchsorted(self.rows, [start, start + size])
-        inner, outer = self.rows[low:high] - start, slice(low, high)
-        at, coded = 0, 0
-        for encoder in self.preprocessor.encoders:
-            cells = chunk[encoder.column][inner]
-            if isinstance(encoder, CategoryEncoder):
-                category_codes = encoder.encode(cells, self.tally)
-                if not encoder.one_hot:
-                    self.codes[outer, coded] = category_codes
-                    coded += 1
-                    continue
-                values = encoder.spread(category_codes)
-            else:
-                values = encoder.encode(cells, self.tally)
-            width = len(encoder.names)
-            self.numeric[outer, at : at + width] = values
-            at += width
-
-    def features(self) -> Features:
-        names, code_names = self.preprocessor.names, self.preprocessor.code_names
-        findings = tuple(_findings(self.tally, len(self.rows)))
-        sizes = self.preprocessor.cardinalities
-        return Features(self.numeric, self.codes, names, code_names, sizes, findings)
-
-
-def _is_coded(encoder: Encoder) -> bool:
-    return isinstance(encoder, CategoryEncoder) and not encoder.one_hot
-
-
-def _allocate(shape: tuple[int, int], dtype: Any, folder: Path | None) -> NDArray[Any]:
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    if folder is None or size <= MEMORY_BYTES:
-        return np.empty(shape, dtype=dtype)
-    return array_in_file(shape, dtype, folder)
 
 
 def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float, float]:
@@ -360,26 +313,3 @@ def _class_codes(
             help=column_hint(shown, labels).replace("the columns are", "the classes are"),
         )
     return np.array(class_codes, dtype=np.float64)
-
-
-def _findings(tally: Tally, rows: int) -> list[Finding]:
-    findings = []
-    for column, count in tally.unseen.items():
-        if count:
-            message = f"column `{column}` has categories not seen in training"
-            evidence = f"{count} of {rows} rows, for example `{tally.examples[column]}`"
-            findings.append(Finding("D201", "warning", message, evidence))
-    for column, count in tally.newly_missing.items():
-        if count:
-            message = f"column `{column}` has missing values, but had none in training"
-            findings.append(Finding("D202", "warning", message, f"{count} of {rows} rows"))
-    for column, count in tally.infinite.items():
-        if count:
-            message = f"infinite numbers in column `{column}` are treated as missing"
-            findings.append(Finding("D108", "warning", message, f"{count} of {rows} rows"))
-    for column, count in tally.far.items():
-        if count:
-            message = f"numbers in column `{column}` lie far outside the training range"
-            evidence = f"{count} of {rows} rows are more than {FAR:g} standard deviations away"
-            findings.append(Finding("D203", "warning", message, evidence))
-    return findings

@@ -153,18 +153,23 @@ class Table:
         return form or (known.number_format if known else "")
 
     def read(
-        self, wanted: Mapping[str, ReadAs], formats: Mapping[str, str] | None = None
+        self,
+        wanted: Mapping[str, ReadAs],
+        formats: Mapping[str, str] | None = None,
+        *,
+        once: bool = False,
     ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
         """Chunks of at most ``CHUNK_ROWS`` rows in table order: (first row, values by column).
 
         ``number`` gives float64 with NaN where missing (infinities stay), ``truth`` 1.0, 0.0 or
         NaN, ``text`` objects with None, ``number text`` the same for numbers printed shortly (``1``
         for 1.0), ``time`` datetime64[us] with NaT. ``formats``: how numbers and dates are written.
+        Unless the table is read but ``once``, numbers are kept for the next time.
         """
         expressions = [
             self._expression(c, how, (formats or {}).get(c)) for c, how in wanted.items()
         ]
-        if self.n_rows * len(wanted) > CHUNK_ROWS:
+        if self.n_rows * len(wanted) > CHUNK_ROWS and not once:
             casts = [e for e, how in zip(expressions, wanted.values(), strict=True) if how in CASTS]
             self._database.materialize(casts)
         for start in range(0, self.n_rows, CHUNK_ROWS):

@@ -91,12 +91,20 @@ def bagged(settings: Settings) -> Mapping[str, Sequence[Settings]]:
     }
     return {
         recipe: [
-            each.changed(
-                data=each.data.changed(bag=(k, folds)), train=each.train.changed(stop_after=epochs)
-            )
-            if epochs
-            else each.changed(data=each.data.changed(bag=(k, folds)))
+            _fold(each, (k, folds), epochs)
             for k, epochs in settings.ensemble.of_folds(recipe).items()
         ]
         for recipe, each in recipes.items()
     }
+
+
+def _fold(recipe: Settings, bag: tuple[int, int], epochs: int) -> Settings:
+    """A recipe for one fold. Where a time limit has left so many ``epochs``, 0 if none has,
+    nothing was tried before them."""
+    data = recipe.data.changed(bag=bag)
+    if not epochs:
+        return recipe.changed(data=data)
+    train, model = recipe.train, recipe.model
+    return recipe.changed(
+        data=data, train=train.changed(stop_after=epochs), model=model.changed(trial_epochs=0)
+    )

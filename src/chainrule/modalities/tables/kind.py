@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ...data import Preprocessor
 from ...nn import EnsembleLoss, Module, PinballLoss
 from ...nn.members import Outputs
+from ...runs.choosing import Candidates
 from ...runs.modality import PARTS, Batch, Draft, Modality, Part, Words
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
@@ -23,6 +24,7 @@ from ...train import Scores
 from ...train.criterion import LOSSES
 from .checks import CHECKS
 from .draft import draft
+from .encodings import encodings
 from .ensemble import bagged
 from .missing import missing_counts
 from .network import TableNet, build, fit_network
@@ -133,6 +135,17 @@ class Tables(Modality[Settings, TablePredictor]):
             else np.concatenate(inputs)
         )
         return cast(Part, (joined, *map(np.concatenate, columns)))
+
+    def candidates(self, prepared: PreparedTable) -> Candidates[Settings] | None:
+        asked = prepared.asked
+        if asked is None or asked.train.time_limit or not prepared.sizes["validation"]:
+            return None
+        return encodings(asked, prepared.settings, prepared.sizes["train"])
+
+    def untried(self, prepared: PreparedTable) -> Mapping[str, Any]:
+        asked = prepared.asked
+        tried = asked and encodings(asked, prepared.settings, prepared.sizes["train"])
+        return {"model.trial_epochs": 0} if tried else {}
 
     def space(self, settings: Settings) -> Space:
         return space_for(settings)

@@ -78,6 +78,11 @@ def complete_settings(
             if column in table.columns and column != data.target
         }
         data = replace(data, missing=missing)
+    if data.weight and data.weight in (data.target, *data.also):
+        raise ConfigError(
+            f"`{data.weight}` cannot say how much rows count: it is to be predicted",
+            help="name another column in data.weight",
+        )
     if data.weight:  # it says how much rows count, and is no input
         data = replace(data, columns={**data.columns, data.weight: "ignored"})
     if bundled:

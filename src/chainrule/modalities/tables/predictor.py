@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ...data import Features, Preprocessor, Table, read_table, read_target
 from ...data.tables.encode import CategoryEncoder, Encoder
 from ...data.tables.fields import field_of, fields_of
+from ...data.tables.sql import CHUNK_ROWS
 from ...errors import ConfigError
 from ...runs.example import (
     Example,
@@ -149,7 +150,13 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
 
     def scores(self, table: Table, rows: npt.NDArray[np.int64] | None = None) -> Scores:
         """The network's outputs for ``rows`` (all of them if None)."""
-        return self.joint(lambda one: one._outputs(table, rows))
+        if self.members or rows is not None or table.n_rows <= CHUNK_ROWS:
+            return self.joint(lambda one: one._outputs(table, rows))
+        outputs = []
+        for part in self.preprocessor.in_parts(table):  # what is predicted need not be kept
+            outputs.append(self.scores_of(inputs_of(part)))
+            self.last_findings = (*table.findings, *part.findings)
+        return Scores(np.concatenate([each.outputs for each in outputs]), outputs[0].link)
 
     def _outputs(self, table: Table, rows: npt.NDArray[np.int64] | None) -> Scores:
         return self.scores_of(inputs_of(self._features(table, rows)))

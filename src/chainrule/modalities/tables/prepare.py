@@ -16,7 +16,7 @@ from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, re
 from ...data.tables.fingerprint import fingerprint_of
 from ...data.tables.plan import Dividing, TablePlan
 from ...dataclass import dataclass
-from ...errors import ConfigError
+from ...errors import ConfigError, DataError
 from ...frontend import Tensor
 from ...nn import functional as F
 from ...nn import mixup
@@ -71,7 +71,10 @@ class OpenedTable:
         task = parts.schema.task
         assert task is not None  # a target was asked for
         numbers = len(number_places(parts.pipeline))
-        return PreparedTable(self, parts, settings.resolved(len(parts.train), task, numbers))
+        resolved = settings.resolved(len(parts.train), task, numbers)
+        prepared = PreparedTable(self, parts, resolved, settings)
+        prepared.check_weights()
+        return prepared
 
 
 def plan_of(settings: Settings, fractions: tuple[float, float, float]) -> TablePlan:
@@ -101,14 +104,16 @@ def arrays_of(part: PreparedRows) -> tuple[Any, Any]:
 
 @dataclass(frozen=True)
 class PreparedTable:
-    """``parts`` of the table's rows, encoded by what was fitted on the training rows."""
+    """``parts`` of the table's rows, encoded by what was fitted on the training rows. ``asked`` are
+    the settings before the data decided; None if others were decided on."""
 
     opened: OpenedTable
     parts: tables.Prepared
     settings: Settings
+    asked: Settings | None = None
 
     def with_settings(self, settings: Settings) -> PreparedTable:
-        return replace(self, settings=settings)
+        return replace(self, settings=settings, asked=None)
 
     @property
     def name(self) -> str:
@@ -148,6 +153,17 @@ class PreparedTable:
             table = opened.table if own is None else own
             weights = weights * weights_in(table, column)[part.rows]
         return (*arrays_of(part), weights)
+
+    def check_weights(self) -> None:
+        """DataError or ConfigError if the training rows cannot be weighted as asked for."""
+        _, _, *weights = self.weighted("train")
+        for each in weights:
+            if not each.any():
+                raise DataError(
+                    "all training rows have a weight of zero",
+                    where=f"column `{self.settings.data.weight}`",
+                    help="at least one row must count: pass a weight above 0",
+                )
 
     @cached_property
     def of_classes(self) -> npt.NDArray[np.float64] | None:

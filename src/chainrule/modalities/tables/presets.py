@@ -29,6 +29,7 @@ FAST: Mapping[Key, Any] = {
     ("model", "members"): 1,
     ("model", "numbers"): "plain",
     ("model", "bins"): 12,
+    ("model", "trial_epochs"): 0,
     ("model", "layers"): "auto",
     ("model", "dropout"): "auto",
     ("train", "epochs"): 200,
@@ -48,12 +49,14 @@ GOOD = {
     ("model", "members"): 8,
     ("model", "numbers"): "auto",
     ("model", "bins"): "auto",
+    ("model", "trial_epochs"): 10,
     ("train", "lr"): 2e-3,
 }
 TABM = {
     **GOOD,
     ("model", "members"): 32,
     ("model", "numbers"): "piecewise",
+    ("model", "trial_epochs"): 0,
     ("model", "layers"): (128, 128),
     ("model", "dropout"): 0.1,
     ("train", "batch_size"): 256,

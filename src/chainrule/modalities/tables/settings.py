@@ -187,6 +187,10 @@ class ModelSettings(Section):
     bins: Annotated[
         Annotated[int, Within(1, 1024)] | Auto, About("intervals of each number if piecewise")
     ] = 12
+    trial_epochs: Annotated[
+        Annotated[int, Within(0, 1_000)],
+        About("epochs after which validation chooses numbers between piecewise and plain; 0: rows"),
+    ] = 0
     members: Annotated[
         Annotated[int, Within(1, 1024)],
         About("networks trained as one, whose predictions are averaged"),

@@ -42,11 +42,13 @@ def weights_in(table: Table, name: str) -> npt.NDArray[np.float64]:
     """The numbers of a column, one for each row. DataError for any that cannot be a weight."""
     table.require(name, "number")
     parts: list[npt.NDArray[Any]] = [chunk[name] for _, chunk in table.read({name: "number"})]
+    weights = np.concatenate(parts)
     try:
-        return checked_weights(np.concatenate(parts), table.n_rows)
+        return checked_weights(weights, table.n_rows)
     except DataError as error:
-        where = f"column `{name}`" + (f", {error.where}" if error.where else "")
-        raise DataError(error.what, where=where, help=error.help) from None
+        bad = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
+        row = f", row {bad[0] + 1}" if len(bad) else ""  # of a table, rows count from 1
+        raise DataError(error.what, where=f"column `{name}`{row}", help=error.help) from None
 
 
 def class_weights(
