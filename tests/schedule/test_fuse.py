@@ -152,10 +152,10 @@ def test_the_loops_of_a_map_follow_most_of_its_arrays() -> None:
     assert nest.dims[nest.vector] == 32
 
 
-@pytest.mark.parametrize("seed", [18, 26])
+@pytest.mark.parametrize("seed", [10, 15, 18, 22, 26, 30, 34, 35])
 def test_a_program_depends_on_nothing_but_its_graph(seed: int) -> None:
     """Not on where in memory its nodes happen to lie, by which sets order them."""
-    graphs = [Case(seed).graph()[0] for _ in range(12)]
+    graphs = [Case(seed).graph()[0] for _ in range(8)]
     texts = {program_text(schedule(optimize(graph), InputLayout())) for graph in graphs}
     assert len(texts) == 1
 

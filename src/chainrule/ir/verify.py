@@ -174,7 +174,7 @@ def updates_states_once(graph: Graph) -> Iterator[tuple[Node, str]]:
             yield node, "an assign stands among the outputs"
 
 
-#: what `bind`, which makes all nodes, sees to: looked at where programs are proved
+#: what `bind` and `with_inputs`, which make all nodes, see to: looked at where programs are proved
 BOUND: tuple[NodeRule, ...] = (is_declared, has_derived_type)
 _NODES: tuple[NodeRule, ...] = (
     has_plain_params,
