@@ -16,6 +16,7 @@ from chainrule.ir.primitive import Primitive
 from chainrule.ir.types import DType, Shape, boolean, f32, f64, i16, i32, u8, u32
 from grower import MOST_ELEMENTS, SIZES, Grower
 from loops import LENGTHS, random_loop
+from trees import make_dot_tree, make_tree_sum
 
 __all__ = ["MAKERS"]
 
@@ -374,6 +375,8 @@ MAKERS: dict[str, Maker] = {
     "reduce_sum": make_reduce(ops.reduce_sum),
     "reduce_max": make_reduce(ops.reduce_max),
     "dot": make_dot,
+    "dot_tree": make_dot_tree,
+    "tree_sum": make_tree_sum,
     "attention": make_attention(ops.attention),
     "attention_lse": make_attention(ops.attention_lse),
     "attention_dq": make_attention(ops.attention_dq),

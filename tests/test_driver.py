@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import ops
 from chainrule.codegen.emit import emit_program
 from chainrule.codegen.target import small_tiles, target_for
 from chainrule.driver import Options, compile_graph, load, native_backend, stages
@@ -21,7 +22,7 @@ from chainrule.runtime.processors import get_num_threads, set_num_threads
 from chainrule.schedule import InputLayout
 from chainrule.schedule.build import schedule
 from graphs import random_graph
-from steps import layerwise_step, perceptron_step, step_values
+from steps import input_node, layerwise_step, perceptron_step, step_values
 
 FRESH = Options(use_cache=False)
 
@@ -100,6 +101,17 @@ def test_haste_writes_products_out_less_often_and_gives_the_same_bits() -> None:
     got, want = (run(graph, values, Options(hasty=h, use_cache=False)) for h in (True, False))
     for ours, theirs in zip(got, want, strict=True):
         same(ours, theirs)
+
+
+def test_haste_turns_nothing_over_in_registers_and_gives_the_same_bits() -> None:
+    x = input_node("arg", "x", (48, 40))
+    graph = Graph((x,), (ops.exp(ops.transpose(x, perm=(1, 0))),))
+    program, target = schedule(optimize(graph), InputLayout()), target_for()
+    usual, hasty = (emit_program(program, t)[0] for t in (target, small_tiles(target)))
+    assert usual.count("shufflevector") >= 64 > hasty.count("shufflevector")
+    values = [np.random.default_rng(3).normal(size=x.shape).astype(np.float32)]
+    got, want = (run(graph, values, Options(hasty=h, use_cache=False)) for h in (True, False))
+    same(got[0], want[0])
 
 
 @pytest.mark.parametrize(("sizes", "batch"), [((30, 32, 16, 1), 32), ((50, 70, 33, 10), 37)])

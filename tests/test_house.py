@@ -205,3 +205,16 @@ def test_no_test_sets_the_clock_of_the_process() -> None:
         for line in clocks_set(path.read_text(encoding="utf-8"))
     ]
     assert not found, "\n  " + "\n  ".join(found)
+
+
+#: what a page shows at this moment, which may be one too early
+GLANCE = r"assert [^\n]*\bpage\b[^\n]*\.(count|inner_text|text_content|title|is_visible)\(\)"
+
+
+def test_what_a_page_shows_is_waited_for() -> None:
+    found = [
+        f"{path.relative_to(TESTS)}: {match.group()}"
+        for path in sorted((TESTS / "dash").rglob("*.py"))
+        for match in re.finditer(GLANCE, path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "use `expect` of Playwright:\n  " + "\n  ".join(found)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from chainrule.cli.app import app
 from chainrule.runs.registry import default, kinds, lookup
+from interpreting import interpreting
 
 ROOT = Path(__file__).parent.parent
 
@@ -72,6 +76,72 @@ def test_one_of_many_brings_none_of_the_others(tmp_path: Path) -> None:
     assert needless & loaded == set()
 
 
+_COMMAND = """
+import atexit, sys
+atexit.register(lambda: print(*sorted(sys.modules), file=open("loaded", "w")))
+from chainrule.cli import main
+main()
+"""
+RUNS = ROOT / "tests" / "reference" / "runs"
+#: what the compiler is made of, and what compiles nothing may do without
+COMPILER = {"chainrule.codegen.emit", "chainrule.passes", "chainrule.schedule.build"}
+#: libraries that are used by some commands alone
+LIBRARIES = {"asyncio", "duckdb", "numpy.random", "rich", "safetensors", "tokenizers"}
+TRAINING = {
+    "chainrule.runs.dry_run", "chainrule.train.callbacks.rates", "chainrule.train.learner",
+    "chainrule.train.observation", "chainrule.train.trainer",
+}  # fmt: skip
+
+
+def loaded_by(*words: object, folder: Path) -> set[str]:
+    """The modules that a command has loaded when it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMAND, *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "CHAINRULE_CACHE_DIR": str(folder)},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set((folder / "loaded").read_text().split())
+
+
+def test_help_loads_no_library_and_nothing_that_works(tmp_path: Path) -> None:
+    loaded = loaded_by("train", "--help", folder=tmp_path)
+    assert "chainrule.modalities.text.options" in loaded
+    needless = LIBRARIES | {"numpy", "llvmlite", "chainrule.frontend", "chainrule.records"}
+    assert needless & loaded == set()
+
+
+def test_a_list_of_runs_loads_no_compiler_and_no_layer(tmp_path: Path) -> None:
+    loaded = loaded_by("runs", "ls", "--runs-dir", RUNS, folder=tmp_path)
+    assert "chainrule.modalities.images.kind" in loaded
+    layers = {"chainrule.nn.transformer", "chainrule.nn.cells", "chainrule.nn.decoding"}
+    needless = COMPILER | LIBRARIES | TRAINING | layers | {"chainrule.driver", "llvmlite"}
+    assert needless & loaded == set()
+
+
+def test_a_language_model_writes_with_its_own_layers_alone(tmp_path: Path) -> None:
+    novel = tmp_path / "novel.txt"
+    novel.write_text("\n\n".join(f"the cat sat on mat {i % 7}." for i in range(400)))
+    small = ("model.width=8", "model.layers=1", "model.heads=1", "tokenizer.length=8",
+             "data.windows=64", "train.epochs=1", "--quiet", "--runs-dir", tmp_path)  # fmt: skip
+    with interpreting():
+        done = CliRunner().invoke(
+            app, list(map(str, ("train", novel, "--task", "language", *small)))
+        )
+    assert done.exit_code == 0, done.output
+    words = ("generate", "last", "--tokens", 1, "--runs-dir", tmp_path)
+    assert loaded_by(*words, folder=tmp_path) >= COMPILER
+    loaded = loaded_by(*words, folder=tmp_path)  # the program is in the cache
+    assert {"chainrule.driver", "chainrule.nn.attention", "safetensors"} <= loaded
+    layers = {"chainrule.nn.conv", "chainrule.nn.loss", "chainrule.nn.models.vgg"}
+    needless = COMPILER | TRAINING | layers | LIBRARIES - {"safetensors"}
+    assert needless & loaded == set()
+
+
 _KIND = """
 import sys
 from chainrule.runs.recognition import kind_of_source
@@ -94,12 +164,17 @@ def test_the_default_kind_says_that_it_is() -> None:
     assert lookup(None).name == default()
 
 
-def homes(package: Path) -> dict[str, str]:
-    """The public names that a package loads when they are first used, and from where."""
+def told(package: Path) -> list[ast.ImportFrom]:
+    """What type checkers read, instead of running ``__getattr__``."""
+    stub = package.with_suffix(".pyi")
+    if stub.exists():
+        body = ast.parse(stub.read_text(encoding="utf-8")).body
+        return [node for node in body if isinstance(node, ast.ImportFrom)]
     for node in ast.parse(package.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            return {str(k): str(v) for k, v in ast.literal_eval(node.value).items()}
-    return {}
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            assert all(isinstance(given, ast.ImportFrom) for given in node.body)
+            return [given for given in node.body if isinstance(given, ast.ImportFrom)]
+    return []
 
 
 LAZY = [
@@ -109,15 +184,13 @@ LAZY = [
 
 @pytest.mark.parametrize("package", LAZY, ids=lambda package: package.parent.name)
 def test_type_checkers_find_names_where_they_are_loaded_from(package: Path) -> None:
+    name = ".".join(package.parent.relative_to(ROOT / "src").parts)
     seen: dict[str, str] = {}
-    for node in ast.parse(package.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            for given in node.body:
-                assert isinstance(given, ast.ImportFrom)
-                below = (given.module or "").removeprefix("chainrule.data.")
-                below = below.removeprefix(f"{package.parent.name}.")
-                seen.update({a.name: below or a.name for a in given.names})
-    assert seen == homes(package)
+    for given in told(package):
+        below = (given.module or "").removeprefix("chainrule.data.")
+        below = below.removeprefix(f"{package.parent.name}.")
+        seen.update({a.name: below or a.name for a in given.names})
+    assert seen == importlib.import_module(name)._HOMES
 
 
 _STEP = """

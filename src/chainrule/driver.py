@@ -9,9 +9,10 @@ linking.
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from . import config
 from .codegen.target import Target, emit_objects, llvm_version, small_tiles, target_for
 from .compared import ComparedProgram
+from .dataclass import dataclass
 from .debug import Dump
 from .errors import CompileError
 from .frontend.compiled import CompiledFunction, Executable, install
@@ -155,17 +157,32 @@ def stages(graph: Graph, layout: InputLayout, options: Options = DEFAULT) -> Dum
 def _compile(
     graph: Graph, layout: InputLayout, options: Options, target: Target, dump: Dump
 ) -> Compiled:
-    optimized = passes.optimize(
-        graph, exclude=options.exclude, observe=dump.graph if dump.wanted else None
-    )
-    program = build.schedule(optimized, layout, fusion=options.fusion)
-    if dump.wanted:
-        dump.text("program", program_text.program_text(program))
-    texts = emit.emit_program(program, small_tiles(target) if options.hasty else target)
+    with _without_collections():
+        optimized = passes.optimize(
+            graph, exclude=options.exclude, observe=dump.graph if dump.wanted else None
+        )
+        program = build.schedule(optimized, layout, fusion=options.fusion)
+        if dump.wanted:
+            dump.text("program", program_text.program_text(program))
+        texts = emit.emit_program(program, small_tiles(target) if options.hasty else target)
     if dump.wanted:
         dump.text("llvm", "\n".join(texts))
     objects = emit_objects(texts, target, options.hasty)
     return Compiled(objects, describe(graph, layout, program))
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """The stages make very many objects, and hardly a circle: to look for some over and over would
+    take a fifth of their time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def describe(graph: Graph, layout: InputLayout, program: Program) -> ProgramMeta:

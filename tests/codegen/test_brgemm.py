@@ -129,6 +129,32 @@ def test_large_products_have_the_bits_of_the_simulation(
     check(maker, random_product(maker, shape), cpu, 1 + seed)
 
 
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize(
+    ("shape", "run"),
+    [
+        ((30, 40, 12), 6),
+        ((61, 100, 48), 16),  # three runs, and remainders
+        ((60, 96, 650), 130),  # five runs; panels of B copied
+        ((300, 70, 112), 16),  # seven runs, several strips of rows
+        ((2, 200, 64), 4),  # few rows
+        ((1, 1, 40), 5),
+        ((2, 30, 20, 36), 9),  # batches
+        ((700, 160, 512), 32),  # sixteen runs; panels share blocks of A
+    ],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_products_in_runs_have_the_bits_of_the_simulation(
+    shape: tuple[int, ...], run: int, seed: int, cpu: str | None
+) -> None:
+    maker = Maker(np.random.default_rng(seed))
+    nest = random_product(maker, shape)
+    assert isinstance(nest.source, Product)
+    nest = replace(nest, source=replace(nest.source, run=run))
+    assert choose_tile(nest, target_for(cpu)).block == run
+    check(maker, nest, cpu, 1 + seed)
+
+
 def matmul(m: int, n: int, k: int, split: int | None = None, *, turned: bool = False) -> Nest:
     """c = a b, row-major; with ``turned`` c is stored transposed."""
     a, b, c = Buffer("a", F32, m * k), Buffer("b", F32, k * n), Buffer("c", F32, m * n)

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from chainrule.codegen import modules
+from chainrule.codegen import emit, modules
 from chainrule.codegen.emit import emit_program
 from chainrule.codegen.spmd import DONE, SLEEP, STOP, YIELD
 from chainrule.codegen.target import target_for
@@ -192,3 +192,22 @@ def test_large_programs_are_several_modules(monkeypatch: pytest.MonkeyPatch) -> 
     assert parts == emit_program(small_program(), target)
     kernels = sum(text.count("define hidden void @kernel_") for text in parts[1:])
     assert kernels == parts[0].count("declare hidden void @kernel_") == 3
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_entry_of_many_tasks_is_a_module_that_only_calls(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = small_program()
+    ran = []
+    for most in (emit.MANY_TASKS, 0):
+        monkeypatch.setattr(emit, "MANY_TASKS", most)
+        externals = memory(program, 2)
+        assert Run(program, externals)(threads, 2) == 2
+        ran.append(externals)
+    for few, many in zip(*ran, strict=True):
+        assert (few.view(np.uint32) == many.view(np.uint32)).all()
+    entry, kernels = emit_program(program, target_for("haswell"))
+    assert entry.count("define ") == entry.count(" optnone {") == 1
+    assert kernels.count("define hidden void @") == 5  # four kernels and the barrier
+    assert "optnone" not in kernels

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from browsers import keep
 from chainrule.report import report_html, write_report
@@ -22,6 +23,9 @@ from .conftest import Served
 pytestmark = pytest.mark.browser
 
 SIZE = {"width": 1280, "height": 800}
+#: milliseconds after which what is waited for is missing; only a page that hangs comes near it
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 class Reader:
@@ -32,7 +36,7 @@ class Reader:
             viewport=SIZE, color_scheme=scheme, reduced_motion="reduce"
         )
         self.page, self.served = self.context.new_page(), served
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(PATIENCE)
         self.wrong: list[str] = []
         self.foreign: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -52,6 +56,10 @@ class Reader:
         self.page.goto(f"{self.served.address}/{place}")
         self.page.get_by_text(shows).first.wait_for()
         return self.page
+
+    def awaits_title(self, end: str) -> None:
+        """Until the page's title, which follows what it shows, ends so."""
+        self.page.wait_for_function("end => document.title.endsWith(end)", arg=end)
 
     def close(self) -> None:
         self.context.close()
@@ -124,9 +132,9 @@ def test_results_are_drawn_as_in_the_report(browser: Any, gallery: Served, width
     page = reader.go("#/run/table/predictions", "Confusion matrix")
     html = report_html(gallery.dashboard.root / "table")
     matrix = page.locator("table.matrix:visible")
-    assert matrix.count() == 1
+    expect(matrix).to_have_count(1)
     assert matrix.locator("td.right").first.inner_text() in html
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_function("w => document.documentElement.scrollWidth <= w", arg=width)
     page = reader.go("#/run/regression/predictions", "Residuals")
     html = report_html(gallery.dashboard.root / "regression")
     drawing = page.locator(".reported svg[role=img]").first
@@ -156,12 +164,12 @@ def test_a_run_that_does_not_exist_is_said(reader: Reader) -> None:
 def test_the_overview_shows_the_run(reader: Reader) -> None:
     page = reader.go("#/run/table/overview", "Values as a table")
     page.get_by_role("heading", name="heart: predicting disease").wait_for()
-    assert page.locator(".plot canvas").count() >= 2
-    assert "On 138 test rows" in page.inner_text("main")
+    page.locator(".plot canvas").nth(1).wait_for()
+    expect(page.locator("main")).to_contain_text("On 138 test rows")
     page.get_by_text("Values as a table").first.click()
-    cells = page.locator("details[open] tbody tr").nth(5).inner_text().split("\t")
-    assert cells == ["6", "0.6629", "0.654"]
-    assert page.title() == "table · Overview · Chainrule"
+    cells = page.locator("details[open] tbody tr").nth(5).locator("th, td")
+    expect(cells).to_have_text(["6", "0.6629", "0.654"])
+    reader.awaits_title("table · Overview · Chainrule")
 
 
 def test_a_chart_is_read_by_keyboard(reader: Reader) -> None:
@@ -171,9 +179,9 @@ def test_a_chart_is_read_by_keyboard(reader: Reader) -> None:
     for key in ("End", "ArrowLeft", "Home"):
         page.keyboard.press(key)
     told = page.locator("figure output").first
-    assert told.inner_text() == "epoch 1: training 0.6921, validation 0.6819"
+    expect(told).to_have_text("epoch 1: training 0.6921, validation 0.6819")
     page.keyboard.press("ArrowRight")
-    assert told.inner_text().startswith("epoch 2: training 0.6818")
+    expect(told).to_contain_text("epoch 2: training 0.6818")
 
 
 def test_an_answer_that_is_late_changes_nothing(browser: Any, served: Served, runs: Path) -> None:
@@ -189,7 +197,7 @@ def test_an_answer_that_is_late_changes_nothing(browser: Any, served: Served, ru
     with page.expect_response("**/changes*"):
         route.fulfill(response=answer)
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    assert page.get_by_text("6 of 7").count() == 1
+    expect(page.get_by_text("6 of 7")).to_have_count(1)
     reader.close()
 
 
@@ -229,7 +237,7 @@ def test_all_pages_are_reached_by_keyboard(reader: Reader) -> None:
     page = reader.go("", "heart")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
 
     def press_until(text: str) -> None:
         for _ in range(80):
@@ -249,36 +257,38 @@ def test_all_pages_are_reached_by_keyboard(reader: Reader) -> None:
     press_until("T202")
     page.get_by_role("dialog").get_by_text("Why").first.wait_for()
     page.keyboard.press("Escape")
-    assert page.get_by_role("dialog").count() == 0
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_the_map_of_layers(reader: Reader) -> None:
     page = reader.go("#/run/table/layers", "Each layer now")
     maps = page.locator(".heat-map")
-    assert maps.count() == 2
+    expect(maps).to_have_count(2)
     maps.first.focus()
     for key in ("ArrowLeft", "ArrowDown", "ArrowDown"):
         page.keyboard.press(key)
-    assert "body.2, step 12, epoch 4: 0.008333" in page.locator(".readout").first.inner_text()
+    told = page.locator(".readout").first
+    expect(told).to_contain_text("body.2, step 12, epoch 4: 0.008333")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Histograms of body.2").wait_for()
-    assert page.locator(".ridge svg").count() == 2
-    assert "layer=body.2" in page.url
-    row = page.locator("table tbody tr").nth(1).inner_text().split("\t")
-    assert row[-2:] == ["25.0%", "50.0%"]
-    told = page.locator(".chart", has_text="Gradient through time").inner_text()
-    assert "to 1, highest 1 at time step 4" in told
+    expect(page.locator(".ridge svg")).to_have_count(2)
+    expect(page).to_have_url(re.compile("layer=body.2"))
+    cells = page.locator("table tbody tr").nth(1).locator("td")
+    expect(cells.last).to_have_text("50.0%")
+    expect(cells.nth(-2)).to_have_text("25.0%")
+    chart = page.locator(".chart", has_text="Gradient through time")
+    expect(chart).to_contain_text("to 1, highest 1 at time step 4")
     reader.go("#/run/images/layers", "No step of this run was observed")
 
 
 def test_a_comparison_is_coloured_by_a_setting(reader: Reader) -> None:
     page = reader.go("#/compare?run=table&run=regression", "What differs")
-    rows = page.get_by_role("region", name="Settings that differ").inner_text()
-    assert "train." in rows
+    rows = page.get_by_role("region", name="Settings that differ")
+    expect(rows).to_contain_text("train.")
     setting = page.locator("select").nth(2).locator("option").nth(1).inner_text()
     page.get_by_label("Colour by").select_option(setting)
-    assert page.locator(".legend").inner_text().startswith(f"{setting} = ")
-    assert f"colour={setting}" in page.url
+    expect(page.locator(".legend")).to_contain_text(f"{setting} = ")
+    expect(page).to_have_url(re.compile(re.escape(f"colour={setting}")))
 
 
 def test_the_theme_can_be_chosen(reader: Reader) -> None:
@@ -286,10 +296,10 @@ def test_the_theme_can_be_chosen(reader: Reader) -> None:
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(paper)
     page.get_by_label("Colours").select_option("dark")
-    assert page.evaluate(paper) != light
+    page.wait_for_function(f"light => {paper} !== light", arg=light)
     page.reload()
     page.get_by_text("Values as a table").first.wait_for()
-    assert page.evaluate(paper) != light
+    page.wait_for_function(f"light => {paper} !== light", arg=light)
 
 
 def test_a_training_is_followed(browser: Any, served: Served, runs: Path) -> None:
@@ -336,8 +346,8 @@ def test_markup_in_names_and_files_is_text(browser: Any, served: Served, runs: P
     reader.go("", evil)
     for page in ("overview", "layers", "data", "doctor", "predictions"):
         reader.go(f"#/run/{quote(run.name)}/{page}", evil)
-    assert reader.page.title().endswith(" · Predictions · Chainrule")
-    assert reader.page.locator("img").count() == 0
+    reader.awaits_title(" · Predictions · Chainrule")
+    expect(reader.page.locator("img")).to_have_count(0)
     reader.close()
 
 

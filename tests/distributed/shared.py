@@ -17,8 +17,12 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.distributed import mpi
 from chainrule.errors import ChainruleError
-from chainrule.train import BatchSource, Checkpoints, Padded, Trainer
+from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer
 from chainrule.train.callbacks import TimeLimit
+from chainrule.train.divided import Divided, columns_of
+from chainrule.train.examples import Examples
+from chainrule.train.parts import Division
+from chainrule.train.together import Together
 from hasty import hasty
 
 WORKERS = mpi()
@@ -82,11 +86,39 @@ def refused(call: Any) -> str:
     return "nothing"
 
 
+def held(rows: int) -> bool:
+    """Whether a worker's memory holds about its share of so many rows, once it has fetched some."""
+    edges = [rank * rows // WORKERS.size for rank in range(WORKERS.size + 1)]
+    x = np.arange(rows * 3, dtype=np.float32).reshape(rows, 3)
+    mine = Examples((x[edges[WORKERS.rank] : edges[WORKERS.rank + 1]].copy(),), labelled=False)
+    source = Together.of(WORKERS).divided(OwnRows(None), mine, False)
+    assert isinstance(source, Divided)
+    wanted = np.random.default_rng(0).permutation(rows)[:320].astype(np.int32).reshape(10, 32)
+    division = Division.of(32, 32, 16)
+    columns = columns_of(WORKERS.size, division)
+    own = columns[WORKERS.rank]
+    assert source.steps_at_once(32, 16) >= 10
+    places = source.fetch(wanted, columns)
+    np.testing.assert_array_equal(source.window.arrays[0][places[:, own]], x[wanted[:, own]])
+    assert "read by training alone" in refused(lambda: source.arrays)
+    return source.rows == rows and source.held * WORKERS.size < 1.2 * x.nbytes
+
+
 def main(folder: Path) -> None:
     for accumulate in (1, 3):
         trainer = trainer_of(accumulate=accumulate)
         history = trainer.fit(data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False)
         say(f"accumulate {accumulate}", [digest(trainer.model), history["loss"]])
+
+    # Each has some of the rows, and reads those of its parts from who has them.
+    edges = [rank * 133 // WORKERS.size for rank in range(WORKERS.size + 1)]
+    mine = slice(edges[WORKERS.rank], edges[WORKERS.rank + 1])
+    trainer = trainer_of()
+    rows = OwnRows(tuple(array[mine] for array in data()))
+    history = trainer.fit(
+        rows, validation=data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False
+    )
+    say("own rows", [digest(trainer.model), history["loss"]])
 
     model = Sums()
     by_length = Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.01), parts=8)
@@ -120,6 +152,16 @@ def main(folder: Path) -> None:
             lambda: trainer_of().fit(data(133 - WORKERS.rank), workers=WORKERS, verbose=False)
         )
         say("data", "the training data" in other and "rows" in other)
+        measured = refused(
+            lambda: trainer_of().fit(OwnRows(data()), workers=WORKERS, verbose=False)
+        )
+        say("measured", measured)
+        wide = [data()[0], data()[0][:, :2]][WORKERS.rank == 1]
+        alike = refused(
+            lambda: Together.of(WORKERS).divided(OwnRows(wide), Examples((wide,)), False)
+        )
+        say("alike", alike)
+        say("held", held(40_000))
 
 
 if __name__ == "__main__":

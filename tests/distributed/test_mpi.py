@@ -57,6 +57,10 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     assert f"{workers} workers, but all 1 rows make a batch of 1 part" in said["few rows"]
     assert "worker 1 and worker 0 differ in epochs: 3 and 2" in said["epochs"]
     assert said["data"] is True
+    assert said["own rows"] == said["accumulate 1"]
+    assert "divided among workers need validation data" in said["measured"]
+    assert "worker 1 and worker 0 differ in what a row of the training data is" in said["alike"]
+    assert said["held"] is True
 
 
 # ------------------------------------------------------------------------------- the command
@@ -160,6 +164,25 @@ def test_a_killed_worker_ends_all_in_words_under_mpiexec_itself() -> None:
         assert done.stderr.count("MPI ended all workers") == 1
     done = run([find_mpiexec(), "-n", "2", sys.executable, "-c", words])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_stopped_worker_ends_all_in_words() -> None:
+    """Whoever waits for it; a stopped process is ended, too. The exit code is the one that MPI is
+    asked for, or the signal by which it ended the others, whichever it hears of first."""
+    words = (
+        "import os, signal; from chainrule.distributed import mpi; workers = mpi(); "
+        "print(os.getpid(), flush=True); "
+        "os.kill(os.getpid(), signal.SIGSTOP) if workers.rank == 1 else workers.gather(0)"
+    )
+    done = run([find_mpiexec(), "-n", "3", sys.executable, "-c", words])
+    assert done.returncode in (3, 9)
+    assert "worker 1 of 3" in done.stderr
+    assert "has given no sign of life" in done.stderr
+    assert "chainrule resume" in done.stderr
+    deadline = time.monotonic() + DEADLINE
+    while any(Path("/proc", pid).exists() for pid in done.stdout.split()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_an_error_of_one_worker_ends_all(table: Path, tmp_path: Path) -> None:

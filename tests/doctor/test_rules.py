@@ -203,7 +203,7 @@ def test_a_healthy_training_is_healthy() -> None:
 
 def test_rules_know_all_layers_that_multiply() -> None:
     """By their names, as evidence may come from a file; also those of ensembles and of tables."""
-    names = {name for name, value in vars(nn).items() if isinstance(value, type)
+    names = {name for name in nn.__all__ for value in [getattr(nn, name)] if isinstance(value, type)
              and issubclass(value, nn.Module) and re.search(r"Linear$|^Conv(Transpose)?\dd$", name)
              }  # fmt: skip
     assert names - {"PiecewiseLinear"} == set(MULTIPLYING)

@@ -62,7 +62,7 @@ def test_only_a_pass_that_is_not_required_can_be_left_out(
 
 def test_what_a_schedule_relies_on_is_required() -> None:
     assert [p.name for p in PIPELINE if p.required] == [
-        "parts", "attention", "vocabulary", "bodies", "layout",
+        "parts", "trees", "attention", "vocabulary", "bodies", "layout",
     ]  # fmt: skip
 
 

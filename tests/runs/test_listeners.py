@@ -12,7 +12,8 @@ from chainrule.data import Finding, Setting
 from chainrule.errors import DataError
 from chainrule.modalities.doors import fit
 from chainrule.modalities.tables import TABLES
-from chainrule.runs.listeners import Talk, finding_text, result_lines
+from chainrule.runs.listeners import Talk
+from chainrule.runs.wording import finding_text, result_lines
 
 FACTS = {
     "status": "done", "seconds": 2.25, "epochs": 30, "best": {"epoch": 12, "val_loss": 0.43216},

@@ -12,7 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ConfigError, nearest
-from chainrule.runs.listeners import result_lines, result_rows
+from chainrule.runs.wording import result_lines, result_rows
 from chainrule.tasks import TASKS, Binary
 from chainrule.train import Scores
 

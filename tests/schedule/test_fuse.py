@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from chainrule import ops
 from chainrule.ir.graph import Graph
 from chainrule.passes import optimize
 from chainrule.schedule import InputLayout, schedule
+from chainrule.schedule.grouping import Waiting
 from chainrule.schedule.nest import Product, Program, Reduce
+from chainrule.schedule.text import program_text
 from chainrule.schedule.tile import shares_columns
+from fuzz import Case
 from steps import input_node, layerwise_step, perceptron_step
 
 
@@ -146,3 +150,31 @@ def test_the_loops_of_a_map_follow_most_of_its_arrays() -> None:
     graph = Graph((x,), (ops.transpose(largest, perm=(0, 3, 1, 2)),))
     (nest,) = (t.nest for p in schedule(optimize(graph), InputLayout()).phases for t in p)
     assert nest.dims[nest.vector] == 32
+
+
+@pytest.mark.parametrize("seed", [18, 26])
+def test_a_program_depends_on_nothing_but_its_graph(seed: int) -> None:
+    """Not on where in memory its nodes happen to lie, by which sets order them."""
+    graphs = [Case(seed).graph()[0] for _ in range(12)]
+    texts = {program_text(schedule(optimize(graph), InputLayout())) for graph in graphs}
+    assert len(texts) == 1
+
+
+def test_who_waits_for_whom_is_what_a_search_finds() -> None:
+    rng = np.random.default_rng(5)
+    waiting = Waiting()
+    numbers = [waiting.begin() for _ in range(40)]
+    direct: dict[int, set[int]] = {n: set() for n in numbers}
+    ranks = rng.permutation(40)  # those begun first may wait for those begun last
+    for a, b in rng.integers(0, 40, (90, 2)).tolist():
+        number, other = (a, b) if ranks[a] >= ranks[b] else (b, a)
+        waiting.wait(number, other)
+        direct[number].add(other)
+    for number in numbers:
+        found, stack = set[int](), [number]
+        while stack:
+            more = direct[stack.pop()] - found
+            found |= more
+            stack += more
+        found.discard(number)
+        assert {other for other in numbers if waiting.waits(number, other)} == found

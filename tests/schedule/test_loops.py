@@ -128,7 +128,7 @@ def with_windows(program: Program, change: object) -> Program:
             if a.buffer.base is None:
                 return a
             other = new.setdefault(a.buffer, change(a.buffer))  # type: ignore[operator]
-            return replace(a, buffer=other)
+            return a._replace(buffer=other)
 
         def expr(e: n.Expr) -> n.Expr:
             if isinstance(e, n.Load):
@@ -181,8 +181,8 @@ def test_a_nest_that_leaves_the_rows_of_its_piece_is_refused() -> None:
     def all_rows(nest: Nest) -> Nest:
         [store, *rest] = nest.stores
         offset = store.access.offset
-        swapped = replace(offset, const=offset.const + 16)
-        access = replace(store.access, offset=swapped)
+        swapped = offset.shift(16)
+        access = store.access._replace(offset=swapped)
         return replace(nest, stores=(replace(store, access=access), *rest))
 
     with pytest.raises(VerifyError, match="leaves the rows"):

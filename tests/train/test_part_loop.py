@@ -25,12 +25,14 @@ def test_all_parts_at_once_have_the_bits_of_one_after_the_other(
     class Everything(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv, self.norm = nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4)
+            self.first, self.pool = nn.Conv2d(2, 4, 3, padding=1), nn.MaxPool2d(3, 1, 1)
+            self.conv, self.norm = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
             self.body = nn.TransformerEncoderLayer(36, 2, 8, dropout=0.2, batch_first=True)
             self.out = nn.Linear(36, 3)
 
         def forward(self, x: Any) -> Any:
-            return self.out(self.body(self.norm(self.conv(x)).flatten(2)).mean(1))
+            x = self.conv(self.pool(nn.functional.relu(self.first(x))))
+            return self.out(self.body(self.norm(x).flatten(2)).mean(1))
 
     def trained(**replaced: Any) -> list[Any]:
         manual_seed(0)

@@ -12,10 +12,11 @@ import pytest
 from chainrule import nn, optim
 from chainrule.errors import ConfigError, StateError
 from chainrule.frontend import manual_seed
+from chainrule.ops.reduce import tree
 from chainrule.runs.settings.training import TrainSettings
 from chainrule.train import Checkpoints, Trainer
 from chainrule.train.accumulate import TreeAccumulation
-from chainrule.train.parts import MOST_PARTS, Division, fold, parts_for, subtrees, total, tree
+from chainrule.train.parts import MOST_PARTS, Division, fold, parts_for, subtrees, total
 from chainrule.train.workers import own_of
 from interpreting import interpreting
 from train.problems_small import blobs, line, linear_trainer, weights

@@ -12,8 +12,9 @@ from ..data import Finding, Setting
 from ..errors import StateError
 from ..report import write_report
 from ..runs.fixes import as_override, finding_document
-from ..runs.listeners import Listener, Talk, closing, finding_text, result_rows
+from ..runs.listeners import Listener, Talk
 from ..runs.predictor import Predictor
+from ..runs.wording import closing, finding_text, result_rows
 from ..train import Callback
 from .terminal import print_json, print_rows, say, use_colour, warn
 

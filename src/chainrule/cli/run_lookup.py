@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..arguments import user_path
@@ -16,16 +17,19 @@ FULL_NAME = re.compile(r"\d{8}-\d{6}-(.+)-[0-9a-f]{4}")
 
 def list_runs(runs_dir: Path) -> list[Path]:
     """The run folders of ``runs_dir`` and of the groups in it, oldest first."""
-    if not runs_dir.is_dir():
-        return []
     from ..runs.folder import is_run
 
-    runs = filter(is_run, _run_folders(runs_dir))
+    return _oldest_first(filter(is_run, _run_folders(runs_dir)))
+
+
+def _oldest_first(runs: Iterable[Path]) -> list[Path]:
     return sorted(runs, key=lambda run: (_started(run), run.name))
 
 
 def _run_folders(runs_dir: Path) -> list[Path]:
     """The folders in ``runs_dir``, and those inside of its groups."""
+    if not runs_dir.is_dir():
+        return []
     from ..runs.folder import is_group
 
     folders = [p for p in runs_dir.iterdir() if p.is_dir() and not p.name.startswith(".")]
@@ -56,12 +60,8 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
     path = user_path(text, "the run")
     if is_run(path) or is_group(path) or path.is_absolute() or (broken and path.is_dir()):
         return path
-    runs = list_runs(runs_dir)
-    if text != "last" and runs_dir.is_dir():
-        folders = _run_folders(runs_dir)
-        runs = folders if broken else runs + list(filter(is_group, folders))
     if text == "last":
-        usable = [r for r in runs if unfinished or has_weights(r)]
+        usable = [r for r in list_runs(runs_dir) if unfinished or has_weights(r)]
         if not usable:
             raise StateError(
                 f"no finished run in {runs_dir}",
@@ -70,6 +70,8 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
         # The networks of an ensemble are parts of one predictor.
         group = usable[-1].parent
         return group if is_group(group) and is_one(group) else usable[-1]
+    # None is opened for its time, unless there are several of which to name the latest.
+    runs = [r for r in _run_folders(runs_dir) if broken or is_run(r) or is_group(r)]
     matches = (
         [r for r in runs if r.name == text]
         or [r for r in runs if r.name.endswith(text)]
@@ -81,14 +83,16 @@ def find_run(text: str, runs_dir: Path, broken: bool = False, unfinished: bool =
         raise StateError(
             f"{text!r} is ambiguous: {len(matches)} runs have this name, or end with it",
             where=str(runs_dir),
-            help=f"pass more of the name: {', '.join(r.name for r in matches[-5:])}",
+            help=f"pass more of the name: {', '.join(r.name for r in _oldest_first(matches)[-5:])}",
         )
     if path.is_dir():
         raise StateError(
             f"{path} is not a run folder: it has no run.json",
             help="pass a folder written by chainrule train",
         )
-    raise StateError(f"no run named {text!r}", where=str(runs_dir), help=_hint(text, runs))
+    raise StateError(
+        f"no run named {text!r}", where=str(runs_dir), help=_hint(text, _oldest_first(runs))
+    )
 
 
 def _hint(text: str, runs: list[Path]) -> str:

@@ -9,6 +9,8 @@
                 for each k: load a row of B, broadcast a column of A, multiply and add
           epilogue
 
+Where a sum is cut into runs that are added along a tree, these are the blocks of k.
+
 A is read by scalars, so its strides are free. B is read by vectors along n. The first tile of a
 panel copies the rows of B it meets into dense, aligned scratch, which serves the tiles below it:
 power-of-two strides would otherwise share few cache sets, and vectors that straddle two cache lines
@@ -33,6 +35,7 @@ from .bounds import Bound, below, larger, plus, smaller, value_of
 from .brgemm_epilogue import Epilogue, Region, is_short
 from .brgemm_sum import Band, Block, Panel, Part, Rows, Sum
 from .brgemm_tile import Extents, Tile, choose_tile, product_granule
+from .brgemm_tree import Tree, levels_of
 from .builder import Builder
 from .kernel import HI, LO, Kernel, finish, pointers_of
 from .target import Target
@@ -74,7 +77,10 @@ class _Emitter:
         self.packed = self._scratch(t.block * t.width * t.group) if t.pack else None
         self.sum = Sum(self.b, nest, source, t, self.pointers, self.packed)
         waiting_rows = t.strip if self.blocked else 0 if self.short else t.rows
-        self.waiting = self._scratch(waiting_rows * t.width * t.group)
+        runs = self.x.k // source.run if source.run else 0
+        pitch = waiting_rows * t.width * t.group
+        self.tree = Tree(self.b, runs, pitch) if runs else None
+        self.waiting = self._scratch(pitch * max(1, levels_of(runs)))
         self.columns = self._scratch(t.strip * t.pitch) if t.columns else None
 
     def _scratch(self, floats: int) -> Value:
@@ -229,13 +235,11 @@ class _Emitter:
         b, tile = self.b, self.tile
         count = b.sub(value_of(end), top)
         floats = b.mul(count, i64(panel.width))
-        with self._in_turn(panel, stop) as (_, before), b.loop(0, floats, LANES) as i:
-            waiting = self._past(self.waiting, before, tile.strip)
-            b.store(ZERO, b.gep(waiting, i, "float"), 64)
-        with b.loop(0, self.x.k, tile.block) as k:
-            length = smaller(self.b, self.x.k, plus(self.b, k, tile.block))
-            steps = b.sub(value_of(length), k)
-            block = Block(k, steps, None, top, columns=self.columns)
+        if self.tree is None:
+            with self._in_turn(panel, stop) as (_, before), b.loop(0, floats, LANES) as i:
+                waiting = self._past(self.waiting, before, tile.strip)
+                b.store(ZERO, b.gep(waiting, i, "float"), 64)
+        with self._blocks(top) as block:
             if self.columns:
                 self._copy_columns(self.columns, panel, block, end)
             if self.packed and stop is not None:
@@ -248,7 +252,24 @@ class _Emitter:
                 self._rows(each, replace(block, waiting=waiting, rows=rows), top, end)
         with self._in_turn(panel, stop) as (each, before):
             region = Region(each.index, top, each.n, each.lanes)
-            self.epilogue.from_memory(region, count, self._past(self.waiting, before, tile.strip))
+            sums = self._past(self.waiting, before, tile.strip)
+            if self.tree is not None:
+                sums = self.tree.finish(sums, floats)
+            self.epilogue.from_memory(region, count, sums)
+
+    @contextmanager
+    def _blocks(self, top: Value) -> Iterator[Block]:
+        """A loop over blocks of k, or over runs, for rows from ``top`` on."""
+        b, size = self.b, self.tile.block
+        if self.tree is not None:
+            with b.loop(0, self.tree.runs) as run:
+                climbs = self.tree.climbs(run)
+                start = b.mul(run, i64(size))
+                yield Block(start, size, None, top, columns=self.columns, climbs=climbs)
+            return
+        with b.loop(0, self.x.k, size) as k:
+            length = smaller(b, self.x.k, plus(b, k, size))
+            yield Block(k, b.sub(value_of(length), k), None, top, columns=self.columns)
 
     def _copy_columns(self, place: Value, panel: Panel, block: Block, end: Bound) -> None:
         """Columns of A from row ``block.top`` on, so that those of a tile lie one after another."""
@@ -322,6 +343,9 @@ class _Emitter:
         if block.waiting:
             offset = b.mul(b.sub(m, value_of(block.top)), i64(panel.width))
             first = b.gep(block.waiting, offset, "float")
+            if self.tree is not None and block.climbs is not None:
+                self.tree.add(first, block.climbs, self.sum.steps(band, block, sums))
+                return
             waiting = [b.gep(first, i * LANES, "float") for i in range(count)]
             sums = [b.load(VECTOR, w, 64) for w in waiting]
         sums = self.sum.steps(band, block, sums)

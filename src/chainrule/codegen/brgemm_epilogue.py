@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..dataclass import dataclass
 from ..ir.types import f32
 from ..schedule.buffers import LANES, Buffer
 from ..schedule.nest import Acc, Access, Apply, Load, Nest, walk

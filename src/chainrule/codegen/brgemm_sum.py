@@ -14,8 +14,8 @@ of the next tile's rows of A.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..schedule.buffers import LANES, Buffer
 from ..schedule.nest import Access, Nest, Product
 from .bounds import Bound, times, value_of
@@ -77,6 +77,8 @@ class Block:
     #: dense copies: of columns of A, tile by tile, and of rows of B
     columns: Value | None = None
     rows: Value | None = None
+    #: of a run: how many sums that wait are added to its own
+    climbs: Value | None = None
 
 
 @dataclass(frozen=True)

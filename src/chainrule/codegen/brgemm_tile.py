@@ -10,10 +10,11 @@ nearly so on big AArch64 cores. They only choose among tiles that are all good f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..schedule.buffers import LANES
 from ..schedule.nest import MOST_TAPS, Nest, Product
+from .brgemm_tree import levels_of
 from .target import Target
 
 #: bytes of B kept for one panel and one block of k: half in L1, the rest streams from L2
@@ -115,13 +116,17 @@ def choose_tile(nest: Nest, target: Target) -> Tile:
     """The tile of a product nest."""
     x = Extents.of(nest)
     rows, vectors = choose_registers(x, target)
-    unroll = x.k if x.slides else _unroll(x.k, rows * vectors)
+    assert isinstance(nest.source, Product)
+    run = nest.source.run
+    unroll = x.k if x.slides else _unroll(run or x.k, rows * vectors)
     serves = x.m // rows // (2 if x.split == "m" else 1)
-    group, strip = _waiting(x, rows, vectors)
+    group, strip = _waiting(x, rows, vectors, levels_of(x.k // run) if run else 1)
     columns = group >= FEWEST_PANELS and _lies_along_rows(nest)
     longest = COPIED_STEPS if columns else _longest_block(nest, vectors) // unroll * unroll
     block, band = x.k, x.m
-    if x.k > longest and serves > 1 and not x.outer:
+    if run:
+        block = run
+    elif x.k > longest and serves > 1 and not x.outer:
         block = _even(x.k, longest, unroll)
     else:
         group, strip, columns = 1, rows, False
@@ -140,18 +145,19 @@ def _lies_along_rows(nest: Nest) -> bool:
     return steps[nest.parallel - 2] == 1 and steps[-1] >= LANES
 
 
-def _waiting(x: Extents, rows: int, vectors: int) -> tuple[int, int]:
-    """Panels and rows whose accumulators wait between blocks of k.
+def _waiting(x: Extents, rows: int, vectors: int, levels: int) -> tuple[int, int]:
+    """Panels and rows whose accumulators wait between blocks of k, at so many ``levels``.
 
     Where A would not stay in the second cache, several panels share each block of it. A comes once
     for each group of panels, B once for each strip of rows: least comes in all if both are as wide.
     """
     panel, panels = LANES * vectors, x.n // (LANES * vectors)
     if 4 * x.m * x.k <= NEAR_BYTES or panels < 2:
-        return 1, max(1, WAITING_BYTES // (4 * panel * rows)) * rows
-    side = math.isqrt(GROUP_BYTES // 4)
-    group = _even(panels, max(1, GROUP_BYTES // (4 * panel * min(x.m, side))), 1)
-    return group, _even(x.m, GROUP_BYTES // (4 * panel * group), rows)
+        return 1, max(1, WAITING_BYTES // (4 * panel * rows * levels)) * rows
+    most = GROUP_BYTES // levels
+    side = math.isqrt(most // 4)
+    group = _even(panels, max(1, most // (4 * panel * min(x.m, side))), 1)
+    return group, _even(x.m, most // (4 * panel * group), rows)
 
 
 def _band(x: Extents, rows: int) -> int:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .values import Value, i64, like, scalar_of, suffix, vector_of
+from .values import Fold, Value, i64, like, scalar_of, suffix, vector_of
 
 if TYPE_CHECKING:
     from .target import Target
@@ -34,17 +34,17 @@ Place = list["str | Place"]
 _EDGE = re.compile(r", %(\w+)\]")
 
 
-class Fold:
-    """A loop that carries values. ``values`` hold inside; call `update`; ``results`` hold after."""
+class _Emitting:
+    """While what is emitted goes into another place: for each value of a kernel."""
 
-    def __init__(self, index: Value, values: tuple[Value, ...]):
-        self.index = index
-        self.values = values
-        self.results: tuple[Value, ...] = values
+    def __init__(self, b: Builder, place: Place) -> None:
+        self._b, self._place = b, place
 
-    def update(self, *values: Value) -> None:
-        """Set what the next iteration sees as ``values``."""
-        self.results = values
+    def __enter__(self) -> None:
+        self._place, self._b._out = self._b._out, self._place
+
+    def __exit__(self, *error: object) -> None:
+        self._b._out = self._place
 
 
 class Builder:
@@ -76,12 +76,9 @@ class Builder:
         self._out.append(place)
         return place
 
-    @contextmanager
-    def at(self, place: Place) -> Iterator[None]:
-        """Emit into ``place``."""
-        outer, self._out = self._out, place
-        yield
-        self._out = outer
+    def at(self, place: Place) -> _Emitting:
+        """Emit into ``place`` inside of ``with``."""
+        return _Emitting(self, place)
 
     @property
     def straight(self) -> bool:
@@ -95,8 +92,9 @@ class Builder:
 
     def op(self, type_: str, text: str) -> Value:
         """Emit ``%new = text`` and return it."""
-        name = f"%{self.fresh()}"
-        self.emit(f"{name} = {text}")
+        self._count += 1
+        name = f"%v{self._count}"
+        self._out.append(f"  {name} = {text}")
         return Value(name, type_)
 
     def body(self) -> str:

@@ -21,10 +21,11 @@ from ..schedule.buffers import Buffer
 from ..schedule.nest import Chain, Loop, Nest, Phases, Product, Program, Task, nests_of
 from .brgemm import emit_product
 from .builder import Builder
-from .kernel import Kernel, buffers_of
+from .kernel import Kernel
 from .modules import divided, module_of
 from .nests import emit_loops
 from .spmd import (
+    BARRIER,
     CLAIMED_CHAINS,
     DONE,
     LEAVE,
@@ -39,8 +40,12 @@ from .values import Value, const, i64
 from .work_stealing import WorkStealing
 
 RUN = "run"
-#: an entry of more tasks is not optimised: it only calls, and would cost an eighth of the compile
+#: an entry of more tasks is not optimised: it only calls, and would cost a third of the compile
 MANY_TASKS = 100
+#: kernels that a process remembers, of some kilobytes each: programs of one model, such as its
+#: step and the step that is observed, have most of theirs in common
+REMEMBERED = 500
+_WRITTEN: dict[Hashable, Kernel] = {}
 _CTL, _EXTERNALS, _ARENA = (Value(f"%{n}", "ptr") for n in ("ctl", "externals", "arena"))
 _TID, _THREADS, _STEPS = (Value(f"%{n}", "i64") for n in ("tid", "threads", "steps"))
 
@@ -70,7 +75,6 @@ class _Module:
 
     def __init__(self, program: Program, target: Target):
         self.program, self.target = program, target
-        self.written: dict[Hashable, Kernel] = {}
         self.kernels: dict[tuple[int, str, str], str] = {}  # parameters, attributes, body -> name
         self.functions: list[tuple[str, Kernel]] = []
         self.constants: dict[Buffer, str] = {}
@@ -83,17 +87,24 @@ class _Module:
         most = max(shared, default=0)
         self.stealing = WorkStealing(self.b, _CTL, _TID, _THREADS, len(shared), most)
         self.begun = 0  # phases with chains
+        #: whether the entry is a module of its own
+        self.alone = sum(map(len, program.phases)) > MANY_TASKS
 
     def texts(self) -> tuple[str, ...]:
-        barrier, needed = barrier_text(self.target)
         run = self._run()
-        own, *others = divided(self.functions)
-        declared = {needed, *self.b.declarations}.union(*(k.declarations for _, k in own))
+        groups = divided(self.functions)
         data = [constant_text(name, buffer) for buffer, name in self.constants.items()]
-        elsewhere = [kernel.declaration(name) for group in others for name, kernel in group]
-        functions = [kernel.text(name) for name, kernel in own]
-        first = "\n".join([*sorted(declared), *elsewhere, *data, *functions, barrier, run])
-        return (first, *map(module_of, others))
+        beside = [] if self.alone else groups.pop(0)
+        barrier, needed = barrier_text(self.target, "hidden" if self.alone else "internal")
+        elsewhere = [kernel.declaration(name) for group in groups for name, kernel in group]
+        others = [module_of(group) for group in groups]
+        if self.alone:
+            others[0] = "\n".join([needed, others[0], barrier])
+            entry, declared = [run], {BARRIER, *self.b.declarations}
+        else:
+            entry = [*(kernel.text(name) for name, kernel in beside), barrier, run]
+            declared = {needed, *self.b.declarations}.union(*(k.declarations for _, k in beside))
+        return ("\n".join([*sorted(declared), *elsewhere, *data, *entry]), *others)
 
     # ------------------------------------------------------------------------------ the entry
 
@@ -116,8 +127,7 @@ class _Module:
         restore_mode(b, self.target, saved)
         b.ret()
         params = [_CTL, _EXTERNALS, _ARENA, _TID, _THREADS, _STEPS]
-        many = sum(map(len, phases)) > MANY_TASKS
-        attributes = "nounwind noinline optnone" if many else "nounwind"
+        attributes = "nounwind noinline optnone" if self.alone else "nounwind"
         return b.function(RUN, params, attributes, linkage="")
 
     def _barrier(self) -> None:
@@ -265,10 +275,14 @@ class _Module:
 
     def _kernel(self, nest: Nest) -> Kernel:
         """The kernel of a nest; it is written once for all nests that are alike."""
-        key = structural_key(nest)
-        if key not in self.written:
-            self.written[key] = emit_nest(nest, self.target)
-        return replace(self.written[key], buffers=buffers_of(nest))
+        key = structural_key(nest), self.target
+        kernel = _WRITTEN.get(key)
+        if kernel is None:
+            kernel = replace(emit_nest(nest, self.target), buffers=())
+            if len(_WRITTEN) >= REMEMBERED:
+                _WRITTEN.clear()
+            _WRITTEN[key] = kernel
+        return replace(kernel, buffers=nest.buffers)
 
     def _named(self, kernel: Kernel) -> str:
         """The function of a kernel; one for all kernels of equal text."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..dataclass import dataclass
 from ..schedule.buffers import Buffer
 from ..schedule.nest import Nest
 from .builder import Builder
@@ -39,14 +38,9 @@ class Kernel:
         return f"declare hidden void @{name}({params})"
 
 
-def buffers_of(nest: Nest) -> tuple[Buffer, ...]:
-    """The distinct buffers of a nest in order of first use: reads, then stores."""
-    return tuple(dict.fromkeys(a.buffer for a in (*nest.reads, *nest.writes)))
-
-
 def pointers_of(nest: Nest) -> dict[Buffer, Value]:
     """The parameter of each buffer."""
-    return {buffer: Value(f"%b{i}", "ptr") for i, buffer in enumerate(buffers_of(nest))}
+    return {buffer: Value(f"%b{i}", "ptr") for i, buffer in enumerate(nest.buffers)}
 
 
 def finish(b: Builder, nest: Nest, target: Target, grain: int = 1) -> Kernel:
@@ -55,4 +49,4 @@ def finish(b: Builder, nest: Nest, target: Target, grain: int = 1) -> Kernel:
     attributes = "noinline nounwind"
     if target.is_x86 and target.vector_bytes == 64:
         attributes += ' "prefer-vector-width"="512"'
-    return Kernel(buffers_of(nest), b.body(), frozenset(b.declarations), attributes, grain)
+    return Kernel(nest.buffers, b.body(), frozenset(b.declarations), attributes, grain)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..dataclass import dataclass
 from ..schedule.buffers import LANES
 from ..schedule.nest import Nest
-from .builder import Builder, Fold
+from .builder import Builder
 from .kernel import HI, LO
 from .placement import Binding, Point
-from .values import Value, i64
+from .values import Fold, Value, i64
 
 
 @dataclass(frozen=True)

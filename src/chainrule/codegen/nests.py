@@ -39,8 +39,8 @@ class _LoopNest:
         self.b = Builder.on(target)
         self.e = Expressions(self.b, nest, pointers_of(nest), self.b.hook(), ahead=True)
         self.vector = vector_dim(nest)
-        self.turned = turned_dim(nest)
-        self.copies = copies_of(nest)
+        self.turned = None if target.in_haste else turned_dim(nest)
+        self.copies = {} if target.in_haste else copies_of(nest)
 
     def kernel(self) -> Kernel:
         if 0 not in self.nest.dims[: self.nest.parallel]:

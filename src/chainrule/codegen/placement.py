@@ -7,8 +7,10 @@ code that needs no deeper loop. A point binds every loop that an expression depe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 
+from ..dataclass import dataclass
 from ..schedule.nest import Acc, Access, Affine, Apply, Const, Expr, Index, Load, Nest
 from .builder import Builder, Place
 from .elementwise import REGISTER
@@ -58,6 +60,7 @@ def bound(point: Point, dim: int) -> Binding:
     return binding
 
 
+@lru_cache(4096)
 def affine_dims(affine: Affine) -> Dims:
     """The loops with a coefficient other than 0."""
     return tuple(d for d, c in enumerate(affine.coeffs) if c)
@@ -130,7 +133,7 @@ class Placement:
 
     def key(self, tag: object, dims: Sequence[int], point: Point) -> object:
         """Names a value that depends on ``dims`` alone."""
-        return tag, tuple(bound(point, d).key for d in dims)
+        return tag, tuple([bound(point, d).key for d in dims])
 
     def place(
         self, key: object, dims: Sequence[int], point: Point, emit: Callable[[], Value]
@@ -139,9 +142,11 @@ class Placement:
         emitted = self._cache.get(key)
         if emitted is not None:
             return emitted
-        block = self.top
-        if dims:
-            block = max((bound(point, d) for d in dims), key=lambda x: x.depth).place
+        block, deepest = self.top, -1
+        for d in dims:
+            binding = bound(point, d)
+            if binding.depth > deepest:
+                block, deepest = binding.place, binding.depth
         if block is None:
             emitted = emit()
         else:

@@ -22,8 +22,10 @@ NAP = 50  # microseconds
 FLUSH_X86 = 0x8040  # flush to zero, denormals are zero
 FLUSH_ARM = 1 << 24
 
+#: that another module has the barrier
+BARRIER = "declare hidden void @barrier(ptr, i64, i64)"
 _BARRIER = """\
-define internal void @barrier(ptr %ctl, i64 %tid, i64 %threads) noinline nounwind {{
+define {linkage} void @barrier(ptr %ctl, i64 %tid, i64 %threads) noinline nounwind {{
 entry:
   %alone = icmp ule i64 %threads, 1
   br i1 %alone, label %out, label %come
@@ -107,7 +109,7 @@ def pause_text(target: Target) -> tuple[str, str]:
     return "fence seq_cst", "void @llvm.donothing()"
 
 
-def barrier_text(target: Target) -> tuple[str, str]:
+def barrier_text(target: Target, linkage: str) -> tuple[str, str]:
     """The function `@barrier(ctl, tid, threads)`, and the declaration it needs.
 
     Waiting threads spin, then yield, then sleep: with more threads than processors pure spinning
@@ -116,6 +118,7 @@ def barrier_text(target: Target) -> tuple[str, str]:
     """
     pause, declaration = pause_text(target)
     text = _BARRIER.format(
+        linkage=linkage,
         generation=GENERATION,
         spins=SPINS,
         naps=SPINS + YIELDS,

@@ -22,7 +22,6 @@ from ..schedule.nest import (
     Store,
     walk,
 )
-from .kernel import buffers_of
 
 
 def structural_key(nest: Nest) -> Hashable:
@@ -35,7 +34,7 @@ class _Numbering:
 
     def __init__(self, nest: Nest):
         self.nest = nest
-        self.buffers = {buffer: number for number, buffer in enumerate(buffers_of(nest))}
+        self.buffers = {buffer: number for number, buffer in enumerate(nest.buffers)}
         self.numbers: dict[int, int] = {}
 
     def key(self) -> Hashable:
@@ -77,6 +76,6 @@ class _Numbering:
     def _source(self) -> Hashable:
         source = self.nest.source
         if isinstance(source, Product):
-            return self._access(source.a), self._access(source.b)
+            return self._access(source.a), self._access(source.b), source.run
         parts = source.parts if isinstance(source, Reduce) else ()
         return tuple((part.op, self.numbers[id(part.value)]) for part in parts)

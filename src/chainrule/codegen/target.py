@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import llvmlite.binding as llvm
 
+from ..dataclass import dataclass
 from ..errors import CompileError
 from .undisturbed import side_by_side, undisturbed
 
@@ -38,13 +39,18 @@ class Target:
         return self.triple.startswith("x86_64")
 
     @property
+    def in_haste(self) -> bool:
+        """Whether code is to take little time to make, see `small_tiles`."""
+        return self.registers <= HASTY_REGISTERS
+
+    @property
     def has_estimates(self) -> bool:
         """Whether it has instructions that estimate 16 inverse roots at once."""
         return self.is_x86 and self.vector_bytes == 64
 
 
-#: for tiles of products in haste, which halve what LLVM has to do
-HASTY_REGISTERS = 6
+#: for tiles of products in haste, which halve what LLVM has to do; no processor has so few
+HASTY_REGISTERS = 4
 
 # Processors that can be asked for by name: vector bytes, vector registers, fused multiply-add.
 _NAMED = {
@@ -109,8 +115,11 @@ def target_for(cpu: str | None = None, triple: str | None = None) -> Target:
 
 
 def small_tiles(target: Target) -> Target:
-    """``target`` for code that takes little time to make: tiles of a product, which are written out
-    several times, fill the registers there are.
+    """``target`` for code that takes little time to make.
+
+    Tiles of a product, which are written out several times, fill the registers there are. Other
+    nests take one point at a time, and none of them turns blocks of elements over in registers,
+    whose shuffles take LLVM longer than the rest of a kernel.
     """
     return replace(target, registers=min(target.registers, HASTY_REGISTERS))
 
@@ -136,10 +145,18 @@ def emit_objects(texts: Sequence[str], target: Target, hasty: bool = False) -> t
 
 def _object_of(text: str, target: Target, hasty: bool) -> bytes:
     """A module in a context of its own, so that others may be compiled meanwhile."""
-    machine = _machine(target, hasty)
+    machine = _machine(target, hasty or _only_calls(text))
     with llvm.create_context() as context, _parse(text, target, machine, context) as module:
         # llvmlite would let nobody else in meanwhile.
         return bytes(machine.emit_object(module)) if _EMIT is None else _emitted(machine, module)
+
+
+def _only_calls(text: str) -> bool:
+    """Whether no function of a module is to be optimised. LLVM would walk through them for each of
+    its passes all the same.
+    """
+    functions = text.count("\ndefine ") + text.startswith("define ")
+    return functions == text.count(" optnone {\n")
 
 
 #: llvmlite's function without its lock; that is not public

@@ -56,6 +56,19 @@ class Value(NamedTuple):
         return scalar_of(self.type) in ("float", "double")
 
 
+class Fold:
+    """A loop that carries values. ``values`` hold inside; call `update`; ``results`` hold after."""
+
+    def __init__(self, index: Value, values: tuple[Value, ...]):
+        self.index = index
+        self.values = values
+        self.results: tuple[Value, ...] = values
+
+    def update(self, *values: Value) -> None:
+        """Set what the next iteration sees as ``values``."""
+        self.results = values
+
+
 def literal(scalar: str, value: float | int | bool) -> str:
     """``value`` as written in LLVM IR; floats in hexadecimal, rounded to their type first."""
     if scalar == "float":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+
+from ..dataclass import dataclass
 
 __all__ = ["LOOPBACK", "Access"]
 

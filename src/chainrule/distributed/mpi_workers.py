@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -126,6 +126,15 @@ class MpiWorkers:
         self._wait(self._comm.Iallgatherv(text, [whole, lengths.tolist()]))
         pieces = np.split(whole, np.cumsum(lengths)[:-1])
         return [json.loads(piece.tobytes()) for piece in pieces]
+
+    def exchange(self, pieces: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
+        lengths = np.array([len(piece) for piece in pieces], np.int64)
+        theirs = np.empty_like(lengths)
+        self._wait(self._comm.Ialltoall(lengths, theirs))
+        got = np.empty(int(theirs.sum()), np.uint8)
+        sent = [np.concatenate(pieces), lengths.tolist()]
+        self._wait(self._comm.Ialltoallv(sent, [got, theirs.tolist()]))
+        return np.split(got, np.cumsum(theirs)[:-1])
 
     def _wait(self, request: Any, seconds: float | None = None) -> None:
         """Until ``request`` is done, by all; TrainingError after so many ``seconds``."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from ..dataclass import dataclass
 from ..train.diagnosis.examination import Examination
 from ..train.observation import LayerStatistics, Observation
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dataclass import dataclass
 from .types import DType, Shape
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Location:
         return f"{self.file}:{self.line}" if self.file else ""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, init=False, weakref_slot=True)
 class Node:
-    """One application of a primitive to whole arrays.
+    """One application of a primitive to whole arrays; ``op`` is the name of the primitive.
 
     Operators build graph expressions, so that a derivative rule reads like its formula:
     ``g * (1 - y * y)``. Shapes must be equal, except that Python numbers fit everywhere.
@@ -55,12 +56,26 @@ class Node:
     params: Params
     shape: Shape
     dtype: DType
-    location: Location | None = None
+    location: Location | None
+    op: str
 
-    @property
-    def op(self) -> str:
-        """Name of the primitive."""
-        return self.primitive.name
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: tuple[Node, ...],
+        params: Params,
+        shape: Shape,
+        dtype: DType,
+        location: Location | None = None,
+    ) -> None:
+        put = object.__setattr__  # a step has thousands of nodes, and each pass makes new ones
+        put(self, "primitive", primitive)
+        put(self, "inputs", inputs)
+        put(self, "params", params)
+        put(self, "shape", shape)
+        put(self, "dtype", dtype)
+        put(self, "location", location)
+        put(self, "op", primitive.name)
 
     @property
     def ndim(self) -> int:
@@ -149,15 +164,16 @@ def topological(roots: Iterable[Node], known: Container[Node] = ()) -> Iterator[
     ``known`` nodes and what only they need are left out.
     """
     done: set[Node] = set()
+    opened: set[Node] = set()  # what stands above them on the stack, they read
     stack = list(reversed(tuple(roots)))
     while stack:
         node = stack[-1]
         if node in done or node in known:
             stack.pop()
             continue
-        waiting = [i for i in reversed(node.inputs) if i not in done and i not in known]
-        if waiting:
-            stack += waiting
+        if node not in opened and node.inputs:
+            opened.add(node)
+            stack += node.inputs[::-1]
             continue
         stack.pop()
         done.add(node)

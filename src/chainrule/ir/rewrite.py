@@ -6,7 +6,7 @@ that it does not apply. Rules see nodes whose inputs are already rewritten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..errors import CompileError
 from .graph import Graph, Node, bind, topological
@@ -17,10 +17,24 @@ PATIENCE = 100
 
 
 def with_inputs(node: Node, inputs: Sequence[Node]) -> Node:
-    """``node`` applied to other ``inputs``; itself if they are the same."""
-    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+    """``node`` applied to other ``inputs``; itself if they are the same.
+
+    Inputs of the same types give a result of the same type, except that of a loop only its body
+    says what its items are.
+    """
+    new = tuple(inputs)
+    if new == node.inputs:
         return node
-    return bind(node.op, *inputs, location=node.location, **node.params)
+    if node.location is None or node.op == "item" or not _same_types(new, node.inputs):
+        return bind(node.op, *new, location=node.location, **node.params)
+    return Node(node.primitive, new, node.params, node.shape, node.dtype, node.location)
+
+
+def _same_types(some: Sequence[Node], others: Sequence[Node]) -> bool:
+    for a, b in zip(some, others, strict=True):
+        if a.dtype is not b.dtype or a.shape != b.shape:
+            return False
+    return True
 
 
 def substitute(roots: Sequence[Node], others: Mapping[Node, Node]) -> list[Node]:
@@ -34,7 +48,7 @@ def substitute(roots: Sequence[Node], others: Mapping[Node, Node]) -> list[Node]
 def map_nodes(graph: Graph, change: Callable[[Node], Node]) -> Graph:
     """Replace each node by ``change(node)``, inputs first. The graph's inputs stay."""
     new: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
+    for node in graph.nodes():
         if node.op == "input":
             new[node] = node
         else:
@@ -49,10 +63,11 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
     """
     settled: dict[Node, Node] = {}
 
-    def settle(roots: Sequence[Node], depth: int) -> list[Node]:
-        for node in topological(roots, known=settled):
-            settled[node] = settle_one(with_inputs(node, [settled[i] for i in node.inputs]), depth)
-        return [settled[r] for r in roots]
+    def settle(nodes: Iterable[Node], depth: int) -> None:
+        for node in nodes:
+            if node not in settled:
+                now = with_inputs(node, [settled[i] for i in node.inputs])
+                settled[node] = settle_one(now, depth)
 
     def settle_one(node: Node, depth: int) -> Node:
         for rule in rules:
@@ -61,7 +76,9 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
                 continue
             if depth >= PATIENCE:
                 raise CompileError(f"rewriting does not end: {rule.__name__}: {rule.__doc__}")
-            return settle([rewritten], depth + 1)[0]
+            settle(topological((rewritten,), known=settled), depth + 1)
+            return settled[rewritten]
         return node
 
-    return graph.with_roots(settle(graph.roots, 0))
+    settle(graph.nodes(), 0)
+    return graph.with_roots(settled[r] for r in graph.roots)

@@ -57,7 +57,7 @@ class DType(Enum):
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return self.numpy.itemsize
+        return _ITEMSIZE[self]
 
     @property
     def is_float(self) -> builtins.bool:
@@ -93,6 +93,7 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.u8: np.dtype(np.uint8),
     DType.bool: np.dtype(np.bool_),
 }
+_ITEMSIZE = {dtype: known.itemsize for dtype, known in _NUMPY.items()}
 _FROM_NUMPY: dict[object, DType] = {v: k for k, v in _NUMPY.items()}
 
 f32, f64 = DType.f32, DType.f64

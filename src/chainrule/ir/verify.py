@@ -32,8 +32,9 @@ def verify(graph: Graph, stage: str, sound: set[Node] | None = None, *, made_by:
     if VERIFY.read():
         node_rules = (*BOUND, *node_rules)
     nodes = graph.nodes()
-    for node in nodes if sound is None else [n for n in nodes if n not in sound]:
-        for rule in node_rules:
+    new = nodes if sound is None else [n for n in nodes if n not in sound]
+    for rule in node_rules:
+        for node in new:
             problem = rule(node)
             if problem is not None:
                 raise _error(maker, nodes, node, problem)
@@ -70,15 +71,18 @@ def has_plain_params(node: Node) -> str | None:
         if node.op == "const" and name == "value":
             if not isinstance(value, np.ndarray) or value.flags.writeable:
                 return "the value of a constant must be an array that is read-only"
-        elif not _is_plain(value):
+        elif type(value) not in _PLAIN and not _is_plain(value):
             return f"param {name}={value!r} of type {type(value).__name__} is no plain value"
     return None
 
 
+_PLAIN = frozenset({int, str, float, DType, Graph})
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple):
-        return all(map(_is_plain, value))
-    return type(value) in (int, str, float, DType, Graph)
+        return _PLAIN.issuperset(map(type, value)) or all(map(_is_plain, value))
+    return type(value) in _PLAIN
 
 
 def has_derived_type(node: Node) -> str | None:
@@ -109,8 +113,9 @@ def has_sound_bodies(node: Node) -> str | None:
 
 def is_taken_apart(node: Node) -> str | None:
     """The results of a loop are read one by one, through ``item``."""
-    if node.op != "item" and any(i.op == "scan" for i in node.inputs):
-        return "reads all results of a loop as if they were one"
+    for source in node.inputs:
+        if source.op == "scan" and node.op != "item":
+            return "reads all results of a loop as if they were one"
     return None
 
 
@@ -123,8 +128,9 @@ def has_native_type(node: Node) -> str | None:
 
 def reads_no_effect(node: Node) -> str | None:
     """An ``assign`` is an end, not a value."""
-    if any(i.op == "assign" for i in node.inputs):
-        return "reads the result of an assign"
+    for source in node.inputs:
+        if source.op == "assign":
+            return "reads the result of an assign"
     return None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
+
+from ..dataclass import dataclass
 
 __all__ = ["Label", "Value"]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from ..dataclass import dataclass
 from .page import page_of
 from .shown import Part, jsonable
 from .text import text_of

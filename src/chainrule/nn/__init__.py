@@ -1,365 +1,84 @@
-"""Level 10: layers, models, losses and initial values, with PyTorch's names."""
+"""Level 10: layers, models, losses and initial values, with PyTorch's names.
 
-from . import functional, init, parametrize
-from .activation import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmin,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
-)
-from .alignment import (
-    AdditiveAttention,
-    MultiplicativeAttention,
-)
-from .attention import (
-    MultiheadAttention,
-)
-from .audio import (
-    MFCC,
-    MelSpectrogram,
-    SpecAugment,
-)
-from .batch_ensemble import (
-    BatchEnsembleLinear,
-    FirstScales,
-)
-from .beam import (
-    Hypothesis,
-    beam_search,
-)
-from .caching import (
-    DecoderCache,
-    KeyValues,
-)
-from .causal import (
-    CausalConv1d,
-    TemporalBlock,
-)
-from .cells import (
-    GRUCell,
-    LSTMCell,
-    RNNCell,
-)
-from .container import (
-    ModuleDict,
-    ModuleList,
-    Sequential,
-)
-from .conv import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-)
-from .decoding import (
-    Transcript,
-    ctc_beam_search,
-    ctc_greedy_decode,
-)
-from .dropout import (
-    AlphaDropout,
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
-    DropPath,
-    FeatureAlphaDropout,
-    WordDropout,
-)
-from .embedding import (
-    Embedding,
-    EmbeddingBag,
-)
-from .linear import (
-    Bilinear,
-    Flatten,
-    Identity,
-    Linear,
-    Unflatten,
-)
-from .loss import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CosineEmbeddingLoss,
-    CrossEntropyLoss,
-    CTCLoss,
-    GaussianNLLLoss,
-    HingeEmbeddingLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    LinearCrossEntropyLoss,
-    MarginRankingLoss,
-    MSELoss,
-    MultiLabelSoftMarginLoss,
-    MultiMarginLoss,
-    NLLLoss,
-    PinballLoss,
-    PoissonNLLLoss,
-    SmoothL1Loss,
-    SoftMarginLoss,
-    TripletMarginLoss,
-)
-from .members import (
-    EnsembleLoss,
-    MemberBatchNorm,
-    MemberEmbedding,
-    MemberLayerNorm,
-    MemberLinear,
-    average_members,
-)
-from .mix import (
-    mixup,
-)
-from .module import (
-    Module,
-    Parameter,
-)
-from .noise import (
-    GaussianDropout,
-    GaussianNoise,
-)
-from .norm import (
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    LayerNorm,
-    RMSNorm,
-)
-from .ntk import (
-    LearnedActivation,
-    MemberScale,
-    NTKLinear,
-)
-from .numbers import (
-    PeriodicEmbedding,
-    PiecewiseLinear,
-    SmoothClip,
-)
-from .pooling import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-)
-from .positions import (
-    LearnedPositions,
-    RotaryPositions,
-    SinusoidalPositions,
-)
-from .recurrent import (
-    GRU,
-    LSTM,
-    RNN,
-)
-from .sampling import (
-    generate,
-    sample,
-)
-from .series import (
-    MovingAverage,
-    RevIN,
-    SeriesDecomposition,
-)
-from .token_loop import TokenLoop
-from .transformer import (
-    Transformer,
-    TransformerDecoder,
-    TransformerEncoder,
-)
-from .transformer_layers import (
-    TransformerDecoderLayer,
-    TransformerEncoderLayer,
-)
-from .upsample import (
-    PixelShuffle,
-    Upsample,
-    ZeroPad1d,
-    ZeroPad2d,
-)
+The names are loaded when first used: a model has layers of a few of the sixty modules.
+"""
 
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "GRU",
-    "LSTM",
-    "MFCC",
-    "RNN",
-    "SELU",
-    "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d",
-    "AdditiveAttention",
-    "AlphaDropout",
-    "AvgPool1d",
-    "AvgPool2d",
-    "AvgPool3d",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchEnsembleLinear",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "BatchNorm3d",
-    "Bilinear",
-    "CTCLoss",
-    "CausalConv1d",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "CosineEmbeddingLoss",
-    "CrossEntropyLoss",
-    "DecoderCache",
-    "DropPath",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "Dropout3d",
-    "Embedding",
-    "EmbeddingBag",
-    "EnsembleLoss",
-    "FeatureAlphaDropout",
-    "FirstScales",
-    "Flatten",
-    "GRUCell",
-    "GaussianDropout",
-    "GaussianNLLLoss",
-    "GaussianNoise",
-    "GroupNorm",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "HingeEmbeddingLoss",
-    "HuberLoss",
-    "Hypothesis",
-    "Identity",
-    "InstanceNorm1d",
-    "InstanceNorm2d",
-    "KLDivLoss",
-    "KeyValues",
-    "L1Loss",
-    "LSTMCell",
-    "LayerNorm",
-    "LeakyReLU",
-    "LearnedActivation",
-    "LearnedPositions",
-    "Linear",
-    "LinearCrossEntropyLoss",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "MarginRankingLoss",
-    "MaxPool1d",
-    "MaxPool2d",
-    "MaxPool3d",
-    "MelSpectrogram",
-    "MemberBatchNorm",
-    "MemberEmbedding",
-    "MemberLayerNorm",
-    "MemberLinear",
-    "MemberScale",
-    "Mish",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "MovingAverage",
-    "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss",
-    "MultiheadAttention",
-    "MultiplicativeAttention",
-    "NLLLoss",
-    "NTKLinear",
-    "PReLU",
-    "Parameter",
-    "PeriodicEmbedding",
-    "PiecewiseLinear",
-    "PinballLoss",
-    "PixelShuffle",
-    "PoissonNLLLoss",
-    "RMSNorm",
-    "RNNCell",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
-    "RevIN",
-    "RotaryPositions",
-    "Sequential",
-    "SeriesDecomposition",
-    "SiLU",
-    "Sigmoid",
-    "SinusoidalPositions",
-    "SmoothClip",
-    "SmoothL1Loss",
-    "SoftMarginLoss",
-    "Softmax",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "SpecAugment",
-    "Tanh",
-    "Tanhshrink",
-    "TemporalBlock",
-    "Threshold",
-    "TokenLoop",
-    "Transcript",
-    "Transformer",
-    "TransformerDecoder",
-    "TransformerDecoderLayer",
-    "TransformerEncoder",
-    "TransformerEncoderLayer",
-    "TripletMarginLoss",
-    "Unflatten",
-    "Upsample",
-    "WordDropout",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "average_members",
-    "beam_search",
-    "ctc_beam_search",
-    "ctc_greedy_decode",
-    "functional",
-    "generate",
-    "init",
-    "mixup",
-    "parametrize",
-    "sample",
-]
+from __future__ import annotations
+
+from typing import Any
+
+from ..lazily import loaded
+
+#: public names, by the module that they come from; ``__init__.pyi`` tells type checkers
+_MODULES: dict[str, tuple[str, ...]] = {
+    "functional": ("functional",),
+    "init": ("init",),
+    "parametrize": ("parametrize",),
+    "activation": (
+        "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+        "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "RReLU",
+        "Sigmoid", "SiLU", "Softmax", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh",
+        "Tanhshrink", "Threshold"
+    ),
+    "alignment": ("AdditiveAttention", "MultiplicativeAttention"),
+    "attention": ("MultiheadAttention",),
+    "audio": ("MFCC", "MelSpectrogram", "SpecAugment"),
+    "batch_ensemble": ("BatchEnsembleLinear", "FirstScales"),
+    "beam": ("Hypothesis", "beam_search"),
+    "caching": ("DecoderCache", "KeyValues"),
+    "causal": ("CausalConv1d", "TemporalBlock"),
+    "cells": ("GRUCell", "LSTMCell", "RNNCell"),
+    "container": ("ModuleDict", "ModuleList", "Sequential"),
+    "conv": ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"),
+    "decoding": ("Transcript", "ctc_beam_search", "ctc_greedy_decode"),
+    "dropout": (
+        "AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "DropPath",
+        "FeatureAlphaDropout", "WordDropout"
+    ),
+    "embedding": ("Embedding", "EmbeddingBag"),
+    "linear": ("Bilinear", "Flatten", "Identity", "Linear", "Unflatten"),
+    "loss": (
+        "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "CTCLoss",
+        "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss",
+        "LinearCrossEntropyLoss", "MarginRankingLoss", "MSELoss", "MultiLabelSoftMarginLoss",
+        "MultiMarginLoss", "NLLLoss", "PinballLoss", "PoissonNLLLoss", "SmoothL1Loss",
+        "SoftMarginLoss", "TripletMarginLoss"
+    ),
+    "members": (
+        "EnsembleLoss", "MemberBatchNorm", "MemberEmbedding", "MemberLayerNorm", "MemberLinear",
+        "average_members"
+    ),
+    "mix": ("mixup",),
+    "module": ("Module", "Parameter"),
+    "noise": ("GaussianDropout", "GaussianNoise"),
+    "norm": (
+        "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d",
+        "InstanceNorm2d", "LayerNorm", "RMSNorm"
+    ),
+    "ntk": ("LearnedActivation", "MemberScale", "NTKLinear"),
+    "numbers": ("PeriodicEmbedding", "PiecewiseLinear", "SmoothClip"),
+    "pooling": (
+        "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+        "AvgPool1d", "AvgPool2d", "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d"
+    ),
+    "positions": ("LearnedPositions", "RotaryPositions", "SinusoidalPositions"),
+    "recurrent": ("GRU", "LSTM", "RNN"),
+    "sampling": ("generate", "sample"),
+    "series": ("MovingAverage", "RevIN", "SeriesDecomposition"),
+    "token_loop": ("TokenLoop",),
+    "transformer": ("Transformer", "TransformerDecoder", "TransformerEncoder"),
+    "transformer_layers": ("TransformerDecoderLayer", "TransformerEncoderLayer"),
+    "upsample": ("PixelShuffle", "Upsample", "ZeroPad1d", "ZeroPad2d"),
+}  # fmt: skip
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    value = globals()[name] = loaded(name, _HOMES, __name__)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

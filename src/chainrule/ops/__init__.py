@@ -12,7 +12,7 @@ from .attention import (
     attention_dv,
     attention_lse,
 )
-from .contract import dot
+from .contract import dot, dot_tree
 from .control import assign, detour, fence
 from .convolution import conv, conv_wgrad
 from .cross_entropy import (
@@ -56,7 +56,7 @@ from .loops import item, scan
 from .movement import broadcast, concat, pad, reshape, transpose
 from .movement import slice_ as slice
 from .random import rng_bits, rng_words, threefry2x32
-from .reduce import reduce_max, reduce_sum
+from .reduce import reduce_max, reduce_sum, tree_sum
 from .sources import const, iota
 from .sources import input_ as input
 
@@ -85,6 +85,7 @@ __all__ = [
     "detour",
     "div",
     "dot",
+    "dot_tree",
     "eq",
     "erf",
     "exp",
@@ -123,5 +124,6 @@ __all__ = [
     "tanh",
     "threefry2x32",
     "transpose",
+    "tree_sum",
     "xor",
 ]

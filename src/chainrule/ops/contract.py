@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..batching import Value, bound, stretched
+from ..batching import Value, bound, stretched, unrolled
 from ..ir.graph import Node, bind
 from ..ir.primitive import Primitive, Sample
-from ..ir.types import DType, Shape
+from ..ir.types import Array, DType, Shape
 from .examples import draw
 from .movement import transposed
+from .reduce import tree
 from .rules import FLOATS, describe, need_dtype, quiet, shape_error
 
 
@@ -60,4 +61,35 @@ dot: Primitive = Primitive(
     lambda g, y, a, b: (dot(g, transposed(b)), dot(transposed(a), g)),
     dot_samples,
     batch=dot_batch,
+)
+
+
+def dot_tree_type(a: Node, b: Node, *, runs: int) -> tuple[Shape, DType]:
+    """a [M, K] times b [K, N] is [M, N]."""
+    if a.ndim != 2 or runs < 1 or a.shape[-1] % runs:
+        raise shape_error(f"`dot_tree` cannot multiply {describe(a, b)} in {runs} runs", a, b)
+    return dot_type(a, b)
+
+
+def dot_tree_reference(a: Array, b: Array, *, runs: int) -> Array:
+    """The products of runs of columns and rows, summed along the tree."""
+    pieces = zip(np.split(a, runs, axis=1), np.split(b, runs), strict=True)
+    return tree([np.matmul(left, right) for left, right in pieces], np.add)
+
+
+def dot_tree_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """One run, two, other numbers."""
+    for runs, m, k, n in ((1, 3, 5, 7), (2, 4, 6, 17), (3, 1, 6, 2), (8, 5, 8, 3)):
+        a, b = draw(rng, (m, k), DType.f32), draw(rng, (k, n), DType.f32)
+        yield Sample((a, b), {"runs": runs})
+
+
+#: a product whose sums are cut into equal ``runs``, which are added along a tree
+dot_tree: Primitive = Primitive(
+    "dot_tree",
+    dot_tree_type,
+    quiet(dot_tree_reference),
+    lambda g, y, a, b, *, runs: (dot(g, transposed(b)), dot(transposed(a), g)),
+    dot_tree_samples,
+    batch=unrolled,
 )

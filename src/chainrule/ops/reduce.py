@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from ..ir.types import Array, DType, Shape
 from .elementwise import cast, eq
 from .examples import apart, draw
 from .rules import INTEGERS, NUMBERS, describe, need_axes, need_dtype, quiet, shape_error
+
+T = TypeVar("T")
 
 _CASES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
     ((), ()),
@@ -25,6 +28,15 @@ _CASES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
     ((1, 64), (0,)),
     ((5, 3), ()),
 )
+
+
+def tree(values: Sequence[T], add: Callable[[T, T], T]) -> T:
+    """The sum of ``values`` along a tree: of neighbours, then of neighbouring sums, and so on."""
+    level = list(values)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [add(a, b) for a, b in pairs] + level[len(level) // 2 * 2 :]
+    return level[0]
 
 
 def remaining(shape: Shape, axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -105,4 +117,32 @@ reduce_max = Primitive(
     reduce_max_vjp,
     reduce_max_samples,
     batch=reduce_batch,
+)
+
+
+def tree_sum_type(x: Node) -> tuple[Shape, DType]:
+    """The first axis disappears."""
+    if not x.ndim or not x.shape[0]:
+        raise shape_error(f"`tree_sum` has nothing to sum in {describe(x)}", x)
+    need_dtype("tree_sum", NUMBERS, x)
+    return x.shape[1:], x.dtype
+
+
+def tree_sum_samples(rng: np.random.Generator) -> Iterator[Sample]:
+    """Powers of two and other numbers; integers that wrap."""
+    for shape in ((1, 3), (2,), (5, 4), (7, 2, 3), (8, 1)):
+        yield Sample((draw(rng, shape, DType.f32),))
+    yield Sample((draw(rng, (3, 17), DType.i32, -(2**31), 2**32),), wrt=())
+
+
+#: the sum along the first axis in the order of `tree`
+tree_sum = Primitive(
+    "tree_sum",
+    tree_sum_type,
+    quiet(lambda x: np.array(tree(list(x), np.add))),
+    lambda g, y, x: (spread(g, x, (0,)),),
+    tree_sum_samples,
+    batch=lambda node, inputs, size: bound(
+        node, bind("transpose", inputs[0][0], perm=(1, 0, *range(2, node.ndim + 2)))
+    ),
 )

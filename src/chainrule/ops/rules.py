@@ -34,13 +34,14 @@ def shape_error(what: str, *nodes: Node, help: str = "") -> ShapeError:
 
 def need_dtype(op: str, allowed: Collection[DType], *nodes: Node) -> None:
     """`DTypeError` unless every node has an ``allowed`` dtype."""
-    if any(n.dtype not in allowed for n in nodes):
-        names = ", ".join(d.value for d in DType if d in allowed)
-        raise DTypeError(
-            f"`{op}` takes {names}, not {describe(*nodes)}",
-            where=line_of(nodes),
-            help=f"cast the operand to {next(d.value for d in DType if d in allowed)} first",
-        )
+    for node in nodes:
+        if node.dtype not in allowed:
+            names = ", ".join(d.value for d in DType if d in allowed)
+            raise DTypeError(
+                f"`{op}` takes {names}, not {describe(*nodes)}",
+                where=line_of(nodes),
+                help=f"cast the operand to {next(d.value for d in DType if d in allowed)} first",
+            )
 
 
 def need_same_type(op: str, a: Node, b: Node) -> None:

@@ -16,12 +16,12 @@ keys are; what dropout keeps of a tile is drawn by where its elements lie in the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Graph, Node, bind, constant, full, full_like, topological
+from ..dataclass import dataclass
+from ..ir.graph import Graph, Node, bind, constant, full, full_like
 from ..ir.rewrite import with_inputs
 from ..ir.types import DType
 from ..ops.attention import dropped, seen_or
@@ -46,7 +46,7 @@ def tile_attention(graph: Graph) -> Graph:
     new: dict[Node, Node] = {}
     made: dict[Any, dict[str, Node]] = {}
     learning = {node.inputs for node in graph.nodes() if node.op == "attention_dm"}
-    for node in topological(graph.inputs + graph.roots):
+    for node in graph.nodes():
         inputs = [new[i] for i in node.inputs]
         if node.op not in OPS:
             new[node] = with_inputs(node, inputs)

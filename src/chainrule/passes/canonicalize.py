@@ -5,7 +5,7 @@ Rules never change a value except for the sign of zero. Nothing assumes that val
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ FOLD_LIMIT = 1024
 def canonicalize(graph: Graph) -> Graph:
     """Apply `RULES` bottom-up until nothing changes, sharing equal nodes."""
     settler = _Settler()
-    return graph.with_roots(settler.settle(graph.roots))
+    settler.settle(graph.nodes())
+    return graph.with_roots(settler.form[r] for r in graph.roots)
 
 
 class _Settler:
@@ -31,11 +32,12 @@ class _Settler:
         self.shared: dict[Any, Node] = {}
         self.form: dict[Node, Node] = {}
 
-    def settle(self, roots: tuple[Node, ...]) -> list[Node]:
-        """The canonical forms of ``roots``."""
-        for node in topological(roots, self.form):
-            self.form[node] = self._settle(with_inputs(node, [self.form[i] for i in node.inputs]))
-        return [self.form[r] for r in roots]
+    def settle(self, nodes: Iterable[Node]) -> None:
+        """Find the canonical forms of ``nodes``, each of which comes after its inputs."""
+        form = self.form
+        for node in nodes:
+            if node not in form:
+                form[node] = self._settle(with_inputs(node, [form[i] for i in node.inputs]))
 
     def _settle(self, node: Node) -> Node:
         """The canonical form of a node whose inputs are canonical."""
@@ -48,7 +50,8 @@ class _Settler:
         for rule in RULES:
             rewritten = rule(node)
             if rewritten is not None:
-                [result] = self.settle((rewritten,))
+                self.settle(topological((rewritten,), self.form))
+                result = self.form[rewritten]
                 break
         self.shared[key] = self.form[node] = result
         return result

@@ -6,12 +6,12 @@ they lie side by side, ``concat`` says the same without adding zeros.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
-from ..ir.graph import Graph, Node, bind, topological, users
+from ..dataclass import dataclass
+from ..ir.graph import Graph, Node, bind, users
 from ..ir.rewrite import substitute, with_inputs
 
 
@@ -30,7 +30,7 @@ class _Piece:
 
 def join_pieces(graph: Graph) -> Graph:
     """a padded + b padded -> concat(a, b), padded: for what lies side by side along one axis"""
-    order = list(topological(graph.inputs + graph.roots))
+    order = graph.nodes()
     readers = users(order)
     new: dict[Node, Node] = {}
     for node in order:

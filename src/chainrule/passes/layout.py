@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..ir.graph import Graph, Node, bind, topological
+from ..ir.graph import Graph, Node, bind
 from ..ir.rewrite import with_inputs
 from ..ir.types import Shape, row_major
 
 Strides = tuple[int, ...]
 
 #: primitives that become products, and which of their inputs is read in vectors
-PRODUCTS = {"dot": 1, "conv": 1, "conv_wgrad": 0}
+PRODUCTS = {"dot": 1, "dot_tree": 1, "conv": 1, "conv_wgrad": 0}
 
 
 def materialize_operands(graph: Graph) -> Graph:
     """Insert a ``fence`` wherever a product cannot read its operand in place."""
     new: dict[Node, Node] = {}
     copies: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
+    for node in graph.nodes():
         inputs = tuple(new[i] for i in node.inputs)
         if node.op in PRODUCTS:
             inputs = tuple(

@@ -56,7 +56,7 @@ class _Sweep:
 
     def run(self) -> Graph:
         new: dict[Node, Node] = {}
-        for node in topological(self.graph.inputs + self.graph.roots):
+        for node in self.graph.nodes():
             if node.op == "item" and not node.inputs[0].params["tiled"]:
                 loop, index = node.inputs[0], node.params["index"]
                 result = self._results(loop, new)[loop, index]

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..batching import Value, batched, stretched
-from ..ir.graph import Graph, Node, topological
+from ..ir.graph import Graph, Node
 from ..ir.rewrite import map_nodes, substitute
 from ..ops.loops import PARTS
 from .bodies import rebuilt
+from .splits import sink_splits
 
 Decide = Callable[[Graph], Graph]
 
@@ -24,15 +25,15 @@ def join_parts(graph: Graph, decide: Decide) -> Graph:
     """Put what all parts compute in the place of every loop over parts. ``decide`` chooses the
     formulas of one."""
     others: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
+    for node in graph.nodes():
         if node.op == "scan" and node.params["tiled"] == PARTS:
-            values = [stretched(v, node.params["length"]) for v in _all_parts(node, decide)]
+            values = _all_parts(node, decide)
             items = (n for n in graph.nodes() if n.op == "item" and n.inputs[0] is node)
             others |= {item: values[item.params["index"]] for item in items}
     return graph.with_roots(substitute(graph.roots, others)) if others else graph
 
 
-def _all_parts(loop: Node, decide: Decide) -> list[Value]:
+def _all_parts(loop: Node, decide: Decide) -> list[Node]:
     body, scanned = loop.params["body"], loop.params["scanned"]
     rows, outside = body.inputs[:scanned], loop.inputs[scanned:]
     same = dict(zip(body.inputs[scanned:], outside, strict=True))
@@ -40,7 +41,9 @@ def _all_parts(loop: Node, decide: Decide) -> list[Value]:
     one = _with_bodies(decide(Graph((*rows, *same.values()), roots)), decide)
     each = zip(rows, loop.inputs[:scanned], strict=True)
     known: dict[Node, Value] = {inner: (outer, True) for inner, outer in each}
-    return batched(one.outputs, known, loop.params["length"])
+    parts = loop.params["length"]
+    values = [stretched(v, parts) for v in batched(one.outputs, known, parts)]
+    return sink_splits(values, parts) if "conv" in one.ops else values
 
 
 def _with_bodies(graph: Graph, decide: Decide) -> Graph:

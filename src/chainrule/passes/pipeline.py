@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.verify import verify
 from .attention import OPS as ATTENTION
@@ -24,6 +24,7 @@ from .stabilize import stabilize
 from .strided import skip_zeros
 from .sums import simplify_sums
 from .transposes import sink_transposes
+from .trees import place_trees
 from .vocabulary import OPS as CROSS_ENTROPIES
 from .vocabulary import tile_vocabulary
 
@@ -78,6 +79,13 @@ PIPELINE: tuple[Pass, ...] = (
         lambda graph: join_parts(graph, decide_formulas),
         "parts of a batch are computed together, each by the formulas that it has alone",
         frozenset({"scan"}),
+        required=True,
+    ),
+    Pass(
+        "trees",
+        place_trees,
+        "gradients of parts are summed where they are computed; only now are they products",
+        frozenset({"tree_sum"}),
         required=True,
     ),
     Pass("simplify", canonicalize, "what the passes before left behind"),

@@ -11,14 +11,16 @@ of the nest, and each element is the same chain of operations.
 
 from __future__ import annotations
 
-from ..ir.graph import Graph, Node, bind, topological, users
+from collections.abc import Sequence
+
+from ..ir.graph import Graph, Node, bind, users
 from ..ir.rewrite import with_inputs
 from ..ir.types import Shape
 
 
 def spread_rows(graph: Graph) -> Graph:
     """Give products, and what is done to them, the axes into which all readers split the rows."""
-    order = list(topological(graph.inputs + graph.roots))
+    order = graph.nodes()
     wanted = _wanted(order, set(graph.roots))
     if not any(node.op == "dot" for node in wanted):
         return graph
@@ -38,7 +40,7 @@ def spread_rows(graph: Graph) -> Graph:
     return graph.with_roots(new[r] for r in graph.roots)
 
 
-def _wanted(order: list[Node], roots: set[Node]) -> dict[Node, Shape]:
+def _wanted(order: Sequence[Node], roots: set[Node]) -> dict[Node, Shape]:
     """The shapes in which products, and what is done to them, are read, where all readers agree."""
     readers = users(order)
     wanted: dict[Node, Shape] = {}

@@ -6,7 +6,7 @@ schedules.
 
 from __future__ import annotations
 
-from ..ir.graph import Graph, Node, bind, topological, users
+from ..ir.graph import Graph, Node, bind, users
 from ..ir.rewrite import with_inputs
 from .canonicalize import scalar_value
 
@@ -15,7 +15,7 @@ def stabilize(graph: Graph) -> Graph:
     """Apply the rewrites of this module once, bottom-up."""
     outputs = _rectifiers(graph)
     new: dict[Node, Node] = {}
-    for node in topological(graph.inputs + graph.roots):
+    for node in graph.nodes():
         now = with_inputs(node, [new[i] for i in node.inputs])
         new[node] = log_one_plus(now) or mask_from_output(now, node, outputs, new) or now
     return graph.with_roots(new[r] for r in graph.roots)
@@ -51,7 +51,7 @@ def mask_from_output(
 def _rectifiers(graph: Graph) -> dict[Node, Node]:
     """Masks ``x <= 0`` and the node ``select(x <= 0, 0, x)`` made from each."""
     rectifier_of: dict[Node, Node] = {}
-    for node, readers in users(topological(graph.roots)).items():
+    for node, readers in users(graph.nodes()).items():
         if node.op != "le" or scalar_value(node.inputs[1]) != 0.0:
             continue
         for reader in readers:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, constant
 from ..ir.types import DType
 from ..ops.bodies import placeholder

@@ -130,7 +130,7 @@ def _through_concat(node: Node) -> Node:
     return turned(bind("concat", *pieces, axis=axis, location=node.location), perm)
 
 
-def _through_reshape(node: Node) -> Node:
+def through_reshape(node: Node) -> Node:
     """reshape(T x) -> T' reshape(x), where axes that merge are neighbours in x too"""
     perm, x = _parts(node)
     groups = _matched(node, perm)
@@ -179,5 +179,5 @@ _RULES: dict[str, Callable[[Node], Node]] = {
     "slice": _through_slice,
     "pad": _through_pad,
     "concat": _through_concat,
-    "reshape": _through_reshape,
+    "reshape": through_reshape,
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from ..dataclass import dataclass
 
 __all__ = ["Scale", "label", "linear_ticks", "log_is_useful", "log_ticks"]
 

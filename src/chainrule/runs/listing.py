@@ -8,18 +8,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass
 from ..errors import ChainruleError, StateError
 from ..phrasing import plain_number
 from ..records import changed_files, check_shape, file_text, parsed
 from .folder import HASHED_FILES, WEIGHTS_FILE, is_being_written, is_group, run_folders
-from .listeners import group_lines, headline, result_lines
 from .loading import METRICS_SHAPE, read_facts, read_group_facts, read_settings
 from .recognition import kind_of_run
 from .settings.display import differences
+from .wording import group_lines, headline, result_lines
 
 __all__ = ["HEADINGS", "RunLine", "check_removable", "compare_runs", "details", "details_text",
            "remove_run", "summarize_runs"]  # fmt: skip

@@ -6,8 +6,9 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,12 @@ import numpy.typing as npt
 from ..arguments import user_path
 from ..data import Finding
 from ..errors import StateError
+from ..lazily import Lazy
 from ..nn import Module
 from ..nn.init import spared
 from ..optim import SGD
 from ..records import parsed
-from ..train import History, Scores, Trainer, save
+from ..train import History, Scores, save
 from ..unverified import table
 from .example import Example, Form, Name, class_number, notes_of, spelled_classes
 from .fixes import finding_document, read_finding
@@ -30,6 +32,11 @@ from .registry import lookup
 from .settings.document import RunSettings
 from .settings.sources import from_text, gather
 from .task import Task
+
+if TYPE_CHECKING:
+    from ..train import trainer as training
+else:  # who writes texts with a model, or shows its results, trains and evaluates nothing
+    training = Lazy("chainrule.train.trainer")
 
 __all__ = ["Column", "Predictor", "restored"]
 
@@ -76,9 +83,6 @@ class Predictor(ABC, Generic[Model, Pre, S]):
     ) -> None:
         self.model, self.preprocessor, self.settings = model, preprocessor, settings
         self.goal = goal
-        # Settings that only training needs are left out.
-        optimizer = SGD(model.parameters(), lr=0.0)
-        self.trainer = Trainer(model, settings.train.objective, optimizer, [goal.monitored_metric])
         self.history = history or History()
         self.metrics, self.baseline = dict(metrics or {}), dict(baseline or {})
         self.baselines = {name: dict(guess) for name, guess in (baselines or {}).items()}
@@ -91,6 +95,13 @@ class Predictor(ABC, Generic[Model, Pre, S]):
         #: those of ``group.json``
         self.group_facts: Mapping[str, Any] = {}
         self.facts: Mapping[str, Any] = dict(facts or {})
+
+    @cached_property
+    def trainer(self) -> training.Trainer:
+        """What evaluates the model. Settings that only training needs are left out."""
+        optimizer = SGD(self.model.parameters(), lr=0.0)
+        loss = self.settings.train.objective
+        return training.Trainer(self.model, loss, optimizer, [self.goal.monitored_metric])
 
     @property
     def task(self) -> str:

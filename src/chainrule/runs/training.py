@@ -21,7 +21,7 @@ from .control import Controlled
 from .ending import clock_of, epoch_metrics, stopped_early, timed_out, use_average, with_more
 from .fixes import as_override, finding_document
 from .folder import RUN_KIND, WEIGHTS_FILE, RunFolder, json_text
-from .listeners import Listener, Recorder, headline, result_lines
+from .listeners import Listener, Recorder
 from .modality import Modality, Prepared, judged_part, part_inputs
 from .predictor import Predictor
 from .preparation import (
@@ -38,6 +38,7 @@ from .registry import attendants
 from .settings.document import RunSettings
 from .task import Task
 from .trainer import make_callbacks
+from .wording import headline, result_lines
 
 __all__ = ["TrainingRun", "train"]
 

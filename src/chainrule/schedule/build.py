@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..config import VERIFY
 from ..ir.graph import Graph, Node
-from .fuse import Cluster, fuse
+from .fuse import fuse
+from .grouping import Cluster
 from .layout import InputLayout
 from .loops import limit_of, make_loop, surroundings
 from .lower import lower_cluster

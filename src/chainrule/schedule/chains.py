@@ -30,7 +30,7 @@ def follows(earlier: Nest | Loop, later: Nest | Loop) -> bool:
     if pieces < FEWEST:
         return False
     writes = {a.buffer for n in (earlier, later) for a in n.writes}
-    shared = set(_buffers(earlier)) & set(_buffers(later)) & writes
+    shared = writes.intersection(earlier.buffers).intersection(later.buffers)
     return all(_own_size(buffer, (earlier, later), pieces) for buffer in shared)
 
 
@@ -41,7 +41,7 @@ def can_chain(nests: Iterable[Nest | Loop]) -> bool:
 
 def users_of(nests: Iterable[Nest | Loop]) -> Counter[Buffer]:
     """How many of the nests touch each buffer."""
-    return Counter(buffer for nest in nests for buffer in _buffers(nest))
+    return Counter(buffer for nest in nests for buffer in nest.buffers)
 
 
 def chain_of(nests: list[Nest | Loop], users: Counter[Buffer]) -> Chain:
@@ -66,11 +66,6 @@ def _pieces(nests: Iterable[Nest | Loop]) -> int:
         vectors = 1 if extent % LANES else extent // LANES
         pieces = gcd(pieces, vectors if nest.split == nest.vector else extent)
     return pieces
-
-
-def _buffers(nest: Nest | Loop) -> dict[Buffer, None]:
-    """Every buffer that the nest touches, once, in order of first use."""
-    return dict.fromkeys(a.buffer for a in (*nest.reads, *nest.writes))
 
 
 def _own_size(buffer: Buffer, nests: Iterable[Nest | Loop], pieces: int) -> int:

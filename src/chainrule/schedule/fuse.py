@@ -16,84 +16,19 @@ a concatenation, what a pad surrounds) is never at hand: its neighbours come fro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from ..ir.graph import Node, topological
+from ..ir.graph import Node
 from ..ir.types import Shape
+from .grouping import Cluster, Grouping
 from .index import Idx, axes_of, dot_strides, loop_of, loops, zero
 from .nest import Affine
 from .reads import FLAT, Reads
-from .realize import DEEPEST, cost_of
+from .realize import DEEPEST
 from .tile import SMALL
 from .units import Plan, Unit, dependences, ordered, takes_long
 
 #: maps go inside of a reduction only if its rows fill vectors and there are rows for all threads
 SHORTEST_ROW, FEWEST_ROWS = 64, 16
-
-
-@dataclass(eq=False)
-class Cluster:
-    """Units that become one nest. ``index`` gives, for each unit's axes, the loops of the host.
-
-    ``inner``: maps inside of a reduction, for each of their axes all its loops, reduced ones too.
-    ``depths``: operations from what each unit computes down to what the nest reads from memory.
-    """
-
-    host: Unit
-    units: list[Unit] = field(default_factory=list)
-    index: dict[Unit, Idx] = field(default_factory=dict)
-    inner: dict[Unit, Idx] = field(default_factory=dict)
-    depths: dict[Unit, int] = field(default_factory=dict)
-
-    @property
-    def shape(self) -> Shape:
-        """The parallel iteration space."""
-        return self.host.shape
-
-    @property
-    def space(self) -> Shape:
-        """The iteration space with the reduced loops of a reduction."""
-        return self.host.node.inputs[0].shape if self.host.kind == "reduce" else self.shape
-
-    @property
-    def reductions(self) -> list[Unit]:
-        """The reductions of the nest, in the order of their numbers."""
-        return [u for u in self.units if u.kind == "reduce"]
-
-
-@dataclass(eq=False)
-class Grouping:
-    """How far the units of ``plan`` have been grouped.
-
-    ``home``: the cluster of each unit that has one; ``before``: the units that each waits for.
-    """
-
-    plan: Plan
-    before: dict[Unit, set[Unit]]
-    clusters: list[Cluster] = field(default_factory=list)
-    home: dict[Unit, Cluster] = field(default_factory=dict)
-    #: clusters, by their numbers, that read each value
-    readers: dict[Node, dict[int, Cluster]] = field(default_factory=dict)
-    numbers: dict[Cluster, int] = field(default_factory=dict)
-
-    def begin(self, cluster: Cluster) -> None:
-        """Add a cluster."""
-        self.numbers[cluster] = len(self.clusters)
-        self.clusters.append(cluster)
-
-    def add(self, unit: Unit, cluster: Cluster) -> None:
-        """``unit`` is part of ``cluster``."""
-        cluster.units.append(unit)
-        cluster.depths[unit] = _depth(unit, cluster, self.plan)
-        self.home[unit] = cluster
-        for leaf, _ in unit.reads:
-            self.readers.setdefault(leaf, {})[self.numbers[cluster]] = cluster
-
-    def reading(self, leaves: Iterable[Node]) -> list[Cluster]:
-        """The clusters that read any of ``leaves``, those begun last first."""
-        found = {n: c for leaf in leaves for n, c in self.readers.get(leaf, {}).items()}
-        return [found[n] for n in sorted(found, reverse=True)]
 
 
 def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit, set[Unit]]]:
@@ -108,22 +43,6 @@ def fuse(plan: Plan, *, enabled: bool = True) -> tuple[list[Cluster], dict[Unit,
             grouping.begin(cluster)
         grouping.add(unit, cluster)
     return _ordered(grouping), grouping.before
-
-
-def _depth(unit: Unit, cluster: Cluster, plan: Plan) -> int:
-    """Operations of ``unit`` on top of those of the units in ``cluster`` that it reads."""
-    depths: dict[Node, int] = {}
-    own = topological(unit.node.inputs, known=plan.writers)
-    for node in (*own, unit.node):
-        depths[node] = (cost_of(node.primitive) > 0) + max(
-            (depths.get(i) or _at_hand(i, cluster, plan) for i in node.inputs), default=0
-        )
-    return depths[unit.node]
-
-
-def _at_hand(node: Node, cluster: Cluster, plan: Plan) -> int:
-    """The depth of a value that ``cluster`` computes; 0 for what is read from memory."""
-    return max((cluster.depths.get(w, 0) for w in plan.writers.get(node, ())), default=0)
 
 
 def _join(unit: Unit, grouping: Grouping) -> Cluster | None:
@@ -142,9 +61,9 @@ def _join(unit: Unit, grouping: Grouping) -> Cluster | None:
     candidates = sorted(sources, key=lambda c: rank.get(c.host.kind, 3))
     candidates += [c for c in _siblings(unit, grouping) if c not in sources]
     for cluster in candidates:
-        if not _hospitable(cluster.host, plan) or _depth(unit, cluster, plan) > DEEPEST:
+        if not _hospitable(cluster.host, plan) or grouping.depth(unit, cluster) > DEEPEST:
             continue
-        if takes_long(unit, cluster.host, plan) or _path_around(unit, cluster, grouping):
+        if takes_long(unit, cluster.host, plan) or grouping.path_around(unit, cluster):
             continue
         for where, extents in ((cluster.index, cluster.shape), (cluster.inner, cluster.space)):
             if where is cluster.inner and not (_by_rows(cluster.host) and _in_order(unit, plan)):
@@ -165,9 +84,9 @@ def _join_reduction(unit: Unit, grouping: Grouping) -> Cluster | None:
         return None
     plan = grouping.plan
     for cluster in _meeting(unit, grouping):
-        if not _hospitable(cluster.host, plan) or _path_around(unit, cluster, grouping):
+        if not _hospitable(cluster.host, plan) or grouping.path_around(unit, cluster):
             continue
-        form = _around(unit, cluster, plan) if _depth(unit, cluster, plan) <= DEEPEST else None
+        form = _around(unit, cluster, plan) if grouping.depth(unit, cluster) <= DEEPEST else None
         if form is not None and not _hazard(unit, axes_of(unit.shape), form):
             cluster.host, cluster.index, cluster.inner = form.host, form.index, form.inner
             cluster.index[unit] = axes_of(unit.shape)
@@ -356,27 +275,9 @@ def _at(read: Idx, base: Idx) -> Idx | None:
     return tuple(result)
 
 
-def _path_around(unit: Unit, cluster: Cluster, grouping: Grouping) -> bool:
-    """Whether something ``unit`` waits for, outside ``cluster``, itself waits for ``cluster``."""
-    home, before = grouping.home, grouping.before
-    stack = [home[u] for u in before[unit] if home[u] is not cluster]
-    seen = set(stack)
-    while stack:
-        current = stack.pop()
-        for member in current.units:
-            for earlier in before[member]:
-                other = home[earlier]
-                if other is cluster:
-                    return True
-                if other not in seen:
-                    seen.add(other)
-                    stack.append(other)
-    return False
-
-
 def _ordered(grouping: Grouping) -> list[Cluster]:
-    """Clusters after all clusters they depend on."""
-    home, before = grouping.home, grouping.before
+    """Clusters after all clusters they depend on, of which those begun first come first."""
+    home, before, number = grouping.home, grouping.before, grouping.numbers.__getitem__
     done: dict[Cluster, None] = {}
 
     def visit(root: Cluster) -> None:
@@ -389,8 +290,8 @@ def _ordered(grouping: Grouping) -> list[Cluster]:
                 done[cluster] = None
                 continue
             stack.append((cluster, True))
-            needed = {home[e]: None for u in cluster.units for e in before[u]}
-            stack.extend((c, False) for c in needed if c is not cluster and c not in done)
+            needed = {home[e] for u in cluster.units for e in before[u]} - {cluster}
+            stack.extend((c, False) for c in sorted(needed, key=number, reverse=True))
 
     for cluster in grouping.clusters:
         visit(cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 
 from ..ir.graph import Node
 from ..ir.types import Shape, row_major
@@ -10,14 +11,22 @@ from ..passes.layout import matching_groups
 from .nest import Affine
 
 Idx = tuple[Affine, ...]
+#: shapes for which is remembered what follows from them; equal layers ask again and again
+SHAPES = 4096
 
 
 def loops(count: int, axes: Sequence[int] | None = None) -> Idx:
     """The index that is loop ``axes[i]`` at position i, of ``count`` loops in all."""
     chosen = range(count) if axes is None else axes
-    return tuple(Affine(0, tuple(int(d == a) for d in range(count))) for a in chosen)
+    return tuple([_loop(count, a) for a in chosen])
 
 
+@cache
+def _loop(count: int, axis: int) -> Affine:
+    return Affine(0, tuple(int(d == axis) for d in range(count)))
+
+
+@lru_cache(SHAPES)
 def axes_of(shape: Shape) -> Idx:
     """The index that is one loop for each axis of ``shape``; 0 for axes of extent 1.
 
@@ -28,6 +37,7 @@ def axes_of(shape: Shape) -> Idx:
     return tuple(none if e == 1 else part for e, part in zip(shape, axes, strict=True))
 
 
+@cache
 def zero(count: int) -> Affine:
     """The constant 0."""
     return Affine(0, (0,) * count)
@@ -35,11 +45,14 @@ def zero(count: int) -> Affine:
 
 def dot_strides(idx: Idx, strides: Sequence[int], count: int) -> Affine:
     """``sum(idx[i] * strides[i])``: the offset of an element in memory."""
-    total = zero(count)
+    const, coeffs = 0, [0] * count
     for part, stride in zip(idx, strides, strict=True):
         if stride:
-            total = total + part * stride
-    return total
+            const += part.const * stride
+            for loop, step in zip(range(count), part.coeffs, strict=True):
+                if step:
+                    coeffs[loop] += step * stride
+    return Affine(const, tuple(coeffs))
 
 
 def input_index(node: Node, idx: Idx, count: int) -> Idx | None:
@@ -60,21 +73,34 @@ def input_index(node: Node, idx: Idx, count: int) -> Idx | None:
 
 def reshape_index(source: Shape, target: Shape, idx: Idx, count: int) -> Idx | None:
     """Index into ``source`` for one into ``target``; None where an axis would have to be cut."""
+    parts = _reshaping(source, target)
+    if parts is None:
+        return None
     result: list[Affine] = [zero(count)] * len(source)
+    for axis, targets, steps in parts:
+        result[axis] = dot_strides(tuple([idx[t] for t in targets]), steps, count)
+    return tuple(result)
+
+
+#: an axis of the source, and the target's axes that it is made of, with their steps
+Part = tuple[int, tuple[int, ...], tuple[int, ...]]
+
+
+@lru_cache(SHAPES)
+def _reshaping(source: Shape, target: Shape) -> tuple[Part, ...] | None:
+    """How each axis of ``source`` that is not 1 follows from those of ``target``."""
+    parts: list[Part] = []
     for sources, targets in matching_groups(source, target):
         wide = [i for i in sources if source[i] != 1]
-        wide_targets = [t for t in targets if target[t] != 1]
-        if not wide:
-            continue
+        wide_targets = tuple(t for t in targets if target[t] != 1)
+        extents = tuple(target[t] for t in wide_targets)
         if len(wide) == 1:
-            steps = row_major(tuple(target[t] for t in wide_targets))
-            result[wide[0]] = dot_strides(tuple(idx[t] for t in wide_targets), steps, count)
-        elif [source[i] for i in wide] == [target[t] for t in wide_targets]:
-            for i, t in zip(wide, wide_targets, strict=True):
-                result[i] = idx[t]
+            parts.append((wide[0], wide_targets, row_major(extents)))
+        elif tuple(source[i] for i in wide) == extents:
+            parts += [(i, (t,), (1,)) for i, t in zip(wide, wide_targets, strict=True)]
         else:
             return None
-    return tuple(result)
+    return tuple(parts)
 
 
 def loop_of(affine: Affine) -> int | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..dataclass import dataclass
 from ..errors import VerifyError
 from ..ir.graph import Node
 from ..ir.types import Shape
-from .fuse import Cluster
+from .grouping import Cluster
 from .index import Idx, dot_strides, loops, zero
 from .inline import Builder
 from .nest import (
@@ -42,7 +43,7 @@ def _check_loads(nest: Nest, cluster: Cluster, plan: Plan) -> None:
 
     The old value of a state is no result of the nest, and a scatter adds to what was there.
     """
-    given = set(plan.around.given)
+    given = plan.around.lent
     computed = {p.buffer: u for u in cluster.units for p in u.places if p.buffer not in given}
     adding = {store.access for store in nest.stores if store.add}
     for access in nest.reads:
@@ -86,13 +87,15 @@ def _reduce(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
 def _product(cluster: Cluster, plan: Plan, needed: set[Node]) -> Nest:
     """The loops of the result's axes, then the reduced ones; then m and n moved to the end."""
     node = cluster.host.node
-    read = {"dot": _dot, "conv": _conv, "conv_wgrad": _wgrad}[node.op](node)
+    read = {"dot": _dot, "dot_tree": _dot, "conv": _conv, "conv_wgrad": _wgrad}[node.op](node)
     builder = Builder(plan.places, node.ndim + len(read.reduced))
     left = _operand(builder.build(*read.left))
     right = _operand(builder.build(*read.right))
     stores = _stores(cluster.index, cluster, builder, plan, needed)
     dims = (*node.shape, *read.reduced)
-    nest = Nest(dims, node.ndim, stores, Product(left, right), node.ndim - 1, name=node.op)
+    run = dims[-1] // node.params["runs"] if node.op == "dot_tree" else 0
+    source = Product(left, right, run)
+    nest = Nest(dims, node.ndim, stores, source, node.ndim - 1, name=node.op)
     first = [d for d in range(node.ndim) if d not in (read.m, node.ndim - 1)]
     order = [*first, read.m, *range(node.ndim - 1, len(dims))]
     return regroup(nest, [[d] for d in order], node.ndim)

@@ -21,17 +21,17 @@ def lifetimes(phases: tuple[tuple[Task, ...], ...]) -> dict[Buffer, tuple[int, i
     lifetime_of: dict[Buffer, tuple[int, int]] = {}
     for number, phase in enumerate(phases):
         for task in phase:
-            for access in (*task.nest.reads, *task.nest.writes):
-                if access.buffer.kind == "arena":
-                    first = lifetime_of.get(access.buffer, (number, number))[0]
-                    lifetime_of[access.buffer] = (first, number)
+            for buffer in task.nest.buffers:
+                if buffer.kind == "arena":
+                    first = lifetime_of.get(buffer, (number, number))[0]
+                    lifetime_of[buffer] = (first, number)
     return lifetime_of
 
 
 def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int], int, int]:
     """Offsets in bytes of all arena buffers, the size of the arena, and of its kept part."""
     lives = lifetimes(phases)
-    placed: list[tuple[int, int, Buffer]] = []  # by their starts
+    placed: list[tuple[int, int, int, int]] = []  # by their starts: these, ends, first, last phase
     offsets: dict[Buffer, int] = {}
     kept = 0
     for buffer in lives:
@@ -43,16 +43,15 @@ def plan_memory(phases: tuple[tuple[Task, ...], ...]) -> tuple[dict[Buffer, int]
         size = _room(buffer)
         first, last = lives[buffer]
         position = kept
-        for start, end, other in placed:
-            born, died = lives[other]
+        for start, end, born, died in placed:
             if died < first or last < born:
                 continue
             if position + size <= start:
                 break
             position = max(position, end)
         offsets[buffer] = position
-        insort(placed, (position, position + size, buffer), key=lambda p: p[0])
-    return offsets, max((end for _, end, _ in placed), default=kept), kept
+        insort(placed, (position, position + size, first, last), key=lambda p: p[0])
+    return offsets, max((end for _, end, _, _ in placed), default=kept), kept
 
 
 def _room(buffer: Buffer) -> int:

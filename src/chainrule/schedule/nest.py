@@ -14,8 +14,8 @@ the loop indices, in elements of the buffer. Three shapes of nest exist:
 * reduce:   ``Acc`` is the sum (or maximum) of ``value`` over the reduced dims; ``Acc`` number i
             that of ``also[i - 1]``. Values met on the way may be stored as well (``inner``).
 * product:  dims are (*batch, m, n, *outer, k); ``Acc`` is the sum over outer and k of a * b, one
-  FMA chain in loop order. ``a`` stays along n and ``b`` along m; ``b`` has stride 1 along n. Stores
-  are its epilogue.
+  FMA chain in loop order, or a tree of chains (``run``). ``a`` stays along n and ``b`` along m;
+  ``b`` has stride 1 along n. Stores are its epilogue.
 
 The order of every floating-point reduction is fixed by the nest alone, never by threads or vector
 width:
@@ -31,9 +31,11 @@ width:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
+from typing import NamedTuple
 
+from ..dataclass import dataclass
 from ..ir.types import DType
 from .buffers import Buffer, Trip
 
@@ -41,19 +43,21 @@ from .buffers import Buffer, Trip
 MOST_TAPS = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """``const + sum(coeffs[d] * index[d])`` over the loop dims of a nest."""
+class Affine(NamedTuple):
+    """``const + sum(coeffs[d] * index[d])`` over the loop dims of a nest.
+
+    There are very many, compared and looked up all the time, which tuples do fastest.
+    """
 
     const: int
     coeffs: tuple[int, ...]
 
-    def __add__(self, other: Affine) -> Affine:
+    def __add__(self, other: Affine) -> Affine:  # type: ignore[override]  # of numbers
         pairs = zip(self.coeffs, other.coeffs, strict=True)
-        return Affine(self.const + other.const, tuple(a + b for a, b in pairs))
+        return Affine(self.const + other.const, tuple([a + b for a, b in pairs]))
 
-    def __mul__(self, factor: int) -> Affine:
-        return Affine(self.const * factor, tuple(c * factor for c in self.coeffs))
+    def __mul__(self, factor: int) -> Affine:  # type: ignore[override]
+        return Affine(self.const * factor, tuple([c * factor for c in self.coeffs]))
 
     def shift(self, amount: int) -> Affine:
         """This plus a constant."""
@@ -79,8 +83,7 @@ class Indirect:
     extent: int
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """A place in a buffer."""
 
     buffer: Buffer
@@ -150,10 +153,15 @@ class Reduce:
 
 @dataclass(frozen=True)
 class Product:
-    """The operands of a batch-reduce GEMM; dims of the nest are (*batch, m, n, *outer, k)."""
+    """The operands of a batch-reduce GEMM; dims of the nest are (*batch, m, n, *outer, k).
+
+    With ``run``, k is cut into runs of so many steps, each a chain of its own, which are added
+    along a binary tree: neighbours, then neighbouring sums, and so on. There is no outer then.
+    """
 
     a: Access
     b: Access
+    run: int = 0
 
 
 @dataclass(frozen=True)
@@ -240,31 +248,42 @@ class Nest:
             return own
         return (*own, Access(self.waiting.buffer, Affine(0, (0,) * len(self.dims))))
 
+    @cached_property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The distinct buffers in order of first use: reads, then stores."""
+        return tuple(dict.fromkeys([a.buffer for a in (*self.reads, *self.writes)]))
+
+    @cached_property
+    def operations(self) -> int:
+        """Operations on scalars at each point."""
+        roots = [*(s.value for s in self.stores), *self.inside]
+        return sum(isinstance(e, Apply) for e in walk(roots))
+
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions that ``expr`` is made of."""
     if isinstance(expr, Apply):
         return expr.args
-    if isinstance(expr, Load):
+    if isinstance(expr, Load) and expr.access.indirect:
         return tuple(i.index for i in expr.access.indirect)
     return ()
 
 
 def walk(roots: list[Expr]) -> list[Expr]:
     """All expressions below ``roots``, each object once, parts before wholes."""
-    seen: dict[int, None] = {}
+    seen: set[int] = set()
     order: list[Expr] = []
 
     def visit(expr: Expr) -> None:
-        if id(expr) in seen:
-            return
-        seen[id(expr)] = None
+        seen.add(id(expr))
         for child in children(expr):
-            visit(child)
+            if id(child) not in seen:
+                visit(child)
         order.append(expr)
 
     for root in roots:
-        visit(root)
+        if id(root) not in seen:
+            visit(root)
     return order
 
 
@@ -312,6 +331,11 @@ class Loop:
     def tasks(self) -> tuple[Task, ...]:
         """Those of all phases, in their order."""
         return tuple(task for phase in self.phases for task in phase)
+
+    @cached_property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The distinct buffers outside of it, those it reads first."""
+        return tuple(dict.fromkeys([a.buffer for a in (*self.reads, *self.writes)]))
 
 
 @dataclass(frozen=True)

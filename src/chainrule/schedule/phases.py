@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from .buffers import Buffer
 from .chains import LONGEST, can_chain, chain_of, follows, users_of
-from .fuse import Cluster
+from .grouping import Cluster
 from .nest import Loop, Nest, Task
 from .tile import work
 from .units import Unit

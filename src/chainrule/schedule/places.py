@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 
+from ..dataclass import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.types import DType, row_major
 from .buffers import LANES, Buffer
@@ -40,6 +42,11 @@ class Surroundings:
     targets: tuple[tuple[Node, Place], ...]
     depth: int = 0
     private: tuple[int, int] | None = None
+
+    @cached_property
+    def lent(self) -> frozenset[Buffer]:
+        """The given buffers."""
+        return frozenset(self.given)
 
     def temporary(self, name: str, dtype: DType, size: int, kept: int = 0) -> Buffer:
         """Memory for a value in between."""

@@ -7,6 +7,8 @@ that is not cheap to compute twice. All else is inlined into its reader.
 
 from __future__ import annotations
 
+from functools import cache
+
 from ..ir.graph import Graph, Node, topological, users
 from ..ir.primitive import Primitive
 from ..passes.layout import PRODUCTS
@@ -53,6 +55,7 @@ def has_memory(node: Node) -> bool:
     return node.op == "input" or (node.op == "const" and node.size > 1)
 
 
+@cache
 def cost_of(primitive: Primitive) -> int:
     """Cost of one element in additions; movement and sources are free."""
     if primitive.name in MOVEMENT or primitive.name in ("const", "iota", "input"):
@@ -147,8 +150,11 @@ def _inline_costs(order: list[Node], chosen: set[Node]) -> dict[Node, int]:
     depths: dict[Node, int] = {}
     for node in order:
         own = cost_of(node.primitive)
-        depths[node] = (own > 0) + max((depths[i] for i in node.inputs), default=0)
-        parts = sum(0 if i in chosen else costs[i] for i in node.inputs)
+        depth = parts = 0
+        for source in node.inputs:
+            depth = max(depth, depths[source])
+            parts += 0 if source in chosen else costs[source]
+        depths[node] = (own > 0) + depth
         random = node.op in ("rng_bits", "rng_words")
         if random:
             parts = 0

@@ -7,12 +7,12 @@ buffer keeps: the elements that no nest ever stores, if they are as many as the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataclass import dataclass
 from ..errors import VerifyError
 from .buffers import Buffer, Trip
 from .nest import Nest, Program
@@ -47,7 +47,7 @@ class Elements:
 
     def shifted(self, by: int) -> Elements:
         """The elements that lie ``by`` further on."""
-        return replace(self, first=self.first + by)
+        return Elements(self.first + by, self.size, self.chosen) if by else self
 
     def of(self, cells: NDArray[Any]) -> NDArray[Any]:
         """What ``cells`` hold for these elements, in rising order."""

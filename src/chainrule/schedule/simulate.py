@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..dataclass import dataclass
 from ..errors import VerifyError
 from ..ir.types import Array, DType
 from ..ops import elementwise
 from ..ops.random import threefry2x32
+from ..ops.reduce import tree
 from .buffers import LANES, Buffer, Trip
 from .nest import (
     Acc,
@@ -300,14 +301,17 @@ def _in_lanes(op: str, dtype: DType, values: Array, nest: Nest) -> Array:
 
 
 def _product(nest: Nest, source: Product, grid: _Grid) -> Array:
-    """One chain of fused multiply-adds for each element, in loop order."""
+    """One chain of fused multiply-adds for each element, in loop order; or a tree of chains."""
     a, b = grid.load(source.a), grid.load(source.b)
     shape = nest.dims[: nest.parallel]
     a, b = a.reshape(*shape, -1), b.reshape(*shape, -1)
-    total = np.zeros(shape, np.float32)
-    for k in range(a.shape[-1]):
-        total = fma(a[..., k], b[..., k], total)
-    return total
+    runs = []
+    for first in range(0, a.shape[-1], source.run or a.shape[-1] or 1):
+        total = np.zeros(shape, np.float32)
+        for k in range(first, first + (source.run or a.shape[-1])):
+            total = fma(a[..., k], b[..., k], total)
+        runs.append(total)
+    return tree(runs, np.add) if runs else np.zeros(shape, np.float32)
 
 
 def fma(a: Array, b: Array, c: Array) -> Array:

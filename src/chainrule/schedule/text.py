@@ -73,7 +73,8 @@ def nest_text(nest: Nest, note: str = "") -> str:
     names: dict[int, str] = {}
     if isinstance(nest.source, Product):
         left, right = access_text(nest.source.a, names), access_text(nest.source.b, names)
-        lines.append(f"  acc = sum {left} * {right}")
+        runs = f" in runs of {nest.source.run}" if nest.source.run else ""
+        lines.append(f"  acc = sum {left} * {right}{runs}")
     if isinstance(nest.source, Reduce):
         lines += _bindings(nest.inside, names)
         lines += [_store(store, names) for store in nest.inner]

@@ -49,8 +49,7 @@ def tile(nest: Nest) -> Nest:
         nest = reorder_map(nest) if nest.source is None and not _scatters(nest) else nest
         nest = merge_loops(nest)
     vector = _vector_dim(nest)
-    nest = replace(nest, vector=vector, split=_split_dim(nest, vector))
-    return replace(nest, waiting=_waiting(nest))
+    return replace(nest, vector=vector, split=_split_dim(nest, vector), waiting=_waiting(nest))
 
 
 def _waiting(nest: Nest) -> Waiting | None:
@@ -102,7 +101,7 @@ def traffic_of(nest: Nest | Loop) -> int:
     """Bytes of memory that one run touches, roughly."""
     if isinstance(nest, Loop):
         return nest.trips * sum(traffic_of(t.nest) for t in nest.tasks)
-    return sum(b.nbytes for b in {a.buffer for a in (*nest.reads, *nest.writes)})
+    return sum(b.nbytes for b in nest.buffers)
 
 
 def work(nest: Nest | Loop) -> int:
@@ -112,8 +111,7 @@ def work(nest: Nest | Loop) -> int:
     points = prod(nest.dims)
     if isinstance(nest.source, Product):
         return 2 * points
-    roots = [*(s.value for s in nest.stores), *nest.inside]
-    return points * (1 + sum(isinstance(e, Apply) for e in walk(roots)))
+    return points * (1 + nest.operations)
 
 
 def _scatters(nest: Nest) -> bool:
@@ -169,7 +167,8 @@ def _exchange(nest: Nest, product: Product) -> Nest:
     order = [*range(m), n, m, *range(nest.parallel, len(nest.dims))]
     turned = regroup(nest, [[d] for d in order], nest.parallel)
     assert isinstance(turned.source, Product)
-    return replace(turned, source=Product(turned.source.b, turned.source.a))
+    swapped = replace(turned.source, a=turned.source.b, b=turned.source.a)
+    return replace(turned, source=swapped)
 
 
 def _fold(nest: Nest) -> Nest:
@@ -347,6 +346,6 @@ def map_nest(nest: Nest, affine: Callable[[Affine], Affine]) -> Nest:
     if isinstance(source, Reduce):
         source = reduce(source)
     elif isinstance(source, Product):
-        source = Product(access(source.a), access(source.b))
+        source = replace(source, a=access(source.a), b=access(source.b))
     inner, stores = tuple(map(store, nest.inner)), tuple(map(store, nest.stores))
     return replace(nest, inner=inner, stores=stores, source=source)

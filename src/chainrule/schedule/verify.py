@@ -17,12 +17,13 @@ is compiled, as all tests do; `simulate.py` checks the same of the elements that
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataclass import dataclass
 from ..errors import VerifyError
 from .buffers import Buffer, Trip
 from .nest import Access, Chain, Loop, Nest, Phases, Program, Task, nests_of
@@ -40,6 +41,8 @@ from .shadow import (
 
 #: of a loop, before its last; the others are the same, further on
 CHECKED_TRIPS = 4
+#: patterns of elements that are remembered during a proof: each access is looked at several times
+RECENT = 64
 
 
 def verify_program(program: Program) -> None:
@@ -47,6 +50,7 @@ def verify_program(program: Program) -> None:
     shadow = make_shadow(program)
     _Proof(program, shadow).phases(program.phases, ())
     shadow.check_outputs()
+    _pattern.cache_clear()
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def make_shadow(program: Program) -> Shadow:
     """Shadow memory as it is before a step: what no nest ever stores in a kept buffer is zero."""
     shadow = Shadow(program)
     kept = {b: np.zeros(b.size, np.bool_) for b in program.offsets if b.kept}
-    for nest in nests_of(program.phases):
+    for nest in nests_of(program.phases) if kept else ():
         for buffer, elements in _stores(nest):
             if buffer in kept:
                 elements.put(kept[buffer], True)
@@ -119,13 +123,22 @@ def _group_key(task: Task) -> object:
 
 def image(access: Access, dims: Sequence[int]) -> Elements:
     """The elements that ``access`` touches while the loops run over ``dims``."""
-    if 0 in dims or any(i.extent == 0 for i in access.indirect):
+    indirect = tuple([(i.stride, i.extent) for i in access.indirect])
+    return _pattern(access.offset.coeffs, tuple(dims), indirect).shifted(access.offset.const)
+
+
+@lru_cache(RECENT)
+def _pattern(
+    coeffs: tuple[int, ...], dims: tuple[int, ...], indirect: tuple[tuple[int, int], ...]
+) -> Elements:
+    """What is touched with those steps along the loops, and along indices read from memory."""
+    if 0 in dims or any(extent == 0 for _, extent in indirect):
         return Elements(0, 0)
-    steps = [(c, n) for c, n in zip(access.offset.coeffs, dims, strict=False) if c and n > 1]
-    steps += [(i.stride, i.extent) for i in access.indirect if i.stride and i.extent > 1]
-    first = access.offset.const + sum(min(0, c * (n - 1)) for c, n in steps)
+    steps = [(c, n) for c, n in zip(coeffs, dims, strict=False) if c and n > 1]
+    steps += [(stride, extent) for stride, extent in indirect if stride and extent > 1]
+    first = sum([c * (n - 1) for c, n in steps if c < 0])
     size, chosen = 1, None
-    for step, count in sorted((abs(c), n) for c, n in steps):
+    for step, count in sorted([(abs(c), n) for c, n in steps]):
         size, chosen = _repeated(size, chosen, step, count)
     return Elements(first, size, chosen)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .checkpoints.weights_file import save as save
     from .diagnosis.lrfinder import RateSearch as RateSearch
     from .diagnosis.overfit import Overfit as Overfit
+    from .divided import OwnRows as OwnRows
     from .history import History as History
     from .metrics import Metric as Metric
     from .muon import muon_with_adamw as muon_with_adamw
@@ -55,6 +56,7 @@ _HOMES = {
     "muon_with_adamw": "muon",
     "Observation": "observation",
     "Observe": "observation",
+    "OwnRows": "divided",
     "Padded": "padded",
     "bounds_for": "plan",
     "Scores": "scores",

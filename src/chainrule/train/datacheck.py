@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..dataclass import dataclass
 from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..frontend import Tensor, trace_function
 from ..frontend.modes import structure
@@ -20,6 +21,7 @@ from ..frontend.ranges import IndexCheck
 from ..ir.types import DType, Shape
 from .batch_source import MOST_LENGTHS, BatchSource, ByLength, Rows, peek
 from .criterion import Criterion
+from .divided import OwnRows
 from .examples import Examples, read_examples, read_inputs
 
 __all__ = ["DataCheck"]
@@ -44,6 +46,7 @@ class DataCheck:
 
     def pair(self, data: Any, validation: Any = None) -> tuple[BatchSource, BatchSource | None]:
         """Training and validation data, checked, whose rows look alike."""
+        data = data.data if isinstance(data, OwnRows) else data
         train = self.labelled(data, "training data")
         if validation is None:
             return train, None

@@ -9,14 +9,13 @@ into what computes all of them together. Each part has the bits it would have al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from operator import add
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..dataclass import dataclass
 from ..frontend import Tensor, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_node, scalar
 from ..frontend.modes import thread
@@ -35,10 +34,10 @@ from .accumulate import Accumulation
 from .batch_source import BatchSource, Rows
 from .criterion import Criterion
 from .loop import LoopStepper
-from .parts import Division, tree
+from .parts import Division
 from .weights import unweighted
 
-__all__ = ["PartLoop", "Partible", "Sheet", "WholeLoop", "updated"]
+__all__ = ["PartLoop", "Partible", "Sheet", "WholeLoop", "along_tree", "updated"]
 
 Array = npt.NDArray[Any]
 
@@ -179,8 +178,7 @@ class PartLoop(LoopStepper):
         summed = []
         for at in range(len(nodes)):
             value = from_node(bind("item", loop, index=at))
-            stacked = [value[i] for i in range(self.count)]
-            summed.append(tree(stacked, add) if at < sheet.summed else stacked[-1])
+            summed.append(along_tree(value) if at < sheet.summed else value[self.count - 1])
         return sheet, tuple(summed)
 
     def _part(
@@ -266,6 +264,13 @@ def updated(
                 gradient = gradient / _or_one(whole)
             p.grad = gradient if p.grad is None else p.grad + gradient
     learner.update()
+
+
+def along_tree(stacked: Tensor) -> Tensor:
+    """The sum of what parts or subtrees give, one after the other along the first axis."""
+    trace = thread.trace
+    assert trace is not None
+    return from_node(bind("tree_sum", trace.node(stacked)))
 
 
 def _or_one(mass: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,9 @@ from ..ir.types import DType
 from ..runtime.program import NativeProgram
 from .accumulate import TreeAccumulation
 from .batch_source import BatchSource, Rows, by_length, has_lengths
-from .part_loop import Partible, PartLoop, Sheet, WholeLoop, updated
-from .parts import Division, Layout, Parts, Subtree, fold, subtrees, tree
+from .divided import Divided, columns_of
+from .part_loop import Partible, PartLoop, Sheet, WholeLoop, along_tree, updated
+from .parts import Division, Layout, Parts, Subtree, fold, subtrees
 from .workers import Workers, own
 
 __all__ = ["PartedStepper", "Partible"]
@@ -57,7 +57,21 @@ class PartedStepper:
         division = Division.of(rows.shape[1], usual, self.parts)
         if self._in_one(source, division):
             return self._whole_loop(division.count).run(source, rows)
+        if isinstance(source, Divided) and self.workers is not None:
+            return self._of_divided(source, rows, division, self.workers)
         return np.array([self._step(source, batch, division) for batch in rows], np.float32)
+
+    def _of_divided(
+        self, source: Divided, rows: Rows, division: Division, workers: Workers
+    ) -> Array:
+        """The same, of rows that come from all workers."""
+        steps = source.steps_at_once(self._usual(rows.shape[1]), self.parts)
+        columns = columns_of(workers.size, division)
+        losses = []
+        for start in range(0, len(rows), steps):
+            places = source.fetch(rows[start : start + steps], columns)
+            losses += [self._step(source.window, batch, division) for batch in places]
+        return np.array(losses, np.float32)
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
         """The program for the parts of batches of so many rows."""
@@ -127,7 +141,7 @@ class PartedStepper:
         """What is compiled of an update: the rest of the tree, and all that follows."""
         mass, stacks = arrays[: sheet.massive], arrays[sheet.massive :]
         with no_grad():
-            sums = [tree([stack[i] for i in range(len(stack))], add) for stack in stacks]
+            sums = [along_tree(stack) for stack in stacks]
         updated(self._learner, sheet, mass, sums)
         host_effect(self._finish)
         return scalar(0.0, DType.f32)

@@ -11,13 +11,13 @@ moves up as it is. So a range of parts is some whole subtrees, whoever computes 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..ir.memory import ALIGNMENT, aligned_empty
 from ..ir.types import is_whole
@@ -33,11 +33,9 @@ __all__ = [
     "parts_for",
     "subtrees",
     "total",
-    "tree",
 ]
 
 Array = npt.NDArray[Any]
-T = TypeVar("T")
 Parts = int | Literal["auto"]
 #: where a subtree begins, and how many parts it would have if there were that many
 Subtree = tuple[int, int]
@@ -143,17 +141,8 @@ class Layout:
         return [together[at : at + size].reshape(shape) for (at, size), shape in places]
 
 
-def tree(values: Sequence[T], add: Callable[[T, T], T]) -> T:
-    """The sum of ``values`` along the tree."""
-    level = list(values)
-    while len(level) > 1:
-        pairs = zip(level[::2], level[1::2], strict=False)
-        level = [add(a, b) for a, b in pairs] + level[len(level) // 2 * 2 :]
-    return level[0]
-
-
 def fold(rows: Array) -> Array:
-    """`tree` of the rows of an array, which is overwritten; a view of the sum."""
+    """`tree` (`ops/reduce.py`) of the rows of an array, which is overwritten; a view of the sum."""
     step = 1
     while step < len(rows):
         right = rows[step :: 2 * step]

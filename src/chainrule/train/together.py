@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..version import __version__
 from .batch_source import BatchSource
 from .checkpoints.encoding import decoded, encoded
 from .checkpoints.weights_file import packed, unpacked
+from .divided import Divided, OwnRows
+from .examples import Examples
 from .learning import Restorable
 from .order import Order
 from .parted import PartedStepper
@@ -54,6 +56,27 @@ class Together:
             check_parts(self.workers, parts, order.rows, order.batch)
         if isinstance(stepper, PartedStepper):
             stepper.workers = self.workers
+
+    def divided(self, data: Any, mine: BatchSource, measured: bool) -> BatchSource:
+        """``mine``; where ``data`` are rows of this worker alone, those of all workers.
+
+        ConfigError if the training data is to be ``measured``, which nobody has.
+        """
+        if self.workers is None or not isinstance(data, OwnRows):
+            return mine
+        if measured:
+            raise ConfigError(
+                "metrics of rows that are divided among workers need validation data",
+                help="pass validation=, the same for all workers, or leave out the metrics",
+            )
+        if not isinstance(mine, Examples):
+            raise ConfigError(
+                "rows that workers have of their own must be arrays",
+                help="pass OwnRows((X, y)); a source has to be the same for all workers",
+            )
+        rows = [(a.shape[1:], a.dtype.str) for a in mine.arrays]
+        check_alike(self.workers, {"what a row of the training data is": repr(rows)})
+        return Divided(mine, self.workers.gather(mine.rows), self.workers)
 
     @property
     def alone(self) -> bool:
@@ -156,9 +179,9 @@ def facts_of(learner: Restorable, run: Run) -> dict[str, Any]:
 
 
 def digest_of(source: BatchSource) -> str:
-    """Of what a source reads."""
+    """Of what a source reads. Rows of their own are different for all workers."""
     digest = hashlib.blake2b(repr((source.rows, source.recipe)).encode(), digest_size=8)
-    for array in source.arrays:
+    for array in () if isinstance(source, Divided) else source.arrays:
         digest.update(repr((array.shape, array.dtype.str)).encode())
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         stride = -(-len(content) // DIGESTED) * BLOCK

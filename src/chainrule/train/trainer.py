@@ -115,8 +115,8 @@ class Trainer(Learner):
         layer does: see `observations`. Weights have the same bits as without; with ``parts``
         nothing is observed.
 
-        ``workers`` (`chainrule.distributed.mpi`) share the training: each calls `fit` alike, and
-        has some of the ``parts`` of every batch. The bits do not depend on how many there are.
+        ``workers`` (`chainrule.distributed.mpi`) share the training: each calls `fit`, and has some
+        ``parts`` of every batch, and with `OwnRows` some of the rows. The bits are those of one.
 
         Raises DataError or ShapeError, before the first step, for data that cannot be used;
         StateError for unfit checkpoints, or if one cannot be written; TrainingError when the loss
@@ -126,6 +126,7 @@ class Trainer(Learner):
         checkpoints, resume = checkpoints_of(callbacks, checkpoints, resume)
         train, held_out = self.read(data, validation)
         self.together = Together.of(workers)
+        train = self.together.divided(data, train, bool(self.metrics) and held_out is None)
         if not self.together.leads:
             verbose, checkpoints = False, None
         progress = [Progress(checked_epochs(epochs))] if verbose and epochs else []

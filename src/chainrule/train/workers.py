@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -43,6 +43,9 @@ class Workers(Protocol):
 
     def gather(self, value: Any) -> list[Any]:
         """What each passes, by rank, for all."""
+
+    def exchange(self, pieces: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
+        """What each passes for this one, by rank; ``pieces`` are for each of them."""
 
     def abort(self, reason: str, code: int) -> None:
         """Ends all of them, and says why."""

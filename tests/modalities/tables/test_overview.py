@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import StateError
-from chainrule.runs.listeners import group_lines
 from chainrule.runs.listing import details, run_folders, sparkline, summarize_runs
+from chainrule.runs.wording import group_lines
 
 
 def test_sparkline() -> None:

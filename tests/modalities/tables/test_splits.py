@@ -14,7 +14,7 @@ from chainrule.modalities.tables.kind import TABLES
 from chainrule.modalities.tables.prepare import PreparedTable
 from chainrule.report import report_facts
 from chainrule.runs.fitting import settings_from_arguments
-from chainrule.runs.listeners import result_lines
+from chainrule.runs.wording import result_lines
 
 N = 120
 

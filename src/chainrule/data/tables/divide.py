@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from chainrule.data.tables.preprocessor import read_target
 from chainrule.data.tables.schema import Schema, infer_schema
 from chainrule.data.tables.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
+
+from ...dataclass import dataclass
 
 __all__ = ["Division", "divide"]
 

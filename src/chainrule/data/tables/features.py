@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
 from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
+from chainrule.dataclass import dataclass
 from chainrule.scratch import array_in_file
 
 __all__ = ["FeatureWriter", "Features", "cardinalities", "code_names", "number_names"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.text.tokenizer import Codes
 
+from ...dataclass import dataclass
 from ...elementary import exp, log
 
 __all__ = ["NaiveBayes", "Successors"]

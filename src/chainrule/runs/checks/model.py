@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...dataclass import dataclass
 from ...errors import TrainingError
 from ...train import Trainer
 from ...train.batch_source import BatchSource, Rows, host_batch, spread_rows
@@ -17,8 +17,10 @@ from ...train.examples import Examples
 from ...train.order import Order
 from ...train.plan import batches
 from ...train.weights import unweighted
-from ..dry_run import PreparedRun
 from .result import Check, Status, check, list_names
+
+if TYPE_CHECKING:
+    from ..dry_run import PreparedRun
 
 __all__ = ["Trial", "difference_check", "first_loss", "gradient_check", "one_batch"]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...data import Finding
 from ...data.labelled import Labelled
-from ..dry_run import PreparedRun
 from ..modality import PARTS, judged_part
 from .result import Check, Status, check, list_names, select_findings
+
+if TYPE_CHECKING:
+    from ..dry_run import PreparedRun
 
 __all__ = ["file_copies", "shared_examples", "split_sizes", "target_balance"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from ... import optim
+from ...dataclass import dataclass
 from ...errors import ConfigError, meant
 from ...frontend.operations.creation import zeros
+from ...optim import make as make_optimizer
 from ..task import Task
 from . import defaults, methods
 from .fields import About, SettingError, Within
@@ -69,7 +70,7 @@ class OptimizerSettings(Choice):
 
     def check(self) -> None:
         # The optimizer knows the ranges of its settings.
-        optim.make(self.name, [zeros(2, 2)], **self.settings)
+        make_optimizer(self.name, [zeros(2, 2)], **self.settings)
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ....data.audio import Transcribed
 from ....runs.checks.parts import file_copies
 from ....runs.checks.result import Check, check, select_findings
-from ....runs.dry_run import PreparedRun
-from ..prepare import PreparedAudio
-from ..settings import AudioSettings
-from ..transcribing import PreparedTranscripts
+
+if TYPE_CHECKING:
+    from .run import AudioRun
 
 __all__ = ["classes_and_lengths", "copies"]
-
-
-@dataclass(frozen=True)
-class AudioRun(PreparedRun[AudioSettings]):
-    """A training on recordings that has not started."""
-
-    prepared: PreparedAudio | PreparedTranscripts
 
 
 def classes_and_lengths(run: AudioRun) -> Check:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ....runs.checks.parts import file_copies
 from ....runs.checks.result import Check, check, select_findings
-from ....runs.dry_run import PreparedRun
-from ..prepare import PreparedImages
-from ..settings import ImageSettings
+
+if TYPE_CHECKING:
+    from .run import ImageRun
 
 __all__ = ["classes_and_sizes", "copies"]
-
-
-@dataclass(frozen=True)
-class ImageRun(PreparedRun[ImageSettings]):
-    """A training on images that has not started."""
-
-    prepared: PreparedImages
 
 
 def classes_and_sizes(run: ImageRun) -> Check:

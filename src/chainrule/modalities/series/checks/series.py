@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....runs.checks.result import Check, check, select_findings
-from ....runs.dry_run import PreparedRun
 from ..prepare import PreparedSeries
+
+if TYPE_CHECKING:
+    from ....runs.dry_run import PreparedRun
 
 __all__ = ["axis_and_parts", "ordinary_values"]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....runs.checks.result import Check, Status, check, ignore_columns, select_findings
 from .encoded import Encoded, columns_of
-from .run import TableRun
+
+if TYPE_CHECKING:
+    from .run import TableRun
 
 __all__ = ["constant_columns", "duplicate_columns", "missing_values", "schema"]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....runs.checks.result import Check, check, ignore_columns, list_names
 from .encoded import Encoded, columns_of
-from .run import TableRun
+
+if TYPE_CHECKING:
+    from .run import TableRun
 
 __all__ = ["leaking_columns"]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ....data import PreparedRows
 from ....runs.checks.parts import shared_examples
 from ....runs.checks.result import Check, check, list_names, select_findings
 from ....runs.fixes import as_override
-from .run import TableRun
+
+if TYPE_CHECKING:
+    from .run import TableRun
 
 __all__ = ["duplicate_rows", "feature_ranges"]
 

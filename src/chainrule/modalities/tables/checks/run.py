@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ....dataclass import dataclass
 from ....runs.dry_run import PreparedRun
 from ..prepare import OpenedTable, PreparedTable
 from ..settings import Settings

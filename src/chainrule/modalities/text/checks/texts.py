@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....data.text import UNKNOWN
 from ....runs.checks.parts import shared_examples
 from ....runs.checks.result import Check, Status, check, select_findings
-from ....runs.dry_run import PreparedRun
+
+if TYPE_CHECKING:
+    from ....runs.dry_run import PreparedRun
 
 __all__ = ["copies", "texts_and_tokens"]
 
