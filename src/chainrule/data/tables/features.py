@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
 from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
+from chainrule.dataclass import dataclass
 from chainrule.scratch import array_in_file
 
 from ...dataclass import dataclass
