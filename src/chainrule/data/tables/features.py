@@ -15,8 +15,6 @@ from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
 from chainrule.dataclass import dataclass
 from chainrule.scratch import array_in_file
 
-from ...dataclass import dataclass
-
 __all__ = ["FeatureWriter", "Features", "cardinalities", "code_names", "number_names"]
 
 # Feature arrays larger than this are put into files without a name, if there is a folder for them.
