@@ -173,6 +173,17 @@ def memory_of(nest: Nest, seed: int) -> Maker:
     return maker
 
 
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("k", [3, 4, 8])
+def test_one_row_that_lies_like_a_window_is_cut_into_runs(k: int, cpu: str | None) -> None:
+    """A row stored as a column: a step of k is one of m, as where a kernel slides."""
+    nest = matmul(1, 31, k)
+    assert isinstance(nest.source, Product)
+    a = Access(nest.source.a.buffer, Affine(0, (1, 0, 1)))
+    nest = replace(nest, source=replace(nest.source, a=a, run=1))
+    check(memory_of(nest, k), nest, cpu, 1)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("split", [None, 0, 1])
 def test_any_number_of_threads_and_any_split_give_the_same_bits(

@@ -103,7 +103,9 @@ class Extents:
         steps = nest.source.a.offset.coeffs
         if nest.piece and split == "m":
             m, split = nest.piece, ""
+        # One row that lies along its only column looks the same, and taps are never cut into runs.
         slides = 1 < k <= MOST_TAPS and steps[-1] == steps[nest.parallel - 2]
+        slides = slides and not nest.source.run
         return Extents(m, n, k, split, tuple(outer), slides)
 
     def held(self, target: Target) -> int:
