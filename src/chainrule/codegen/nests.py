@@ -198,7 +198,9 @@ def is_turned(access: Access, vector: int | None, other: int | None) -> bool:
 def turned_dim(nest: Nest) -> int | None:
     """The loop of a map that, with the vector dim, makes blocks to transpose."""
     vector = vector_dim(nest)
-    if nest.source is not None or vector is None or any(s.add for s in nest.stores):
+    # The order of a scatter is its meaning: of equal places the last one stays.
+    ordered = any(s.add or s.access.indirect for s in nest.stores)
+    if nest.source is not None or vector is None or ordered:
         return None
     accesses = (*nest.reads, *nest.writes)
     for dim, extent in enumerate(nest.dims):
