@@ -24,7 +24,7 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # Files of one level at the top of the package count as one folder; folders of one level do not
 # import one another.
 LAYERS: dict[str, int] = {
-    "errors": 0, "arguments": 0, "config": 0, "dataclass": 0, "durations": 0, "elementary": 0,
+    "errors": 0, "arguments": 0, "config": 0, "durations": 0, "elementary": 0,
     "interrupted": 0, "lazily": 0, "markup": 0, "notebook": 0, "phrasing": 0, "records": 0,
     "scratch": 0, "showing": 0, "unverified": 0, "version": 0,
     "ir": 1,

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from chainrule.arguments import user_path
 from chainrule.errors import ConfigError
-
-from .dataclass import dataclass
 
 __all__ = ["CACHE", "CACHE_DIR", "COMPARE", "DUMP", "NO_COLOR", "NUM_THREADS", "SETTINGS", "TABLE",
            "VERIFY", "Variable", "markdown"]  # fmt: skip

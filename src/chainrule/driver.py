@@ -13,6 +13,7 @@ import gc
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from . import config
 from .codegen.target import Target, emit_objects, llvm_version, small_tiles, target_for
 from .compared import ComparedProgram
-from .dataclass import dataclass
 from .debug import Dump
 from .errors import CompileError
 from .frontend.compiled import CompiledFunction, Executable, install

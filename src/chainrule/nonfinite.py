@@ -9,12 +9,11 @@ operands are: there it began. What is infinite on purpose and masked later is ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .dataclass import dataclass
 from .driver import Options, load
 from .errors import CompileError
 from .frontend.compiled import CompiledFunction

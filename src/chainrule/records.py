@@ -22,10 +22,10 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .dataclass import dataclass
 from .errors import StateError
 
 __all__ = ["Kind", "OtherVersionError", "Shape", "changed_files", "check_shape", "checksum_of",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..arguments import user_path
-from ..dataclass import dataclass
 from .kind_options import SAME_OPTIONS, kind_options, refuse_foreign_options
 from .terminal import say, state
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..dataclass import dataclass
 from ..ir.types import f32
 from ..schedule.buffers import LANES, Buffer
 from ..schedule.nest import Acc, Access, Apply, Load, Nest, walk

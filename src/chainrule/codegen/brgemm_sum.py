@@ -14,8 +14,8 @@ of the next tile's rows of A.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from ..dataclass import dataclass
 from ..schedule.buffers import LANES, Buffer
 from ..schedule.nest import Access, Nest, Product
 from .bounds import Bound, times, value_of

@@ -10,8 +10,8 @@ nearly so on big AArch64 cores. They only choose among tiles that are all good f
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from ..dataclass import dataclass
 from ..schedule.buffers import LANES
 from ..schedule.nest import MOST_TAPS, Nest, Product
 from .brgemm_tree import levels_of

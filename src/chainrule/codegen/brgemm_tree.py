@@ -12,8 +12,8 @@ So there is one place for each level, and every sum has the order of the tree.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..dataclass import dataclass
 from ..schedule.buffers import LANES
 from .builder import Builder
 from .values import Value, i64, vector_of

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..dataclass import dataclass
+from dataclasses import dataclass
+
 from ..schedule.buffers import Buffer
 from ..schedule.nest import Nest
 from .builder import Builder

@@ -7,10 +7,9 @@ code that needs no deeper loop. A point binds every loop that an expression depe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..dataclass import dataclass
 from ..schedule.nest import Acc, Access, Affine, Apply, Const, Expr, Index, Load, Nest
 from .builder import Builder, Place
 from .elementwise import REGISTER

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import llvmlite.binding as llvm
 
-from ..dataclass import dataclass
 from ..errors import CompileError
 from .undisturbed import side_by_side, undisturbed
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-
-from ..dataclass import dataclass
+from dataclasses import dataclass
 
 __all__ = ["LOOPBACK", "Access"]
 

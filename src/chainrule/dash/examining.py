@@ -10,12 +10,11 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..data.findings import CODES
-from ..dataclass import dataclass
 from ..doctor.rules import RULES
 from ..errors import ConfigError
 from .stamps import stamp_of

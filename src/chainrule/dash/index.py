@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import StateError
 from ..records import file_text, parsed
 from ..runs.folder import GROUP_FILE, RUN_FILE, RUN_FILES, is_being_written

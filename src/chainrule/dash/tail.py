@@ -12,10 +12,10 @@ import json
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import StateError
 from ..records import parsed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from chainrule.data.findings import Finding
 from chainrule.data.listing import FileKind, Listing, list_folder, some
 from chainrule.errors import DataError
-
-from ..dataclass import dataclass
 
 __all__ = ["MOST_BAD", "Files", "UnreadableError"]
 

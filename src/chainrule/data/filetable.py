@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.data.listing import FileKind, Listing
 from chainrule.errors import DataError
-
-from ..dataclass import dataclass
 
 __all__ = ["FileTable", "read_file_table"]
 

@@ -7,9 +7,8 @@ counted and silenced; ``CODES`` says in one line what each means.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
-
-from ..dataclass import dataclass
 
 __all__ = ["CODES", "Finding", "Setting", "Severity"]
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chainrule.data.findings import Finding, Severity
-
-from ..dataclass import dataclass
 
 __all__ = ["FileKind", "Listing", "holds", "list_folder", "some"]
 

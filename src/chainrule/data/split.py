@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ConfigError, DataError
-
-from ..dataclass import dataclass
 
 __all__ = ["Rows", "Split", "bag_rows", "check_fractions", "fold_rows", "shuffled", "split_rows"]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..dataclass import dataclass
 from ..train.diagnosis.examination import Examination
 from ..train.observation import LayerStatistics, Observation
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..dataclass import dataclass
 from ..markup import Markup, element, joined
 from ..notebook import framed, words
 from .evidence import Evidence

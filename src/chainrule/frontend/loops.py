@@ -9,11 +9,10 @@ generator that draws, a running mean) is carried along like everything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..batching import draws
-from ..dataclass import dataclass
 from ..errors import ShapeError, TraceError
 from ..ir.graph import Graph, Node, at, topological
 from ..ir.rewrite import substitute

@@ -13,9 +13,9 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
-from ..dataclass import dataclass
 from ..errors import StateError, TraceError
 from .apply import separate
 from .modes import thread, user_line

@@ -9,10 +9,10 @@ element. What a step computes first, such as the place of a largest score, is no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..errors import ShapeError
 from ..interpret import evaluate
 from ..ir.graph import Node, topological

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..errors import TraceError
 from ..ir.graph import Graph, Node
 from ..ir.memory import narrowed, target_dtype

@@ -11,9 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from ..dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

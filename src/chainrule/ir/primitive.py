@@ -6,12 +6,11 @@ Declarations live in ``ops/``; this module holds the record and the table they r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..dataclass import dataclass
 from . import graph as _graph
 from .graph import Node
 from .types import Array, DType, Shape

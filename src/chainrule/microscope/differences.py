@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..frontend import Tensor, enable_grad
 from ..frontend.modes import thread
 from ..frontend.traced import is_array, trace_function

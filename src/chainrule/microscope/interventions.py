@@ -7,10 +7,10 @@ cannot do, it refuses in words, because a step with other bits is not the step o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import StateError
 from ..optim import Optimizer
 from ..records import file_text, parsed

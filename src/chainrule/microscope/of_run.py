@@ -8,14 +8,13 @@ Nothing is known here of kinds of data: `runs.modality` says how each is opened,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..errors import ConfigError, DataError, StateError
 from ..frontend import manual_seed
 from ..runs.folder import WEIGHTS_FILE, has_weights

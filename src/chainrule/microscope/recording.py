@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import nn
-from ..dataclass import dataclass
 from ..frontend import Tensor
 from ..frontend.modes import thread
 from ..interpret import evaluate

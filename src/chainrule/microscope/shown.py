@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeAlias
-
-from ..dataclass import dataclass
 
 __all__ = ["Bars", "Curve", "Grid", "MisfitError", "Part", "Sum", "Table", "Term", "Text",
            "jsonable", "number", "sum_of"]  # fmt: skip

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
-
-from ..dataclass import dataclass
 
 __all__ = ["Label", "Value"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..dataclass import dataclass
 from .page import page_of
 from .shown import Part, jsonable
 from .text import text_of

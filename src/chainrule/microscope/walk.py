@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..errors import ConfigError, DataError
 from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import from_array

@@ -8,10 +8,10 @@ the order of the vocabulary, exceed the number that was drawn.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..frontend.loops import scan
 from ..frontend.operations.arithmetic import (
     bitwise_and,

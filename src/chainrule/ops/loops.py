@@ -14,12 +14,12 @@ batch, which carry nothing and are computed together in the end (`passes/parts.p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..batching import Value, batched, bound, moved, stretched
-from ..dataclass import dataclass
 from ..errors import VerifyError
 from ..interpret import evaluate
 from ..ir.graph import Graph, Node, constant

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..arguments import check_state
-from ..dataclass import dataclass
 from ..errors import ConfigError, StateError, TraceError
 from ..frontend import Tensor, enable_grad, no_grad
 from ..frontend.apply import from_array

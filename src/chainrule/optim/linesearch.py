@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-from ..dataclass import dataclass
 
 __all__ = ["Point", "strong_wolfe"]
 

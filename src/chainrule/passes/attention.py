@@ -16,11 +16,11 @@ keys are; what dropout keeps of a tile is drawn by where its elements lie in the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, constant, full, full_like
 from ..ir.rewrite import with_inputs
 from ..ir.types import DType

@@ -6,11 +6,11 @@ they lie side by side, ``concat`` says the same without adding zeros.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, users
 from ..ir.rewrite import substitute, with_inputs
 

@@ -9,10 +9,9 @@ results of the loop that is left.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ..batching import Value
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.rewrite import substitute
 from ..ops.bodies import parts_of, placeholder

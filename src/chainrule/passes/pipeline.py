@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.verify import verify
 from .attention import OPS as ATTENTION

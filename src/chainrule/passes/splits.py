@@ -14,9 +14,8 @@ statistics, random numbers, and what is done with these.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from ..dataclass import dataclass
 from ..ir.graph import Node, bind, topological
 from ..ir.rewrite import with_inputs
 from ..ir.types import Shape

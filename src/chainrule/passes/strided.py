@@ -12,9 +12,9 @@ own, and the results interleave:
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from math import gcd
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, full
 from ..ir.rewrite import Rule, rewrite
 from ..ir.types import Shape

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, constant
 from ..ir.types import DType
 from ..ops.bodies import placeholder

@@ -14,10 +14,10 @@ So nothing is summed by two threads, and four products do what three do with all
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, constant, full_like
 from ..ir.rewrite import substitute
 from ..ir.types import DType

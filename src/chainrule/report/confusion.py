@@ -5,10 +5,10 @@ precision and recall of each class.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ..dataclass import dataclass
 from ..markup import Markup, element, joined
 from ..phrasing import counted, format_number, listed, quoted
 from ..unverified import items, text, whole

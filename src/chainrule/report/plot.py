@@ -12,9 +12,9 @@ words (``title`` and ``desc``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-from ..dataclass import dataclass
 from ..markup import EMPTY, Markup, element, joined
 from ..phrasing import format_number
 from .scales import Scale

@@ -5,11 +5,10 @@ truncated or malformed: a report of half a run is needed most when something wen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import StateError
 from ..records import Kind, changed_files, file_text, parsed, parsed_sealed, parsed_toml
 from ..runs.folder import (

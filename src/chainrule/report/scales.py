@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-from ..dataclass import dataclass
+from dataclasses import dataclass
 
 __all__ = ["Scale", "label", "linear_ticks", "log_is_useful", "log_ticks"]
 

@@ -11,14 +11,13 @@ networks, but for the test. The runs lie in one folder, a group, which is one pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..phrasing import plain_number
 from ..train import Scores
 from .group_folder import GroupFolder

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..dataclass import dataclass
 from ..train import RateSearch, Trainer
 from .modality import Modality, Opened, Prepared, Words
 from .planning import draw_schedule

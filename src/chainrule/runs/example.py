@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from ..data import Finding
-from ..dataclass import dataclass
 from ..errors import ConfigError, meant
 from ..ir.types import is_real
 

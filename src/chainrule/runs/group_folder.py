@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from ..dataclass import dataclass
 from ..errors import StateError
 from ..records import sha256_of
 from ..train.checkpoints.weights_file import write_whole

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..phrasing import plain_number
 from .carriers import Carrier

@@ -13,12 +13,11 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from .. import errors
-from ..dataclass import dataclass
 from ..errors import ChainruleError, StateError
 from ..scratch import Held, scratch_folder
 from ..train import Callback

@@ -8,11 +8,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import ChainruleError, StateError
 from ..phrasing import plain_number
 from ..records import changed_files, check_shape, file_text, parsed

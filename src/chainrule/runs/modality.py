@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -29,7 +29,6 @@ import numpy.typing as npt
 
 from ..arguments import is_pair
 from ..data import Finding
-from ..dataclass import dataclass
 from ..frontend import Tensor
 from ..nn import Module
 from ..train import BatchSource, Scores

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from ..dataclass import dataclass
 
 __all__ = ["Command", "Option", "Options"]
 

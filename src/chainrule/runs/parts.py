@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sized
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from ..data import Finding, Split
 from ..data.labelled import Labelled
-from ..dataclass import dataclass
 from ..errors import DataError
 from ..train import BatchSource
 from .modality import PARTS, PartName, Prepared

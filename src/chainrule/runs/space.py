@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..dataclass import dataclass
 from .settings.sources import Key
 
 __all__ = ["Choices", "Dimension", "Interval", "Number", "OneOf", "Parameter", "Space", "Stack",

@@ -22,12 +22,12 @@ import struct
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 from .. import config
-from ..dataclass import dataclass
 
 __all__ = ["Cache", "Entry", "default_cache"]
 

@@ -7,9 +7,9 @@ object file this is all that a warm start needs.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import CompileError
 from ..ir.types import Array, DType, Shape, row_major
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..dataclass import dataclass
 from ..ir.types import Array, DType
 
 #: elements of a vector in every nest, whatever the processor: part of the order of sums

@@ -10,8 +10,8 @@ the first value, and the result is in the first row.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.types import row_major
 from ..ops.bodies import parts_of

@@ -31,11 +31,10 @@ width:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from ..dataclass import dataclass
 from ..ir.types import DType
 from .buffers import Buffer, Trip
 

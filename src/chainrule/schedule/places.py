@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node
 from ..ir.types import DType, row_major
 from .buffers import LANES, Buffer

@@ -9,9 +9,8 @@ loop writes only the same rows. The order of every sum is that of the nests run 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..dataclass import dataclass
 from ..ir.graph import Node
 from .buffers import Buffer
 from .nest import Access, Loop, Nest, Product

@@ -7,12 +7,12 @@ buffer keeps: the elements that no nest ever stores, if they are as many as the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataclass import dataclass
 from ..errors import VerifyError
 from .buffers import Buffer, Trip
 from .nest import Nest, Program

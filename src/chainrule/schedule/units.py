@@ -8,12 +8,11 @@ state's memory by the unit that computes it, once every reader of the old value 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..ir.graph import Graph, Node, bind, topological
 from ..ir.types import Shape, row_major
 from ..passes.layout import PRODUCTS

@@ -17,13 +17,13 @@ is compiled, as all tests do; `simulate.py` checks the same of the elements that
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataclass import dataclass
 from ..errors import VerifyError
 from .buffers import Buffer, Trip
 from .nest import Access, Chain, Loop, Nest, Phases, Program, Task, nests_of

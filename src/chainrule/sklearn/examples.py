@@ -7,12 +7,12 @@ for a round number of rows, and batches are filled up with a row that weighs not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..train.examples import Examples
 
 __all__ = ["DENSE_BYTES", "Rows", "dense", "merged", "rounded_up", "with_room"]

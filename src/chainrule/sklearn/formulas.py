@@ -8,12 +8,12 @@ Matrices are [inputs, outputs], as in scikit-learn's ``coefs_``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..frontend import Generator, Tensor
 from ..frontend.operations.arithmetic import clamp, exp, log, maximum, sigmoid, tanh, where
 from ..nn import functional as F

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import driver, optim
-from ..dataclass import dataclass
 from ..frontend import CompiledFunction, Generator, Tensor, compile, no_grad
 from ..frontend.transforms import value_and_grad
 from ..nn import Module, Parameter

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 
-from ..dataclass import dataclass
 from ..optim.schedule import ReduceOnPlateau
 from .examples import Rows
 from .programs import Updates

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..elementary import exp, log
 from ..errors import ConfigError
 from ..phrasing import confidence_interval, listed, percent, quoted

@@ -8,13 +8,13 @@ and the evaluation need nothing but truth and outputs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..data.series.scaling import Scaling
-from ..dataclass import dataclass
 from ..phrasing import format_number, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores

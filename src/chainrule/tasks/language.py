@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..elementary import log
 from ..phrasing import format_number
 from ..runs.task import Array, Task

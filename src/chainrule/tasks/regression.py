@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..data.tables.transforms import TRANSFORMS
-from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..phrasing import format_number, percent, quoted
 from ..runs.task import Array, Task

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..elementary import exp
 from ..phrasing import percent, quoted
 from ..runs.task import Array, Task

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..phrasing import format_number, quoted
 from ..runs.task import Array, Task

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import nn
-from ..dataclass import dataclass
 from ..errors import ConfigError, DataError, ShapeError, meant
 from ..frontend import Tensor
 from ..nn.weighing import WEIGHED, Weigher, weigher

@@ -11,13 +11,12 @@ time. In memory are the worker's own rows, and these.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..frontend import Tensor
 from .batch_source import MemorySource, Rows

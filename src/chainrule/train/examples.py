@@ -9,13 +9,12 @@ are errors with their place.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..errors import DataError, ShapeError
 from ..frontend import Tensor
 from .batch_source import MemorySource, spread_rows, take_rows

@@ -13,12 +13,12 @@ whether more is better. ``Trainer(metrics=["accuracy", my_function])`` takes nam
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..elementary import log
 from ..errors import ConfigError, ShapeError, meant
 from .scores import Scores

@@ -9,13 +9,13 @@ into what computes all of them together. Each part has the bits it would have al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..dataclass import dataclass
 from ..frontend import Tensor, host_effect, host_scalar, no_grad
 from ..frontend.apply import from_node, scalar
 from ..frontend.modes import thread

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..version import __version__
 from .batch_source import BatchSource

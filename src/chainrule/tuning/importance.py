@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..dataclass import dataclass
 from ..runs.space import Parameter
 from .library import optuna
 from .suggesting import Trial, distributions, frozen_trial

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..phrasing import plain_number
 from ..runs.predictor import Predictor
 from ..runs.settings.document import RunSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..runs.jobs import objective_of
 from ..runs.listeners import Listener

@@ -7,9 +7,9 @@ settings ── SearchSpace.parameters_of ──► {"train.lr": 0.003, "model.l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..dataclass import dataclass
 from ..runs.modality import Modality
 from ..runs.settings.document import RunSettings
 from ..runs.settings.sources import Key

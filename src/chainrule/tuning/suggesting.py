@@ -10,11 +10,11 @@ import contextlib
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from ..dataclass import dataclass
 from ..runs.jobs import Outcome
 from ..runs.space import Choices, Number, Parameter
 from .library import optuna

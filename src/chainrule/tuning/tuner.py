@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import ConfigError, StateError, TrainingError
 from ..runs.carriers import Carrier
 from ..runs.folder import is_run, json_text

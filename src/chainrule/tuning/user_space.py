@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..dataclass import dataclass
 from ..errors import ConfigError
 from ..records import parsed_toml
 from ..runs.settings.fields import SettingError

@@ -6,6 +6,7 @@ the rate is changed, and the result is rounded to 16 bits.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,6 @@ from numpy.typing import NDArray
 from chainrule.data.audio.resampling import resampled
 from chainrule.data.files import UnreadableError
 from chainrule.errors import ConfigError
-
-from ...dataclass import dataclass
 
 __all__ = ["ENDINGS", "Header", "Samples", "decode", "inspect", "rounded", "soundfile"]
 

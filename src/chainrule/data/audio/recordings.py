@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,8 +14,6 @@ from chainrule.data.audio.decoding import CLIPPED, LOUDEST, SILENT, Samples, rou
 from chainrule.data.findings import Finding
 from chainrule.data.labelled import Labelled, Labels, codes_of
 from chainrule.errors import DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Recordings"]
 

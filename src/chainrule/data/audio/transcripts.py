@@ -6,7 +6,7 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,8 +20,6 @@ from chainrule.data.filetable import read_file_table
 from chainrule.data.findings import Finding
 from chainrule.data.listing import some
 from chainrule.errors import DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Alphabet", "Transcribed", "normalised", "read_transcripts", "steps_needed"]
 

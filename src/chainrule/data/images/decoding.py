@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -20,8 +21,6 @@ import numpy as np
 from chainrule.data.files import UnreadableError
 from chainrule.data.images.memory import Pixels
 from chainrule.errors import ConfigError
-
-from ...dataclass import dataclass
 
 __all__ = ["ENDINGS", "FITS", "Fit", "Header", "decode", "fitted", "inspect", "pillow", "strict"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -15,8 +15,6 @@ from chainrule.data.images.decoding import fitted, pillow
 from chainrule.data.images.memory import MEMORY, WINDOW, Pixels, Room, release, windows
 from chainrule.data.labelled import Labelled, Labels, codes_of
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Images", "Labels"]
 

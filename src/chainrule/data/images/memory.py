@@ -11,12 +11,11 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ...dataclass import dataclass
 
 __all__ = ["LIMIT", "MEMORY", "WINDOW", "Pixels", "Room", "fetch", "in_file", "release", "windows"]
 

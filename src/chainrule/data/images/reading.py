@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,6 @@ from chainrule.data.images.images import Images
 from chainrule.data.images.memory import MEMORY, Room, windows
 from chainrule.data.listing import FileKind, holds, some
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["BUNDLED_IMAGES", "LARGEST_AUTO", "is_image_source", "read_images"]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-
-from ...dataclass import dataclass
 
 __all__ = ["BUNDLED_SERIES", "BundledSeries", "bundled_series"]
 

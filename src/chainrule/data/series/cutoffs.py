@@ -10,14 +10,13 @@ likes: at that time the past was known.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.series.panel import Panel
 from chainrule.errors import DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Cutoffs", "Origins", "cut", "origins", "usual_window"]
 

@@ -8,6 +8,7 @@ series is a range of rows, and nothing is ever copied out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,6 @@ from chainrule.data.series.cutoffs import Origins
 from chainrule.data.series.panel import Panel
 from chainrule.data.series.references import naive, seasonal_naive
 from chainrule.data.series.scaling import Scaling, filled
-
-from ...dataclass import dataclass
 
 __all__ = ["Encoded", "encode"]
 

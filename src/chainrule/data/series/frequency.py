@@ -7,14 +7,13 @@ arithmetic on whole numbers whatever the calendar does.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["NAMES", "Frequency", "Stamps", "infer_frequency", "named_frequency"]
 

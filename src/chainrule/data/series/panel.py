@@ -9,6 +9,7 @@ chosen (`scaling`), so that no value from later ever reaches an earlier one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,6 @@ from chainrule.data.series.frequency import (
 )
 from chainrule.data.series.stamps import stamp_texts
 from chainrule.errors import DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Panel", "Rows", "build_panel"]
 

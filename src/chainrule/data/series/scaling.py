@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,9 +19,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.moments import tree_sum
 from chainrule.data.series.panel import Panel
-
-from ...dataclass import dataclass
-from ...elementary import sinh
+from chainrule.elementary import sinh
 
 __all__ = ["Scaling", "Transform", "filled", "fit_scaling"]
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chainrule.data.tables.table import Cell, column_hint
 from chainrule.data.tables.target import Task
 from chainrule.errors import DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["BUNDLED", "Bundled", "bundled", "resolve_source"]
 

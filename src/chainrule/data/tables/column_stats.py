@@ -7,7 +7,7 @@ statement for each column would name all columns of the table again and again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from chainrule.data.tables.date_formats import COMPACT, Dates, find_dates
@@ -25,8 +25,6 @@ from chainrule.data.tables.sql import (
     unblanked,
 )
 from chainrule.data.tables.written_numbers import find_number_form
-
-from ...dataclass import dataclass
 
 __all__ = ["Cells", "ColumnStats", "Storage", "collect_stats"]
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from chainrule.data.tables.sql import Database, cast_time, is_word
-
-from ...dataclass import dataclass
 
 __all__ = ["COMPACT", "Dates", "find_dates", "swapped"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,6 @@ from chainrule.data.tables.preprocessor import read_target
 from chainrule.data.tables.schema import Schema, infer_schema
 from chainrule.data.tables.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Division", "divide"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from chainrule.data.tables.table import ReadAs
 from chainrule.data.tables.texts import words_of
-
-from ...dataclass import dataclass
 
 __all__ = [
     "CategoryEncoder",

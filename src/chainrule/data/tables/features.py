@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
 from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
-from chainrule.dataclass import dataclass
 from chainrule.scratch import array_in_file
 
 __all__ = ["FeatureWriter", "Features", "cardinalities", "code_names", "number_names"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chainrule.data.tables.encode import CategoryEncoder, Encoder, NumberEncoder
 from chainrule.errors import DataError, meant
-
-from ...dataclass import dataclass
 
 __all__ = ["Field", "field_of", "fields_of"]
 

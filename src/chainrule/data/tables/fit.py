@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -25,8 +26,6 @@ from chainrule.data.tables.schema import Column, Schema
 from chainrule.data.tables.table import ReadAs, Table
 from chainrule.data.tables.texts import chosen_words, words_of
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["FitOptions", "fit_encoders", "read_as", "read_rows"]
 

@@ -7,8 +7,7 @@ A form is spelled by an example, the number 1234.56: ``1.234,56``, ``$1,234.56``
 from __future__ import annotations
 
 import re
-
-from ...dataclass import dataclass
+from dataclasses import dataclass
 
 __all__ = ["PREFIX", "SUFFIX", "NumberForm"]
 

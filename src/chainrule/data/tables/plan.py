@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from chainrule.data.tables.schema import Kind
 from chainrule.data.tables.table import Cell
 from chainrule.data.tables.target import Task
 from chainrule.errors import ConfigError
-
-from ...dataclass import dataclass
 
 __all__ = ["Dividing", "TablePlan", "without_parts"]
 

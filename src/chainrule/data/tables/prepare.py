@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,6 @@ from chainrule.data.tables.plan import TablePlan
 from chainrule.data.tables.preprocessor import Preprocessor
 from chainrule.data.tables.schema import Schema
 from chainrule.data.tables.table import Table
-
-from ...dataclass import dataclass
 
 __all__ = ["Division", "Prepared", "PreparedRows", "divide", "prepare"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,6 @@ from chainrule.data.tables.table import Cell, Table, column_hint
 from chainrule.data.tables.target import Label, Target
 from chainrule.data.tables.transforms import TRANSFORMS, Transform, chosen_transform
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Features", "Preprocessor", "read_target"]
 

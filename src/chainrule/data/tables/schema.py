@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from chainrule.data.findings import Finding, Setting
@@ -26,8 +26,6 @@ from chainrule.data.tables.table import Cell, Table
 from chainrule.data.tables.target import Target, Task, infer_target
 from chainrule.data.tables.texts import tells_by_words
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Column", "Kind", "Schema", "infer_schema"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -33,8 +33,6 @@ from chainrule.data.tables.sql import (
     without,
 )
 from chainrule.errors import DataError, nearest
-
-from ...dataclass import dataclass
 
 __all__ = ["ReadAs", "Table", "nearest"]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from chainrule.data.findings import Finding, Setting
 from chainrule.data.tables.column_stats import ColumnStats
 from chainrule.data.tables.table import ReadAs, Table
 from chainrule.errors import ConfigError, DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["Label", "Target", "Task", "infer_target"]
 

@@ -12,12 +12,11 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from chainrule.errors import DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["HEAD_BYTES", "TextFile", "gunzip", "inspect_text", "is_gzip", "rewrite"]
 

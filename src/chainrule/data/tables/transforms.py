@@ -9,6 +9,7 @@ undone by ``back``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,6 @@ import numpy.typing as npt
 
 from chainrule.elementary import asinh, exp, log, sinh
 from chainrule.errors import DataError
-
-from ...dataclass import dataclass
 
 __all__ = ["TRANSFORMS", "Transform", "chosen_transform", "skewness"]
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from chainrule.data.tables.number_form import BLANK, PREFIX, SIGN, SUFFIX, NumberForm
 from chainrule.data.tables.sql import Database, quoted
-
-from ...dataclass import dataclass
 
 __all__ = ["Written", "find_number_form"]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from ...dataclass import dataclass
 
 __all__ = ["BUNDLED_TEXTS", "BundledText", "bundled_text"]
 

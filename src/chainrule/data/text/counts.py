@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.text.tokenizer import Codes
-
-from ...dataclass import dataclass
-from ...elementary import exp, log
+from chainrule.elementary import exp, log
 
 __all__ = ["NaiveBayes", "Successors"]
 

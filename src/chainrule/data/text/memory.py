@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.text.tokenizer import Codes
-
-from ...elementary import log1p
+from chainrule.elementary import log1p
 
 __all__ = ["TranslationMemory"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +13,6 @@ from numpy.typing import NDArray
 from chainrule.data.text.tokenizer import PADDING, UNKNOWN, Codes
 from chainrule.errors import ConfigError, StateError
 from chainrule.records import check_shape
-
-from ...dataclass import dataclass
 
 __all__ = ["NGrams", "learn_ngrams", "padded"]
 

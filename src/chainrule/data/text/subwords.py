@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +16,6 @@ import numpy as np
 from chainrule.data.text.tokenizer import Codes
 from chainrule.errors import StateError
 from chainrule.records import check_shape
-
-from ...dataclass import dataclass
 
 __all__ = ["Subwords", "learn_subwords"]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -20,8 +21,6 @@ from numpy.typing import NDArray
 from chainrule.data.text.library import library
 from chainrule.errors import StateError
 from chainrule.records import check_shape
-
-from ...dataclass import dataclass
 
 __all__ = [
     "END",

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...dataclass import dataclass
 from ...errors import DataError, DTypeError, ShapeError
 from ...ir.types import DType
 from ..apply import tensor_of

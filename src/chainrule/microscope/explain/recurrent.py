@@ -6,13 +6,13 @@ the layer gave in its one loop.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ... import nn
-from ...dataclass import dataclass
 from ...frontend import Tensor
 from ...frontend.apply import from_array
 from ...frontend.functional.recurrent import Weights

@@ -6,13 +6,13 @@ got, and what comes out must be what came out in the step.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ... import nn
-from ...dataclass import dataclass
 from ...errors import ChainruleError
 from ...frontend import Tensor
 from ...frontend.apply import from_array

@@ -12,12 +12,12 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ... import nn
-from ...dataclass import dataclass
 from ...frontend.functional.convolution import paddings
 from ..shown import Grid, MisfitError, Part, Sum, Term, sum_of
 from ..walk import Seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ... import nn, optim
-from ...dataclass import dataclass
 from ...errors import ConfigError, meant
 from ...nn import Module
 from ...records import check_shape, file_text, parsed_toml

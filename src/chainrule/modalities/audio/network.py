@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ... import nn
-from ...dataclass import dataclass
 from ...errors import ConfigError, ShapeError
 from ...frontend import Tensor
 from ...frontend.operations.arithmetic import log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,6 @@ from ...data.audio.reading import heard
 from ...data.files import MOST_BAD
 from ...data.listing import some
 from ...data.moments import Moments
-from ...dataclass import dataclass
 from ...errors import DataError
 from ...frontend import no_grad
 from ...frontend.apply import from_array

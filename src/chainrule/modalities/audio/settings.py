@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal
 
 from ...data.audio import BUNDLED_AUDIO
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...frontend import Tensor
 from ...nn import MelSpectrogram, SpecAugment

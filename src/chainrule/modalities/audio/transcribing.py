@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,6 @@ from ...data import Finding, Split
 from ...data.audio import Alphabet, Recordings, Transcribed, read_audio, read_transcripts
 from ...data.audio.transcripts import steps_needed
 from ...data.listing import some
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError
 from ...frontend import Tensor
 from ...frontend.functional.normalization import masked_batch_norm

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ... import nn
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError, ShapeError
 from ...frontend import Tensor
 from ...frontend.operations.creation import tensor

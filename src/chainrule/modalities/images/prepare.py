@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,6 @@ from ...data.files import MOST_BAD
 from ...data.images import BUNDLED_IMAGES, Images, Room, read_images
 from ...data.images.decoding import FITS
 from ...data.images.memory import MEMORY, in_file
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...frontend.operations.creation import tensor
 from ...runs.modality import PartName, is_pair

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal
 
 from ...data.images import BUNDLED_IMAGES
 from ...data.images.decoding import Fit
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...nn.models.mobilenet import SEPARABLE
 from ...runs.settings.document import RunSettings

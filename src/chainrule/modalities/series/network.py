@@ -10,12 +10,12 @@ they leave.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ... import nn, ops
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...frontend import Tensor
 from ...frontend.apply import apply, from_array

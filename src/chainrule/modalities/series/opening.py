@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from ...data.series import Frequency, Panel, Rows, build_panel
 from ...data.series.bundles import BundledSeries, bundled_series
 from ...data.series.frequency import Stamps
 from ...data.series.stamps import read_stamps, zoned
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError
 from .roles import Roles, infer_roles
 from .settings import SeriesDataSettings

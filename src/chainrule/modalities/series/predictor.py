@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from ...data import Finding
 from ...data.series import Encoded, Origins, Panel, origins
 from ...data.series.frequency import Stamps
 from ...data.series.stamps import stamp_texts
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError
 from ...ir.types import is_whole
 from ...runs.example import Example, Form, Name, notes_of, numbers_of

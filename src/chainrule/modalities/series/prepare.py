@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from ...data import Finding
 from ...data.series import Cutoffs, Encoded, Origins, Panel, cut, origins, usual_window
 from ...data.series.stamps import stamp_texts
 from ...data.tables.fingerprint import fingerprint_of
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName
 from ...runs.parts import PreparedParts

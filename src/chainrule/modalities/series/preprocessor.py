@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ from ...data.series import (
 )
 from ...data.series.references import naive_errors, season_repeats
 from ...data.series.scaling import Transform, filled
-from ...dataclass import dataclass
 from ...errors import StateError
 from ...records import check_shape, parsed
 from .settings import SeriesDataSettings

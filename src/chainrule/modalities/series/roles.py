@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ...data import Finding, Setting, Table
 from ...data.series.stamps import stamp_pattern
-from ...dataclass import dataclass
 from ...errors import DataError
 from .settings import SeriesDataSettings
 

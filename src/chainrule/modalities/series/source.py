@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from ... import ops
 from ...data.series import Encoded, Origins
-from ...dataclass import dataclass
 from ...frontend import Tensor
 from ...frontend.apply import apply
 from ...frontend.operations.creation import arange

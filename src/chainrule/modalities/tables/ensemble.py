@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...runs.settings.display import flatten_settings as flat
 from ...runs.settings.fields import About, Length, Within

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from ... import data as tables
 from ...data import Finding, Kind, PreparedRows, Preprocessor, Table, divide, read_target
 from ...data.tables.fingerprint import fingerprint_of
 from ...data.tables.plan import Dividing, TablePlan
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError
 from ...frontend import Tensor
 from ...nn import functional as F

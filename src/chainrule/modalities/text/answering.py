@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from ...data import Finding, read_table
 from ...data.tables.encode import CategoryEncoder
 from ...data.tables.fields import Field, field_of, fields_of
 from ...data.text import CLASS, PADDING, START, padded
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError
 from ...nn import Module
 from ...runs.example import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ from ...data.text import (
     text_columns,
 )
 from ...data.text.reading import ENDINGS, is_prose
-from ...dataclass import dataclass
 from ...elementary import exp
 from ...errors import ConfigError, DataError
 from ...runs.modality import PARTS, PartName, is_pair

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from ...data.text import (
     text_pieces,
 )
 from ...data.text.tokenizer import clean
-from ...dataclass import dataclass
 from ...elementary import log
 from ...errors import ConfigError, DataError
 from ...records import check_shape, parsed

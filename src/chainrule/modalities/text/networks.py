@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from .bodies import Attending, Bag, Body, Convolutional, Recurrent, Weighed
 from .language_net import GPTLanguage, LanguageNet, RecurrentLanguage

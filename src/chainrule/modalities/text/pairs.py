@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from ...data.text import (
     padded,
     parallel_columns,
 )
-from ...dataclass import dataclass
 from ...errors import ConfigError, DataError
 from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,6 @@ import numpy.typing as npt
 from ...data import Features, Finding, Preprocessor, Table
 from ...data.tables.table import column_hint
 from ...data.text import UNKNOWN, Codes, NaiveBayes, NGrams, Subwords, Tokenizer, padded
-from ...dataclass import dataclass
 from ...errors import DataError, StateError
 from ...records import check_shape, parsed
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from ...data import Kind
 from ...data.text import BUNDLED_TEXTS, TokenizerKind
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...runs.settings import methods
 from ...runs.settings.document import RunSettings

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from ...arguments import check_state
-from ...dataclass import dataclass
 from ...errors import ConfigError, StateError
 from ...ir.types import is_real, is_whole
 

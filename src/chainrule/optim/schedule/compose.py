@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...arguments import check_state
-from ...dataclass import dataclass
 from ...errors import StateError
 from .base import Schedule, check_whole, require
 from .decay import check_milestones

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
-from ...dataclass import dataclass
 from ...ir.types import is_real
 from .base import Schedule, check_factor, check_rate, check_whole, require
 

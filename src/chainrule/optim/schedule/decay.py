@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from ...dataclass import dataclass
 from ...ir.types import is_real
 from .base import Schedule, check_factor, check_rate, check_share, check_whole, require
 

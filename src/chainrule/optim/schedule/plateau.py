@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ...arguments import check_state
-from ...dataclass import dataclass
 from ...errors import ConfigError, StateError
 from ...ir.types import is_real
 from .base import Schedule, check_rate, check_whole, require

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from ...dataclass import dataclass
 from ...errors import ConfigError, meant
 from ...ir.types import is_real, is_whole
 from .base import Schedule, check_rate, check_whole

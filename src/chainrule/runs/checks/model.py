@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...dataclass import dataclass
 from ...errors import TrainingError
 from ...train import Trainer
 from ...train.batch_source import BatchSource, Rows, host_batch, spread_rows

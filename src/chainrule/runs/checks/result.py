@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...data import Finding, Setting
-from ...dataclass import dataclass
 from ..fixes import as_override
 
 __all__ = ["Check", "Status", "check", "ignore_columns", "list_names", "select_findings"]

@@ -12,9 +12,9 @@ import math
 import re
 import types
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from ...dataclass import dataclass
 from ...errors import ConfigError, meant
 
 __all__ = ["About", "Length", "Pattern", "SettingError", "Within", "about", "convert",

@@ -10,9 +10,9 @@ import dataclasses
 import functools
 import types
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self, get_type_hints
 
-from ...dataclass import dataclass
 from ...errors import ConfigError, meant, nearest
 from .fields import SettingError, about, convert, schema_of
 

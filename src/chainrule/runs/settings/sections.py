@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
@@ -14,7 +14,6 @@ from ...arguments import path_beside, user_path
 from ...data import Split as RowSplit
 from ...data import split_rows
 from ...data.split import fold_rows
-from ...dataclass import dataclass
 from ...durations import interval, steps_counted
 from ...errors import ConfigError
 from .fields import About, Length, Pattern, SettingError, Within

@@ -6,12 +6,11 @@ A `Source` holds values by key, and the position of each. `gather` lays sources 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ...config import SETTINGS
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...records import parsed_toml
 from .document import RunSettings

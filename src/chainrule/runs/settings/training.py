@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from ...dataclass import dataclass
 from ...errors import ConfigError, meant
 from ...frontend.operations.creation import zeros
 from ...optim import make as make_optimizer

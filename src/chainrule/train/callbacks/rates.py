@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...frontend import Tensor
 from ...ir.types import is_real, is_whole

@@ -16,11 +16,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from ...arguments import path_of
-from ...dataclass import dataclass
 from ...durations import interval
 from ...errors import ConfigError, StateError
 from ...ir.types import is_whole

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ...dataclass import dataclass
 from ..batch_source import BatchSource, Rows, peek
 from ..criterion import Criterion
 

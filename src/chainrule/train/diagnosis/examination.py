@@ -7,12 +7,11 @@ What is learned in each epoch is the `History`, what layers do in single steps a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from ...dataclass import dataclass
 from ...errors import ChainruleError
 from ...nn import Module
 from ...optim import Optimizer

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ...dataclass import dataclass
 from ..batch_source import BatchSource, Rows, spread_rows
 from ..criterion import Criterion
 from ..run import Run

@@ -7,13 +7,12 @@ For each parameter p and a random direction d, <dL/dp, d> must equal
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...autodiff import cotangents
-from ...dataclass import dataclass
 from ...frontend import Tensor, enable_grad
 from ...frontend.traced import Traced, is_array, trace_function
 from ...frontend.tree import flatten

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...ir.types import is_real, is_whole
 from ...notebook import chart, framed, words

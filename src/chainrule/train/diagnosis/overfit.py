@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...dataclass import dataclass
 from ...errors import ConfigError
 from ...ir.types import is_whole
 from ..batch_source import calls

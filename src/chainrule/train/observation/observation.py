@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from ...dataclass import dataclass
 
 __all__ = ["Histogram", "LayerStatistics", "Observation"]
 

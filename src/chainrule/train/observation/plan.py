@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ...dataclass import dataclass
 from ...durations import interval, steps_counted
 from ...errors import ConfigError
 from ...ir.types import is_whole

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ... import nn
-from ...dataclass import dataclass
 from ...frontend import Tensor
 from ...frontend.modes import thread
 from ...nn.calling import watching

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ....dataclass import dataclass
+from dataclasses import dataclass
+
 from ....runs.dry_run import PreparedRun
 from ..prepare import PreparedImages
 from ..settings import ImageSettings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from ....data import Features, Preprocessor
 from ....data.tables.encode import CategoryEncoder, TextEncoder
-from ....dataclass import dataclass
 
 __all__ = ["Encoded", "columns_of"]
 
