@@ -156,7 +156,11 @@ def test_a_killed_worker_ends_all_in_words(table: Path, tmp_path: Path) -> None:
 
 
 def test_a_killed_worker_ends_all_in_words_under_mpiexec_itself() -> None:
-    words = "import os, sys, time; from chainrule.distributed import mpi; rank = mpi().rank; "
+    """Also one that is killed as soon as all have met, and where the shell that speaks is slow."""
+    slow = "watch = m.Watch; m.Watch = lambda: (time.sleep(0.5), watch())[1]; "
+    words = (
+        f"import os, sys, time, chainrule.distributed.mpi_workers as m; {slow}rank = m.mpi().rank; "
+    )
     killed = words + "os.kill(os.getpid(), 9) if rank == int(sys.argv[1]) else time.sleep(99)"
     for rank in (0, 1):
         done = run([find_mpiexec(), "-n", "2", sys.executable, "-c", killed, str(rank)])

@@ -223,9 +223,12 @@ def mpi() -> MpiWorkers:
             "this MPI does not let several threads call it",
             help="use one that does: the mpich wheel, MPICH, Open MPI or Intel MPI of today",
         )
-    workers = MpiWorkers(MPI.COMM_WORLD)
-    if workers.size > 1 and workers.rank == 0 and not launched:
-        workers.watch = Watch()
+    world = MPI.COMM_WORLD
+    # Before all meet for the first time: one that is killed after that leaves words behind.
+    speaks = world.Get_size() > 1 and world.Get_rank() == 0 and not launched
+    watch = Watch() if speaks else None
+    workers = MpiWorkers(world)
+    workers.watch = watch
     _leave_together(workers)
     return workers
 
