@@ -6,6 +6,7 @@ Each line on worker 0's stdout is one result, as JSON.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -16,13 +17,15 @@ import numpy as np
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.distributed import mpi
+from chainrule.distributed.mpi_workers import MpiWorkers
 from chainrule.errors import ChainruleError
 from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer
 from chainrule.train.callbacks import TimeLimit
 from chainrule.train.divided import Divided, columns_of
 from chainrule.train.examples import Examples
-from chainrule.train.parts import Division
+from chainrule.train.parts import Division, fold, subtrees
 from chainrule.train.together import Together
+from chainrule.train.workers import own_of
 from hasty import hasty
 
 WORKERS = mpi()
@@ -104,7 +107,32 @@ def held(rows: int) -> bool:
     return source.rows == rows and source.held * WORKERS.size < 1.2 * x.nbytes
 
 
+def sums_agree() -> bool:
+    """Whether sums in memory that all see, and in messages, are those along the tree."""
+    from mpi4py import MPI
+
+    in_messages = MpiWorkers(MPI.COMM_WORLD, messages=True)
+    assert WORKERS.near
+    assert not in_messages.near
+    for parts, length in itertools.product((WORKERS.size, 7, 8, 16), (1, 5, 64, 1000)):
+        every = np.random.default_rng(parts).standard_normal((parts, length)).astype(np.float32)
+        begin, end = own_of(WORKERS.rank, WORKERS.size, parts)
+        mine = {
+            (first, size): fold(every[first : min(first + size, end)].copy()).copy()
+            for first, size in subtrees(begin, end)
+        }
+        wanted = fold(every.copy())
+        for workers in (WORKERS, in_messages, WORKERS):
+            copies = {key: values.copy() for key, values in mine.items()}
+            np.testing.assert_array_equal(workers.sum(copies, length, parts), wanted)
+    assert WORKERS.sent == 2 * in_messages.sent
+    in_messages.close()
+    return True
+
+
 def main(folder: Path) -> None:
+    if WORKERS.size > 1:
+        say("sums", sums_agree())
     for accumulate in (1, 3):
         trainer = trainer_of(accumulate=accumulate)
         history = trainer.fit(data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False)

@@ -54,6 +54,7 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     said = results(workers, tmp_path)
     assert {name: said[name] for name in alone} == alone
     assert alone["resumed"][:2] == [1, 3]
+    assert said["sums"] is True
     assert f"{workers} workers, but all 1 rows make a batch of 1 part" in said["few rows"]
     assert "worker 1 and worker 0 differ in epochs: 3 and 2" in said["epochs"]
     assert said["data"] is True

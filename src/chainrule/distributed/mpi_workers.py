@@ -1,9 +1,10 @@
 """Workers that MPI connects: sums along the tree, and what all of them must know.
 
-Sums: each worker has partial sums of whole subtrees. Every one gets its share of the elements from
-all others (Alltoallv), sums these in the order of the tree, and all get all shares (Allgatherv).
-With W workers and one subtree each, a worker sends and receives 2 (W - 1) / W of the gradient, the
-least that is possible. MPI's own sums are not used: their order depends on the number of workers.
+Sums: each worker has partial sums of whole subtrees. On one machine all of them see these (see
+`one_machine.py`). Otherwise each gets its share of the elements from all others (Alltoallv), sums
+these in the order of the tree, and all get all shares (Allgatherv). With W workers and one subtree
+each, a worker sends and receives 2 (W - 1) / W of the gradient, the least that is possible. MPI's
+own sums are not used: their order depends on the number of workers.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from ..train.parts import Subtree, subtrees, total
 from ..train.workers import own_of
 from .heartbeat import Heartbeat
 from .launching import QUIET
+from .one_machine import OneMachine, all_on_one_machine
 from .watching import Watch
 
 __all__ = ["MpiWorkers", "mpi"]
 
 Floats = npt.NDArray[np.float32]
 
-#: calls of `Test` before a worker that waits gives its processor away, and then the longest nap
-SPINS, NAP = 200, 0.001
+#: calls of `Test` before a worker that waits gives its processor away; then it naps for a share of
+#: the time that it has waited, at most so long
+SPINS, SHARE, NAP = 200, 1 / 8, 0.001
 #: seconds that workers wait for one another at the end, and after an error
 FAREWELL, GRACE = 60.0, 5.0
 
@@ -44,9 +47,10 @@ class MpiWorkers:
     """The processes of a communicator; see `chainrule.train.workers.Workers`.
 
     Waiting gives the processor away, so more workers than processors do not hinder one another.
+    ``messages``: what is summed is sent in messages on one machine, too.
     """
 
-    def __init__(self, comm: Any) -> None:
+    def __init__(self, comm: Any, messages: bool = False) -> None:
         self._comm, self._leaving = comm.Dup(), comm.Dup()
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
         self._hosts: list[str] = []
@@ -56,20 +60,31 @@ class MpiWorkers:
         self._heartbeat: Heartbeat | None = None
         self._left: Any = None
         self.watch: Watch | None = None
+        self._near: OneMachine | None = None
         if self.size > 1:
+            if not messages and all_on_one_machine(self._comm):
+                self._near = OneMachine(self._comm, self._wait)
             self._heartbeat = Heartbeat(comm.Dup(), self._lost)
             self._hosts = self.gather(os.uname().nodename)
 
     # ---------------------------------------------------------------------------------- sums
 
+    @property
+    def near(self) -> bool:
+        """Whether sums lie in memory that all workers see."""
+        return self._near is not None
+
     def sum(self, sums: Mapping[Subtree, Floats], length: int, parts: int) -> Floats:
-        ranges = [own_of(rank, self.size, parts) for rank in range(self.size)]
-        trees = [subtrees(*r) for r in ranges]
+        trees = [subtrees(*own_of(rank, self.size, parts)) for rank in range(self.size)]
         edges = [rank * length // self.size for rank in range(self.size + 1)]
         widths = np.diff(edges)
         mine = widths[self.rank]
-        send = self._to_send([sums[key] for key in trees[self.rank]], edges)
         counts = [len(found) * int(mine) for found in trees]
+        self.sent += 4 * (len(sums) * (length - int(mine)) + (self.size - 1) * int(mine))
+        self.received += 4 * (sum(counts) - len(sums) * int(mine) + length - int(mine))
+        if self._near is not None and (near := self._near.sum(sums, length, parts)) is not None:
+            return near
+        send = self._to_send([sums[key] for key in trees[self.rank]], edges)
         got = self._buffer("got", sum(counts))
         self._wait(
             self._comm.Ialltoallv([send, [len(sums) * int(w) for w in widths]], [got, counts])
@@ -79,9 +94,10 @@ class MpiWorkers:
         part = total(dict(zip(keys, rows, strict=True)), parts)
         whole = self._buffer("whole", length)
         self._wait(self._comm.Iallgatherv(part, [whole, [int(w) for w in widths]]))
-        self.sent += 4 * (len(sums) * (length - int(mine)) + (self.size - 1) * int(mine))
-        self.received += 4 * (sum(counts) - len(sums) * int(mine) + length - int(mine))
         return whole
+
+    def place(self, key: Subtree, length: int, parts: int) -> Floats | None:
+        return None if self._near is None else self._near.place(key, length, parts)
 
     def _to_send(self, sums: list[Floats], edges: list[int]) -> Floats:
         """For each worker its share of each sum. One sum lies in this order."""
@@ -138,15 +154,15 @@ class MpiWorkers:
 
     def _wait(self, request: Any, seconds: float | None = None) -> None:
         """Until ``request`` is done, by all; TrainingError after so many ``seconds``."""
-        spins, nap, begun = 0, 1e-5, time.monotonic()
+        spins, begun = 0, time.monotonic()
         while not request.Test():
             spins += 1
+            waited = time.monotonic() - begun
             if spins > SPINS:
-                time.sleep(nap)
-                nap = min(2 * nap, NAP)
+                time.sleep(min(SHARE * waited, NAP))
             else:
                 os.sched_yield()
-            if seconds is not None and time.monotonic() - begun > seconds:
+            if seconds is not None and waited > seconds:
                 raise TrainingError(f"workers did not answer within {seconds:.0f} seconds")
 
     # ------------------------------------------------------------------------------ the end
@@ -184,6 +200,9 @@ class MpiWorkers:
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
+        if self._near is not None:
+            self._near.close()
+            self._near = None
         self._dismiss_watch()
         return True
 

@@ -199,7 +199,7 @@ class PartedStepper:
             loop.division, loop.first = division, first
             for read, piece in by_length(source, rows):
                 sheet, outputs = loop.sheet(read, piece.shape[1])
-                made = made or self._rows(sheet, outputs, len(units))
+                made = made or self._rows(sheet, outputs, units, division.count)
                 loop.subtrees(read, piece, [a[done : done + len(piece)] for a in made])
                 done += len(piece)
         assert sheet is not None
@@ -216,11 +216,14 @@ class PartedStepper:
                 block = batch[first * division.size : first * division.size + parts * size]
                 yield first, count, block.reshape(parts // count, count * size)
 
-    def _rows(self, sheet: Sheet, outputs: Sequence[Node], count: int) -> list[Array]:
-        """Memory for the results of ``count`` units, which the next batch uses again.
+    def _rows(
+        self, sheet: Sheet, outputs: Sequence[Node], units: Sequence[Subtree], parts: int
+    ) -> list[Array]:
+        """Memory for the results of some units, which the next batch uses again.
 
         What is summed of one unit lies together, so that it can be sent as it is.
         """
+        count = len(units)
         key = (count, *((node.shape, node.dtype) for node in outputs))
         if key not in self._memory:
             made = [aligned_empty((count, *n.shape), n.dtype.numpy) for n in outputs]
@@ -230,4 +233,14 @@ class PartedStepper:
                 made[: sheet.summed] = layout.taken_apart(together)
             self._memory[key] = made
         self._sent = self._together.get(key)
+        if self._sent is not None and self.workers is not None:
+            self._move(sheet, key, self.workers.place(units[0], len(self._sent), parts))
         return self._memory[key]
+
+    def _move(self, sheet: Sheet, key: tuple[Any, ...], place: Array | None) -> None:
+        """From now on what is summed is computed where other workers read it."""
+        if place is None or place is self._sent:
+            return
+        layout = Layout.of(self._memory[key][: sheet.summed])
+        self._memory[key][: sheet.summed] = layout.taken_apart(place)
+        self._sent = self._together[key] = place

@@ -35,6 +35,9 @@ class Workers(Protocol):
         """The sum of ``parts`` vectors of ``length`` along the tree: each worker has those of the
         `subtrees` of the parts that are its `own`."""
 
+    def place(self, key: Subtree, length: int, parts: int) -> Floats | None:
+        """Memory for a sum of this worker that spares `sum` a copy; None if there is none."""
+
     def broadcast(self, value: Any) -> Any:
         """What worker 0 passes: text, numbers, lists and dicts of them."""
 
