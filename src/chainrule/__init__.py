@@ -8,8 +8,9 @@ Nothing is loaded before it is used: ``import chainrule`` alone takes no time.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from .lazily import load
 
 #: public names, by the module that they come from
 _HOMES: dict[str, tuple[str, ...]] = {
@@ -113,10 +114,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
     if home not in _LIGHT:
         # From here on compiled functions run natively instead of in the interpreter.
-        importlib.import_module(".driver", __name__)
+        load(f"{__name__}.driver")
     if home is None:
-        return importlib.import_module(f".{name}", __name__)
-    value = getattr(importlib.import_module(f".{home}", __name__), name)
+        return load(f"{__name__}.{name}")
+    value = getattr(load(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,8 @@
-"""What a handler of a signal raises during a query, which DuckDB would replace."""
+"""What a handler of a signal raises where something would replace it: a query, an import.
+
+DuckDB raises a RuntimeError in place of a KeyboardInterrupt, and so does Python while it makes a
+class (`type.__set_name__`, until 3.12).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["interruptible"]
+__all__ = ["held_off", "interruptible", "interruption"]
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -38,6 +42,48 @@ def interruptible() -> Iterator[None]:
         for changed, (handler, ours) in before.items():
             if signal.getsignal(changed) is ours:  # a handler may have put another in its place
                 signal.signal(changed, handler)
+
+
+@contextmanager
+def held_off() -> Iterator[None]:
+    """Inside, the handlers of signals wait. What comes meanwhile is handled at the end, and what
+    its handler raises is raised then."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no handler runs in this thread
+        return
+    holding, waiting = True, list[int]()
+    before: dict[int, Handler] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if holding:
+            waiting.append(number)
+        else:  # an interrupt has kept the handler from coming back
+            before[number](number, frame)
+
+    try:
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            if callable(handler):
+                before[number] = handler
+                signal.signal(number, note)
+        yield
+    finally:
+        holding = False
+        for changed, handler in before.items():
+            if signal.getsignal(changed) is note:
+                signal.signal(changed, handler)
+        for number in waiting:
+            again = signal.getsignal(number)  # a handler may have put another in its place
+            if callable(again):
+                again(number, None)
+
+
+def interruption(error: BaseException) -> BaseException:
+    """The interrupt that ``error`` was raised in place of; ``error`` itself if there is none."""
+    cause: BaseException | None = error
+    while isinstance(cause, Exception):
+        cause = cause.__cause__
+    return error if cause is None else cause
 
 
 def _remembering(handler: Handler, raised: list[BaseException]) -> Handler:

@@ -1,12 +1,29 @@
-"""Modules, and public names of a package, that are loaded when they are first used."""
+"""Modules, and public names of a package, that are loaded when they are first used.
+
+That may be in the middle of a training, where Ctrl-C is expected. Signals wait until a module is
+there: one that is half loaded, or an interrupt that became another error, serves nobody.
+"""
 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
-__all__ = ["Lazy", "loaded"]
+from .interrupted import held_off
+
+__all__ = ["Lazy", "load", "loaded"]
+
+
+def load(name: str) -> ModuleType:
+    """The module ``name``, which is loaded whole before a signal is handled."""
+    known = sys.modules.get(name)
+    if known is not None and not getattr(known.__spec__, "_initializing", False):
+        return known
+    with held_off():
+        return importlib.import_module(name)
 
 
 def loaded(name: str, homes: Mapping[str, str], package: str) -> Any:
@@ -17,7 +34,7 @@ def loaded(name: str, homes: Mapping[str, str], package: str) -> Any:
     home = homes.get(name)
     if home is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{package}.{home}")
+    module = load(f"{package}.{home}")
     return module if home == name else getattr(module, name)
 
 
@@ -31,4 +48,4 @@ class Lazy:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(importlib.import_module(self._name), attribute)
+        return getattr(load(self._name), attribute)

@@ -1,8 +1,9 @@
 """Ctrl-C while programs compile, many times: ``python -m runtime.storm 10000``.
 
-Each process compiles small programs anew, links some from the cache and drops them, while signals
-come at random moments, up to two for each program. None may end the process, and every program that
-comes through gives the right numbers. The test suite does this a few times only.
+Each process loads the compiler, compiles small programs anew, links some from the cache and drops
+them, while signals come at random moments, up to two for each program. None may end the process,
+and every program that comes through gives the right numbers. The test suite does this a few times
+only.
 """
 
 from __future__ import annotations
@@ -45,7 +46,6 @@ def attempt(number):
 
 sys.unraisablehook = lambda told: None  # an interrupt of a finalizer is told, and lost
 ones, number = np.ones(8, np.float32), 0
-attempt(0)
 signal.signal(signal.SIGINT, strike)
 print("ready", flush=True)
 while struck < interrupts:

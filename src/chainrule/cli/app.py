@@ -25,6 +25,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from ..errors import ChainruleError
+from ..interrupted import interruption
 from ..version import __version__
 from .check import check
 from .config import config
@@ -90,6 +91,8 @@ class Guard:
 
     def handle(self, error: BaseException) -> int:
         """Prints what happened and returns the exit code."""
+        if not isinstance(error, ChainruleError):
+            error = interruption(error)  # click makes an Abort of it
         if isinstance(error, click.exceptions.Exit):
             return int(error.exit_code)
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
@@ -102,8 +105,7 @@ class Guard:
             print_error(str(error))
             return error.exit_code
         if isinstance(error, KeyboardInterrupt | click.Abort):
-            # click turns the interrupt into an Abort and keeps it as the cause.
-            terminated = isinstance(error.__cause__ or error, Terminated)
+            terminated = isinstance(error, Terminated)
             say("terminated by a signal" if terminated else "interrupted")
             return Terminated.code if terminated else 130
         if isinstance(error, ClosedPipeError):
