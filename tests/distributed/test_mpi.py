@@ -18,16 +18,9 @@ from typing import Any
 import pytest
 
 from chainrule.distributed.launching import find_mpiexec
+from launched import DEADLINE, command, environment, run
 
-TESTS = Path(__file__).parent.parent
-#: for one that hangs
-DEADLINE = 240
 TRAIN = ("train", "--target", "y", "--patience", 10**6, "--batch-size", 32)
-
-
-def environment() -> dict[str, str]:
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent / "src")])
-    return os.environ | {"PYTHONPATH": path, "CHAINRULE_NUM_THREADS": "1"}
 
 
 def results(workers: int, folder: Path) -> dict[str, Any]:
@@ -73,16 +66,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"{i % 7},{(i * 5) % 11},{(i % 7 + i * 5 % 11) % 2}" for i in range(160)]
     path.write_text("\n".join(["a,b,y", *rows]) + "\n")
     return path
-
-
-def command(*words: object) -> list[str]:
-    return [sys.executable, "-m", "chainrule", *map(str, words)]
-
-
-def run(words: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words, capture_output=True, text=True, timeout=DEADLINE, env=environment(), check=False
-    )
 
 
 def weights(folder: Path) -> bytes:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.gathering import ALONE, Gathering
+
 __all__ = ["MedianSelect", "Moments", "tree_sum"]
 
 Floats = NDArray[np.float64]
@@ -34,7 +36,8 @@ class Moments:
     """Mean and standard deviation of columns in two passes over the chunks.
 
     ``mean = sum(x) / n``; ``std = sqrt(sum((x - mean)^2) / n)``, over the finite values of each
-    column; n counts those. Two passes avoid the cancellation of sum(x^2) - n * mean^2.
+    column; n counts those. Two passes avoid the cancellation of sum(x^2) - n * mean^2. Where chunks
+    are divided among processes, `together` and `deviations_together` end the passes.
     """
 
     def __init__(self, width: int) -> None:
@@ -43,6 +46,9 @@ class Moments:
         self.high = np.full(width, -np.inf)
         self._sum = np.zeros(width)
         self._squares = np.zeros(width)
+        #: those of each chunk
+        self._sums: list[Floats] = []
+        self._squared: list[Floats] = []
 
     def add(self, values: Floats) -> None:
         """First pass: one chunk of shape (rows, width). NaN and infinities are passed over."""
@@ -52,7 +58,15 @@ class Moments:
         self.low = np.minimum(self.low, low.min(axis=0, initial=np.inf))
         self.high = np.maximum(self.high, high.max(axis=0, initial=-np.inf))
         with np.errstate(over="ignore"):  # the caller refuses a mean that is not finite
-            self._sum += tree_sum(np.where(finite, values, 0.0))
+            self._sums.append(tree_sum(np.where(finite, values, 0.0)))
+            self._sum += self._sums[-1]
+
+    def together(self, gathering: Gathering) -> None:
+        """After the first pass over the chunks that this process has: those of all."""
+        self.count = gathering.added(self.count)
+        self.low, self.high = gathering.least(self.low), gathering.greatest(self.high)
+        with np.errstate(over="ignore"):
+            self._sum = gathering.summed(self._sums, len(self._sum))
 
     @property
     def mean(self) -> Floats:
@@ -63,7 +77,13 @@ class Moments:
         """Second pass: the same chunks again."""
         deviation = np.where(np.isfinite(values), values, self.mean) - self.mean
         with np.errstate(over="ignore"):
-            self._squares += tree_sum(deviation * deviation)
+            self._squared.append(tree_sum(deviation * deviation))
+            self._squares += self._squared[-1]
+
+    def deviations_together(self, gathering: Gathering) -> None:
+        """After the second pass: those of all."""
+        with np.errstate(over="ignore"):
+            self._squares = gathering.summed(self._squared, len(self._squares))
 
     @property
     def std(self) -> Floats:
@@ -96,9 +116,9 @@ class MedianSelect:
             digits = ((keys >> shift) & np.uint64(0xFFFF)).astype(np.int64)
             self._histogram[column] += np.bincount(digits, minlength=1 << 16)
 
-    def end_pass(self) -> None:
-        """Fixes 16 more bits of each median."""
-        for column, histogram in enumerate(self._histogram):
+    def end_pass(self, gathering: Gathering = ALONE) -> None:
+        """Fixes 16 more bits of each median, from the chunks of all processes."""
+        for column, histogram in enumerate(gathering.added(self._histogram)):
             below = np.cumsum(histogram)
             digit = int(np.searchsorted(below, self._rank[column], side="right"))
             digit = min(digit, (1 << 16) - 1)

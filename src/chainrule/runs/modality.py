@@ -31,7 +31,7 @@ from ..arguments import is_pair
 from ..data import Finding
 from ..frontend import Tensor
 from ..nn import Module
-from ..train import BatchSource, Scores
+from ..train import BatchSource, OwnRows, Scores
 from .choosing import Candidates
 from .option import Command, Options
 from .predictor import Predictor
@@ -50,8 +50,8 @@ S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
 Batch = tuple[Tensor, ...]
 PartName = Literal["train", "validation", "test"]
-#: as `Trainer.fit` takes it: inputs and target, or a source that reads both
-Part = tuple[Any, Any] | BatchSource
+#: as `Trainer.fit` takes it: inputs and target, a source that reads both, or some rows of them
+Part = tuple[Any, Any] | BatchSource | OwnRows
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 #: of kinds that declare none of their own
 SPACE: Space = {

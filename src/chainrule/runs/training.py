@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import ChainruleError, ConfigError
 from ..phrasing import plain_number
-from ..train import Checkpoints, History, Scores, Trainer, save
+from ..train import Checkpoints, History, OwnRows, Scores, Trainer, save
 from ..train.observation import Observe
 from ..train.parts import checked_parts
 from ..train.together import check_alike, check_parts, flat
@@ -363,7 +363,8 @@ class TrainingRun(Generic[S, P]):
         predictor.baselines = goal.baselines(trained, truth) | {
             name: goal.compute_metrics(truth, own) for name, own in rivals.items()
         }
-        if folder.path is not None:
+        # Of rows that are divided, all workers ask one another; worker 0 alone writes.
+        if isinstance(prepared.train, OwnRows) or folder.path is not None:
             self._write_evaluation(folder, predictor, truth, scores)
         return predictor
 

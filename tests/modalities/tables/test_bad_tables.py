@@ -10,7 +10,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import read_table
-from chainrule.data.tables.sql import CHUNK_ROWS, Database
+from chainrule.data.tables.database import Database
+from chainrule.data.tables.sql import CHUNK_ROWS
 from chainrule.errors import DataError
 from chainrule.modalities.tables.kind import TABLES
 from chainrule.runs.fitting import settings_from_arguments

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from chainrule.data.tables.database import Database
 from chainrule.data.tables.date_formats import COMPACT, Dates, find_dates
 from chainrule.data.tables.number_form import NumberForm
 from chainrule.data.tables.sql import (
-    Database,
     as_text,
     cast_number,
     cast_time,
@@ -37,9 +37,19 @@ SOME_NUMBERS = 10
 #: the numbers that may be dates such as 20240105, and how many different ones prove it
 FIRST_DAY, LAST_DAY, SOME_DAYS = 19000101, 21001231, 3
 NUMBERS = (
-    "count(*), count(x), count(DISTINCT x), count(*) FILTER (WHERE finite <> floor(finite)), "
-    "count(*) FILTER (WHERE isinf(x)), min(finite), max(finite)"
-)
+    "count(*)", "count(x)", "count(DISTINCT x)", "count(*) FILTER (WHERE finite <> floor(finite))",
+    "count(*) FILTER (WHERE isinf(x))", "min(finite)", "max(finite)",
+)  # fmt: skip
+#: of cells with a value t
+DIFFERENT = ("count(t)", "count(DISTINCT t)")
+#: of cells of text, and of those that are plain numbers
+TEXTS = (
+    "count(*)", "count(t)", "count(*) FILTER (WHERE word)",
+    "count(*) FILTER (WHERE read IS NOT NULL AND NOT word)",
+    "count(*) FILTER (WHERE t[1] = '0' AND t[2] BETWEEN '0' AND '9')",
+    "count(*) FILTER (WHERE read IS NULL AND lower(t) IN ('true', 'false'))", "sum(length(t))",
+    "count(*) FILTER (WHERE read IS NULL AND regexp_matches(t, '[0-9]'))", *NUMBERS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,8 @@ def collect_stats(
             stats[i] = _number_stats(database, [truth], "x", "boolean")[0]
         elif kind == "datetime":
             cell = column.sql("")
-            sql = f"SELECT count(t), count(DISTINCT t) FROM (SELECT {cell} AS t FROM raw)"
-            stats[i] = ColumnStats("datetime", rows, *database.execute(sql)[0])
+            [dates] = database.totals(DIFFERENT, f"(SELECT {cell} AS t FROM raw)")
+            stats[i] = ColumnStats("datetime", rows, *dates)
     numbers = [i for i, kind in enumerate(kinds) if kind == "number"]
     cells = [f"CAST({columns[i].sql('')} AS DOUBLE)" for i in numbers]
     counted = _number_stats(database, cells, "NULLIF(x, CAST('nan' AS DOUBLE))", "number")
@@ -136,7 +146,9 @@ def collect_stats(
     ]
 
 
-def _grouped(database: Database, cells: Sequence[str], inner: str, selected: str) -> list[Any]:
+def _grouped(
+    database: Database, cells: Sequence[str], inner: str, selected: Sequence[str]
+) -> list[Any]:
     """``selected`` of each of ``cells``, one row each. ``inner`` is a SELECT of what is named there
     from the table ``cells``, where a cell is called x and its column i."""
     if not cells:
@@ -146,12 +158,7 @@ def _grouped(database: Database, cells: Sequence[str], inner: str, selected: str
     else:
         listed = ", ".join(cells)
         source = f"SELECT unnest(range({len(cells)})) AS i, unnest([{listed}]) AS x FROM raw"
-    return [
-        row[1:]
-        for row in database.execute(
-            f"WITH cells AS ({source}) SELECT i, {selected} FROM ({inner}) GROUP BY i ORDER BY i"
-        )
-    ]
+    return database.totals(selected, f"(WITH cells AS ({source}) {inner})", by="i")
 
 
 def _number_stats(
@@ -181,9 +188,7 @@ def _as_days(database: Database, column: Cells, stats: ColumnStats) -> ColumnSta
     if not (stats.whole and within and stats.distinct >= SOME_DAYS):
         return stats
     moment = cast_time(f"CAST(TRY_CAST({column.sql('')} AS BIGINT) AS VARCHAR)", COMPACT)
-    days, distinct = database.execute(
-        f"SELECT count(t), count(DISTINCT t) FROM (SELECT {moment} AS t FROM raw)"
-    )[0]
+    [(days, distinct)] = database.totals(DIFFERENT, f"(SELECT {moment} AS t FROM raw)")
     if days < stats.present:
         return stats
     return replace(stats, storage="datetime", distinct=distinct, date_format=COMPACT)
@@ -204,11 +209,7 @@ def _count_texts(database: Database, columns: Sequence[Cells]) -> list[_Text]:
         database,
         [as_text(c.sql(""), c.type) for c in columns],
         inner,
-        "count(*), count(t), count(*) FILTER (WHERE word), "
-        "count(*) FILTER (WHERE read IS NOT NULL AND NOT word), "
-        "count(*) FILTER (WHERE t[1] = '0' AND t[2] BETWEEN '0' AND '9'), "
-        "count(*) FILTER (WHERE read IS NULL AND lower(t) IN ('true', 'false')), sum(length(t)), "
-        f"count(*) FILTER (WHERE read IS NULL AND regexp_matches(t, '[0-9]')), {NUMBERS}",
+        TEXTS,
     )
     return [
         _Text(c, _of_numbers("number", *row[8:]), *(int(v or 0) for v in row[:8]))
@@ -231,7 +232,7 @@ def _text_stats(database: Database, columns: Sequence[Cells], from_text: bool) -
             stats[i] = found
     rest = [i for i in rest if i not in stats]
     cells = [texts[i].text for i in rest]
-    distinct = _grouped(database, cells, "SELECT i, x FROM cells", "count(DISTINCT x)")
+    distinct = _grouped(database, cells, "SELECT i, x FROM cells", ["count(DISTINCT x)"])
     for i, (different,) in zip(rest, distinct, strict=True):
         text = texts[i]
         # Only in numbers and dates do words such as NA count as missing: here they are categories.
@@ -288,8 +289,6 @@ def _written_stats(database: Database, text: _Text, from_text: bool) -> ColumnSt
 
 def _given_dates(database: Database, text: _Text, form: str) -> Dates:
     moment = cast_time("t", form)
-    fitting, distinct = database.execute(
-        f"SELECT count(v), count(DISTINCT v) FROM (SELECT {moment} AS v "
-        f"FROM (SELECT {text.text} AS t FROM raw))"
-    )[0]
+    source = f"(SELECT {moment} AS t FROM (SELECT {text.text} AS t FROM raw))"
+    [(fitting, distinct)] = database.totals(DIFFERENT, source)
     return Dates(form, fitting, distinct)

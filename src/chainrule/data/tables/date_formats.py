@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from chainrule.data.tables.sql import Database, cast_time, is_word
+from chainrule.data.tables.database import Database
+from chainrule.data.tables.sql import cast_time, is_word
 
 __all__ = ["COMPACT", "Dates", "find_dates", "swapped"]
 
@@ -58,19 +59,24 @@ def find_dates(database: Database, text: str, known: int, fewest: float) -> Date
     """
     sample = [
         str(cell)
-        for (cell,) in database.execute(
-            f"SELECT t FROM (SELECT {text} AS t FROM raw) WHERE NOT {is_word('t')} LIMIT {SAMPLE}"
+        for (cell,) in database.sample(
+            f"SELECT t FROM (SELECT {text} AS t FROM raw) WHERE NOT {is_word('t')}", SAMPLE
         )
     ]
     if sum(DATE.search(cell) is not None for cell in sample) < 0.5 * len(sample):
         return None
-    hits = _count(database, ("", *FORMATS), "(SELECT unnest($1) AS t)", [sample])
+    tried = ("", *FORMATS)
+    read = database.execute(
+        f"SELECT {', '.join(map(_readable, tried))} FROM (SELECT unnest($1) AS t)", [sample]
+    )
+    hits = dict(zip(tried, read[0], strict=True))
     likely = sorted((f for f in hits if hits[f]), key=lambda f: -hits[f])
     likely = [f for f in likely if f != COMPACT or len(likely) == 1][: 2 * MOST_FORMATS]
     if sum(hits[f] for f in likely) < 0.5 * len(sample):
         return None
     cells = f"(SELECT {text} AS t FROM raw)"
-    counts = _count(database, likely, cells)
+    fitted = database.totals([_readable(form) for form in likely], cells)
+    counts = dict(zip(likely, map(int, fitted[0]), strict=True))
     # In order of preference among equals.
     ranked = sorted(counts, key=lambda f: (-counts[f], ("", *FORMATS).index(f)))
     chosen: list[str] = []
@@ -82,22 +88,18 @@ def find_dates(database: Database, text: str, known: int, fewest: float) -> Date
     form = _joined(chosen[:MOST_FORMATS])
     other = swapped(form)
     value, also = cast_time("t", form), cast_time("t", other) if other != form else "NULL"
-    fitting, distinct, others = database.execute(
-        f"SELECT count(v), count(DISTINCT v), count(o) FROM (SELECT {value} AS v, {also} AS o "
-        f"FROM {cells})"
-    )[0]
+    [(fitting, distinct, others)] = database.totals(
+        ["count(v)", "count(DISTINCT v)", "count(o)"],
+        f"(SELECT {value} AS v, {also} AS o FROM {cells})",
+    )
     if fitting < max(1.0, fewest):
         return None
     return Dates(form, fitting, distinct, other if others == fitting else "")
 
 
-def _count(
-    database: Database, forms: Sequence[str], cells: str, parameters: Sequence[object] = ()
-) -> dict[str, int]:
-    """How many of ``cells``, called t, each of ``forms`` reads."""
-    counted = ", ".join(f"count({cast_time('t', form)})" for form in forms)
-    numbers = database.execute(f"SELECT {counted} FROM {cells}", parameters)[0]
-    return dict(zip(forms, map(int, numbers), strict=True))
+def _readable(form: str) -> str:
+    """How many texts, called t, ``form`` reads, as SQL."""
+    return f"count({cast_time('t', form)})"
 
 
 def _joined(forms: Sequence[str]) -> str:

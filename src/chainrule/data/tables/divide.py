@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from chainrule.data.findings import Finding, Setting
 from chainrule.data.grouped import bag_groups, fold_groups, split_by_time, split_groups
 from chainrule.data.split import Split, bag_rows, fold_rows, split_rows
+from chainrule.data.tables.fit import rows_here
 from chainrule.data.tables.plan import TablePlan
 from chainrule.data.tables.preprocessor import read_target
 from chainrule.data.tables.schema import Schema, infer_schema
@@ -117,8 +118,7 @@ def _parts(
 
 def _column(table: Table, name: str, how: ReadAs, rows: NDArray[np.int64]) -> NDArray[Any]:
     form = table.stats(name).date_format if how == "time" else None
-    chunks = [chunk[name] for _, chunk in table.read({name: how}, {name: form} if form else {})]
-    return np.concatenate(chunks)[rows]
+    return table.column(name, how, form)[rows]
 
 
 def _refuse_gaps(table: Table, name: str, gaps: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
@@ -132,9 +132,14 @@ def _refuse_gaps(table: Table, name: str, gaps: NDArray[np.bool_], rows: NDArray
 
 def _groups(table: Table, name: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The number of the group of each of ``rows``."""
-    cells = _column(table, name, "text", rows)
-    _refuse_gaps(table, name, np.array([cell is None for cell in cells], dtype=bool), rows)
-    return np.unique(cells.astype(str), return_inverse=True)[1].astype(np.int64)
+    gathering = table.gathering
+    here = rows[rows_here(table, rows)] - table.own.start
+    cells = table.column(name, "text")[here].tolist()
+    gaps = np.array([cell is None for cell in cells], dtype=bool)
+    _refuse_gaps(table, name, gathering.joined(gaps), rows)
+    every = {group for own in gathering.each(sorted(set(cells))) for group in own}
+    number = {group: i for i, group in enumerate(sorted(every))}
+    return gathering.joined(np.array([number[cell] for cell in cells], np.int64))
 
 
 def _times(table: Table, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:

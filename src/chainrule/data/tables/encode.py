@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.gathering import Gathering
 from chainrule.data.tables.table import ReadAs
 from chainrule.data.tables.texts import words_of
 
@@ -44,6 +45,17 @@ class Tally:
     newly_missing: Counter[str] = field(default_factory=Counter)
     infinite: Counter[str] = field(default_factory=Counter)
     far: Counter[str] = field(default_factory=Counter)
+
+    def together(self, gathering: Gathering) -> Tally:
+        """What all processes count; the examples are the first ones."""
+        unseen, newly_missing, infinite, far = (
+            gathering.counted(counts)
+            for counts in (self.unseen, self.newly_missing, self.infinite, self.far)
+        )
+        examples: dict[str, str] = {}
+        for own in reversed(gathering.each(self.examples)):
+            examples |= own
+        return Tally(unseen, examples, newly_missing, infinite, far)
 
 
 @dataclass(frozen=True)

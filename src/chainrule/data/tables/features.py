@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import Gathering
 from chainrule.data.tables.encode import FAR, CategoryEncoder, Encoder, Tally
 from chainrule.scratch import array_in_file
 
@@ -18,6 +19,8 @@ __all__ = ["FeatureWriter", "Features", "cardinalities", "code_names", "number_n
 
 # Feature arrays larger than this are put into files without a name, if there is a folder for them.
 MEMORY_BYTES = 1 << 30
+#: bytes that a process passes to others at once
+AT_ONCE = 16 << 20
 Rows = NDArray[np.int64]
 
 
@@ -59,7 +62,8 @@ class FeatureWriter:
         folder: Path | None,
         tally: Tally | None = None,
     ) -> None:
-        self.encoders, self.rows, self.tally = encoders, rows, tally or Tally()
+        self.encoders, self.rows, self.folder = encoders, rows, folder
+        self.tally = tally or Tally()
         width, coded = len(number_names(encoders)), len(code_names(encoders))
         self.numeric = _allocate((len(rows), width), np.float32, folder)
         self.codes = _allocate((len(rows), coded), np.int32, folder)
@@ -91,6 +95,17 @@ class FeatureWriter:
         sizes = cardinalities(self.encoders)
         return Features(self.numeric, self.codes, names, codes, sizes, findings)
 
+    def gathered(self, gathering: Gathering, rows: int, divided: bool) -> Features:
+        """The features of all ``rows``, that several processes wrote; or this process's share of
+        them, if they are to be ``divided``. The findings are those of all."""
+        if gathering.peers is None:
+            return self.features()
+        self.tally = self.tally.together(gathering)
+        wanted = gathering.shares(rows) if divided else [slice(0, rows)] * gathering.peers.size
+        self.numeric = _arranged(self.numeric, wanted, self.folder, gathering)
+        self.codes = _arranged(self.codes, wanted, self.folder, gathering)
+        return self.features(rows)
+
 
 def number_names(encoders: Sequence[Encoder]) -> tuple[str, ...]:
     """The columns of ``Features.numeric``."""
@@ -118,6 +133,24 @@ def _allocate(shape: tuple[int, int], dtype: Any, folder: Path | None) -> NDArra
     if folder is None or size <= MEMORY_BYTES:
         return np.empty(shape, dtype=dtype)
     return array_in_file(shape, dtype, folder)
+
+
+def _arranged(
+    own: NDArray[Any], wanted: Sequence[slice], folder: Path | None, gathering: Gathering
+) -> NDArray[Any]:
+    """Rows that each process has some of, as each wants them; some megabytes at a time."""
+    assert gathering.peers is not None
+    rank, counts = gathering.peers.rank, gathering.each(len(own))
+    starts, mine = np.cumsum([0, *counts]), wanted[rank]
+    arranged = _allocate((mine.stop - mine.start, own.shape[1]), own.dtype, folder)
+    step = max(1, AT_ONCE // max(1, own.shape[1] * own.itemsize))
+    for begin in range(0, max(counts), step):
+        block, at = own[begin : begin + step], starts[rank] + begin
+        pieces = [block[max(0, w.start - at) : max(0, w.stop - at)] for w in wanted]
+        for start, piece in zip(starts, gathering.passed(pieces), strict=False):
+            first = max(start + begin, mine.start) - mine.start
+            arranged[first : first + len(piece)] = piece
+    return arranged
 
 
 def _findings(tally: Tally, rows: int) -> list[Finding]:

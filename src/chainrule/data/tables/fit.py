@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import Gathering
 from chainrule.data.moments import MedianSelect, Moments
 from chainrule.data.tables.encode import (
     CategoryEncoder,
@@ -27,7 +28,7 @@ from chainrule.data.tables.table import ReadAs, Table
 from chainrule.data.tables.texts import chosen_words, words_of
 from chainrule.errors import ConfigError, DataError
 
-__all__ = ["FitOptions", "fit_encoders", "read_as", "read_rows"]
+__all__ = ["FitOptions", "fit_encoders", "read_as", "read_rows", "rows_here"]
 
 Chunk = dict[str, NDArray[Any]]
 Rows = NDArray[np.int64]
@@ -65,10 +66,17 @@ def read_as(column: Column) -> ReadAs:
     return READ_AS[column.kind]
 
 
+def rows_here(table: Table, rows: Rows) -> slice:
+    """Where those of ``rows`` (ascending) are that this process has."""
+    low, high = np.searchsorted(rows, [table.own.start, table.own.stop])
+    return slice(int(low), int(high))
+
+
 def read_rows(
     table: Table, wanted: dict[str, ReadAs], formats: dict[str, str], rows: Rows | None
 ) -> Iterator[tuple[int, Chunk]]:
-    """Chunks of the chosen ``rows`` (ascending; None for all): (place of the first one, values)."""
+    """Chunks of the chosen ``rows`` that are here (ascending; None for all): (place of the first
+    one, values)."""
     first_row = 0
     for start, values in table.read(wanted, formats):
         if rows is not None:
@@ -95,6 +103,18 @@ class _Counted:
     words: list[Counter[str]]
     texts: list[int]
     rows: int = 0
+
+    def together(self, gathering: Gathering) -> None:
+        """After the first pass over the rows that are here: what all rows have."""
+        self.numbers.together(gathering)
+        self.years.together(gathering)
+        self.parts = [
+            {part: gathering.united(values) for part, values in parts.items()}
+            for parts in self.parts
+        ]
+        self.categories = [gathering.counted(counter) for counter in self.categories]
+        self.words = [gathering.counted(counter) for counter in self.words]
+        self.rows, *self.texts = gathering.added(np.array([self.rows, *self.texts])).tolist()
 
 
 class _Fitter:
@@ -140,6 +160,7 @@ class _Fitter:
                 present = [text for text in chunk[name] if text is not None]
                 counted.words[i].update(w for text in present for w in set(words_of(text)))
                 counted.texts[i] += len(present)
+        counted.together(self.table.gathering)
         if not counted.rows:
             raise DataError("no training rows", where=self.table.name)
         for chunk in self.chunks(self.numeric + self.dates):
@@ -148,6 +169,8 @@ class _Fitter:
             if self.dates:
                 years = [date_parts(chunk[n])["year"] for n in self.dates]
                 counted.years.add_deviations(np.stack(years, axis=1))
+        counted.numbers.deviations_together(self.table.gathering)
+        counted.years.deviations_together(self.table.gathering)
         return counted
 
     def medians(self, counted: _Counted) -> NDArray[np.float64]:
@@ -164,7 +187,7 @@ class _Fitter:
             for _ in range(MedianSelect.PASSES):
                 for chunk in self.chunks(names):
                     select.add(_stack(chunk, names))
-                select.end_pass()
+                select.end_pass(self.table.gathering)
             fill[incomplete] = select.median
         return fill
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import ALONE, Gathering
 from chainrule.data.split import Split
 from chainrule.data.tables.divide import Division, divide
 from chainrule.data.tables.features import Features
@@ -23,14 +24,38 @@ __all__ = ["Division", "Prepared", "PreparedRows", "divide", "prepare"]
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """Inputs and encoded targets of the rows ``rows`` of the table, in that order."""
+    """Inputs and encoded targets of the rows ``rows`` of the table, in that order.
+
+    Where rows are divided among processes, ``features`` may be those of this process alone, its
+    ``own`` of all of them.
+    """
 
     features: Features
     target: NDArray[np.int32] | NDArray[np.float32]
     rows: NDArray[np.int64]
+    own: slice = field(default_factory=lambda: slice(None))
+    gathering: Gathering = ALONE
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether other processes have the features of other rows."""
+        return self.own != slice(None)
+
+    def some(self, rows: NDArray[np.int32]) -> Features:
+        """The features of a few rows (ascending), wherever they are."""
+        if not self.is_divided:
+            return self._taken(rows)
+        first, end = np.searchsorted(rows, [self.own.start, self.own.stop])
+        mine = self._taken(rows[first:end] - self.own.start)
+        joined = self.gathering.joined
+        return replace(mine, numeric=joined(mine.numeric), codes=joined(mine.codes))
+
+    def _taken(self, rows: NDArray[np.int32]) -> Features:
+        features = self.features
+        return replace(features, numeric=features.numeric[rows], codes=features.codes[rows])
 
 
 @dataclass(frozen=True)
@@ -84,10 +109,22 @@ def _examples(
     parts: Split,
     folder: Path | None,
 ) -> dict[str, PreparedRows]:
+    """The parts by name. Where the rows of the table are divided among processes, each has a share
+    of the training rows, and all of the others."""
     positions: dict[str, NDArray[np.int64]] = vars(parts)
     rows = {name: usable[part] for name, part in positions.items()}
-    features = preprocessor.transform_parts(table, rows, folder=folder)
-    return {n: PreparedRows(features[n], encoded[part], rows[n]) for n, part in positions.items()}
+    gathering, count = table.gathering, len(parts.train)
+    divided = gathering.peers is not None and count >= gathering.peers.size
+    features = preprocessor.transform_parts(
+        table, rows, folder=folder, divided=("train",) if divided else ()
+    )
+    examples = {
+        n: PreparedRows(features[n], encoded[part], rows[n]) for n, part in positions.items()
+    }
+    if gathering.peers is not None and divided:
+        own = gathering.shares(count)[gathering.peers.rank]
+        examples["train"] = replace(examples["train"], own=own, gathering=gathering)
+    return examples
 
 
 def _separate(preprocessor: Preprocessor, table: Table, folder: Path | None) -> PreparedRows:

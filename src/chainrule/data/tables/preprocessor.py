@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from chainrule.data.tables.features import (
     code_names,
     number_names,
 )
-from chainrule.data.tables.fit import FitOptions, fit_encoders, read_as, read_rows
+from chainrule.data.tables.fit import FitOptions, fit_encoders, read_as, read_rows, rows_here
 from chainrule.data.tables.record import dump, load
 from chainrule.data.tables.schema import Schema
 from chainrule.data.tables.sql import CHUNK_ROWS
@@ -110,14 +110,27 @@ class Preprocessor:
         return self.transform_parts(table, {"": chosen}, folder=folder)[""]
 
     def transform_parts(
-        self, table: Table, parts: Mapping[str, Rows], *, folder: Path | None = None
+        self,
+        table: Table,
+        parts: Mapping[str, Rows],
+        *,
+        folder: Path | None = None,
+        divided: Collection[str] = (),
     ) -> dict[str, Features]:
-        """``transform`` for several sets of rows in one pass over the table."""
-        writers = {name: FeatureWriter(self.encoders, rows, folder) for name, rows in parts.items()}
+        """``transform`` for several sets of rows in one pass over the table. Where its rows are
+        divided among processes, each gets all of a part, or its share of a ``divided`` one."""
+        writers = {
+            name: FeatureWriter(self.encoders, rows[rows_here(table, rows)], folder)
+            for name, rows in parts.items()
+        }
         for start, chunk in self._chunks(self._check(table)):
             for writer in writers.values():
                 writer.write(start, chunk)
-        return {name: writer.features() for name, writer in writers.items()}
+        gathering = table.gathering
+        return {
+            name: writer.gathered(gathering, len(parts[name]), name in divided)
+            for name, writer in writers.items()
+        }
 
     def in_parts(self, table: Table) -> Iterator[Features]:
         """``transform`` of all rows, part after part as they are read, for who needs each but once.
@@ -214,8 +227,10 @@ def _fit_target(table: Table, target: Target, rows: Rows | None) -> tuple[float,
     form = {target.name: target.number_format}
     for _, chunk in read_rows(table, {target.name: "number"}, form, rows):
         moments.add(chunk[target.name][:, None])
+    moments.together(table.gathering)
     for _, chunk in read_rows(table, {target.name: "number"}, form, rows):
         moments.add_deviations(chunk[target.name][:, None])
+    moments.deviations_together(table.gathering)
     mean, std = float(moments.mean[0]), float(moments.std[0])
     if not np.isfinite([mean, std]).all():
         raise DataError(
@@ -272,7 +287,8 @@ def read_target(
     table = table.with_missing({c: v for c, v in (missing or {}).items() if c == target.name})
     if not target.junk:
         table.require(target.name, target.read_as, target.number_format)
-    values = np.empty(table.n_rows)
+    first = table.own.start
+    values = np.empty(len(table.own))
     codes: dict[object, float] = {label: float(i) for i, label in enumerate(target.classes)}
     codes[None] = math.nan
     formats = {target.name: target.number_format}
@@ -282,7 +298,8 @@ def read_target(
             cells = np.where(np.isinf(cells), np.nan, cells)
         if target.classes:
             cells = _class_codes(cells, codes, table, target, start)
-        values[start : start + len(cells)] = cells
+        values[start - first : start - first + len(cells)] = cells
+    values = table.gathering.joined(values)
     rows = np.flatnonzero(~np.isnan(values)).astype(np.int64)
     if not len(rows):
         raise DataError(

@@ -215,8 +215,7 @@ def _is_told_by_words(table: Table, name: str, stats: ColumnStats) -> bool:
         return False
     if ID_NAME.search(name) or stats.numbers >= MOST_REPEATED * stats.present:
         return False
-    _, cells = next(iter(table.read({name: "text"})))
-    return tells_by_words([text for text in cells[name] if text is not None])
+    return tells_by_words(table.beginning(name))
 
 
 def _text(name: str, stats: ColumnStats) -> Finding:

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import Gathering
 from chainrule.data.tables.column_stats import Cells, ColumnStats, collect_stats
+from chainrule.data.tables.database import Database
 from chainrule.data.tables.formats import check_format
 from chainrule.data.tables.sql import (
     CHUNK_ROWS,
-    Database,
     cast_number,
     is_word,
     number_of,
@@ -157,7 +158,8 @@ class Table:
         *,
         once: bool = False,
     ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
-        """Chunks of at most ``CHUNK_ROWS`` rows in table order: (first row, values by column).
+        """Chunks of at most ``CHUNK_ROWS`` of the rows that are here, in table order: (first row,
+        values by column).
 
         ``number`` gives float64 with NaN where missing (infinities stay), ``truth`` 1.0, 0.0 or
         NaN, ``text`` objects with None, ``number text`` the same for numbers printed shortly (``1``
@@ -170,8 +172,10 @@ class Table:
         if self.n_rows * len(wanted) > CHUNK_ROWS and not once:
             casts = [e for e, how in zip(expressions, wanted.values(), strict=True) if how in CASTS]
             self._database.materialize(casts)
-        for start in range(0, self.n_rows, CHUNK_ROWS):
-            arrays = self._database.rows(expressions, start, min(start + CHUNK_ROWS, self.n_rows))
+        own = self._database.own
+        for start in range(own.start, own.stop, CHUNK_ROWS):
+            stop = min(start + CHUNK_ROWS, own.stop)
+            arrays = self._database.rows(expressions, start, stop)
             yield (
                 start,
                 {
@@ -190,6 +194,43 @@ class Table:
         if how == "truth":
             return truth_of(cell, type)
         return text_of(cell, type, as_number=how == "number text", form=form)
+
+    @property
+    def gathering(self) -> Gathering:
+        """How processes among which the rows are divided answer together."""
+        return self._database.gathering
+
+    @property
+    def own(self) -> range:
+        """The numbers of the rows that are here: all, or some chunks of them."""
+        return self._database.own
+
+    def column(self, name: str, how: ReadAs = "number", form: str | None = None) -> NDArray[Any]:
+        """All numbers or moments of a column, wherever the rows are; ``form`` is how they are
+        written. Texts are those of the rows that are here."""
+        chunks = self.read({name: how}, {name: form} if form else {})
+        own = np.concatenate([chunk[name] for _, chunk in chunks])
+        return own if how == "text" else self.gathering.joined(own)
+
+    def beginning(self, column: str) -> list[str]:
+        """The texts in the first chunk of a column."""
+        texts = None
+        if self.own.start == 0:
+            _, cells = next(iter(self.read({column: "text"})))
+            texts = [text for text in cells[column] if text is not None]
+        first: list[str] = self.gathering.first(texts)
+        return first
+
+    def cells(self, columns: Sequence[str], rows: Sequence[int]) -> list[list[str]]:
+        """Some columns of some rows, as text that is empty where there is none."""
+        read = [self._expression(name, "text", None) for name in columns]
+        found: dict[int, list[str]] = {}
+        for row in rows:
+            if columns and row in self.own:
+                cells = self._database.rows(read, row, row + 1)
+                found[row] = [str(_plain_array(cell, "text")[0] or "") for cell in cells]
+        every = {row: cells for own in self.gathering.each([*found.items()]) for row, cells in own}
+        return [every.get(row, []) for row in rows]
 
     def require(self, column: str, how: ReadAs, form: str | None = None) -> None:
         """Raises DataError with the first row whose cell cannot be read ``how`` it should, where
@@ -241,11 +282,10 @@ class Table:
     def count_and_rest(self, column: str, value: float) -> tuple[int, float, float]:
         """How many cells are ``value``, and the least and greatest finite number of the others."""
         rest = f"CASE WHEN isfinite(x) AND x <> {value!r} THEN x END"
-        sql = (
-            f"SELECT count(*) FILTER (WHERE x = {value!r}), min({rest}), max({rest}) "
-            f"FROM (SELECT {self._number(column)} AS x FROM raw)"
+        [(rows, low, high)] = self._database.totals(
+            [f"count(*) FILTER (WHERE x = {value!r})", f"min({rest})", f"max({rest})"],
+            f"(SELECT {self._number(column)} AS x FROM raw)",
         )
-        rows, low, high = self._database.execute(sql)[0]
         return int(rows), float(low or 0.0), float(high or 0.0)
 
     def written_number(self, column: str) -> tuple[str, float]:
@@ -255,7 +295,8 @@ class Table:
             f"SELECT t, x FROM (SELECT {text} AS t, {number} AS x FROM raw) WHERE x IS NOT NULL "
             "ORDER BY length(t) DESC, t LIMIT 1"
         )
-        return str(rows[0][0]), float(rows[0][1])
+        found = [(str(t), float(x)) for own in self.gathering.each(rows) for t, x in own]
+        return min(found, key=lambda pair: (-len(pair[0]), pair[0]))
 
     def _number(self, column: str) -> str:
         form = self._form(column, None)

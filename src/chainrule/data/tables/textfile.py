@@ -18,7 +18,8 @@ from typing import BinaryIO, cast
 
 from chainrule.errors import DataError
 
-__all__ = ["HEAD_BYTES", "TextFile", "gunzip", "inspect_text", "is_gzip", "rewrite"]
+__all__ = ["HEAD_BYTES", "TextFile", "gunzip", "inspect_text", "is_gzip", "plain_head",
+           "read_header", "rewrite"]  # fmt: skip
 
 BLOCK = 1 << 20
 HEAD_BYTES = 1 << 18
@@ -110,6 +111,17 @@ def _inspect(path: Path, gzipped: bool, file: BinaryIO) -> TextFile:
         encoding = "utf-8-sig"
     start = head.decode(encoding, errors="ignore")  # a character may be cut at the end of the head
     return TextFile(path, gzipped, encoding, frozenset(ends), start, odd_line)
+
+
+def plain_head(path: Path, marked: bool) -> TextFile | None:
+    """A file as far as its beginning tells, if that is plain UTF-8, which may be ``marked`` as
+    such; None if it is not, or empty."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    text = head.removeprefix(codecs.BOM_UTF8)
+    if not text.strip() or head.startswith(UTF16_MARKS) or (text != head and not marked):
+        return None
+    return TextFile(path, False, "utf-8-sig", frozenset(), text.decode(errors="ignore"), 0)
 
 
 def _mixed_encoding(path: Path, line: int) -> DataError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from chainrule.data.tables.database import Database
 from chainrule.data.tables.number_form import BLANK, PREFIX, SIGN, SUFFIX, NumberForm
-from chainrule.data.tables.sql import Database, quoted
+from chainrule.data.tables.sql import quoted
 
 __all__ = ["Written", "find_number_form"]
 
@@ -36,15 +37,15 @@ def find_number_form(
     """
     cells = f"(SELECT {text} AS t FROM raw)"
     if given is not None:
-        fitting = database.execute(f"SELECT count({given.value('t')}) FROM {cells}")[0][0]
+        [(fitting,)] = database.totals([f"count({given.value('t')})"], cells)
         return Written(given, int(fitting))
     unit = _unit(database, cells, fewest)
     if unit is None:
         return None
     forms = [NumberForm(decimal, group, *unit) for decimal, group in MARKS]
-    counted = ", ".join(f"count(*) FILTER (WHERE {f.matches('t')})" for f in forms)
+    counted = [f"count(*) FILTER (WHERE {f.matches('t')})" for f in forms]
     fractions = "count(*) FILTER (WHERE regexp_matches(t, '[0-9][.,]|[.,][0-9]'))"
-    *counts, marked = database.execute(f"SELECT {counted}, {fractions} FROM {cells}")[0]
+    [(*counts, marked)] = database.totals([*counted, fractions], cells)
     best = max(counts)
     if best < fewest or best <= plain:
         return None
@@ -62,13 +63,13 @@ def _unit(database: Database, cells: str, fewest: float) -> tuple[str, str] | No
     none."""
     before = quoted(rf"^\(?{SIGN}?{BLANK}*([^0-9.,]*?){BLANK}*{SIGN}?{BLANK}*[.,]?[0-9]")
     behind = quoted(rf"[0-9][.,]?{BLANK}*([^0-9]*?){BLANK}*\)?$")
-    found = database.execute(
-        f"SELECT a, b, count(*) AS n FROM (SELECT regexp_extract(t, {before}, 1) AS a, "
+    source = (
+        f"(SELECT * FROM (SELECT regexp_extract(t, {before}, 1) AS a, "
         f"regexp_extract(t, {behind}, 1) AS b FROM {cells} WHERE regexp_matches(t, '[0-9]')) "
         f"WHERE regexp_full_match(a, {quoted(f'({PREFIX})?')}) "
-        f"AND regexp_full_match(b, {quoted(f'({SUFFIX})?')}) "
-        f"GROUP BY a, b ORDER BY n DESC, a, b LIMIT {UNITS}"
+        f"AND regexp_full_match(b, {quoted(f'({SUFFIX})?')}))"
     )
+    found = database.counts("a, b", source, UNITS)
     units = Counter({(str(a), str(b)): int(n) for a, b, n in found})
     bare = units.pop(("", ""), 0)
     if not units:

@@ -36,6 +36,7 @@ from .realmlp import RealMLP
 from .recognising import recognises
 from .settings import Settings
 from .several import TargetsPredictor, by_target
+from .sharing import readers
 from .space import space_for
 from .weights import check_unmixed
 from .words import words_for
@@ -91,7 +92,7 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def open(self, settings: Settings, source: object, folder: Path | None) -> OpenedTable:
         origin = settings.data.path if source is None else source
-        table, bundled = open_table(origin, settings.data.query or None)
+        table, bundled = open_table(origin, settings.data.query or None, readers(settings))
         settings = complete_settings(settings, origin, table, bundled)
         data = settings.data
         held_out: dict[str, Any] = {
@@ -106,7 +107,7 @@ class Tables(Modality[Settings, TablePredictor]):
 
     def fit_network(self, network: Module, prepared: PreparedTable) -> None:
         assert isinstance(network, TableNet | RealMLP)
-        fit_network(network, prepared.parts.train.features)
+        fit_network(network, prepared.parts.train)
 
     def loss(self, prepared: PreparedTable) -> Any:
         name = prepared.settings.train.objective
@@ -168,7 +169,10 @@ class Tables(Modality[Settings, TablePredictor]):
         return prepared.parts.val.rows
 
     def evaluation(self, prepared: PreparedTable, scores: Scores) -> dict[str, Any]:
-        return {"missing": missing_counts(prepared.preprocessor, prepared.parts.train.features)}
+        train = prepared.parts.train
+        counts = missing_counts(prepared.preprocessor, train.features)
+        every = train.gathering.added(np.array(list(counts.values())))
+        return {"missing": dict(zip(counts, every.tolist(), strict=True))}
 
     def draft(self, settings: Settings, output: Path) -> Draft[Settings]:
         return draft(settings, output)

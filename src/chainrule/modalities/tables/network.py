@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 
 from ... import nn
-from ...data import Features, Preprocessor
+from ...data import Features, PreparedRows, Preprocessor
 from ...data.tables.encode import CategoryEncoder, NumberEncoder, TextEncoder
 from ...frontend import Tensor
 from ...frontend.operations.shaping import cat
@@ -202,11 +202,11 @@ def _encoding(preprocessor: Preprocessor, settings: ModelSettings) -> Encoding |
     return nn.PeriodicEmbedding(members, numeric, columns)
 
 
-def fit_network(network: TableNet | RealMLP, features: Features) -> None:
+def fit_network(network: TableNet | RealMLP, part: PreparedRows) -> None:
     """Lets a network take what it needs from training rows: from at most `MOST_ROWS` of them,
     evenly spaced, which is enough for quantiles and cheap to sort."""
-    rows = spread_rows(len(features), MOST_ROWS)
-    network.fit(features.numeric[rows], features.codes[rows])
+    features = part.some(spread_rows(len(part), MOST_ROWS))
+    network.fit(features.numeric, features.codes)
 
 
 def number_places(preprocessor: Preprocessor) -> list[int]:

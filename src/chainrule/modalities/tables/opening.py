@@ -12,6 +12,7 @@ from ...data import Bundled, Table, read_table, resolve_source
 from ...data.tables.columns import with_column
 from ...errors import ConfigError
 from ...runs.modality import is_pair
+from ...train.workers import Workers
 from .settings import Settings
 
 __all__ = ["complete_settings", "open_table"]
@@ -20,10 +21,13 @@ __all__ = ["complete_settings", "open_table"]
 TARGET = "target"
 
 
-def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled | None]:
+def open_table(
+    source: object, query: str | None = None, readers: Workers | None = None
+) -> tuple[Table, Bundled | None]:
     """A table from a path, the name of a bundled one, or data in memory; and the bundled one.
 
-    Rows in memory and a target of their own, ``(X, y)``, become one table: see `target_name`.
+    Rows in memory and a target of their own, ``(X, y)``, become one table: see `target_name`. Of a
+    large file, each of the ``readers`` reads some rows.
     """
     if is_pair(source):
         rows, target = source
@@ -43,7 +47,7 @@ def open_table(source: object, query: str | None = None) -> tuple[Table, Bundled
     data = resolve_source(source) if isinstance(source, str | os.PathLike) else source
     if isinstance(data, Bundled):
         return read_table(data.path, query=query, name=data.name), data
-    return read_table(data, query=query), None
+    return read_table(data, query=query, peers=readers), None
 
 
 def target_name(pair: tuple[object, object]) -> str:

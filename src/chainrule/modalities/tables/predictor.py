@@ -178,8 +178,7 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
         table = judged or prepared.opened.table
 
         def cells_of(columns: Sequence[str], rows: npt.NDArray[np.int64]) -> list[list[str]]:
-            texts = dict(_as_text(table, columns))
-            return [[str(texts[c][i] or "") for c in columns] for i in rows.tolist()]
+            return table.cells(columns, rows.tolist())
 
         return explained(
             ask, part.features, truth, scores, self.preprocessor, self.goal, part.rows, cells_of,

@@ -22,6 +22,7 @@ from ...nn import mixup
 from ...runs.modality import Batch, PartName
 from ...runs.settings.training import TrainSettings
 from ...tasks import Task
+from ...train import OwnRows
 from .network import inputs_of, number_places
 from .settings import Settings
 from .weights import class_weights, weights_in
@@ -97,8 +98,8 @@ def plan_of(settings: Settings, fractions: tuple[float, float, float]) -> TableP
 
 
 def arrays_of(part: PreparedRows) -> tuple[Any, Any]:
-    """Inputs and target of some rows, as a trainer takes them."""
-    return inputs_of(part.features), part.target
+    """Inputs and target of the rows that are here, as a trainer takes them."""
+    return inputs_of(part.features), part.target[part.own]
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,9 @@ class PreparedTable:
         return self.opened.fingerprint
 
     @property
-    def train(self) -> tuple[Any, ...]:
-        return self.weighted("train")
+    def train(self) -> tuple[Any, ...] | OwnRows:
+        train = self.weighted("train")
+        return OwnRows(train) if self.parts.train.is_divided else train
 
     @property
     def validation(self) -> tuple[Any, ...]:
@@ -147,22 +149,22 @@ class PreparedTable:
         column, by_class = self.settings.data.weight, self.of_classes
         if not column and by_class is None:
             return arrays_of(part)
+        return (*arrays_of(part), self.weights_of(part, own or opened.table)[part.own])
+
+    def weights_of(self, part: PreparedRows, table: Table) -> npt.NDArray[np.float64]:
+        """What each row of a part of ``table`` counts, wherever it is."""
+        column, by_class = self.settings.data.weight, self.of_classes
         weights = np.ones(len(part.rows)) if by_class is None else by_class[part.target]
-        if column:
-            table = opened.table if own is None else own
-            weights = weights * weights_in(table, column)[part.rows]
-        return (*arrays_of(part), weights)
+        return weights * weights_in(table, column)[part.rows] if column else weights
 
     def check_weights(self) -> None:
         """DataError or ConfigError if the training rows cannot be weighted as asked for."""
-        _, _, *weights = self.weighted("train")
-        for each in weights:
-            if not each.any():
-                raise DataError(
-                    "all training rows have a weight of zero",
-                    where=f"column `{self.settings.data.weight}`",
-                    help="at least one row must count: pass a weight above 0",
-                )
+        if not self.weights_of(self.parts.train, self.opened.table).any():
+            raise DataError(
+                "all training rows have a weight of zero",
+                where=f"column `{self.settings.data.weight}`",
+                help="at least one row must count: pass a weight above 0",
+            )
 
     @cached_property
     def of_classes(self) -> npt.NDArray[np.float64] | None:

@@ -41,8 +41,7 @@ def with_weights(source: object, weights: object) -> tuple[object, str]:
 def weights_in(table: Table, name: str) -> npt.NDArray[np.float64]:
     """The numbers of a column, one for each row. DataError for any that cannot be a weight."""
     table.require(name, "number")
-    parts: list[npt.NDArray[Any]] = [chunk[name] for _, chunk in table.read({name: "number"})]
-    weights = np.concatenate(parts)
+    weights = table.column(name)
     try:
         return checked_weights(weights, table.n_rows)
     except DataError as error:
