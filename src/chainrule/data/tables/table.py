@@ -155,6 +155,7 @@ class Table:
         wanted: Mapping[str, ReadAs],
         formats: Mapping[str, str] | None = None,
         *,
+        span: tuple[int, int] | None = None,
         once: bool = False,
     ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
         """Chunks of at most ``CHUNK_ROWS`` rows in table order: (first row, values by column).
@@ -162,7 +163,8 @@ class Table:
         ``number`` gives float64 with NaN where missing (infinities stay), ``truth`` 1.0, 0.0 or
         NaN, ``text`` objects with None, ``number text`` the same for numbers printed shortly (``1``
         for 1.0), ``time`` datetime64[us] with NaT. ``formats``: how numbers and dates are written.
-        Unless the table is read but ``once``, numbers are kept for the next time.
+        ``span``: the first row to read, and the one after the last. Unless the table is read but
+        ``once``, numbers are kept for the next time.
         """
         expressions = [
             self._expression(c, how, (formats or {}).get(c)) for c, how in wanted.items()
@@ -170,8 +172,9 @@ class Table:
         if self.n_rows * len(wanted) > CHUNK_ROWS and not once:
             casts = [e for e, how in zip(expressions, wanted.values(), strict=True) if how in CASTS]
             self._database.materialize(casts)
-        for start in range(0, self.n_rows, CHUNK_ROWS):
-            arrays = self._database.rows(expressions, start, min(start + CHUNK_ROWS, self.n_rows))
+        first, end = span or (0, self.n_rows)
+        for start in range(first, end, CHUNK_ROWS):
+            arrays = self._database.rows(expressions, start, min(start + CHUNK_ROWS, end))
             yield (
                 start,
                 {
