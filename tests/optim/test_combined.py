@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import errors, nn, optim
 from chainrule.optim.combined import CombinedOptimizer
-from chainrule.train.callbacks.rates import update_counts
+from chainrule.train.callbacks.rates import scale_rates, update_counts
 
 
 def two_layers() -> tuple[nn.Linear, nn.Linear, CombinedOptimizer]:
@@ -50,3 +52,48 @@ def test_parameters_that_a_part_gets_later_belong_to_the_whole() -> None:
     assert third.bias.grad is not None
     np.testing.assert_array_equal(third.bias.grad.numpy(), np.full(3, 2.0))  # of one step alone
     assert both.state[third.bias]["exp_avg"].shape == (3,)
+
+
+def test_groups_that_a_part_gets_later_are_groups_of_the_whole() -> None:
+    """A rate that is set on the groups of the whole reaches all, also through a wrapper."""
+    first, second, both = two_layers()
+    around, kept = optim.Lookahead(both), both.param_groups
+    third = nn.Linear(3, 3)
+    both.parts[0].add_param_group({"params": third.parameters(), "lr": 0.5})
+    added = both.parts[0].param_groups[1]
+    for optimizer in (both, around):
+        assert [g["lr"] for g in optimizer.param_groups] == [0.1, 0.5, 0.1]
+        assert optimizer.param_groups[1] is added
+    assert kept == both.param_groups
+    for group in both.param_groups:
+        group["lr"] = 0.0
+    before = third.bias.numpy().copy()
+    learn(both, first, second, third)
+    np.testing.assert_array_equal(third.bias.numpy(), before)
+
+
+def test_what_scales_rates_reaches_groups_that_a_part_gets_later() -> None:
+    _, _, both = two_layers()
+    both.parts[1].add_param_group({"params": nn.Linear(3, 3).parameters(), "lr": 0.5})
+    scale_rates(both, 0.5)
+    assert [group["lr"] for group in both.parts[1].param_groups] == [0.05, 0.25]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda both, group: both.param_groups.append(group),
+        lambda both, group: both.param_groups.pop(),
+        lambda both, group: setattr(both, "param_groups", [group]),
+    ],
+)
+def test_groups_that_no_part_would_know_of_are_refused(change: Any) -> None:
+    first, second, both = two_layers()
+    group = optim.SGD(nn.Linear(3, 3).parameters(), lr=0.1).param_groups[0]
+
+    def attempt() -> None:
+        change(both, group)
+        learn(both, first, second)
+
+    with pytest.raises(errors.ConfigError, match="which of them"):
+        attempt()

@@ -299,3 +299,28 @@ def test_a_run_toml_with_its_space(tune: Tune, table: Path, tmp_path: Path) -> N
         assert set(tuned.changes) == {"train.lr"}
         with pytest.raises(ConfigError, match="cannot be combined"):
             cr.tune("run.toml", "y")
+
+
+@pytest.mark.parametrize("only", [True, False])
+def test_the_first_trial_is_the_default_where_validation_chooses_some_of_it(
+    tmp_path: Path, only: bool
+) -> None:
+    """So no search ends with what is worse on validation data, whatever it varies."""
+    x = np.random.default_rng(0).normal(size=(1000, 3))
+    columns = {"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": x @ [1.0, -2.0, 0.5]}
+    small = ["preset=good", "model.members=2", "model.layers=[8]", "model.trial_epochs=2",
+             "train.batch_size=70", "train.lr=0.0212345", "train.epochs=3"]  # fmt: skip
+    space = {"train.lr": {"low": 1e-3, "high": 0.3, "log": True}, "only": only}
+    with interpreting():
+        default = cr.fit(columns, "y", settings=small, runs_dir=None, verbose=False)
+        tuned = cr.tune(columns, "y", settings=small, space=space, trials=1 + only, name="line",
+                        runs_dir=tmp_path, verbose=False)  # fmt: skip
+    assert default.settings.model.numbers == "plain", "the rule alone would take intervals"
+    first = tuned.trials[0]
+    assert list(first.values) == default.history["val_loss"]
+    assert tuned.best is not None
+    assert tuned.best.value <= min(default.history["val_loss"])
+    assert tuned.usual["train.lr"] == 0.0212345
+    assert tuned.settings is not None
+    if tuned.best is first:
+        assert tuned.settings.train == default.settings.train

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..frontend import Tensor
 from .base import Optimizer, Rates, Slots
-from .group import Hyper
+from .group import Hyper, ParamGroup
 
 __all__ = ["Wrapper"]
 
@@ -28,7 +28,16 @@ class Wrapper(Optimizer):
             )
         self.optimizer = optimizer
         self.defaults, self.state = optimizer.defaults, optimizer.state
-        self.param_groups, self._clocks = optimizer.param_groups, optimizer._clocks
+        self._clocks = optimizer._clocks
+
+    @property
+    def param_groups(self) -> list[ParamGroup]:
+        """Those of the optimizer at this moment."""
+        return self.optimizer.param_groups
+
+    @param_groups.setter
+    def param_groups(self, groups: list[ParamGroup]) -> None:
+        self.optimizer.param_groups = groups
 
     def update(self, p: Tensor, g: Tensor, state: Slots, group: Hyper, rate: Rates) -> None:
         self.optimizer.update(p, g, state, group, rate)

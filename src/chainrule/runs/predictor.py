@@ -125,9 +125,15 @@ class Predictor(ABC, Generic[Model, Pre, S]):
     def joint(self, ask: Callable[[Self], Scores]) -> Scores:
         """The outputs that ``ask`` gets from this predictor; of a group, those of all members
         together, of which this is the first (see `Task.together`)."""
+        return self.together([ask(each) for each in self.members or (self,)])
+
+    def together(self, scores: Sequence[Scores]) -> Scores:
+        """The outputs of all members for the same examples as those of the group; of a predictor
+        alone, its own."""
         if not self.members:
-            return ask(self)
-        return self.mixture.of(self.goal, [(each.goal, ask(each)) for each in self.members])
+            return scores[0]
+        goals = (each.goal for each in self.members)
+        return self.mixture.of(self.goal, list(zip(goals, scores, strict=True)))
 
     def answer_for(
         self, members: Sequence[Self], facts: Mapping[str, Any], mixture: Mixture = AS_IT_IS

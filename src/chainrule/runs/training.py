@@ -40,7 +40,7 @@ from .task import Task
 from .trainer import make_callbacks
 from .wording import headline, result_lines
 
-__all__ = ["TrainingRun", "train"]
+__all__ = ["TrainingRun", "decide", "train"]
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
@@ -60,6 +60,23 @@ def train(kind: Modality[S, P], settings: S, source: object, listener: Listener)
         prepared = prepare_data(opened.pop(), None, runs_dir)
     listener.findings(prepared.findings)
     return TrainingRun(kind, prepared, runs_dir, listener, named=bool(settings.name)).run()
+
+
+def decide(
+    kind: Modality[S, Any], prepared: Prepared[S], listener: Listener
+) -> tuple[Prepared[S], Choice[S] | None]:
+    """What `TrainingRun.run` trains with: tries what the data can decide only so, and takes the
+    best; None if all is decided."""
+    if (candidates := kind.candidates(prepared)) is None:
+        return prepared, None
+
+    def trial(own: S) -> History:
+        data = prepared.with_settings(own)
+        return TrainingRun(kind, data, None, Listener(), named=False).measure()[0]
+
+    with listener.staged(f"choosing {candidates.key}"):
+        choice = choose(candidates, trial)
+    return prepared.with_settings(choice.settings), choice
 
 
 class TrainingRun(Generic[S, P]):
@@ -92,7 +109,8 @@ class TrainingRun(Generic[S, P]):
 
     def run(self) -> P:
         """Trains in a new run folder."""
-        choice = self._choose()
+        self.prepared, choice = decide(self.kind, self.prepared, self.listener)
+        self.settings = self.prepared.settings
         trainer = new_trainer(self.kind, self.prepared)
         self._compare()
         folder = self._new_folder(trainer)
@@ -100,21 +118,6 @@ class TrainingRun(Generic[S, P]):
             folder.update(chosen=choice.facts())
             self._note(folder, choice.words())
         return self._run_in(folder, trainer)
-
-    def _choose(self) -> Choice[S] | None:
-        """Tries what the data can decide only so, and takes the best; None if all is decided."""
-        kind, prepared = self.kind, self.prepared
-        if (candidates := kind.candidates(prepared)) is None:
-            return None
-
-        def trial(own: S) -> History:
-            data = prepared.with_settings(own)
-            return TrainingRun(kind, data, None, Listener(), named=False).measure()[0]
-
-        with self.listener.staged(f"choosing {candidates.key}"):
-            choice = choose(candidates, trial)
-        self.settings, self.prepared = choice.settings, prepared.with_settings(choice.settings)
-        return choice
 
     def _compare(self) -> None:
         """ConfigError if workers have other settings or data, before anything is written."""

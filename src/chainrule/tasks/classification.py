@@ -17,6 +17,7 @@ from ..phrasing import confidence_interval, listed, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
 from ..unverified import number, table
+from .averaging import mean_of
 from .curves import binary_charts, calibration_chart
 from .evaluation import confusion
 from .wording import NOTHING_LEARNED
@@ -84,7 +85,7 @@ class Classification(Task):
                     help="give one of the runs in the group",
                 )
         each = [task.probabilities(scores) for task, scores in members]
-        return self._scores(np.average(each, axis=0, weights=weights))
+        return self._scores(mean_of(each, weights))
 
     def tempered(self, scores: Scores, temperature: float) -> Scores:
         # A probability of 0 would stay 0 at any temperature, and cost infinitely much once.

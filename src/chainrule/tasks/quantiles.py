@@ -15,6 +15,7 @@ from ..runs.task import Array, Task
 from ..train import Scores
 from ..train.metrics import Metric
 from ..unverified import number
+from .averaging import mean_of
 from .intervals import bands_chart
 from .regression import Regression
 
@@ -84,7 +85,7 @@ class Quantiles(Regression):
         for task, scores in members:
             assert isinstance(task, Quantiles)
             each.append(task.intervals(scores))
-        return Scores(self.learned(np.average(each, axis=0, weights=weights)), "identity")
+        return Scores(self.learned(mean_of(each, weights)), "identity")
 
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         return self._judged(truth, self.intervals(scores))

@@ -15,6 +15,7 @@ from ..phrasing import format_number, percent, quoted
 from ..runs.task import Array, Task
 from ..train import Scores, metrics
 from ..unverified import number
+from .averaging import mean_of
 from .evaluation import residuals
 from .intervals import LEVELS, bands_chart, coverage_table, margins_of
 from .wording import NOTHING_LEARNED
@@ -115,8 +116,7 @@ class Regression(Task):
         for task, scores in members:
             assert isinstance(task, Regression)
             outputs.append(task.truth(scores.values))
-        mean = np.average(outputs, axis=0, weights=weights)
-        return Scores(self.learned(mean), "identity")
+        return Scores(self.learned(mean_of(outputs, weights)), "identity")
 
     def compute_metrics(self, truth: Array, scores: Scores) -> dict[str, float]:
         return self._metrics(truth, self.decode(scores))

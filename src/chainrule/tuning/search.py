@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ConfigError
@@ -14,6 +14,7 @@ from ..runs.listeners import Listener
 from ..runs.modality import Modality, Prepared
 from ..runs.preparation import open_data, prepare_data, runs_folder, source_name
 from ..runs.settings.document import RunSettings
+from ..runs.training import decide
 from .space import SearchSpace, search_space
 from .user_space import NO_SPACE, UserSpace
 
@@ -33,6 +34,8 @@ class Search:
     #: what judges a trial, as a name in the history, and whether more of it is better
     objective: str
     rises: bool
+    #: what the user said of the space
+    own: UserSpace = NO_SPACE
 
     @property
     def seed(self) -> int:
@@ -53,6 +56,16 @@ class Search:
             "objective": self.objective,
             "seed": self.seed,
         }
+
+    def decided(self, listener: Listener) -> Search:
+        """The same around what a training would be of where the validation loss chooses some of
+        its settings, so that the first trial is the default."""
+        prepared, choice = decide(self.kind, self.prepared, listener)
+        if choice is None:
+            return self
+        listener.note(choice.words())
+        space = search_space(self.kind, prepared.settings, self.own)
+        return replace(self, prepared=prepared, space=space)
 
 
 def _digest(document: Mapping[str, Any]) -> str:
@@ -75,4 +88,4 @@ def open_search(
     space = search_space(kind, prepared.settings, own)
     if not space.dimensions:
         raise ConfigError("nothing is varied", where=own.where, help="give a setting some values")
-    return Search(kind, source, prepared, space, *objective_of(kind, prepared))
+    return Search(kind, source, prepared, space, *objective_of(kind, prepared), own)

@@ -37,12 +37,13 @@ class SearchSpace:
         }
 
     def document(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """The document of ``base`` with the settings that were chosen."""
+        """The document of ``base`` with the settings that were chosen. One that is as it was keeps
+        all its digits."""
         document = self.base.to_document()
         for key, dimension in self.dimensions.items():
             name = ".".join(key)
             own = {s: chosen.get(name + s) for s in dimension.parameters()}
-            if None not in own.values():
+            if None not in own.values() and own != dimension.parameters_of(at(document, key)):
                 value = dimension.value(own)
                 put(document, key, list(value) if isinstance(value, tuple) else value)
         return document

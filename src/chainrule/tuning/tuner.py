@@ -60,7 +60,7 @@ class Tuner:
     def __init__(
         self, search: Search, limits: Limits, carrier: Carrier, listener: TuningListener
     ) -> None:
-        self.search, self.limits = search, limits
+        self.limits = limits
         self.carrier, self.listener = carrier, listener
         settings = search.prepared.settings
         runs_dir = runs_folder(settings)
@@ -73,7 +73,8 @@ class Tuner:
             )
         self.name = settings.name or slug(search.prepared.name) or "data"
         self.folder = runs_dir / f"{slug(self.name)}-tune"
-        self.parameters = search.space.parameters()
+        self.search = search.decided(listener)
+        self.parameters = self.search.space.parameters()
 
     def run(self) -> Tuned:
         """Searches, and trains the best settings. Ctrl-C ends it with all that has been saved;

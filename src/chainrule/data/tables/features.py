@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,6 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.numeric)
-
-    def followed_by(self, others: Features) -> Features:
-        """The rows of both, with the findings of the latter."""
-        return replace(
-            others,
-            numeric=np.concatenate([self.numeric, others.numeric]),
-            codes=np.concatenate([self.codes, others.codes]),
-        )
 
 
 class FeatureWriter:

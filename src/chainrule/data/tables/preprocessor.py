@@ -132,28 +132,34 @@ class Preprocessor:
             for name, writer in writers.items()
         }
 
-    def in_parts(self, table: Table) -> Iterator[Features]:
-        """``transform`` of all rows, part after part as they are read, for who needs each but once.
-        The last part has the findings of all. Parts have `CHUNK_ROWS` rows, the last one up to
-        twice as many."""
-        tally, before = Tally(), None
-        for start, chunk in self._chunks(self._check(table), once=True):
-            rows = np.arange(start, start + len(next(iter(chunk.values()))), dtype=np.int64)
-            writer = FeatureWriter(self.encoders, rows, None, tally)
-            writer.write(start, chunk)
-            part = writer.features(start + len(rows))
-            if before is not None and len(part) < CHUNK_ROWS:
-                part = before.followed_by(part)
-            elif before is not None:
-                yield before
-            before = part
-        if before is not None:
-            yield before
+    def in_parts(
+        self, table: Table, rows: Rows | None = None, *, once: bool = True
+    ) -> Iterator[Features]:
+        """``transform`` part after part, for who needs each but once; none is held when it has been
+        handed out. The last part has the findings of all. Parts have `CHUNK_ROWS` rows, the last
+        one up to twice as many. ``once``: whether nobody else will read the table."""
+        table, tally = self._check(table), Tally()
+        count = table.n_rows if rows is None else len(rows)
+        parts = max(1, count // CHUNK_ROWS)
+        for i in range(parts):
+            first, end = i * CHUNK_ROWS, count if i == parts - 1 else (i + 1) * CHUNK_ROWS
+            part = np.arange(first, end, dtype=np.int64) if rows is None else rows[first:end]
+            yield self._part(table, part, tally, end, once)
 
-    def _chunks(self, table: Table, once: bool = False) -> Iterator[tuple[int, Any]]:
+    def _part(self, table: Table, rows: Rows, tally: Tally, tallied: int, once: bool) -> Features:
+        """Some rows, with the findings of all that are ``tallied``."""
+        writer = FeatureWriter(self.encoders, rows, None, tally)
+        span = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+        for start, chunk in self._chunks(table, span, once):
+            writer.write(start, chunk)
+        return writer.features(tallied)
+
+    def _chunks(
+        self, table: Table, span: tuple[int, int] | None = None, once: bool = False
+    ) -> Iterator[tuple[int, Any]]:
         wanted = {e.column: e.read_as for e in self.encoders}
         formats = {c.name: c.format for c in self.schema.inputs if c.format}
-        return table.read(wanted, formats, once=once)
+        return table.read(wanted, formats, span=span, once=once)
 
     def _check(self, table: Table) -> Table:
         used = {e.column for e in self.encoders}

@@ -156,6 +156,7 @@ class Table:
         wanted: Mapping[str, ReadAs],
         formats: Mapping[str, str] | None = None,
         *,
+        span: tuple[int, int] | None = None,
         once: bool = False,
     ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
         """Chunks of at most ``CHUNK_ROWS`` of the rows that are here, in table order: (first row,
@@ -164,7 +165,8 @@ class Table:
         ``number`` gives float64 with NaN where missing (infinities stay), ``truth`` 1.0, 0.0 or
         NaN, ``text`` objects with None, ``number text`` the same for numbers printed shortly (``1``
         for 1.0), ``time`` datetime64[us] with NaT. ``formats``: how numbers and dates are written.
-        Unless the table is read but ``once``, numbers are kept for the next time.
+        ``span``: the first row to read, and the one after the last. Unless the table is read but
+        ``once``, numbers are kept for the next time.
         """
         expressions = [
             self._expression(c, how, (formats or {}).get(c)) for c, how in wanted.items()
@@ -173,9 +175,9 @@ class Table:
             casts = [e for e, how in zip(expressions, wanted.values(), strict=True) if how in CASTS]
             self._database.materialize(casts)
         own = self._database.own
-        for start in range(own.start, own.stop, CHUNK_ROWS):
-            stop = min(start + CHUNK_ROWS, own.stop)
-            arrays = self._database.rows(expressions, start, stop)
+        first, end = span or (own.start, own.stop)
+        for start in range(first, end, CHUNK_ROWS):
+            arrays = self._database.rows(expressions, start, min(start + CHUNK_ROWS, end))
             yield (
                 start,
                 {

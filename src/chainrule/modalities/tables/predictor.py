@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -150,13 +150,23 @@ class TablePredictor(Predictor[TableNet | RealMLP, Preprocessor, Settings]):
 
     def scores(self, table: Table, rows: npt.NDArray[np.int64] | None = None) -> Scores:
         """The network's outputs for ``rows`` (all of them if None)."""
-        if self.members or rows is not None or table.n_rows <= CHUNK_ROWS:
+        if (table.n_rows if rows is None else len(rows)) <= CHUNK_ROWS:
             return self.joint(lambda one: one._outputs(table, rows))
-        outputs = []
-        for part in self.preprocessor.in_parts(table):  # what is predicted need not be kept
-            outputs.append(self.scores_of(inputs_of(part)))
+        # What is predicted need not be kept: each part of the rows is encoded by one member, and
+        # forgotten, then by the next.
+        networks = self.members or (self,)
+        answers = [each._in_parts(table, rows, len(networks) == 1) for each in networks]
+        parts = [self.together(each) for each in zip(*answers, strict=True)]
+        return Scores(np.concatenate([each.outputs for each in parts]), parts[0].link)
+
+    def _in_parts(
+        self, table: Table, rows: npt.NDArray[np.int64] | None, once: bool
+    ) -> Iterator[Scores]:
+        def answer(part: Features) -> Scores:
             self.last_findings = (*table.findings, *part.findings)
-        return Scores(np.concatenate([each.outputs for each in outputs]), outputs[0].link)
+            return self.scores_of(inputs_of(part))
+
+        return map(answer, self.preprocessor.in_parts(table, rows, once=once))
 
     def _outputs(self, table: Table, rows: npt.NDArray[np.int64] | None) -> Scores:
         return self.scores_of(inputs_of(self._features(table, rows)))
