@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.distributed import mpi
 from chainrule.errors import ChainruleError
-from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer
+from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer, parts
 from chainrule.train.callbacks import TimeLimit
 from chainrule.train.divided import Divided, columns_of
 from chainrule.train.examples import Examples
+from chainrule.train.parted import PartedStepper
 from chainrule.train.parts import Division
 from chainrule.train.together import Together
 from hasty import hasty
@@ -104,11 +106,32 @@ def held(rows: int) -> bool:
     return source.rows == rows and source.held * WORKERS.size < 1.2 * x.nbytes
 
 
+def in_groups() -> None:
+    """The same in groups, each exchanged while the program goes on; and what is sent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "GROUP", 16)
+        patch.setattr(parts, "SHARE", 1)
+        trainer = trainer_of()
+        history = trainer.fit(data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False)
+        say("groups", [digest(trainer.model), history["loss"]])
+        if WORKERS.size > 1:
+            before, trainer = WORKERS.sent, trainer_of()
+            trainer.fit(data(128), epochs=2, batch_size=32, workers=WORKERS, verbose=False)
+            assert isinstance(trainer.stepper, PartedStepper)
+            (memory,) = trainer.stepper._memory.values()
+            length = sum(layout.length for layout in memory.groups.layouts)
+            sent = sum(WORKERS.gather(WORKERS.sent - before))
+            say("number of groups", len(memory.groups.members))
+            say("sent", sent / (8 * 2 * (WORKERS.size - 1) * 4 * length))
+
+
 def main(folder: Path) -> None:
     for accumulate in (1, 3):
         trainer = trainer_of(accumulate=accumulate)
         history = trainer.fit(data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False)
         say(f"accumulate {accumulate}", [digest(trainer.model), history["loss"]])
+
+    in_groups()
 
     # Each has some of the rows, and reads those of its parts from who has them.
     edges = [rank * 133 // WORKERS.size for rank in range(WORKERS.size + 1)]

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -36,6 +36,8 @@ Floats = npt.NDArray[np.float32]
 
 #: calls of `Test` before a worker that waits gives its processor away, and then the longest nap
 SPINS, NAP = 200, 0.001
+#: seconds between two of them while a program needs the processor
+GLANCE = 0.0002
 #: seconds that workers wait for one another at the end, and after an error
 FAREWELL, GRACE = 60.0, 5.0
 
@@ -62,26 +64,32 @@ class MpiWorkers:
 
     # ---------------------------------------------------------------------------------- sums
 
-    def sum(self, sums: Mapping[Subtree, Floats], length: int, parts: int) -> Floats:
+    def sum(
+        self,
+        sums: Mapping[Subtree, Floats],
+        into: Floats,
+        parts: int,
+        busy: Callable[[], bool] | None = None,
+    ) -> Floats:
         ranges = [own_of(rank, self.size, parts) for rank in range(self.size)]
         trees = [subtrees(*r) for r in ranges]
+        length = len(into)
         edges = [rank * length // self.size for rank in range(self.size + 1)]
         widths = np.diff(edges)
         mine = widths[self.rank]
         send = self._to_send([sums[key] for key in trees[self.rank]], edges)
         counts = [len(found) * int(mine) for found in trees]
         got = self._buffer("got", sum(counts))
-        self._wait(
-            self._comm.Ialltoallv([send, [len(sums) * int(w) for w in widths]], [got, counts])
-        )
+        sent = [send, [len(sums) * int(w) for w in widths]]
+        self._wait(self._comm.Ialltoallv(sent, [got, counts]), busy=busy)
         keys = [key for found in trees for key in found]
         rows = got.reshape(len(keys), int(mine))
         part = total(dict(zip(keys, rows, strict=True)), parts)
-        whole = self._buffer("whole", length)
-        self._wait(self._comm.Iallgatherv(part, [whole, [int(w) for w in widths]]))
+        shares = [int(w) for w in widths]
+        self._wait(self._comm.Iallgatherv(part, [into, shares]), busy=busy)
         self.sent += 4 * (len(sums) * (length - int(mine)) + (self.size - 1) * int(mine))
         self.received += 4 * (sum(counts) - len(sums) * int(mine) + length - int(mine))
-        return whole
+        return into
 
     def _to_send(self, sums: list[Floats], edges: list[int]) -> Floats:
         """For each worker its share of each sum. One sum lies in this order."""
@@ -136,10 +144,21 @@ class MpiWorkers:
         self._wait(self._comm.Ialltoallv(sent, [got, theirs.tolist()]))
         return np.split(got, np.cumsum(theirs)[:-1])
 
-    def _wait(self, request: Any, seconds: float | None = None) -> None:
-        """Until ``request`` is done, by all; TrainingError after so many ``seconds``."""
+    def _wait(
+        self,
+        request: Any,
+        seconds: float | None = None,
+        busy: Callable[[], bool] | None = None,
+    ) -> None:
+        """Until ``request`` is done, by all; TrainingError after so many ``seconds``.
+
+        MPI moves messages on when it is asked: seldom, while the processor is ``busy``.
+        """
         spins, nap, begun = 0, 1e-5, time.monotonic()
         while not request.Test():
+            if busy is not None and busy():
+                time.sleep(GLANCE)
+                continue
             spins += 1
             if spins > SPINS:
                 time.sleep(nap)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -31,9 +31,19 @@ class Workers(Protocol):
     def size(self) -> int:
         """How many there are."""
 
-    def sum(self, sums: Mapping[Subtree, Floats], length: int, parts: int) -> Floats:
-        """The sum of ``parts`` vectors of ``length`` along the tree: each worker has those of the
-        `subtrees` of the parts that are its `own`."""
+    def sum(
+        self,
+        sums: Mapping[Subtree, Floats],
+        into: Floats,
+        parts: int,
+        busy: Callable[[], bool] | None = None,
+    ) -> Floats:
+        """The sum of ``parts`` vectors along the tree: each worker has those of the `subtrees` of
+        the parts that are its `own`. It is written ``into`` a vector, if it lies nowhere else.
+
+        ``busy`` says whether this process has better to do than to wait, and may raise. Another
+        thread may call this, but no two threads call any of the methods at once.
+        """
 
     def broadcast(self, value: Any) -> Any:
         """What worker 0 passes: text, numbers, lists and dicts of them."""
