@@ -4,8 +4,9 @@
 
 The hosts are network namespaces of this machine (no root needed), connected by a pair of virtual
 cards that `tc` lets through so many bits a second (token buckets). Each worker has one thread.
-Printed is, for each bandwidth and without a limit, the time of a step and that on paper:
-the step without a limit and the bytes sent, one after the other. A delay would need `netem`, which
+Printed is, for each bandwidth and without a limit, the time of a step, how much longer one takes
+whose exchange follows the program instead of going on beside it, and the step on paper: that
+without a limit and the bytes sent, one after the other. A delay would need `netem`, which
 not every kernel has; it is added where there is one (``--delay`` in microseconds, one way).
 """
 
@@ -82,6 +83,13 @@ def step(name: str, parts: int, rounds: int, launcher: Path) -> dict[str, float]
     return numbers
 
 
+def shown(numbers: dict[str, float]) -> str:
+    return (
+        f"{numbers['seconds'] * 1e3:.2f} ms a step, {1 / numbers['ratio']:.3f} times that with the "
+        "exchange after the program"
+    )
+
+
 def launcher_for(holder: int, folder: Path) -> Path:
     """What starts a command on a host, called as ``ssh -x host command``."""
     script = folder / "on-host"
@@ -103,14 +111,14 @@ def measure(chosen: argparse.Namespace) -> None:
         for name in chosen.workloads:
             limit(holder, 0, 0)
             free = step(name, chosen.parts, chosen.rounds, launcher)
-            print(f"{name}: no limit: {free['seconds'] * 1e3:.2f} ms a step", flush=True)
+            print(f"{name}: no limit: {shown(free)}", flush=True)
             for gigabits in chosen.gigabits:
                 limit(holder, gigabits, chosen.delay)
                 limited = step(name, chosen.parts, chosen.rounds, launcher)
-                paper = free["seconds"] + limited["sent"] * 8 / gigabits / 1e9
+                paper = free["after"] + limited["sent"] * 8 / gigabits / 1e9
                 print(
-                    f"{name}: {gigabits:g} Gbit/s: {limited['seconds'] * 1e3:.2f} ms a step, on "
-                    f"paper {paper * 1e3:.2f}; {limited['sent'] / 1e6:.2f} MB sent",
+                    f"{name}: {gigabits:g} Gbit/s: {shown(limited)}, on paper "
+                    f"{paper * 1e3:.2f}; {limited['sent'] / 1e6:.2f} MB sent",
                     flush=True,
                 )
 

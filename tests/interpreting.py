@@ -7,6 +7,7 @@ second or more for each program, as long as the network is small and steps are f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ import pytest
 from chainrule.frontend.interpreted import InterpretedProgram
 from chainrule.ir.graph import Graph
 from chainrule.ir.types import Array
+from chainrule.runtime.store import Listener
 from chainrule.train import loop
 
 __all__ = ["interpreting"]
@@ -24,9 +26,11 @@ __all__ = ["interpreting"]
 class InterpretedLoop(InterpretedProgram):
     """A `NativeProgram` of many steps, as far as a trainer needs it."""
 
-    def __init__(self, graph: Graph, states: Sequence[Array], stepped: frozenset[int]) -> None:
+    def __init__(
+        self, graph: Graph, states: Sequence[Array], stepped: frozenset[int], awaited: int
+    ) -> None:
         super().__init__(graph, states)
-        self._stepped = stepped
+        self._stepped, self._awaited = stepped, awaited
 
     def run_many(
         self,
@@ -34,6 +38,7 @@ class InterpretedLoop(InterpretedProgram):
         *args: Array,
         scalars: Array | Sequence[Sequence[float]] = (),
         out: Sequence[Array] | None = None,
+        listener: Listener | None = None,
     ) -> tuple[Array, ...]:
         rates = np.asarray(scalars, np.float64).reshape(steps, -1)
         rows = [
@@ -44,14 +49,20 @@ class InterpretedLoop(InterpretedProgram):
         columns = tuple(np.stack(column) for column in zip(*rows, strict=True))
         for given, column in zip(out or (), columns, strict=False):
             given[...] = column
+        if listener is not None:
+            os.write(listener.file, bytes(steps * self._awaited))
         return columns if out is None else tuple(out)
 
 
 def interpreted(
-    graph: Graph, states: Sequence[Array], *, stepped: frozenset[int] = frozenset()
+    graph: Graph,
+    states: Sequence[Array],
+    *,
+    stepped: frozenset[int] = frozenset(),
+    awaited: tuple[tuple[int, ...], ...] = (),
 ) -> InterpretedLoop:
     """In place of `chainrule.driver.load`."""
-    return InterpretedLoop(graph, states, stepped)
+    return InterpretedLoop(graph, states, stepped, len(awaited))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from .ir.types import Array, DType, f64
 from .runtime.description import ProgramMeta
 from .runtime.link import Linked
 from .runtime.program import NativeProgram
+from .runtime.store import Listener
 
 __all__ = ["ComparedProgram", "compare"]
 
@@ -59,6 +60,7 @@ class ComparedProgram(NativeProgram):
         *args: Array,
         scalars: Array | Sequence[Sequence[float]] = (),
         out: Sequence[Array] | None = None,
+        listener: Listener | None = None,
     ) -> tuple[Array, ...]:
         """Run many steps; before, the first alone, to compare it, and back."""
         if not self._compared:
@@ -74,7 +76,7 @@ class ComparedProgram(NativeProgram):
                 self._compare(once, rates[0], before, results)
                 for array, value in zip(self._arrays, before, strict=True):
                     array[...] = value
-        return super().run_many(steps, *args, scalars=scalars, out=out)
+        return super().run_many(steps, *args, scalars=scalars, out=out, listener=listener)
 
     def _compare(
         self,

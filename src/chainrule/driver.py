@@ -105,11 +105,13 @@ def load(
     states: Sequence[Array],
     *,
     stepped: frozenset[int] = frozenset(),
+    awaited: tuple[tuple[int, ...], ...] = (),
     options: Options = DEFAULT,
 ) -> NativeProgram:
     """Compile (or find) ``graph`` and bind it to ``states``.
 
-    ``stepped`` are positions of inputs that have a row for each step in `NativeProgram.run_many`.
+    ``stepped`` are positions of inputs that have a row for each step in `NativeProgram.run_many`;
+    ``awaited`` groups of outputs of which it can be told when they are complete.
     """
     positions = [i for i, n in enumerate(graph.inputs) if n.params["kind"] == "state"]
     if len(positions) != len(states):
@@ -121,7 +123,7 @@ def load(
         large = node.size * node.dtype.itemsize > STAGED_BYTES
         if node.params["kind"] == "arg" and (large or i in stepped):
             loose.add(i)
-    compiled = compile_graph(graph, InputLayout(stepped, frozenset(loose)), options)
+    compiled = compile_graph(graph, InputLayout(stepped, frozenset(loose), awaited), options)
     names = [compiled.meta.slots[i].name for i in positions]
     linked = link(compiled.objects, [compiled.meta.entry])
     bound = dict(zip(names, states, strict=True))
@@ -206,7 +208,7 @@ def cache_key(graph: Graph, layout: InputLayout, options: Options, target: Targe
     lines = [
         f"compiler {compiler_digest()}",
         f"target {target!r}",
-        f"layout {sorted(layout.stepped)} {sorted(layout.unaligned)}",
+        f"layout {sorted(layout.stepped)} {sorted(layout.unaligned)} {layout.awaited}",
         f"options {options.fusion} {sorted(options.exclude)} {options.hasty}",
         canonical(graph),
     ]

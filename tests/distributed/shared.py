@@ -13,22 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.distributed import mpi
 from chainrule.distributed.mpi_workers import MpiWorkers
 from chainrule.errors import ChainruleError
-from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer
+from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer, parts
 from chainrule.train.callbacks import TimeLimit
 from chainrule.train.divided import Divided, columns_of
 from chainrule.train.examples import Examples
+from chainrule.train.parted import PartedStepper
 from chainrule.train.parts import Division, fold, subtrees
 from chainrule.train.together import Together
 from chainrule.train.workers import own_of
 from hasty import hasty
 
 WORKERS = mpi()
+#: the same, as if each were on a machine of its own
+APART = WORKERS if WORKERS.size == 1 else MpiWorkers(WORKERS._comm, messages=True)
 
 
 def say(name: str, value: Any) -> None:
@@ -109,25 +113,41 @@ def held(rows: int) -> bool:
 
 def sums_agree() -> bool:
     """Whether sums in memory that all see, and in messages, are those along the tree."""
-    from mpi4py import MPI
-
-    in_messages = MpiWorkers(MPI.COMM_WORLD, messages=True)
     assert WORKERS.near
-    assert not in_messages.near
-    for parts, length in itertools.product((WORKERS.size, 7, 8, 16), (1, 5, 64, 1000)):
-        every = np.random.default_rng(parts).standard_normal((parts, length)).astype(np.float32)
-        begin, end = own_of(WORKERS.rank, WORKERS.size, parts)
+    assert not APART.near
+    for count, length in itertools.product((WORKERS.size, 7, 8, 16), (1, 5, 64, 1000)):
+        every = np.random.default_rng(count).standard_normal((count, length)).astype(np.float32)
+        begin, end = own_of(WORKERS.rank, WORKERS.size, count)
         mine = {
             (first, size): fold(every[first : min(first + size, end)].copy()).copy()
             for first, size in subtrees(begin, end)
         }
         wanted = fold(every.copy())
-        for workers in (WORKERS, in_messages, WORKERS):
+        for workers in (WORKERS, APART, WORKERS):
             copies = {key: values.copy() for key, values in mine.items()}
-            np.testing.assert_array_equal(workers.sum(copies, length, parts), wanted)
-    assert WORKERS.sent == 2 * in_messages.sent
-    in_messages.close()
+            into = np.empty(length, np.float32)
+            np.testing.assert_array_equal(workers.sum(copies, into, count), wanted)
+    assert WORKERS.sent == 2 * APART.sent
     return True
+
+
+def in_groups() -> None:
+    """The same in groups, each exchanged while the program goes on; and what is sent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "GROUP", 16)
+        patch.setattr(parts, "SHARE", 1)
+        trainer = trainer_of()
+        history = trainer.fit(data(), epochs=2, batch_size=32, workers=APART, verbose=False)
+        say("groups", [digest(trainer.model), history["loss"]])
+        if WORKERS.size > 1:
+            before, trainer = APART.sent, trainer_of()
+            trainer.fit(data(128), epochs=2, batch_size=32, workers=APART, verbose=False)
+            assert isinstance(trainer.stepper, PartedStepper)
+            (memory,) = trainer.stepper._memory.values()
+            length = sum(layout.length for layout in memory.groups.layouts)
+            sent = sum(APART.gather(APART.sent - before))
+            say("number of groups", len(memory.groups.members))
+            say("sent", sent / (8 * 2 * (WORKERS.size - 1) * 4 * length))
 
 
 def main(folder: Path) -> None:
@@ -137,6 +157,8 @@ def main(folder: Path) -> None:
         trainer = trainer_of(accumulate=accumulate)
         history = trainer.fit(data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False)
         say(f"accumulate {accumulate}", [digest(trainer.model), history["loss"]])
+
+    in_groups()
 
     # Each has some of the rows, and reads those of its parts from who has them.
     edges = [rank * 133 // WORKERS.size for rank in range(WORKERS.size + 1)]
@@ -195,3 +217,5 @@ def main(folder: Path) -> None:
 if __name__ == "__main__":
     with hasty():
         main(Path(sys.argv[1]))
+    if APART is not WORKERS:
+        APART.close()

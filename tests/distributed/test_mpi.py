@@ -51,7 +51,9 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     assert f"{workers} workers, but all 1 rows make a batch of 1 part" in said["few rows"]
     assert "worker 1 and worker 0 differ in epochs: 3 and 2" in said["epochs"]
     assert said["data"] is True
-    assert said["own rows"] == said["accumulate 1"]
+    assert said["own rows"] == said["groups"] == said["accumulate 1"]
+    assert said["number of groups"] > 2
+    assert said["sent"] == 1.0  # the least that is possible
     assert "divided among workers need validation data" in said["measured"]
     assert "worker 1 and worker 0 differ in what a row of the training data is" in said["alike"]
     assert said["held"] is True
@@ -171,6 +173,48 @@ def test_a_stopped_worker_ends_all_in_words() -> None:
     while any(Path("/proc", pid).exists() for pid in done.stdout.split()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+#: a training whose worker 1 does something in the middle of an exchange, beside the program
+BESIDE = """
+import os, signal, sys
+import numpy as np
+from chainrule import nn, optim
+from chainrule.distributed import mpi
+from chainrule.train import Trainer, parts
+parts.GROUP = parts.SHARE = 1
+workers, sums = mpi(), []
+exchange = workers.sum
+
+def watched(*args):
+    sums.append(args)
+    if workers.rank == 1 and len(sums) == 20:
+        exec(sys.argv[1])
+    return exchange(*args)
+
+workers.sum = watched
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+trainer = Trainer(model, "cross_entropy", optim.SGD(model.parameters(), lr=0.1), parts=4)
+x, y = np.ones((64, 4), np.float32), np.arange(64) % 3
+trainer.fit((x, y), epochs=10**6, batch_size=16, workers=workers, verbose=False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "codes", "said"),
+    [
+        ("raise MemoryError('no room for it')", (3,), "MemoryError: no room for it"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", (9,), "MPI ended all workers"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", (2, 3, 130), "KeyboardInterrupt"),
+    ],
+)
+def test_what_happens_beside_the_program_ends_all(
+    what: str, codes: tuple[int, ...], said: str
+) -> None:
+    """In a thread, while the program of the step runs: as it would without one."""
+    done = run([find_mpiexec(), "-n", "2", sys.executable, "-c", BESIDE, what])
+    assert done.returncode in codes, done.stderr
+    assert said in done.stderr
 
 
 def test_an_error_of_one_worker_ends_all(table: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ that it can name an entry of a cache.
 
     kernels          one function for each distinct body
     @barrier         where threads meet
+    @tell            says that outputs are complete, to whoever waits for them
     @run             steps; in each its phases; in each the tasks of this thread, then the barrier
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from ..errors import VerifyError
@@ -33,6 +34,7 @@ from .spmd import (
     barrier_text,
     flush_subnormals,
     restore_mode,
+    tell_text,
 )
 from .structural_key import structural_key
 from .target import Target
@@ -87,6 +89,7 @@ class _Module:
         most = max(shared, default=0)
         self.stealing = WorkStealing(self.b, _CTL, _TID, _THREADS, len(shared), most)
         self.begun = 0  # phases with chains
+        self.told = 0  # milestones of which has been told
         #: whether the entry is a module of its own
         self.alone = sum(map(len, program.phases)) > MANY_TASKS
 
@@ -95,14 +98,15 @@ class _Module:
         groups = divided(self.functions)
         data = [constant_text(name, buffer) for buffer, name in self.constants.items()]
         beside = [] if self.alone else groups.pop(0)
+        telling = [tell_text()] if self.program.milestones else []
         barrier, needed = barrier_text(self.target, "hidden" if self.alone else "internal")
         elsewhere = [kernel.declaration(name) for group in groups for name, kernel in group]
         others = [module_of(group) for group in groups]
         if self.alone:
             others[0] = "\n".join([needed, others[0], barrier])
-            entry, declared = [run], {BARRIER, *self.b.declarations}
+            entry, declared = [*telling, run], {BARRIER, *self.b.declarations}
         else:
-            entry = [*(kernel.text(name) for name, kernel in beside), barrier, run]
+            entry = [*(kernel.text(name) for name, kernel in beside), barrier, *telling, run]
             declared = {needed, *self.b.declarations}.union(*(k.declarations for _, k in beside))
         return ("\n".join([*sorted(declared), *elsewhere, *data, *entry]), *others)
 
@@ -116,11 +120,12 @@ class _Module:
         b.branch_if(b.compare("sgt", _STEPS, i64(0)), head, out)
         b.label(head)
         b.emit(f"{self.step.name} = phi i64 [0, %{before}], [%following, %{latch}]")
-        phases = [p for p in self.program.phases if p]
-        for number, phase in enumerate(phases):
+        phases = [(number, p) for number, p in enumerate(self.program.phases) if p]
+        for (number, phase), (_, following) in pairwise([*phases, (0, ())]):
             self._phase(phase)
-            if number + 1 < len(phases) and not _same_thread(phase, phases[number + 1]):
+            if following and not _same_thread(phase, following):
                 self._barrier()
+                self._tell(number)
         self._end_of_step(latch, head, out)
         b.label(out)
         self.stealing.end()
@@ -132,6 +137,14 @@ class _Module:
 
     def _barrier(self) -> None:
         self.b.emit(f"call void @barrier({_CTL}, {_TID}, {_THREADS})")
+
+    def _tell(self, number: int) -> None:
+        """Thread 0 tells which milestones lie behind all threads, with phase ``number``."""
+        passed = sum(milestone.phase <= number for milestone in self.program.milestones)
+        if passed > self.told:
+            with self.b.when(self._owned(0)):
+                self.b.emit(f"call void @tell({_CTL}, i64 {passed - self.told})")
+            self.told = passed
 
     def _end_of_step(self, latch: str, head: str, out: str) -> None:
         """Thread 0 decides whether all leave; the decision has two words in turn, because a slow
@@ -146,6 +159,7 @@ class _Module:
             stop = b.op("i32", f"load atomic i32, {b.gep(_CTL, STOP, 'i8')} monotonic, align 4")
             b.store(stop, leave, 4)
         self._barrier()
+        self._tell(len(self.program.phases))
         go = b.compare("eq", b.load("i32", leave, 4), const("i32", 0))
         more = b.compare("slt", following, _STEPS)
         again = b.bits("and", go, more)

@@ -9,7 +9,7 @@ from .values import Value, const, i64
 # Byte offsets in the control block; a cache line each, where threads meet.
 # Arrivals are counted at its very start.
 GENERATION, STOP, DONE, YIELD, SLEEP, LEAVE = 64, 128, 192, 256, 264, 320
-WHERE, APART, BOX, LEADER, CLAIMS = 272, 280, 288, 384, 448
+WHERE, APART, BOX, TELL, FILE, LEADER, CLAIMS = 272, 280, 288, 296, 304, 384, 448
 MAX_THREADS = 256
 CLAIMED_CHAINS = 8  # of one phase, whose pieces idle threads may take
 CLAIMS_OF_THREAD = 2 * 8 * CLAIMED_CHAINS  # bytes: words of this chain phase, and of the next
@@ -100,6 +100,24 @@ out:
 """
 
 
+_TELL = """\
+define internal void @tell(ptr %ctl, i64 %count) noinline nounwind {{
+entry:
+  %teller = getelementptr i8, ptr %ctl, i64 {tell}
+  %write = load ptr, ptr %teller, align 8
+  %unheard = icmp eq ptr %write, null
+  br i1 %unheard, label %out, label %say
+say:
+  %named = getelementptr i8, ptr %ctl, i64 {file}
+  %file = load i32, ptr %named, align 4
+  %told = call i64 %write(i32 %file, ptr %ctl, i64 %count)
+  br label %out
+out:
+  ret void
+}}
+"""
+
+
 def pause_text(target: Target) -> tuple[str, str]:
     """The call that makes a spinning thread cheap for its neighbour, and what is to be declared."""
     if target.is_x86:
@@ -132,6 +150,15 @@ def barrier_text(target: Target, linkage: str) -> tuple[str, str]:
         pause=pause,
     )
     return text, f"declare {declaration}"
+
+
+def tell_text() -> str:
+    """The function `@tell(ctl, count)`: so many groups of outputs more are complete.
+
+    Whoever listens reads as many bytes from a pipe, whatever they are; most of the time nobody
+    does.
+    """
+    return _TELL.format(tell=TELL, file=FILE)
 
 
 def flush_subnormals(b: Builder, target: Target) -> Value:

@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -39,6 +39,8 @@ Floats = npt.NDArray[np.float32]
 #: calls of `Test` before a worker that waits gives its processor away; then it naps for a share of
 #: the time that it has waited, at most so long
 SPINS, SHARE, NAP = 200, 1 / 8, 0.001
+#: seconds between two calls while a program needs the processor
+GLANCE = 0.0002
 #: seconds that workers wait for one another at the end, and after an error
 FAREWELL, GRACE = 60.0, 5.0
 
@@ -74,8 +76,15 @@ class MpiWorkers:
         """Whether sums lie in memory that all workers see."""
         return self._near is not None
 
-    def sum(self, sums: Mapping[Subtree, Floats], length: int, parts: int) -> Floats:
+    def sum(
+        self,
+        sums: Mapping[Subtree, Floats],
+        into: Floats,
+        parts: int,
+        busy: Callable[[], bool] | None = None,
+    ) -> Floats:
         trees = [subtrees(*own_of(rank, self.size, parts)) for rank in range(self.size)]
+        length = len(into)
         edges = [rank * length // self.size for rank in range(self.size + 1)]
         widths = np.diff(edges)
         mine = widths[self.rank]
@@ -86,15 +95,14 @@ class MpiWorkers:
             return near
         send = self._to_send([sums[key] for key in trees[self.rank]], edges)
         got = self._buffer("got", sum(counts))
-        self._wait(
-            self._comm.Ialltoallv([send, [len(sums) * int(w) for w in widths]], [got, counts])
-        )
+        sent = [send, [len(sums) * int(w) for w in widths]]
+        self._wait(self._comm.Ialltoallv(sent, [got, counts]), busy=busy)
         keys = [key for found in trees for key in found]
         rows = got.reshape(len(keys), int(mine))
         part = total(dict(zip(keys, rows, strict=True)), parts)
-        whole = self._buffer("whole", length)
-        self._wait(self._comm.Iallgatherv(part, [whole, [int(w) for w in widths]]))
-        return whole
+        shares = [int(w) for w in widths]
+        self._wait(self._comm.Iallgatherv(part, [into, shares]), busy=busy)
+        return into
 
     def place(self, key: Subtree, length: int, parts: int) -> Floats | None:
         return None if self._near is None else self._near.place(key, length, parts)
@@ -152,10 +160,21 @@ class MpiWorkers:
         self._wait(self._comm.Ialltoallv(sent, [got, theirs.tolist()]))
         return np.split(got, np.cumsum(theirs)[:-1])
 
-    def _wait(self, request: Any, seconds: float | None = None) -> None:
-        """Until ``request`` is done, by all; TrainingError after so many ``seconds``."""
+    def _wait(
+        self,
+        request: Any,
+        seconds: float | None = None,
+        busy: Callable[[], bool] | None = None,
+    ) -> None:
+        """Until ``request`` is done, by all; TrainingError after so many ``seconds``.
+
+        MPI moves messages on when it is asked: seldom, while the processor is ``busy``.
+        """
         spins, begun = 0, time.monotonic()
         while not request.Test():
+            if busy is not None and busy():
+                time.sleep(GLANCE)
+                continue
             spins += 1
             waited = time.monotonic() - begun
             if spins > SPINS:

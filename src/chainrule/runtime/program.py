@@ -21,7 +21,7 @@ from .link import Linked
 from .locks import let_fork_pass, lock_of
 from .pace import Pace
 from .processors import get_num_threads
-from .store import Control, PointerTable
+from .store import Control, Listener, PointerTable
 from .threads import RUN, pool
 
 __all__ = ["NativeProgram"]
@@ -223,15 +223,17 @@ class NativeProgram:
         *args: Array,
         scalars: Array | Sequence[Sequence[float]] = (),
         out: Sequence[Array] | None = None,
+        listener: Listener | None = None,
     ) -> tuple[Array, ...]:
         """Run ``steps`` steps in one go.
 
         Arguments and outputs with a step stride have a row for each step in front: shape (steps,
         *shape); ``scalars`` is (steps, number of scalars). Other outputs are those of the last
-        step. ``out`` is memory for all outputs, C-ordered rows. After `stop` the rows of steps not
-        done are left out; `steps_done` tells how many were. Ctrl-C is seen within about 50 ms,
-        between two steps. `ShapeError` or `DTypeError` for arrays that the program was not
-        compiled for.
+        step. ``out`` is memory for all outputs, C-ordered rows. ``listener`` is told in each step
+        of groups of outputs that are complete, if the program was compiled to tell. After `stop`
+        the rows of steps not done are left out; `steps_done` tells how many were. Ctrl-C is seen
+        within about 50 ms, between two steps. `ShapeError` or `DTypeError` for arrays that the
+        program was not compiled for.
         """
         if steps < 1:
             raise ShapeError(f"invalid number of steps: {steps}", help="pass at least 1")
@@ -262,7 +264,8 @@ class NativeProgram:
                         stepped.append((output.index, address(rows_out), output.slot.step_bytes))
                     else:
                         output.prepare(self._table)
-                self._advance(steps, stepped)
+                with self._control.heard_by(listener):
+                    self._advance(steps, stepped)
                 done = self.steps_done
                 return tuple(
                     tables[o.index][:done] if o.index in tables else o.give() for o in self._outputs

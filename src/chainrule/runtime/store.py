@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..codegen.spmd import CONTROL_BYTES, DONE, LEAVE, SLEEP, STOP, YIELD
+from ..codegen.spmd import CONTROL_BYTES, DONE, FILE, LEAVE, SLEEP, STOP, TELL, YIELD
 from ..ir.memory import address, aligned_empty
 
-__all__ = ["Control", "PointerTable", "affinity_addresses", "sleep_address", "yield_address"]
+__all__ = [
+    "Control",
+    "Listener",
+    "PointerTable",
+    "affinity_addresses",
+    "sleep_address",
+    "write_address",
+    "yield_address",
+]
 
 
 class PointerTable:
@@ -44,6 +54,13 @@ def sleep_address() -> int:
     return ctypes.cast(_sleep, ctypes.c_void_p).value or 0
 
 
+def write_address() -> int:
+    """The address of the system's `write`; 0 where it cannot be called from native code."""
+    system = None if sys.platform == "win32" else ctypes.CDLL(None)
+    function = getattr(system, "write", None)
+    return 0 if function is None else ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
 def affinity_addresses() -> list[int]:
     """Those of `sched_getcpu`, `sched_getaffinity` and `sched_setaffinity`; zeros without them."""
     names = "sched_getcpu", "sched_getaffinity", "sched_setaffinity"
@@ -52,6 +69,13 @@ def affinity_addresses() -> list[int]:
     if None in functions:
         return [0, 0, 0]
     return [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions]
+
+
+class Listener(Protocol):
+    """Who hears of complete outputs: `Completions`, or a test."""
+
+    function: int
+    file: int
 
 
 class Control:
@@ -67,6 +91,8 @@ class Control:
         self.stop = ctypes.c_int32.from_address(self.address + STOP)
         self.done = ctypes.c_int64.from_address(self.address + DONE)
         self._leave = ctypes.c_int32.from_address(self.address + LEAVE)
+        self._tell = ctypes.c_size_t.from_address(self.address + TELL)
+        self._file = ctypes.c_int32.from_address(self.address + FILE)
         ctypes.c_size_t.from_address(self.address + YIELD).value = yield_address()
         ctypes.c_size_t.from_address(self.address + SLEEP).value = sleep_address()
 
@@ -75,3 +101,15 @@ class Control:
         self.stop.value = 0
         self._leave.value = 0
         self.done.value = 0
+
+    @contextmanager
+    def heard_by(self, listener: Listener | None) -> Iterator[None]:
+        """Inside, ``listener`` is told of outputs that are complete."""
+        if listener is None:
+            yield
+            return
+        self._file.value, self._tell.value = listener.file, listener.function
+        try:
+            yield
+        finally:
+            self._tell.value = 0

@@ -12,6 +12,7 @@ from .layout import InputLayout
 from .loops import limit_of, make_loop, surroundings
 from .lower import lower_cluster
 from .memory import plan_memory
+from .milestones import milestones
 from .nest import Loop, Nest, Phases, Program
 from .phases import make_phases
 from .places import Surroundings, of_step
@@ -31,7 +32,9 @@ def schedule(graph: Graph, layout: InputLayout, *, fusion: bool = True) -> Progr
     phases, _ = make_body(graph, around, fusion)
     offsets, arena, kept = plan_memory(phases)
     slots = tuple(b.name for b in (*around.given, *(p.buffer for _, p in around.targets)))
-    program = Program(phases, offsets, arena, slots, kept, len(graph.inputs))
+    inputs = len(graph.inputs)
+    marks = milestones(phases, inputs, layout.awaited)
+    program = Program(phases, offsets, arena, slots, kept, inputs, marks)
     if VERIFY.read():
         verify_program(program)
     return program

@@ -12,11 +12,13 @@ class InputLayout:
     """How the graph's inputs and outputs lie in the caller's memory.
 
     ``stepped``: positions of inputs of which each step takes the next row; ``unaligned``: positions
-    of inputs that need not start at a multiple of 64 bytes.
+    of inputs that need not start at a multiple of 64 bytes; ``awaited``: groups of outputs that
+    somebody uses while the step goes on, as soon as they are complete, in this order.
     """
 
     stepped: frozenset[int] = frozenset()
     unaligned: frozenset[int] = frozenset()
+    awaited: tuple[tuple[int, ...], ...] = ()
 
     def step_stride(self, position: int, node: Node) -> int:
         """Elements from one step's value of an input to the next; 0 if all steps share it."""

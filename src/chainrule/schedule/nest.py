@@ -363,12 +363,20 @@ def nests_of(phases: Iterable[Iterable[Task]]) -> Iterator[Nest]:
             yield task.nest
 
 
+class Milestone(NamedTuple):
+    """Once ``phase`` is over, the outputs in ``slots`` are complete, and nobody stores there."""
+
+    phase: int
+    slots: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Program:
     """What one step does: phases, run one after the other with a barrier between.
 
     ``offsets`` places arena buffers in bytes, kept ones in the first ``kept_bytes``; ``slots``
     names the pointer table, in order: first ``inputs`` that the caller fills, then outputs.
+    ``milestones``: when outputs that somebody waits for are complete, in the order of phases.
     """
 
     phases: tuple[tuple[Task, ...], ...]
@@ -377,3 +385,4 @@ class Program:
     slots: tuple[str, ...] = ()
     kept_bytes: int = 0
     inputs: int = 0
+    milestones: tuple[Milestone, ...] = ()

@@ -7,6 +7,7 @@ buffer keeps: the elements that no nest ever stores, if they are as many as the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,9 +136,9 @@ class Shadow:
         """Raise VerifyError unless all of ``elements`` hold what was stored to ``buffer``."""
         refuse_missing(self.holds(buffer, elements), buffer, elements, nest)
 
-    def check_outputs(self) -> None:
-        """Raise VerifyError unless every element of every output has been stored."""
-        for slot in range(self._program.inputs, len(self._program.slots)):
+    def check_outputs(self, slots: Iterable[int]) -> None:
+        """Raise VerifyError unless every element of the outputs in ``slots`` has been stored."""
+        for slot in slots:
             output = self._outputs.get(slot)
             if output is None or not self._marks.of(output).all():
                 raise VerifyError(f"nobody stores all of {self._program.slots[slot]}")

@@ -75,7 +75,7 @@ def simulate_program(
         shadow = make_shadow(program)
         run = _Run(program, externals, arena, step, functions, shadow)
         run.phases(program.phases, ())
-        shadow.check_outputs()
+        shadow.check_outputs(range(program.inputs, len(program.slots)))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,10 @@ def program_text(program: Program) -> str:
     """Phases, nests and expressions of ``program``, one statement a line."""
     lines = [f"slots {' '.join(program.slots)}", f"arena {program.arena_bytes} bytes"]
     lines += [f"  {b.name}: {b.dtype!r}[{b.size}] at {o}" for b, o in program.offsets.items()]
+    lines += [
+        f"complete after phase {m.phase}: " + " ".join(program.slots[slot] for slot in m.slots)
+        for m in program.milestones
+    ]
     return "\n".join([*lines, *_phases(program.phases)]) + "\n"
 
 

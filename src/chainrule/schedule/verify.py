@@ -7,7 +7,7 @@
     store   in one phase only one nest stores an element, others do not read it, and threads that
             share the nest store different ones
     nest    reads what it stores at the same point only (an update of a state in place)
-    output  all of it is stored
+    output  all of it is stored; one that is awaited, by its milestone and not after it
 
 Accesses are affine, so which elements they touch is known without running anything; an index read
 from memory may be any within its extent. ``CHAINRULE_VERIFY=1`` proves this of every program that
@@ -16,7 +16,7 @@ is compiled, as all tests do; `simulate.py` checks the same of the elements that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -48,9 +48,25 @@ RECENT = 64
 def verify_program(program: Program) -> None:
     """Raise VerifyError with the nest and the element if ``program`` breaks a rule above."""
     shadow = make_shadow(program)
-    _Proof(program, shadow).phases(program.phases, ())
-    shadow.check_outputs()
+    proof = _Proof(program, shadow)
+    complete: set[int] = set()
+    for number, phase in enumerate(program.phases):
+        _check_complete(phase, complete)
+        proof.phases((phase,), ())
+        for milestone in program.milestones:
+            if milestone.phase == number:
+                shadow.check_outputs(milestone.slots)
+                complete.update(milestone.slots)
+    shadow.check_outputs(range(program.inputs, len(program.slots)))
     _pattern.cache_clear()
+
+
+def _check_complete(phase: Sequence[Task], complete: Collection[int]) -> None:
+    """Nothing is stored in outputs that others may have read already."""
+    for nest in (task.nest for task in phase):
+        for root in (access.buffer.root for access in nest.writes):
+            if root.kind == "external" and root.slot in complete:
+                raise VerifyError(f"nest {nest.name} stores {root}, which counts as complete")
 
 
 @dataclass(frozen=True)

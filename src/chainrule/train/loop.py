@@ -15,6 +15,7 @@ from ..frontend.modes import thread
 from ..frontend.traced import trace_function
 from ..ir.graph import Graph
 from ..runtime.program import NativeProgram
+from ..runtime.store import Listener
 from .batch_source import BatchSource, Rows, by_length
 
 __all__ = ["LoopStepper"]
@@ -48,20 +49,29 @@ class LoopStepper:
         return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
 
     def _results(
-        self, source: BatchSource, rows: Rows, out: Sequence[Array] | None = None
+        self,
+        source: BatchSource,
+        rows: Rows,
+        out: Sequence[Array] | None = None,
+        listener: Listener | None = None,
     ) -> tuple[Array, ...]:
         call, steps = self._call(source, rows.shape[1]), len(rows)
 
         def execute() -> tuple[Array, ...]:
             columns = np.array([[f(k) for k in range(steps)] for f in call.scalars], np.float64)
             scalars = columns.reshape(-1, steps).T
-            return call.run.run_many(steps, *source.arrays, rows, scalars=scalars, out=out)
+            arrays = (*source.arrays, rows)
+            return call.run.run_many(steps, *arrays, scalars=scalars, out=out, listener=listener)
 
         return call.perform(execute)
 
     def recorded(self, source: BatchSource, data: tuple[Tensor, ...], rows: Tensor) -> Any:
         """What is recorded for a batch: it is taken from the whole ``data``, and given the step."""
         return self._step(*source.take(data, rows))
+
+    def awaited(self, graph: Graph) -> tuple[tuple[int, ...], ...]:
+        """Groups of outputs of which the program tells when they are complete."""
+        return ()
 
     def program(self, source: BatchSource, batch: int) -> NativeProgram:
         """The program for batches of so many rows, the longest ones if these have lengths; compiled
@@ -84,6 +94,7 @@ class LoopStepper:
             return self.recorded(source, tuple(data), rows)
 
         def program(graph: Graph, states: Sequence[Array]) -> NativeProgram:
-            return load(graph, states, stepped=frozenset({len(arrays)}))
+            stepped = frozenset({len(arrays)})
+            return load(graph, states, stepped=stepped, awaited=self.awaited(graph))
 
         return recordings.add(trace_function(step, inputs, {}, names=names), inputs, program)

@@ -30,11 +30,12 @@ from ..nn.weighing import mass_of
 from ..ops.bodies import placeholder
 from ..ops.loops import PARTS
 from ..runtime.program import NativeProgram
+from ..runtime.store import Listener
 from .accumulate import Accumulation
 from .batch_source import BatchSource, Rows
 from .criterion import Criterion
 from .loop import LoopStepper
-from .parts import Division
+from .parts import Division, Groups
 from .weights import unweighted
 
 __all__ = ["PartLoop", "Partible", "Sheet", "WholeLoop", "along_tree", "updated"]
@@ -97,6 +98,11 @@ class Sheet:
         """How many of the results are summed along the tree: all but the last."""
         return self.numbers + len(self.reached) + len(self.averaged)
 
+    def groups(self, outputs: Sequence[Node], workers: int) -> Groups:
+        """How workers sum what a program with such ``outputs`` gives."""
+        shapes = [node.shape for node in outputs[: self.summed]]
+        return Groups.of(shapes, self.numbers, workers)
+
 
 class PartLoop(LoopStepper):
     """Computes subtrees of ``count`` parts each: the sums of their losses and gradients, and what
@@ -106,9 +112,9 @@ class PartLoop(LoopStepper):
     batch, and what parts would have made of them is among its results.
     """
 
-    def __init__(self, learner: Partible, count: int = 1) -> None:
+    def __init__(self, learner: Partible, count: int = 1, workers: int = 1) -> None:
         super().__init__(self._unused)
-        self._learner, self.count = learner, count
+        self._learner, self.count, self._workers = learner, count, workers
         self.division = Division(1, 1)
         self.first = 0  # the coming part of this batch
         self._latest: Sheet | None = None
@@ -125,10 +131,22 @@ class PartLoop(LoopStepper):
             self._sheet_of[call.run] = self._latest
         return self._sheet_of[call.run], call.traced.graph.outputs
 
-    def subtrees(self, source: BatchSource, rows: Rows, out: Sequence[Array]) -> None:
-        """Compute the coming subtrees, on ``rows`` [subtrees, rows of each], into rows of
-        ``out``."""
-        self._results(source, rows, out)
+    def subtrees(
+        self, source: BatchSource, rows: Rows, out: Sequence[Array], listener: Listener | None
+    ) -> None:
+        """Compute the coming subtrees, on ``rows`` [subtrees, rows of each], into rows of ``out``.
+
+        With several workers, ``listener`` is told of the `Groups` of what is summed, for each
+        subtree.
+        """
+        self._results(source, rows, out, listener)
+
+    def awaited(self, graph: Graph) -> tuple[tuple[int, ...], ...]:
+        if self._workers == 1:
+            return ()
+        assert self._latest is not None  # it was recorded a moment ago
+        members = self._latest.groups(graph.outputs, self._workers).members
+        return members if len(members) > 1 else ()
 
     def recorded(self, source: BatchSource, data: tuple[Tensor, ...], rows: Tensor) -> Any:
         trace = thread.trace

@@ -14,27 +14,69 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..frontend import Tensor, compile, host_effect, no_grad
 from ..frontend.apply import from_array, scalar
-from ..ir.graph import Node
 from ..ir.memory import aligned_empty
 from ..ir.types import DType
 from ..runtime.program import NativeProgram
+from ..runtime.store import Listener
 from .accumulate import TreeAccumulation
 from .batch_source import BatchSource, Rows, by_length, has_lengths
 from .divided import Divided, columns_of
+from .exchange import Exchange
 from .part_loop import Partible, PartLoop, Sheet, WholeLoop, along_tree, updated
-from .parts import Division, Layout, Parts, Subtree, fold, subtrees
+from .parts import Division, Groups, Parts, Subtree, fold, subtrees
 from .workers import Workers, own
 
 __all__ = ["PartedStepper", "Partible"]
 
 Array = npt.NDArray[Any]
+
+
+class _Call(NamedTuple):
+    """Subtrees of a batch that one program computes one after the other: ``rows`` [subtrees, rows
+    of each], from part ``first`` on. Their results are rows from ``place`` on."""
+
+    loop: PartLoop
+    source: BatchSource
+    rows: Rows
+    first: int
+    place: int
+
+    def compute(
+        self, division: Division, results: Sequence[Array], listener: Listener | None = None
+    ) -> None:
+        """Into ``results`` of all subtrees."""
+        self.loop.division, self.loop.first = division, self.first
+        out = [a[self.place : self.place + len(self.rows)] for a in results]
+        self.loop.subtrees(self.source, self.rows, out, listener)
+
+    def last_apart(self) -> list[_Call]:
+        """The same, where the last subtree is a call of its own."""
+        before = len(self.rows) - 1
+        if not before:
+            return [self]
+        first, place = self.first + before * self.loop.count, self.place + before
+        last = self._replace(rows=self.rows[before:], first=first, place=place)
+        return [self._replace(rows=self.rows[:before]), last]
+
+
+class _Memory(NamedTuple):
+    """Results of some subtrees; of a single one, each of ``groups`` lies ``together``."""
+
+    results: list[Array]
+    groups: Groups
+    together: list[Array] | None
+
+    def moved(self, place: Array, summed: int) -> _Memory:
+        """The same where other workers read what is ``summed``: it is computed there."""
+        views = self.groups.taken_apart([place])
+        return _Memory([*views, *self.results[summed:]], self.groups, [place])
 
 
 class PartedStepper:
@@ -43,13 +85,12 @@ class PartedStepper:
     def __init__(self, learner: Partible, parts: Parts) -> None:
         self._learner, self.parts = learner, parts
         self.workers: Workers | None = None
-        self._loops: dict[int, PartLoop] = {}
+        self._loops: dict[tuple[int, int], PartLoop] = {}
         self._whole: dict[int, WholeLoop] = {}
         self._updates: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._pending: Callable[[], None] | None = None
-        self._memory: dict[tuple[Any, ...], list[Array]] = {}
-        self._together: dict[tuple[Any, ...], Array] = {}
-        self._sent: Array | None = None
+        self._memory: dict[tuple[Any, ...], _Memory] = {}
+        self._exchange: Exchange | None = None
 
     def run(self, source: BatchSource, rows: Rows) -> Array:
         """One update for each of ``rows`` [steps, batch], or one for several that accumulate."""
@@ -95,27 +136,35 @@ class PartedStepper:
         return self._whole[count]
 
     def _loop(self, count: int) -> PartLoop:
-        if count not in self._loops:
-            self._loops[count] = PartLoop(self._learner, count)
-        return self._loops[count]
+        key = count, self._apart
+        if key not in self._loops:
+            self._loops[key] = PartLoop(self._learner, *key)
+        return self._loops[key]
+
+    @property
+    def _apart(self) -> int:
+        """How many workers send one another what they have computed."""
+        return 1 if self.workers is None or self.workers.near else self.workers.size
 
     def _step(self, source: BatchSource, batch: Rows, division: Division) -> float:
         begin, end = own(self.workers, division.count)
         # Of fewer parts than workers, some compute one for the states that are not averaged.
         units = self._units(source, division, begin, max(end, begin + 1))
-        sheet, rows = self._computed(source, batch, division, units)
-        summed = rows[: sheet.summed]
-        if self.workers is not None:
-            units = [unit for unit in units if unit[0] < end]
-            summed = self._exchanged(self.workers, summed, division.count, units)
+        calls = list(self._calls(source, batch, division, units))
+        sheet, memory = self._prepared(calls, units, division.count)
+        if self.workers is None:
+            for call in calls:
+                call.compute(division, memory.results)
+            summed = memory.results[: sheet.summed]
+        else:
+            counted = [unit for unit in units if unit[0] < end]
+            summed = self._exchanged(self.workers, memory, calls, division, counted)
         numbers = [fold(column) for column in summed[: sheet.numbers]]
         loss, mass = float(numbers[0]), numbers[1:]
         gradients = summed[sheet.numbers : sheet.numbers + len(sheet.reached)]
         states = [fold(column) for column in summed[sheet.numbers + len(sheet.reached) :]]
-        settle = partial(
-            self._settle, sheet, states + [column[-1] for column in rows[sheet.summed :]]
-        )
-        self._update(sheet, mass, gradients, settle)
+        states += [column[-1] for column in memory.results[sheet.summed :]]
+        self._update(sheet, mass, gradients, partial(self._settle, sheet, states))
         return loss / (float(mass[0]) or 1.0) if mass else loss
 
     def _update(
@@ -162,22 +211,29 @@ class PartedStepper:
             accumulation.set_arrays(None)
 
     def _exchanged(
-        self, workers: Workers, columns: list[Array], parts: int, units: list[Subtree]
+        self,
+        workers: Workers,
+        memory: _Memory,
+        calls: Sequence[_Call],
+        division: Division,
+        units: Sequence[Subtree],
     ) -> list[Array]:
-        """The sums over all parts, as the one row of each result."""
-        begin, end = units[0][0] if units else 0, sum(units[-1]) if units else 0
-        sums: dict[Subtree, Array] = {}
-        layout = Layout.of(columns)
-        for first, size in subtrees(begin, end):
-            inside = [i for i, unit in enumerate(units) if first <= unit[0] < first + size]
-            rows = slice(inside[0], inside[-1] + 1)
-            if self._sent is not None:
-                sums[first, size] = self._sent
-                continue
-            sums[first, size] = together = layout.memory()
-            for place, column in zip(layout.taken_apart(together), columns, strict=True):
-                place[0] = fold(column[rows])
-        return layout.taken_apart(workers.sum(sums, layout.length, parts))
+        """The sums over all parts, as the one row of each result, of which ``calls`` compute what
+        this worker has: ``units``. The last of them is exchanged while it is computed."""
+        if self._exchange is None or self._exchange.workers is not workers:
+            self._exchange = Exchange(workers)
+        *before, last = calls
+        if len(memory.groups.members) > 1:
+            *more, last = last.last_apart()
+            before += more
+        for call in before:
+            call.compute(division, memory.results)
+        return self._exchange.summed(
+            memory.groups,
+            partial(_own, memory, units),
+            division.count,
+            partial(last.compute, division, memory.results),
+        )
 
     def _units(
         self, source: BatchSource, division: Division, begin: int, end: int
@@ -188,59 +244,60 @@ class PartedStepper:
             return [(part, 1) for part in range(begin, end)]
         return [(0, end)] if (begin, end) == (0, division.count) else subtrees(begin, end)
 
-    def _computed(
-        self, source: BatchSource, batch: Rows, division: Division, units: Sequence[Subtree]
-    ) -> tuple[Sheet, list[Array]]:
-        """The sums of ``units``: rows of each result."""
-        made: list[Array] = []
-        sheet, done = None, 0
-        for first, count, rows in self._calls(batch, division, units):
-            loop = self._loop(count)
-            loop.division, loop.first = division, first
-            for read, piece in by_length(source, rows):
-                sheet, outputs = loop.sheet(read, piece.shape[1])
-                made = made or self._rows(sheet, outputs, units, division.count)
-                loop.subtrees(read, piece, [a[done : done + len(piece)] for a in made])
-                done += len(piece)
-        assert sheet is not None
-        return sheet, made
-
     def _calls(
-        self, batch: Rows, division: Division, units: Sequence[Subtree]
-    ) -> Iterator[tuple[int, int, Rows]]:
-        """Which rows [units, rows of each] are computed together: of the units from the one that
-        begins with part ``first``, of ``count`` parts each."""
+        self, source: BatchSource, batch: Rows, division: Division, units: Sequence[Subtree]
+    ) -> Iterator[_Call]:
+        """What computes ``units``: which of their rows are computed together."""
+        place = 0
         for count, alike in itertools.groupby(units, key=lambda unit: unit[1]):
             begin, *_, end = [edge for first, _ in alike for edge in (first, first + count)]
             for first, parts, size in division.pieces(begin, end):
                 block = batch[first * division.size : first * division.size + parts * size]
-                yield first, count, block.reshape(parts // count, count * size)
+                at = first
+                for read, rows in by_length(source, block.reshape(parts // count, count * size)):
+                    yield _Call(self._loop(count), read, rows, at, place)
+                    at, place = at + count * len(rows), place + len(rows)
 
-    def _rows(
-        self, sheet: Sheet, outputs: Sequence[Node], units: Sequence[Subtree], parts: int
-    ) -> list[Array]:
-        """Memory for the results of some units, which the next batch uses again.
+    def _prepared(
+        self, calls: Sequence[_Call], units: Sequence[Subtree], parts: int
+    ) -> tuple[Sheet, _Memory]:
+        """What the results of ``calls`` are, and memory for one row of them for each of ``units``,
+        which the next batch uses again.
 
         What is summed of one unit lies together, so that it can be sent as it is.
         """
-        count = len(units)
-        key = (count, *((node.shape, node.dtype) for node in outputs))
+        sheets = [call.loop.sheet(call.source, call.rows.shape[1]) for call in calls]
+        sheet, outputs = sheets[-1]
+        count, apart = len(units), self._apart
+        shapes = ((node.shape, node.dtype) for node in outputs)
+        key = (count, apart, sheet.numbers, sheet.summed, *shapes)
         if key not in self._memory:
+            groups = sheet.groups(outputs, apart)
             made = [aligned_empty((count, *n.shape), n.dtype.numpy) for n in outputs]
-            if count == 1:
-                layout = Layout.of(made[: sheet.summed])
-                self._together[key] = together = layout.memory()
-                made[: sheet.summed] = layout.taken_apart(together)
-            self._memory[key] = made
-        self._sent = self._together.get(key)
-        if self._sent is not None and self.workers is not None:
-            self._move(sheet, key, self.workers.place(units[0], len(self._sent), parts))
-        return self._memory[key]
+            together = groups.memory() if count == 1 else None
+            if together is not None:
+                made[: sheet.summed] = groups.taken_apart(together)
+            self._memory[key] = _Memory(made, groups, together)
+        memory = self._memory[key]
+        if memory.together is not None and self.workers is not None and self.workers.near:
+            (own,) = memory.together
+            place = self.workers.place(units[0], len(own), parts)
+            if place is not None and place is not own:
+                self._memory[key] = memory = memory.moved(place, sheet.summed)
+        return sheet, memory
 
-    def _move(self, sheet: Sheet, key: tuple[Any, ...], place: Array | None) -> None:
-        """From now on what is summed is computed where other workers read it."""
-        if place is None or place is self._sent:
-            return
-        layout = Layout.of(self._memory[key][: sheet.summed])
-        self._memory[key][: sheet.summed] = layout.taken_apart(place)
-        self._sent = self._together[key] = place
+
+def _own(memory: _Memory, units: Sequence[Subtree], group: int) -> dict[Subtree, Array]:
+    """The sums of a group of results over each subtree of parts that ``units`` are."""
+    begin, end = units[0][0] if units else 0, sum(units[-1]) if units else 0
+    sums: dict[Subtree, Array] = {}
+    members, layout = memory.groups.members[group], memory.groups.layouts[group]
+    for first, size in subtrees(begin, end):
+        if memory.together is not None:
+            sums[first, size] = memory.together[group]
+            continue
+        inside = [i for i, unit in enumerate(units) if first <= unit[0] < first + size]
+        sums[first, size] = together = layout.memory()
+        for place, member in zip(layout.taken_apart(together), members, strict=True):
+            place[0] = fold(memory.results[member][inside[0] : inside[-1] + 1])
+    return sums

@@ -25,6 +25,7 @@ from ..ir.types import is_whole
 __all__ = [
     "MOST_PARTS",
     "Division",
+    "Groups",
     "Layout",
     "Parts",
     "Subtree",
@@ -44,6 +45,9 @@ Subtree = tuple[int, int]
 MOST_PARTS = 16
 #: numbers in a cache line
 LINE = ALIGNMENT // 4
+#: numbers of a group of results at least, and for each worker: fewer would be sent sooner than a
+#: message takes to begin
+GROUP, SHARE = 1 << 17, 1 << 14
 
 
 def checked_parts(parts: Any) -> Parts:
@@ -109,11 +113,6 @@ class Layout:
 
     shapes: tuple[tuple[int, ...], ...]
 
-    @classmethod
-    def of(cls, columns: Sequence[Array]) -> Layout:
-        """Of one row of each of ``columns``."""
-        return cls(tuple((1, *column.shape[1:]) for column in columns))
-
     @property
     def places(self) -> list[tuple[int, int]]:
         """Where each begins, and how many numbers it has."""
@@ -139,6 +138,41 @@ class Layout:
         """Views of the arrays."""
         places = zip(self.places, self.shapes, strict=True)
         return [together[at : at + size].reshape(shape) for (at, size), shape in places]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Results in groups that workers sum one after the other; each group lies together in memory.
+
+    The backward pass ends with the first layers. So groups are made from the last gradient on, and
+    what comes before all gradients is in the first group. Sizes alone decide, as all workers must
+    have the same groups; of one worker everything is one group.
+    """
+
+    members: tuple[tuple[int, ...], ...]
+    layouts: tuple[Layout, ...]
+
+    @classmethod
+    def of(cls, shapes: Sequence[tuple[int, ...]], numbers: int, workers: int) -> Groups:
+        """Of results of such ``shapes``, the first ``numbers`` of which are no gradients."""
+        least, members = max(GROUP, SHARE * workers), [list(range(numbers))]
+        for i in reversed(range(numbers, len(shapes))):
+            if workers > 1 and sum(math.prod(shapes[j]) for j in members[-1]) >= least:
+                members.append([])
+            members[-1].append(i)
+        layouts = [Layout(tuple((1, *shapes[i]) for i in group)) for group in members]
+        return cls(tuple(map(tuple, members)), tuple(layouts))
+
+    def memory(self) -> list[Array]:
+        """For each group."""
+        return [layout.memory() for layout in self.layouts]
+
+    def taken_apart(self, together: Sequence[Array]) -> list[Array]:
+        """Views of all results, in their order."""
+        views: dict[int, Array] = {}
+        for group, layout, memory in zip(self.members, self.layouts, together, strict=True):
+            views.update(zip(group, layout.taken_apart(memory), strict=True))
+        return [views[i] for i in range(len(views))]
 
 
 def fold(rows: Array) -> Array:

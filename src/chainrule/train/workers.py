@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -31,9 +31,23 @@ class Workers(Protocol):
     def size(self) -> int:
         """How many there are."""
 
-    def sum(self, sums: Mapping[Subtree, Floats], length: int, parts: int) -> Floats:
-        """The sum of ``parts`` vectors of ``length`` along the tree: each worker has those of the
-        `subtrees` of the parts that are its `own`."""
+    @property
+    def near(self) -> bool:
+        """Whether nothing is sent, because sums lie in memory that all of them see."""
+
+    def sum(
+        self,
+        sums: Mapping[Subtree, Floats],
+        into: Floats,
+        parts: int,
+        busy: Callable[[], bool] | None = None,
+    ) -> Floats:
+        """The sum of ``parts`` vectors along the tree: each worker has those of the `subtrees` of
+        the parts that are its `own`. It is written ``into`` a vector, if it lies nowhere else.
+
+        ``busy`` says whether this process has better to do than to wait, and may raise. Another
+        thread may call this, but no two threads call any of the methods at once.
+        """
 
     def place(self, key: Subtree, length: int, parts: int) -> Floats | None:
         """Memory for a sum of this worker that spares `sum` a copy; None if there is none."""
