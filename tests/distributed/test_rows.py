@@ -172,3 +172,10 @@ def test_what_is_wrong_in_the_rows_of_one_worker_is_said_once_for_all(
     assert f"{broken}:60001" in expected.stderr
     done = run([find_mpiexec(), "-n", "4", *command(*words)])
     assert (done.returncode, done.stderr) == (expected.returncode, expected.stderr)
+
+
+def test_it_is_said_once_that_everybody_reads_all(tables: dict[str, Path], tmp_path: Path) -> None:
+    words = [*TRAIN, tables["parquet"], SMALL, "--epochs", 1, "--runs-dir", tmp_path]
+    done = run([find_mpiexec(), "-n", "2", *command(*words, "--query", "SELECT a, b, y FROM data")])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("every worker reads all 47600 examples") == 1

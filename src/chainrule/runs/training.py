@@ -44,6 +44,7 @@ __all__ = ["TrainingRun", "decide", "train"]
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
+MANY = 20_000  #: examples of which it matters that every worker reads all of them
 
 
 def train(kind: Modality[S, P], settings: S, source: object, listener: Listener) -> P:
@@ -128,6 +129,8 @@ class TrainingRun(Generic[S, P]):
             check_parts(
                 self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
             )
+            if rows >= MANY and not isinstance(self.prepared.train, OwnRows):
+                self.listener.note(f"every worker reads all {rows} examples (docs/distributed.md)")
 
     def measure(self) -> tuple[History, int]:
         """Trains without a folder, and looks at no test part: the history, and its best epoch,
