@@ -20,20 +20,25 @@ import pytest
 import chainrule as cr
 from chainrule.distributed import RayCluster, ray_cluster
 from chainrule.errors import ConfigError, DataError, StateError
-from chainrule.runs.carriers import in_order
+from chainrule.runs.carriers import Note, in_order, unheard
 from chainrule.runs.jobs import Job, Outcome, Workplace
+from chainrule.runs.listeners import Listener
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ("model.layers=[4]", "train.batch_size=64", "observe.level=off")
 SPACE = {"train.lr": {"low": 1e-3, "high": 0.3, "log": True}, "only": True}
+#: seconds of patience with whatever a busy machine takes long for
+PATIENCE = 300
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    """Two trainings at a time."""
+    """Two trainings at a time; a node that does not answer any more is soon given up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT / "src"))
         patch.setenv("RAY_AUTH_MODE", "disabled")
+        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("RAY_health_check_initial_delay_ms", "500")
         own = RayCluster(jobs=2)
         yield own
         own._ray.shutdown()
@@ -76,7 +81,9 @@ class Two:
 
     places = 2
 
-    def carry(self, workplace: Workplace, jobs: Iterable[Job]) -> Generator[Outcome]:
+    def carry(
+        self, workplace: Workplace, jobs: Iterable[Job], note: Note = unheard
+    ) -> Generator[Outcome]:
         return in_order(jobs, 2, workplace.perform, lambda outcome: outcome)
 
 
@@ -100,17 +107,30 @@ def test_data_in_memory(cluster: RayCluster, table: Path, tmp_path: Path) -> Non
     assert here.summary == there.summary
 
 
-def trainings() -> list[int]:
-    """The processes of trainings that are under way."""
-    found = []
+def processes() -> dict[int, tuple[int, bytes]]:
+    """The parent and the command of each process."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            words = (folder / "cmdline").read_bytes()
+            stat, command = (folder / "stat").read_text(), (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if words.startswith(b"ray::perform"):
-            found.append(int(folder.name))
+        found[int(folder.name)] = int(stat.rpartition(")")[2].split()[1]), command
     return found
+
+
+def trainings() -> list[int]:
+    """The processes of trainings that are under way."""
+    return [p for p, (_, words) in processes().items() if words.startswith(b"ray::perform")]
+
+
+def raylet_of(started: int) -> int | None:
+    """The process of a node that ``ray start`` is, or has, started."""
+    every = processes()
+    for process, (parent, words) in every.items():
+        if parent == started and words.split(b"\0")[0].endswith(b"/raylet"):
+            return process
+    return None
 
 
 def test_a_training_whose_process_is_killed_is_done_again(
@@ -131,6 +151,86 @@ def test_a_training_whose_process_is_killed_is_done_again(
     thread.join()
     assert killed
     assert there.summary == validated(table, tmp_path / "a", None, seeds=[5]).summary
+
+
+class Notes(Listener):
+    """What is said; goes on only when the cluster has noticed what was ``lost``."""
+
+    def __init__(self, cluster: RayCluster, lost: list[int]) -> None:
+        self.cluster, self.lost = cluster, lost
+        self.texts: list[str] = []
+
+    def done(self, predictor: Any, facts: Any) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while self.lost and alive(self.cluster) > 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def alive(cluster: RayCluster) -> int:
+    """How many nodes the cluster counts."""
+    return sum(node["Alive"] for node in cluster._ray.nodes())
+
+
+@pytest.fixture
+def second_node(cluster: RayCluster) -> Iterator[subprocess.Popen[bytes]]:
+    """A node that has joined the cluster, in processes of its own."""
+    address = cluster._ray.get_runtime_context().gcs_address
+    node = subprocess.Popen(
+        [Path(sys.executable).with_name("ray"), "start", "--block", "--address", address,
+         "--num-cpus", "2", "--include-log-monitor", "false"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while alive(cluster) < 2 and time.monotonic() < deadline:
+            assert node.poll() is None
+            time.sleep(0.05)
+        yield node
+    finally:
+        node.terminate()
+        node.wait()
+
+
+def test_trainings_of_a_node_that_is_killed_are_done_again(
+    cluster: RayCluster, second_node: subprocess.Popen[bytes], table: Path, tmp_path: Path
+) -> None:
+    """Both nodes train; then one of them is gone, with what it was doing."""
+    assert alive(cluster) == 2
+    raylet, over = raylet_of(second_node.pid), threading.Event()
+    assert raylet is not None
+    lost: list[int] = []
+    nodes: set[int] = set()
+
+    def kill() -> None:
+        while not lost and not over.wait(0.01):
+            every = processes()
+            busy = {p: every[p][0] for p in every if every[p][1].startswith(b"ray::perform")}
+            nodes.update(busy.values())
+            if len(nodes) == 2 and raylet in busy.values():
+                os.kill(raylet, signal.SIGKILL)
+                lost.extend(p for p in busy if busy[p] == raylet)
+
+    notes = Notes(cluster, lost)
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        there = validated(table, tmp_path / "b", cluster, seeds=2, listener=notes)
+    finally:
+        over.set()
+        thread.join()
+    assert lost
+    here = validated(table, tmp_path / "a", None, seeds=2)
+    assert there.names == here.names
+    for ours, theirs in zip(here.predictors, there.predictors, strict=True):
+        for file in ("model.safetensors", "pipeline.json", "evaluation.json"):
+            assert (ours.run / file).read_bytes() == (theirs.run / file).read_bytes()
+    assert here.summary == there.summary
+    [text] = notes.texts
+    assert "a node of the Ray cluster is gone" in text
+    assert alive(cluster) == 1
 
 
 def test_errors_are_those_without_a_cluster(cluster: RayCluster, tmp_path: Path) -> None:

@@ -170,8 +170,10 @@ def test_processes_one_of_which_is_killed(
                 os.kill(self._process.pid, signal.SIGKILL)
 
     monkeypatch.setattr(carriers, "_Worker", Killed)
-    outcomes = list(Processes(2).carry(Workplace(TABLES), (job(n, []) for n in "ab")))
+    notes: list[str] = []
+    outcomes = list(Processes(2).carry(Workplace(TABLES), (job(n, []) for n in "ab"), notes.append))
     assert len(started) == 3
+    assert notes == ["the process of a was killed; a is done again"]
     assert [o.name for o in outcomes] == ["a", "b"]
     assert all(tuple(o.values) == values for o in outcomes)
     assert all(worker._process.returncode is not None for worker in started)

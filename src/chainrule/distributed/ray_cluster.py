@@ -3,7 +3,8 @@
     Job ── task on some node ── Outcome (run folder as bytes) ──► this process writes it
 
 So nodes need not share a disk with this machine; they do read the data, from the same path. Ray
-does a task again whose process or node is lost. Its dashboard and its statistics of use are off.
+does a task again whose process or node is lost, and what a lost node has not handed over. Its
+dashboard and its statistics of use are off.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from typing import Any
 
 from .. import driver  # noqa: F401 - so that steps are compiled, in workers too
 from ..errors import ConfigError, StateError
-from ..runs.carriers import in_order
+from ..runs.carriers import Note, in_order, unheard
 from ..runs.jobs import Job, Outcome, Workplace
 from ..runs.registry import lookup
 from ..runtime.processors import set_num_threads
+from .watching import LOST_NODE, Watch
 
 __all__ = ["RayCluster", "ray"]
 
@@ -32,6 +34,8 @@ AGAIN = 3
 #: seconds in which a cluster has to answer
 ANSWER = 10.0
 CONNECTED = 25.0
+#: seconds after which a process that waits for an outcome looks for nodes that are gone
+LOOK = 1.0
 
 
 def ray(address: str | None = None, *, jobs: int | None = None) -> RayCluster:
@@ -54,11 +58,17 @@ class RayCluster:
         processors = int(self._ray.cluster_resources().get("CPU", 1))
         self.places = jobs or max(1, processors)
 
-    def carry(self, workplace: Workplace, jobs: Iterable[Job]) -> Generator[Outcome]:
+    def carry(
+        self, workplace: Workplace, jobs: Iterable[Job], note: Note = unheard
+    ) -> Generator[Outcome]:
         """See `runs.carriers.Carrier`."""
         source = None if workplace.source is None else self._ray.put(workplace.source)
-        task = self._ray.remote(num_cpus=1, max_retries=AGAIN)(perform)
+        # Spread over nodes: so they share caches and memory with few others.
+        settings = {"num_cpus": 1, "max_retries": AGAIN, "scheduling_strategy": "SPREAD"}
+        task = self._ray.remote(**settings)(perform)
         running: dict[str, Any] = {}
+        nodes = _Nodes(self._ray, note)
+        watch = Watch(LOST_NODE)
 
         def start(job: Job) -> Job:
             # In a list, so that a node fetches the data once for all of its tasks.
@@ -66,18 +76,21 @@ class RayCluster:
             return job
 
         def finish(job: Job) -> Outcome:
-            return self._outcome(job, running.pop(job.name))
+            return self._outcome(job, running.pop(job.name), nodes)
 
         try:
             yield from in_order(jobs, self.places, start, finish)
         finally:
             for left in running.values():
                 self._ray.cancel(left, force=True)
+            watch.dismiss()
 
-    def _outcome(self, job: Job, task: Any) -> Outcome:
+    def _outcome(self, job: Job, task: Any, nodes: _Nodes) -> Outcome:
         failures = self._ray.exceptions
         try:
-            told: Mapping[str, Any] = self._ray.get(task)
+            nodes.look()
+            while not (told := self._answer(task)):
+                nodes.look()
         except failures.RayTaskError as error:
             raise StateError(
                 f"{job.name} failed on the cluster: {str(error.cause).splitlines()[0]}",
@@ -91,6 +104,48 @@ class RayCluster:
                 "command, or chainrule resume, goes on",
             ) from None
         return Outcome(**told)
+
+    def _answer(self, task: Any) -> Mapping[str, Any]:
+        """What a task gave; empty if it is under way. Raises what made it fail."""
+        try:
+            answer: Mapping[str, Any] = self._ray.get(task, timeout=LOOK)
+        except self._ray.exceptions.GetTimeoutError:
+            return {}
+        return answer
+
+
+class _Nodes:
+    """The nodes of a cluster: says which are gone, and if none is left that can train."""
+
+    def __init__(self, library: ModuleType, note: Note) -> None:
+        self._ray, self._note = library, note
+        self._present = self._alive()
+        self._idle = False
+
+    def _alive(self) -> dict[str, str]:
+        """The name of each node by its number."""
+        return {
+            node["NodeID"]: f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+            for node in self._ray.nodes()
+            if node["Alive"]
+        }
+
+    def look(self) -> None:
+        """Says what has changed since the last time."""
+        present = self._alive()
+        for number, name in self._present.items():
+            if number not in present:
+                self._note(
+                    f"a node of the Ray cluster is gone, {name}: what it was training is done "
+                    "again elsewhere"
+                )
+        self._present = present
+        idle = not self._ray.cluster_resources().get("CPU")
+        if idle and not self._idle:
+            self._note(
+                "no node of the Ray cluster has a processor for trainings: they wait for one"
+            )
+        self._idle = idle
 
 
 def perform(job: Mapping[str, Any], source: list[Any]) -> dict[str, Any]:

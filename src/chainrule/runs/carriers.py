@@ -22,10 +22,12 @@ from ..runtime.processors import get_num_threads
 from .jobs import Job, Outcome, Workplace
 from .modality import Modality
 
-__all__ = ["Carrier", "InProcess", "Processes", "in_order"]
+__all__ = ["Carrier", "InProcess", "Note", "Processes", "in_order", "unheard"]
 
 AnyKind = Modality[Any, Any]
 T = TypeVar("T")
+#: is told what has happened, in words
+Note = Callable[[str], None]
 #: attempts at a training whose process is killed
 ATTEMPTS = 3
 
@@ -37,9 +39,16 @@ class Carrier(Protocol):
     def places(self) -> int:
         """How many are under way at once."""
 
-    def carry(self, workplace: Workplace, jobs: Iterable[Job]) -> Generator[Outcome]:
+    def carry(
+        self, workplace: Workplace, jobs: Iterable[Job], note: Note = ...
+    ) -> Generator[Outcome]:
         """The outcome of each job, in the order of the jobs; closing it gives up what is under
-        way. ``workplace`` has the kind and the source, and in this process the data."""
+        way. ``workplace`` has the kind and the source, and in this process the data. ``note`` is
+        told what is lost and done again."""
+
+
+def unheard(text: str) -> None:
+    """A `Note` for nobody."""
 
 
 def in_order(
@@ -61,7 +70,9 @@ class InProcess:
 
     places = 1
 
-    def carry(self, workplace: Workplace, jobs: Iterable[Job]) -> Generator[Outcome]:
+    def carry(
+        self, workplace: Workplace, jobs: Iterable[Job], note: Note = unheard
+    ) -> Generator[Outcome]:
         return in_order(jobs, 1, workplace.perform, lambda outcome: outcome)
 
 
@@ -74,7 +85,9 @@ class Processes:
     def __init__(self, places: int) -> None:
         self.places = places
 
-    def carry(self, workplace: Workplace, jobs: Iterable[Job]) -> Generator[Outcome]:
+    def carry(
+        self, workplace: Workplace, jobs: Iterable[Job], note: Note = unheard
+    ) -> Generator[Outcome]:
         if workplace.source is not None:
             raise ConfigError(
                 "the data came from Python, which other processes cannot read",
@@ -94,11 +107,13 @@ class Processes:
 
         def finish(started: tuple[_Worker, Job]) -> Outcome:
             worker, job = started
-            for _ in range(ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 outcome = worker.outcome()
                 if outcome is not None:
                     idle.append(worker)
                     return outcome
+                if attempt + 1 < ATTEMPTS:
+                    note(f"the process of {job.name} was killed; {job.name} is done again")
                 worker.close()
                 workers.append(_Worker(threads))
                 worker = workers[-1]

@@ -50,7 +50,7 @@ class GroupMembers(Generic[S, P]):
         self.predictors: dict[str, P] = {}
         self._open = opened
         self._started = _started(kind, group.path) if group.path else {}
-        self._carried = None if carrier is None else carrier.carry(*self._jobs())
+        self._carried = None if carrier is None else carrier.carry(*self._jobs(), listener.note)
 
     @cached_property
     def data(self) -> Opened[S]:
@@ -110,13 +110,17 @@ class GroupMembers(Generic[S, P]):
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Inside, an error or Ctrl-C is written to ``group.json``."""
+        """Inside, an error or Ctrl-C is written to ``group.json``; afterwards nothing is under way
+        elsewhere."""
         try:
             yield
         except (ChainruleError, KeyboardInterrupt) as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             self.group.update("interrupted" if interrupted else "failed", self.predictors)
             raise
+        finally:
+            if self._carried is not None:
+                self._carried.close()
 
 
 def reopened(

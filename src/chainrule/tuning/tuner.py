@@ -114,7 +114,8 @@ class Tuner:
         asked: dict[int, Mapping[str, Any]] = {}
         jobs = self._jobs(told, asked, time.monotonic())
         try:
-            with closing(self.carrier.carry(self._workplace(), jobs)) as outcomes:
+            carried = self.carrier.carry(self._workplace(), jobs, self.listener.note)
+            with closing(carried) as outcomes:
                 for outcome in outcomes:
                     index = len(told)
                     trial = Trial.of(index, asked.pop(index), outcome)
