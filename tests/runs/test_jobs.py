@@ -70,10 +70,11 @@ def test_runs_of_the_same_rows_decide_by_them_each() -> None:
 
 
 def test_an_outcome_is_json(values: tuple[float, ...]) -> None:
-    outcome = Outcome("a", (*values, float("nan")), 3, False, 0.25)
-    again = Outcome(**json.loads(json.dumps(outcome.to_dict())))
+    outcome = Outcome("a", (*values, float("nan")), 3, False, 0.25, files={"a/b": b"\x00\xff"})
+    again = Outcome.from_dict(json.loads(json.dumps(outcome.to_dict())))
     assert tuple(again.values[:4]) == values
     assert again.best == 3
+    assert again.files == outcome.files
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_an_outcome_is_json(values: tuple[float, ...]) -> None:
 )
 def test_errors_come_back_as_they_were(wrong: Any, kind: type[Exception], told: str) -> None:
     outcome = Workplace(TABLES).perform(job("wrong", [], **wrong))
-    again = Outcome(**json.loads(json.dumps(outcome.to_dict())))
+    again = Outcome.from_dict(json.loads(json.dumps(outcome.to_dict())))
     error = again.raised()
     assert isinstance(error, kind)
     assert told in error.what

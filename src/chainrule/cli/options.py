@@ -9,8 +9,8 @@ import click
 
 from .terminal import state
 
-__all__ = ["common", "json_option", "progress_option", "quiet_option", "ray_option",
-           "runs_dir_option", "threads_option"]  # fmt: skip
+__all__ = ["common", "jobs_option", "json_option", "progress_option", "quiet_option",
+           "ray_option", "runs_dir_option", "threads_option"]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,6 +83,15 @@ def threads_option(command: F) -> F:
     """``--threads``."""
     return click.option("--threads", type=int, help="Number of threads; does not affect results.")(
         command
+    )
+
+
+def jobs_option(what: str) -> Callable[[F], F]:
+    """``--jobs`` of a command that trains ``what`` several times."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(1, 1024),
+        help=f"{what} at a time, in separate processes.  [default: 1; with --ray: its processors]",
     )
 
 

@@ -8,17 +8,18 @@ from typing import Any
 
 import click
 
+from .carriers import chosen_carrier
 from .engine import load_engine
 from .kind_options import KindCommand, parse_options
 from .options import (
     common,
+    jobs_option,
     json_option,
     progress_option,
     quiet_option,
     ray_option,
     threads_option,
 )
-from .ray import ray_carrier
 from .settings import check_overrides, listener_for, print_origins, resolve_settings
 from .sharing import shared
 from .terminal import graceful_signals, print_path, say, state
@@ -81,6 +82,7 @@ def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--name", help="Name for the run folder.")
 @click.option("--runs-dir", help="Folder to write runs to.  [default: runs]")
 @click.option("--dash", is_flag=True, help="Show the training in the browser; prints the address.")
+@jobs_option("Trainings of --seeds, --folds or an ensemble")
 @ray_option
 @threads_option
 @json_option("Print events as JSON lines on stdout.")
@@ -89,7 +91,8 @@ def parse_seeds(ctx: click.Context, param: click.Parameter, value: str | None) -
 @common
 def train(
     source: str, overrides: tuple[str, ...], seeds: int | list[int] | None, folds: int | None,
-    dash: bool, ray: str | None, threads: int | None, as_json: bool, **options: Any,
+    dash: bool, jobs: int | None, ray: str | None, threads: int | None, as_json: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA, or with the settings of RUN.toml (`chainrule init` writes one).
 
@@ -103,8 +106,6 @@ def train(
     KEY=VALUE overrides any setting of run.toml, for example `train.clip.global_norm=1`.
     """
     options = parse_options("train", options)
-    if ray is not None and seeds is None and folds is None:
-        raise click.UsageError("--ray carries several trainings: give --seeds or --folds")
     with graceful_signals(), shared() as workers:
         resolved = resolve_settings("train", source, overrides, options)
         print_origins(resolved)
@@ -120,14 +121,12 @@ def train(
             show(runs_folder(settings))
         listener = listener_for(as_json, lambda setting: resolved.as_option(setting, "train"))
         repeats = seeds is not None or folds is not None
-        if repeats and workers is not None:
-            raise click.UsageError("--seeds and --folds cannot be shared among workers of MPI")
-        if workers is not None and kind.bagged(settings):
-            raise click.UsageError("an ensemble of folds cannot be shared among workers of MPI")
+        check_several(repeats, bool(kind.bagged(settings)), workers is not None, ray, jobs)
+        carrier = chosen_carrier(ray, jobs)
         result: Any = (
-            repeat(kind, settings, None, seeds, folds, listener, ray_carrier(ray))
+            repeat(kind, settings, None, seeds, folds, listener, carrier)
             if repeats
-            else start(kind, settings, None, listener)
+            else start(kind, settings, None, listener, carrier)
         )
     run = result.run
     if run is None:
@@ -141,6 +140,21 @@ def train(
         else:
             path = settings.data.path
             say(f"next: {show_command(run) if repeats else run_command('predict', run, path)}")
+
+
+def check_several(
+    repeats: bool, bagged: bool, shared: bool, ray: str | None, jobs: int | None
+) -> None:
+    """UsageError for several trainings among workers, or one that is to be carried elsewhere."""
+    if shared and repeats:
+        raise click.UsageError("--seeds and --folds cannot be shared among workers of MPI")
+    if shared and bagged:
+        raise click.UsageError("an ensemble of folds cannot be shared among workers of MPI")
+    for option, given in ("--ray", ray), ("--jobs", jobs):
+        if given is not None and not (repeats or bagged):
+            raise click.UsageError(
+                f"{option} is for several trainings: give --seeds, --folds or --preset best"
+            )
 
 
 def show(runs_dir: Path | None) -> None:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..arguments import user_path
+from .carriers import chosen_carrier
 from .engine import load_engine
 from .kind_options import KindCommand, parse_options
 from .options import (
     common,
+    jobs_option,
     json_option,
     progress_option,
     quiet_option,
     ray_option,
     threads_option,
 )
-from .ray import ray_carrier
 from .settings import (
     check_overrides,
     print_origins,
@@ -41,10 +42,7 @@ __all__ = ["tune"]
     help="Number of trials; the first has the settings as they are.",
 )  # fmt: skip
 @click.option("--time", metavar="TIME", help="Begin no more trials after this time, such as 10m.")
-@click.option(
-    "--jobs", type=click.IntRange(1, 1024),
-    help="Trials at a time, in processes of their own.  [default: 1; with --ray: its processors]",
-)  # fmt: skip
+@jobs_option("Trials")
 @ray_option
 @click.option(
     "--space", metavar="FILE.toml", help="What is varied, instead of the table [tune] of RUN.toml."
@@ -81,7 +79,8 @@ def tune(
         resolved = resolve_settings("tune", source, overrides, options)
         print_origins(resolved)
         load_engine(threads)
-        from ..tuning.door import carrier_for, seconds_of
+        from ..runs.carriers import InProcess
+        from ..tuning.door import seconds_of
         from ..tuning.search import open_search
         from ..tuning.tuner import Limits, Tuner
         from .tuning_output import tuning_listener
@@ -93,7 +92,7 @@ def tune(
         if show_space:
             _print_space(search, as_json)
             return
-        carrier = ray_carrier(ray, jobs) or carrier_for(jobs or 1)
+        carrier = chosen_carrier(ray, jobs) or InProcess()
         tuned = Tuner(search, limits, carrier, listener).run()
     assert tuned.predictor is not None
     if not as_json:

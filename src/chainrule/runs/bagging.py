@@ -18,10 +18,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ConfigError
 from ..phrasing import plain_number
 from ..train import Scores
+from .carriers import Carrier
 from .group_folder import GroupFolder
-from .group_members import GroupMembers, reopened
+from .group_members import GroupMembers, check_carried, reopened
 from .group_predictor import mixed
 from .listeners import Listener
 from .mixture import best_temperature, greedy_weights
@@ -41,16 +43,37 @@ P = TypeVar("P", bound=Predictor[Any, Any, Any])
 Answers = list[tuple[Task, Scores]]
 
 
-def start(kind: Modality[S, P], settings: S, source: object, listener: Listener) -> P:
+def start(
+    kind: Modality[S, P],
+    settings: S,
+    source: object,
+    listener: Listener,
+    carrier: Carrier | None = None,
+) -> P:
     """Trains one network, an ensemble of them, or one for each of several targets, whatever
-    ``settings`` ask for."""
+    ``settings`` ask for; with a ``carrier``, the networks of an ensemble elsewhere."""
     if kind.by_target(settings):
         return train_targets(kind, settings, source, listener)
-    return (bag if kind.bagged(settings) else train)(kind, settings, source, listener)
+    if kind.bagged(settings):
+        return bag(kind, settings, source, listener, carrier)
+    return train(kind, settings, source, listener)
 
 
-def bag(kind: Modality[S, P], settings: S, source: object, listener: Listener) -> P:
-    """Trains the ensemble that ``settings`` describe. Raises what `training.train` raises."""
+def bag(
+    kind: Modality[S, P],
+    settings: S,
+    source: object,
+    listener: Listener,
+    carrier: Carrier | None = None,
+) -> P:
+    """Trains the ensemble that ``settings`` describe, to the same bits with a ``carrier``. Raises
+    what `training.train` raises."""
+    check_carried(settings, carrier)
+    if carrier is not None and settings.train.time_limit:
+        raise ConfigError(
+            "several networks at a time cannot share a time limit",
+            help="leave out jobs and ray, or the time limit",
+        )
     with listener.staged(f"reading {source_name(settings)}"):
         data = open_data(kind, settings, source, runs_folder(settings))
     planned = _planned(kind, data.settings)
@@ -58,7 +81,7 @@ def bag(kind: Modality[S, P], settings: S, source: object, listener: Listener) -
     group = GroupFolder.create(
         data.settings, list(planned), seeds=None, folds=None, recipes=_recipes(planned)
     )
-    return _train_all(GroupMembers(kind, group, planned, lambda: data, listener))
+    return _train_all(GroupMembers(kind, group, planned, lambda: data, listener, source, carrier))
 
 
 def resume_bag(kind: Modality[S, P], folder: Path, source: object, listener: Listener) -> P:
@@ -69,12 +92,12 @@ def resume_bag(kind: Modality[S, P], folder: Path, source: object, listener: Lis
 
 
 def _planned(kind: Modality[S, Any], settings: S) -> dict[str, S]:
-    """The settings of each training by its name, ``<recipe>-fold-<k>``."""
+    """The settings of each training by its name, ``<recipe>-fold-<k>``, fold after fold."""
     bagged = kind.bagged(settings)
     return {
         f"{recipe}-fold-{k}": own.changed(name=f"{recipe}-fold-{k}")
-        for recipe, folds in bagged.items()
-        for k, own in enumerate(folds, 1)
+        for k, fold in enumerate(zip(*bagged.values(), strict=True), 1)
+        for recipe, own in zip(bagged, fold, strict=True)
     }
 
 
@@ -112,7 +135,7 @@ def _train_all(members: GroupMembers[S, P]) -> P:
     """Every training, fold after fold, and what their predictions of held-out rows decide."""
     recipes = _recipes(members.planned)
     held = {recipe: _HeldOut() for recipe in recipes}
-    names = sorted(members.planned, key=lambda name: int(name.rpartition("-")[2]))
+    names = list(members.planned)
     prepared: Prepared[S] | None = None
     limit = members.planned[names[0]].train.time_limit
     time = TimeShares(limit, len(names) // len(recipes), len(recipes))

@@ -22,7 +22,7 @@ from ..runtime.processors import get_num_threads
 from .jobs import Job, Outcome, Workplace
 from .modality import Modality
 
-__all__ = ["Carrier", "InProcess", "Note", "Processes", "in_order", "unheard"]
+__all__ = ["Carrier", "InProcess", "Note", "Processes", "carrier_for", "in_order", "unheard"]
 
 AnyKind = Modality[Any, Any]
 T = TypeVar("T")
@@ -130,6 +130,13 @@ class Processes:
                 worker.close()
 
 
+def carrier_for(jobs: int) -> Carrier:
+    """What trains so many at a time on this machine. ConfigError for fewer than one."""
+    if type(jobs) is not int or jobs < 1:
+        raise ConfigError(f"jobs is {jobs!r}", help="expected a whole number from 1")
+    return InProcess() if jobs == 1 else Processes(jobs)
+
+
 class _Worker:
     """A process that does jobs: one line of JSON in for each, one out; see `worker`."""
 
@@ -151,7 +158,7 @@ class _Worker:
         """That of the job; None if the process is gone."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        return Outcome(**json.loads(line)) if line.endswith(b"\n") else None
+        return Outcome.from_dict(json.loads(line)) if line.endswith(b"\n") else None
 
     def close(self) -> None:
         self._process.kill()

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..errors import ChainruleError, StateError
+from ..errors import ChainruleError, ConfigError, StateError
 from .carriers import Carrier
 from .folder import runs_in
 from .group_folder import GroupFolder, read_group_settings
@@ -23,7 +23,7 @@ from .settings.document import RunSettings
 from .settings.sources import gather
 from .training import TrainingRun
 
-__all__ = ["GroupMembers", "reopened"]
+__all__ = ["GroupMembers", "check_carried", "reopened"]
 
 S = TypeVar("S", bound=RunSettings)
 P = TypeVar("P", bound=Predictor[Any, Any, Any])
@@ -121,6 +121,12 @@ class GroupMembers(Generic[S, P]):
         finally:
             if self._carried is not None:
                 self._carried.close()
+
+
+def check_carried(settings: RunSettings, carrier: Carrier | None) -> None:
+    """ConfigError for trainings that a ``carrier`` is to do, if they cannot be brought back."""
+    if carrier is not None and runs_folder(settings) is None:
+        raise ConfigError("trainings elsewhere need a folder here", help="give runs_dir")
 
 
 def reopened(

@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from ..phrasing import plain_number
 from .carriers import Carrier
 from .group_folder import GroupFolder
-from .group_members import GroupMembers, reopened
+from .group_members import GroupMembers, check_carried, reopened
 from .group_predictor import common_metrics
 from .listeners import Listener
 from .modality import Modality
@@ -89,12 +89,11 @@ def repeat(
             "an ensemble of folds cannot be repeated with other seeds or folds",
             help="leave out --seeds and --folds, or set ensemble.folds to 0 (preset good does)",
         )
+    check_carried(settings, carrier)
     with listener.staged(f"reading {source_name(settings)}"):
         data = open_data(kind, _with_one_split(settings, seeds), source, runs_folder(settings))
     planned = member_settings(data.settings, seeds, folds)
     data.divide(next(iter(planned.values())))
-    if carrier is not None and runs_folder(settings) is None:
-        raise ConfigError("trainings on other machines need a folder here", help="give runs_dir")
     group = GroupFolder.create(data.settings, list(planned), seeds=seeds, folds=folds)
     return _train_all(GroupMembers(kind, group, planned, lambda: data, listener, source, carrier))
 

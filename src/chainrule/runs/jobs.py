@@ -9,6 +9,7 @@ their files, since machines need not share a disk.
 
 from __future__ import annotations
 
+import base64
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -79,8 +80,15 @@ class Outcome:
         return self.values[self.best] if self.best < len(self.values) else math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it: of a trial, which has no files."""
-        return {k: v for k, v in vars(self).items() if k != "files"}
+        """As JSON holds it."""
+        files = {name: base64.b64encode(content).decode() for name, content in self.files.items()}
+        return {**vars(self), "files": files}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave."""
+        files = {name: base64.b64decode(text) for name, text in told["files"].items()}
+        return cls(**{**told, "files": files})
 
     @classmethod
     def failed(cls, name: str, error: ChainruleError) -> Self:

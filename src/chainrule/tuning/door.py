@@ -10,7 +10,7 @@ from typing import Any
 from ..durations import interval
 from ..errors import ConfigError
 from ..modalities.doors import recognise
-from ..runs.carriers import Carrier, InProcess, Processes
+from ..runs.carriers import Carrier, carrier_for
 from ..runs.fitting import settings_from_arguments
 from ..runs.modality import Modality
 from ..runs.recognition import kind_of_settings
@@ -22,7 +22,7 @@ from .search import open_search
 from .tuner import Limits, Tuner
 from .user_space import NO_SPACE, UserSpace, file_space, python_space, run_space
 
-__all__ = ["TRIALS", "carrier_for", "seconds_of", "tune"]
+__all__ = ["TRIALS", "seconds_of", "tune"]
 
 TRIALS = 30
 
@@ -97,13 +97,6 @@ def _space_of(space: str | os.PathLike[str] | Mapping[str, Any] | None) -> UserS
     if space is None:
         return NO_SPACE
     return python_space(space) if isinstance(space, Mapping) else file_space(Path(space))
-
-
-def carrier_for(jobs: int) -> Carrier:
-    """What trains so many at a time on this machine. ConfigError for fewer than one."""
-    if type(jobs) is not int or jobs < 1:
-        raise ConfigError(f"jobs is {jobs!r}", help="expected a whole number from 1")
-    return InProcess() if jobs == 1 else Processes(jobs)
 
 
 def seconds_of(time: str | float | None) -> float | None:
