@@ -111,7 +111,7 @@ def test_ctrl_c_is_told_with_its_own_code(
 def test_ray_is_for_several_trainings(command: Command) -> None:
     result = command("train", "heart", "--ray")
     assert result.exit_code == 2
-    assert "give --seeds or --folds" in result.output
+    assert "give --seeds, --folds or --preset best" in result.output
 
 
 def test_without_optuna(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from chainrule.cli import main
+from chainrule.cli.app import app
 from chainrule.errors import ConfigError
 from chainrule.modalities.tables import TABLES
 from chainrule.modalities.tables.settings import Settings
@@ -22,7 +22,7 @@ from chainrule.runs.settings.sources import from_overrides, gather
 from .conftest import people
 
 RECIPES = ["preset=best", "ensemble.folds=2", 'ensemble.recipes=["fast", "good"]',
-           "model.layers=[8]", "train.epochs=2"]  # fmt: skip
+           "model.layers=[8]", "train.epochs=2", "train.batch_size=32"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_an_ensemble(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_folds(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3] / "src"))
-    quick = ("preset=fast", "model.layers=[4]", "train.epochs=2")
+    quick = ("preset=fast", "model.layers=[4]", "train.epochs=2", "train.batch_size=32")
     here, there = (
         repeat(TABLES, settings(table, tmp_path / name, *quick), None, None, 2, Listener(), carrier)
         for name, carrier in (("here", None), ("there", Processes(2)))
@@ -87,6 +87,6 @@ def test_a_time_limit_is_for_one_at_a_time(table: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_one_training_is_told_so(table: Path) -> None:
-    done = CliRunner().invoke(main, ["train", str(table), "--target", "ill", "--jobs", "2"])
+    done = CliRunner().invoke(app, ["train", str(table), "--target", "ill", "--jobs", "2"])
     assert done.exit_code == 2
     assert "--jobs is for several trainings" in done.output
