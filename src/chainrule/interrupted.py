@@ -72,10 +72,10 @@ def held_off() -> Iterator[None]:
         for changed, handler in before.items():
             if signal.getsignal(changed) is note:
                 signal.signal(changed, handler)
-        for number in waiting:
-            again = signal.getsignal(number)  # a handler may have put another in its place
+        for came in waiting:
+            again = signal.getsignal(came)  # a handler may have put another in its place
             if callable(again):
-                again(number, None)
+                again(came, None)
 
 
 def interruption(error: BaseException) -> BaseException:

@@ -126,9 +126,8 @@ class TrainingRun(Generic[S, P]):
             own = self.settings.to_document()
             check_alike(self.workers, flat({"the data": self.prepared.fingerprint} | own))
             train, rows = self.settings.train, self.prepared.sizes["train"]
-            check_parts(
-                self.workers, checked_parts(train.parts), rows, min(train.batch or rows, rows)
-            )
+            batch = min(train.batch or rows, rows)
+            check_parts(self.workers, checked_parts(train.parts), rows, batch)
             if rows >= MANY and not isinstance(self.prepared.train, OwnRows):
                 self.listener.note(f"every worker reads all {rows} examples (docs/distributed.md)")
 
@@ -158,9 +157,8 @@ class TrainingRun(Generic[S, P]):
         planned = self.settings.train.epochs
         folder.event("resume", epoch=epoch, step=step, epochs=planned, status="running")
         if checkpoints and lost_checkpoint:
-            self._note(
-                folder, f"the newest checkpoint is gone: training resumes after epoch {epoch}"
-            )
+            text = f"the newest checkpoint is gone: training resumes after epoch {epoch}"
+            self._note(folder, text)
         if rewritten:
             text = "metrics.jsonl was damaged: what it says of epoch{} {} is now the checkpoint's"
             epochs = ", ".join(map(str, rewritten))
