@@ -34,6 +34,7 @@ bench: $(VENV)/.installed-bench
 fuzz: $(VENV)/.installed-test
 	PYTHONPATH=tests CHAINRULE_VERIFY=1 $(BIN)/python -m systematic
 	PYTHONPATH=tests $(BIN)/python -m fuzz 2000
+	PYTHONPATH=tests $(BIN)/python -m fuzz --turns 500
 
 # PyTorch's own samples of operators, modules and optimizers; fails for a number that differs.
 parity: $(VENV)/.installed-bench

@@ -1,7 +1,8 @@
 """Random programs through the whole compiler: ``python -m fuzz 2000``.
 
-Half are graphs of joins (`joins.py`), half of all primitives (`graphs.py`); half have the
-derivatives of their outputs as outputs, too. Each is proved sound (`schedule/verify.py`) and run in
+Half are graphs of joins (`joins.py`), half of all primitives (`graphs.py`); with ``--turns``, all
+are of states that lie otherwise than they are read (`turns.py`). Half have the derivatives of their
+outputs as outputs, too. Each is proved sound (`schedule/verify.py`) and run in
 native code with and without fusion (and what LLVM does for speed), with vectors of each width that
 this processor has and on 1, 2, 3 and 7 threads, with temporaries that are NaN before every call and
 states that go on for three steps. All runs must have the same bits, and the values of the
@@ -12,6 +13,7 @@ operands that are none, IEEE 754 leaves open which one is the result.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import time
@@ -34,6 +36,7 @@ from chainrule.runtime.program import NativeProgram
 from chainrule.schedule import InputLayout
 from graphs import random_graph
 from joins import random_joins
+from turns import random_turns
 
 THREADS = (1, 2, 3, 7)
 STEPS = 3
@@ -43,15 +46,19 @@ GROWN = 1e6
 
 @dataclass(frozen=True)
 class Case:
-    """One program of fewer than ``most`` operations: its seed says everything about it."""
+    """One program of fewer than ``most`` operations: its seed says everything about it, and whether
+    it is one of ``turns``."""
 
     seed: int
     most: int = 18
+    turns: bool = False
 
     def graph(self) -> tuple[Graph, list[Array]]:
         """The graph and values of its inputs."""
         rng = np.random.default_rng(self.seed)
         make = random_joins if self.seed % 2 else random_graph
+        if self.turns:
+            make = random_turns
         graph, values = make(rng, int(rng.integers(3, self.most)))
         return (_with_slopes(graph) if self.seed % 4 > 1 else graph), values
 
@@ -175,10 +182,10 @@ def _agree(found: list[list[Array]], graph: Graph, values: list[Array]) -> None:
             return
 
 
-def _try(seed: int) -> str | None:
+def _try(turns: bool, seed: int) -> str | None:
     """What is wrong with the program of ``seed``, if anything."""
     try:
-        check(Case(seed), others(), THREADS)
+        check(Case(seed, turns=turns), others(), THREADS)
     except Exception as error:  # whatever it is, it is a finding
         return f"seed {seed}: {type(error).__name__}: {str(error).splitlines()[0]}"
     return None
@@ -189,12 +196,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="fuzz")
     parser.add_argument("programs", type=int, nargs="?", default=2000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--turns", action="store_true", help="states that lie otherwise")
     options = parser.parse_args()
     os.environ |= {"CHAINRULE_VERIFY": "1", "CHAINRULE_CACHE": "0"}
     began, findings = time.monotonic(), []
     seeds = range(options.first, options.first + options.programs)
     with ProcessPoolExecutor() as pool:
-        for number, finding in enumerate(pool.map(_try, seeds, chunksize=10), 1):
+        tried = pool.map(functools.partial(_try, options.turns), seeds, chunksize=10)
+        for number, finding in enumerate(tried, 1):
             if finding:
                 findings.append(finding)
                 print(finding, flush=True)

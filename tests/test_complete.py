@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from compiled import run_native
 from gradients import application
 from grower import Grower
 from makers import MAKERS
+from turns import random_turns
 
 ROOT = Path(__file__).parent.parent
 #: real results from real operands, and yet no derivative
@@ -111,6 +112,38 @@ def test_is_fuzzed_in_all_the_ways_of_its_samples(primitive: Primitive) -> None:
         if not any(n.dtype is f64 and n.shape for n in (y, *env)):
             sampled.update(features(y))
     assert sampled - drawn()[primitive.name] == set()
+
+
+def test_states_that_lie_otherwise_are_fuzzed() -> None:
+    """Stored across, read through each kind of view, given what is turned, a part, or another
+    state, and carried by loops that turn what they carry."""
+    rng, read, written = np.random.default_rng(0), set(), set()
+    counts: Counter[str] = Counter()
+    for _ in range(60):
+        graph, _ = random_turns(rng, 6)
+        states = {n for n in graph.inputs if n.params["kind"] == "state"}
+        strides = [n.params["strides"] for n in states]
+        counts["across"] += sum(list(own) != sorted(own, reverse=True) for own in strides)
+        for node in graph.nodes():
+            read.update(
+                (node.op, min(node.params.get("step", (1,))))
+                for operand in node.inputs if operand in states
+            )  # fmt: skip
+            if node.op == "scan":
+                counts["carried"] += any(
+                    n.op == "transpose" and n.inputs[0].op == "input"
+                    for n in topological(node.params["body"].outputs)
+                )
+        for update in graph.updates:
+            state, value = update.inputs
+            written.add(value.op)
+            while value.primitive.movement:
+                value = value.inputs[0]
+            counts["turned"] += value is state
+            counts["exchanged"] += value is not state and value in states
+    assert {("transpose", 1), ("reshape", 1), ("slice", 1), ("slice", -2)} <= read
+    assert {"transpose", "reshape", "concat", "add", "tanh"} <= written
+    assert min(counts[way] for way in ("across", "carried", "turned", "exchanged")) > 3, counts
 
 
 @every

@@ -33,6 +33,13 @@ def test_random_programs(first: int) -> None:
         check(Case(seed, 9), (ways[seed // 4 % len(ways)],), THREADS)
 
 
+@pytest.mark.parametrize("first", range(0, 16, 8))
+def test_random_programs_whose_states_lie_otherwise(first: int) -> None:
+    ways = others()
+    for seed in range(first, first + 8):
+        check(Case(seed, 7, turns=True), (ways[seed // 4 % len(ways)],), THREADS)
+
+
 def any_writer(leaf: Node, plan: Plan) -> Unit | None:
     """As if a piece of an array were all of it: the mistake that fusion once made."""
     writers = plan.writers.get(leaf, ())

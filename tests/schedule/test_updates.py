@@ -14,10 +14,14 @@ import pytest
 import chainrule as cr
 from chainrule import ops
 from chainrule.frontend.apply import apply
+from chainrule.interpret import interpret
+from chainrule.ir.graph import Graph, Node, constant
+from chainrule.ir.types import f32
 from chainrule.nn import functional as F
 from chainrule.passes import optimize
 from chainrule.schedule import InputLayout, schedule
 from chainrule.schedule.nest import Product
+from compiled import run_native
 
 Update = Callable[[cr.Tensor], cr.Tensor]
 
@@ -102,3 +106,34 @@ def test_rows_of_a_state_are_replaced_where_they_lie() -> None:
     expected = np.full(40, 320.0 + 8 * 4)
     expected[[1, 4]] = 320.0 + 16 * 4
     np.testing.assert_allclose(step(rows).numpy()[:, 0], expected)
+
+
+def across(name: str, batch: int, rows: int, columns: int) -> Node:
+    """A state whose last two axes lie in the other order."""
+    shape, strides = (batch, rows, columns), (rows * columns, 1, rows)
+    return ops.input(kind="state", name=name, shape=shape, dtype=f32, strides=strides)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("where", ["an output", "another state", "rows of which are gathered"])
+def test_products_read_a_view_that_is_stored_too_as_it_lies(where: str, turned: bool) -> None:
+    """A view of a state that lies across has memory of its own as well: as an output, say, where it
+    lies in row-major order. A product that read it there took rows for columns."""
+    state, other = across("s", 4, 9, 8), across("o", 4, 8, 8)
+    x = ops.input(kind="arg", name="x", shape=(4, 8, 8), dtype=f32, strides=(64, 8, 1))
+    view = ops.slice(state, start=(0, 1, 0), step=(1, 1, 1), stop=(4, 9, 8))
+    product = ops.dot(x, ops.transpose(view, perm=(0, 2, 1)) if turned else view)
+    places = constant(np.array([3, 0, 5], np.int32))
+    outputs = {
+        "an output": (view, product),
+        "another state": (product,),
+        "rows of which are gathered": (ops.gather(view, places, axis=1), product),
+    }[where]
+    updates = (ops.assign(other, view),) if where == "another state" else ()
+    inputs = (state, x, *([other] if updates else []))
+    graph = Graph(inputs, outputs, updates)
+    draw = np.random.default_rng(0)
+    values = [draw.standard_normal(n.shape, np.float32) for n in inputs]
+    for found, expected in zip(run_native(graph, values), interpret(graph, values), strict=True):
+        for one, oracle in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, oracle, rtol=1e-5, atol=1e-5)

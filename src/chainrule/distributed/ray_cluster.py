@@ -25,7 +25,6 @@ from ..runs.carriers import Note, in_order, unheard
 from ..runs.jobs import Job, Outcome, Workplace
 from ..runs.registry import lookup
 from ..runtime.processors import set_num_threads
-from .watching import LOST_NODE, Watch
 
 __all__ = ["RayCluster", "ray"]
 
@@ -68,7 +67,6 @@ class RayCluster:
         task = self._ray.remote(**settings)(perform)
         running: dict[str, Any] = {}
         nodes = _Nodes(self._ray, note)
-        watch = Watch(LOST_NODE)
 
         def start(job: Job) -> Job:
             # In a list, so that a node fetches the data once for all of its tasks.
@@ -83,7 +81,6 @@ class RayCluster:
         finally:
             for left in running.values():
                 self._ray.cancel(left, force=True)
-            watch.dismiss()
 
     def _outcome(self, job: Job, task: Any, nodes: _Nodes) -> Outcome:
         failures = self._ray.exceptions

@@ -1,12 +1,11 @@
-"""Words for an end in which a process cannot speak: MPI kills all workers when one is killed, and
-Ray ends a process whose node is gone."""
+"""Words for an end in which no worker can speak: MPI kills all of them when one is killed."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 
-__all__ = ["LOST_NODE", "WORDS", "Watch"]
+__all__ = ["WORDS", "Watch"]
 
 WORDS = (
     "error: MPI ended all workers, because one of them failed or was killed\n"
@@ -14,23 +13,15 @@ WORDS = (
     "run out of memory. The last checkpoint is whole: chainrule resume goes on from there"
 )
 
-LOST_NODE = (
-    "error: this process was ended before its trainings on the cluster: it was killed, or its Ray "
-    "node is gone, or the head of the cluster\n"
-    "  help:  what is done is kept. Start Ray again; chainrule resume goes on with a group, the "
-    "same command with a search"
-)
-
 
 class Watch:
-    """A shell outside of what MPI kills, which says some ``words`` if this process ends without
-    `dismiss`."""
+    """A shell outside of what MPI kills, which speaks if this process ends without `dismiss`."""
 
-    def __init__(self, words: str = WORDS) -> None:
+    def __init__(self) -> None:
         self._shell: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):  # without a shell nobody speaks, and no more is lost
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", 'read word || printf "%s\\n" "$1" >&2', "sh", words],
+                ["/bin/sh", "-c", 'read word || printf "%s\\n" "$1" >&2', "sh", WORDS],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 

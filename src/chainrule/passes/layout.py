@@ -17,15 +17,24 @@ Strides = tuple[int, ...]
 
 #: primitives that become products, and which of their inputs is read in vectors
 PRODUCTS = {"dot": 1, "dot_tree": 1, "conv": 1, "conv_wgrad": 0}
+#: primitives that only say where in an array elements lie
+VIEWS = ("reshape", "transpose", "broadcast", "slice")
+#: primitives that read an input in memory, in row-major order, and which
+WHOLE = {"gather": 0, "scatter": 0, "scatter_add": 0, "assign": 1}
 
 
 def materialize_operands(graph: Graph) -> Graph:
     """Insert a ``fence`` wherever a product cannot read its operand in place."""
     new: dict[Node, Node] = {}
     copies: dict[Node, Node] = {}
+    views: dict[Node, Node] = {}
+    stored = _stored(graph)
     for node in graph.nodes():
         inputs = tuple(new[i] for i in node.inputs)
         if node.op in PRODUCTS:
+            at = PRODUCTS[node.op]
+            if _views_stored(node.inputs[at], stored):
+                inputs = (*inputs[:at], as_read(inputs[at], copies, views), *inputs[at + 1 :])
             inputs = tuple(
                 i if _readable(node.op, at, i) else laid_out(i, copies)
                 for at, i in enumerate(inputs)
@@ -56,7 +65,7 @@ def as_read(node: Node, copies: dict[Node, Node], views: dict[Node, Node]) -> No
     It is a view of its own, in ``views`` for all who ask: others may need ``node`` in memory, as an
     output of the graph, where it would lie otherwise than it was said to.
     """
-    if node.op not in ("reshape", "transpose", "broadcast", "slice"):
+    if node.op not in VIEWS:
         return node
     if node not in views:
         inner = as_read(node.inputs[0], copies, views)
@@ -65,6 +74,22 @@ def as_read(node: Node, copies: dict[Node, Node], views: dict[Node, Node]) -> No
             view = with_inputs(view, (_copy(inner, copies),))
         views[node] = view
     return views[node]
+
+
+def _stored(graph: Graph) -> set[Node]:
+    """Views that get memory of their own, or that of a state."""
+    read = (n.inputs[WHOLE[n.op]] for n in graph.nodes() if n.op in WHOLE)
+    return {node for node in (*graph.outputs, *read) if node.op in VIEWS}
+
+
+def _views_stored(node: Node, stored: set[Node]) -> bool:
+    """Whether ``node`` is a view that is ``stored``, or views one: then it lies as that does, and
+    not as what that views."""
+    while stored and node.op in VIEWS:
+        if node in stored:
+            return True
+        node = node.inputs[0]
+    return False
 
 
 def _copy(node: Node, copies: dict[Node, Node]) -> Node:
