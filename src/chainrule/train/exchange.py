@@ -77,10 +77,7 @@ class Exchange:
         try:
             self._work.put(work)
             compute(work.completions)
-            work.program_ended = True
-            work.ended.wait()
-            if work.error is not None:
-                raise work.error
+            work.finish()
         except BaseException:
             work.give_up()
             self._completions = Completions()  # the old one may have been told too much
@@ -97,26 +94,41 @@ class _Work:
         completions: Completions,
     ) -> None:
         self.completions = completions
-        self.program_ended = self._given_up = False
-        self.ended = threading.Event()
         self.error: BaseException | None = None
+        self._program_ended = self._given_up = False
         self._groups, self._exchange = groups, exchange
+        self._turn = threading.Lock()
+        self._next = 0  # whoever has the turn does this group
 
     def __enter__(self) -> None:
-        """Inside is the thread."""
+        """Inside is the thread, in its turn."""
 
     def __exit__(self, kind: Any, error: BaseException | None, *where: object) -> bool:
         """Whatever went wrong is raised by the trainer."""
         self.error = error
-        self.ended.set()
         return True
 
     def run(self) -> None:
-        """All groups, each as soon as it is complete."""
+        """All groups, each as soon as it is complete, but for those that `finish` does."""
         for group in range(self._groups):
             self.completions.wait()
-            self._check()
-            self._exchange(group, self._busy)
+            with self._turn, self:
+                self._check()
+                if group == self._next:
+                    self._exchange(group, self._busy)
+                    self._next += 1
+            if self.error is not None:
+                return
+
+    def finish(self) -> None:
+        """The program has ended: do what the thread has not begun, instead of waking it."""
+        self._program_ended = True
+        with self._turn:
+            while self.error is None and self._next < self._groups:
+                self._exchange(self._next, None)
+                self._next += 1
+        if self.error is not None:
+            raise self.error
 
     def give_up(self) -> None:
         """The sums are not wanted any more, and other workers may never answer."""
@@ -130,11 +142,10 @@ class _Work:
     def _busy(self) -> bool:
         """Whether the program needs the processor more than the exchange does."""
         self._check()
-        return not self.program_ended
+        return not self._program_ended
 
 
 def _run(queue: SimpleQueue[_Work | None]) -> None:
     while (work := queue.get()) is not None:
-        with work:
-            work.run()
+        work.run()
         del work  # what it holds is free while the thread waits

@@ -45,9 +45,9 @@ Subtree = tuple[int, int]
 MOST_PARTS = 16
 #: numbers in a cache line
 LINE = ALIGNMENT // 4
-#: numbers of a group of results at least, and for each worker: fewer would be sent sooner than a
-#: message takes to begin
-GROUP, SHARE = 1 << 17, 1 << 14
+#: numbers of a group of results at least, and for each worker: fewer are sent about as soon as a
+#: message begins, and threads that are waited for have their price where processors are busy
+GROUP, SHARE = 1 << 18, 1 << 16
 
 
 def checked_parts(parts: Any) -> Parts:
