@@ -20,7 +20,9 @@ WHERE = Location("graphs.py", 1)
 
 
 class Grower:
-    """A growing graph and the values of all its nodes."""
+    """A growing graph and the values of all its nodes, which have ``most`` elements at most."""
+
+    most = MOST_ELEMENTS
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -48,7 +50,7 @@ class Grower:
 
     def offer(self, node: Node, name: str) -> None:
         """Take ``node`` into the pool if its values are tame."""
-        if node.size > MOST_ELEMENTS or not self.is_tame(node):
+        if node.size > self.most or not self.is_tame(node):
             return
         rounds = node.dtype.is_float and not (node.primitive.movement or name in ("select", "max"))
         if rounds or any(i in self.inexact for i in node.inputs):

@@ -8,6 +8,7 @@ or columns, every pattern has several readers, and outputs are drawn from what i
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -40,6 +41,8 @@ def random_joins(rng: np.random.Generator, size: int) -> tuple[Graph, list[Array
 
 class JoinGrower(Grower):
     """A growing graph in which every value has the shape ``space``."""
+
+    most = max(map(math.prod, SPACES))
 
     def __init__(self, rng: np.random.Generator, space: Shape) -> None:
         super().__init__(rng)
