@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+import chainrule
 from chainrule.cli.app import app
 from chainrule.cli.terminal import Terminated, graceful_signals
 from chainrule.interrupted import held_off, interruption
-from chainrule.lazily import Lazy, load, loaded
+from chainrule.lazily import Lazy, import_whole, loaded
 
 #: interrupts itself where Python makes a RuntimeError of it, and goes on if nothing is raised
 STRUCK = """
@@ -57,11 +58,11 @@ def test_what_python_makes_of_an_interrupt(struck: str) -> None:
     assert struck not in sys.modules
 
 
-@pytest.mark.parametrize("way", ["load", "loaded", "Lazy"])
+@pytest.mark.parametrize("way", ["import_whole", "loaded", "Lazy"])
 def test_a_module_is_loaded_whole_before_an_interrupt(struck: str, way: str) -> None:
     package, _, home = struck.partition(".")
     ways: dict[str, Callable[[], Any]] = {
-        "load": lambda: load(struck),
+        "import_whole": lambda: import_whole(struck),
         "loaded": lambda: loaded("WHOLE", {"WHOLE": home}, package),
         "Lazy": lambda: Lazy(struck).WHOLE,
     }
@@ -74,7 +75,7 @@ def test_a_module_is_loaded_whole_before_an_interrupt(struck: str, way: str) -> 
 def test_handlers_come_back(struck: str) -> None:
     before = {n: signal.getsignal(n) for n in signal.valid_signals()}
     with pytest.raises(KeyboardInterrupt):
-        load(struck)
+        import_whole(struck)
     assert {n: signal.getsignal(n) for n in signal.valid_signals()} == before
 
 
@@ -126,3 +127,12 @@ def test_commands_tell_the_interrupt_behind_an_error(
     monkeypatch.setattr(app.commands["info"], "callback", replaced)
     result = CliRunner().invoke(app, ["info"])
     assert (result.exit_code, result.stderr.strip()) == (code, said)
+
+
+def test_no_public_name_is_hidden() -> None:
+    """What the package imports for itself must not stand before what it offers lazily."""
+    for name in set(chainrule.__all__) & set(vars(chainrule)):
+        home = vars(chainrule)[name]
+        where = getattr(home, "__module__", None) or getattr(home, "__name__", "")
+        assert where != "chainrule.lazily", name
+    assert chainrule.load.__module__ == "chainrule.train.checkpoints.weights_file"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .lazily import load
+from .lazily import import_whole as _import_whole
 
 #: public names, by the module that they come from
 _HOMES: dict[str, tuple[str, ...]] = {
@@ -114,10 +114,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
     if home not in _LIGHT:
         # From here on compiled functions run natively instead of in the interpreter.
-        load(f"{__name__}.driver")
+        _import_whole(f"{__name__}.driver")
     if home is None:
-        return load(f"{__name__}.{name}")
-    value = getattr(load(f"{__name__}.{home}"), name)
+        return _import_whole(f"{__name__}.{name}")
+    value = getattr(_import_whole(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from .interrupted import held_off
 
-__all__ = ["Lazy", "load", "loaded"]
+__all__ = ["Lazy", "import_whole", "loaded"]
 
 
-def load(name: str) -> ModuleType:
+def import_whole(name: str) -> ModuleType:
     """The module ``name``, which is loaded whole before a signal is handled."""
     known = sys.modules.get(name)
     if known is not None and not getattr(known.__spec__, "_initializing", False):
@@ -34,7 +34,7 @@ def loaded(name: str, homes: Mapping[str, str], package: str) -> Any:
     home = homes.get(name)
     if home is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    module = load(f"{package}.{home}")
+    module = import_whole(f"{package}.{home}")
     return module if home == name else getattr(module, name)
 
 
@@ -48,4 +48,4 @@ class Lazy:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(load(self._name), attribute)
+        return getattr(import_whole(self._name), attribute)

@@ -97,3 +97,22 @@ def test_groups_that_no_part_would_know_of_are_refused(change: Any) -> None:
 
     with pytest.raises(errors.ConfigError, match="which of them"):
         attempt()
+
+
+def test_groups_are_read_in_a_compiled_step() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+    halves = [list(layer.parameters()) for layer in model]
+    both = CombinedOptimizer(optim.SGD(halves[0], lr=0.1), optim.SGD(halves[1], lr=0.1))
+
+    @cr.compile
+    def step(x: cr.Tensor) -> cr.Tensor:
+        for group in both.param_groups:
+            for p in group["params"]:
+                p.grad = None
+        loss = (model(x) ** 2).mean()
+        loss.backward()
+        both.step()
+        return loss
+
+    x = np.ones((2, 3), np.float32)
+    assert step(x).item() > step(x).item()

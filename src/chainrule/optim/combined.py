@@ -50,7 +50,8 @@ class CombinedOptimizer(Optimizer):
         same = len(self._groups) == len(self._known) and all(map(is_, self._groups, self._known))
         if not same:
             raise self._undecided()
-        self._known = [group for part in self.parts for group in part.param_groups]
+        # In place: a compiled step asks for the groups, too, and assigns no attributes.
+        self._known[:] = [group for part in self.parts for group in part.param_groups]
         self._groups[:] = self._known
 
     def _undecided(self) -> ConfigError:
