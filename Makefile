@@ -30,7 +30,7 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --json benchmarks.json
 
-# Random programs, compiled in every way there is, against the interpreter: about ten minutes.
+# Random programs, compiled in every way there is, against the interpreter: a quarter of an hour.
 fuzz: $(VENV)/.installed-test
 	PYTHONPATH=tests CHAINRULE_VERIFY=1 $(BIN)/python -m systematic
 	PYTHONPATH=tests $(BIN)/python -m fuzz 2000
