@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chainrule.errors import ConfigError
+from chainrule.errors import ConfigError, StateError
 from chainrule.train.history import History
 
 
@@ -41,3 +41,12 @@ def test_best() -> None:
 def test_unknown_column_names_the_nearest() -> None:
     with pytest.raises(KeyError, match="did you mean 'val_loss'"):
         sample()["val_los"]
+
+
+@pytest.mark.parametrize(
+    "state", [{"epoch": [1], "values": {"loss": 1}}, {"epoch": 1, "values": {}}, {"values": {}},
+              {"epoch": [1], "values": {"loss": ["x"]}}, {"epoch": [1], "values": 3}],
+)  # fmt: skip
+def test_what_is_no_state_is_refused(state: dict[str, object]) -> None:
+    with pytest.raises(StateError, match="not the state of a history"):
+        History().set_state(state)

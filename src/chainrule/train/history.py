@@ -49,13 +49,17 @@ class History(Mapping[str, list[float]]):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes back to what `state` gave. StateError if it has not a number for each epoch."""
-        epochs = [int(epoch) for epoch in state["epoch"]]
-        numbers = {name: [float(v) for v in values] for name, values in state["values"].items()}
+        wrong = StateError(
+            "this is not the state of a history: it does not have one value per epoch",
+            help="pass what history.state() returned",
+        )
+        try:
+            epochs = [int(epoch) for epoch in state["epoch"]]
+            numbers = {name: [float(v) for v in values] for name, values in state["values"].items()}
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise wrong from None
         if any(len(values) != len(epochs) for values in numbers.values()):
-            raise StateError(
-                "this is not the state of a history: it does not have one value per epoch",
-                help="pass what history.state() returned",
-            )
+            raise wrong
         self.epoch, self.history = epochs, numbers
 
     def best(self, monitor: str = "val_loss", mode: str = "min") -> int:
