@@ -22,60 +22,61 @@ Handler = Callable[[int, FrameType | None], Any]
 def interruptible() -> Iterator[None]:
     """Inside, an exception of a signal's handler, such as KeyboardInterrupt, ends a query and goes
     on from here. DuckDB by itself raises a RuntimeError in its place, "Query interrupted"."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no handler runs in this thread
-        return
     raised: list[BaseException] = []
-    before: dict[int, tuple[Handler, Handler]] = {}
     try:
-        for number in signal.valid_signals():
-            handler = signal.getsignal(number)
-            if callable(handler):
-                before[number] = (handler, _remembering(handler, raised))
-                signal.signal(number, before[number][1])
-        yield
+        with _replaced(lambda handler: _remembering(handler, raised)):
+            yield
     except Exception:
         if raised:
             raise raised[-1] from None
         raise
-    finally:
-        for changed, (handler, ours) in before.items():
-            if signal.getsignal(changed) is ours:  # a handler may have put another in its place
-                signal.signal(changed, handler)
 
 
 @contextmanager
 def held_off() -> Iterator[None]:
     """Inside, the handlers of signals wait. What comes meanwhile is handled at the end, and what
     its handler raises is raised then."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no handler runs in this thread
-        return
     holding, waiting = True, list[int]()
-    before: dict[int, Handler] = {}
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if holding:
-            waiting.append(number)
-        else:  # an interrupt has kept the handler from coming back
-            before[number](number, frame)
+    def waits(handler: Handler) -> Handler:
+        def note(number: int, frame: FrameType | None) -> None:
+            if holding:
+                waiting.append(number)
+            else:  # an interrupt has kept the handler from coming back
+                handler(number, frame)
 
+        return note
+
+    try:
+        with _replaced(waits):
+            yield
+    finally:
+        holding = False
+        for number in waiting:
+            handler = signal.getsignal(number)  # a handler may have put another in its place
+            if callable(handler):
+                handler(number, None)
+
+
+@contextmanager
+def _replaced(replacement: Callable[[Handler], Handler]) -> Iterator[None]:
+    """Inside, each handler of a signal has its ``replacement``; not in other threads than the main
+    one, where no handler runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, tuple[Handler, Handler]] = {}
     try:
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
             if callable(handler):
-                before[number] = handler
-                signal.signal(number, note)
+                before[number] = (handler, replacement(handler))
+                signal.signal(number, before[number][1])
         yield
     finally:
-        holding = False
-        for changed, handler in before.items():
-            if signal.getsignal(changed) is note:
+        for changed, (handler, ours) in before.items():
+            if signal.getsignal(changed) is ours:  # a handler may have put another in its place
                 signal.signal(changed, handler)
-        for came in waiting:
-            again = signal.getsignal(came)  # a handler may have put another in its place
-            if callable(again):
-                again(came, None)
 
 
 def interruption(error: BaseException) -> BaseException:
