@@ -207,6 +207,16 @@ def test_no_test_sets_the_clock_of_the_process() -> None:
     assert not found, "\n  " + "\n  ".join(found)
 
 
+def test_children_are_forked_in_one_place() -> None:
+    """Where they are killed if they hang. The process that runs the tests has many threads, some of
+    libraries, which a child lacks and may wait for: what is more than a moment's work belongs in a
+    process of its own.
+    """
+    forking = [path.relative_to(TESTS).as_posix() for path in sorted(TESTS.rglob("*.py"))
+               if re.search(r"\bos\.fork\(", path.read_text(encoding="utf-8"))]  # fmt: skip
+    assert forking == ["forks.py"]
+
+
 #: what a page shows at this moment, which may be one too early
 GLANCE = r"assert [^\n]*\bpage\b[^\n]*\.(count|inner_text|text_content|title|is_visible)\(\)"
 

@@ -6,28 +6,15 @@ import gc
 import os
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chainrule.scratch import Held, array_in_file, remove_abandoned
+from forks import in_child
 
 ANY = re.compile(r"held-\d+")
-
-
-def in_child(work: Callable[[], object]) -> int:
-    """What a forked process ended with: an exit code, or minus a signal."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def held(place: Path) -> Held:

@@ -11,13 +11,13 @@ import os
 import signal
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import chainrule as cr
 from chainrule.data.tables import preprocessor, source
 from chainrule.runs.listing import summarize_runs
+from forks import in_child
 
 #: events of Python that change the file system
 STEPS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
@@ -25,7 +25,7 @@ ROWS = 400
 
 
 def table_in(folder: Path) -> Path:
-    """A table that goes to a file, as do its arrays: see `in_child`."""
+    """A table that goes to a file, as do its arrays: see `dying`."""
     path = folder / "table.csv"
     path.write_text("a,b,y\n" + "".join(f"{i % 7},{i},{i % 2}\n" for i in range(ROWS)))
     return path
@@ -46,21 +46,12 @@ def resume(folder: Path) -> None:
             cr.resume(line.path, verbose=False)
 
 
-def in_child(folder: Path, work: Callable[[Path], None], dies_at: int = 0) -> int:
+def dying(folder: Path, work: Callable[[Path], None], dies_at: int = 0) -> int:
     """Runs ``work`` in a process that has ``folder / "tmp"`` for its temporary files, and is killed
     before step ``dies_at`` in the file system. The exit code, or minus a signal.
     """
     (folder / "tmp").mkdir(exist_ok=True)
-    child = os.fork()
-    if child == 0:
-        try:
-            _mortal(folder, work, dies_at)
-            os._exit(0)
-        except BaseException:  # told by the exit code
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return in_child(lambda: _mortal(folder, work, dies_at))
 
 
 def _mortal(folder: Path, work: Callable[[Path], None], dies_at: int) -> None:
@@ -96,14 +87,14 @@ def kill_at(step: int) -> bool:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        code = in_child(folder, train, step)
+        code = dying(folder, train, step)
         if code == 0:
             return False
         assert code == -signal.SIGKILL, step
         others = [line for line in summarize_runs(folder / "runs") if line.status != "killed"]
         assert all(line.status == "done" for line in others), (step, others)
-        assert in_child(folder, train) == 0, step
-        assert in_child(folder, resume) == 0, step
+        assert dying(folder, train) == 0, step
+        assert dying(folder, resume) == 0, step
         check(folder)
     return True
 

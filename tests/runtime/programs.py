@@ -11,6 +11,7 @@ from chainrule.ir.types import Array, DType
 from chainrule.runtime.buffer import Arena
 from chainrule.runtime.description import ProgramMeta, Slot
 from chainrule.runtime.link import Linked, link
+from chainrule.runtime.processors import set_num_threads
 from chainrule.runtime.program import NativeProgram
 from chainrule.runtime.store import Control, PointerTable
 from chainrule.runtime.threads import pool
@@ -67,6 +68,14 @@ def counting_program(phases: int = 3, spin: int = 0) -> tuple[NativeProgram, Arr
     state.fill(0)
     meta = ProgramMeta((Slot("count", "state", I32, (2,), aligned=True),), toy.ARENA_BYTES)
     return NativeProgram(link(toy.counting(phases, spin), ["run"]), meta, {"count": state}), state
+
+
+def counted(steps: int) -> int:
+    """What a new counting program counts on two threads."""
+    set_num_threads(2)
+    program, count = counting_program(phases=2)
+    program.run_many(steps)
+    return int(count[0])
 
 
 def axpy_meta(stepped: bool = False) -> ProgramMeta:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from chainrule.runtime.processors import set_num_threads
+from forks import DEADLINE, in_child
 from runtime.programs import axpy_program, counter, counting_program
-
-#: what takes longer hangs, on any machine
-SECONDS = 300
 
 
 def run_script(text: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -26,41 +21,22 @@ def run_script(text: str, environment: dict[str, str]) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         env=environment,
-        timeout=SECONDS,
+        timeout=DEADLINE,
         check=False,
     )
-
-
-def in_child(work: Callable[[], bool]) -> int:
-    """The wait status of a forked child that returns 0 when ``work()`` is true."""
-    child = os.fork()
-    if child == 0:
-        code = 2
-        try:
-            code = 0 if work() else 1
-        finally:
-            os._exit(code)
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return status
-        time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise AssertionError("the child hangs")
 
 
 def test_a_forked_child_makes_its_own_threads() -> None:
     program = counter()
     program.run(3, 10)
 
-    def work() -> bool:
+    def work() -> None:
         program.run(3, 10)
         program.run(7, 10)
         fresh = counter()  # compiles or links in the child
         fresh.run(2, 5)
-        return program.counts(3) == [90] * 3 and fresh.counts(2) == [15, 15]
+        assert program.counts(3) == [90] * 3
+        assert fresh.counts(2) == [15, 15]
 
     for _ in range(5):
         assert in_child(work) == 0
@@ -78,32 +54,33 @@ def test_fork_waits_for_the_running_step() -> None:
         for _ in range(5):
             time.sleep(0.02)
 
-            def work() -> bool:
-                before = int(count[0])
+            def work() -> None:
+                assert count[0] > 0
                 own, own_count = counting_program(phases=2)
                 own.run_many(5)
-                return before > 0 and own_count[0] == 5
+                assert own_count[0] == 5
 
             assert in_child(work) == 0
     finally:
         program.stop()
-        runner.join(SECONDS)
+        runner.join(DEADLINE)
     assert not runner.is_alive()
     assert count[0] == program.steps_done
 
 
-def _job(steps: int) -> int:
-    set_num_threads(2)
-    program, count = counting_program(phases=2)
-    program.run_many(steps)
-    return int(count[0])
+_POOL = """
+import multiprocessing
+from runtime.programs import counted, counter
+counter().run(3, 1)
+with multiprocessing.get_context({method!r}).Pool(2) as workers:
+    print(workers.map(counted, [3, 50, 700]))
+"""
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_multiprocessing(method: str) -> None:
-    counter().run(3, 1)
-    with multiprocessing.get_context(method).Pool(2) as workers:
-        assert workers.map(_job, [3, 50, 700]) == [3, 50, 700]
+def test_multiprocessing(method: str, python_path: dict[str, str]) -> None:
+    done = run_script(_POOL.format(method=method), python_path)
+    assert (done.stdout, done.stderr) == ("[3, 50, 700]\n", "")
 
 
 _LOOP = """
@@ -137,7 +114,7 @@ def test_ctrl_c_ends_a_loop_after_whole_steps(threads: int, python_path: dict[st
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=SECONDS)
+    out, err = process.communicate(timeout=DEADLINE)
     whole, again = out.split()
     assert (whole, again, err, process.returncode) == ("True", "5", "", 0)
 
@@ -236,4 +213,4 @@ def test_fork_while_others_compile() -> None:
             assert in_child(lambda: axpy_program() is not None) == 0
     finally:
         stop.set()
-        linker.join(SECONDS)
+        linker.join(DEADLINE)

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import chainrule as cr
-from chainrule.tuning import Tuned, TuningListener
+import launched
+from chainrule.tuning import Tuned
 from chainrule.tuning.library import optuna
 from chainrule.tuning.store import DATABASE
 from chainrule.tuning.suggesting import quiet_optuna
-from interpreting import interpreting
+
+from .searches import search
 
 Tune = Callable[..., Tuned]
-
-SPACE: Mapping[str, Any] = {
-    "train.lr": {"low": 1e-3, "high": 0.3, "log": True},
-    "model.numbers": {"choices": ["plain", "piecewise"]},
-    "only": True,
-}
-SETTINGS = ("model.layers=[4]", "train.batch_size=64", "model.dropout=0.0", "observe.level=off")
 
 
 @pytest.fixture(scope="session")
@@ -57,38 +51,18 @@ def tune(table: Path, database: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     folder.mkdir(parents=True)
     shutil.copy(database, folder)
 
-    def search(source: object = table, **arguments: Any) -> Tuned:
-        given = {"target": "y", "space": SPACE, "settings": SETTINGS, "epochs": 4, "trials": 3,
-                 "verbose": False, **arguments}  # fmt: skip
-        with interpreting():
-            return cr.tune(source, **given)
+    def begin(source: object = table, **arguments: Any) -> Tuned:
+        return search(source, **arguments)
 
-    return search
-
-
-class KilledAfter(TuningListener):
-    """As ``kill -9`` ends a process: nothing is written, closed or told any more."""
-
-    def __init__(self, trials: int) -> None:
-        self.trials = trials
-
-    def trial(self, search: object, trial: Any, best: object, trials: int) -> None:
-        if trial.index + 1 == self.trials:
-            os._exit(9)
+    return begin
 
 
 @pytest.fixture
-def killed(tune: Tune) -> Callable[..., None]:
-    """A search whose process is killed after so many trials."""
+def killed(tune: Tune, table: Path) -> Callable[[int], None]:
+    """A search of eight trials whose process is killed after so many of them."""
 
-    def search(after: int, **arguments: Any) -> None:
-        process = os.fork()
-        if not process:
-            try:
-                tune(listener=KilledAfter(after), **arguments)
-            finally:
-                os._exit(1)
-        _, status = os.waitpid(process, 0)
-        assert os.waitstatus_to_exitcode(status) == 9
+    def begin(after: int) -> None:
+        done = launched.run([sys.executable, "-m", "tuning.searches", str(table), str(after)])
+        assert done.returncode == 9, done.stderr
 
-    return search
+    return begin

@@ -22,7 +22,8 @@ from chainrule.tuning import Tuned, TuningListener
 from chainrule.tuning.library import optuna
 from interpreting import interpreting
 
-from .conftest import SETTINGS, SPACE, Tune
+from .conftest import Tune
+from .searches import SETTINGS, SPACE
 
 
 def tried(tuned: Tuned) -> list[tuple[Any, ...]]:
@@ -107,9 +108,9 @@ def test_data_is_prepared_once(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("after", [1, 4])
 def test_a_search_that_is_killed_goes_on_to_the_same(
-    tune: Tune, killed: Callable[..., None], reference: Tuned, after: int
+    tune: Tune, killed: Callable[[int], None], reference: Tuned, after: int
 ) -> None:
-    killed(after, trials=8)
+    killed(after)
     tuned = tune(trials=8)
     assert tried(tuned) == tried(reference)
     assert tuned.settings is not None

@@ -6,6 +6,7 @@ other, and a database answers for the rows of all: see `chainrule.data.gathering
 
 from __future__ import annotations
 
+import ctypes
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,7 @@ class Database:
             Path(path).unlink()
         self._cast: dict[str, tuple[str, str]] = {}
         self._finalizer = weakref.finalize(self, _discard, self._connection, self._scratch)
+        _living.add(self)
         self.execute("SET enable_progress_bar = false")
         self.execute("SET TimeZone = 'UTC'")
 
@@ -274,6 +276,23 @@ class Database:
 def _discard(connection: Any, scratch: Held) -> None:
     connection.close()
     scratch.close()
+
+
+#: the databases of this process
+_living: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: a database has threads, which only the parent has. Closing it here would
+    wait for them for ever, or end the process; so it stays as it is, whoever lets go of it.
+    """
+    for database in _living:
+        database._finalizer.detach()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(database._connection))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _plain(value: Any) -> Any:
