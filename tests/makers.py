@@ -232,9 +232,9 @@ def make_attention(primitive: Primitive) -> Maker:
             extras += [grower.fresh(u32, (2,), 0, 2**31), grower.fresh(u32, (), 0, 2**31)]
         if primitive in (ops.attention, ops.attention_lse):
             return primitive(q, k, v, *extras, **how)
-        g, delta = (grower.pick(shape=shape) for shape in ((heads, rows, wide), (heads, rows)))
-        lse = ops.attention_lse(q, k, v, *extras, **how)
-        return primitive(q, k, v, g, lse, delta, *extras, **how)
+        g = grower.pick(shape=(heads, rows, wide))
+        lse, y = (op(q, k, v, *extras, **how) for op in (ops.attention_lse, ops.attention))
+        return primitive(q, k, v, g, lse, y, *extras, **how)
 
     return make
 

@@ -16,9 +16,12 @@ import torch
 import chainrule as cr
 from benchmarks.parity.differences import Difference
 from benchmarks.parity.samples import Arguments, array_of, tensors_in
-from benchmarks.parity.verdict import Array, Outcome, Verdict, difference
+from benchmarks.parity.verdict import Array, Exact, Outcome, Verdict, difference
 
 Function = Callable[..., Any]
+
+#: times that inputs are rounded otherwise
+NUDGES = 4
 
 
 @dataclass
@@ -26,14 +29,14 @@ class Expected:
     """What PyTorch gives: numbers, cotangents for those that have derivatives, and these."""
 
     values: list[Array]
-    exact: list[Array | None]
+    exact: list[Exact | None]
     #: which values take a cotangent, and the cotangents
     graded: list[int]
     cotangents: list[Array]
     #: which leaves have a gradient, and the gradients
     wanted: list[int]
     grads: list[Array]
-    exact_grads: list[Array | None]
+    exact_grads: list[Exact | None]
     #: for each gradient the size of what may cancel in it
     scales: list[float]
 
@@ -46,19 +49,41 @@ def expect(function: Function, arguments: Arguments, rng: np.random.Generator) -
     cotangents = [rng.standard_normal(tuple(outputs[i].shape)).astype(np.float32) for i in graded]
     wanted = [i for i, t in enumerate(leaves) if t.requires_grad] if graded else []
     grads = _pulled(outputs, leaves, graded, cotangents, wanted)
-    exact: list[Array | None] = [None] * len(outputs)
-    exact_grads: list[Array | None] = [None] * len(wanted)
+    exact: list[Exact | None] = [None] * len(outputs)
+    exact_grads: list[Exact | None] = [None] * len(wanted)
     try:
-        doubles = arguments.doubles()
-        better = _outputs(function, arguments, doubles)
-        if [_shape(y) for y in better] == [_shape(y) for y in outputs]:
-            exact = [_numbers(y) for y in better]
-            exact_grads = list(_pulled(better, doubles, graded, cotangents, wanted))
+        double = _in_double(function, arguments, arguments.doubles(), graded, cotangents, wanted)
+        if [y.shape for y in double[0]] == [_shape(y) for y in outputs]:
+            nudge = np.random.default_rng(0)
+            nudged = [
+                _in_double(
+                    function, arguments, arguments.doubles(nudge), graded, cotangents, wanted
+                )
+                for _ in range(NUDGES)
+            ]
+            exact = [Exact.of(*ys) for ys in zip(double[0], *(n[0] for n in nudged), strict=True)]
+            exact_grads = [
+                Exact.of(*gs) for gs in zip(double[1], *(n[1] for n in nudged), strict=True)
+            ]
     except (RuntimeError, TypeError, ValueError, IndexError):
         pass  # not every function takes double beside what else it was given
     values = [_numbers(y) for y in outputs]
     scales = _scales(function, arguments, graded, cotangents, wanted)
     return Expected(values, exact, graded, cotangents, wanted, grads, exact_grads, scales)
+
+
+def _in_double(
+    function: Function,
+    arguments: Arguments,
+    leaves: list[torch.Tensor],
+    graded: Sequence[int],
+    cotangents: Sequence[Array],
+    wanted: Sequence[int],
+) -> tuple[list[Array], list[Array]]:
+    """Values and gradients for ``leaves`` in double precision."""
+    outputs = _outputs(function, arguments, leaves)
+    grads = _pulled(outputs, leaves, graded, cotangents, wanted)
+    return [_numbers(y) for y in outputs], grads
 
 
 def _scales(
@@ -251,7 +276,7 @@ def compared_all(values: Sequence[Array], grads: Sequence[Array], expected: Expe
 def compared(
     ours: Sequence[Array],
     single: Sequence[Array],
-    exact: Sequence[Array | None],
+    exact: Sequence[Exact | None],
     what: str,
     scales: Sequence[float] | None = None,
 ) -> str:

@@ -15,7 +15,7 @@ from benchmarks.parity.compare import bound, by_design, compared, judged
 from benchmarks.parity.differences import difference_of
 from benchmarks.parity.effort import Effort
 from benchmarks.parity.samples import Arguments, array_of
-from benchmarks.parity.verdict import Array, Result
+from benchmarks.parity.verdict import Array, Exact, Result
 
 STEPS = 7
 SHAPES: tuple[tuple[int, ...], ...] = ((3, 4), (4,), (2, 3, 2), (1,), ())
@@ -113,7 +113,7 @@ class _Task:
         for arrays in self._weights():
             run(arrays)
             history += [p.numpy() for p in params]
-        found = compared(history, self.single, self.double, "parameter")
+        found = compared(history, self.single, list(map(Exact.of, self.double)), "parameter")
         return found or self._state(optimizer)
 
     def _stepped(self, optimizer: Any, params: Any, compile: bool) -> Callable[[Any], Any]:
@@ -149,9 +149,8 @@ class _Task:
             if name != "step"
         }
         for name in mine.keys() & self.single_state.keys():
-            found = compared(
-                [mine[name]], [self.single_state[name]], [self.double_state[name]], name
-            )
+            exact = Exact.of(self.double_state[name])
+            found = compared([mine[name]], [self.single_state[name]], [exact], name)
             if found:
                 return f"state {found}"
         return ""

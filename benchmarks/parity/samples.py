@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 import chainrule.nn.functional as F
-from benchmarks.parity.verdict import Array
+from benchmarks.parity.verdict import EPS, Array
 
 #: arguments that say where or how PyTorch computes, not what
 HOW = frozenset(
@@ -91,14 +91,17 @@ class Arguments:
         """The tensors as leaves of their own."""
         return [t.detach().requires_grad_(t.requires_grad) for t in self.leaves]
 
-    def doubles(self) -> list[torch.Tensor]:
-        """The same with float32 in double precision."""
-        return [
-            (t.detach().double() if t.dtype is torch.float32 else t.detach()).requires_grad_(
-                t.requires_grad
-            )
-            for t in self.leaves
-        ]
+    def doubles(self, nudge: np.random.Generator | None = None) -> list[torch.Tensor]:
+        """The same with float32 in double precision; each number an ulp of float32 up or down if
+        there is a ``nudge``."""
+        leaves = []
+        for t in self.leaves:
+            copy = t.detach().double() if t.dtype is torch.float32 else t.detach()
+            if nudge is not None and t.dtype is torch.float32:
+                signs = nudge.choice((-1.0, 1.0), tuple(t.shape))
+                copy = copy * torch.as_tensor(1 + EPS * signs)
+            leaves.append(copy.requires_grad_(t.requires_grad))
+        return leaves
 
     def without_gradients(self) -> Arguments:
         """The same call, of which no derivative is wanted."""

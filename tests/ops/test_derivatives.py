@@ -77,7 +77,8 @@ def test_check_notices_a_rule_wrong_by_a_thousandth(primitive: Primitive) -> Non
     object.__setattr__(primitive, "vjp", wrong)
     try:
         with pytest.raises(AssertionError, match="by differences"):
-            check_primitive(primitive, real_samples(primitive)[-1], np.random.default_rng(3))
+            for sample in reversed(real_samples(primitive)):  # of some the derivative is 0
+                check_primitive(primitive, sample, np.random.default_rng(3))
     finally:
         object.__setattr__(primitive, "vjp", right)
 

@@ -9,12 +9,14 @@ A query that sees nothing reads zeros, and its derivatives are 0. What a derivat
 elements it computes again, from the logarithms of the rows' sums (Dao et al. 2022,
 arXiv:2205.14135):
 
-    L = log sum exp S          dV = (P * R)ᵀ dO          delta = sum of dO * O
-    dS = P * (R * (dO Vᵀ) - delta)       dQ = scale * dS K       dK = scale * dSᵀ Q
+    L = log sum exp S          dV = (P * R)ᵀ dO          F = R * (dO Vᵀ)
+    dS = P * (F - sum of P * F)       dQ = scale * dS K       dK = scale * dSᵀ Q
     dM = sum of dS over the queries
 
 Each of these is a primitive, so that nothing of T x S elements need ever be in memory; the pass
-``attention`` cuts all of them into tiles.
+``attention`` cuts all of them into tiles. The row sums of P * F are also those of dO * O, which
+need no weights: that is why derivatives take O. By definition they are the former, whose rounding
+leaves dS at exactly 0 where a query sees a single key.
 """
 
 from __future__ import annotations
@@ -101,9 +103,9 @@ def _gradient_type(name: str, of: int) -> Callable[..., tuple[Shape, DType]]:
     """That of the input number ``of``."""
 
     def type_rule(*xs: Node, **how: Any) -> tuple[Shape, DType]:
-        q, k, v, g, lse, delta, *extras = xs
+        q, k, v, g, lse, y, *extras = xs
         _check(name, q, k, v, extras, how)
-        if g.shape != (*q.shape[:2], v.shape[2]) or not lse.shape == delta.shape == q.shape[:2]:
+        if not g.shape == y.shape == (*q.shape[:2], v.shape[2]) or lse.shape != q.shape[:2]:
             raise _misfit(name, *xs)
         if of == MASK and not how["masked"]:
             raise _misfit(name, *xs)
@@ -152,12 +154,18 @@ def lse_reference(q: Array, k: Array, v: Array, *extras: Array, **how: Any) -> A
     return np.asarray(highest[..., 0] + np.log(np.where(total == 0, 1, total)), q.dtype)
 
 
-def _change_reference(
-    q: Array, k: Array, v: Array, g: Array, lse: Array, delta: Array, *extras: Array, **how: Any
-) -> Array:
+def _weights_reference(q: Array, k: Array, lse: Array, extras: Sequence[Array], how: Any) -> Array:
     weights = np.exp(_scores(q, k, extras, how) - lse[..., None])
+    total = weights.sum(-1, keepdims=True)
+    return np.asarray(weights / np.where(total == 0, 1, total), q.dtype)
+
+
+def _change_reference(
+    q: Array, k: Array, v: Array, g: Array, lse: Array, y: Array, *extras: Array, **how: Any
+) -> Array:
+    weights = _weights_reference(q, k, lse, extras, how)
     fits = _kept(g @ np.swapaxes(v, -1, -2), extras, how)
-    return np.asarray(weights * (fits - delta[..., None]))
+    return np.asarray(weights * (fits - (weights * fits).sum(-1, keepdims=True)))
 
 
 def dq_reference(*xs: Array, **how: Any) -> Array:
@@ -174,9 +182,9 @@ def dm_reference(*xs: Array, **how: Any) -> Array:
 
 
 def dv_reference(
-    q: Array, k: Array, v: Array, g: Array, lse: Array, delta: Array, *extras: Array, **how: Any
+    q: Array, k: Array, v: Array, g: Array, lse: Array, y: Array, *extras: Array, **how: Any
 ) -> Array:
-    weights = np.exp(_scores(q, k, extras, how) - lse[..., None])
+    weights = _weights_reference(q, k, lse, extras, how)
     return np.asarray(np.swapaxes(_kept(weights, extras, how), -1, -2) @ g)
 
 
@@ -219,18 +227,31 @@ def _plain_lse(q: Node, k: Node, v: Node, *extras: Node, **how: Any) -> Node:
     return highest + log(seen_or(total, 0.0, 1.0))
 
 
+def weights_of(scores: Node, lse: Node) -> Node:
+    """P, for all keys at once. Rows are divided by their sums, which the rounding of L has moved
+    away from 1."""
+    weights = exp(scores - along_rows(lse, scores))
+    total = seen_or(reduce_sum(weights, axes=(weights.ndim - 1,)), 0.0, 1.0)
+    return weights * along_rows(everywhere(1.0, total) / total, weights)
+
+
 def _weights(xs: Sequence[Node], how: Any) -> Node:
     q, k, _, _, lse, _, *extras = xs
-    scores = _plain_scores(q, k, extras, how)
-    return exp(scores - along_rows(lse, scores))
+    return weights_of(_plain_scores(q, k, extras, how), lse)
 
 
 def _plain_change(xs: Sequence[Node], how: Any) -> Node:
     """dS."""
-    _, _, v, g, _, delta, *extras = xs
+    _, _, v, g, _, _, *extras = xs
     weights = _weights(xs, how)
     fits = _plain_kept(dot(g, transposed(v)), extras, how)
-    return weights * (fits - along_rows(delta, weights))
+    return change_of(weights, fits)
+
+
+def change_of(weights: Node, fits: Node) -> Node:
+    """dS, for all keys at once, from P and F."""
+    mean = reduce_sum(weights * fits, axes=(weights.ndim - 1,))
+    return weights * (fits - along_rows(mean, fits))
 
 
 def _plain_dq(*xs: Node, **how: Any) -> Node:
@@ -257,8 +278,7 @@ def attention_vjp(
 ) -> Sequence[Node | None]:
     """See above."""
     lse = attention_lse(q, k, v, *extras, **how)
-    delta = reduce_sum(g * y, axes=(2,))
-    given = (q, k, v, g, lse, delta, *extras)
+    given = (q, k, v, g, lse, y, *extras)
     parts = [attention_dq, attention_dk, attention_dv]
     parts += [attention_dm] * how["masked"]
     drawn = len(extras) - how["masked"]
@@ -288,8 +308,8 @@ def gradient_samples(rng: np.random.Generator) -> Iterator[Sample]:
         q, k, v, *extras = sample.inputs
         g = draw(rng, (*q.shape[:2], v.shape[2]), DType.f32, -1, 1)
         lse = lse_reference(*sample.inputs, **sample.params)
-        delta = np.asarray((g * attention_reference(*sample.inputs, **sample.params)).sum(-1))
-        yield Sample((q, k, v, g, lse, delta, *extras), sample.params)
+        y = attention_reference(*sample.inputs, **sample.params)
+        yield Sample((q, k, v, g, lse, y, *extras), sample.params)
 
 
 def batch(node: Node, inputs: list[Value], size: int) -> Node:

@@ -8,7 +8,8 @@ softmax, Milakov and Gimelshein 2018, arXiv:1805.02867):
     l' = a l + rows of P          o' = a o + P V
 
 and gives O = o / l and L = m + log l. Backward every tile of P is computed again from L: once along
-the keys for dQ, and once along the queries, from the last one back, for dK and dV. With ``causal``
+the keys for dQ, and once along the queries, from the last one back, for dK and dV. The row sums of
+P * F are taken from dO * O beforehand, unless one tile has all keys. With ``causal``
 tiles of which nothing is seen are left out: the loops inside are limited. A mask of keys is cut as
 keys are; what dropout keeps of a tile is drawn by where its elements lie in the whole.
 """
@@ -24,7 +25,7 @@ import numpy as np
 from ..ir.graph import Graph, Node, bind, constant, full, full_like
 from ..ir.rewrite import with_inputs
 from ..ir.types import DType
-from ..ops.attention import dropped, seen_or
+from ..ops.attention import change_of, dropped, seen_or, weights_of
 from ..ops.formulas import along_columns, along_rows
 from ..ops.movement import transposed
 from .tiled_loop import TiledLoop, cut, filled, first_of, joined, numbers, turned
@@ -45,6 +46,7 @@ def tile_attention(graph: Graph) -> Graph:
     """Replace attention and its derivatives by loops over tiles."""
     new: dict[Node, Node] = {}
     made: dict[Any, dict[str, Node]] = {}
+    deltas: dict[tuple[Node, ...], Node] = {}
     learning = {node.inputs for node in graph.nodes() if node.op == "attention_dm"}
     for node in graph.nodes():
         inputs = [new[i] for i in node.inputs]
@@ -56,8 +58,14 @@ def tile_attention(graph: Graph) -> Graph:
         key = (kind, tuple(inputs), tuple(node.params.items()))
         if key not in made:
             count = 3 if node.op in FORWARD else 6
-            extras = tiling.extras(inputs[0].shape[0], inputs[count:])
-            made[key] = tiling.whole(kind(tiling, extras, *tiling.padded(inputs[:count])))
+            given, extras = inputs[:count], tiling.extras(inputs[0].shape[0], inputs[count:])
+            if node.op in GRADIENTS:
+                g, y = given[3], given.pop()
+                if not tiling.single:
+                    if (g, y) not in deltas:
+                        deltas[g, y] = bind("reduce_sum", g * y, axes=(2,))
+                    given.append(deltas[g, y])
+            made[key] = tiling.whole(kind(tiling, extras, *tiling.padded(given)))
         new[node] = made[key][node.op]
     return graph.with_roots(new[r] for r in graph.roots)
 
@@ -286,13 +294,10 @@ def _seen_at_once(t: _Tiling, own: _Extras, q: Node, k: Node, v: Node) -> list[N
 def _at_once(t: _Tiling, extras: _Extras, *given: Node) -> dict[str, Node]:
     """dQ, dK, dV, and dM if it is wanted, all queries and keys in one tile."""
 
-    def step(
-        own: _Extras, q: Node, k: Node, v: Node, g: Node, lse: Node, delta: Node
-    ) -> list[Node]:
+    def step(own: _Extras, q: Node, k: Node, v: Node, g: Node, lse: Node) -> list[Node]:
         scores = t.scores(q, transposed(k), ZERO, ZERO, own)
-        weights = bind("exp", scores - along_rows(lse, scores))
-        fits = t.kept(bind("dot", g, transposed(v)), ZERO, ZERO, own)
-        change = weights * (fits - along_rows(delta, fits))
+        weights = weights_of(scores, lse)
+        change = change_of(weights, t.kept(bind("dot", g, transposed(v)), ZERO, ZERO, own))
         dk = bind("dot", transposed(change), q)
         dv = bind("dot", transposed(t.kept(weights, ZERO, ZERO, own)), g)
         dm = [bind("reduce_sum", change, axes=(0,))] * t.learning
