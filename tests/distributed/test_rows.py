@@ -14,6 +14,8 @@ import pytest
 from chainrule.distributed.launching import find_mpiexec
 from launched import command, run
 
+from .folders import contents
+
 #: four workers get one chunk of 16,384 rows each, the last one some more
 ROWS = 68_000
 TRAIN = ("train", "--target", "y", "--preset", "fast", "--batch-size", 512)
@@ -77,26 +79,6 @@ def shared(workers: int, *words: object) -> None:
     done = run([*start, *map(str, words)])
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("a share") == workers
-
-
-def contents(runs: Path) -> dict[str, Any]:
-    """Everything in a run folder that says nothing of clocks and machines."""
-    (folder,) = runs.iterdir()
-    facts = json.loads((folder / "run.json").read_text())
-    del facts["settings"]["output"]
-    kept = ("metrics", "baseline", "findings", "split", "data", "best", "task", "classes", "model",
-            "settings", "epochs", "words")  # fmt: skip
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return {
-        "weights": (folder / "model.safetensors").read_bytes(),
-        "preprocessor": (folder / "pipeline.json").read_text(),
-        "evaluation": (folder / "evaluation.json").read_text(),
-        "history": [
-            {k: v for k, v in json.loads(line).items() if k == "loss" or k.startswith("val_")}
-            for line in lines
-        ],
-        **{name: facts[name] for name in kept},
-    }
 
 
 @pytest.mark.parametrize(("kind", "workers"), [("parquet", 2), ("parquet", 4), ("csv", 4)])

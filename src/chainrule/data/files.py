@@ -10,20 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import ALONE, Gathering, Share, divisible
 from chainrule.data.listing import FileKind, Listing, list_folder, some
 from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["MOST_BAD", "Files", "UnreadableError"]
 
 T = TypeVar("T")
+H = TypeVar("H", bound="DataclassInstance")
 
 #: of the files that look like the wanted ones, at most this share may be unreadable
 MOST_BAD = 0.1
@@ -37,25 +42,32 @@ class UnreadableError(Exception):
 @dataclass
 class Files:
     """The files of ``listing``, by number, of which the share ``most_bad`` may turn out to be
-    unreadable; ``bad`` says which are, and why."""
+    unreadable; ``bad`` says which are, and why. Where several processes read them, they are as many
+    as ``gathering`` says, and ask for the same in the same order."""
 
     kind: FileKind
     listing: Listing
     most_bad: float = MOST_BAD
     bad: dict[int, str] = field(default_factory=dict)
+    gathering: Gathering = ALONE
 
     @classmethod
     def at(
-        cls, path: Path, kind: FileKind, labelled: bool = True, most_bad: float = MOST_BAD
+        cls,
+        path: Path,
+        kind: FileKind,
+        labelled: bool = True,
+        most_bad: float = MOST_BAD,
+        gathering: Gathering = ALONE,
     ) -> Files:
         """Those of a folder (see `list_folder`), or one file. DataError if there is no such path,
         or if it cannot be looked at."""
         if not path.exists():
             raise DataError(f"no such file or folder: {path}", help="check the path")
         if not path.is_dir():
-            return cls(kind, Listing(path, [path], [-1]), most_bad)
+            return cls(kind, Listing(path, [path], [-1]), most_bad, gathering=gathering)
         try:
-            return cls(kind, list_folder(path, kind, labelled), most_bad)
+            return cls(kind, list_folder(path, kind, labelled), most_bad, gathering=gathering)
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from None
 
@@ -94,8 +106,29 @@ class Files:
                 read[number] = result
         return read
 
+    def read_shared(self, work: Callable[[Path], H], made: Callable[..., H]) -> dict[int, H]:
+        """The same for all good files, of which each process reads its share; ``work`` gives a
+        dataclass of plain values, which is ``made`` of them elsewhere."""
+        numbers = self.good
+        own = self.read(work, numbers[self.gathering.own(len(numbers))])
+        if self.gathering.peers is None:
+            return own
+        every = self.gathering.each([[number, astuple(head)] for number, head in own.items()])
+        return {number: made(*values) for theirs in every for number, values in theirs}
+
+    def share(self, count: int, nbytes: int) -> Share | None:
+        """That of this process, if ``count`` files give so many bytes that they are divided."""
+        peers = self.gathering.peers
+        if peers is None or not divisible(nbytes) or count < peers.size:
+            return None
+        own = self.gathering.own(count)
+        return Share(range(own.start, own.stop), self.gathering)
+
     def check(self) -> None:
-        """DataError if more files are bad than may be, or all."""
+        """DataError if more files are bad than may be, or all; what other processes have found to
+        be bad is known from here on."""
+        for theirs in self.gathering.each([[n, why] for n, why in self.bad.items()]):
+            self.bad |= dict(theirs)
         if len(self.bad) > self.most_bad * len(self) or len(self.bad) == len(self):
             first = min(self.bad)
             raise DataError(

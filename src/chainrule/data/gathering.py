@@ -10,15 +10,16 @@ answer stays as it is. All processes ask the same questions in the same order.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ALONE", "Gathering", "Peers"]
+__all__ = ["ALONE", "Gathering", "Peers", "Share", "divisible"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,6 +27,10 @@ K = TypeVar("K")
 
 #: bytes that a process passes at once to all others: MPI counts in 32 bits
 MOST_BYTES = 1 << 29
+#: bytes that `Share.spread` brings at once
+WINDOW = 1 << 23
+#: from so many bytes on, each of several processes has a share of the examples
+DIVIDED_BYTES = 64 << 20
 
 
 class Peers(Protocol):
@@ -122,6 +127,10 @@ class Gathering:
         size = 1 if self.peers is None else self.peers.size
         return [slice(r * rows // size, (r + 1) * rows // size) for r in range(size)]
 
+    def own(self, rows: int) -> slice:
+        """The share of this process of so many rows."""
+        return self.shares(rows)[0 if self.peers is None else self.peers.rank]
+
     def different(self, groups: Ints, hashes: NDArray[np.uint64], count: int) -> list[int]:
         """In each of ``count`` groups, how many different rows of ``hashes`` [rows, 2] there are:
         every process counts those that fall to it."""
@@ -149,3 +158,36 @@ class Gathering:
 
 #: of one process that has all rows
 ALONE = Gathering()
+
+
+def divisible(nbytes: int) -> bool:
+    """Whether examples of so many bytes are divided among the processes, if there are several."""
+    return nbytes >= DIVIDED_BYTES
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which of some examples are here: the ``own`` ones. Processes have them in order."""
+
+    own: range
+    gathering: Gathering
+
+    @property
+    def slice(self) -> slice:
+        """The examples that are here, of all."""
+        return slice(self.own.start, self.own.stop)
+
+    def of(self, rows: NDArray[np.integer[Any]]) -> Share:
+        """Which of these ``rows``, in rising order, are here."""
+        first, stop = np.searchsorted(rows, [self.own.start, self.own.stop]).tolist()
+        return replace(self, own=range(first, stop))
+
+    def spread(self, own: NDArray[Any], into: NDArray[Any]) -> None:
+        """Puts the rows of all processes ``into`` an array, some megabytes at a time."""
+        counts = self.gathering.each(len(own))
+        firsts = np.cumsum([0, *counts])
+        step = max(1, WINDOW // max(1, math.prod(own.shape[1:]) * own.itemsize))
+        for start in range(0, max(counts), step):
+            pieces = self.gathering.pieces(own[start : start + step])
+            for first, piece in zip(firsts, pieces, strict=False):
+                into[first + start : first + start + len(piece)] = piece

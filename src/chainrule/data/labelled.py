@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import Share, divisible
 from chainrule.errors import DataError
 
-__all__ = ["Labelled", "Labels", "codes_of"]
+__all__ = ["DIGEST", "Labelled", "Labels", "codes_of"]
 
 Labels = NDArray[np.int32]
 
+#: bytes of the hash of an example
+DIGEST = 16
 #: classes with fewer examples are reported, and at most so many of them
 FEW = 10
 #: the share of copies from which on a test is certainly too easy
@@ -25,6 +29,8 @@ MANY_COPIES = 0.02
 
 class Labelled(ABC):
     """Examples, named by ``paths``; ``labels`` index ``classes``. Without labels, all are -1.
+
+    Of examples that are divided, a process has its ``share``; names and labels it has of all.
 
     Each kind has a dataclass with these fields and its own. ``UNIT`` and ``UNITS`` are what an
     example and several are called, ``COPIES`` is the code of the finding of equal ones, and
@@ -41,17 +47,50 @@ class Labelled(ABC):
     classes: tuple[str, ...]
     paths: tuple[str, ...]
     findings: tuple[Finding, ...]
+    share: Share | None
 
     def __len__(self) -> int:
         return len(self.paths)
 
+    @property
+    def here(self) -> slice:
+        """The examples that this process has."""
+        return slice(0, len(self)) if self.share is None else self.share.slice
+
+    @property
     @abstractmethod
-    def digests(self) -> Iterable[bytes]:
-        """A hash of each example: equal ones have equal hashes."""
+    def form(self) -> tuple[int, ...]:
+        """What is the same for all of them: a size, a rate."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes of all of them, wherever they are."""
 
     @abstractmethod
+    def own_digests(self) -> Iterable[bytes]:
+        """A hash of each example that is here: equal ones have equal hashes."""
+
+    @abstractmethod
+    def own_fingerprint(self) -> str:
+        """``sha256:...`` of all that is learned from, if all of it is here."""
+
+    def digests(self) -> list[bytes]:
+        """A hash of each example, wherever it is."""
+        own = list(self.own_digests())
+        if self.share is None:
+            return own
+        rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, DIGEST)
+        return [row.tobytes() for row in self.share.gathering.joined(rows)]
+
     def fingerprint(self) -> str:
-        """``sha256:...`` of all that is learned from."""
+        """``sha256:...`` of all that is learned from; where that may be divided, by its digests."""
+        if not divisible(self.nbytes):
+            return self.own_fingerprint()
+        digest = hashlib.sha256(repr((self.form, len(self), self.classes)).encode())
+        digest.update(b"".join(self.digests()))
+        digest.update(self.labels.astype("<i4").tobytes())
+        return f"sha256:{digest.hexdigest()}"
 
     def copies(self) -> int:
         """How many are equal to an earlier one, byte for byte."""

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..data import Finding, Split
 from ..data.labelled import Labelled
 from ..errors import DataError
-from ..train import BatchSource
+from ..train import BatchSource, OwnRows
 from .modality import PARTS, PartName, Prepared
 from .settings.document import RunSettings
 from .settings.files import FileDataSettings
@@ -51,7 +51,7 @@ class PreparedParts(ABC, Generic[S]):
         return cast(Self, replace(own, settings=settings))
 
     @property
-    def train(self) -> BatchSource:
+    def train(self) -> BatchSource | OwnRows:
         return self.source("train")
 
     @property
@@ -88,6 +88,12 @@ class PreparedFiles(PreparedParts[S], Generic[S]):
     parts: Any
     preprocessor: Any
     findings: tuple[Finding, ...]
+
+    @property
+    def train(self) -> BatchSource | OwnRows:
+        """Of examples that are divided, those that this worker has."""
+        source = self.source("train")
+        return source if self.part("train").share is None else OwnRows(source)
 
     def target(self, part: PartName) -> npt.NDArray[Any]:
         return self.part(part).labels  # type: ignore[no-any-return]

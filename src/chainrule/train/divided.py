@@ -11,7 +11,7 @@ time. In memory are the worker's own rows, and these.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ class Divided(MemorySource):
         self._mine, self._workers = mine, workers
         self._edges = np.cumsum([0, *counts])
         self.rows, self.labelled = int(self._edges[-1]), mine.labelled
-        self.window = replace(mine, arrays=())
+        self.window = mine.with_arrays(())
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -101,7 +101,7 @@ class Divided(MemorySource):
         if not self.window.arrays or self.window.rows < steps * most:
             shapes = ((steps * most, *a.shape[1:]) for a in self._mine.arrays)
             dtypes = (a.dtype for a in self._mine.arrays)
-            self.window = replace(self._mine, arrays=tuple(map(np.zeros, shapes, dtypes)))
+            self.window = self._mine.with_arrays(map(np.zeros, shapes, dtypes))
         return steps
 
     def fetch(self, rows: Rows, columns: Sequence[slice]) -> Rows:
@@ -109,6 +109,7 @@ class Divided(MemorySource):
         computes some ``columns``; where in the window it is, and zeros for the rest."""
         wanted = [rows[:, own].ravel() for own in columns]
         got = self._workers.exchange([self._packed(numbers) for numbers in wanted])
+        self._mine.release()
         mine = wanted[self._workers.rank]
         owners = np.searchsorted(self._edges, mine, side="right") - 1
         for rank, content in enumerate(got):

@@ -8,9 +8,10 @@ are errors with their place.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import copy
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -73,15 +74,21 @@ class Examples(MemorySource):
         taken = take_rows(arrays, rows)
         return (*taken[:-2], taken[-2:]) if self.weighted else taken
 
+    def with_arrays(self, arrays: Iterable[Array]) -> Self:
+        """The same kind of source with others in place of `arrays`."""
+        other = copy.copy(self)
+        object.__setattr__(other, "arrays", tuple(arrays))
+        return other
+
     def spread(self, most: int) -> Examples:
         """At most ``most`` rows, evenly spaced."""
         rows = spread_rows(self.rows, most)
-        return replace(self, arrays=tuple(a[rows] for a in self.arrays))
+        return self.with_arrays(a[rows] for a in self.arrays)
 
     def with_float_inputs(self) -> Examples:
         """The same with whole-number inputs as float32."""
         inputs = tuple(a.astype(np.float32, copy=False) for a in self.inputs)
-        return replace(self, arrays=(*inputs, *self.arrays[len(inputs) :]))
+        return self.with_arrays((*inputs, *self.arrays[len(inputs) :]))
 
 
 def read_examples(data: Any, name: str) -> Examples:

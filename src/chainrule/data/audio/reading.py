@@ -16,6 +16,7 @@ from chainrule.data.audio.decoding import ENDINGS, Header, decode, inspect, soun
 from chainrule.data.audio.recordings import Recordings, joined
 from chainrule.data.files import MOST_BAD, Files
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import ALONE, Gathering, divisible
 from chainrule.data.listing import FileKind, holds, some
 from chainrule.errors import ConfigError, DataError
 
@@ -49,6 +50,7 @@ def read_audio(
     rate: int | None = None,
     most_bad: float = MOST_BAD,
     labelled: bool = True,
+    gathering: Gathering = ALONE,
 ) -> Recordings:
     """Recordings of one channel and one rate, as 16-bit samples.
 
@@ -60,7 +62,8 @@ def read_audio(
     files have if that is less, but at least 8,000; other rates are converted (`resampled`). Files
     that cannot be read are left out, with a finding that names them; more than the share
     ``most_bad`` of them is a DataError. With ``labelled`` False folders are no classes, and files
-    in all of them are read. ConfigError when the package soundfile is needed and not there.
+    in all of them are read. Of a folder of many files each process that is ``gathering`` with
+    others reads its share alone. ConfigError when the package soundfile is needed and not there.
     """
     if rate is not None and (type(rate) is not int or not 1000 <= rate <= 768_000):
         raise ConfigError(f"the rate is {rate!r}", help="pass samples per second, 1000 to 768000")
@@ -82,7 +85,7 @@ def read_audio(
         raise DataError(
             f"{path.name} is no sound file", where=str(path), help=f"sound files end in {ENDED}"
         )
-    return _read_files(path, rate, most_bad, labelled)
+    return _read_files(Files.at(path, AUDIO_FILES, labelled, most_bad, gathering), rate, labelled)
 
 
 # ----------------------------------------------------------------------------------- bundled
@@ -110,29 +113,38 @@ def _bundled(name: str, rate: int | None) -> Recordings:
 # ------------------------------------------------------------------------------------- files
 
 
-def _read_files(path: Path, rate: int | None, most_bad: float, labelled: bool) -> Recordings:
+def _read_files(files: Files, rate: int | None, labelled: bool) -> Recordings:
     soundfile()
-    files = Files.at(path, AUDIO_FILES, labelled, most_bad)
     if not files:
         wanted = "a folder of recordings for each class" if labelled else "recordings"
         raise DataError(
-            f"{path} is a folder without recordings", help=f"put {wanted} ({ENDED}) in it"
+            f"{files.listing.root} is a folder without recordings",
+            help=f"put {wanted} ({ENDED}) in it",
         )
     return read_listed(files, rate)
 
 
 def read_listed(files: Files, rate: int | None, name: str = "") -> Recordings:
     """The recordings of files, those alone that can be read."""
-    heads = files.read(inspect)
+    heads = files.read_shared(inspect, Header)
     files.check()
     wanted = rate or _auto_rate([head.rate for head in heads.values()])
-    clips = files.read(lambda file: decode(file, wanted))
+    rows = files.good
+    samples = sum(heads[i].seconds for i in rows) * wanted
+    share = files.share(len(rows), round(samples) * np.dtype(np.int16).itemsize)
+    gathering, own = (ALONE, rows) if share is None else (share.gathering, rows[share.slice])
+    clips = files.read(lambda file: decode(file, wanted), own)
     files.check()
-    rows = list(clips)
+    kept = [place for place, i in enumerate(rows) if i not in files.bad]
+    rows = [rows[place] for place in kept]
+    lengths = [n for theirs in gathering.each([*map(len, clips.values())]) for n in theirs]
     recordings = Recordings(
-        name or files.name, wanted, *joined(list(clips.values())), files.labels(rows),
-        files.listing.classes, files.names(rows),
+        name or files.name, wanted, joined(list(clips.values()))[0],
+        np.cumsum([0, *lengths], dtype=np.int64), files.labels(rows), files.listing.classes,
+        files.names(rows), share=share and share.of(np.array(kept)),
     )  # fmt: skip
+    if not divisible(recordings.nbytes):
+        recordings = recordings.whole()
     findings = (*files.findings, *_noticed(files, heads, recordings))
     return replace(recordings, findings=findings)
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from chainrule.data.audio.decoding import CLIPPED, LOUDEST, SILENT, Samples, rounded
 from chainrule.data.findings import Finding
-from chainrule.data.labelled import Labelled, Labels, codes_of
+from chainrule.data.gathering import Share
+from chainrule.data.labelled import DIGEST, Labelled, Labels, codes_of
 from chainrule.errors import DataError
 
 __all__ = ["Recordings"]
@@ -22,7 +23,8 @@ __all__ = ["Recordings"]
 class Recordings(Labelled):
     """``samples`` holds all recordings one after the other, one channel at ``rate`` a second;
     number i goes from ``starts[i]`` to ``starts[i + 1]``. ``labels`` int32 [N] index ``classes``;
-    without labels, all of them are -1. ``paths`` name each recording.
+    without labels, all of them are -1. ``paths`` name each recording. If there is a ``share``,
+    ``samples`` are those of its recordings alone, and ``starts`` those of all.
     """
 
     UNIT: ClassVar[str] = "recording"
@@ -37,9 +39,17 @@ class Recordings(Labelled):
     classes: tuple[str, ...]
     paths: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    share: Share | None = None
 
     def __getitem__(self, i: int) -> Samples:
-        return self.samples[self.starts[i] : self.starts[i + 1]]
+        """Recording number i, which is here."""
+        first = self.starts[self.here.start]
+        return self.samples[self.starts[i] - first : self.starts[i + 1] - first]
+
+    @property
+    def own(self) -> range:
+        """The numbers of the recordings that are here."""
+        return range(self.here.start, self.here.stop)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -49,20 +59,32 @@ class Recordings(Labelled):
     @property
     def seconds(self) -> float:
         """All of them together."""
-        return len(self.samples) / self.rate
+        return int(self.starts[-1]) / self.rate
 
     def take(self, rows: Sequence[int] | NDArray[np.integer]) -> Recordings:
-        """These recordings alone."""
+        """These recordings alone; in rising order if they are divided."""
         rows = np.asarray(rows)
-        samples, starts = joined([self[int(i)] for i in rows])
+        share = None if self.share is None else self.share.of(rows)
+        own = rows if share is None else rows[share.slice]
+        samples, _ = joined([self[int(i)] for i in own])
+        starts = np.cumsum([0, *self.lengths[rows]], dtype=np.int64)
         paths = tuple(self.paths[i] for i in rows)
-        return replace(self, samples=samples, starts=starts, labels=self.labels[rows], paths=paths)
+        return replace(self, samples=samples, starts=starts, labels=self.labels[rows], paths=paths,
+                       share=share)  # fmt: skip
+
+    def whole(self) -> Recordings:
+        """The same with all of them here."""
+        if self.share is None:
+            return self
+        samples = np.empty(self.starts[-1], np.int16)
+        self.share.spread(self.samples, samples)
+        return replace(self, samples=samples, share=None)
 
     def fixed(self, length: int) -> Samples:
-        """All of them as [N, length]: shorter ones in the middle of zeros; of longer ones the
-        stretch with the most energy."""
-        clips = np.zeros((len(self), length), np.int16)
-        for clip, i in zip(clips, range(len(self)), strict=True):
+        """Those that are here as [N, length]: shorter ones in the middle of zeros; of longer ones
+        the stretch with the most energy."""
+        clips = np.zeros((len(self.own), length), np.int16)
+        for clip, i in zip(clips, self.own, strict=True):
             own = self[i]
             first = loudest_stretch(own, length) if len(own) > length else 0
             own = own[first : first + length]
@@ -71,30 +93,40 @@ class Recordings(Labelled):
         return clips
 
     def beginnings(self, length: int, size: int) -> Samples:
-        """The first ``length`` samples of each, with zeros after them, as [N, size]."""
-        clips = np.zeros((len(self), size), np.int16)
-        for clip, i in zip(clips, range(len(self)), strict=True):
+        """The first ``length`` samples of those that are here, and zeros, as [N, size]."""
+        clips = np.zeros((len(self.own), size), np.int16)
+        for clip, i in zip(clips, self.own, strict=True):
             own = self[i][:length]
             clip[: len(own)] = own
         return clips
 
     def silent(self) -> list[int]:
         """The numbers of recordings in which nothing is louder than -60 decibels."""
-        return [i for i in range(len(self)) if _peak(self[i]) < SILENT]
+        return self._joined([i for i in self.own if _peak(self[i]) < SILENT])
 
     def clipped(self) -> list[int]:
         """The numbers of recordings that were too loud for their recorder."""
-        counts = [
-            np.count_nonzero(np.abs(self[i].astype(np.int32)) >= LOUDEST) for i in range(len(self))
-        ]
-        return [i for i, count in enumerate(counts) if count > CLIPPED * len(self[i])]
+        counts = {
+            i: np.count_nonzero(np.abs(self[i].astype(np.int32)) >= LOUDEST) for i in self.own
+        }
+        return self._joined([i for i, n in counts.items() if n > CLIPPED * len(self[i])])
 
-    def digests(self) -> list[bytes]:
-        """A hash of the samples of each."""
-        return [hashlib.blake2b(self[i].data, digest_size=16).digest() for i in range(len(self))]
+    def _joined(self, own: list[int]) -> list[int]:
+        """Numbers of recordings, wherever these are."""
+        return own if self.share is None else [i for o in self.share.gathering.each(own) for i in o]
 
-    def fingerprint(self) -> str:
-        """``sha256:...`` of rate, samples, lengths, labels and classes."""
+    @property
+    def form(self) -> tuple[int, ...]:
+        return (self.rate,)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.starts[-1]) * self.samples.itemsize
+
+    def own_digests(self) -> list[bytes]:
+        return [hashlib.blake2b(self[i].data, digest_size=DIGEST).digest() for i in self.own]
+
+    def own_fingerprint(self) -> str:
         digest = hashlib.sha256(repr((self.rate, self.classes)).encode())
         digest.update(self.samples.astype("<i2", copy=False).data)
         digest.update(self.starts.astype("<i8").tobytes())

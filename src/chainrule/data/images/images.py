@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import Share
 from chainrule.data.images.decoding import fitted, pillow
 from chainrule.data.images.memory import MEMORY, WINDOW, Pixels, Room, release, windows
-from chainrule.data.labelled import Labelled, Labels, codes_of
+from chainrule.data.labelled import DIGEST, Labelled, Labels, codes_of
 from chainrule.errors import ConfigError, DataError
 
 __all__ = ["Images", "Labels"]
@@ -25,7 +27,8 @@ LUMA = np.array([19595, 38470, 7471])
 @dataclass(frozen=True)
 class Images(Labelled):
     """``pixels`` uint8 [N, H, W, C] with C 1 (grey) or 3 (RGB); ``labels`` int32 [N] index
-    ``classes``. Without labels, all of them are -1. ``paths`` name each image.
+    ``classes``. Without labels, all of them are -1. ``paths`` name each image. If there is a
+    ``share``, ``pixels`` are those of its images alone.
     """
 
     UNIT: ClassVar[str] = "image"
@@ -42,6 +45,7 @@ class Images(Labelled):
     classes: tuple[str, ...]
     paths: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    share: Share | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,14 +58,27 @@ class Images(Labelled):
         return int(self.pixels.shape[3])
 
     def take(self, rows: Sequence[int] | NDArray[np.int64], room: Room = MEMORY) -> Images:
-        """These images alone, copied a part at a time."""
+        """These images alone, copied a part at a time; in rising order if they are divided."""
         rows = np.asarray(rows)
-        pixels = room.beside(self.pixels).array((len(rows), *self.pixels.shape[1:]))
+        own, share = rows, self.share
+        if share is not None:
+            first, share = share.own.start, share.of(rows)
+            own = rows[share.slice] - first
+        pixels = room.beside(self.pixels).array((len(own), *self.form))
         for part in windows(pixels):
-            np.take(self.pixels, rows[part], 0, pixels[part])
+            np.take(self.pixels, own[part], 0, pixels[part])
             release(self.pixels)
         paths = tuple(self.paths[i] for i in rows)
-        return replace(self, pixels=pixels, labels=self.labels[rows], paths=paths)
+        return replace(self, pixels=pixels, labels=self.labels[rows], paths=paths, share=share)
+
+    def whole(self, room: Room = MEMORY) -> Images:
+        """The same with all of them here."""
+        if self.share is None:
+            return self
+        pixels = room.array((len(self), *self.form))
+        self.share.spread(self.pixels, pixels)
+        release(pixels)
+        return replace(self, pixels=pixels, share=None)
 
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel over all pixels, exact sums of whole numbers.
@@ -76,19 +93,28 @@ class Images(Labelled):
                 counts = np.bincount(block[:, c], minlength=256)
                 values = np.arange(256)
                 sums[:, c] += (counts * values).sum(), (counts * values**2).sum()
-        count = self.pixels.size // self.channels
+        if self.share is not None:
+            sums = self.share.gathering.added(sums)
+        count = len(self) * math.prod(self.size)
         mean = sums[0] / count
         variance = np.maximum(sums[1] / count - mean**2, 0.0)
         std = np.where(variance > 0, np.sqrt(variance), 1.0)
         return tuple(mean.tolist()), tuple(std.tolist())
 
-    def digests(self) -> Iterator[bytes]:
-        """A hash of the pixels of each."""
+    @property
+    def form(self) -> tuple[int, ...]:
+        return self.pixels.shape[1:]
+
+    @property
+    def nbytes(self) -> int:
+        return len(self) * math.prod(self.form)
+
+    def own_digests(self) -> Iterator[bytes]:
         for part in windows(self.pixels):
             for image in self.pixels[part]:
-                yield hashlib.blake2b(image, digest_size=16).digest()
+                yield hashlib.blake2b(image, digest_size=DIGEST).digest()
 
-    def fingerprint(self) -> str:
+    def own_fingerprint(self) -> str:
         """``sha256:...`` of shape, pixels, labels and classes."""
         digest = hashlib.sha256(repr((self.pixels.shape, self.classes)).encode())
         for part in windows(self.pixels):

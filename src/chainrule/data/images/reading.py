@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from chainrule.arguments import user_path
 from chainrule.data.files import MOST_BAD, Files
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import ALONE, Gathering, divisible
 from chainrule.data.images.decoding import (
     ENDINGS,
     FITS,
@@ -82,6 +84,7 @@ def read_images(
     most_bad: float = MOST_BAD,
     labelled: bool = True,
     room: Room = MEMORY,
+    gathering: Gathering = ALONE,
 ) -> Images:
     """Images of one size as bytes.
 
@@ -101,7 +104,8 @@ def read_images(
     Files that cannot be read are left out, with a finding that names them; more than the share
     ``most_bad`` of them is a DataError. With ``labelled`` False folders are no classes, and images
     in all of them are read. The pixels go into ``room``: more than its limit, a
-    gigabyte, lie in a file. ConfigError when Pillow is needed and not there.
+    gigabyte, lie in a file. Of a folder of many files each process that is ``gathering`` with
+    others reads its share alone. ConfigError when Pillow is needed and not there.
     """
     wanted = Wanted(_pair(size), _checked_channels(channels), fit, room)
     _check(classes, fit, most_bad)
@@ -122,7 +126,9 @@ def read_images(
         return _shaped(_read_pair(path, labels, classes, room), wanted)
     if labels is not None and path.exists():
         raise ConfigError("the subfolders already name the classes", help="leave labels out")
-    images = _read_files(path, wanted, most_bad, labelled)
+    images = _read_files(
+        Files.at(path, IMAGE_FILES, labelled, most_bad, gathering), wanted, labelled
+    )
     return images.labelled_as(classes) if classes and images.classes else images
 
 
@@ -200,31 +206,35 @@ def _read_pair(path: Path, labels: object, classes: Sequence[str] | None, room: 
 # ------------------------------------------------------------------------------- image files
 
 
-def _read_files(path: Path, wanted: Wanted, most_bad: float, labelled: bool) -> Images:
+def _read_files(files: Files, wanted: Wanted, labelled: bool) -> Images:
     pillow()
-    files = Files.at(path, IMAGE_FILES, labelled, most_bad)
     if not files:
-        raise _no_images(path, labelled)
+        raise _no_images(files.listing.root, labelled)
     with strict():
-        heads = files.read(inspect)
+        heads = files.read_shared(inspect, Header)
     files.check()
     size = wanted.size or _auto_size([(h.height, h.width) for h in heads.values()])
     channels = wanted.channels or (1 if all(h.grey for h in heads.values()) else 3)
     rows = files.good
-    pixels = wanted.room.array((len(rows), *size, channels))
+    share = files.share(len(rows), len(rows) * math.prod(size) * channels)
+    own = rows if share is None else rows[share.slice]
+    pixels = wanted.room.array((len(own), *size, channels))
     for part in windows(pixels):
         with strict():
-            decoded = files.read(lambda file: decode(file, channels, size, wanted.fit), rows[part])
-        for row, i in zip(pixels[part], rows[part], strict=True):
+            decoded = files.read(lambda file: decode(file, channels, size, wanted.fit), own[part])
+        for row, i in zip(pixels[part], own[part], strict=True):
             if i in decoded:
                 row[...] = decoded[i]
     files.check()
     findings = (*files.findings, *_noticed(files, heads, size, channels))
     images = Images(
-        files.name, pixels, files.labels(rows), files.listing.classes, files.names(rows), findings
-    )
+        files.name, pixels, files.labels(rows), files.listing.classes, files.names(rows), findings,
+        share,
+    )  # fmt: skip
     kept = [position for position, i in enumerate(rows) if i not in files.bad]
-    return images if len(kept) == len(rows) else images.take(np.array(kept), wanted.room)
+    if len(kept) < len(rows):
+        images = images.take(np.array(kept), wanted.room)
+    return images if divisible(images.nbytes) else images.whole(wanted.room)
 
 
 def _no_images(path: Path, labelled: bool) -> DataError:

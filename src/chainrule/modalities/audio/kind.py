@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 from ... import nn
 from ...data.audio import BUNDLED_AUDIO, read_audio
+from ...data.gathering import Gathering
 from ...records import parsed
 from ...runs.modality import Batch, Modality, Words, is_pair
+from ...runs.readers import readers
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.space import Space
@@ -79,7 +81,10 @@ class AudioKind(Modality[AudioSettings, AudioPredictor]):
             return open_transcripts(settings, origin)
         if is_pair(origin):
             origin, labels = origin
-        recordings = read_audio(origin, labels, rate=data.fixed_rate, most_bad=data.most_bad)
+        recordings = read_audio(
+            origin, labels, rate=data.fixed_rate, most_bad=data.most_bad,
+            gathering=Gathering(readers(settings)),
+        )  # fmt: skip
         if recordings.name in BUNDLED_AUDIO and not data.speaker:
             settings = replace(settings, data=replace(data, speaker=BUNDLED_SPEAKER))
         return OpenedAudio(recordings, settings.named(recordings.name).with_absolute_paths())

@@ -90,7 +90,8 @@ class OpenedAudio(OpenedFiles[AudioSettings, Recordings]):
         """Splits the recordings, and measures the training part."""
         recordings = self.examples
         split = self.divide(settings)
-        train, val, test = (recordings.take(r) for r in (split.train, split.val, split.test))
+        train = recordings.take(split.train)
+        val, test = (recordings.take(rows).whole() for rows in (split.val, split.test))
         settings = settings.resolved(len(train), recordings.rate, int(recordings.lengths.max()))
         length = settings.data.samples(recordings.rate)
         features = settings.features.build(recordings.rate, settings.hop)
@@ -129,7 +130,8 @@ class PreparedAudio(PreparedFiles[AudioSettings]):
     def source(self, part: PartName) -> AudioSource:
         """A part as clips of one length."""
         recordings = self.part(part)
-        return AudioSource(recordings.fixed(self.preprocessor.length), recordings.labels)
+        clips = recordings.fixed(self.preprocessor.length)
+        return AudioSource(clips, recordings.labels[recordings.here])
 
     def data_facts(self) -> dict[str, Any]:
         return {**super().data_facts(), **minutes(sum(part.seconds for part in self.parts))}
@@ -144,7 +146,7 @@ def feature_moments(
     """Mean and deviation of each band over frames of recordings, at most `MEASURED` of them, evenly
     spaced; the same bits on every machine. A band of one value has the deviation 1. Unless they
     count as ``padded`` to ``length``, frames after the end of a recording are left out."""
-    chosen = recordings.take(spread_rows(len(recordings), MEASURED))
+    chosen = recordings.take(spread_rows(len(recordings), MEASURED)).whole()
     clips = chosen.fixed(length) if padded else chosen.beginnings(length, length)
     frames = frames_of(np.full_like(chosen.lengths, length) if padded else chosen.lengths,
                        features.hop)  # fmt: skip

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ...data.gathering import Gathering
 from ...data.images import Room, read_images
 from ...runs.modality import Batch, Modality, Words, is_pair
+from ...runs.readers import readers
 from ...runs.settings.arguments import COMMON_ARGUMENTS
 from ...runs.settings.sources import Key
 from ...runs.space import Space
@@ -58,7 +60,7 @@ class ImageKind(Modality[ImageSettings, ImagePredictor]):
         images = read_images(
             origin, labels, classes=data.classes or None, size=data.fixed_size,
             channels=data.fixed_channels, fit=data.fit, most_bad=data.most_bad,
-            room=Room(folder, data.limit),
+            room=Room(folder, data.limit), gathering=Gathering(readers(settings)),
         )  # fmt: skip
         return OpenedImages(images, settings.named(images.name).with_absolute_paths())
 

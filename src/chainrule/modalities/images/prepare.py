@@ -75,7 +75,8 @@ class OpenedImages(OpenedFiles[ImageSettings, Images]):
         """Splits the images, stratified by class, and measures the training part."""
         images, data, room = self.examples, settings.data, Room(folder, settings.data.limit)
         split = self.divide(settings)
-        train, val, test = (images.take(r, room) for r in (split.train, split.val, split.test))
+        train = images.take(split.train, room)
+        val, test = (images.take(rows, room).whole(room) for rows in (split.val, split.test))
         mean, std = train.moments()
         numbered = bool(data.classes) or images.classes == BUNDLED_IMAGES.get(images.name)
         preprocessor = ImagePreprocessor(
@@ -98,7 +99,7 @@ class PreparedImages(PreparedFiles[ImageSettings]):
 
     def source(self, part: PartName) -> ImageSource:
         images = self.part(part)
-        return ImageSource(images.pixels, images.labels)
+        return ImageSource(images.pixels, images.labels[images.here])
 
     def model_facts(self) -> dict[str, Any]:
         height, width = self.preprocessor.size
