@@ -18,6 +18,7 @@ from chainrule.data.audio.recordings import Recordings
 from chainrule.data.files import MOST_BAD, Files
 from chainrule.data.filetable import read_file_table
 from chainrule.data.findings import Finding
+from chainrule.data.gathering import Share
 from chainrule.data.listing import some
 from chainrule.errors import DataError
 
@@ -44,6 +45,11 @@ class Transcribed:
     def findings(self) -> tuple[Finding, ...]:
         """What there is to say about files and transcripts."""
         return self.recordings.findings
+
+    @property
+    def share(self) -> Share | None:
+        """Which of them are here; None: all."""
+        return self.recordings.share
 
     def fingerprint(self) -> str:
         """``sha256:...`` of the recordings, and of what is said in them."""
