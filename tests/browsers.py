@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["BROWSER", "NAMES", "keep", "keep_screenshots", "without_browser"]
+__all__ = ["BROWSER", "NAMES", "drawn_text", "keep", "keep_screenshots", "without_browser"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
@@ -33,6 +33,14 @@ def keep(page: Any, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         page.evaluate("scrollTo(0, 0)")  # what sticks to the window would be in its middle
         page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def drawn_text(element: Any) -> str:
+    """What an element shows once all that has been pressed so far is drawn: two frames later."""
+    frame = "requestAnimationFrame"
+    element.page.evaluate(f"() => new Promise(done => {frame}(() => {frame}(done)))")
+    text: str = element.inner_text()
+    return text
 
 
 def without_browser(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -218,7 +218,10 @@ def test_children_are_forked_in_one_place() -> None:
 
 
 #: what a page shows at this moment, which may be one too early
-GLANCE = r"assert [^\n]*\bpage\b[^\n]*\.(count|inner_text|text_content|title|is_visible)\(\)"
+GLANCE = (
+    r"\bpage\b[^\n]*\.(count|inner_text|all_inner_texts|text_content|title|is_visible|input_value"
+    r"|get_attribute)\("
+)
 
 
 def test_what_a_page_shows_is_waited_for() -> None:
@@ -227,4 +230,4 @@ def test_what_a_page_shows_is_waited_for() -> None:
         for path in sorted((TESTS / "dash").rglob("*.py"))
         for match in re.finditer(GLANCE, path.read_text(encoding="utf-8"))
     ]
-    assert not found, "use `expect` of Playwright:\n  " + "\n  ".join(found)
+    assert not found, "use `expect` of Playwright, or `drawn_text`:\n  " + "\n  ".join(found)

@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from browsers import keep
+from browsers import drawn_text, keep
 from chainrule.report import report_html, write_report
 from chainrule.runs.folder import RunFolder
 
@@ -217,7 +217,7 @@ def test_a_long_curve_is_zoomed(browser: Any, served: Served, runs: Path) -> Non
     page.get_by_text("show all").first.wait_for()
     page.keyboard.press("Home")
     for _ in range(40):
-        if "epoch 10,001" in (told := page.locator(".readout").first.inner_text()):
+        if "epoch 10,001" in (told := drawn_text(page.locator(".readout").first)):
             break
         page.keyboard.press("ArrowRight")
     assert "training 2" in told
@@ -285,7 +285,7 @@ def test_a_comparison_is_coloured_by_a_setting(reader: Reader) -> None:
     page = reader.go("#/compare?run=table&run=regression", "What differs")
     rows = page.get_by_role("region", name="Settings that differ")
     expect(rows).to_contain_text("train.")
-    setting = page.locator("select").nth(2).locator("option").nth(1).inner_text()
+    setting = drawn_text(page.locator("select").nth(2).locator("option").nth(1))
     page.get_by_label("Colour by").select_option(setting)
     expect(page.locator(".legend")).to_contain_text(f"{setting} = ")
     expect(page).to_have_url(re.compile(re.escape(f"colour={setting}")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_a_step_is_walked_by_keyboard(looked_at: Served, browser: Any) -> None:
     expect(heading).to_contain_text("(Linear)")
     page.keyboard.press("ArrowRight")
     expect(heading).to_contain_text("(Tanh)")
-    assert "slope" in str(page.locator("svg[role=img]").first.get_attribute("aria-label"))
+    expect(page.locator("svg[role=img]").first).to_have_attribute("aria-label", re.compile("slope"))
     assert violations(page) == []
     page.get_by_role("button", name="0.weight", exact=True).click()
     expect(page.get_by_text("digits that agree")).to_be_visible()
@@ -127,13 +128,14 @@ def test_a_new_example_is_typed_in(looked_at: Served, browser: Any) -> None:
     reader = Reader(browser, looked_at)
     page: Page = reader.go("#/run/table/scope?example=3&view=unit&layer=0", "2 of")
     page.get_by_text("A new example", exact=True).click()
-    assert page.get_by_role("textbox", name="age").input_value() == "54"
+    expect(page.get_by_role("textbox", name="age")).to_have_value("54")
     page.get_by_role("combobox", name="sex").select_option("Female")
     page.get_by_role("combobox", name="target").select_option("yes")
     keep(page, "scope-new-example-light")
     assert violations(page) == []
     page.get_by_role("button", name="Look").click()
     row = {"age": "54", "sex": "Female"}
+    expect(page).to_have_url(re.compile("row="))
     query = dict(parse_qsl(page.url.partition("?")[2]))
     assert json.loads(query.pop("row")) == row
     assert query == {"view": "unit", "layer": "0", "target": "yes"}
@@ -141,7 +143,7 @@ def test_a_new_example_is_typed_in(looked_at: Served, browser: Any) -> None:
     page.get_by_role("textbox", name="age").fill("old")
     page.get_by_role("button", name="Look").click()
     expect(page.get_by_text("is not a number")).to_be_visible()
-    assert page.get_by_role("textbox", name="age").input_value() == "old"
+    expect(page.get_by_role("textbox", name="age")).to_have_value("old")
     page.get_by_label("example", exact=True).fill("2")
     page.get_by_label("example", exact=True).press("Enter")
     expect(page.get_by_text("is not a number")).to_be_hidden()
