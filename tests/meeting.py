@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 T = TypeVar("T")
 #: seconds after which a thread that waits for one that never comes gives up
-PATIENCE = 20.0
+PATIENCE = 300.0
 
 
 class Meeting:
