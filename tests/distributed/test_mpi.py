@@ -229,3 +229,21 @@ def test_an_error_of_one_worker_ends_all(table: Path, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count("worker 1 and worker 0 differ in train.lr: 0.5 and") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_several_trainings_are_refused(table: Path, tmp_path: Path) -> None:
+    """New or to be resumed; in words that are said once, and nothing is written."""
+    start = [find_mpiexec(), "-n", "2"]
+    words = ("train", table, "--target", "y", "--epochs", 1, "--preset", "fast", "-q")
+    done = run([*start, *command(*words, "--also", "a", "--runs-dir", tmp_path / "new")])
+    assert done.returncode == 2
+    assert done.stderr.count("several trainings cannot be shared among workers of MPI") == 1
+    assert not (tmp_path / "new").exists()
+
+    assert run(command(*words, "--folds", 2, "--runs-dir", tmp_path)).returncode == 0
+    (group,) = tmp_path.iterdir()
+    before = (group / "group.json").read_bytes()
+    done = run([*start, *command("resume", group)])
+    assert done.returncode == 2
+    assert done.stderr.count("several trainings cannot be shared among workers of MPI") == 1
+    assert (group / "group.json").read_bytes() == before

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from ..errors import StateError
+from ..errors import ConfigError, StateError
 from ..records import sha256_of
 from ..train.checkpoints.weights_file import write_whole
+from ..train.workers import present
 from .folder import GROUP_KIND, now, write_group_facts
 from .hidden_folder import (
     new_hidden_folder,
@@ -26,7 +27,7 @@ from .preparation import runs_folder
 from .settings.document import RunSettings
 from .settings.sources import Source, from_text
 
-__all__ = ["GroupFolder", "read_group_settings"]
+__all__ = ["GroupFolder", "check_not_shared", "read_group_settings"]
 
 S = TypeVar("S", bound=RunSettings)
 
@@ -40,7 +41,9 @@ class GroupFolder:
 
     @classmethod
     def create(cls, settings: RunSettings, names: list[str], **planned: Any) -> Self:
-        """A new one for runs called ``names``; what else was ``planned`` is kept for `resume`."""
+        """A new one for runs called ``names``; what else was ``planned`` is kept for `resume`.
+        ConfigError if workers share what this process trains."""
+        check_not_shared()
         started = now()
         stem = settings.name or Path(settings.data.path).name.split(".")[0] or "data"
         facts = {"format": GROUP_KIND.format, "version": GROUP_KIND.version, "name": stem,
@@ -103,6 +106,15 @@ class GroupFolder:
             self.facts["version"] = GROUP_KIND.version
             write_group_facts(self.path, self.facts)
         return self.facts
+
+
+def check_not_shared() -> None:
+    """ConfigError if workers share what this process trains: that is one training at a time."""
+    if present() is not None:
+        raise ConfigError(
+            "several trainings cannot be shared among workers of MPI",
+            help="leave out mpiexec; --jobs and --ray have several trainings at a time",
+        )
 
 
 def read_group_settings(group: Path) -> Source:

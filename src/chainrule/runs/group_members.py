@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from ..errors import ChainruleError, ConfigError, StateError
 from .carriers import Carrier
 from .folder import runs_in
-from .group_folder import GroupFolder, read_group_settings
+from .group_folder import GroupFolder, check_not_shared, read_group_settings
 from .jobs import Job, Outcome, Workplace
 from .listeners import Listener
 from .loading import load_run, read_facts, read_settings
@@ -137,7 +137,9 @@ def reopened(
     plan: Callable[[S, Mapping[str, Any]], Mapping[str, S]],
 ) -> GroupMembers[S, P]:
     """The trainings of an interrupted group; ``plan`` makes their settings from those of the group
-    and ``group.json``. StateError for a folder that is no group, or for data that is gone."""
+    and ``group.json``. StateError for a folder that is no group, or for data that is gone;
+    ConfigError if workers share what this process trains."""
+    check_not_shared()
     settings = gather([read_group_settings(folder)], kind.settings).settings
     group = GroupFolder.open(folder)
     if source is None and not settings.data.path:
