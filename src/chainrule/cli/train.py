@@ -111,6 +111,7 @@ def train(
         print_origins(resolved)
         load_engine(threads)
         from ..runs.bagging import start
+        from ..runs.group_folder import check_not_shared
         from ..runs.groups import repeat
         from ..runs.preparation import runs_folder
 
@@ -121,7 +122,10 @@ def train(
             show(runs_folder(settings))
         listener = listener_for(as_json, lambda setting: resolved.as_option(setting, "train"))
         repeats = seeds is not None or folds is not None
-        check_several(repeats, bool(kind.bagged(settings)), workers is not None, ray, jobs)
+        bagged = bool(kind.bagged(settings))
+        if repeats or bagged or kind.by_target(settings):
+            check_not_shared()  # before data is read
+        check_carriers(repeats or bagged, ray, jobs)
         carrier = chosen_carrier(ray, jobs)
         result: Any = (
             repeat(kind, settings, None, seeds, folds, listener, carrier)
@@ -142,16 +146,10 @@ def train(
             say(f"next: {show_command(run) if repeats else run_command('predict', run, path)}")
 
 
-def check_several(
-    repeats: bool, bagged: bool, shared: bool, ray: str | None, jobs: int | None
-) -> None:
-    """UsageError for several trainings among workers, or one that is to be carried elsewhere."""
-    if shared and repeats:
-        raise click.UsageError("--seeds and --folds cannot be shared among workers of MPI")
-    if shared and bagged:
-        raise click.UsageError("an ensemble of folds cannot be shared among workers of MPI")
+def check_carriers(several: bool, ray: str | None, jobs: int | None) -> None:
+    """UsageError for one training that is to be carried elsewhere."""
     for option, given in ("--ray", ray), ("--jobs", jobs):
-        if given is not None and not (repeats or bagged):
+        if given is not None and not several:
             raise click.UsageError(
                 f"{option} is for several trainings: give --seeds, --folds or --preset best"
             )

@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -77,6 +78,11 @@ class Labelled(ABC):
 
     def digests(self) -> list[bytes]:
         """A hash of each example, wherever it is."""
+        return self._digests
+
+    @cached_property
+    def _digests(self) -> list[bytes]:
+        # Both copies and the fingerprint ask for it.
         own = list(self.own_digests())
         if self.share is None:
             return own

@@ -368,7 +368,7 @@ class TrainingRun(Generic[S, P]):
             name: goal.compute_metrics(truth, own) for name, own in rivals.items()
         }
         # Of rows that are divided, all workers ask one another; worker 0 alone writes.
-        if isinstance(prepared.train, OwnRows) or folder.path is not None:
+        if folder.path is not None or isinstance(prepared.train, OwnRows):
             self._write_evaluation(folder, predictor, truth, scores)
         return predictor
 
