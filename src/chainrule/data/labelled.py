@@ -78,16 +78,15 @@ class Labelled(ABC):
 
     def digests(self) -> list[bytes]:
         """A hash of each example, wherever it is."""
-        return self._digests
+        if self.share is None:
+            return self._own_digests
+        rows = np.frombuffer(b"".join(self._own_digests), np.uint8).reshape(-1, DIGEST)
+        return [row.tobytes() for row in self.share.gathering.joined(rows)]
 
     @cached_property
-    def _digests(self) -> list[bytes]:
-        # Both copies and the fingerprint ask for it.
-        own = list(self.own_digests())
-        if self.share is None:
-            return own
-        rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, DIGEST)
-        return [row.tobytes() for row in self.share.gathering.joined(rows)]
+    def _own_digests(self) -> list[bytes]:
+        # Both copies and the fingerprint ask for them.
+        return list(self.own_digests())
 
     def fingerprint(self) -> str:
         """``sha256:...`` of all that is learned from; where that may be divided, by its digests."""
