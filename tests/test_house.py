@@ -3,11 +3,13 @@ never compared with a number, and with another time only as a ratio, so that a m
 
 Deadlines, which catch hangs, may be compared with the clock. Nor does a test set the clock of the
 whole process, which any other thread may read meanwhile: it gives one module a clock of its own.
+Nor does it depend on what ran before it.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src"
 
 #: functions and attributes whose values are seconds or bytes of this process
 MEASURES = {
@@ -231,3 +234,37 @@ def test_what_a_page_shows_is_waited_for() -> None:
         for match in re.finditer(GLANCE, path.read_text(encoding="utf-8"))
     ]
     assert not found, "use `expect` of Playwright, or `drawn_text`:\n  " + "\n  ".join(found)
+
+
+def borrowed_modules(text: str) -> list[str]:
+    """Modules that are reached as ``cr.a.b``, and are there only if another file imported them."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        written = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if re.fullmatch(r"cr(\.\w+)+", written):
+            parent, _, name = f"chainrule{written[2:]}".rpartition(".")
+            if is_package(parent) and importlib.util.find_spec(f"{parent}.{name}"):
+                offered = getattr(importlib.import_module(parent), "__all__", ())
+                found += [] if name in offered else [written]
+    return found
+
+
+def is_package(name: str) -> bool:
+    return SOURCE.joinpath(*name.split("."), "__init__.py").exists()
+
+
+def test_a_module_that_only_others_import() -> None:
+    assert borrowed_modules("cr.modalities.tables.kind.TABLES") == [
+        "cr.modalities.tables.kind", "cr.modalities.tables",
+    ]  # fmt: skip
+    assert not borrowed_modules("cr.nn.Linear(1, 2).weight, cr.distributed.mpi()")
+
+
+def test_each_test_imports_what_it_uses() -> None:
+    """So that it passes alone as well as after others, on which its modules would depend."""
+    found = [
+        f"{path.relative_to(TESTS)}: {name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for name in borrowed_modules(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "import them by name:\n  " + "\n  ".join(found)

@@ -20,6 +20,7 @@ import pytest
 import chainrule as cr
 from chainrule.distributed import RayCluster, ray_cluster
 from chainrule.errors import ConfigError, DataError, StateError
+from chainrule.modalities.tables.kind import TABLES
 from chainrule.runs.carriers import Note, in_order, unheard
 from chainrule.runs.jobs import Job, Outcome, Workplace
 from chainrule.runs.listeners import Listener
@@ -251,7 +252,7 @@ def test_trainings_of_a_node_that_is_killed_are_done_again(
 
 
 def test_errors_are_those_without_a_cluster(cluster: RayCluster, tmp_path: Path) -> None:
-    document = {**cr.modalities.tables.kind.TABLES.settings().to_document(), "name": "x"}
+    document = {**TABLES.settings().to_document(), "name": "x"}
     document["data"] = {**document["data"], "path": "/nowhere/table.csv", "target": "y"}
     (outcome,) = cluster.carry(Workplace(), [Job("x", "tables", document)])
     assert isinstance(outcome.raised(), DataError)

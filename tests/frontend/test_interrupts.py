@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.frontend import host_effect
-from chainrule.frontend.compiled import CompiledFunction
+from chainrule.frontend import host_effect, host_scalar
+from chainrule.frontend.compiled import CompiledFunction, engine
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -130,7 +130,7 @@ def test_a_scalar_that_is_interrupted_counts_nothing() -> None:
         return 1.0
 
     def step(x: Any) -> Any:
-        scale = cr.frontend.host_scalar(rate)
+        scale = host_scalar(rate)
         host_effect(lambda n: counted.append(n))
         return x * scale
 
@@ -167,7 +167,7 @@ def test_an_effect_that_is_interrupted_happens_once() -> None:
 
 
 def _compiled(counted: list[int], wrap: Any) -> CompiledFunction[..., Any]:
-    from_engine = cr.frontend.compiled.engine.backend
+    from_engine = engine.backend
 
     def step(x: Any) -> Any:
         host_effect(lambda n: counted.append(n))

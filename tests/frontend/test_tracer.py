@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.frontend import host_scalar, trace_function
+from chainrule.frontend import Traced, host_scalar, trace_function
 from chainrule.frontend.modes import thread
 from chainrule.frontend.storage import NotKept
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
-def ops_of(traced: cr.frontend.Traced) -> list[str]:
+def ops_of(traced: Traced) -> list[str]:
     return [n.op for n in traced.graph.nodes()]
 
 

@@ -12,6 +12,7 @@ import pytest
 import chainrule as cr
 import chainrule.nn.functional as F
 from chainrule import nn
+from chainrule.errors import ConfigError
 from chainrule.nn import models
 from chainrule.runtime.processors import get_num_threads, set_num_threads
 from reference.images import cotangent, described, parameters, values
@@ -266,14 +267,14 @@ def test_shapes_that_do_not_fit_are_named(
     ],
 )
 def test_settings_that_mean_nothing_are_refused(make: Callable[[], Any], word: str) -> None:
-    with pytest.raises(cr.errors.ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         make()
     assert word in str(caught.value)
 
 
 def test_a_wrong_setting_inside_a_model_names_the_layer_by_its_path() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Upsample(4, mode="linear"))
-    with pytest.raises(cr.errors.ConfigError, match="Upsample `1` at"):
+    with pytest.raises(ConfigError, match="Upsample `1` at"):
         model(np.zeros((1, 1, 9, 9), np.float32))
 
 

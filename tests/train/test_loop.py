@@ -9,6 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
+from chainrule.frontend import host_scalar
 from chainrule.frontend.modes import structure
 from chainrule.train import loop
 from chainrule.train.examples import Examples
@@ -125,8 +126,8 @@ def test_loops_without_and_with_scalars() -> None:
         return x.mean()
 
     def rated(x: cr.Tensor) -> cr.Tensor:
-        total.assign_(total + cr.frontend.host_scalar(lambda k: rates[k]))
-        return total.sum() + 10 * cr.frontend.host_scalar(lambda k: float(k))
+        total.assign_(total + host_scalar(lambda k: rates[k]))
+        return total.sum() + 10 * host_scalar(lambda k: float(k))
 
     rows = np.zeros((3, 2), np.int32)
     np.testing.assert_allclose(
