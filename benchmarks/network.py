@@ -36,7 +36,8 @@ def shell(*words: object) -> None:
 def other_host() -> Iterator[int]:
     """A second namespace, connected with this one: the process that holds it."""
     holder = subprocess.Popen(
-        ["unshare", "--net", "--uts", "sh", "-c", "hostname other; echo; exec sleep infinity"],
+        ["unshare", "--net", "--uts", "--mount", "sh", "-c",
+         "hostname other; mount -t sysfs none /sys; echo; exec sleep infinity"],
         stdout=subprocess.PIPE,
     )
     try:
@@ -76,7 +77,7 @@ def step(name: str, parts: int, rounds: int, launcher: Path) -> dict[str, float]
              "ssh", "-launcher-exec", str(launcher), "-iface", "here", sys.executable, "-m",
              "benchmarks.distributed", name, "--work", "--parts", str(parts), "--rounds",
              str(rounds)]  # fmt: skip
-    environment = os.environ | {"CHAINRULE_NUM_THREADS": "1", "UCX_LOG_LEVEL": "error"}
+    environment = os.environ | {"CHAINRULE_NUM_THREADS": "1", "UCX_LOG_LEVEL": "error", "UCX_TLS": "tcp,self"}
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, env=environment, check=True)
     said = next(line for line in done.stdout.splitlines() if line.startswith("{"))
     numbers: dict[str, float] = json.loads(said)
@@ -99,7 +100,7 @@ def launcher_for(holder: int, folder: Path) -> Path:
         "host=$1; shift\n"
         f"cd {shlex.quote(os.getcwd())}\n"
         f'[ "$host" = {HERE} ] && exec sh -c "$*"\n'
-        f'exec nsenter --target {holder} --net --uts sh -c "$*"\n'
+        f'exec nsenter --target {holder} --net --uts --mount sh -c "$*"\n'
     )
     script.chmod(0o755)
     return script
@@ -133,9 +134,10 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if not chosen.inside:
-        again = ["unshare", "--map-root-user", "--net", sys.executable, "-m", "benchmarks.network",
-                 "--inside", *sys.argv[1:]]  # fmt: skip
+        again = ["unshare", "--map-root-user", "--net", "--mount", sys.executable, "-m",
+                 "benchmarks.network", "--inside", *sys.argv[1:]]  # fmt: skip
         raise SystemExit(subprocess.run(again, check=False).returncode)
+    shell("mount", "-t", "sysfs", "none", "/sys")  # where MPI looks for the cards
     measure(chosen)
 
 
