@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError, StateError
-from chainrule.train.checkpoints.weights_file import load, save
+from chainrule.train.checkpoints.weights_file import load, packed, save, unpacked
 
 WEIGHTS = {
     "0.weight": np.arange(6, dtype=np.float32).reshape(3, 2).T,  # stored transposed
@@ -39,6 +39,21 @@ def test_header_says_pytorch_layout(tmp_path: Path) -> None:
     header = json.loads(raw[8 : 8 + length])
     assert header["__metadata__"] == {"format": "pt"}
     assert header["0.weight"]["shape"] == [2, 3]
+
+
+def test_shared_arrays_have_the_same_bytes_each_time() -> None:
+    """However many names there are: the library's order of notes is another one each time."""
+    array, own = np.arange(6, dtype=np.float32), np.ones(1, np.float32)
+    names = ["first", *(f"tied {i} \u00e9 \"{chr(10)}" for i in range(5))]
+    written = {packed({**dict.fromkeys(names, array), "own": own}) for _ in range(20)}
+    assert len(written) == 1
+    (content,) = written
+    arrays = unpacked(content)
+    assert arrays.keys() == {"first", "own"}
+    assert (arrays["first"] == array).all()
+    assert (arrays["own"] == own).all()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    assert header["__metadata__"] == {"format": "pt", **dict.fromkeys(names[1:], "first")}
 
 
 def test_only_the_new_file_is_left(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -80,7 +81,18 @@ def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
         raise ConfigError(
             f"only numbers can be saved: {error}", help="pass arrays of numbers"
         ) from None
-    return content
+    return _in_order(content) if others else content
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file, with its notes in the order of their names: the library writes them in one
+    that changes from file to file."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[start:]
 
 
 def _library() -> Any:
