@@ -26,6 +26,8 @@ from pathlib import Path
 from chainrule.distributed.launching import find_mpiexec
 
 HERE, THERE = "10.77.0.1", "10.77.0.2"
+#: one thread each, and no way around the network: MPI would pass messages in memory
+ALONE = {"CHAINRULE_NUM_THREADS": "1", "UCX_TLS": "tcp,self", "UCX_LOG_LEVEL": "error"}
 
 
 def shell(*words: object) -> None:
@@ -35,9 +37,9 @@ def shell(*words: object) -> None:
 @contextmanager
 def other_host() -> Iterator[int]:
     """A second namespace, connected with this one: the process that holds it."""
+    hold = "hostname other; mount -t sysfs none /sys; echo; exec sleep infinity"
     holder = subprocess.Popen(
-        ["unshare", "--net", "--uts", "--mount", "sh", "-c",
-         "hostname other; mount -t sysfs none /sys; echo; exec sleep infinity"],
+        ["unshare", "--net", "--uts", "--mount", "sh", "-c", hold],
         stdout=subprocess.PIPE,
     )
     try:
@@ -77,7 +79,7 @@ def step(name: str, parts: int, rounds: int, launcher: Path) -> dict[str, float]
              "ssh", "-launcher-exec", str(launcher), "-iface", "here", sys.executable, "-m",
              "benchmarks.distributed", name, "--work", "--parts", str(parts), "--rounds",
              str(rounds)]  # fmt: skip
-    environment = os.environ | {"CHAINRULE_NUM_THREADS": "1", "UCX_LOG_LEVEL": "error", "UCX_TLS": "tcp,self"}
+    environment = os.environ | ALONE
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, env=environment, check=True)
     said = next(line for line in done.stdout.splitlines() if line.startswith("{"))
     numbers: dict[str, float] = json.loads(said)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from chainrule.data.gathering import ALONE, Gathering
 from chainrule.data.text.library import library
+from chainrule.data.text.pieces import own_pieces
 from chainrule.data.text.tokenizer import SPECIALS, Tokenizer, TokenizerKind, build, clean
 from chainrule.errors import ConfigError, DataError
 
@@ -24,36 +27,37 @@ LEAST_BYTE_PAIRS = 256 + len(SPECIALS)
 
 
 def learn_tokenizer(
-    texts: Iterable[str],
+    texts: Sequence[str],
     kind: TokenizerKind,
     size: int,
     *,
     lowercase: bool = False,
     rare: int = 1,
+    gathering: Gathering = ALONE,
 ) -> Tokenizer:
     """A tokenizer with a vocabulary of at most ``size`` numbers, of which words and characters have
     to occur ``rare`` times.
 
-    The same texts, in the same order, give the same tokenizer. DataError for texts without any
-    token; ConfigError for a vocabulary that cannot hold all bytes.
+    The same texts, in the same order, give the same tokenizer. Of several processes that have them
+    each counts a share, but for byte pairs, which the library counts itself. DataError for texts
+    without any token; ConfigError for a vocabulary that cannot hold all bytes.
     """
     like = Tokenizer(kind, lowercase, ())
-    seen = [0]
-
-    def cleaned() -> Iterator[str]:
-        for text in texts:
-            seen[0] += len(text)
-            yield clean(text)
-
-    if kind == "character":
-        learned = _characters(like, cleaned(), size, rare)
-    elif kind == "byte-pair":
-        learned = _byte_pairs(like, cleaned(), size)
-    elif kind == "word":
-        learned = _words(like, cleaned(), size, rare)
+    if kind == "byte-pair":
+        learned = _byte_pairs(like, map(clean, texts), size)
     else:
-        learned = _unigrams(like, cleaned(), size)
-    if not seen[0] or not learned.tokens:
+        counts: Counter[str] = Counter()
+        split = _splitter(like)
+        for piece, _ in own_pieces(texts, gathering):
+            counts.update(split(clean(piece)))
+        counts = gathering.counted(counts)
+        if kind == "unigram":
+            learned = _unigrams(like, counts, size)
+        else:
+            tokens = _frequent(counts, size, rare)
+            # characters are looked up by halving
+            learned = replace(like, tokens=tuple(sorted(tokens) if kind == "character" else tokens))
+    if not any(texts) or not learned.tokens:
         raise DataError(
             "the training texts are empty: there is nothing to make a vocabulary of",
             help="check the column or file that the texts come from",
@@ -61,31 +65,23 @@ def learn_tokenizer(
     return learned
 
 
-def _characters(like: Tokenizer, texts: Iterable[str], size: int, rare: int) -> Tokenizer:
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text.lower() if like.lowercase else text)
-    return Tokenizer(like.kind, like.lowercase, tuple(sorted(_frequent(counts, size, rare))))
+def _splitter(like: Tokenizer) -> Callable[[str], Iterable[str]]:
+    """What takes a text apart, into characters or words."""
+    if like.kind == "character":
+        return str.lower if like.lowercase else str
+    machine = build(like, library().models.WordLevel({}, SPECIALS[1]))
+
+    def words(text: str) -> Iterable[str]:
+        normal = machine.normalizer.normalize_str(text)
+        return [token for token, _ in machine.pre_tokenizer.pre_tokenize_str(normal)]
+
+    return words
 
 
 def _frequent(counts: Counter[str], size: int, rare: int) -> list[str]:
     """The most frequent ones; of those that are equally frequent the first by their code points."""
     ranked = sorted((-count, token) for token, count in counts.items() if count >= rare)
     return [token for _, token in ranked[: max(size - len(SPECIALS), 0)]]
-
-
-def _split(like: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
-    machine = build(like, library().models.WordLevel({}, SPECIALS[1]))
-    for text in texts:
-        normal = machine.normalizer.normalize_str(text) if machine.normalizer else text
-        yield [token for token, _ in machine.pre_tokenizer.pre_tokenize_str(normal)]
-
-
-def _words(like: Tokenizer, texts: Iterable[str], size: int, rare: int) -> Tokenizer:
-    counts: Counter[str] = Counter()
-    for words in _split(like, texts):
-        counts.update(words)
-    return Tokenizer(like.kind, like.lowercase, tuple(_frequent(counts, size, rare)))
 
 
 def _trained(like: Tokenizer, model: Any, trainer: Any, texts: Iterable[str]) -> Any:
@@ -111,7 +107,7 @@ def _byte_pairs(like: Tokenizer, texts: Iterable[str], size: int) -> Tokenizer:
     return Tokenizer(like.kind, like.lowercase, _tokens_of(machine), merges=_merges_of(machine))
 
 
-def _unigrams(like: Tokenizer, texts: Iterable[str], size: int) -> Tokenizer:
+def _unigrams(like: Tokenizer, counted: Mapping[str, int], size: int) -> Tokenizer:
     """Pieces that make the texts most probable (Kudo, 2018), by likeliest splits alone: many pieces
     to begin with, of which the least used go, round by round.
 
@@ -119,9 +115,6 @@ def _unigrams(like: Tokenizer, texts: Iterable[str], size: int) -> Tokenizer:
     pairs of letters, and only the splitting is the library's.
     """
     package = library()
-    counted: Counter[str] = Counter()
-    for words in _split(like, texts):
-        counted.update(words)
     words, counts = list(counted), list(counted.values())
     if not words:
         return like

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ...arguments import user_path
 from ...data import Finding
+from ...data.gathering import ALONE, Gathering
 from ...data.text import (
     END,
     UNKNOWN,
@@ -28,12 +29,14 @@ from ...data.text import (
     list_texts,
     text_pieces,
 )
+from ...data.text.pieces import own_pieces
 from ...data.text.tokenizer import clean
 from ...elementary import log
 from ...errors import ConfigError, DataError
 from ...records import check_shape, parsed
 from ...runs.modality import PARTS, PartName
 from ...runs.parts import PreparedParts
+from ...runs.readers import readers
 from ...tasks import Language
 from ...train import Scores
 from .preprocessor import FORMAT, LONGEST, SHAPE, VERSION, wrong
@@ -56,11 +59,13 @@ class LanguagePreprocessor:
     tokenizer: Tokenizer
     length: int
 
-    def encode(self, texts: Sequence[str]) -> Codes:
-        """All tokens of some texts, an end after each."""
-        rows = self.tokenizer.encode(texts)
+    def encode(self, texts: Sequence[str], gathering: Gathering = ALONE) -> Codes:
+        """All tokens of some texts, an end after each; each process encodes a share of them."""
         end = np.array([END], np.int32)
-        return np.concatenate([part for row in rows for part in (row, end)]).astype(np.int32)
+        found = [np.zeros(0, np.int32)]
+        for piece, last in own_pieces(texts, gathering):
+            found += [*self.tokenizer.encode([piece]), end][: 1 + last]
+        return gathering.joined(np.concatenate(found))
 
     def to_json(self) -> str:
         """The text of ``pipeline.json``."""
@@ -172,10 +177,12 @@ class OpenedLanguage:
         """Learns the tokenizer from the training part, and encodes all parts."""
         parts = self.divide(settings)
         kind, size, lowercase = settings.tokens
-        tokenizer = learn_tokenizer(parts[0], kind, size, lowercase=lowercase)
+        # Every process has all texts; each counts and encodes a share of them.
+        gathering = Gathering(readers(settings))
+        tokenizer = learn_tokenizer(parts[0], kind, size, lowercase=lowercase, gathering=gathering)
         length = settings.length_for(0)
         preprocessor = LanguagePreprocessor(tokenizer, length)
-        codes = [preprocessor.encode(part) for part in parts]
+        codes = [preprocessor.encode(part, gathering) for part in parts]
         for name, own in zip(PARTS, codes, strict=True):
             if len(own) <= length:
                 raise DataError(
