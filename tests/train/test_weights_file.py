@@ -44,7 +44,7 @@ def test_header_says_pytorch_layout(tmp_path: Path) -> None:
 def test_shared_arrays_have_the_same_bytes_each_time() -> None:
     """However many names there are: the library's order of notes is another one each time."""
     array, own = np.arange(6, dtype=np.float32), np.ones(1, np.float32)
-    names = ["first", *(f"tied {i} \u00e9 \"{chr(10)}" for i in range(5))]
+    names = ["first", *(f'tied {i} \u00e9 "{chr(10)}' for i in range(5))]
     written = {packed({**dict.fromkeys(names, array), "own": own}) for _ in range(20)}
     assert len(written) == 1
     (content,) = written
