@@ -23,6 +23,7 @@ from chainrule.errors import ChainruleError
 from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer, parts
 from chainrule.train.callbacks import TimeLimit
 from chainrule.train.divided import Divided, columns_of
+from chainrule.train.evaluation import Evaluator
 from chainrule.train.examples import Examples
 from chainrule.train.parted import PartedStepper
 from chainrule.train.parts import Division, fold, subtrees
@@ -150,6 +151,26 @@ def in_groups() -> None:
             say("sent", sent / (8 * 2 * (WORKERS.size - 1) * 4 * length))
 
 
+def validated(name: str, trainer: Trainer, rows: Any) -> None:
+    """Validation data in many blocks, of which each worker evaluates some."""
+    blocks, piece = 0, Evaluator._piece
+
+    def counted(self: Evaluator, source: BatchSource, places: Any) -> Any:
+        nonlocal blocks
+        blocks += len(places)
+        return piece(self, source, places)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chainrule.train.trainer.EVALUATION_ROWS", 8)
+        patch.setattr(Evaluator, "_piece", counted)
+        history = trainer.fit(
+            rows, validation=rows, epochs=2, batch_size=32, workers=WORKERS, verbose=False
+        )
+    every = WORKERS.gather(blocks)
+    assert max(every) < sum(every) / WORKERS.size + 4
+    say(name, [sum(every), history.rows()])
+
+
 def main(folder: Path) -> None:
     if WORKERS.size > 1:
         say("sums", sums_agree())
@@ -159,6 +180,10 @@ def main(folder: Path) -> None:
         say(f"accumulate {accumulate}", [digest(trainer.model), history["loss"]])
 
     in_groups()
+    validated("validated", trainer_of(), data())
+    model = Sums()
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+    validated("validated by length", Trainer(model, "mse", optimizer, parts=8), lengths())
 
     # Each has some of the rows, and reads those of its parts from who has them.
     edges = [rank * 133 // WORKERS.size for rank in range(WORKERS.size + 1)]

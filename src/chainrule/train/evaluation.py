@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..data.gathering import Gathering
 from ..errors import ConfigError
 from ..frontend import Tensor, compile, no_grad
 from ..frontend.apply import new_tensor
@@ -25,6 +26,7 @@ from .metrics import Metric, resolve
 from .scores import Scores
 from .stepper import make_reader
 from .weights import unweighted
+from .workers import Workers
 
 __all__ = ["EVALUATION_ROWS", "Evaluator", "WeightAverage"]
 
@@ -108,12 +110,16 @@ class Evaluator:
         return self.evaluate_source(self.data_check.labelled(data, "evaluation data"), rows)
 
     def evaluate_source(
-        self, source: BatchSource, batch_size: int, rows: Rows | None = None
+        self,
+        source: BatchSource,
+        batch_size: int,
+        rows: Rows | None = None,
+        workers: Workers | None = None,
     ) -> dict[str, float]:
         """Loss and metrics from the outputs of all ``rows`` (by default those of the source) at
-        once, so that batches do not matter.
+        once, so that batches do not matter. ``workers``, who all call this, share them.
         """
-        outputs, target = self._evaluated(source, batch_size, rows)
+        outputs, target = self._evaluated(source, batch_size, rows, workers=workers)
         scores = Scores(outputs, self.criterion.link)
         loss = self.loss_of(outputs, target, _weights_of(source, rows))
         return {"loss": loss} | {m.name: m(target, scores) for m in self.metrics}
@@ -151,7 +157,12 @@ class Evaluator:
         return self._evaluated(source, batch_size)[0]
 
     def _evaluated(
-        self, source: BatchSource, batch_size: int, rows: Rows | None = None, averaged: bool = True
+        self,
+        source: BatchSource,
+        batch_size: int,
+        rows: Rows | None = None,
+        averaged: bool = True,
+        workers: Workers | None = None,
     ) -> tuple[Array, Array]:
         """Outputs and targets (empty without any) of ``rows``, by default all.
 
@@ -159,32 +170,43 @@ class Evaluator:
         ``batch_size``, and what the source allows. The last block is filled up with copies of its
         last row, which are cut off. Outputs are those of the averaged weights, if there is an
         average and ``averaged`` does not say no. Rows that have lengths are put into blocks of like
-        length.
+        length. Each of ``workers`` computes some blocks, if there are enough, and gets all results.
         """
         chosen = np.arange(source.rows, dtype=np.int32) if rows is None else rows
         if has_lengths(source):
-            return self._evaluated_by_length(source, batch_size, chosen, averaged)
+            return self._evaluated_by_length(source, batch_size, chosen, averaged, workers)
         count = len(chosen)
         block = min(batch_size, source.evaluation_rows or batch_size, 1 << (count - 1).bit_length())
         blocks = chosen[np.minimum(np.arange(-(-count // block) * block), count - 1)]
+        blocks = blocks.reshape(-1, block)
+        shared = workers is not None and len(blocks) >= workers.size
+        gathering = Gathering(workers if shared else None)
         outputs: list[Array] = []
         targets: list[Array] = []
         with self.averaged() if averaged else nullcontext(), self.evaluating():
-            for piece in calls(source, blocks.reshape(-1, block)):
+            for piece in calls(source, blocks[gathering.own(len(blocks))]):
                 for each in self._piece(source, piece):
                     outputs.append(each[0])
                     targets += each[1:]
-        target = np.concatenate(targets)[:count] if targets else np.empty(0, np.float32)
-        return np.concatenate(outputs)[:count], target
+        empty = np.empty(0, np.float32)
+        target = gathering.joined(np.concatenate(targets))[:count] if targets else empty
+        return gathering.joined(np.concatenate(outputs))[:count], target
 
     def _evaluated_by_length(
-        self, source: LengthSource, batch_size: int, rows: Rows, averaged: bool
+        self,
+        source: LengthSource,
+        batch_size: int,
+        rows: Rows,
+        averaged: bool,
+        workers: Workers | None,
     ) -> tuple[Array, Array]:
         keys = source.keys(rows)
         used = np.unique(keys).tolist()
         places = [np.flatnonzero(keys == key) for key in used]
         parts = [
-            self._evaluated(source.at(source.bounds[key]), batch_size, rows[where], averaged)
+            self._evaluated(
+                source.at(source.bounds[key]), batch_size, rows[where], averaged, workers
+            )
             for key, where in zip(used, places, strict=True)
         ]
         outputs, targets = zip(*parts, strict=True)

@@ -377,10 +377,12 @@ class Trainer(Learner):
         run.hooks("on_test_begin", {})
         begun = time.perf_counter()
         if run.validation is not None:
-            logs = self.evaluate_source(run.validation, EVALUATION_ROWS)
+            logs = self.evaluate_source(
+                run.validation, EVALUATION_ROWS, workers=self.together.workers
+            )
             logs = {f"val_{name}": value for name, value in logs.items()}
         else:
-            logs = self.evaluate_source(run.train, EVALUATION_ROWS)
+            logs = self.evaluate_source(run.train, EVALUATION_ROWS, workers=self.together.workers)
             del logs["loss"]  # the epoch's own loss stands for it
         run.clock["validation"] += time.perf_counter() - begun
         run.hooks("on_test_end", logs)
