@@ -20,7 +20,7 @@ from chainrule import nn, optim
 from chainrule.distributed import mpi
 from chainrule.distributed.mpi_workers import MpiWorkers
 from chainrule.errors import ChainruleError
-from chainrule.train import BatchSource, Checkpoints, OwnRows, Padded, Trainer, parts
+from chainrule.train import BatchSource, Checkpoints, Observe, OwnRows, Padded, Trainer, parts
 from chainrule.train.callbacks import TimeLimit
 from chainrule.train.divided import Divided, columns_of
 from chainrule.train.evaluation import Evaluator
@@ -47,6 +47,10 @@ def say(name: str, value: Any) -> None:
 def digest(model: nn.Module) -> str:
     arrays = [np.ascontiguousarray(a).tobytes() for a in model.state_dict().values()]
     return hashlib.sha256(b"".join(arrays)).hexdigest()[:16]
+
+
+def sha(words: Any) -> str:
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:16]
 
 
 def trainer_of(**settings: Any) -> Trainer:
@@ -184,6 +188,12 @@ def main(folder: Path) -> None:
     model = Sums()
     optimizer = optim.SGD(model.parameters(), lr=0.01)
     validated("validated by length", Trainer(model, "mse", optimizer, parts=8), lengths())
+
+    observed = Observe("full", 3)
+    trainer = trainer_of()
+    trainer.fit(data(), epochs=2, batch_size=32, workers=WORKERS, verbose=False, observe=observed)
+    layers = [repr(observation.layers) for observation in trainer.observations]
+    say("observed", [digest(trainer.model), len(layers), sha(layers)])
 
     # Each has some of the rows, and reads those of its parts from who has them.
     edges = [rank * 133 // WORKERS.size for rank in range(WORKERS.size + 1)]

@@ -54,6 +54,7 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     assert said["own rows"] == said["groups"] == said["accumulate 1"]
     assert said["validated"][0] == 2 * 17  # as many blocks as one process evaluates
     assert said["validated by length"][0] == 2 * 10
+    assert said["observed"][:2] == [said["accumulate 1"][0], 3]
     assert said["number of groups"] > 2
     assert said["sent"] == 1.0  # the least that is possible
     assert "divided among workers need validation data" in said["measured"]

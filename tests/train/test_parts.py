@@ -14,12 +14,12 @@ from chainrule.errors import ConfigError, StateError
 from chainrule.frontend import manual_seed
 from chainrule.ops.reduce import tree
 from chainrule.runs.settings.training import TrainSettings
-from chainrule.train import Checkpoints, Trainer
+from chainrule.train import Checkpoints, Padded, Trainer
 from chainrule.train.accumulate import TreeAccumulation
 from chainrule.train.parts import MOST_PARTS, Division, fold, parts_for, subtrees, total
 from chainrule.train.workers import own_of
 from interpreting import interpreting
-from train.problems_small import blobs, line, linear_trainer, weights
+from train.problems_small import blobs, line, weights
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -227,9 +227,23 @@ def test_a_trainer_with_its_own_step_is_refused() -> None:
         Own(model, "mse", optim.SGD(model.parameters(), lr=0.1), parts=2)
 
 
-def test_that_nothing_is_observed_is_said() -> None:
-    trainer = linear_trainer(parts=2)
-    trainer.fit(line(20), epochs=1, verbose=False)
+def test_that_rows_of_several_lengths_are_not_observed_is_said() -> None:
+    class Sums(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Linear(1, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.scale(x.sum(1).unsqueeze(1))
+
+    x = np.ones((8, 4), np.float32)
+    source = Padded((x, np.ones((8, 1), np.float32)), np.tile([2, 4], 4), (2, 4), (True, False))
+    model = Sums()
+    trainer = Trainer(model, "mse", optim.SGD(model.parameters(), lr=0.1), parts=2)
+    trainer.fit(source, epochs=1, batch_size=8, verbose=False)
     assert not trainer.messages
-    trainer.fit(line(20), epochs=1, verbose=False, observe="basic")
-    assert trainer.messages == ["layers are not observed: batches are divided into parts"]
+    trainer.fit(source, epochs=1, batch_size=8, verbose=False, observe="basic")
+    assert trainer.messages == [
+        "layers are not observed: rows have lengths, and batches are in parts"
+    ]
+    assert not trainer.observations

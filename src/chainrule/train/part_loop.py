@@ -9,9 +9,11 @@ into what computes all of them together. Each part has the bits it would have al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from itertools import accumulate, pairwise
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,9 +40,10 @@ from .loop import LoopStepper
 from .parts import Division, Groups
 from .weights import unweighted
 
-__all__ = ["PartLoop", "Partible", "Sheet", "WholeLoop", "along_tree", "updated"]
+__all__ = ["Look", "PartLoop", "Partible", "Sheet", "WholeLoop", "along_tree", "updated"]
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
 
 #: counts of random draws by one part: 2^28
 STREAM_BITS = 28
@@ -71,15 +74,35 @@ class Partible(Protocol):
         """What happens once the gradients are there."""
 
 
+class Look(Protocol):
+    """Measures what parts and updates do, while they are recorded."""
+
+    def watch(self) -> AbstractContextManager[None]:
+        """Inside, calls of layers are heard."""
+
+    def part(self, rows: int, share: Tensor, number: Tensor, mass: Tensor | None) -> list[Tensor]:
+        """What is measured of part ``number``, a ``share`` of the batch, after its backward pass:
+        float32, and it means something in sum over all parts. Gradients are ``mass`` times those
+        of the part's mean."""
+
+    def before(self) -> None:
+        """The gradients of the batch are there, and the update follows."""
+
+    def after(self) -> list[Tensor]:
+        """What is measured of the update, which is done."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """What the results of parts are: their loss, their mass if they have one, the gradients of
-    ``reached``, and the new values of ``averaged`` and ``shared`` states."""
+    ``reached``, the new values of ``averaged`` states, what is ``measured``, and the new values of
+    ``shared`` states."""
 
     massive: bool
     reached: tuple[Tensor, ...]
     averaged: tuple[Tensor, ...]
     shared: tuple[Tensor, ...]
+    measured: int = 0
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -96,7 +119,13 @@ class Sheet:
     @property
     def summed(self) -> int:
         """How many of the results are summed along the tree: all but the last."""
-        return self.numbers + len(self.reached) + len(self.averaged)
+        return self.numbers + len(self.reached) + len(self.averaged) + self.measured
+
+    def taken_apart(self, results: Sequence[T]) -> list[list[T]]:
+        """Numbers, gradients, averaged states, measures, shared states."""
+        counts = self.numbers, len(self.reached), len(self.averaged), self.measured
+        edges = [0, *accumulate(counts), len(results)]
+        return [list(results[a:b]) for a, b in pairwise(edges)]
 
     def groups(self, outputs: Sequence[Node], workers: int) -> Groups:
         """How workers sum what a program with such ``outputs`` gives."""
@@ -112,9 +141,11 @@ class PartLoop(LoopStepper):
     batch, and what parts would have made of them is among its results.
     """
 
-    def __init__(self, learner: Partible, count: int = 1, workers: int = 1) -> None:
+    def __init__(
+        self, learner: Partible, count: int = 1, workers: int = 1, look: Look | None = None
+    ) -> None:
         super().__init__(self._unused)
-        self._learner, self.count, self._workers = learner, count, workers
+        self._learner, self.count, self._workers, self._look = learner, count, workers, look
         self.division = Division(1, 1)
         self.first = 0  # the coming part of this batch
         self._latest: Sheet | None = None
@@ -205,12 +236,12 @@ class PartLoop(LoopStepper):
         """What part ``number`` gives, with random draws of its own."""
         try:
             thread.stream = number * scalar(1 << STREAM_BITS, DType.u32)
-            return self._results_of(take(data, rows), fraction)
+            return self._results_of(take(data, rows), fraction, number)
         finally:
             thread.stream = None
 
     def _results_of(
-        self, arrays: tuple[Any, ...], fraction: Any
+        self, arrays: tuple[Any, ...], fraction: Any, number: Tensor
     ) -> tuple[Sheet, tuple[Tensor, ...]]:
         """What a part gives: all floats weighed, so that the sum over parts is of the batch.
 
@@ -219,13 +250,17 @@ class PartLoop(LoopStepper):
         learner, trace = self._learner, thread.trace
         assert trace is not None
         learner.zero_grad()
-        loss = learner.batch_loss(*arrays)
+        look = self._look
+        with nullcontext() if look is None else look.watch():
+            loss = learner.batch_loss(*arrays)
         target, weights = unweighted(arrays[-1])
         with no_grad():
             mass = mass_of(learner.criterion.function, target, weights)
         summed = learner.accumulation.summed
         weighed = loss * (1.0 if summed else fraction if mass is None else mass)
         weighed.backward()
+        rows = arrays[0].shape[0]
+        measured = [] if look is None else look.part(rows, fraction, number, mass)
         with no_grad():
             numbers = [weighed.detach(), *([] if mass is None else [mass])]
             reached = tuple(p for p in learner.parameters() if p.grad is not None)
@@ -240,8 +275,8 @@ class PartLoop(LoopStepper):
             states = tuple(s for s, _ in averaged), tuple(s for s, _ in shared)
             means = [new * fraction for _, new in averaged]
         learner.zero_grad()
-        results = (*numbers, *gradients, *means, *(new for _, new in shared))
-        return Sheet(mass is not None, reached, *states), results
+        results = (*numbers, *gradients, *means, *measured, *(new for _, new in shared))
+        return Sheet(mass is not None, reached, *states, len(measured)), results
 
 
 class WholeLoop(PartLoop):
@@ -254,24 +289,27 @@ class WholeLoop(PartLoop):
         share = host_scalar(lambda k: 1 / self.count)  # no constant, so no other formula
         zero = scalar(0, DType.u32)
         sheet, results = self.parts(trace, source, data, rows, zero, share)
-        loss, *mass = results[: sheet.numbers]
-        gradients = results[sheet.numbers : sheet.numbers + len(sheet.reached)]
-        states = results[sheet.numbers + len(sheet.reached) :]
+        (loss, *mass), gradients, averaged, measured, shared = sheet.taken_apart(results)
+        states = [*averaged, *shared]
         with no_grad():
             for state, new in zip((*sheet.averaged, *sheet.shared), states, strict=True):
                 state.assign_(new)
-        updated(learner, sheet, mass, gradients)
+        after = updated(learner, sheet, mass, gradients, self._look)
         host_effect(learner.accumulation.advance)
         with no_grad():
             for whole in mass:
                 loss = loss / _or_one(whole)
-        return loss
+        return loss if self._look is None else (loss, *measured, *after)
 
 
 def updated(
-    learner: Partible, sheet: Sheet, mass: Sequence[Tensor], gradients: Sequence[Tensor]
-) -> None:
-    """The update by sums over a whole batch."""
+    learner: Partible,
+    sheet: Sheet,
+    mass: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    look: Look | None = None,
+) -> list[Tensor]:
+    """The update by sums over a whole batch; what ``look`` measured of it."""
     learner.zero_grad()
     if learner.penalty is not None:
         learner.penalty(learner.parameters()).backward()
@@ -281,7 +319,10 @@ def updated(
             for whole in mass:
                 gradient = gradient / _or_one(whole)
             p.grad = gradient if p.grad is None else p.grad + gradient
+    if look is not None:
+        look.before()
     learner.update()
+    return [] if look is None else look.after()
 
 
 def along_tree(stacked: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from .accumulate import TreeAccumulation
 from .batch_source import BatchSource, Rows, by_length, has_lengths
 from .divided import Divided, columns_of
 from .exchange import Exchange
-from .part_loop import Partible, PartLoop, Sheet, WholeLoop, along_tree, updated
+from .part_loop import Look, Partible, PartLoop, Sheet, WholeLoop, along_tree, updated
 from .parts import Division, Groups, Parts, Subtree, fold, subtrees
 from .workers import Workers, own
 
@@ -82,8 +82,10 @@ class _Memory(NamedTuple):
 class PartedStepper:
     """A `Stepper` that divides every batch into ``parts`` parts at most; see the module."""
 
-    def __init__(self, learner: Partible, parts: Parts) -> None:
-        self._learner, self.parts = learner, parts
+    def __init__(self, learner: Partible, parts: Parts, look: Look | None = None) -> None:
+        self._learner, self.parts, self._look = learner, parts, look
+        #: what was measured in the latest step: of all parts, then of the update
+        self.measured: list[Array] = []
         self.workers: Workers | None = None
         self._loops: dict[tuple[int, int], PartLoop] = {}
         self._whole: dict[int, WholeLoop] = {}
@@ -97,7 +99,9 @@ class PartedStepper:
         usual = self._usual(rows.shape[1])
         division = Division.of(rows.shape[1], usual, self.parts)
         if self._in_one(source, division):
-            return self._whole_loop(division.count).run(source, rows)
+            losses, *measured = self._whole_loop(division.count).results(source, rows)
+            self.measured = [column[-1] for column in measured]
+            return losses
         if isinstance(source, Divided) and self.workers is not None:
             return self._of_divided(source, rows, division, self.workers)
         return np.array([self._step(source, batch, division) for batch in rows], np.float32)
@@ -132,13 +136,13 @@ class PartedStepper:
 
     def _whole_loop(self, count: int) -> WholeLoop:
         if count not in self._whole:
-            self._whole[count] = WholeLoop(self._learner, count)
+            self._whole[count] = WholeLoop(self._learner, count, look=self._look)
         return self._whole[count]
 
     def _loop(self, count: int) -> PartLoop:
         key = count, self._apart
         if key not in self._loops:
-            self._loops[key] = PartLoop(self._learner, *key)
+            self._loops[key] = PartLoop(self._learner, *key, self._look)
         return self._loops[key]
 
     @property
@@ -159,13 +163,13 @@ class PartedStepper:
         else:
             counted = [unit for unit in units if unit[0] < end]
             summed = self._exchanged(self.workers, memory, calls, division, counted)
-        numbers = [fold(column) for column in summed[: sheet.numbers]]
-        loss, mass = float(numbers[0]), numbers[1:]
-        gradients = summed[sheet.numbers : sheet.numbers + len(sheet.reached)]
-        states = [fold(column) for column in summed[sheet.numbers + len(sheet.reached) :]]
+        numbers, gradients, averaged, measured, _ = sheet.taken_apart(summed)
+        loss, *mass = map(fold, numbers)
+        states = [fold(column) for column in averaged]
         states += [column[-1] for column in memory.results[sheet.summed :]]
+        self.measured = [fold(column).copy() for column in measured]
         self._update(sheet, mass, gradients, partial(self._settle, sheet, states))
-        return loss / (float(mass[0]) or 1.0) if mass else loss
+        return float(loss) / (float(mass[0]) or 1.0 if mass else 1.0)
 
     def _update(
         self, sheet: Sheet, mass: list[Array], gradients: list[Array], settle: Callable[[], None]
@@ -184,16 +188,17 @@ class PartedStepper:
         self._pending = settle
         if sheet.key not in self._updates:
             self._updates[sheet.key] = compile(partial(self._updated, sheet))
-        self._updates[sheet.key](*mass, *gradients)
+        after = self._updates[sheet.key](*mass, *gradients)
+        self.measured += [a.numpy() for a in after] if self._look is not None else []
 
-    def _updated(self, sheet: Sheet, *arrays: Tensor) -> Tensor:
+    def _updated(self, sheet: Sheet, *arrays: Tensor) -> Any:
         """What is compiled of an update: the rest of the tree, and all that follows."""
         mass, stacks = arrays[: sheet.massive], arrays[sheet.massive :]
         with no_grad():
             sums = [along_tree(stack) for stack in stacks]
-        updated(self._learner, sheet, mass, sums)
+        measured = updated(self._learner, sheet, mass, sums, self._look)
         host_effect(self._finish)
-        return scalar(0.0, DType.f32)
+        return tuple(measured) or scalar(0.0, DType.f32)
 
     def _finish(self, updates: int) -> None:
         if self._pending is not None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..errors import StateError, TrainingError
 from ..frontend import default_generator
 from ..showing import visible
-from .batch_source import Rows, calls
+from .batch_source import Rows, calls, has_lengths
 from .callback import Callback, CallbackList
 from .callbacks.progress import Progress, is_terminal, write_talk
 from .callbacks.rates import observing
@@ -113,7 +113,7 @@ class Trainer(Learner):
 
         ``observe`` (``"basic"``, ``"full"`` or an `Observe`) measures in sampled steps what each
         layer does: see `observations`. Weights have the same bits as without; with ``parts``
-        nothing is observed.
+        nothing is observed of rows that have lengths.
 
         ``workers`` (`chainrule.distributed.mpi`) share the training: each calls `fit`, and has some
         ``parts`` of every batch, and with `OwnRows` some of the rows. The bits are those of one.
@@ -133,7 +133,7 @@ class Trainer(Learner):
         order = Order.of(train.rows, batch_size, seed, shuffle)
         hooks = CallbackList([*callbacks, *progress], self)
         self.run = run = Run(train, held_out, order, checked_epochs(epochs), hooks, checkpoints)
-        self._reset(verbose, observe)
+        self._reset(run, verbose, observe)
         self.together.share(self.stepper, self.parts, order)
         self._go(run, resume)
         return self.history
@@ -153,14 +153,15 @@ class Trainer(Learner):
             finally:
                 self._end(run)
 
-    def _reset(self, verbose: bool, observe: Level | Observe) -> None:
+    def _reset(self, run: Run, verbose: bool, observe: Level | Observe) -> None:
         """Removes what an earlier call of `fit` left behind."""
-        usual = type(self).train_step is Learner.train_step and self.parts == 1
-        self._observer = observer_of(self, observe, usual)
+        usual = type(self).train_step is Learner.train_step
+        self._observer = observer_of(self, observe, usual, self.together.agreed)
         self.history, self.messages = History(), []
         self.stop_training, self.verbose = False, verbose
-        if self.parts != 1 and Observe.of(observe).level != "off":
-            self.tell("layers are not observed: batches are divided into parts")
+        if self._observer is not None and self.parts != 1 and has_lengths(run.train):
+            self._observer = None  # parts of one batch are read at several lengths
+            self.tell("layers are not observed: rows have lengths, and batches are in parts")
         if not self.together.alone:
             self._replay_log = None  # it goes back to a moment that each would choose alone
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from ... import nn
 from ...frontend import Tensor
-from ...frontend.apply import tensor_of
-from ...frontend.operations.arithmetic import cast
+from ...frontend.apply import scalar, tensor_of
+from ...frontend.operations.arithmetic import cast, where
 from ...frontend.operations.creation import arange
 from ...frontend.transforms import vjp
 from ...ir.types import DType
@@ -32,6 +32,10 @@ BINS = 32
 #: of a sequence, at which what arrives is told apart
 PIECES = 32
 THROUGH_TIME = "through_time"
+#: what each unit reaches, and by what gradients are divided: no measures of their own
+REACH, MASS = "reach", "mass"
+#: sums of squares of gradients of what is summed over the batch
+OF_SUMS = ("backward", "noise")
 
 #: where the slope of an activation is below a twentieth of its steepest, in terms of its output
 SATURATED: Mapping[type[nn.Module], Callable[[Tensor], Tensor]] = {
@@ -55,12 +59,11 @@ def square_sum(x: Tensor) -> Tensor:
     return (x * x).sum()
 
 
-def dead_share(outputs: Tensor, axis: int) -> Tensor:
-    """The share of units along ``axis`` whose outputs are all zero."""
+def reach(outputs: Tensor, axis: int) -> Tensor:
+    """The largest absolute output of each unit along ``axis``."""
     axis %= outputs.ndim
     others = tuple(i for i in range(outputs.ndim) if i != axis)
-    largest = outputs.abs().amax(others) if others else outputs.abs()
-    return cast(largest == 0.0, DType.f32).mean()
+    return outputs.abs().amax(others) if others else outputs.abs()
 
 
 def histogram(x: Tensor) -> list[Tensor]:
@@ -100,14 +103,27 @@ def has_noise(tap: Tap, batch: int, gradient: Tensor) -> bool:
 
 
 class Sheet:
-    """What is measured in one recording of a step: ``values``, and how to read them again."""
+    """What is measured in one recording of a step: ``values``, and how to read them again.
 
-    def __init__(self) -> None:
+    Of a part of a batch, what is measured means something in sum over all parts: ``share`` is how
+    much of the batch it is. Gradients are ``mass`` times those of a mean. Histograms of outputs are
+    those of the parts that are ``drawn``.
+    """
+
+    def __init__(
+        self,
+        share: Tensor | None = None,
+        mass: Tensor | None = None,
+        drawn: Tensor | None = None,
+    ) -> None:
+        self._share, self._drawn = share, drawn
         self.values: list[Tensor] = []
         self._columns: list[tuple[str, str]] = []  # the layer and the measure of each value
         self._kinds: dict[str, str] = {}
         self._reads: dict[str, str | None] = {}
         self._sizes: dict[tuple[str, str], int] = {}  # of what a histogram is made of
+        if mass is not None:
+            self._add("", MASS, mass)
 
     def noise(self, taps: Sequence[Tap], gradients: Mapping[str, Tensor], batch: int) -> None:
         """Of the layers that are called once: of several calls, gradients are not independent."""
@@ -124,17 +140,18 @@ class Sheet:
         values, layer = tap.output.detach(), tap.layer
         self._kinds[tap.path] = type(layer).__name__
         self._reads[tap.path] = tap.reads
-        self._add(tap.path, "mean", values.mean())
-        self._add(tap.path, "square", (values * values).mean())
+        self._add(tap.path, "mean", self._weighed(values.mean()))
+        self._add(tap.path, "square", self._weighed((values * values).mean()))
         if isinstance(layer, CUTTING):
-            self._add(tap.path, "dead", dead_share(values, tap.axis))
+            self._add(tap.path, REACH, reach(values, tap.axis))
         saturated = SATURATED.get(type(layer))
         if saturated is not None:
-            self._add(tap.path, "saturated", cast(saturated(values), DType.f32).mean())
+            share = cast(saturated(values), DType.f32).mean()
+            self._add(tap.path, "saturated", self._weighed(share))
         if gradient is not None:
             self._add(tap.path, "backward", square_sum(gradient))
         if full:
-            self._histogram(tap.path, "output", values)
+            self._histogram(tap.path, "output", values, self._drawn)
 
     def through_time(self, path: str, gradients: Sequence[Tensor]) -> None:
         """Of what arrived at each time step of a recurrent layer, in all of its layers. Of calls
@@ -170,21 +187,42 @@ class Sheet:
         self._columns.append((path, name))
         self.values.append(value)
 
-    def _histogram(self, path: str, name: str, values: Tensor) -> None:
-        self._sizes[path, name] = values.numel()
-        for part, value in zip(("low", "high", "below"), histogram(values), strict=True):
-            self._add(path, f"{name}.{part}", value)
+    def _weighed(self, mean: Tensor) -> Tensor:
+        return mean if self._share is None else mean * self._share
+
+    def _histogram(self, path: str, name: str, values: Tensor, drawn: Tensor | None = None) -> None:
+        columns = dict(zip(("low", "high", "below"), histogram(values), strict=True))
+        if drawn is None:
+            self._sizes[path, name] = values.numel()
+        else:
+            columns["size"] = scalar(float(values.numel()), DType.f32)
+        for part, value in columns.items():
+            kept = value if drawn is None else where(drawn, value, 0.0)
+            self._add(path, f"{name}.{part}", kept)
+
+    def joined(self, other: Sheet) -> Sheet:
+        """How to read what both have measured, one after the other."""
+        both = Sheet()
+        both._columns = [*self._columns, *other._columns]
+        both._kinds, both._reads = self._kinds | other._kinds, self._reads | other._reads
+        both._sizes = self._sizes | other._sizes
+        return both
 
     # ----------------------------------------------------------------------- read again
 
     def read(self, values: Sequence[npt.NDArray[np.floating]]) -> dict[str, LayerStatistics]:
         """The numbers of one step, by layer."""
         found: dict[str, dict[str, float]] = {path: {} for path in self._kinds}
+        mass = 1.0
         counts: dict[tuple[str, str], npt.NDArray[np.floating]] = {}
         steps: dict[str, npt.NDArray[np.floating]] = {}
         for (path, name), value in zip(self._columns, values, strict=True):
             if name.endswith(".below"):
                 counts[path, name.removesuffix(".below")] = value
+            elif name == MASS:
+                mass = float(value) or 1.0
+            elif name == REACH:
+                found[path]["dead"] = float(np.mean(value == 0.0))
             elif name == THROUGH_TIME:
                 steps[path] = steps[path] + value if path in steps else value
             else:  # several parameters add up to one sum of squares
@@ -192,12 +230,15 @@ class Sheet:
         histograms: dict[str, dict[str, Histogram]] = {path: {} for path in self._kinds}
         for (path, name), below in counts.items():
             low, high = (found[path].pop(f"{name}.{end}") for end in ("low", "high"))
-            inner = np.diff(below.astype(int), prepend=0, append=self._sizes[path, name])
+            size = int(found[path].pop(f"{name}.size", 0.0)) or self._sizes[path, name]
+            inner = np.diff(below.astype(int), prepend=0, append=size)
             histograms[path][name] = Histogram(low, high, tuple(inner.tolist()))
+        for numbers in found.values():
+            numbers.update({name: numbers[name] / mass**2 for name in OF_SUMS if name in numbers})
         return {
             path: replace(
                 _statistics(kind, self._reads.get(path), found[path], histograms[path]),
-                through_time=_in_pieces(steps.get(path)),
+                through_time=_in_pieces(steps[path] / mass**2 if path in steps else None),
             )
             for path, kind in self._kinds.items()
         }

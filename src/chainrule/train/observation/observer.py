@@ -4,107 +4,38 @@ gives what was measured beside the loss, and leaves the same bits behind."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ...frontend import Tensor
-from ...frontend.apply import scalar
-from ...ir.types import DType
-from ...nn import Module
-from ...optim import LBFGS, Optimizer, SimulatedAnnealing
-from ..accumulate import Accumulation
-from ..batch_source import Rows, as_read, has_lengths
+from ...optim import LBFGS, SimulatedAnnealing
+from ..batch_source import BatchSource, Rows, has_lengths
 from ..callbacks.rates import rates_of
-from ..loop import LoopStepper
 from ..run import Run
 from ..stepper import Stepper
-from .measures import Sheet
 from .observation import Observation
 from .plan import SHARE, Observe
-from .taps import Taps
+from .step import Layers, Observable, ObservedParts, ObservedStep
 
 __all__ = ["Observable", "Observer"]
 
 Array = npt.NDArray[Any]
 
 
-def own_parameters(model: Module) -> dict[str, list[Tensor]]:
-    """The parameters that each layer has itself and that are trained, by the layer's path."""
-    owners: dict[str, list[Tensor]] = {}
-    for path, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            owners.setdefault(path.rpartition(".")[0], []).append(parameter)
-    return owners
-
-
-def _gradients(parameters: list[Tensor]) -> list[Tensor]:
-    """As they are at this moment of the step."""
-    return [p.grad.detach() for p in parameters if p.grad is not None]
-
-
-class Observable(Protocol):
-    """A training whose steps can be looked into."""
+class Measuring(Protocol):
+    """Steps that measure."""
 
     @property
-    def model(self) -> Module: ...
-    @property
-    def optimizer(self) -> Optimizer: ...
-    @property
-    def accumulation(self) -> Accumulation: ...
-    @property
-    def clip(self) -> Any: ...
+    def recordings(self) -> int:
+        """How many there are so far; a new one takes long."""
 
-    def train_step(self, *arrays: Tensor) -> Tensor:
-        """Both of the following."""
+    def prepare(self, source: BatchSource, rows: Rows) -> None:
+        """Compile what `run` needs, as far as that can be known."""
 
-    def differentiate(self, *arrays: Tensor) -> Tensor:
-        """Loss and gradients of one batch."""
-
-    def finish_step(self) -> None:
-        """What follows once the gradients are there."""
-
-
-class ObservedStep:
-    """A training step that measures; ``results`` of `LoopStepper` on it are read by `read`.
-
-    A recording says in its last result which it is, as another one may measure something else.
-    """
-
-    def __init__(self, learner: Observable, full: bool) -> None:
-        self._learner, self._full = learner, full
-        self._sheets: list[Sheet] = []
-
-    def __call__(self, *arrays: Tensor) -> tuple[Tensor, ...]:
-        learner, taps, sheet = self._learner, Taps(self._learner.model), Sheet()
-        owners = own_parameters(learner.model)
-        with taps.watch():
-            loss = learner.differentiate(*arrays)
-        before = {path: [p.detach() for p in own] for path, own in owners.items()}
-        gradients = {path: _gradients(own) for path, own in owners.items()}
-        arrived = taps.gradients()
-        learner.finish_step()
-        for tap in taps.taps:
-            sheet.output(tap, arrived.get(tap.path), self._full)
-        for path, steps in taps.through_time().items():
-            sheet.through_time(path, steps)
-        if self._full:
-            sheet.noise(taps.taps, arrived, arrays[0].shape[0])
-        for path, own in owners.items():
-            layer, after = learner.model.get_submodule(path), [p.detach() for p in own]
-            clipped = [] if learner.clip is None else _gradients(own)
-            sheet.parameters(
-                path, layer, before[path], gradients[path], clipped, after, self._full
-            )  # fmt: skip
-        self._sheets.append(sheet)
-        return (loss, *sheet.values, scalar(len(self._sheets) - 1, DType.i32))
-
-    def read(self, results: tuple[Array, ...]) -> dict[str, Any]:
-        """What was measured in the one step of these results, by layer."""
-        sheet = self._sheets[int(results[-1][0])]
-        return sheet.read([column[0] for column in results[1:-1]])
+    def run(self, source: BatchSource, rows: Rows) -> tuple[Array, Layers]:
+        """The one step of ``rows``: its loss, and what was measured, by layer."""
 
 
 class Observer:
@@ -114,13 +45,16 @@ class Observer:
     program, ``spent`` the time that observed steps took longer than others.
     """
 
-    def __init__(self, learner: Observable, plan: Observe) -> None:
+    def __init__(self, learner: Observable, plan: Observe, agreed: Callable[[Any], Any]) -> None:
         self.plan = plan
         self.found: list[Observation] = []
         self.preparing = self.spent = 0.0
         self._accumulation, self._optimizer = learner.accumulation, learner.optimizer
-        self._step = ObservedStep(learner, plan.level == "full")
-        self._stepper = LoopStepper(self._step)
+        self._agreed = agreed
+        full = plan.level == "full"
+        self._measuring: Measuring = (
+            ObservedStep(learner, full) if learner.parts == 1 else ObservedParts(learner, full)
+        )
         self._last, self._epoch = time.perf_counter(), -1  # when the last observation was made
         self._key: int | None = None  # of the length that is observed, if there are several
         self._cost = self._usual = 0.0  # seconds: of an observation, of a step without one
@@ -140,6 +74,8 @@ class Observer:
         start = 0
         while start < len(rows):
             due = self._next(run, rows[start:], first + start)
+            if self.plan.steps is None:  # clocks differ
+                due = self._agreed(due)
             if due is None:
                 yield start, rows[start:], False
                 return
@@ -188,29 +124,32 @@ class Observer:
         return losses
 
     def _observed(self, run: Run, rows: Rows, step: int) -> Array:
-        source = as_read(run.train, rows[0])
-        begun = time.perf_counter()
-        self._stepper.program(source, rows.shape[1])
-        ready = time.perf_counter()
+        source, measuring, begun = run.train, self._measuring, time.perf_counter()
+        measuring.prepare(source, rows)
+        ready, known = time.perf_counter(), measuring.recordings
         rates = tuple(rates_of(self._optimizer))
-        results = self._stepper.results(source, rows)
+        losses, layers = measuring.run(source, rows)
         self._last, self._epoch = time.perf_counter(), run.epoch
-        self._cost = max(self._last - ready - self._usual, 0.0)
-        self.preparing += ready - begun
+        spent = max(self._last - ready - self._usual, 0.0)
+        new = measuring.recordings > known
+        self._cost = self._usual if new else spent
+        self.preparing += ready - begun + (spent - self._cost)
         self.spent += self._cost
-        losses: Array = results[0]
-        layers = self._step.read(results)
         epoch, loss = step // run.order.steps, float(losses[0])
         self.found.append(Observation(step, epoch, loss, rates, layers, len(rows[0])))
         run.hooks("on_observation", self.found[-1])
         return losses
 
 
-def observer_of(learner: Observable, value: Any, usual: bool) -> Observer | None:
+def observer_of(
+    learner: Observable, value: Any, usual: bool, agreed: Callable[[Any], Any]
+) -> Observer | None:
     """What observes the training of ``learner``; None if nothing is to be observed, or can be: a
     step of an optimizer that evaluates the loss itself is several, and one that is not the
-    ``usual`` one may do anything. Raises ConfigError for what is no level.
+    ``usual`` one may do anything. ``agreed`` gives what worker 0 passes. Raises ConfigError for
+    what is no level.
     """
     plan = Observe.of(value)
     several = isinstance(learner.optimizer, LBFGS | SimulatedAnnealing)
-    return Observer(learner, plan) if plan.level != "off" and usual and not several else None
+    wanted = plan.level != "off" and usual and not several
+    return Observer(learner, plan, agreed) if wanted else None
