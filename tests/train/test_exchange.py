@@ -54,7 +54,7 @@ class Neighbour:
         self._desk[self.rank] = copies
         self._meeting.wait()
         every = {key: value.copy() for desk in self._desk.values() for key, value in desk.items()}
-        into[:] = total(every, count)
+        total(every, count, into)
         self._meeting.wait()
         return into
 

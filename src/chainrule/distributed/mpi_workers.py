@@ -53,6 +53,9 @@ class MpiWorkers:
     """
 
     def __init__(self, comm: Any, messages: bool = False) -> None:
+        from mpi4py import MPI
+
+        self._in_place = MPI.IN_PLACE
         self._comm, self._leaving = comm.Dup(), comm.Dup()
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
         self._hosts: list[str] = []
@@ -99,9 +102,10 @@ class MpiWorkers:
         self._wait(self._comm.Ialltoallv(sent, [got, counts]), busy=busy)
         keys = [key for found in trees for key in found]
         rows = got.reshape(len(keys), int(mine))
-        part = total(dict(zip(keys, rows, strict=True)), parts)
+        own = into[edges[self.rank] : edges[self.rank + 1]]
+        total(dict(zip(keys, rows, strict=True)), parts, own)
         shares = [int(w) for w in widths]
-        self._wait(self._comm.Iallgatherv(part, [into, shares]), busy=busy)
+        self._wait(self._comm.Iallgatherv(self._in_place, [into, shares]), busy=busy)
         return into
 
     def place(self, key: Subtree, length: int, parts: int) -> Floats | None:

@@ -199,21 +199,23 @@ def subtrees(begin: int, end: int) -> list[Subtree]:
     return found
 
 
-def total(sums: Mapping[Subtree, Array], count: int) -> Array:
+def total(sums: Mapping[Subtree, Array], count: int, into: Array) -> None:
     """The sum of ``count`` parts, of the sums of all `subtrees` that the workers cover; these are
     overwritten."""
 
-    def under(begin: int, size: int) -> Array:
+    def under(begin: int, size: int, into: Array | None = None) -> Array:
         known = sums.get((begin, size))
         if known is not None:
             return known
-        left: Array = under(begin, size // 2)
+        left = under(begin, size // 2)
         middle = begin + size // 2
-        if middle < count:
-            np.add(left, under(middle, size // 2), out=left)
-        return left
+        if middle >= count:
+            return left
+        return np.add(left, under(middle, size // 2), out=left if into is None else into)
 
     size = 1
     while size < count:
         size *= 2
-    return under(0, size)
+    whole = under(0, size, into)
+    if whole is not into:
+        into[:] = whole
