@@ -15,6 +15,8 @@ from chainrule.errors import StateError
 from chainrule.modalities.images.predictor import ImagePredictor
 from modalities.images.conftest import train
 
+#: pictures of each of two classes
+EACH = 360
 SOURCES = Path(__file__).parents[3] / "src"
 
 #: trains on a folder; prints by how many MB that made the process grow. Nothing is observed: a slow
@@ -39,12 +41,12 @@ print(status("VmHWM") - before)
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """240 pictures: 47 MB of pixels."""
+    """Pixels of several times the memory by which two equal trainings differ."""
     place = tmp_path_factory.mktemp("large") / "photos"
     for k, name in enumerate(("bright", "dark")):
         (place / name).mkdir(parents=True)
         Image.new("RGB", (256, 256), (200 - 150 * k,) * 3).save(place / name / "0.png")
-        for i in range(1, 120):
+        for i in range(1, EACH):
             os.link(place / name / "0.png", place / name / f"{i}.png")
     return place
 
@@ -67,7 +69,7 @@ def growth(folder: Path, runs: Path, memory: int) -> float:
 def test_the_peak_of_memory(large: Path, tmp_path: Path) -> None:
     """A training that may not hold the pixels stays far below one that does."""
     growth(large, tmp_path, 16)  # compiles, which takes more than reading what was compiled
-    pixels = 240 * 256 * 256 * 3 / 2**20
+    pixels = 2 * EACH * 256 * 256 * 3 / 2**20
     assert (growth(large, tmp_path, 2048) - growth(large, tmp_path, 16)) / pixels > 0.5
 
 
