@@ -166,7 +166,7 @@ def compare(name: str, parts: int, rounds: int, gigabits: float) -> None:
         f"{name}: {parts} parts, 2 workers of 1 thread {both['seconds'] * 1e3:.2f} ms a step, 1 "
         f"worker of 2 threads {alone['seconds'] * 1e3:.2f} ms: efficiency {efficiency:.3f}"
     )
-    print(f"{name}: {1 / both['ratio']:.3f} times that with the exchange after the program")
+    print(f"{name}: {1 / both['ratio']:.3f} times as fast as with the exchange after the program")
     print(
         f"{name}: a worker sends {both['sent']:.0f} bytes a step, at least {least:.0f}: "
         f"{both['sent'] / least:.4f}"

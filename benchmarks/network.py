@@ -4,9 +4,9 @@
 
 The hosts are network namespaces of this machine (no root needed), connected by a pair of virtual
 cards that `tc` lets through so many bits a second (token buckets). Each worker has one thread.
-Printed is, for each bandwidth and without a limit, the time of a step, how much longer one takes
-whose exchange follows the program instead of going on beside it, and the step on paper: that
-without a limit and the bytes sent, one after the other. A delay would need `netem`, which
+Printed is, for each bandwidth and without a limit, the time of a step, how many times as fast it
+is as one whose exchange follows the program instead of going on beside it, and the latter on paper:
+what it takes without a limit, and the bytes sent after it. A delay would need `netem`, which
 not every kernel has; it is added where there is one (``--delay`` in microseconds, one way).
 """
 
@@ -88,8 +88,8 @@ def step(name: str, parts: int, rounds: int, launcher: Path) -> dict[str, float]
 
 def shown(numbers: dict[str, float]) -> str:
     return (
-        f"{numbers['seconds'] * 1e3:.2f} ms a step, {1 / numbers['ratio']:.3f} times that with the "
-        "exchange after the program"
+        f"{numbers['seconds'] * 1e3:.2f} ms a step, {1 / numbers['ratio']:.3f} times as fast as "
+        "with the exchange after the program"
     )
 
 

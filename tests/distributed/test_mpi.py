@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from chainrule.distributed import mpi_workers
 from chainrule.distributed.launching import find_mpiexec
 from launched import DEADLINE, command, environment, run
 
@@ -60,6 +61,22 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     assert "divided among workers need validation data" in said["measured"]
     assert "worker 1 and worker 0 differ in what a row of the training data is" in said["alike"]
     assert said["held"] is True
+
+
+def test_nobody_naps_while_data_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages of megabytes need to be asked for hundreds of times: naps made them take tenths of
+    a second."""
+    asked = 0
+
+    class Request:
+        def Test(self) -> bool:
+            nonlocal asked
+            asked += 1
+            return asked == 1000
+
+    monkeypatch.setattr(mpi_workers, "time", None)
+    mpi_workers.move(Request())
+    assert asked == 1000
 
 
 # ------------------------------------------------------------------------------- the command

@@ -41,6 +41,8 @@ Floats = npt.NDArray[np.float32]
 SPINS, SHARE, NAP = 200, 1 / 8, 0.001
 #: seconds between two calls while a program needs the processor
 GLANCE = 0.0002
+#: questions at once, while data is on its way
+BURST = 32
 #: seconds that workers wait for one another at the end, and after an error
 FAREWELL, GRACE = 60.0, 5.0
 
@@ -99,13 +101,14 @@ class MpiWorkers:
         send = self._to_send([sums[key] for key in trees[self.rank]], edges)
         got = self._buffer("got", sum(counts))
         sent = [send, [len(sums) * int(w) for w in widths]]
-        self._wait(self._comm.Ialltoallv(sent, [got, counts]), busy=busy)
+        self._wait(self._comm.Ibarrier(), busy=busy)
+        move(self._comm.Ialltoallv(sent, [got, counts]), busy)
         keys = [key for found in trees for key in found]
         rows = got.reshape(len(keys), int(mine))
         own = into[edges[self.rank] : edges[self.rank + 1]]
         total(dict(zip(keys, rows, strict=True)), parts, own)
         shares = [int(w) for w in widths]
-        self._wait(self._comm.Iallgatherv(self._in_place, [into, shares]), busy=busy)
+        move(self._comm.Iallgatherv(self._in_place, [into, shares]), busy)
         return into
 
     def place(self, key: Subtree, length: int, parts: int) -> Floats | None:
@@ -141,9 +144,10 @@ class MpiWorkers:
         buffer = np.empty(int(length[0]), np.uint8)
         if self.rank == 0:
             buffer[:] = np.frombuffer(content, np.uint8)
+        self._wait(self._comm.Ibarrier())
         # MPI counts in 32 bits
         for start in range(0, len(buffer), 1 << 30):
-            self._wait(self._comm.Ibcast(buffer[start : start + (1 << 30)], root=0))
+            move(self._comm.Ibcast(buffer[start : start + (1 << 30)], root=0))
         return buffer.tobytes()
 
     def gather(self, value: Any) -> list[Any]:
@@ -151,7 +155,7 @@ class MpiWorkers:
         lengths = np.empty(self.size, np.int64)
         self._wait(self._comm.Iallgather(np.array([len(text)], np.int64), lengths))
         whole = np.empty(int(lengths.sum()), np.uint8)
-        self._wait(self._comm.Iallgatherv(text, [whole, lengths.tolist()]))
+        move(self._comm.Iallgatherv(text, [whole, lengths.tolist()]))
         pieces = np.split(whole, np.cumsum(lengths)[:-1])
         return [json.loads(piece.tobytes()) for piece in pieces]
 
@@ -161,7 +165,7 @@ class MpiWorkers:
         self._wait(self._comm.Ialltoall(lengths, theirs))
         got = np.empty(int(theirs.sum()), np.uint8)
         sent = [np.concatenate(pieces), lengths.tolist()]
-        self._wait(self._comm.Ialltoallv(sent, [got, theirs.tolist()]))
+        move(self._comm.Ialltoallv(sent, [got, theirs.tolist()]))
         return np.split(got, np.cumsum(theirs)[:-1])
 
     def _wait(
@@ -242,6 +246,16 @@ class MpiWorkers:
                 "  help:  let all workers call the same functions, in the same order",
                 3,
             )
+
+
+def move(request: Any, busy: Callable[[], bool] | None = None) -> None:
+    """Until the data of ``request`` has arrived, which all are there to send: MPI moves some
+    kilobytes on each time that it is asked, so nobody naps meanwhile."""
+    while not any(request.Test() for _ in range(BURST)):
+        if busy is not None and busy():
+            time.sleep(GLANCE)
+        else:
+            os.sched_yield()
 
 
 @functools.cache
