@@ -6,8 +6,6 @@ either shows, be it ours or that of a library.
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from distributed.folders import contents
 from launched import DEADLINE, command, environment
 
-#: of a run folder: what has no clock and no path in it
-FILES = ("model.safetensors", "pipeline.json", "evaluation.json")
-FACTS = ("metrics", "findings", "model", "baseline", "split", "best", "epochs")
 SPOKEN = ("model.width=8", "model.depth=1", "features.bands=8", "train.lr=0.01")
 
 
@@ -94,15 +90,7 @@ def trained(words: list[str], seed: int, runs: Path) -> dict[str, Any]:
         env=environment() | own, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    run = Path(done.stdout.strip())
-    facts = json.loads((run / "run.json").read_text())
-    measured = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return {
-        **{name: (run / name).read_bytes() for name in FILES},
-        "settings": (run / "run.toml").read_text().replace(os.fspath(runs), "RUNS"),
-        "losses": [{k: v for k, v in row.items() if "loss" in k} for row in measured],
-        **{name: facts[name] for name in FACTS},
-    }
+    return contents(runs)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -17,8 +17,8 @@ from launched import run
 
 from .folders import contents
 
-#: a few files are many; each process says what it has read
 GPT = ("model.width=8", "model.layers=1", "model.heads=1")
+#: a few files are many; each process says what it has read
 TOLD = """
 import sys
 import chainrule.data.files as files

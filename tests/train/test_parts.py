@@ -19,7 +19,7 @@ from chainrule.train.accumulate import TreeAccumulation
 from chainrule.train.parts import MOST_PARTS, Division, fold, parts_for, subtrees, total
 from chainrule.train.workers import own_of
 from interpreting import interpreting
-from train.problems_small import blobs, line, weights
+from train.problems_small import Sums, blobs, line, weights
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -230,14 +230,6 @@ def test_a_trainer_with_its_own_step_is_refused() -> None:
 
 
 def test_that_rows_of_several_lengths_are_not_observed_is_said() -> None:
-    class Sums(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.scale = nn.Linear(1, 1)
-
-        def forward(self, x: Any) -> Any:
-            return self.scale(x.sum(1).unsqueeze(1))
-
     x = np.ones((8, 4), np.float32)
     source = Padded((x, np.ones((8, 1), np.float32)), np.tile([2, 4], 4), (2, 4), (True, False))
     model = Sums()

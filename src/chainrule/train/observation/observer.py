@@ -19,7 +19,7 @@ from .observation import Observation
 from .plan import SHARE, Observe
 from .step import Layers, Observable, ObservedParts, ObservedStep
 
-__all__ = ["Observable", "Observer"]
+__all__ = ["Observer", "observer_of"]
 
 Array = npt.NDArray[Any]
 
